@@ -1,0 +1,72 @@
+"""The exception tree. One class per way a run can end; each has an exit code and says what to do next.
+
+    Gemma10MError                 1   internal
+    ├── UsageError                2   wrong words on the command line or wrong arguments to the API
+    ├── DocumentError             3   a source that cannot be read
+    ├── ModelError                4   a checkpoint or tokenizer that cannot be used
+    │   └── ConfigError           4   a configuration whose numbers do not fit together
+    ├── StateError                5   a saved state that cannot be used
+    ├── OutOfMemoryError          6   not enough memory on the device
+    ├── DiskError                 7   not enough disk, or a file that cannot be written
+    ├── NetworkError              8   the hub cannot be reached or refuses
+    └── Interrupted             130   SIGINT (130) or SIGTERM (143), after the state was saved
+"""
+
+from __future__ import annotations
+
+
+class Gemma10MError(Exception):
+    """One sentence that says what was found, and a hint that says what to do."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(Gemma10MError):
+    exit_code = 2
+
+
+class DocumentError(Gemma10MError):
+    exit_code = 3
+
+
+class ModelError(Gemma10MError):
+    exit_code = 4
+
+
+class ConfigError(ModelError):
+    """All problems of one configuration, in one error."""
+
+    def __init__(self, problems: list[str], hint: str = "") -> None:
+        super().__init__("; ".join(problems), hint)
+        self.problems = problems
+
+
+class StateError(Gemma10MError):
+    exit_code = 5
+
+
+class OutOfMemoryError(Gemma10MError):
+    exit_code = 6
+
+
+class DiskError(Gemma10MError):
+    exit_code = 7
+
+
+class NetworkError(Gemma10MError):
+    exit_code = 8
+
+
+class Interrupted(Gemma10MError):
+    """Raised at a segment boundary after a signal; `exit_code` is 128 + the signal's number."""
+
+    exit_code = 130
+
+    def __init__(self, message: str, hint: str = "", signal_number: int = 2) -> None:
+        super().__init__(message, hint)
+        self.exit_code = 128 + signal_number
