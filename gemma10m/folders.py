@@ -1,0 +1,20 @@
+"""Where the program keeps things: models in the user's data folder, states in the user's cache folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+
+
+def models_folder() -> Path:
+    return Path(platformdirs.user_data_dir("gemma10m")) / "models"
+
+
+def states_folder() -> Path:
+    return Path(platformdirs.user_cache_dir("gemma10m")) / "states"
+
+
+def demo_folder() -> Path:
+    """The model that ships inside the package."""
+    return Path(__file__).parent / "demo"
