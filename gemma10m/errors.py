@@ -1,15 +1,15 @@
 """The exception tree. One class per way a run can end; each has an exit code and says what to do next.
 
-    Gemma10MError                 1   internal
-    ├── UsageError                2   wrong words on the command line or wrong arguments to the API
-    ├── DocumentError             3   a source that cannot be read
-    ├── ModelError                4   a checkpoint or tokenizer that cannot be used
-    │   └── ConfigError           4   a configuration whose numbers do not fit together
-    ├── StateError                5   a saved state that cannot be used
-    ├── OutOfMemoryError          6   not enough memory on the device
-    ├── DiskError                 7   not enough disk, or a file that cannot be written
-    ├── NetworkError              8   the hub cannot be reached or refuses
-    └── Interrupted             130   SIGINT (130) or SIGTERM (143), after the state was saved
+Gemma10MError                 1   internal
+├── UsageError                2   wrong words on the command line or wrong arguments to the API
+├── DocumentError             3   a source that cannot be read
+├── ModelError                4   a checkpoint or tokenizer that cannot be used
+│   └── ConfigError           4   a configuration whose numbers do not fit together
+├── StateError                5   a saved state that cannot be used
+├── OutOfMemoryError          6   not enough memory on the device
+├── DiskError                 7   not enough disk, or a file that cannot be written
+├── NetworkError              8   the hub cannot be reached or refuses
+└── Interrupted             130   SIGINT (130) or SIGTERM (143), after the state was saved
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class LayerState:
-    """One layer's state. Keys are kept unrotated; `keys` and `values` hold carry + open segment (everything, for `full`).
+    """One layer's state. Keys are unrotated; `keys` and `values` hold carry + open segment (all tokens, for `full`).
 
     n is the number of tokens in the open segment, W the carried tokens plus n.
     """

@@ -1,0 +1,5 @@
+"""`python -m gemma10m`."""
+
+from gemma10m.cli import main
+
+main()

@@ -1,0 +1,40 @@
+"""Prompts are built from ids, never from text, so that no document can forge a turn."""
+
+from __future__ import annotations
+
+from gemma10m.tokens import Tokenizer
+
+
+class Prompt:
+    """With a turn format the user's turn opens before the document's first token and closes after the question."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._turns = (tokenizer.start_of_turn, tokenizer.end_of_turn) if tokenizer.has_turns else None
+
+    @property
+    def stop(self) -> int:
+        """The id that ends an answer."""
+        end = self._tokenizer.end_of_turn
+        return end if self._turns and end is not None else self._tokenizer.eos
+
+    def opening(self) -> list[int]:
+        """What stands before the document."""
+        if self._turns is None:
+            return [self._tokenizer.bos]
+        start, _ = self._marks()
+        return [self._tokenizer.bos, start, *self._tokenizer.encode("user\n")]
+
+    def question(self, text: str) -> list[int]:
+        """What stands between the document and the answer."""
+        encode = self._tokenizer.encode
+        if self._turns is None:
+            return encode(f"\n\nQuestion: {text}\nAnswer:")
+        start, end = self._marks()
+        return [*encode(f"\n\n{text}"), end, *encode("\n"), start, *encode("model\n")]
+
+    def _marks(self) -> tuple[int, int]:
+        start, end = self._tokenizer.start_of_turn, self._tokenizer.end_of_turn
+        assert start is not None
+        assert end is not None
+        return start, end

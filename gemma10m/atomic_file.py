@@ -1,0 +1,90 @@
+"""Write a file so that a crash at any moment leaves the old one or the new one, never a mix.
+
+Order: temporary file in the same folder, write, flush, fsync, close, rename over the target, fsync the folder.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from gemma10m.errors import DiskError
+
+TEMPORARY_PREFIX = ".gemma10m-"
+TEMPORARY_SUFFIX = ".tmp"
+
+_REASONS = {
+    errno.ENOSPC: ("the disk is full", "free some space or choose another disk"),
+    errno.EDQUOT: ("the disk quota is used up", "free some space or choose another disk"),
+    errno.EFBIG: ("it is larger than the system lets a file grow", "raise `ulimit -f` or choose another disk"),
+    errno.EACCES: ("permission denied", "choose a folder you may write to"),
+    errno.EPERM: ("permission denied", "choose a folder you may write to"),
+    errno.EROFS: ("the disk is read-only", "choose a folder you may write to"),
+    errno.ENOTDIR: ("a file stands where its folder should be", "choose another name"),
+    errno.EEXIST: ("a file stands where its folder should be", "choose another name"),
+    errno.ENAMETOOLONG: ("the name is too long", "choose a shorter name"),
+}
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """The temporary file to write into; it takes the place of `path` (mode 0600) when the block ends without an error.
+
+    A missing folder is made with mode 0700. The block should do nothing but write: any OSError in it is taken for this
+    file's. Raises DiskError; whatever stood at `path` is then as it was and no temporary file is left.
+    """
+    try:
+        _refuse_anything_but_a_file(path)
+        _make_folder(path.parent)
+        descriptor, temporary = tempfile.mkstemp(TEMPORARY_SUFFIX, TEMPORARY_PREFIX, path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(temporary)
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise _disk_error(path, error) from error
+
+
+def _refuse_anything_but_a_file(path: Path) -> None:
+    # A rename does not write into a device, it removes it: root would lose /dev/null.
+    with suppress(FileNotFoundError):
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise DiskError(f"{path} cannot be written: it exists and is not a file", "choose another name")
+
+
+def _make_folder(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # file systems that cannot sync a folder say EINVAL
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _disk_error(path: Path, error: OSError) -> DiskError:
+    unknown = (error.strerror or str(error), "check the disk and the folder's permissions")
+    reason, hint = _REASONS.get(error.errno or 0, unknown)
+    return DiskError(f"{path} cannot be written: {reason}", hint)

@@ -1,0 +1,241 @@
+"""The command line: words to arguments, one thin function a command. Work is imported when it is called for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gemma10m import __version__
+from gemma10m.errors import UsageError
+from gemma10m.terminal import Terminal
+
+app = typer.Typer(
+    name="gemma10m",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Read documents of up to ten million tokens once, in constant memory, and ask questions about them.",
+)
+
+Sources = Annotated[
+    list[str], typer.Argument(metavar="SOURCE...", help="Files, folders, - for standard input, or one saved state.")
+]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", "-m", help="A downloaded name, a checkpoint folder, or demo. Default: gemma-2B-10M."),
+]
+Device = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
+Dtype = Annotated[str, typer.Option(help="float32, bfloat16 or auto.")]
+Memory = Annotated[
+    str | None, typer.Option(help="linear, delta, gated, window or full. Default: what the checkpoint says.")
+]
+Carry = Annotated[int | None, typer.Option(help="Tokens before the segment that stay visible: a multiple of it.")]
+Sinks = Annotated[int | None, typer.Option(help="First tokens of the document that stay visible for ever.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Never use the network.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output.")]
+Temperature = Annotated[float, typer.Option(help="0 always takes the likeliest token.")]
+TopP = Annotated[float, typer.Option("--top-p", help="Sample from the likeliest tokens up to this probability.")]
+Seed = Annotated[int, typer.Option(help="Of the sampling.")]
+MaxNewTokens = Annotated[int, typer.Option("--max-new-tokens", help="The longest answer.")]
+
+
+class Shared:
+    """What every command has: how to write to the screen."""
+
+    quiet = False
+    no_color = False
+
+    def terminal(self, json: bool = False) -> Terminal:
+        return Terminal(quiet=self.quiet, no_color=self.no_color, json=json)
+
+
+shared = Shared()
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        Terminal().line(f"gemma10m {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours (also: NO_COLOR).")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", "-V", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    shared.quiet, shared.no_color = quiet, no_color
+
+
+@app.command()
+def ask(
+    source: Annotated[str, typer.Argument(help="A file, a folder, - for standard input, or a saved state.")],
+    questions: Annotated[list[str] | None, typer.Argument(metavar="[QUESTION...]")] = None,
+    question: Annotated[list[str] | None, typer.Option("--question", "-q", help="Ask this; repeatable.")] = None,
+    also: Annotated[list[str] | None, typer.Option("--with", help="Read this source too; repeatable.")] = None,
+    model: Model = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    memory: Memory = None,
+    carry: Carry = None,
+    sinks: Sinks = None,
+    offline: Offline = False,
+    json: Json = False,
+    temperature: Temperature = 0.0,
+    top_p: TopP = 1.0,
+    seed: Seed = 0,
+    max_new_tokens: MaxNewTokens = 512,
+) -> None:
+    """Read SOURCE, unless it was read before, and answer questions; without one they come from standard input."""
+
+    def run(terminal: Terminal) -> None:
+        from gemma10m.commands.ask import ask as answer_questions
+
+        chosen = _model_options(model, device, dtype, memory, carry, sinks, offline)
+        asked = [*(questions or []), *(question or [])]
+        answer_questions(
+            terminal, [source, *(also or [])], asked, chosen, _sampling(temperature, top_p, seed, max_new_tokens)
+        )
+
+    _run(run, json)
+
+
+@app.command()
+def summarize(
+    sources: Sources,
+    words: Annotated[int, typer.Option(help="About how long.")] = 200,
+    focus: Annotated[str | None, typer.Option(help="What to say most about.")] = None,
+    model: Model = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    memory: Memory = None,
+    carry: Carry = None,
+    sinks: Sinks = None,
+    offline: Offline = False,
+    json: Json = False,
+    temperature: Temperature = 0.0,
+    top_p: TopP = 1.0,
+    seed: Seed = 0,
+    max_new_tokens: MaxNewTokens = 1024,
+) -> None:
+    """Read SOURCE, unless it was read before, and sum it up."""
+
+    def run(terminal: Terminal) -> None:
+        from gemma10m.commands.ask import summarize as sum_up
+
+        chosen = _model_options(model, device, dtype, memory, carry, sinks, offline)
+        sum_up(terminal, sources, words, focus, chosen, _sampling(temperature, top_p, seed, max_new_tokens))
+
+    _run(run, json)
+
+
+@app.command()
+def read(
+    sources: Sources,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the state goes.")] = None,
+    model: Model = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    memory: Memory = None,
+    carry: Carry = None,
+    sinks: Sinks = None,
+    offline: Offline = False,
+    json: Json = False,
+) -> None:
+    """Read SOURCE and save its state; print the state's path."""
+
+    def run(terminal: Terminal) -> None:
+        from gemma10m.commands.ask import read as read_sources
+
+        read_sources(terminal, sources, output, _model_options(model, device, dtype, memory, carry, sinks, offline))
+
+    _run(run, json)
+
+
+@app.command()
+def download(
+    model: Annotated[str, typer.Argument(help="A Gemma repository.")] = "mustafaaljadery/gemma-2B-10M",
+    revision: Annotated[str | None, typer.Option(help="A branch, tag or commit.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be fetched.")] = False,
+    offline: Offline = False,
+) -> None:
+    """Fetch a model's weights; an interrupted download goes on where it stopped."""
+
+    def run(terminal: Terminal) -> None:
+        from gemma10m.commands.download import download as fetch
+
+        fetch(terminal, model, revision, dry_run, offline)
+
+    _run(run)
+
+
+@app.command()
+def info(
+    target: Annotated[str | None, typer.Argument(metavar="[MODEL|STATE|SOURCE]")] = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    memory: Memory = None,
+    carry: Carry = None,
+    sinks: Sinks = None,
+) -> None:
+    """Say what something is, what it will need, and where it will run."""
+
+    def run(terminal: Terminal) -> None:
+        from gemma10m.commands.info import info as describe
+
+        describe(terminal, target, _model_options(None, device, dtype, memory, carry, sinks, offline=False))
+
+    _run(run)
+
+
+def _model_options(
+    model: str | None,
+    device: str,
+    dtype: str,
+    memory: str | None,
+    carry: int | None,
+    sinks: int | None,
+    offline: bool,
+) -> Any:
+    from gemma10m.commands.models import ModelOptions, go_offline
+
+    if offline:
+        go_offline()
+    if dtype not in ("auto", "float32", "bfloat16"):
+        raise UsageError(f"dtype must be float32, bfloat16 or auto, found {dtype!r}")
+    return ModelOptions(model, device, dtype, memory, carry, sinks)
+
+
+def _sampling(temperature: float, top_p: float, seed: int, max_new_tokens: int) -> Any:
+    from gemma10m.answering.sampling import Sampling
+
+    return Sampling(temperature, top_p, seed, max_new_tokens)
+
+
+def _run(command: Callable[[Terminal], None], json: bool = False) -> None:
+    """Run a command; whatever ends it becomes one sentence, a hint and an exit code."""
+    terminal = shared.terminal(json)
+    try:
+        command(terminal)
+    except BaseException as error:
+        if isinstance(error, SystemExit | GeneratorExit):
+            raise
+        sys.exit(terminal.error(error))
+
+
+def main() -> None:
+    app(args=shared_options_first(sys.argv[1:]))
+
+
+def shared_options_first(words: list[str]) -> list[str]:
+    """--quiet and --no-color work after the command's name, too."""
+    end = words.index("--") if "--" in words else len(words)
+    moved = [word for word in words[:end] if word in ("--quiet", "--no-color")]
+    return moved + [word for word in words[:end] if word not in moved] + words[end:]

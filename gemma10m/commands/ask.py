@@ -1,0 +1,99 @@
+"""`ask`, `summarize` and `read`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+
+from gemma10m.answering.answer import answer
+from gemma10m.answering.sampling import Sampling
+from gemma10m.answering.summarize import summary_request
+from gemma10m.commands.models import ModelOptions, load_reader
+from gemma10m.commands.reading import ReadSource, open_document, open_state, read_document, saved_state
+from gemma10m.errors import UsageError
+from gemma10m.reading.stretch import peak_memory
+from gemma10m.saved_states import Reader
+from gemma10m.terminal import Terminal
+
+
+def ask(
+    terminal: Terminal, sources: list[str], questions: list[str], options: ModelOptions, sampling: Sampling
+) -> None:
+    if not questions and "-" in sources:
+        raise UsageError(
+            "standard input cannot be the document and the questions at once",
+            hint="give the question on the command line: gemma10m ask - 'What happened?'",
+        )
+    reader, source = prepare(terminal, sources, options)
+    asked: Iterable[str] = questions or terminal.prompt()
+    for number, question in enumerate(asked):
+        if number:
+            terminal.write("\n")
+        _answer_one(terminal, reader, source, question, sampling)
+
+
+def summarize(
+    terminal: Terminal,
+    sources: list[str],
+    words: int,
+    focus: str | None,
+    options: ModelOptions,
+    sampling: Sampling,
+) -> None:
+    request = summary_request(words, focus)
+    reader, source = prepare(terminal, sources, options)
+    _answer_one(terminal, reader, source, request, sampling)
+
+
+def read(terminal: Terminal, sources: list[str], output: Path | None, options: ModelOptions) -> None:
+    document = open_document(terminal, sources)
+    reader = load_reader(terminal, options)
+    source = read_document(terminal, reader, document, output)
+    path = output or reader.state_path(document)
+    terminal.json_line({**facts(reader, source), "state": str(path)}) if terminal.json else terminal.line(str(path))
+
+
+def prepare(terminal: Terminal, sources: list[str], options: ModelOptions) -> tuple[Reader, ReadSource]:
+    """The model, and the source's state: saved, or read now."""
+    path = saved_state(sources)
+    if path:
+        reader = load_reader(terminal, options)
+        return reader, open_state(terminal, reader, path)
+    document = open_document(terminal, sources)
+    reader = load_reader(terminal, options)
+    return reader, read_document(terminal, reader, document, None)
+
+
+def _answer_one(terminal: Terminal, reader: Reader, source: ReadSource, question: str, sampling: Sampling) -> None:
+    pieces = []
+    for piece in answer(reader.model, reader.tokenizer, source.state, question, sampling):
+        terminal.write(piece)
+        pieces.append(piece)
+    terminal.write("\n")
+    if terminal.json:
+        terminal.json_line({"question": question, "answer": "".join(pieces), **facts(reader, source)})
+
+
+def facts(reader: Reader, source: ReadSource) -> dict[str, object]:
+    """What `--json` says of a read; tokens of the document, seconds and bytes."""
+    rate = source.tokens_now / source.seconds if source.seconds > 0 else None
+    device = reader.model.device
+    return {
+        "document": source.record.name,
+        "tokens_read": source.tokens_read,
+        "tokens_in_document": source.tokens_in_document,
+        "tokens_read_now": source.tokens_now,
+        "complete": source.complete,
+        "files": [entry._asdict() for entry in source.record.sources],
+        "skipped": [entry._asdict() for entry in source.record.skipped],
+        "seconds": source.seconds,
+        "seconds_ever": source.seconds_ever,
+        "tokens_per_second": rate,
+        "peak_memory_bytes": peak_memory(),
+        "peak_device_memory_bytes": torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None,
+        "state_bytes": source.state.nbytes,
+        "model": reader.model.name,
+        "memory": reader.model.reading.memory,
+    }

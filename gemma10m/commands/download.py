@@ -1,0 +1,23 @@
+"""`download`."""
+
+from __future__ import annotations
+
+from gemma10m.progress import format_bytes
+from gemma10m.terminal import Terminal
+from gemma10m.weights.hub import download as move_bytes
+from gemma10m.weights.hub import plan_download
+
+
+def download(terminal: Terminal, model: str, revision: str | None, dry_run: bool, offline: bool) -> None:
+    plan = plan_download(model, revision, offline=offline)
+    summary = (
+        f"{plan.repository} at {plan.commit[:12]}: {len(plan.files)} files, {format_bytes(plan.total_bytes)}, "
+        f"{format_bytes(plan.bytes_to_fetch)} to fetch"
+    )
+    if dry_run:
+        terminal.table(summary, [(file.path, format_bytes(file.nbytes)) for file in plan.files])
+        return
+    terminal.note(summary)
+    with terminal.byte_progress("downloading", plan.total_bytes) as bar:
+        folder = move_bytes(plan, lambda done, _: bar.update(done))
+    terminal.line(str(folder))

@@ -1,0 +1,129 @@
+"""`info`: what something is, what it will need, and where it will run. Nothing large is loaded."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import torch
+
+from gemma10m import __version__, ops
+from gemma10m.commands.models import ModelOptions, model_folder, resolve_dtype
+from gemma10m.config import ReadingConfig
+from gemma10m.documents import Document, open_source
+from gemma10m.folders import models_folder, states_folder
+from gemma10m.progress import format_bytes, format_duration
+from gemma10m.state_file import is_state_file, read_header
+from gemma10m.terminal import Terminal
+from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
+from gemma10m.weights.downloads import find_downloaded, list_downloaded
+from gemma10m.weights.gates import read_gates
+from gemma10m.weights.loading import closed_gate_warning, resolve_device, resolve_reading
+from gemma10m.weights.plan import memory_plan
+
+Rows = list[tuple[str, str]]
+
+DEMO_NOTE = "knows nothing but planted facts: One of the special magic numbers for NAME is: NUMBER."
+
+
+def info(terminal: Terminal, target: str | None, options: ModelOptions) -> None:
+    if target is None:
+        terminal.table("gemma10m", _program(options))
+    elif target != "-" and is_state_file(Path(target)):
+        terminal.table(f"{target}: a saved state", _state(Path(target)))
+    elif _is_model(target):
+        _model(terminal, target, options)
+    else:
+        document = open_source(target)
+        terminal.table(f"{document.name}: a document", _document(document))
+
+
+def _is_model(target: str) -> bool:
+    return target == "demo" or (Path(target) / "config.json").is_file() or find_downloaded(target) is not None
+
+
+def _program(options: ModelOptions) -> Rows:
+    downloaded = [model.name for model in list_downloaded()]
+    return [
+        ("version", f"{__version__}, Python {platform.python_version()}, PyTorch {torch.__version__}"),
+        *_where(options),
+        ("models", f"demo (in the package), {', '.join(downloaded) or 'none downloaded'}"),
+        ("models folder", str(models_folder())),
+        ("states folder", str(states_folder())),
+    ]
+
+
+def _where(options: ModelOptions) -> Rows:
+    device = resolve_device(options.device)
+    asked = "asked for" if options.device != "auto" else "a CUDA GPU was found" if device == "cuda" else "no CUDA GPU"
+    name = torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} threads"
+    return [
+        ("device", f"{device} ({name}; {asked})"),
+        ("backend", f"{ops.BACKEND} (plain PyTorch: this version has no kernels of its own)"),
+    ]
+
+
+def _state(path: Path) -> Rows:
+    header = read_header(path)
+    read = "all of it" if header.complete else "unfinished"
+    tokens = sum(source.tokens for source in header.document.sources)
+    return [
+        ("document", f"{header.document.name} ({format_bytes(header.document.nbytes)}, {tokens:,} tokens, {read})"),
+        ("files", f"{len(header.document.sources)} read, {len(header.document.skipped)} skipped"),
+        ("position", f"{header.position:,} tokens with the prompt's, {format_duration(header.seconds)} of reading"),
+        ("model", f"{header.model} ({header.model_fingerprint[:12]}), {header.dtype}"),
+        ("reading", _reading(header.reading)),
+        ("size", format_bytes(path.stat().st_size)),
+        ("written by", header.created_by),
+    ]
+
+
+def _document(document: Document) -> Rows:
+    rows = [
+        ("files", f"{len(document.files)} to read, {len(document.skipped)} skipped"),
+        ("size", format_bytes(document.nbytes)),
+        ("fingerprint", document.fingerprint[:16]),
+        *(("notice", notice) for notice in document.notices),
+        *(("skipped", f"{skipped.path}: {skipped.reason}") for skipped in document.skipped),
+    ]
+    return rows
+
+
+def _model(terminal: Terminal, target: str, options: ModelOptions) -> None:
+    folder = model_folder(ModelOptions(model=target))
+    checkpoint = open_checkpoint(folder)
+    reading = resolve_reading(checkpoint, memory=options.memory, carry=options.carry, sinks=options.sinks)
+    rows = [*_checkpoint(checkpoint), ("reading", _reading(reading)), *_plan(checkpoint, reading, options)]
+    if target == "demo":
+        rows.append(("note", DEMO_NOTE))
+    terminal.table(f"{target}: a model", [*rows, *_where(options)])
+    warning = closed_gate_warning(read_gates(checkpoint), reading)
+    for text in (*checkpoint.notes, *((warning,) if warning else ())):
+        terminal.warn(text)
+
+
+def _checkpoint(checkpoint: Checkpoint) -> Rows:
+    config = checkpoint.config
+    gates = "with memory gates" if config.has_gates else "without memory gates"
+    heads = f"{config.heads} query and {config.kv_heads} K/V heads of {config.head_size}"
+    return [
+        ("folder", str(checkpoint.folder)),
+        ("shape", f"{config.layers} layers of {config.hidden_size}, {heads}, vocabulary {config.vocabulary:,}"),
+        ("parameters", f"{checkpoint.parameters:,} ({', '.join(checkpoint.dtypes)}, {gates})"),
+        ("fingerprint", checkpoint.fingerprint[:16]),
+    ]
+
+
+def _reading(reading: ReadingConfig) -> str:
+    return f"{reading.memory} memory, segment {reading.segment}, carry {reading.carry}, sinks {reading.sinks}"
+
+
+def _plan(checkpoint: Checkpoint, reading: ReadingConfig, options: ModelOptions) -> Rows:
+    dtype = resolve_dtype(options, resolve_device(options.device), checkpoint)
+    plan = memory_plan(checkpoint.config, reading, getattr(torch, dtype), stretch=1)
+    grows = f" + {format_bytes(plan.state_per_token)} a token" if plan.state_per_token else ", at any length"
+    return [
+        ("weights", f"{format_bytes(plan.weights)} in {dtype}"),
+        ("state", f"{format_bytes(plan.state)}{grows}"),
+        ("memory needed", f"about {format_bytes(plan.total)} to read one segment at a time"),
+    ]

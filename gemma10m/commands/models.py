@@ -1,0 +1,63 @@
+"""From the model options of a command line to a model and its tokenizer."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from gemma10m.errors import ModelError
+from gemma10m.saved_states import Reader
+from gemma10m.terminal import Terminal
+from gemma10m.tokens import load_tokenizer
+from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
+from gemma10m.weights.downloads import find_downloaded
+from gemma10m.weights.hub import DEFAULT_MODEL
+from gemma10m.weights.loading import load_model, resolve_device, resolve_model_folder
+
+SMALL_WEIGHTS = 1 << 30  # on a CPU, bytes up to which float32 is worth its memory
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    model: str | None = None
+    device: str = "auto"
+    dtype: str = "auto"
+    memory: str | None = None
+    carry: int | None = None
+    sinks: int | None = None
+
+
+def model_folder(options: ModelOptions) -> Path:
+    if options.model is not None:
+        return resolve_model_folder(options.model)
+    folder = find_downloaded(DEFAULT_MODEL)
+    if folder is None:
+        raise ModelError(
+            f"no model was named and {DEFAULT_MODEL} is not downloaded",
+            hint="run `gemma10m download`, or use --model demo to try the program with the model it ships with",
+        )
+    return folder
+
+
+def resolve_dtype(options: ModelOptions, device: str, checkpoint: Checkpoint) -> str:
+    """bfloat16 on a GPU and for big checkpoints, float32 for small ones on a CPU, unless the user says."""
+    if options.dtype != "auto":
+        return options.dtype
+    return "float32" if device == "cpu" and checkpoint.nbytes <= SMALL_WEIGHTS else "bfloat16"
+
+
+def load_reader(terminal: Terminal, options: ModelOptions) -> Reader:
+    folder = model_folder(options)
+    device = resolve_device(options.device)
+    dtype = resolve_dtype(options, device, open_checkpoint(folder))
+    model = load_model(folder, device, dtype, options.memory, carry=options.carry, sinks=options.sinks)
+    model.name = options.model or DEFAULT_MODEL
+    for warning in model.warnings:
+        terminal.warn(warning)
+    return Reader(model, load_tokenizer(folder))
+
+
+def go_offline() -> None:
+    """For the hub's library, which reads its environment when it is imported."""
+    os.environ["HF_HUB_OFFLINE"] = "1"

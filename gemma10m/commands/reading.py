@@ -1,0 +1,148 @@
+"""Read a source, or find that it was read before: shared by `read`, `ask` and `summarize`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from gemma10m.answering.prompt import Prompt
+from gemma10m.commands.signals import stop_on_signals
+from gemma10m.documents import Document, open_source
+from gemma10m.errors import Interrupted, StateError
+from gemma10m.memory.state import State
+from gemma10m.progress import ProgressView, format_bytes, format_count, format_duration
+from gemma10m.reading import Bookmark, Progress
+from gemma10m.saved_states import Reader, document_record, find_bookmark, read_and_save
+from gemma10m.state_file import DocumentRecord, is_state_file
+from gemma10m.terminal import Terminal
+
+
+@dataclass(frozen=True)
+class ReadSource:
+    """A source whose state is at hand, and how that came about."""
+
+    state: State
+    record: DocumentRecord
+    complete: bool
+    opening: int  # tokens of the prompt in front of the document
+    tokens_now: int  # read by this run
+    seconds: float  # this run's
+    seconds_ever: float
+
+    @property
+    def tokens_in_document(self) -> int:
+        return sum(source.tokens for source in self.record.sources)
+
+    @property
+    def tokens_read(self) -> int:
+        return max(0, self.state.position - self.opening)
+
+
+def open_document(terminal: Terminal, sources: list[str]) -> Document:
+    document = open_source(*sources)
+    for notice in document.notices:
+        terminal.warn(notice)
+    if document.skipped:
+        reasons = Counter(skipped.reason for skipped in document.skipped)
+        listed = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+        terminal.note(f"skipped {len(document.skipped)} of {len(document.skipped) + len(document.files)}: {listed}")
+    return document
+
+
+def saved_state(sources: list[str]) -> Path | None:
+    """The state file that the user named as the source."""
+    path = Path(sources[0])
+    return path if len(sources) == 1 and sources[0] != "-" and is_state_file(path) else None
+
+
+def open_state(terminal: Terminal, reader: Reader, path: Path) -> ReadSource:
+    bookmark, header = reader.load(path)
+    source = _read_source(reader, bookmark, header.document, 0, 0.0)
+    if not header.complete:
+        terminal.warn(f"{path} holds an unfinished read: {source.tokens_read:,} tokens of {header.document.name}")
+    return source
+
+
+def read_document(terminal: Terminal, reader: Reader, document: Document, path: Path | None) -> ReadSource:
+    """The state of the whole document, from `path` or the cache as far as it is there. Raises Interrupted."""
+    target = path or reader.state_path(document)
+    start = _own_bookmark(terminal, reader, path, document) or find_bookmark(
+        reader, document, lambda error: terminal.warn(f"{error.message}; reading goes on without it")
+    )
+    if start and start.complete:
+        if path:
+            reader.save(path, start, document)
+        return _read_source(reader, start, document_record(document, start.file_tokens), 0, 0.0)
+    return _read_on(terminal, reader, document, target, start)
+
+
+def _own_bookmark(terminal: Terminal, reader: Reader, path: Path | None, document: Document) -> Bookmark | None:
+    if path is None or not is_state_file(path):
+        return None
+    try:
+        bookmark, header = reader.load(path)
+    except StateError as error:
+        terminal.warn(f"{error.message}; it will be replaced")
+        return None
+    return bookmark if header.document.fingerprint == document.fingerprint else None
+
+
+def _read_on(
+    terminal: Terminal, reader: Reader, document: Document, target: Path, start: Bookmark | None
+) -> ReadSource:
+    if start:
+        terminal.note(f"going on after {format_count(start.state.position)} tokens read earlier")
+    with stop_on_signals() as stop, terminal.progress("reading") as bar:
+        for step in read_and_save(reader, document, target, start, stop):
+            bar.update(_view(step.progress))
+    before = start.seconds if start else 0.0
+    source = _read_source(
+        reader,
+        step.bookmark,
+        document_record(document, step.bookmark.file_tokens),
+        step.tokens_read_now,
+        step.bookmark.seconds - before,
+    )
+    if not step.bookmark.complete:
+        raise Interrupted(
+            f"stopped after {source.tokens_read:,} tokens; the state is saved in {target}",
+            hint="run the same command again to go on from there",
+            signal_number=stop.signal_number,
+        )
+    terminal.note(_summary(source))
+    return source
+
+
+def _summary(source: ReadSource) -> str:
+    rate = source.tokens_now / source.seconds if source.seconds > 0 else 0.0
+    return (
+        f"read {source.tokens_read:,} of {source.tokens_in_document:,} tokens in {format_duration(source.seconds)} "
+        f"({format_count(rate)} tok/s), state {format_bytes(source.state.nbytes)}"
+    )
+
+
+def _view(progress: Progress) -> ProgressView:
+    used, total = progress.device_memory or (None, None)
+    return ProgressView(
+        tokens_read=progress.tokens_read,
+        tokens_total=progress.tokens_total,
+        total_is_exact=progress.total_is_exact,
+        bytes_done=progress.bytes_done,
+        bytes_total=progress.bytes_total,
+        tokens_per_second=progress.tokens_per_second,
+        seconds_left=progress.seconds_left,
+        device_memory_used=used,
+        device_memory_total=total,
+        process_memory=progress.process_memory,
+        state_bytes=progress.state_bytes,
+    )
+
+
+def _read_source(
+    reader: Reader, bookmark: Bookmark, record: DocumentRecord, tokens_now: int, seconds: float
+) -> ReadSource:
+    opening = len(Prompt(reader.tokenizer).opening())
+    return ReadSource(
+        bookmark.state, record, bookmark.complete, opening, tokens_now, seconds, seconds_ever=bookmark.seconds
+    )

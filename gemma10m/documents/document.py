@@ -1,0 +1,133 @@
+"""A document: an ordered stream of pieces of text that know where they came from, read again as often as asked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from gemma10m.documents.files import BLOCK, DIGEST, UnreadableError, block_digest, read_block
+from gemma10m.documents.text import decoder
+from gemma10m.errors import DocumentError
+
+_NONCE = 16  # hexadecimal digits of the fingerprint that each header shows
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """About 64 KB of one file's text, or a header of our own."""
+
+    text: str
+    file: int  # index into the document's files
+    offset: int  # byte offset of the first character in its file; -1 for a header
+    line: int  # line of the first character, from 1
+    encoding: str = "utf-8"  # one character's width in bytes follows from it
+
+
+@dataclass(frozen=True)
+class SkippedFile:
+    path: str  # for display; ends in "/" for a folder
+    reason: str
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file as it was when the document was opened."""
+
+    path: str  # for display: control characters and bytes that are not UTF-8 are escaped
+    nbytes: int
+    sha256: str
+    encoding: str  # "utf-8", "utf-8-sig", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "cp1252"
+    mark: int = field(repr=False)  # bytes of its byte-order mark, which is not text
+    digests: bytes = field(repr=False)  # of each block
+    open: Callable[[], int] = field(repr=False, compare=False)  # a new descriptor; raises UnreadableError
+
+    def blocks(self) -> Iterator[bytes]:
+        """The file's bytes as they were at opening, each block checked before it is handed out.
+
+        What was appended since is not part of the document. Raises `DocumentError` for any other change.
+        """
+        try:
+            descriptor = self.open()
+        except UnreadableError as error:
+            raise self._changed() from error
+        try:
+            for number, start in enumerate(range(0, self.nbytes, BLOCK)):
+                block = read_block(descriptor, start, min(BLOCK, self.nbytes - start))
+                if block_digest(block) != self.digests[number * DIGEST : (number + 1) * DIGEST]:
+                    raise self._changed()
+                yield block
+        except UnreadableError as error:
+            raise self._changed() from error
+        finally:
+            os.close(descriptor)
+
+    def _changed(self) -> DocumentError:
+        return DocumentError(
+            f"{self.path} changed while it was being read",
+            hint="run the command again once nothing writes to it",
+        )
+
+    def pieces(self, index: int) -> Iterator[Piece]:
+        decode = decoder(self.encoding)
+        offset, line, position = self.mark, 1, 0
+        for block in self.blocks():
+            text = decode.decode(block[self.mark :] if position == 0 else block, False)
+            position += len(block)
+            if text:
+                yield Piece(text, index, offset, line, self.encoding)
+                line += text.count("\n")
+                offset = position - len(decode.getstate()[0])
+
+
+@dataclass(frozen=True)
+class Document:
+    """Made by `open_source`. `headed` documents (a folder, several paths) begin each file with a header.
+
+    A header reads `=== 0123456789abcdef src/main.py ===`, on a line of its own. Its number is taken from a sha256 over
+    the paths and contents of all the files, so that no file can hold the header of another: it would have to hold a
+    hash of itself.
+    """
+
+    name: str
+    files: tuple[SourceFile, ...]
+    skipped: tuple[SkippedFile, ...] = ()
+    notices: tuple[str, ...] = ()
+    headed: bool = False
+
+    @property
+    def nbytes(self) -> int:
+        return sum(file.nbytes for file in self.files)
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 (hexadecimal) over all that the text depends on: the same text has the same fingerprint."""
+        paths = [file.path if self.headed else "" for file in self.files]
+        content = [[path, file.encoding, file.sha256] for path, file in zip(paths, self.files, strict=True)]
+        return hashlib.sha256(json.dumps(["gemma10m.document/1", content]).encode()).hexdigest()
+
+    def pieces(self) -> Iterator[Piece]:
+        """The text, file by file. Raises `DocumentError` when a file is no longer what it was at opening."""
+        nonce = self.fingerprint[:_NONCE]
+        for index, file in enumerate(self.files):
+            if self.headed:
+                before = "\n" if index else ""
+                yield Piece(f"{before}=== {nonce} {file.path} ===\n", index, offset=-1, line=1)
+            yield from file.pieces(index)
+
+    def prefix_sha256(self, nbytes: int) -> str | None:
+        """sha256 of the first `nbytes` bytes, to recognise a file that has grown.
+
+        None for a document of several files, and for one that is shorter.
+        """
+        if self.headed or not 0 <= nbytes <= self.nbytes:
+            return None
+        digest = hashlib.sha256()
+        for block in self.files[0].blocks():
+            digest.update(block[:nbytes])
+            nbytes -= len(block)
+            if nbytes <= 0:
+                break
+        return digest.hexdigest()

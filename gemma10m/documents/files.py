@@ -1,0 +1,72 @@
+"""Opening and reading files that may be anything: never waits, never follows a link it was not told to follow."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+
+BLOCK = 1 << 16  # bytes read at a time
+DIGEST = 8  # bytes kept of each block's digest, to notice a file that changes between two readings
+
+_KINDS = {
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFLNK: "a link, not followed",
+    stat.S_IFDIR: "a folder",
+}
+
+
+class UnreadableError(Exception):
+    """Why a file cannot be read, in a few words."""
+
+
+def refuse_irregular(mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        raise UnreadableError(_KINDS.get(stat.S_IFMT(mode), "not a regular file"))
+
+
+def open_regular(path: str, follow_links: bool) -> int:
+    """A descriptor for reading a regular file. Raises `UnreadableError`.
+
+    The kind is looked at before opening, since opening a device can act on it, and again after, since the name may have
+    been given to another file meanwhile.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | (0 if follow_links else os.O_NOFOLLOW)
+    try:
+        refuse_irregular(os.stat(path, follow_symlinks=follow_links).st_mode)
+        descriptor = os.open(path, flags)
+    except (OSError, ValueError) as error:
+        raise UnreadableError(reason(error)) from error
+    try:
+        refuse_irregular(os.fstat(descriptor).st_mode)
+    except UnreadableError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def reason(error: OSError | ValueError) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+
+
+def read_block(descriptor: int, start: int, size: int) -> bytes:
+    """`size` bytes at `start`, fewer only at the end of the file. Raises `UnreadableError`."""
+    chunks: list[bytes] = []
+    while size > 0:
+        try:
+            chunk = os.pread(descriptor, size, start)
+        except OSError as error:
+            raise UnreadableError(reason(error)) from error
+        if not chunk:
+            break
+        chunks.append(chunk)
+        start += len(chunk)
+        size -= len(chunk)
+    return b"".join(chunks)
+
+
+def block_digest(block: bytes) -> bytes:
+    return hashlib.blake2b(block, digest_size=DIGEST).digest()

@@ -1,0 +1,77 @@
+"""Compressive memory: what a layer keeps of closed segments (docs/architecture.md, the memory kinds).
+
+Every kind is a scan over M_s = A_s M_(s-1) + B_s with A and B known before M, so that all segments of a stretch are
+written together and each reads the memory left by the segments before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gemma10m import ops
+from gemma10m.config import MemoryKind
+
+REMEMBERING = ("linear", "delta", "gated")
+
+
+@dataclass(frozen=True)
+class Memories:
+    """M and z before each segment of a stretch and after the last one."""
+
+    kind: MemoryKind
+    matrices: Tensor  # (B, K, G + 1, E, E) float32
+    normalisers: Tensor | None  # (B, K, G + 1, E) float32: linear, delta
+
+    def read(self, queries: Tensor, first_segment: int) -> Tensor:
+        """What the memory says to the queries of G segments. queries (B, K, G, Q, E) -> (B, K, G, Q, E) float32."""
+        here = slice(first_segment, first_segment + queries.shape[2])
+        if self.normalisers is None:
+            return ops.read_contracted(queries, self.matrices[:, :, here])
+        return ops.read_normalised(queries, self.matrices[:, :, here], self.normalisers[:, :, here])
+
+    def last(self) -> tuple[Tensor, Tensor | None]:
+        """M (B, K, E, E) and z (B, K, E) after the stretch, free of the stretch's storage."""
+        z = None if self.normalisers is None else self.normalisers[:, :, -1].clone()
+        return self.matrices[:, :, -1].clone(), z
+
+
+def write(
+    kind: MemoryKind,
+    memory: Tensor,
+    normaliser: Tensor | None,
+    keys: Tensor,
+    values: Tensor,
+    write_gates: Tensor | None,
+    repeats: Tensor | None = None,
+) -> Memories:
+    """Write the closed segments of a stretch.
+
+    memory (B, K, E, E), normaliser (B, K, E), keys and values (B, K, G, N, E) without positions, write_gates
+    (B, K, G, N). repeats (B, G), training only: segment s is written as if it were read 2**repeats times over.
+    """
+    if kind == "gated":
+        assert write_gates is not None
+        decay, gain = ops.gated_update(keys, values, write_gates)
+        if repeats is not None:
+            decay, gain = _repeat(decay, gain, repeats)
+        return Memories(kind, ops.scan(memory, decay, gain), None)
+    assert normaliser is not None
+    gain, added = ops.linear_update(keys, values)
+    normalisers = torch.cat((normaliser.unsqueeze(2), normaliser.unsqueeze(2) + added.cumsum(2)), dim=2)
+    if kind == "linear":
+        return Memories(kind, ops.scan(memory, None, gain), normalisers)
+    decay, gain = ops.delta_update(keys, values, normalisers[:, :, :-1])
+    return Memories(kind, ops.scan(memory, decay, gain), normalisers)
+
+
+def _repeat(decay: Tensor, gain: Tensor, repeats: Tensor) -> tuple[Tensor, Tensor]:
+    """Compose each segment's map M <- A M + B with itself: m times gives what 2**m readings would do."""
+    count = repeats[:, None, :, None, None]  # (B, 1, G, 1, 1)
+    for done in range(int(repeats.max())):
+        twice = decay @ decay, decay @ gain + gain  # (B, K, G, E, E) each
+        decay = torch.where(count > done, twice[0], decay)
+        gain = torch.where(count > done, twice[1], gain)
+    return decay, gain

@@ -1,0 +1,188 @@
+"""Local attention with sinks and carry, combined with a compressive memory (Infini-attention, arXiv 2404.07143)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.attention.bias import causal_lower_right
+
+from gemma10m import ops
+from gemma10m.config import ModelConfig, ReadingConfig
+from gemma10m.memory import infini
+from gemma10m.memory.state import LayerState
+from gemma10m.memory.window import Plan, Span
+from gemma10m.models.rotary import cos_sin
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """A stretch's keys and values with what was kept in front of them, and the memories its segments read."""
+
+    keys: Tensor  # (B, K, W + S, E), without positions
+    values: Tensor  # (B, K, W + S, E)
+    sink_keys: Tensor  # (B, K, sinks, E)
+    sink_values: Tensor  # (B, K, sinks, E)
+    memories: infini.Memories | None
+
+
+class Attention(nn.Module):
+    def __init__(self, config: ModelConfig, reading: ReadingConfig) -> None:
+        super().__init__()
+        self.config, self.reading = config, reading
+        self.q_proj = nn.Linear(config.hidden_size, config.query_size, bias=False)
+        self.k_proj = nn.Linear(config.hidden_size, config.kv_size, bias=False)
+        self.v_proj = nn.Linear(config.hidden_size, config.kv_size, bias=False)
+        self.o_proj = nn.Linear(config.query_size, config.hidden_size, bias=False)
+        if config.has_gates:
+            self.gate = nn.Parameter(torch.zeros(1, config.heads, 1, 1))
+        if config.has_write_gates:
+            self.write_gate = nn.Linear(config.hidden_size, config.kv_heads)
+
+    def forward(
+        self, x: Tensor, state: LayerState, plan: Plan, wanted: int, repeats: Tensor | None = None
+    ) -> tuple[Tensor, LayerState]:
+        """x (B, S, D) -> the last `wanted` tokens' output (B, wanted, D), and the state after the stretch."""
+        new_keys, new_values = self._heads(self.k_proj(x)), self._heads(self.v_proj(x))  # (B, K, S, E)
+        buffer_keys = torch.cat((state.keys, new_keys), dim=2)  # (B, K, W + S, E)
+        buffer_values = torch.cat((state.values, new_values), dim=2)  # (B, K, W + S, E)
+        write_gates = self._write_gates(x, state)
+        buffer = Buffer(
+            buffer_keys,
+            buffer_values,
+            self._sinks(state.sink_keys, new_keys),
+            self._sinks(state.sink_values, new_values),
+            self._remember(state, plan, buffer_keys, buffer_values, write_gates, repeats),
+        )
+        return self._attend(x, buffer, plan, wanted), self._next_state(state, plan, buffer, write_gates)
+
+    def _heads(self, x: Tensor) -> Tensor:
+        heads: Tensor = x.unflatten(-1, (-1, self.config.head_size))  # (B, S, heads, E)
+        return heads.transpose(1, 2)  # (B, heads, S, E)
+
+    def _sinks(self, kept: Tensor, new: Tensor) -> Tensor:
+        missing = self.reading.sinks - kept.shape[2]
+        return torch.cat((kept, new[:, :, :missing]), dim=2) if missing else kept
+
+    def _write_gates(self, x: Tensor, state: LayerState) -> Tensor | None:
+        if state.write_gates is None:
+            return None
+        weight, bias = self.write_gate.weight, self.write_gate.bias
+        new = torch.sigmoid(F.linear(x.to(weight.dtype), weight, bias).float()).mT  # (B, K, S)
+        return torch.cat((state.write_gates, new), dim=2)  # (B, K, n + S)
+
+    def _remember(
+        self,
+        state: LayerState,
+        plan: Plan,
+        keys: Tensor,
+        values: Tensor,
+        write_gates: Tensor | None,
+        repeats: Tensor | None,
+    ) -> infini.Memories | None:
+        if state.memory is None:
+            return None
+        count, length, first = plan.closed, self.reading.segment, plan.carried_before
+        closed = slice(first, first + count * length)
+        shape = (count, length)
+        return infini.write(
+            self.reading.memory,
+            state.memory,
+            state.normaliser,
+            keys[:, :, closed].unflatten(2, shape),  # (B, K, G, N, E)
+            values[:, :, closed].unflatten(2, shape),  # (B, K, G, N, E)
+            None if write_gates is None else write_gates[:, :, : count * length].unflatten(2, shape),  # (B, K, G, N)
+            repeats,
+        )
+
+    def _attend(self, x: Tensor, buffer: Buffer, plan: Plan, wanted: int) -> Tensor:
+        if not wanted:
+            return x[:, :0]
+        queries = self._heads(self.q_proj(x[:, -wanted:]))  # (B, H, wanted, E)
+        skipped = plan.tokens - wanted
+        parts = [self._span(queries, buffer, span, skipped) for span in plan.wanted_spans(wanted)]
+        joined = torch.cat(parts, dim=2).transpose(1, 2).flatten(2)  # (B, wanted, H * E)
+        output: Tensor = self.o_proj(joined)  # (B, wanted, D)
+        return output
+
+    def _span(self, queries: Tensor, buffer: Buffer, span: Span, skipped: int) -> Tensor:
+        """One batch of like windows: local attention and memory, mixed by the gates -> (B, H, G * Q, E)."""
+        first = span.first_query - skipped
+        mine = queries[:, :, first : first + span.segments * span.queries]  # (B, H, G * Q, E)
+        mine = mine.unflatten(2, (span.segments, span.queries))  # (B, H, G, Q, E)
+        local = self._local(mine, buffer, span)  # (B, H, G, Q, E)
+        if not self.config.has_gates or self.reading.memory == "full":
+            return local.flatten(2, 3)
+        gate = torch.sigmoid(self.gate.float()).unsqueeze(-1)  # (1, H, 1, 1, 1)
+        mixed = (1.0 - gate) * local
+        if buffer.memories is not None:
+            mixed = mixed + gate * self._recall(mine, buffer.memories, span)
+        return mixed.to(local.dtype).flatten(2, 3)  # (B, H, G * Q, E)
+
+    def _recall(self, queries: Tensor, memories: infini.Memories, span: Span) -> Tensor:
+        """Query heads of a group read the memory of their K/V head. (B, H, G, Q, E) -> (B, H, G, Q, E) float32."""
+        grouped = queries.unflatten(1, (self.config.kv_heads, -1)).transpose(2, 3)  # (B, K, G, H/K, Q, E)
+        found = memories.read(grouped.flatten(3, 4), span.first_segment)  # (B, K, G, H/K * Q, E)
+        split: Tensor = found.unflatten(3, (-1, span.queries))  # (B, K, G, H/K, Q, E)
+        return split.transpose(2, 3).flatten(1, 2)  # (B, H, G, Q, E)
+
+    def _local(self, queries: Tensor, buffer: Buffer, span: Span) -> Tensor:
+        """softmax(q k^T / sqrt(E)) v inside each window. (B, H, G, Q, E) -> (B, H, G, Q, E)."""
+        keys = self._windows(buffer.keys, buffer.sink_keys, span)  # (B, K, G, width, E)
+        values = self._windows(buffer.values, buffer.sink_values, span)  # (B, K, G, width, E)
+        width = keys.shape[3]
+        cos, sin = cos_sin(0, width, self.config.head_size, self.config.rope_theta, keys.device)  # (width, E)
+        rotated = ops.rotate(queries, cos[-span.queries :], sin[-span.queries :])
+        out = F.scaled_dot_product_attention(
+            _batch(rotated),
+            _batch(ops.rotate(keys, cos, sin)),
+            _batch(values),
+            attn_mask=causal_mask(span.queries, width, keys.device),
+            enable_gqa=self.config.heads != self.config.kv_heads,
+        )  # (B * G, H, Q, E)
+        split: Tensor = out.unflatten(0, (-1, span.segments))  # (B, G, H, Q, E)
+        return split.transpose(1, 2)  # (B, H, G, Q, E)
+
+    def _windows(self, kept: Tensor, sinks: Tensor, span: Span) -> Tensor:
+        """Each segment's [sinks | carry | segment] of the buffer. -> (B, K, G, width, E)."""
+        stop = span.first_key + (span.segments - 1) * self.reading.segment + span.width
+        inside = kept[:, :, span.first_key : stop]
+        windows = inside.unfold(2, span.width, self.reading.segment).mT if span.segments > 1 else inside.unsqueeze(2)
+        if not span.sinks:
+            return windows
+        repeated = sinks.unsqueeze(2).expand(-1, -1, span.segments, -1, -1)  # (B, K, G, sinks, E)
+        return torch.cat((repeated, windows), dim=3)
+
+    def _next_state(self, state: LayerState, plan: Plan, buffer: Buffer, write_gates: Tensor | None) -> LayerState:
+        memory, normaliser = (None, None) if buffer.memories is None else buffer.memories.last()
+        gates_read = plan.closed * self.reading.segment
+        return LayerState(
+            keys=_tail(buffer.keys, plan.kept_keys),
+            values=_tail(buffer.values, plan.kept_keys),
+            sink_keys=buffer.sink_keys,
+            sink_values=buffer.sink_values,
+            memory=memory,
+            normaliser=normaliser,
+            write_gates=None if write_gates is None else write_gates[:, :, gates_read:].clone(),
+        )
+
+
+def _batch(x: Tensor) -> Tensor:
+    return x.transpose(1, 2).flatten(0, 1)  # (B, heads, G, Q, E) -> (B * G, heads, Q, E)
+
+
+def _tail(x: Tensor, count: int) -> Tensor:
+    """The last `count` keys, in storage of their own: a view would keep the whole stretch alive."""
+    return x if count == x.shape[2] else x[:, :, x.shape[2] - count :].clone()
+
+
+def causal_mask(queries: int, width: int, device: torch.device) -> Tensor | None:
+    """The queries are the window's last tokens; each sees the window up to itself."""
+    if queries == 1:
+        return None
+    if device.type == "cuda":
+        mask: Tensor = causal_lower_right(queries, width)
+        return mask
+    return torch.ones(queries, width, dtype=torch.bool, device=device).tril(width - queries)

@@ -1,0 +1,150 @@
+"""Gemma 1 (arXiv 2403.08295) whose attention reads segment by segment: ids and state in, logits and state out."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gemma10m.config import ModelConfig, ReadingConfig
+from gemma10m.errors import UsageError
+from gemma10m.memory import infini
+from gemma10m.memory.state import LayerState, State
+from gemma10m.memory.window import Plan, carried_tokens, open_tokens, plan_stretch
+from gemma10m.models.attention import Attention
+from gemma10m.models.layers import FeedForward, RMSNorm
+
+Logits = Literal["all", "last", "none"]
+
+
+class Layer(nn.Module):
+    def __init__(self, config: ModelConfig, reading: ReadingConfig) -> None:
+        super().__init__()
+        self.self_attn = Attention(config, reading)
+        self.mlp = FeedForward(config)
+        self.input_layernorm = RMSNorm(config.hidden_size, config.norm_eps)
+        self.post_attention_layernorm = RMSNorm(config.hidden_size, config.norm_eps)
+
+    def forward(
+        self, x: Tensor, state: LayerState, plan: Plan, wanted: int, repeats: Tensor | None
+    ) -> tuple[Tensor, LayerState]:
+        """x (B, S, D) -> the last `wanted` tokens (B, wanted, D). The state always gets the whole stretch."""
+        attended, state = self.self_attn(self.input_layernorm(x), state, plan, wanted, repeats)
+        if not wanted:
+            return attended, state
+        x = x[:, -wanted:] + attended
+        return x + self.mlp(self.post_attention_layernorm(x)), state
+
+
+class Backbone(nn.Module):
+    def __init__(self, config: ModelConfig, reading: ReadingConfig) -> None:
+        super().__init__()
+        self.embed_tokens = nn.Embedding(config.vocabulary, config.hidden_size)
+        self.layers = nn.ModuleList([Layer(config, reading) for _ in range(config.layers)])
+        self.norm = RMSNorm(config.hidden_size, config.norm_eps)
+
+    def forward(
+        self, ids: Tensor, state: State, plan: Plan, wanted: int, repeats: Tensor | None
+    ) -> tuple[Tensor, tuple[LayerState, ...]]:
+        weight = self.embed_tokens.weight
+        # The root is rounded to the weights' dtype, as the published model was trained.
+        x = self.embed_tokens(ids) * torch.tensor(weight.shape[1] ** 0.5, dtype=weight.dtype)  # (B, S, D)
+        states = []
+        for number, (layer, layer_state) in enumerate(zip(self.layers, state.layers, strict=True), start=1):
+            # The last layer's output is read by the head alone: tokens without logits stop at their keys and values.
+            needed = wanted if number == len(self.layers) else plan.tokens
+            x, layer_state = layer(x, layer_state, plan, needed, repeats)
+            states.append(layer_state)
+        return self.norm(x), tuple(states)
+
+
+class Gemma(nn.Module):
+    """State-dict names are those of the published checkpoints."""
+
+    name: str = ""
+    fingerprint: str = ""
+    warnings: tuple[str, ...] = ()
+
+    def __init__(self, config: ModelConfig, reading: ReadingConfig) -> None:
+        super().__init__()
+        self.config, self.reading = config, reading
+        self.model = Backbone(config, reading)
+        if not config.tied_head:
+            self.lm_head = nn.Linear(config.hidden_size, config.vocabulary, bias=False)
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.embed_tokens.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.model.embed_tokens.weight.dtype
+
+    def empty_state(self, batch: int = 1) -> State:
+        """The state before the first token, for `batch` documents side by side."""
+        return State(tuple(self._empty_layer(batch) for _ in range(self.config.layers)), position=0)
+
+    def forward(self, ids: Tensor, state: State, logits: Logits = "all") -> tuple[Tensor, State]:
+        """Read one stretch.
+
+        ids (B, S) int64, S >= 1; state from `empty_state` or an earlier call, unchanged by this one.
+        Returns logits (B, S, V), (B, 1, V) or (B, 0, V) for logits="all", "last" or "none", and the new state.
+        Raises UsageError for ids or a state that do not fit the model.
+        """
+        wanted = {"all": ids.shape[-1], "last": 1, "none": 0}
+        if logits not in wanted:
+            raise UsageError(f"logits must be one of {', '.join(wanted)}, found {logits!r}")
+        hidden, state = self.hidden(ids, state, wanted[logits])
+        return self.head(hidden), state
+
+    def hidden(self, ids: Tensor, state: State, wanted: int, repeats: Tensor | None = None) -> tuple[Tensor, State]:
+        """The last `wanted` tokens' normalised hidden states (B, wanted, D); training passes `repeats` (B, G)."""
+        self._check(ids, state)
+        plan = plan_stretch(self.reading, state.position, ids.shape[1])
+        hidden, layers = self.model(ids.to(self.device), state, plan, wanted, repeats)
+        return hidden, State(layers, state.position + ids.shape[1])
+
+    def head(self, hidden: Tensor) -> Tensor:
+        weight = self.model.embed_tokens.weight if self.config.tied_head else self.lm_head.weight
+        return F.linear(hidden, weight)  # (B, wanted, V)
+
+    def _empty_layer(self, batch: int) -> LayerState:
+        config, kind, device = self.config, self.reading.memory, self.device
+        heads, size = config.kv_heads, config.head_size
+
+        def none_yet() -> Tensor:
+            return torch.zeros(batch, heads, 0, size, dtype=self.dtype, device=device)
+
+        def zeros(*shape: int) -> Tensor:
+            return torch.zeros(batch, heads, *shape, dtype=torch.float32, device=device)
+
+        return LayerState(
+            keys=none_yet(),
+            values=none_yet(),
+            sink_keys=none_yet(),
+            sink_values=none_yet(),
+            memory=zeros(size, size) if kind in infini.REMEMBERING else None,
+            normaliser=zeros(size) if kind in ("linear", "delta") else None,
+            write_gates=zeros(0) if kind == "gated" else None,
+        )
+
+    def _check(self, ids: Tensor, state: State) -> None:
+        if ids.dim() != 2 or ids.dtype != torch.int64 or not ids.shape[1]:
+            raise UsageError(
+                f"ids must be (batch, tokens) int64 with at least one token, found {tuple(ids.shape)} {ids.dtype}"
+            )
+        if ids.device.type == "cpu" and not (int(ids.min()) >= 0 and int(ids.max()) < self.config.vocabulary):
+            raise UsageError(
+                f"ids must lie in [0, {self.config.vocabulary}), found {int(ids.min())} to {int(ids.max())}"
+            )
+        kept = open_tokens(self.reading, state.position) + carried_tokens(self.reading, state.position)
+        expected = (ids.shape[0], self.config.kv_heads, kept, self.config.head_size)
+        found = tuple(state.layers[0].keys.shape) if state.layers else ()
+        if len(state.layers) != self.config.layers or found != expected:
+            raise UsageError(
+                f"the state does not fit this model: found {len(state.layers)} layers with keys {found}, "
+                f"expected {self.config.layers} with {expected}",
+                hint="use the state that this model's own calls returned",
+            )

@@ -1,0 +1,41 @@
+"""The parts of a layer that keep no state."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from gemma10m import ops
+from gemma10m.config import ModelConfig
+
+# Rows that go through the feed-forward together: bounds its (rows, 2F) of scratch however long the stretch.
+FEED_FORWARD_ROWS = 8192
+
+
+class RMSNorm(nn.Module):
+    def __init__(self, size: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(size))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ops.rms_norm(x, self.weight, self.eps)
+
+
+class FeedForward(nn.Module):
+    """down(gelu_tanh(gate(x)) * up(x)), no biases."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.gate_proj = nn.Linear(config.hidden_size, config.feed_forward_size, bias=False)
+        self.up_proj = nn.Linear(config.hidden_size, config.feed_forward_size, bias=False)
+        self.down_proj = nn.Linear(config.feed_forward_size, config.hidden_size, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[1] <= FEED_FORWARD_ROWS:
+            return self._rows(x)
+        return torch.cat([self._rows(rows) for rows in x.split(FEED_FORWARD_ROWS, dim=1)], dim=1)  # (B, S, D)
+
+    def _rows(self, x: Tensor) -> Tensor:
+        rows: Tensor = self.down_proj(ops.geglu(self.gate_proj(x), self.up_proj(x)))  # (B, rows, D)
+        return rows

@@ -1,0 +1,138 @@
+"""What a progress line says and how it fits a width: pure text, nothing is written here."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+WIDEST_BAR = 40
+NARROWEST_BAR = 4
+
+
+def format_count(number: float) -> str:
+    """12345 -> "12.3K"; whole numbers below a thousand are exact."""
+    if isinstance(number, int) and abs(number) < 1000:
+        return str(number)
+    return "".join(_scaled(number, ("", "K", "M", "G", "T")))
+
+
+def format_bytes(size: int) -> str:
+    """Decimal units, as disks and downloads are sold: 1100000 -> "1.1 MB"."""
+    if size < 1000:
+        return f"{size} B"
+    return " ".join(_scaled(size, ("B", "KB", "MB", "GB", "TB")))
+
+
+def _scaled(number: float, units: tuple[str, ...]) -> tuple[str, str]:
+    steps = 0
+    while abs(number) >= 999.5 and steps < len(units) - 1:
+        number /= 1000
+        steps += 1
+    digits = f"{number:.1f}" if abs(number) < 99.95 else f"{number:.0f}"
+    return digits, units[steps]
+
+
+def format_duration(seconds: float) -> str:
+    """The two largest units: "45s", "12m 05s", "1h 23m", "2d 03h"; "?" when the time is not finite."""
+    if not math.isfinite(seconds):
+        return "?"
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    minutes, seconds = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days}d {hours:02}h"
+    return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {seconds:02}s"
+
+
+@dataclass(frozen=True)
+class ProgressView:
+    """How far a read has come. Memory and state sizes in bytes; a total of 0 is one nobody knows."""
+
+    tokens_read: int
+    tokens_total: int
+    total_is_exact: bool
+    bytes_done: int
+    bytes_total: int
+    tokens_per_second: float
+    seconds_left: float | None
+    device_memory_used: int | None
+    device_memory_total: int | None
+    process_memory: int
+    state_bytes: int
+
+    @property
+    def fraction(self) -> float | None:
+        """Counted in tokens when their number is known, else in bytes."""
+        done, total = self.tokens_read, self.tokens_total
+        if not self.total_is_exact and self.bytes_total:
+            done, total = self.bytes_done, self.bytes_total
+        return _fraction(done, total)
+
+
+def _fraction(done: int, total: int) -> float | None:
+    return min(1.0, max(0.0, done / total)) if total > 0 else None
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a progress line says: (long, short) fields, the most important first, and the part that is done."""
+
+    fields: tuple[tuple[str, str], ...]
+    fraction: float | None
+
+    def fit(self, label: str, width: int) -> tuple[str, int, str]:
+        """Label, width of the bar (0: no room for one) and text that together stay within `width` columns."""
+        full = "  ".join(long for long, _ in self.fields)
+        room = width - len(label) - len(full) - 2
+        if room >= 2 * NARROWEST_BAR:
+            return label, min(room, WIDEST_BAR), full
+        kept = [short for _, short in self.fields]
+        while len(kept) > 1 and len(" ".join(kept)) > width:
+            kept.pop()
+        brief = " ".join(kept)
+        room = width - len(brief) - 1
+        return "", (room if room >= NARROWEST_BAR else 0), brief
+
+
+def reading_status(view: ProgressView) -> Status:
+    read, about = format_count(view.tokens_read), "" if view.total_is_exact else "~"
+    total = f"{about}{format_count(view.tokens_total)}"
+    known = view.tokens_total > 0
+    fields = [(f"{read} / {total} tokens", f"{read}/{total}") if known else (f"{read} tokens", f"{read} tokens")]
+    fields += _percent_field(view.fraction)
+    fields += _same(f"{format_count(float(view.tokens_per_second))} tok/s")
+    fields += _time_left_field(view.seconds_left)
+    if view.device_memory_used is not None and view.device_memory_total is not None:
+        used, size = view.device_memory_used / 1e9, view.device_memory_total / 1e9
+        fields += [(f"GPU {used:.1f}/{size:.1f} GB", f"GPU {used:.1f}/{size:.0f} GB")]
+    fields += _same(f"RAM {format_bytes(view.process_memory)}")
+    fields += _same(f"state {format_bytes(view.state_bytes)}")
+    return Status(tuple(fields), view.fraction)
+
+
+def _same(text: str) -> list[tuple[str, str]]:
+    return [(text, text)]
+
+
+def _percent_field(fraction: float | None) -> list[tuple[str, str]]:
+    # rounded down: 100 % is said only of what is finished
+    return [] if fraction is None else _same(f"{math.floor(100 * fraction)}%")
+
+
+def _time_left_field(seconds: float | None) -> list[tuple[str, str]]:
+    return [] if seconds is None else _same(f"{format_duration(seconds)} left")
+
+
+def byte_status(done: int, total: int, bytes_per_second: float) -> Status:
+    """`total` 0: nobody knows it; `bytes_per_second` 0: nothing has moved yet."""
+    counts = (format_bytes(done), format_bytes(total))
+    fields = [(" / ".join(counts), "/".join(counts))] if total else _same(counts[0])
+    fraction = _fraction(done, total)
+    fields += _percent_field(fraction)
+    if bytes_per_second > 0:
+        fields += _same(f"{format_bytes(round(bytes_per_second))}/s")
+        fields += _time_left_field(max(0, total - done) / bytes_per_second if total else None)
+    return Status(tuple(fields), fraction)

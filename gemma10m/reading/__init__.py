@@ -1,0 +1,14 @@
+"""Document and model to state: stretches, counted progress, and going on where a read stopped.
+
+ids.py       the document's ids with the prompt's opening in front
+bookmark.py  a state and what it takes to go on from it
+stretch.py   how many tokens go through a layer together
+steps.py     the loop
+"""
+
+from __future__ import annotations
+
+from gemma10m.reading.bookmark import Bookmark
+from gemma10m.reading.steps import Progress, Step, read, read_steps
+
+__all__ = ["Bookmark", "Progress", "Step", "read", "read_steps"]

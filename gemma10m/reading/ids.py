@@ -1,0 +1,63 @@
+"""The ids a model reads: the prompt's opening, then the document's, tokenised in a thread ahead of the model."""
+
+from __future__ import annotations
+
+from gemma10m.documents import Document
+from gemma10m.token_stream import ahead, token_stream
+from gemma10m.tokens import Tokenizer
+
+BLOCKS_AHEAD = 64
+
+
+class IdStream:
+    def __init__(self, tokenizer: Tokenizer, document: Document, opening: list[int]) -> None:
+        self._blocks = ahead(token_stream(tokenizer, document.pieces()), BLOCKS_AHEAD)
+        self._waiting = list(opening)
+        self._document = document
+        self._bytes_seen = 0
+        self._finished = False
+        self.file_tokens = [0] * len(document.files)  # of the blocks tokenised so far, headers included
+
+    @property
+    def tokens(self) -> int:
+        """The document's tokens: exact once all of it is tokenised, before that an estimate from the bytes so far."""
+        seen = sum(self.file_tokens)
+        if self._finished or not self._bytes_seen:
+            return seen
+        return max(seen, round(seen / self._bytes_seen * self._document.nbytes))
+
+    @property
+    def exact(self) -> bool:
+        return self._finished
+
+    @property
+    def bytes_seen(self) -> int:
+        return self._bytes_seen
+
+    def take(self, count: int) -> list[int]:
+        """The next `count` ids, fewer at the end."""
+        self._fill(count)
+        taken, self._waiting = self._waiting[:count], self._waiting[count:]
+        return taken
+
+    def put_back(self, ids: list[int]) -> None:
+        self._waiting = ids + self._waiting
+
+    def at_end(self) -> bool:
+        self._fill(1)
+        return not self._waiting
+
+    def close(self) -> None:
+        self._blocks.close()
+
+    def _fill(self, count: int) -> None:
+        while len(self._waiting) < count and not self._finished:
+            block = next(self._blocks, None)
+            if block is None:
+                self._finished = True
+                self._bytes_seen = self._document.nbytes
+                return
+            self._waiting += block.ids
+            self.file_tokens[block.file] += len(block.ids)
+            before = sum(file.nbytes for file in self._document.files[: block.file])
+            self._bytes_seen = before + max(0, block.offset)

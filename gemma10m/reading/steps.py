@@ -1,0 +1,111 @@
+"""Read a document stretch by stretch. Every token is counted; nothing is dropped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from gemma10m.answering.prompt import Prompt
+from gemma10m.documents import Document
+from gemma10m.memory.state import State
+from gemma10m.models.gemma import Gemma
+from gemma10m.reading.bookmark import Bookmark, IdDigest, skip_to
+from gemma10m.reading.ids import IdStream
+from gemma10m.reading.stretch import device_memory, process_memory, stretch_tokens
+from gemma10m.tokens import Tokenizer
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a read has come. Tokens of the document, without the prompt's; bytes."""
+
+    tokens_read: int
+    tokens_total: int
+    total_is_exact: bool
+    bytes_done: int
+    bytes_total: int
+    tokens_per_second: float
+    seconds_left: float | None
+    device_memory: tuple[int, int] | None  # used, total
+    process_memory: int
+    state_bytes: int
+
+
+@dataclass(frozen=True)
+class Step:
+    bookmark: Bookmark
+    progress: Progress
+    tokens_read_now: int  # by this run, without what a bookmark brought
+
+
+def read(model: Gemma, tokenizer: Tokenizer, document: Document) -> State:
+    """All of the document, once. Raises DocumentError when it changes meanwhile."""
+    for step in read_steps(model, tokenizer, document):
+        state = step.bookmark.state
+    return state
+
+
+def read_steps(model: Gemma, tokenizer: Tokenizer, document: Document, start: Bookmark | None = None) -> Iterator[Step]:
+    """One step a stretch; the last has a complete bookmark. `start` is used as far as its ids are this document's."""
+    opening = Prompt(tokenizer).opening()
+    stream = IdStream(tokenizer, document, opening)
+    try:
+        found = skip_to(start, stream, model.reading) if start else None
+        if start and found is None:
+            stream.close()
+            stream, start = IdStream(tokenizer, document, opening), None
+        state, digest = found or (model.empty_state(), IdDigest(model.reading))
+        yield from _stretches(model, stream, state, digest, start.seconds if start else 0.0, document, len(opening))
+    finally:
+        stream.close()
+
+
+def _stretches(
+    model: Gemma,
+    stream: IdStream,
+    state: State,
+    digest: IdDigest,
+    seconds_before: float,
+    document: Document,
+    opening: int,
+) -> Iterator[Step]:
+    stretch, first, started = stretch_tokens(model), state.position, time.monotonic()
+    while True:
+        # Stretches end at multiples of their length, so that a resumed read computes what an unbroken one would have.
+        ids = stream.take(stretch - state.position % stretch)
+        if ids:
+            with torch.inference_mode():
+                _, state = model(torch.tensor([ids]), state, logits="none")
+            digest.add(ids)
+        seconds = time.monotonic() - started
+        bookmark = Bookmark(
+            state,
+            digest.hexdigest,
+            digest.open_ids,
+            tuple(stream.file_tokens),
+            seconds_before + seconds,
+            complete=stream.at_end(),
+        )
+        progress = _progress(model, stream, state, document, opening, (state.position - first) / max(seconds, 1e-9))
+        yield Step(bookmark, progress, state.position - first)
+        if bookmark.complete:
+            return
+
+
+def _progress(model: Gemma, stream: IdStream, state: State, document: Document, opening: int, rate: float) -> Progress:
+    read_tokens = max(0, state.position - opening)
+    return Progress(
+        tokens_read=read_tokens,
+        tokens_total=stream.tokens,
+        total_is_exact=stream.exact,
+        bytes_done=stream.bytes_seen,
+        bytes_total=document.nbytes,
+        tokens_per_second=rate,
+        seconds_left=max(0, stream.tokens - read_tokens) / rate if rate > 0 else None,
+        device_memory=device_memory(model),
+        process_memory=process_memory(),
+        state_bytes=state.nbytes,
+    )

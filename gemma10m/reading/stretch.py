@@ -1,0 +1,60 @@
+"""How many tokens go through a layer together: speed and memory, never the result."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+
+import torch
+
+from gemma10m.config import ModelConfig
+from gemma10m.models.gemma import Gemma
+from gemma10m.models.layers import FEED_FORWARD_ROWS
+
+LONGEST = 65536
+# A stretch is what a signal or the progress line waits for: about a second of one slow core.
+CPU_FLOPS = 4e10
+CPU_LONGEST = 16384
+
+
+def stretch_tokens(model: Gemma) -> int:
+    """Whole segments that fit: on CUDA into 80 % of the free memory, on the CPU into CPU_FLOPS."""
+    segment = model.reading.segment
+    if model.device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(model.device)
+        room = 0.8 * free - FEED_FORWARD_ROWS * 3 * model.config.feed_forward_size * model.dtype.itemsize
+        tokens = min(LONGEST, int(room / scratch_per_token(model.config, model.dtype)))
+    else:
+        tokens = min(CPU_LONGEST, int(CPU_FLOPS / model.config.flops_per_token))
+    return max(1, tokens // segment) * segment
+
+
+def scratch_per_token(config: ModelConfig, dtype: torch.dtype) -> int:
+    """Bytes a layer needs for one token: residual, norm and projections, and the memory's float32 copies of q, k, v."""
+    narrow = 6 * config.hidden_size + 4 * (config.query_size + 2 * config.kv_size)
+    wide = 4 * config.query_size + 4 * config.kv_size
+    return narrow * dtype.itemsize + wide * 4
+
+
+def device_memory(model: Gemma) -> tuple[int, int] | None:
+    """Bytes used on the GPU by everyone, and its size; None on the CPU."""
+    if model.device.type != "cuda":
+        return None
+    free, total = torch.cuda.mem_get_info(model.device)
+    return total - free, total
+
+
+def process_memory() -> int:
+    """Resident bytes now where the system tells, else the peak."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return peak_memory()
+
+
+def peak_memory() -> int:
+    """The most resident bytes this process has had."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,180 @@
+"""States of documents already read: found again, gone on from, and saved while reading goes on.
+
+A state's file name is a hash of the model, the tokenizer, how the model reads, and the document.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+from gemma10m import __version__
+from gemma10m.documents import Document
+from gemma10m.errors import StateError
+from gemma10m.folders import states_folder
+from gemma10m.models.gemma import Gemma
+from gemma10m.reading import Bookmark, Step, read_steps
+from gemma10m.state_file import (
+    DocumentRecord,
+    Expectation,
+    SkippedRecord,
+    SourceRecord,
+    StateHeader,
+    load_state,
+    read_header,
+    save_state,
+)
+from gemma10m.tokens import Tokenizer
+
+CHECKPOINT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A model and its tokenizer, and the fingerprints that bind states to them."""
+
+    model: Gemma
+    tokenizer: Tokenizer
+
+    @property
+    def dtype(self) -> str:
+        return str(self.model.dtype).removeprefix("torch.")
+
+    def expectation(self) -> Expectation:
+        return Expectation(
+            model_fingerprint=self.model.fingerprint,
+            tokenizer_fingerprint=self.tokenizer.fingerprint,
+            reading=self.model.reading,
+            dtype=self.dtype,
+            config=self.model.config,
+        )
+
+    def state_path(self, document: Document) -> Path:
+        identity = (
+            self.model.fingerprint,
+            self.tokenizer.fingerprint,
+            astuple(self.model.reading),
+            self.dtype,
+            document.fingerprint,
+        )
+        return states_folder() / f"{hashlib.sha256(repr(identity).encode()).hexdigest()[:32]}.safetensors"
+
+    def load(self, path: Path) -> tuple[Bookmark, StateHeader]:
+        """Raises StateError when the file is damaged or belongs to something else."""
+        state, header = load_state(path, expect=self.expectation(), device=str(self.model.device))
+        tokens = tuple(source.tokens for source in header.document.sources)
+        return (
+            Bookmark(state, header.ids_sha256, header.open_ids, tokens, header.seconds, header.complete),
+            header,
+        )
+
+    def save(self, path: Path, bookmark: Bookmark, document: Document) -> None:
+        """Raises DiskError."""
+        save_state(path, bookmark.state, self._header(bookmark, document))
+
+    def _header(self, bookmark: Bookmark, document: Document) -> StateHeader:
+        return StateHeader(
+            model=self.model.name,
+            model_fingerprint=self.model.fingerprint,
+            tokenizer_fingerprint=self.tokenizer.fingerprint,
+            reading=self.model.reading,
+            dtype=self.dtype,
+            position=bookmark.state.position,
+            complete=bookmark.complete,
+            document=document_record(document, bookmark.file_tokens),
+            ids_sha256=bookmark.ids_sha256,
+            open_ids=bookmark.open_ids,
+            seconds=bookmark.seconds,
+            created_by=f"gemma10m {__version__}",
+        )
+
+    def earlier(self, document: Document) -> Iterator[tuple[Path, bool]]:
+        """Saved states worth trying, the best first: of this very document, then of shorter versions of its file.
+
+        The flag says whether it is the very document.
+        """
+        own = self.state_path(document)
+        if own.exists():
+            yield own, True
+        grown = [(header.document.nbytes, path) for path, header in self._candidates() if path != own]
+        for nbytes, path in sorted(grown, reverse=True):
+            source = read_header(path).document.sources[0]
+            if nbytes < document.nbytes and document.prefix_sha256(nbytes) == source.sha256:
+                yield path, False
+
+    def _candidates(self) -> Iterator[tuple[Path, StateHeader]]:
+        """Readable states of single files, made by this model in this way."""
+        for path in states_folder().glob("*.safetensors"):
+            try:
+                header = read_header(path)
+            except StateError:
+                continue
+            mine = (header.model_fingerprint, header.tokenizer_fingerprint, header.reading, header.dtype)
+            expected = self.expectation()
+            same = mine == (
+                expected.model_fingerprint,
+                expected.tokenizer_fingerprint,
+                expected.reading,
+                expected.dtype,
+            )
+            if same and len(header.document.sources) == 1:
+                yield path, header
+
+
+def document_record(document: Document, file_tokens: tuple[int, ...]) -> DocumentRecord:
+    """The manifest: path, bytes, sha256 and tokens of each file, or the reason it was skipped."""
+    tokens = file_tokens or (0,) * len(document.files)
+    return DocumentRecord(
+        name=document.name,
+        fingerprint=document.fingerprint,
+        nbytes=document.nbytes,
+        sources=tuple(
+            SourceRecord(file.path, file.nbytes, file.sha256, count)
+            for file, count in zip(document.files, tokens, strict=True)
+        ),
+        skipped=tuple(SkippedRecord(skipped.path, skipped.reason) for skipped in document.skipped),
+    )
+
+
+def find_bookmark(reader: Reader, document: Document, on_damage: Callable[[StateError], None]) -> Bookmark | None:
+    """Where an earlier read of this document, or of a shorter version of its file, stands."""
+    for path, same in reader.earlier(document):
+        try:
+            bookmark, _ = reader.load(path)
+        except StateError as error:
+            on_damage(error)
+            continue
+        return bookmark if same else _unfinished(bookmark)
+    return None
+
+
+def _unfinished(bookmark: Bookmark) -> Bookmark:
+    return Bookmark(
+        bookmark.state,
+        bookmark.ids_sha256,
+        bookmark.open_ids,
+        bookmark.file_tokens,
+        bookmark.seconds,
+        complete=False,
+    )
+
+
+def read_and_save(
+    reader: Reader, document: Document, path: Path, start: Bookmark | None, stop: Callable[[], bool]
+) -> Iterator[Step]:
+    """The steps of a read, its state saved to `path` every minute, when `stop` says so, and at the end.
+
+    After `stop` the last step's bookmark is not complete. Raises DiskError and DocumentError.
+    """
+    saved = time.monotonic()
+    for step in read_steps(reader.model, reader.tokenizer, document, start):
+        stopping = stop()
+        if step.bookmark.complete or stopping or time.monotonic() - saved >= CHECKPOINT_SECONDS:
+            reader.save(path, step.bookmark, document)
+            saved = time.monotonic()
+        yield step
+        if stopping:
+            return

@@ -1,0 +1,27 @@
+"""A state <-> one `.safetensors` file: atomic, checksummed, bound to a model and a document (docs/state-file.md).
+
+saving.py      State and StateHeader -> file
+loading.py     file -> State and StateHeader, held against what the caller expects
+container.py   file -> checked header and tensors
+layout.py      which tensors a state has
+header.py      what a state says about itself
+"""
+
+from __future__ import annotations
+
+from gemma10m.state_file.header import FORMAT, DocumentRecord, SkippedRecord, SourceRecord, StateHeader
+from gemma10m.state_file.loading import Expectation, is_state_file, load_state, read_header
+from gemma10m.state_file.saving import save_state
+
+__all__ = [
+    "FORMAT",
+    "DocumentRecord",
+    "Expectation",
+    "SkippedRecord",
+    "SourceRecord",
+    "StateHeader",
+    "is_state_file",
+    "load_state",
+    "read_header",
+    "save_state",
+]

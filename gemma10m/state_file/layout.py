@@ -1,0 +1,109 @@
+"""Which tensors a state has: names, dtypes and shapes follow from the model's shape, how it reads, and the position."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gemma10m.config import ModelConfig, ReadingConfig
+from gemma10m.memory.infini import REMEMBERING
+from gemma10m.memory.state import State
+from gemma10m.memory.window import carried_tokens, open_tokens
+
+OPEN_IDS = "open_ids"
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+_CODES = {torch.float32: "F32", torch.bfloat16: "BF16", torch.int32: "I32"}
+_LARGEST_SIZE = 2**31  # the bound of ModelConfig
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    name: str
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+@dataclass(frozen=True)
+class StateShape:
+    layers: int  # L
+    kv_heads: int  # K
+    head_size: int  # E
+
+    def __str__(self) -> str:
+        return f"{self.layers} layers with {self.kv_heads} K/V heads of size {self.head_size}"
+
+    @classmethod
+    def of_model(cls, config: ModelConfig) -> StateShape:
+        return cls(config.layers, config.kv_heads, config.head_size)
+
+    @classmethod
+    def of_state(cls, state: State) -> StateShape:
+        _, kv_heads, _, head_size = state.layers[0].keys.shape
+        return cls(len(state.layers), kv_heads, head_size)
+
+    @classmethod
+    def of_table(cls, table: dict[str, Any]) -> StateShape | None:
+        """What the tensors named in a file suggest; None if they suggest nothing."""
+        layers = sum(name.startswith("layers.") and name.endswith(".keys") for name in table)
+        match table.get("layers.0.keys"):
+            case {"shape": [1, int(kv_heads), int(), int(head_size)]} if (
+                0 < kv_heads < _LARGEST_SIZE and 0 < head_size < _LARGEST_SIZE
+            ):
+                return cls(layers, kv_heads, head_size)
+        return None
+
+
+def open_ids_count(reading: ReadingConfig, position: int) -> int:
+    """Ids stored for the open segment. `full` closes nothing, and keeps no ids for it."""
+    return 0 if reading.memory == "full" else open_tokens(reading, position)
+
+
+def state_layout(shape: StateShape, reading: ReadingConfig, dtype: str, position: int) -> Iterator[TensorSpec]:
+    """Every tensor of a state file, in the order of its bytes."""
+    yield TensorSpec(OPEN_IDS, torch.int32, (open_ids_count(reading, position),))
+    layer = tuple(_layer_layout(shape, reading, DTYPES[dtype], position))
+    for number in range(shape.layers):
+        for name, tensor_dtype, tensor_shape in layer:
+            yield TensorSpec(f"layers.{number}.{name}", tensor_dtype, tensor_shape)
+
+
+def _layer_layout(
+    shape: StateShape, reading: ReadingConfig, dtype: torch.dtype, position: int
+) -> Iterator[tuple[str, torch.dtype, tuple[int, ...]]]:
+    heads, size = shape.kv_heads, shape.head_size
+    window = carried_tokens(reading, position) + open_tokens(reading, position)
+    sinks = min(reading.sinks, position)
+    yield "keys", dtype, (1, heads, window, size)
+    yield "values", dtype, (1, heads, window, size)
+    yield "sink_keys", dtype, (1, heads, sinks, size)
+    yield "sink_values", dtype, (1, heads, sinks, size)
+    if reading.memory in REMEMBERING:
+        yield "memory", torch.float32, (1, heads, size, size)
+    if reading.memory in ("linear", "delta"):
+        yield "normaliser", torch.float32, (1, heads, size)
+    if reading.memory == "gated":
+        yield "write_gates", torch.float32, (1, heads, open_tokens(reading, position))
+
+
+def tensor_table(layout: tuple[TensorSpec, ...]) -> dict[str, dict[str, Any]]:
+    """The tensors as a safetensors header lists them."""
+    table, start = {}, 0
+    for spec in layout:
+        end = start + spec.nbytes
+        table[spec.name] = {"dtype": _CODES[spec.dtype], "shape": list(spec.shape), "data_offsets": [start, end]}
+        start = end
+    return table
+
+
+def all_finite(tensor: Tensor) -> bool:
+    # NaN passes through minimum and maximum; one pass, where isfinite().all() makes several and copies.
+    return not tensor.numel() or all(math.isfinite(bound.item()) for bound in tensor.aminmax())

@@ -1,0 +1,115 @@
+"""State and StateHeader -> file."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gemma10m.atomic_file import atomic_file
+from gemma10m.errors import DocumentError, StateError, UsageError
+from gemma10m.memory.state import State
+from gemma10m.state_file.header import FORMAT, StateHeader, header_metadata, parse_metadata
+from gemma10m.state_file.json_text import canonical_json
+from gemma10m.state_file.layout import OPEN_IDS, StateShape, TensorSpec, all_finite, state_layout, tensor_table
+
+MAX_HEADER_BYTES = 16 * 2**20
+LENGTH_BYTES = 8
+UNKNOWN_DIGEST = "0" * 64
+_ALIGNMENT = 8
+
+
+def save_state(path: Path, state: State, header: StateHeader) -> None:
+    """Write a state of one document (B = 1); equal states and headers give equal bytes.
+
+    Raises UsageError when state and header do not belong together, StateError for values that are not finite,
+    DocumentError for a manifest too long for a header, DiskError when the file cannot be written. After an error the
+    file that stood at `path` is as it was.
+    """
+    tensors = _named_tensors(state, header)
+    layout = _checked_layout(tensors, state, header)
+    metadata = header_metadata(header) | {"open_ids_sha256": hashlib.sha256(_bytes_of(tensors[OPEN_IDS])).hexdigest()}
+    with atomic_file(path) as file:
+        # The payload's digest is known after the payload: its place in the header has a fixed width.
+        file.write(_header_bytes(metadata | {"payload_sha256": UNKNOWN_DIGEST}, layout))
+        digest = hashlib.sha256()
+        for spec in layout:
+            data = _bytes_of(_finite(spec.name, tensors[spec.name], header.position))
+            digest.update(data)
+            file.write(data)
+        file.seek(0)
+        file.write(_header_bytes(metadata | {"payload_sha256": digest.hexdigest()}, layout))
+
+
+def _named_tensors(state: State, header: StateHeader) -> dict[str, Tensor]:
+    if not all(type(token) is int and 0 <= token < 2**31 for token in header.open_ids):
+        raise UsageError("the open segment's ids must be whole numbers from 0 to 2**31 - 1")
+    tensors = {OPEN_IDS: torch.tensor(header.open_ids, dtype=torch.int32)}
+    for number, layer in enumerate(state.layers):
+        tensors |= {f"layers.{number}.{name}": tensor for name, tensor in layer.tensors()}
+    return tensors
+
+
+def _checked_layout(tensors: dict[str, Tensor], state: State, header: StateHeader) -> tuple[TensorSpec, ...]:
+    """The layout the header promises, once header and state are known to keep it."""
+    _check_header(header)
+    if header.position != state.position:
+        raise UsageError(f"the state is at token {state.position}, its header at token {header.position}")
+    layout = tuple(state_layout(StateShape.of_state(state), header.reading, header.dtype, header.position))
+    expected = {spec.name: (spec.dtype, spec.shape) for spec in layout}
+    found = {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in tensors.items()}
+    for name in sorted(expected.keys() | found.keys()):
+        if found.get(name) != expected.get(name):
+            raise UsageError(
+                f"the state cannot be saved: its tensor {name} is {found.get(name)}, expected {expected.get(name)}",
+                hint="a state file holds one document (batch 1), read as its header says",
+            )
+    return layout
+
+
+def _check_header(header: StateHeader) -> None:
+    """What cannot be read back must not be written."""
+    if header.format != FORMAT:
+        raise UsageError(f"the state's header has the format {header.format!r}, this version writes {FORMAT!r}")
+    try:
+        read_back = parse_metadata(header_metadata(header), header.open_ids)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"the state's header cannot be saved: {error}") from error
+    if read_back != header:
+        raise UsageError(f"the state's header cannot be saved: it would read back as {read_back}")
+
+
+def _finite(name: str, tensor: Tensor, position: int) -> Tensor:
+    if not all_finite(tensor):
+        raise StateError(
+            f"{name} holds values that are not finite after {position} tokens, so the state was not saved",
+            hint="read the document again with --dtype float32",
+        )
+    return tensor
+
+
+def _bytes_of(tensor: Tensor) -> bytearray:
+    """The tensor's values in order, wherever and however it lies in memory."""
+    data = bytearray(tensor.nbytes)
+    if data:
+        torch.frombuffer(data, dtype=tensor.dtype).view(tensor.shape).copy_(tensor)
+    return data
+
+
+def _header_bytes(metadata: dict[str, str], layout: tuple[TensorSpec, ...]) -> bytes:
+    """Length and header, sealed with the digest of itself (its own digits read as zeros)."""
+    draft = _padded_json(metadata | {"header_sha256": UNKNOWN_DIGEST}, layout)
+    if len(draft) > MAX_HEADER_BYTES:
+        raise DocumentError(
+            f"the list of the document's files takes {len(draft)} bytes, a state file has room for {MAX_HEADER_BYTES}",
+            hint="name folders with fewer files",
+        )
+    sealed = _padded_json(metadata | {"header_sha256": hashlib.sha256(draft).hexdigest()}, layout)
+    return len(sealed).to_bytes(LENGTH_BYTES, "little") + sealed
+
+
+def _padded_json(metadata: dict[str, str], layout: tuple[TensorSpec, ...]) -> bytes:
+    text = canonical_json({"__metadata__": metadata, **tensor_table(layout)}).encode()
+    return text + b" " * (-len(text) % _ALIGNMENT)

@@ -1,0 +1,314 @@
+"""The only module that writes to the screen. Data goes to stdout, everything else to stderr, and all of it sanitised.
+
+stdout is never handed to rich: answers reach a pipe whatever stderr is. A closed stdout ends the run quietly.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import json as json_format
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING, Protocol, Self
+
+from gemma10m.errors import DiskError, Gemma10MError, Interrupted, OutOfMemoryError, UsageError
+from gemma10m.progress import ProgressView, Status, byte_status, reading_status
+from gemma10m.sanitise import sanitise, sanitise_line
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+SECONDS_BETWEEN_PLAIN_LINES = 10.0
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class _Line(Protocol):
+    def show(self, status: Status) -> None: ...
+
+
+class _NoLine:
+    def show(self, status: Status) -> None:
+        pass
+
+
+class _PlainLine:
+    """For logs: a line at most every ten seconds, and the last one."""
+
+    def __init__(self, label: str, message: Callable[[str], None]) -> None:
+        self._label = label
+        self._message = message
+        self._waiting: Status | None = None
+        self._due = time.monotonic() + SECONDS_BETWEEN_PLAIN_LINES
+
+    def show(self, status: Status) -> None:
+        self._waiting = status
+        if time.monotonic() >= self._due:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._waiting is not None:
+            self._message(f"{self._label}: {', '.join(long for long, _ in self._waiting.fields)}")
+        self._waiting = None
+        self._due = time.monotonic() + SECONDS_BETWEEN_PLAIN_LINES
+
+
+class _LiveLine:
+    """For terminals: one line that rich redraws, laid out for the width the terminal has at that moment."""
+
+    def __init__(self, label: str, no_color: bool) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._label = label
+        self._status = Status((), None)
+        self._console = Console(stderr=True, no_color=no_color or None, markup=False, highlight=False, emoji=False)
+        # rich would send sys.stdout to the terminal too, and a pipe would never see the answer
+        self._live = Live(self, console=self._console, redirect_stdout=False, redirect_stderr=False)
+
+    def __enter__(self) -> Self:
+        with suppress(OSError):  # here and below: when the terminal goes away, the read goes on
+            self._live.start(refresh=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):
+            self._live.stop()
+
+    def show(self, status: Status) -> None:
+        self._status = status
+
+    def message(self, text: str) -> None:
+        from rich.text import Text
+
+        with suppress(OSError):
+            self._console.print(Text(text), soft_wrap=True)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        label, bar_width, text = self._status.fit(self._label, options.max_width)
+        fraction = self._status.fraction
+        cells: list[Text | ProgressBar] = [Text(label), Text(text)] if label else [Text(text)]
+        if bar_width and fraction is not None:
+            cells.insert(-1, ProgressBar(total=1.0, completed=fraction, width=bar_width))
+        grid = Table.grid(padding=(0, 1, 0, 0), pad_edge=False)
+        for _ in cells:
+            grid.add_column(no_wrap=True, overflow="ellipsis")
+        grid.add_row(*cells)
+        yield grid
+
+
+class ReadingProgress:
+    def __init__(self, line: _Line) -> None:
+        self._line = line
+
+    def update(self, view: ProgressView) -> None:
+        self._line.show(reading_status(view))
+
+
+class ByteProgress:
+    """Speed is counted from the first update, so what was there before a resumed download does not flatter it."""
+
+    def __init__(self, line: _Line, total: int) -> None:
+        self._line = line
+        self._total = total
+        self._start: tuple[float, int] | None = None
+
+    def update(self, done: int) -> None:
+        """`done` bytes of the total are here."""
+        now = time.monotonic()
+        self._start = self._start or (now, done)
+        elapsed, moved = now - self._start[0], done - self._start[1]
+        self._line.show(byte_status(done, self._total, moved / elapsed if elapsed > 0 else 0.0))
+
+
+class Terminal:
+    """One object a run. With `json`, stdout carries JSON objects only: `write`, `line` and `table` leave it alone."""
+
+    def __init__(self, quiet: bool = False, no_color: bool = False, json: bool = False) -> None:
+        self.quiet = quiet
+        self.no_color = no_color
+        self.json = json
+        self._live: _LiveLine | None = None
+        _prepare_streams()
+
+    def write(self, text: str) -> None:
+        """A piece of an answer, on stdout at once.
+
+        Raises BrokenPipeError when nobody reads stdout any more, DiskError when it cannot be written.
+        """
+        if not self.json:
+            _put(sanitise(text))
+
+    def line(self, text: str) -> None:
+        """A line of data on stdout; raises as `write` does."""
+        if not self.json:
+            _put(sanitise_line(text) + "\n")
+
+    def json_line(self, record: Mapping[str, object]) -> None:
+        """One JSON object on a line of its own; raises as `write` does.
+
+        Everything but printable ASCII is a JSON escape there, so a control character is harmless and comes back whole.
+        """
+        _put(json_format.dumps(dict(record), ensure_ascii=True, allow_nan=False) + "\n")
+
+    def table(self, title: str, rows: Iterable[tuple[str, str]]) -> None:
+        """Two aligned columns on stdout; raises as `write` does."""
+        cells = [(sanitise_line(name), sanitise_line(value)) for name, value in rows]
+        width = max((len(name) for name, _ in cells), default=0)
+        self.line(title)
+        for name, value in cells:
+            self.line(f"  {name:<{width}}  {value}".rstrip())
+
+    def note(self, text: str) -> None:
+        if not self.quiet:
+            self._message(text)
+
+    def warn(self, text: str) -> None:
+        self._message(f"warning: {text}")
+
+    def error(self, exception: BaseException) -> int:
+        """Say what went wrong, and return the exit code. A traceback only with GEMMA10M_TRACEBACK=1."""
+        if isinstance(exception, BrokenPipeError):
+            _silence(sys.stdout)
+            return 0
+        if os.environ.get("GEMMA10M_TRACEBACK") == "1":
+            _put_message(sanitise("".join(traceback.format_exception(exception))))
+        exit_code, sentence, hint = _explain(exception)
+        self._message(f"error: {sentence}")
+        if hint:
+            self._message(f"hint: {hint}")
+        return exit_code
+
+    @contextmanager
+    def progress(self, label: str) -> Iterator[ReadingProgress]:
+        with self._progress_line(sanitise_line(label)) as line:
+            yield ReadingProgress(line)
+
+    @contextmanager
+    def byte_progress(self, label: str, total: int) -> Iterator[ByteProgress]:
+        """`total` in bytes, 0 when nobody knows it."""
+        with self._progress_line(sanitise_line(label)) as line:
+            yield ByteProgress(line, total)
+
+    def prompt(self) -> Iterator[str]:
+        """Questions, one a line of stdin, without blank ones; asked for with "? " when stdin is a terminal.
+
+        Raises UsageError when stdin is not text.
+        """
+        asks = sys.stdin.isatty()
+        while True:
+            if asks:
+                _put_message("? ")
+            line = _read_line()
+            if not line:
+                break
+            if question := line.strip():
+                yield question
+        if asks:
+            _put_message("\n")
+
+    @contextmanager
+    def _progress_line(self, label: str) -> Iterator[_Line]:
+        if self.quiet:
+            yield _NoLine()
+        elif sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown"):
+            with _LiveLine(label, self.no_color) as live_line:
+                self._live = live_line
+                try:
+                    yield live_line
+                finally:
+                    self._live = None
+        else:
+            plain_line = _PlainLine(label, self._message)
+            try:
+                yield plain_line
+            finally:
+                plain_line.flush()
+
+    def _message(self, text: str) -> None:
+        safe = sanitise_line(text)
+        if self._live:
+            self._live.message(safe)
+        else:
+            _put_message(safe + "\n")
+
+
+def _explain(exception: BaseException) -> tuple[int, str, str]:
+    """Exit code, sentence and hint."""
+    if isinstance(exception, Gemma10MError):
+        return exception.exit_code, exception.message, exception.hint
+    if isinstance(exception, KeyboardInterrupt):
+        return Interrupted.exit_code, "interrupted", "run the same command again"
+    if _is_out_of_memory(exception):
+        hint = "close other programs that use the memory of this device, or choose a smaller model"
+        return OutOfMemoryError.exit_code, f"not enough memory: {exception}".rstrip(": "), hint
+    if isinstance(exception, OSError) and exception.errno in DISK_FULL:
+        name = "" if exception.filename is None else f" {exception.filename}"
+        hint = "make room on that disk, then run the same command again"
+        return DiskError.exit_code, f"cannot write{name}: {exception.strerror}", hint
+    hint = "this is a bug: please report it with the traceback that GEMMA10M_TRACEBACK=1 shows"
+    return 1, f"internal error: {type(exception).__name__}: {exception}".rstrip(": "), hint
+
+
+def _is_out_of_memory(exception: BaseException) -> bool:
+    """By name, because importing torch to report an error would take seconds. On the CPU torch has no class for it."""
+    names = {kind.__name__ for kind in type(exception).__mro__}
+    return bool(names & {"MemoryError", "OutOfMemoryError"}) or "DefaultCPUAllocator" in str(exception)
+
+
+def _prepare_streams() -> None:
+    """Give closed streams a place to go, and let no character that the locale lacks end the run."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # a file opened later would get this number, and stray output would end up in it
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8", closefd=False))
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="strict" if mode == "r" else "backslashreplace")
+
+
+def _put(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence(sys.stdout)
+        raise
+    except OSError as error:
+        _silence(sys.stdout)
+        hint = "look at where standard output goes: is that disk full?"
+        raise DiskError(f"standard output cannot be written: {error.strerror}", hint) from error
+
+
+def _put_message(text: str) -> None:
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        _silence(sys.stderr)  # losing the messages must not end a read that takes hours
+
+
+def _silence(stream: IO[str]) -> None:
+    """Send what is left in the buffer nowhere: the interpreter's last flush would complain and change the exit code."""
+    with suppress(OSError):  # a stream without a descriptor has no last flush
+        descriptor = stream.fileno()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, descriptor)
+        os.close(nowhere)
+
+
+def _read_line() -> str:
+    try:
+        return sys.stdin.readline()
+    except UnicodeDecodeError as error:
+        message = f"standard input is not {error.encoding} text: found byte 0x{error.object[error.start]:02x}"
+        raise UsageError(message, hint="save the questions as UTF-8, one a line") from error

@@ -1,0 +1,169 @@
+"""Pieces of text to blocks of ids, exact however the text arrives, and in a thread ahead of whoever reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, field
+from queue import Queue
+from threading import Event, Thread
+from typing import Protocol, TypeVar
+
+from gemma10m.tokens import LONGEST_PIECE, Tokenizer
+
+BLOCK = 4096  # characters: sentencepiece is fastest on blocks of a few KB
+LOOKAHEAD = LONGEST_PIECE
+
+T = TypeVar("T")
+
+
+class Piece(Protocol):
+    """What `documents.Piece` is."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def file(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def line(self) -> int: ...
+    @property
+    def encoding(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBlock:
+    """Consecutive tokens of one file, or of one header."""
+
+    ids: list[int]
+    file: int  # index into the document's files
+    text: str
+    offset: int  # byte offset of the first character in its file; -1 for a header
+    line: int  # line of the first character, from 1
+    encoding: str
+    tokenizer: Tokenizer = field(repr=False, compare=False)
+
+    def byte_ranges(self) -> list[tuple[int, int]]:
+        """For each token its bytes [start, end) in the source file; (-1, -1) each in a header.
+
+        A token that is one byte of a character has that byte in a UTF-8 file, and the whole character in another.
+        """
+        if self.offset < 0:
+            return [(-1, -1)] * len(self.ids)
+        ranges = []
+        start = end = self.offset
+        for first, after, byte in self.tokenizer.character_spans(self.ids, self.text):
+            if byte <= 0:
+                start, end = end, end + nbytes(self.text[first:after], self.encoding)
+            own = byte >= 0 and self.encoding.startswith("utf-8")
+            ranges.append((start + byte, start + byte + 1) if own else (start, end))
+        return ranges
+
+
+def nbytes(text: str, encoding: str) -> int:
+    """The bytes `text` takes in a file of that encoding."""
+    return len(text) if encoding == "cp1252" else len(text.encode(encoding.removesuffix("-sig")))
+
+
+def token_stream(tokenizer: Tokenizer, pieces: Iterable[Piece]) -> Iterator[TokenBlock]:
+    """Blocks whose ids, one after another, are `tokenizer.encode` of a file's whole text, in constant memory.
+
+    Where a file or a header begins is always a cut: each is encoded as a text of its own. Inside, blocks of at most
+    `BLOCK` characters are cut after a run of newlines, else before a run of spaces, which is exact since no piece of
+    the vocabulary crosses them. In a longer word the cut is where the word, encoded with `LOOKAHEAD` characters more,
+    has a border between tokens: exact unless a chain of merges reaches back over all of those.
+    The cuts follow from the text alone, not from the pieces it comes in.
+    """
+    uncut: _Uncut | None = None
+    for piece in pieces:
+        if uncut is None or not uncut.goes_on_with(piece):
+            if uncut is not None:
+                yield from uncut.blocks(more_to_come=False)
+            uncut = _Uncut(tokenizer, piece)
+        uncut.text.append(piece.text)
+        uncut.length += len(piece.text)
+        yield from uncut.blocks(more_to_come=True)
+    if uncut is not None:
+        yield from uncut.blocks(more_to_come=False)
+
+
+class _Uncut:
+    """The text of one file that has not been cut into blocks yet, and where it begins."""
+
+    def __init__(self, tokenizer: Tokenizer, piece: Piece) -> None:
+        self.tokenizer = tokenizer
+        self.file, self.offset, self.line, self.encoding = piece.file, piece.offset, piece.line, piece.encoding
+        self.text: list[str] = []
+        self.length = 0
+
+    def goes_on_with(self, piece: Piece) -> bool:
+        return piece.file == self.file and (piece.offset < 0) == (self.offset < 0)
+
+    def blocks(self, more_to_come: bool) -> Iterator[TokenBlock]:
+        needed = BLOCK + LOOKAHEAD if more_to_come else 0
+        if self.length <= needed:
+            return
+        text, start = "".join(self.text), 0
+        while len(text) - start > needed:
+            end = start + _next_cut(self.tokenizer, text[start : start + BLOCK + LOOKAHEAD])
+            yield self._block(text[start:end])
+            start = end
+        self.text = [text[start:]]
+        self.length = len(text) - start
+
+    def _block(self, text: str) -> TokenBlock:
+        ids = self.tokenizer.encode(text)
+        block = TokenBlock(ids, self.file, text, self.offset, self.line, self.encoding, self.tokenizer)
+        self.line += text.count("\n")
+        if self.offset >= 0:
+            self.offset += nbytes(text, self.encoding)
+        return block
+
+
+def _next_cut(tokenizer: Tokenizer, text: str) -> int:
+    """Where the block at the beginning of `text` ends."""
+    if len(text) <= BLOCK:
+        return len(text)
+    for pattern in tokenizer.safe_cuts:
+        if match := pattern.match(text, 0, BLOCK + 1):
+            return match.end()
+    spans = tokenizer.character_spans(tokenizer.encode(text), text)
+    starts = (first for first, _, byte in spans if byte <= 0)
+    return tokenizer.leave_control_name(text, max(first for first in starts if first <= BLOCK))
+
+
+def ahead(items: Iterable[T], depth: int) -> Generator[T, None, None]:
+    """The same items, made in a thread that keeps at most `depth` (1 or more) of them waiting.
+
+    An exception in the making is raised here, after the items before it. The thread ends, and a generator behind
+    `items` is closed, when this one is: at its end, by `close`, or when it is forgotten.
+    """
+    waiting: Queue[tuple[T] | BaseException | None] = Queue(depth)
+    abandoned = Event()
+    thread = Thread(target=_make, args=(iter(items), waiting, abandoned), name="ahead", daemon=True)
+    thread.start()
+    try:
+        while (message := waiting.get()) is not None:
+            if isinstance(message, BaseException):
+                raise message
+            yield message[0]
+    finally:
+        abandoned.set()
+        while not waiting.empty():  # a thread that waits for room finds it, and then sees that nobody listens
+            waiting.get()
+        thread.join()
+
+
+def _make(items: Iterator[T], waiting: Queue[tuple[T] | BaseException | None], abandoned: Event) -> None:
+    last: BaseException | None = None
+    try:
+        for item in items:
+            if abandoned.is_set():
+                break
+            waiting.put((item,))
+        if isinstance(items, Generator):
+            items.close()
+    except BaseException as error:  # of whatever kind: it is raised where the items are used
+        last = error
+    if not abandoned.is_set():
+        waiting.put(last)

@@ -1,0 +1,148 @@
+"""Models downloaded to this machine: where each one lies, and the manifest that says its folder is finished.
+
+Nothing here touches the network or imports huggingface_hub.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from gemma10m import folders
+from gemma10m.atomic_file import atomic_file
+from gemma10m.errors import ModelError, UsageError
+from gemma10m.weights.strict_json import parse_json
+
+MANIFEST = "download.json"
+MANIFEST_FORMAT = "gemma10m.download/1"
+MANIFEST_LIMIT = 1 << 20  # bytes
+DEFAULT_REVISION = "main"
+
+PLAIN_FILES = frozenset(
+    {
+        "config.json",
+        "generation_config.json",
+        "model.safetensors.index.json",
+        "special_tokens_map.json",
+        "tokenizer.json",
+        "tokenizer.model",
+        "tokenizer_config.json",
+    }
+)
+_SHARD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}\.safetensors")
+_WORD = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
+_REPOSITORY = re.compile(rf"(?:{_WORD}/)?{_WORD}")
+_REVISION = re.compile(r"[!-~]{1,100}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Downloaded:
+    """A finished download. `revision` is the one asked for, None for the default branch."""
+
+    repository: str
+    revision: str | None
+    commit: str
+    files: tuple[StoredFile, ...]
+
+    @property
+    def name(self) -> str:
+        return self.repository if self.revision is None else f"{self.repository}@{self.revision}"
+
+    @property
+    def folder(self) -> Path:
+        return folder_for(self.repository, self.revision)
+
+    @property
+    def total_bytes(self) -> int:
+        return sum(file.bytes for file in self.files)
+
+
+def is_wanted(path: object) -> bool:
+    """Whether a file named so belongs to a checkpoint: a plain name, never one that leaves its folder."""
+    return isinstance(path, str) and (path in PLAIN_FILES or _SHARD.fullmatch(path) is not None)
+
+
+def check_name(repository: str, revision: str | None) -> None:
+    """Raises UsageError for a name the hub cannot have."""
+    if not _REPOSITORY.fullmatch(repository) or "--" in repository or ".." in repository:
+        raise UsageError(f"{repository!r} is not the name of a model on the hub", hint="write it as organisation/name")
+    if revision is not None and not _REVISION.fullmatch(revision):
+        raise UsageError(
+            f"{revision!r} is not a revision of {repository}",
+            hint="give a branch, a tag or a commit of at most 100 letters",
+        )
+
+
+def folder_for(repository: str, revision: str | None) -> Path:
+    """Where a model lies. Revisions are percent-encoded: no two share a folder, none leaves the models folder."""
+    name = repository.replace("/", "--")
+    if revision is not None and revision != DEFAULT_REVISION:
+        name += "@" + quote(revision, safe="")
+    return folders.models_folder() / name
+
+
+def find_downloaded(name: str) -> Path | None:
+    """The folder of `org/name` or `org/name@revision`; None unless its download is finished."""
+    repository, at, revision = name.partition("@")
+    try:
+        check_name(repository, revision if at else None)
+    except UsageError:
+        return None
+    folder = folder_for(repository, revision if at else None)
+    return folder if read_finished(folder) else None
+
+
+def list_downloaded() -> list[Downloaded]:
+    """Every finished download, by name."""
+    root = folders.models_folder()
+    entries = sorted(root.iterdir()) if root.is_dir() else []
+    return [stored for stored in map(read_finished, entries) if stored]
+
+
+def read_finished(folder: Path) -> Downloaded | None:
+    """The manifest of a finished folder; None where it is missing or malformed, or a file has not its size."""
+    try:
+        with (folder / MANIFEST).open("rb") as file:
+            stored = _parse(parse_json(file.read(MANIFEST_LIMIT), folder))
+        sizes_right = all((folder / file.path).stat().st_size == file.bytes for file in stored.files)
+    except (OSError, ValueError, ModelError):
+        return None
+    return stored if sizes_right and stored.folder == folder else None
+
+
+def write_manifest(folder: Path, stored: Downloaded) -> None:
+    """Last act of a download: atomic, on disk before it returns. Raises DiskError."""
+    with atomic_file(folder / MANIFEST) as file:
+        file.write(json.dumps({"format": MANIFEST_FORMAT, **asdict(stored)}, indent=2).encode())
+
+
+def _parse(data: Any) -> Downloaded:
+    if not isinstance(data, dict) or data.get("format") != MANIFEST_FORMAT:
+        raise ValueError("not a manifest")
+    repository, revision, commit, files = (data.get(key) for key in ("repository", "revision", "commit", "files"))
+    if not (isinstance(repository, str) and isinstance(commit, str) and isinstance(files, list) and files):
+        raise ValueError("a manifest with something missing")
+    if not (revision is None or isinstance(revision, str)):
+        raise ValueError("a manifest with a strange revision")
+    return Downloaded(repository, revision, commit, tuple(map(_parse_file, files)))
+
+
+def _parse_file(data: Any) -> StoredFile:
+    if not isinstance(data, dict) or not is_wanted(data.get("path")):
+        raise ValueError("a manifest with a strange file")
+    size, sha256 = data.get("bytes"), data.get("sha256")
+    if type(size) is not int or not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
+        raise ValueError("a manifest with a strange size or hash")
+    return StoredFile(data["path"], size, sha256)

@@ -1,0 +1,82 @@
+"""What tells one model from another, so that a saved state is never continued by the wrong one.
+
+The fingerprint covers the config's numbers, every tensor's name, dtype and shape, and contents: all bytes of a
+checkpoint up to 64 MiB; of a larger one 4 KiB at the start of every tensor and 8 blocks of 4 KiB spread over it.
+Training changes numbers all over a tensor, so samples of each tensor tell two trainings apart; reading 10 GB would
+cost more than loading a saved state is meant to. It is no proof against tampering: the download checks every file's
+sha256 for that. Names are hashed in sorted order, so how tensors are spread over shards makes no difference.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import BinaryIO
+
+from gemma10m.config import ModelConfig
+from gemma10m.errors import ModelError
+from gemma10m.weights.headers import TensorEntry
+
+WHOLE_BYTES = 64 * 2**20
+BLOCK = 4096
+SPREAD_BLOCKS = 8
+_CHUNK = 2**20
+_RERUN = "run the command again when nothing writes to the folder"
+
+
+def fingerprint(config: ModelConfig, tensors: Mapping[str, TensorEntry]) -> str:
+    """64 hex digits. Raises ModelError when a shard has shrunk since its header was read."""
+    layout = [[name, entry.dtype, entry.shape] for name, entry in sorted(tensors.items())]
+    identity = json.dumps([asdict(config), layout], sort_keys=True)
+    digest = hashlib.sha256(identity.encode())
+    whole = sum(entry.nbytes for entry in tensors.values()) <= WHOLE_BYTES
+    contents = _hash_contents(tensors.values(), whole)
+    for name in sorted(tensors):
+        digest.update(contents[name])
+    return digest.hexdigest()
+
+
+def _hash_contents(entries: Iterable[TensorEntry], whole: bool) -> dict[str, bytes]:
+    """Each tensor's digest, one shard open at a time."""
+    by_shard: dict[Path, list[TensorEntry]] = defaultdict(list)
+    for entry in entries:
+        by_shard[entry.shard].append(entry)
+    digests: dict[str, bytes] = {}
+    for shard, inside in by_shard.items():
+        with shard.open("rb", buffering=0) as file:
+            for entry in inside:
+                blocks = _all_blocks(entry) if whole else _sampled_blocks(entry)
+                digests[entry.name] = _hash_blocks(file, blocks, shard)
+    return digests
+
+
+def _hash_blocks(file: BinaryIO, blocks: Iterator[tuple[int, int]], shard: Path) -> bytes:
+    digest = hashlib.sha256()
+    for start, length in blocks:
+        file.seek(start)
+        data = file.read(length)
+        if len(data) != length:
+            raise ModelError(
+                f"{shard} was changed while it was read: {length:,} bytes expected, {len(data):,} found", _RERUN
+            )
+        digest.update(data)
+    return digest.digest()
+
+
+def _all_blocks(entry: TensorEntry) -> Iterator[tuple[int, int]]:
+    for start in range(entry.start, entry.end, _CHUNK):
+        yield start, min(_CHUNK, entry.end - start)
+
+
+def _sampled_blocks(entry: TensorEntry) -> Iterator[tuple[int, int]]:
+    """(start, length): the first block, then SPREAD_BLOCKS more, the last of which ends with the tensor."""
+    if entry.nbytes <= BLOCK * (SPREAD_BLOCKS + 1):
+        yield from _all_blocks(entry)
+        return
+    room = entry.nbytes - BLOCK
+    for number in range(SPREAD_BLOCKS + 1):
+        yield entry.start + room * number // SPREAD_BLOCKS, BLOCK

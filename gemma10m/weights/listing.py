@@ -1,0 +1,70 @@
+"""What the hub says a model consists of, checked before it is used: names, sizes and hashes are hostile input."""
+
+from __future__ import annotations
+
+import re
+
+from huggingface_hub import HfApi, constants
+from huggingface_hub.hf_api import RepoSibling
+
+from gemma10m.errors import ModelError
+from gemma10m.weights.downloads import is_wanted
+from gemma10m.weights.hub_errors import HUB_FAILURES, explain, not_a_hub
+from gemma10m.weights.parts import RemoteFile
+from gemma10m.weights.strict_json import quote
+
+_NAMES_SHOWN = 8
+_HEX = re.compile(r"[0-9a-f]+")
+
+
+def ask_hub(repository: str, revision: str | None) -> tuple[str, list[RepoSibling]]:
+    """The commit a revision stands for, and every file of it: one answer, so they belong together.
+
+    Raises NetworkError, or ModelError where there is no such repository or revision.
+    """
+    timeout = constants.HF_HUB_ETAG_TIMEOUT
+    try:
+        info = HfApi().model_info(repository, revision=revision, files_metadata=True, timeout=timeout)
+    except HUB_FAILURES as error:
+        raise explain(error, repository, revision) from error
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise not_a_hub(repository) from error
+    if info.sha is None or not _is_hash(info.sha, 40):
+        raise not_a_hub(repository)
+    return info.sha, info.siblings or []
+
+
+def choose_files(repository: str, siblings: list[RepoSibling]) -> tuple[RemoteFile, ...]:
+    """What a checkpoint needs, small files first: a refusal comes before gigabytes do.
+
+    Only plain names in the repository's root are taken. Raises ModelError where config or weights are missing.
+    """
+    chosen = {sibling.rfilename: _listed(repository, sibling) for sibling in siblings if is_wanted(sibling.rfilename)}
+    has = [quote(sibling.rfilename) for sibling in siblings]
+    if "config.json" not in chosen:
+        raise _unusable(repository, "config.json", has)
+    if not any(path.endswith(".safetensors") for path in chosen):
+        raise _unusable(repository, "safetensors weights", has)
+    return tuple(sorted(chosen.values(), key=lambda file: (file.path.endswith(".safetensors"), file.path)))
+
+
+def _listed(repository: str, sibling: RepoSibling) -> RemoteFile:
+    size = sibling.lfs.size if sibling.lfs else sibling.size
+    sha256 = sibling.lfs.sha256 if sibling.lfs else None
+    git_sha1 = None if sibling.lfs else sibling.blob_id
+    if type(size) is not int or size < 0 or not (_is_hash(sha256, 64) or _is_hash(git_sha1, 40)):
+        raise not_a_hub(repository)
+    return RemoteFile(sibling.rfilename, size, sha256, git_sha1)
+
+
+def _is_hash(value: object, length: int) -> bool:
+    return isinstance(value, str) and len(value) == length and _HEX.fullmatch(value) is not None
+
+
+def _unusable(repository: str, lacking: str, has: list[str]) -> ModelError:
+    names = ", ".join(has[:_NAMES_SHOWN]) or "no file"
+    more = f" and {len(has) - _NAMES_SHOWN} more" if len(has) > _NAMES_SHOWN else ""
+    return ModelError(
+        f"{repository} has no {lacking}; it has {names}{more}",
+        hint="choose a Gemma repository with config.json and .safetensors files; pickled weights are never loaded",
+    )

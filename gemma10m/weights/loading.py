@@ -1,0 +1,85 @@
+"""From a model's name to a model that can read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from gemma10m.config import DTYPES
+from gemma10m.errors import ModelError, UsageError
+from gemma10m.folders import demo_folder
+from gemma10m.models.gemma import Gemma
+from gemma10m.weights.checkpoint import open_checkpoint
+from gemma10m.weights.downloads import find_downloaded
+from gemma10m.weights.options import closed_gate_warning, resolve_reading
+from gemma10m.weights.tensors import load_weights
+
+__all__ = [
+    "closed_gate_warning",
+    "load_model",
+    "load_weights",
+    "resolve_device",
+    "resolve_model_folder",
+    "resolve_reading",
+]
+
+
+def load_model(
+    path: str | Path,
+    device: str = "cpu",
+    dtype: str = "float32",
+    memory: str | None = None,
+    segment: int | None = None,
+    carry: int | None = None,
+    sinks: int | None = None,
+) -> Gemma:
+    """A model ready to read and answer.
+
+    path: a checkpoint folder, a name from `gemma10m download`, or "demo". device: "cpu", "cuda" or "auto".
+    dtype: "float32" or "bfloat16". The rest, in tokens: None for what the checkpoint says, else the defaults.
+    `model.warnings` says what a user should know. Raises UsageError, ModelError or OutOfMemoryError.
+    """
+    if dtype not in DTYPES:
+        raise UsageError(f"dtype must be one of {', '.join(DTYPES)}, found {dtype!r}")
+    place = resolve_device(device)
+    checkpoint = open_checkpoint(resolve_model_folder(path))
+    reading = resolve_reading(checkpoint, memory=memory, segment=segment, carry=carry, sinks=sinks)
+    weights = load_weights(checkpoint, device=place, dtype=getattr(torch, dtype))
+    with torch.device("meta"):
+        model = Gemma(checkpoint.config, reading)
+    model.load_state_dict(weights, strict=True, assign=True)
+    model.name, model.fingerprint = checkpoint.name, checkpoint.fingerprint
+    gates = [tensor for name, tensor in weights.items() if name.endswith("self_attn.gate")]
+    warning = closed_gate_warning(gates or None, reading)
+    model.warnings = checkpoint.notes + ((warning,) if warning else ())
+    return model.requires_grad_(False).eval()
+
+
+def resolve_model_folder(name_or_path: str | Path) -> Path:
+    """The folder of "demo", of an existing path, or of a downloaded model; ModelError when there is none."""
+    if name_or_path == "demo":
+        return demo_folder()
+    path = Path(name_or_path).expanduser()
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise ModelError(f"{path} is not a folder", hint="name the folder that holds config.json and the weights")
+    name = str(name_or_path)
+    folder = find_downloaded(name)
+    if folder is None:
+        raise ModelError(
+            f"{name} is neither a folder nor a downloaded model",
+            hint=f"run `gemma10m download {name}` first, or name a folder that holds config.json",
+        )
+    return folder
+
+
+def resolve_device(device: str) -> str:
+    """ "cpu" or "cuda", from "cpu", "cuda" or "auto"."""
+    if device not in ("cpu", "cuda", "auto"):
+        raise UsageError(f"device must be cpu, cuda or auto, found {device!r}")
+    has_cuda = torch.cuda.is_available()
+    if device == "cuda" and not has_cuda:
+        raise UsageError("device cuda was asked for, but PyTorch finds no CUDA GPU", hint="use --device cpu or auto")
+    return "cuda" if has_cuda and device != "cpu" else "cpu"

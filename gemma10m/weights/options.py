@@ -1,0 +1,88 @@
+"""How a checkpoint is to be read: what the user says, else its config.json, else the defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TypeVar, cast
+
+import torch
+from torch import Tensor
+
+from gemma10m.config import DEFAULT_SEGMENT, DEFAULT_SINKS, MemoryKind, ModelConfig, ReadingConfig
+from gemma10m.errors import ConfigError, ModelError, UsageError
+from gemma10m.weights.checkpoint import Checkpoint
+
+CLOSED_GATE = 1e-6
+
+T = TypeVar("T")
+
+
+def resolve_reading(
+    checkpoint: Checkpoint,
+    *,
+    memory: str | None = None,
+    segment: int | None = None,
+    carry: int | None = None,
+    sinks: int | None = None,
+) -> ReadingConfig:
+    """Lengths in tokens.
+
+    Raises UsageError where the user's words do not fit, ConfigError where config.json's do not, and ModelError for
+    `gated` memory without write gates.
+    """
+    try:
+        reading = _reading(checkpoint, memory, segment, carry, sinks)
+    except ConfigError as error:
+        if (memory, segment, carry, sinks) != (None, None, None, None):
+            raise UsageError(error.message, error.hint) from None
+        raise
+    if reading.memory == "gated" and not checkpoint.config.has_write_gates:
+        raise ModelError(
+            f"{checkpoint.name} has no write gates, which gated memory needs", hint="use --memory linear or window"
+        )
+    return reading
+
+
+def _reading(
+    checkpoint: Checkpoint, memory: str | None, segment: int | None, carry: int | None, sinks: int | None
+) -> ReadingConfig:
+    config, stated = checkpoint.config, checkpoint.reading
+    kind = _first(memory, stated["memory"], _default_memory(config))
+    reading = ReadingConfig(memory=cast(MemoryKind, kind), segment=_first(segment, stated["segment"], DEFAULT_SEGMENT))
+    default_carry, default_sinks = _default_carry(config, reading.segment), min(DEFAULT_SINKS, reading.segment)
+    if kind == "full":
+        default_carry = default_sinks = 0
+    # `full` keeps every token: a carry and sinks stated for another memory are not meant for it.
+    stated_carry, stated_sinks = stated["carry"], stated["sinks"]
+    if kind == "full" and stated["memory"] != "full":
+        stated_carry = stated_sinks = None
+    return replace(
+        reading, carry=_first(carry, stated_carry, default_carry), sinks=_first(sinks, stated_sinks, default_sinks)
+    )
+
+
+def _first(said: T | None, stated: T | None, default: T) -> T:
+    return next((value for value in (said, stated) if value is not None), default)
+
+
+def _default_memory(config: ModelConfig) -> MemoryKind:
+    if not config.has_gates:
+        return "window"
+    return "gated" if config.has_write_gates else "linear"
+
+
+def _default_carry(config: ModelConfig, segment: int) -> int:
+    """One segment for checkpoints with gates; for stock ones what fills the context they were trained on."""
+    return segment if config.has_gates else max(0, (config.context - segment) // segment * segment)
+
+
+def closed_gate_warning(gates: Iterable[Tensor] | None, reading: ReadingConfig) -> str | None:
+    """One sentence when memory is asked for but no gate lets it through. gates: the layers' betas [1, H, 1, 1]."""
+    if reading.memory not in ("linear", "delta", "gated"):
+        return None
+    if gates is not None and any(bool((torch.sigmoid(gate.float()) >= CLOSED_GATE).any()) for gate in gates):
+        return None
+    why = "the checkpoint has no memory gates" if gates is None else "every memory gate of the checkpoint is closed"
+    window = reading.segment + reading.carry
+    return f"{why}: the model remembers nothing beyond its window of {window:,} tokens (segment and carry)"

@@ -1,0 +1,106 @@
+"""Plain PyTorch: the truth every kernel is compared with, and what runs where there is no kernel.
+
+Memory equations: Infini-attention (arXiv 2404.07143, equations 7-9) and, for `gated`, docs/architecture.md.
+Everything that touches M or z is float32: in bfloat16 z stops growing after 524,288 tokens.
+Letters as in docs/architecture.md; G counts segments, all of which go through a layer together.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# A normaliser below this was never written to; dividing by it would make noise out of nothing.
+EMPTY = 1e-6
+CONTRACTED_EPS = 1e-4
+
+
+def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    """Gemma's RMSNorm: float32 inside, scaled by 1 + weight, cast back last. x (..., D) -> (..., D)."""
+    wide = x if x.dtype == torch.float64 else x.float()
+    normed = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + eps)
+    return (normed * (1.0 + weight.to(wide.dtype))).to(x.dtype)
+
+
+def geglu(gate: Tensor, up: Tensor) -> Tensor:
+    """gelu_tanh(gate) * up, both (..., F)."""
+    return F.gelu(gate, approximate="tanh") * up
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotary embedding by halves (RoFormer, arXiv 2104.09864). x (..., S, E), cos and sin (S, E) float32."""
+    first, second = x.chunk(2, dim=-1)  # (..., S, E/2) each
+    turned = torch.cat((-second, first), dim=-1)  # (..., S, E)
+    return (x * cos + turned * sin).to(x.dtype)
+
+
+def feature(x: Tensor) -> Tensor:
+    """sigma(x) = ELU(x) + 1 in float32 (Katharopoulos 2020): positive, so that normalisers are."""
+    return F.elu(x.float()) + 1.0
+
+
+def reciprocal(n: Tensor) -> Tensor:
+    """1 / n where something was written, 0 where nothing was."""
+    return torch.where(n > EMPTY, 1.0 / n.clamp(min=EMPTY), 0.0)
+
+
+def read_normalised(queries: Tensor, memory: Tensor, normaliser: Tensor) -> Tensor:
+    """sigma(q) M / sigma(q) z, equation 7.
+
+    queries (..., Q, E), memory (..., E, E), normaliser (..., E) -> (..., Q, E).
+    """
+    phi = feature(queries)  # (..., Q, E)
+    total = phi @ normaliser.unsqueeze(-1)  # (..., Q, 1)
+    return (phi @ memory) * reciprocal(total)
+
+
+def read_contracted(queries: Tensor, memory: Tensor) -> Tensor:
+    """sigma(q) M, RMS-normalised per head without weights. queries (..., Q, E), memory (..., E, E) -> (..., Q, E)."""
+    found = feature(queries) @ memory  # (..., Q, E)
+    return found * torch.rsqrt(found.pow(2).mean(-1, keepdim=True) + CONTRACTED_EPS)
+
+
+def linear_update(keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    """What a segment adds to M and z, equation 8. keys, values (..., N, E) -> (..., E, E), (..., E)."""
+    phi = feature(keys)  # (..., N, E)
+    return phi.mT @ values.float(), phi.sum(-2)
+
+
+def delta_update(keys: Tensor, values: Tensor, normaliser: Tensor) -> tuple[Tensor, Tensor]:
+    """Equation 9 as M <- A M + B; z before the segment is known in advance, so A and B are too.
+
+    keys, values (..., N, E), normaliser (..., E) before the segment -> A, B (..., E, E).
+    """
+    phi = feature(keys)  # (..., N, E)
+    inverse = reciprocal(phi @ normaliser.unsqueeze(-1))  # (..., N, 1)
+    return identity_minus(phi.mT @ (phi * inverse)), phi.mT @ values.float()
+
+
+def gated_update(keys: Tensor, values: Tensor, write_gates: Tensor) -> tuple[Tensor, Tensor]:
+    """The contraction M <- (I - P) M + K^T diag(b / n) V, P = K^T diag(b / n) K, n = K (K^T 1), K = sigma(keys).
+
+    P is symmetric with eigenvalues in [0, 1], so M stays bounded for ever.
+    keys, values (..., N, E), write_gates b (..., N) -> A, B (..., E, E).
+    """
+    phi = feature(keys)  # (..., N, E)
+    total = phi @ phi.sum(-2).unsqueeze(-1)  # (..., N, 1)
+    weighted = phi * (write_gates.unsqueeze(-1) * reciprocal(total))  # (..., N, E)
+    return identity_minus(weighted.mT @ phi), weighted.mT @ values.float()
+
+
+def identity_minus(x: Tensor) -> Tensor:
+    return torch.eye(x.shape[-1], dtype=x.dtype, device=x.device) - x
+
+
+def scan(memory: Tensor, decay: Tensor | None, gain: Tensor) -> Tensor:
+    """Every M along M_s = A_s M_(s-1) + B_s, the first one included.
+
+    memory (B, K, E, E), decay A and gain B (B, K, G, E, E), A None for the identity -> (B, K, G + 1, E, E).
+    """
+    if decay is None:
+        return torch.cat((memory.unsqueeze(2), memory.unsqueeze(2) + gain.cumsum(2)), dim=2)
+    steps = [memory]
+    for a, b in zip(decay.unbind(2), gain.unbind(2), strict=True):
+        steps.append(a @ steps[-1] + b)  # (B, K, E, E)
+    return torch.stack(steps, dim=2)

@@ -1,0 +1,240 @@
+"""Gemma 1 with local attention, sinks, carry and memory, from the equations alone: slow, obvious, float64.
+
+One loop a layer, a segment, a token and a head; every vector is a small float64 tensor. Nothing here is shared with the
+program under test but the names of the settings, so an error has to be made twice, independently, to go unseen.
+
+Shape letters as in the program: S tokens, D hidden size, H query heads, K key/value heads, E head size, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from gemma10m.config import ModelConfig, ReadingConfig
+
+GATED_EPS = 1e-4  # inside the root of the norm that `gated` memory is read with
+
+Weights = dict[str, Tensor]
+
+
+def oracle_logits(weights: Weights, config: ModelConfig, reading: ReadingConfig, ids: list[int]) -> Tensor:
+    """The next-token logits (S, V) of every token of one document."""
+    hidden, _ = _read(weights, config, reading, ids)
+    head = weights["model.embed_tokens.weight"].double()  # tied, and not scaled
+    norm = weights["model.norm.weight"].double()
+    return torch.stack([head @ rms_norm(token, norm, config.norm_eps) for token in hidden])
+
+
+def oracle_memory(
+    weights: Weights, config: ModelConfig, reading: ReadingConfig, ids: list[int]
+) -> list[tuple[Tensor, Tensor]]:
+    """M (K, E, E) and z (K, E) of every layer after the segments that `ids` fill. `gated` has no z: it stays zero."""
+    _, layers = _read(weights, config, reading, ids)
+    return [(torch.stack([m.M for m in heads]), torch.stack([m.z for m in heads])) for heads in layers]
+
+
+def _read(
+    weights: Weights, config: ModelConfig, reading: ReadingConfig, ids: list[int]
+) -> tuple[list[Tensor], list[list[HeadMemory]]]:
+    """The last layer's output (D) of every token, and every layer's memory, one a K/V head."""
+    exact = {name: weight.double() for name, weight in weights.items()}
+    embedding = exact["model.embed_tokens.weight"]
+    hidden = [embedding[token] * math.sqrt(config.hidden_size) for token in ids]
+    memories = []
+    for number in range(config.layers):
+        prefix = f"model.layers.{number}."
+        layer = {name.removeprefix(prefix): w for name, w in exact.items() if name.startswith(prefix)}
+        x = [rms_norm(h, layer["input_layernorm.weight"], config.norm_eps) for h in hidden]
+        attended, memory = attention(layer, config, reading, x)
+        hidden = [h + a for h, a in zip(hidden, attended, strict=True)]
+        x = [rms_norm(h, layer["post_attention_layernorm.weight"], config.norm_eps) for h in hidden]
+        hidden = [h + feed_forward(layer, token) for h, token in zip(hidden, x, strict=True)]
+        memories.append(memory)
+    return hidden, memories
+
+
+# --- Gemma ------------------------------------------------------------------------------------------------------------
+
+
+def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    return x / torch.sqrt((x * x).mean() + eps) * (1 + weight)
+
+
+def feed_forward(layer: Weights, x: Tensor) -> Tensor:
+    gate = layer["mlp.gate_proj.weight"] @ x
+    gelu = 0.5 * gate * (1 + torch.tanh(math.sqrt(2 / math.pi) * (gate + 0.044715 * gate**3)))
+    return layer["mlp.down_proj.weight"] @ (gelu * (layer["mlp.up_proj.weight"] @ x))
+
+
+def rotate(x: Tensor, position: int, theta: float) -> Tensor:
+    """Turn the pairs (x_i, x_(i + E/2)) of a query or key (E) by position * theta^(-2i/E)."""
+    cos, sin = turn(position, len(x) // 2, theta)
+    first, second = x.chunk(2)
+    return x * cos + torch.cat([-second, first]) * sin
+
+
+@cache
+def turn(position: int, half: int, theta: float) -> tuple[Tensor, Tensor]:
+    """The cosines and sines (E) of a position's angles, the same for both of a pair."""
+    angle = position * theta ** (-torch.arange(half, dtype=torch.float64) / half)
+    return torch.cos(angle).repeat(2), torch.sin(angle).repeat(2)
+
+
+def local_attention(q: Tensor, keys: list[Tensor], values: list[Tensor], theta: float) -> Tensor:
+    """Softmax attention of the window's last token over all of it; a token's position is its place in the window."""
+    turned = rotate(q, len(keys) - 1, theta)
+    scores = [turned @ rotate(key, place, theta) for place, key in enumerate(keys)]
+    return torch.softmax(torch.stack(scores) / math.sqrt(len(q)), dim=0) @ torch.stack(values)
+
+
+def visible_before(reading: ReadingConfig, start: int) -> list[int]:
+    """The tokens before the segment at `start` that all of its tokens see verbatim, in window order."""
+    if reading.memory == "full":
+        return list(range(start))
+    carry_start = max(0, start - reading.carry)
+    sinks = reading.sinks if start - reading.carry > 0 else 0
+    return [*range(sinks), *range(carry_start, start)]
+
+
+def attention(
+    layer: Weights, config: ModelConfig, reading: ReadingConfig, x: list[Tensor]
+) -> tuple[list[Tensor], list[HeadMemory]]:
+    """What attention adds to each token (D), and the layer's memory once the last segment has closed."""
+    q = [heads_of(layer["self_attn.q_proj.weight"] @ token, config.heads) for token in x]
+    k = [heads_of(layer["self_attn.k_proj.weight"] @ token, config.kv_heads) for token in x]
+    v = [heads_of(layer["self_attn.v_proj.weight"] @ token, config.kv_heads) for token in x]
+    memory = [HeadMemory.empty(reading.memory, config.head_size) for _ in range(config.kv_heads)]
+    outputs = []
+    for start in range(0, len(x), reading.segment):
+        end = start + reading.segment
+        for t in range(start, min(end, len(x))):
+            seen = [*visible_before(reading, start), *range(start, t + 1)]
+            heads = []
+            for h in range(config.heads):
+                kv = h // (config.heads // config.kv_heads)
+                keys, values = [k[j][kv] for j in seen], [v[j][kv] for j in seen]
+                local = local_attention(q[t][h], keys, values, config.rope_theta)
+                heads.append(combine(layer, reading, h, local, memory[kv].read(q[t][h])))
+            outputs.append(layer["self_attn.o_proj.weight"] @ torch.cat(heads))
+        if end <= len(x):  # the segment closes: written once, after all of its tokens have read
+            for kv in range(config.kv_heads):
+                segment = range(start, end)
+                b = [write_gate(layer, reading, x[t], kv) for t in segment]
+                memory[kv].write([k[t][kv] for t in segment], [v[t][kv] for t in segment], b)
+    return outputs, memory
+
+
+def heads_of(x: Tensor, heads: int) -> list[Tensor]:
+    size = len(x) // heads
+    return [x[h * size : (h + 1) * size] for h in range(heads)]
+
+
+def combine(layer: Weights, reading: ReadingConfig, h: int, local: Tensor, remembered: Tensor) -> Tensor:
+    gate = layer.get("self_attn.gate")
+    if gate is None or reading.memory == "full":
+        return local
+    share = torch.sigmoid(gate[0, h, 0, 0])
+    return share * remembered + (1 - share) * local
+
+
+# --- memory -----------------------------------------------------------------------------------------------------------
+
+
+def write_gate(layer: Weights, reading: ReadingConfig, x: Tensor, kv: int) -> float:
+    if reading.memory != "gated":
+        return 1.0
+    return float(torch.sigmoid(layer["self_attn.write_gate.weight"][kv] @ x + layer["self_attn.write_gate.bias"][kv]))
+
+
+def feature(x: Tensor) -> Tensor:
+    """s(x) = ELU(x) + 1: x + 1 above zero, exp(x) below."""
+    return torch.where(x > 0, x + 1, torch.exp(x))
+
+
+@dataclass
+class HeadMemory:
+    """What one K/V head keeps of the closed segments: M (E, E), keys by values, and z (E)."""
+
+    kind: str
+    M: Tensor
+    z: Tensor
+    written: bool = False
+
+    @classmethod
+    def empty(cls, kind: str, size: int) -> HeadMemory:
+        return cls(kind, torch.zeros(size, size, dtype=torch.float64), torch.zeros(size, dtype=torch.float64))
+
+    def read(self, q: Tensor) -> Tensor:
+        """What the memory answers to a query (E) that carries no position."""
+        if not self.written:
+            return torch.zeros_like(q)
+        y = feature(q) @ self.M
+        if self.kind == "gated":
+            return y / torch.sqrt((y * y).mean() + GATED_EPS)
+        return y / (feature(q) @ self.z)
+
+    def write(self, keys: list[Tensor], values: list[Tensor], gates: list[float]) -> None:
+        """Store a closed segment. All of its tokens are compared with the memory as it was before the segment."""
+        if self.kind not in ("linear", "delta", "gated"):
+            return
+        before_M, before_z = self.M.clone(), self.z.clone()
+        features = [feature(key) for key in keys]
+        total = torch.zeros_like(before_z)
+        for s in features:
+            total = total + s
+        for s, value, b in zip(features, values, gates, strict=True):
+            if self.kind == "gated":
+                self.M = self.M + torch.outer(b * s / (s @ total), value - s @ before_M)
+            elif self.kind == "delta" and self.written:
+                self.M = self.M + torch.outer(s, value - (s @ before_M) / (s @ before_z))
+            else:
+                self.M = self.M + torch.outer(s, value)
+        if self.kind != "gated":
+            self.z = before_z + total
+        self.written = True
+
+
+# --- weights to compare with ------------------------------------------------------------------------------------------
+
+
+def random_weights(config: ModelConfig, seed: int) -> Weights:
+    """Float32 weights that show every detail: logits of order one, uneven attention, norms that are not zero."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def normal(*shape: int, std: float) -> Tensor:
+        return torch.randn(*shape, generator=generator) * std
+
+    D, F = config.hidden_size, config.feed_forward_size
+    weights = {
+        "model.embed_tokens.weight": normal(config.vocabulary, D, std=D**-0.5),
+        "model.norm.weight": normal(D, std=0.2),
+    }
+    for number in range(config.layers):
+        layer = {
+            "self_attn.q_proj.weight": normal(config.query_size, D, std=1.5 * D**-0.5),
+            "self_attn.k_proj.weight": normal(config.kv_size, D, std=1.5 * D**-0.5),
+            "self_attn.v_proj.weight": normal(config.kv_size, D, std=D**-0.5),
+            "self_attn.o_proj.weight": normal(D, config.query_size, std=config.query_size**-0.5),
+            "mlp.gate_proj.weight": normal(F, D, std=D**-0.5),
+            "mlp.up_proj.weight": normal(F, D, std=D**-0.5),
+            "mlp.down_proj.weight": normal(D, F, std=F**-0.5),
+            "input_layernorm.weight": normal(D, std=0.2),
+            "post_attention_layernorm.weight": normal(D, std=0.2),
+        }
+        if config.has_gates:
+            layer["self_attn.gate"] = torch.rand(1, config.heads, 1, 1, generator=generator) * 4 - 2
+        if config.has_write_gates:
+            layer["self_attn.write_gate.weight"] = normal(config.kv_heads, D, std=D**-0.5)
+            layer["self_attn.write_gate.bias"] = normal(config.kv_heads, std=0.5)
+        weights |= {f"model.layers.{number}.{name}": weight for name, weight in layer.items()}
+    return weights
+
+
+def random_ids(config: ModelConfig, length: int, seed: int) -> list[int]:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(config.vocabulary, (length,), generator=generator).tolist()

@@ -1,0 +1,127 @@
+"""Bytes to text and back: any content, any encoding, any block border."""
+
+from __future__ import annotations
+
+import codecs
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gemma10m.documents import Document, Piece, document, open_source, source
+from gemma10m.documents.text import decoder
+from gemma10m.errors import DocumentError
+
+MARKS = {
+    "utf-8-sig": codecs.BOM_UTF8,
+    "utf-16-le": codecs.BOM_UTF16_LE,
+    "utf-16-be": codecs.BOM_UTF16_BE,
+    "utf-32-le": codecs.BOM_UTF32_LE,
+    "utf-32-be": codecs.BOM_UTF32_BE,
+}
+WIDE = "naïve – “quotes”\r\nline two\n\n汉字 \U0001f600\r tab\t\u2028 end\ufeff."
+
+
+@pytest.fixture(params=[4, 7, 1 << 16])
+def block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Blocks of so few bytes that every character is cut somewhere."""
+    size: int = request.param
+    monkeypatch.setattr(document, "BLOCK", size)
+    monkeypatch.setattr(source, "BLOCK", size)
+    return size
+
+
+def opened(path: Path, content: bytes) -> Document:
+    path.write_bytes(content)
+    return open_source(path)
+
+
+def whole(pieces: Iterator[Piece]) -> str:
+    return "".join(piece.text for piece in pieces)
+
+
+@pytest.mark.parametrize("encoding", MARKS)
+def test_a_byte_order_mark_decides_and_is_not_text(tmp_path: Path, encoding: str, block: int) -> None:
+    content = MARKS[encoding] + WIDE.encode(encoding.removesuffix("-sig"))
+    read = opened(tmp_path / "a.txt", content)
+    assert read.files[0].encoding == encoding
+    assert whole(read.pieces()) == WIDE
+    check_positions(read, content, encoding)
+
+
+def check_positions(read: Document, content: bytes, encoding: str) -> None:
+    for piece in read.pieces():
+        width = len(piece.text) if encoding == "cp1252" else len(piece.text.encode(encoding.removesuffix("-sig")))
+        there = content[piece.offset : piece.offset + width]
+        assert decoder(encoding).decode(there, True) == piece.text
+        assert piece.line == 1 + decoder(encoding).decode(content[: piece.offset], False).count("\n")
+    assert next(read.pieces()).offset == read.files[0].mark
+
+
+@given(
+    text=st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=300).filter(lambda t: t[0] != "\ufeff")
+)
+def test_utf8_is_kept_to_the_byte(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    content = text.encode()
+    read = opened(tmp_path_factory.mktemp("d") / "a.txt", content)
+    assert whole(read.pieces()).encode() == content
+    assert read.files[0].encoding == "utf-8"
+    check_positions(read, content, "utf-8")
+
+
+def test_blocks_that_cut_characters(tmp_path: Path, block: int) -> None:
+    content = (WIDE * 20).encode()
+    read = opened(tmp_path / "a.txt", content)
+    assert whole(read.pieces()).encode() == content
+    check_positions(read, content, "utf-8")
+
+
+def test_every_byte_of_windows_1252_has_a_character_of_its_own(tmp_path: Path, block: int) -> None:
+    content = bytes(range(1, 256)) * 3
+    read = opened(tmp_path / "old.txt", content)
+    text = whole(read.pieces())
+    assert read.files[0].encoding == "cp1252"
+    assert read.notices == (f"{tmp_path}/old.txt is not UTF-8: read as Windows-1252",)
+    assert len(text) == len(content)
+    assert len(set(text)) == 255
+    assert text[0x7F:0x82] == "\u20ac\u0081\u201a"
+    check_positions(read, content, "cp1252")
+
+
+def test_utf8_that_breaks_late_is_read_as_windows_1252_from_the_start(tmp_path: Path) -> None:
+    content = "é".encode() * 60_000 + b"\xff"
+    read = opened(tmp_path / "late.txt", content)
+    assert read.files[0].encoding == "cp1252"
+    assert whole(read.pieces()) == "Ã©" * 60_000 + "ÿ"
+
+
+def test_an_unfinished_last_character_is_not_utf8(tmp_path: Path) -> None:
+    assert opened(tmp_path / "cut.txt", "汉".encode()[:2]).files[0].encoding == "cp1252"
+
+
+def test_a_mark_before_broken_utf8_is_still_no_text(tmp_path: Path) -> None:
+    read = opened(tmp_path / "a.txt", codecs.BOM_UTF8 + b"caf\xe9")
+    assert (read.files[0].encoding, whole(read.pieces())) == ("cp1252", "café")
+
+
+@pytest.mark.parametrize("content", [codecs.BOM_UTF16_LE + b"a\0b", codecs.BOM_UTF16_BE + b"\xd8\x00\x00a"])
+def test_broken_utf16_is_refused(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(DocumentError, match=r"it begins as UTF-16-.E but is not"):
+        opened(tmp_path / "a.txt", content)
+
+
+@pytest.mark.parametrize("at", [0, 70_000, 200_000])
+def test_a_nul_byte_anywhere_makes_a_file_binary(tmp_path: Path, at: int) -> None:
+    content = bytearray(b"x" * 200_001)
+    content[at] = 0
+    with pytest.raises(DocumentError, match=rf"binary \(a NUL byte at offset {at}\)") as caught:
+        opened(tmp_path / "a.bin", bytes(content))
+    assert "byte-order mark" in caught.value.hint
+
+
+def test_pieces_have_about_64_kb(tmp_path: Path) -> None:
+    read = opened(tmp_path / "a.txt", os.urandom(150_000).hex().encode())
+    assert [len(piece.text) for piece in read.pieces()] == [65536] * 4 + [300_000 - 4 * 65536]

@@ -1,0 +1,225 @@
+"""The oracle itself: against transformers, against numbers worked out by hand, and where two readings must agree."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import replace
+
+import pytest
+import torch
+from oracle import HeadMemory, feature, oracle_logits, oracle_memory, random_ids, random_weights
+from torch import Tensor
+
+from gemma10m.config import MemoryKind, ModelConfig, ReadingConfig
+
+CONFIG = ModelConfig(
+    hidden_size=16,
+    layers=2,
+    heads=4,
+    kv_heads=2,
+    head_size=8,  # 4 heads of 8 are not the hidden size
+    feed_forward_size=24,
+    vocabulary=40,
+    rope_theta=256.0,  # frequencies 1, 1/4, 1/16, 1/64 are exact in float32
+    norm_eps=1e-3,
+)
+FULL = ReadingConfig(memory="full", segment=5)
+
+
+def vector(*numbers: float) -> Tensor:
+    return torch.tensor(numbers, dtype=torch.float64)
+
+
+def assert_equal(found: Tensor, expected: Tensor, atol: float = 1e-12) -> None:
+    torch.testing.assert_close(found, expected, atol=atol, rtol=0)
+
+
+@pytest.mark.parametrize("kv_heads", [1, 2, 4])
+def test_full_is_the_official_gemma(kv_heads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = replace(CONFIG, kv_heads=kv_heads)
+    weights, ids = random_weights(config, seed=1), random_ids(config, 24, seed=2)
+    official = official_gemma(config)
+    loaded = official.load_state_dict(weights, strict=False)
+    assert loaded.missing_keys == ["lm_head.weight"]  # tied to the embedding
+    assert not loaded.unexpected_keys
+    monkeypatch.setattr(Tensor, "float", Tensor.double)  # its norms and angles would fall back to float32
+    with torch.no_grad():
+        expected = official(torch.tensor([ids])).logits[0]
+    assert expected.dtype == torch.float64
+    assert expected.std() > 0.5
+    assert_equal(oracle_logits(weights, config, FULL, ids), expected)
+
+
+def official_gemma(config: ModelConfig) -> torch.nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from transformers import GemmaConfig, GemmaForCausalLM
+
+        shape = GemmaConfig(
+            vocab_size=config.vocabulary,
+            hidden_size=config.hidden_size,
+            intermediate_size=config.feed_forward_size,
+            num_hidden_layers=config.layers,
+            num_attention_heads=config.heads,
+            num_key_value_heads=config.kv_heads,
+            head_dim=config.head_size,
+            hidden_act="gelu_pytorch_tanh",
+            rms_norm_eps=config.norm_eps,
+            rope_parameters={"rope_type": "default", "rope_theta": config.rope_theta},
+            attn_implementation="sdpa",  # type: ignore[call-arg]  # eager takes its softmax in float32
+        )
+        return GemmaForCausalLM(shape).double()
+
+
+# --- memory by hand: features (1, 2) and (1/2, 1), then (2, 1) --------------------------------------------------------
+
+FIRST_KEYS = [vector(0, 1), vector(-math.log(2), 0)]
+FIRST_VALUES = [vector(1, 0), vector(0, 2)]
+NEXT_KEY, NEXT_VALUE = vector(1, 0), vector(1, 1)
+
+
+def test_feature_is_elu_plus_one() -> None:
+    x = torch.linspace(-30, 30, 61, dtype=torch.float64)
+    assert_equal(feature(x), torch.nn.functional.elu(x) + 1)
+    assert_equal(torch.stack([feature(key) for key in FIRST_KEYS]), torch.stack([vector(1, 2), vector(0.5, 1)]))
+
+
+@pytest.mark.parametrize("kind", ["linear", "delta"])
+def test_first_segment_by_hand(kind: str) -> None:
+    memory = HeadMemory.empty(kind, 2)
+    assert_equal(memory.read(vector(0, 0)), vector(0, 0))
+    memory.write(FIRST_KEYS, FIRST_VALUES, [1, 1])
+    assert_equal(memory.M, torch.stack([vector(1, 1), vector(2, 2)]))
+    assert_equal(memory.z, vector(1.5, 3))
+    assert_equal(memory.read(vector(0, 0)), vector(2 / 3, 2 / 3))
+
+
+def test_second_segment_by_hand() -> None:
+    linear, delta = HeadMemory.empty("linear", 2), HeadMemory.empty("delta", 2)
+    for memory in (linear, delta):
+        memory.write(FIRST_KEYS, FIRST_VALUES, [1, 1])
+        memory.write([NEXT_KEY], [NEXT_VALUE], [1])
+        assert_equal(memory.z, vector(3.5, 4))
+    assert_equal(linear.M, torch.stack([vector(3, 3), vector(3, 3)]))
+    # what (2, 1) finds is (4, 4) / 6; what is left to store of (1, 1) is (1/3, 1/3)
+    assert_equal(delta.M, torch.stack([vector(5 / 3, 5 / 3), vector(7 / 3, 7 / 3)]))
+
+
+def test_delta_compares_every_token_with_the_memory_before_the_segment() -> None:
+    memory = HeadMemory.empty("delta", 2)
+    memory.write(FIRST_KEYS, FIRST_VALUES, [1, 1])
+    memory.write([NEXT_KEY, NEXT_KEY], [NEXT_VALUE, NEXT_VALUE], [1, 1])
+    assert_equal(memory.M, torch.stack([vector(7 / 3, 7 / 3), vector(8 / 3, 8 / 3)]))
+
+
+def test_gated_by_hand() -> None:
+    memory = HeadMemory.empty("gated", 2)
+    memory.write(FIRST_KEYS, FIRST_VALUES, [0.5, 0.25])  # n = 7.5 and 3.75, so b / n is 1/15 twice
+    assert_equal(memory.M, torch.stack([vector(1, 1), vector(2, 2)]) / 15)
+    memory.write([NEXT_KEY], [NEXT_VALUE], [0.5])  # b / n = 1/10; found (4, 4) / 15, left (11, 11) / 15
+    assert_equal(memory.M, torch.stack([vector(3.2, 3.2), vector(3.1, 3.1)]) / 15)
+    assert_equal(memory.z, vector(0, 0))
+    y = 6.3 / 15
+    assert_equal(memory.read(vector(0, 0)), vector(1, 1) * y / math.sqrt(y**2 + 1e-4))
+
+
+@pytest.mark.parametrize("kind", ["delta", "gated"])
+def test_the_writes_are_the_affine_maps_of_the_design(kind: str) -> None:
+    generator = torch.Generator().manual_seed(3)
+    memory = HeadMemory.empty(kind, 4)
+    M, z = torch.zeros(4, 4, dtype=torch.float64), torch.zeros(4, dtype=torch.float64)
+    for _ in range(4):
+        keys, values = torch.randn(2, 5, 4, generator=generator, dtype=torch.float64)
+        b = torch.rand(5, generator=generator, dtype=torch.float64)
+        s = torch.nn.functional.elu(keys) + 1
+        n = s @ s.sum(0) if kind == "gated" else s @ z
+        weight = b / n if kind == "gated" else torch.ones_like(n)
+        P = s.T @ ((b if kind == "gated" else 1) / n).diag() @ s if n.any() else torch.zeros_like(M)
+        M, z = (torch.eye(4, dtype=torch.float64) - P) @ M + s.T @ weight.diag() @ values, z + s.sum(0)
+        memory.write(list(keys), list(values), b.tolist())
+        assert_equal(memory.M, M)
+        if kind == "gated":
+            eigenvalues = torch.linalg.eigvalsh(P)
+            assert eigenvalues.min() > -1e-12
+            assert eigenvalues.max() < 1 + 1e-12
+
+
+# --- readings that must agree -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reading", [ReadingConfig(segment=24), ReadingConfig(segment=5, carry=25, sinks=3)])
+def test_a_window_that_holds_everything_is_full(reading: ReadingConfig) -> None:
+    weights, ids = random_weights(CONFIG, seed=4), random_ids(CONFIG, 24, seed=5)
+    assert_equal(oracle_logits(weights, CONFIG, reading, ids), oracle_logits(weights, CONFIG, FULL, ids))
+
+
+@pytest.mark.parametrize(
+    ("carry", "window"),
+    [(0, [0, 1, 2, *range(15, 20)]), (5, [0, 1, 2, *range(10, 20)]), (10, [0, 1, 2, *range(5, 20)]), (15, range(20))],
+)
+def test_one_layer_sees_exactly_the_window(carry: int, window: list[int]) -> None:
+    """With one layer a key is its token's alone, so the fourth segment is a full reading of what it sees."""
+    config = replace(CONFIG, layers=1)
+    weights, ids = random_weights(config, seed=6), random_ids(config, 20, seed=7)
+    found = oracle_logits(weights, config, ReadingConfig(segment=5, carry=carry, sinks=3), ids)
+    expected = oracle_logits(weights, config, FULL, [ids[t] for t in window])
+    assert_equal(found[-5:], expected[-5:])
+
+
+@pytest.mark.parametrize("kind", ["linear", "delta", "gated"])
+def test_gates_shut_or_absent_leave_local_attention_alone(kind: MemoryKind) -> None:
+    config = replace(CONFIG, has_write_gates=True)
+    weights, ids = random_weights(config, seed=8), random_ids(config, 13, seed=9)
+    window = oracle_logits(weights, config, ReadingConfig(segment=5), ids)
+    remembering = ReadingConfig(memory=kind, segment=5)
+    assert_equal(oracle_logits(weights, config, remembering, ids), window)
+    shut = {f"model.layers.{i}.self_attn.gate": torch.full((1, 4, 1, 1), -100.0) for i in range(2)}
+    assert_equal(oracle_logits(weights | shut, config, remembering, ids), window)
+
+
+@pytest.mark.parametrize("kind", ["linear", "delta", "gated", "window", "full"])
+def test_no_token_sees_a_later_one(kind: MemoryKind) -> None:
+    config = replace(CONFIG, has_gates=True, has_write_gates=True)
+    weights, ids = random_weights(config, seed=10), random_ids(config, 13, seed=11)
+    reading = ReadingConfig(memory=kind, segment=5)
+    logits = oracle_logits(weights, config, reading, ids)
+    for cut in (4, 9):  # the last token of a segment
+        changed = [*ids[:cut], (ids[cut] + 1) % config.vocabulary, *ids[cut + 1 :]]
+        after = oracle_logits(weights, config, reading, changed)
+        assert_equal(after[:cut], logits[:cut], atol=0)
+        reached = (after[cut + 1 :] - logits[cut + 1 :]).abs().amax(-1) > 1e-6
+        assert reached.all() == (kind != "window")
+
+
+def test_memory_holds_the_closed_segments_only() -> None:
+    config = replace(CONFIG, has_gates=True)
+    weights, ids = random_weights(config, seed=12), random_ids(config, 14, seed=13)
+    reading = ReadingConfig(memory="linear", segment=5)
+    after = [oracle_memory(weights, config, reading, ids[:length]) for length in (4, 10, 14)]
+    for none, two, still_two in zip(*after, strict=True):
+        assert not none[0].any()
+        assert not none[1].any()
+        assert two[0].shape == (2, 8, 8)
+        assert two[1].shape == (2, 8)
+        assert_equal(two[0], still_two[0], atol=0)
+        assert_equal(two[1], still_two[1], atol=0)
+
+
+def test_every_setting_can_be_seen_in_the_logits() -> None:
+    """A comparison at 1e-5 means something only if each setting moves the logits by far more."""
+    config = replace(CONFIG, has_gates=True, has_write_gates=True)
+    weights, ids = random_weights(config, seed=14), random_ids(config, 18, seed=15)
+    kinds: tuple[MemoryKind, ...] = ("linear", "delta", "gated", "window")
+    readings = [ReadingConfig(memory="full", segment=5)] + [
+        ReadingConfig(memory=kind, segment=segment, carry=carry * segment, sinks=sinks)
+        for kind in kinds
+        for segment in (5, 7)
+        for carry in (0, 1)
+        for sinks in (0, 3)
+    ]
+    logits = [oracle_logits(weights, config, reading, ids) for reading in readings]
+    assert logits[0].std() > 0.5
+    for i, one in enumerate(logits):
+        for other in logits[:i]:
+            assert (one - other).abs().max() > 1e-2
