@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -193,6 +194,81 @@ def info(
         describe(terminal, target, _model_options(None, device, dtype, memory, carry, sinks, offline=False))
 
     _run(run)
+
+
+@app.command()
+def train(
+    out: Annotated[Path, typer.Option(help="Folder of the checkpoint.")],
+    data: Annotated[list[Path], typer.Option(help="A text file of prose; repeatable.")],
+    recipe: Annotated[Path | None, typer.Option(help="JSON; see recipes/.")] = None,
+    start: Annotated[Path | None, typer.Option(help="A checkpoint of this command to go on from.")] = None,
+    device: Device = "auto",
+) -> None:
+    """Train a small model from scratch to remember planted facts (the beginnings of this command)."""
+
+    def run(terminal: Terminal) -> None:
+        from gemma10m.commands.train import read_recipe, train_command
+
+        train_command(terminal, data, out, read_recipe(recipe), start, device)
+
+    _run(run)
+
+
+@app.command(name="eval")
+def evaluate(
+    data: Annotated[Path, typer.Option(help="A text file of prose that training never saw.")],
+    segments: Annotated[list[int], typer.Option(help="Length in segments; repeatable.")],
+    model: Model = "demo",
+    depth: Annotated[list[float] | None, typer.Option(help="0 the start, 1 the end; repeatable.")] = None,
+    facts: Annotated[int, typer.Option(help="Planted in each document; one is asked for.")] = 1,
+    n: Annotated[int, typer.Option("-n", help="Documents for each length and depth.")] = 100,
+    seed: Seed = 0,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    memory: Memory = None,
+    carry: Carry = None,
+    sinks: Sinks = None,
+    results: Annotated[Path | None, typer.Option(help="Append rows to this JSONL file.")] = None,
+    json: Json = False,
+) -> None:
+    """Measure how often a planted fact is answered, by length and depth."""
+
+    def run(terminal: Terminal) -> None:
+        from gemma10m.commands.evaluate import EvalOptions
+        from gemma10m.commands.evaluate import evaluate as measure
+
+        depths = tuple(depth or (0.0, 0.25, 0.5, 0.75, 1.0))
+        wanted = EvalOptions(data, tuple(segments), depths, facts, n, seed, results)
+        chosen = _model_options(model, device, dtype, memory, carry, sinks, offline=True)
+        measure(terminal, chosen, wanted, _command())
+
+    _run(run, json)
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="length, layers or start.")],
+    model: Model = "demo",
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    memory: Memory = None,
+    state: Annotated[Path | None, typer.Option(help="A saved state, for start.")] = None,
+    results: Annotated[Path, typer.Option(help="Append a row to this JSONL file.")] = Path("results.jsonl"),
+    json: Json = False,
+) -> None:
+    """Measure speed and memory on this machine."""
+
+    def run(terminal: Terminal) -> None:
+        from gemma10m.commands.bench import bench as measure
+
+        chosen = _model_options(model, device, dtype, memory, None, None, offline=True)
+        measure(terminal, name, chosen, state, results, _command())
+
+    _run(run, json)
+
+
+def _command() -> str:
+    return shlex.join(["gemma10m", *sys.argv[1:]])
 
 
 def _model_options(

@@ -15,7 +15,7 @@ def download(terminal: Terminal, model: str, revision: str | None, dry_run: bool
         f"{format_bytes(plan.bytes_to_fetch)} to fetch"
     )
     if dry_run:
-        terminal.table(summary, [(file.path, format_bytes(file.nbytes)) for file in plan.files])
+        terminal.table(summary, [(file.path, format_bytes(file.bytes)) for file in plan.files])
         return
     terminal.note(summary)
     with terminal.byte_progress("downloading", plan.total_bytes) as bar:

@@ -33,7 +33,6 @@ NOUNS = (
     "shovel spider sparrow station stone summit table temple thunder tiger tower trumpet tunnel turtle valley village "
     "violin wagon walnut whale willow window winter wolf"
 ).split()
-END_SHARE = 0.15
 CONSONANTS, VOWELS = "bdfgklmnprstvz", "aeiou"
 
 
@@ -89,19 +88,15 @@ class Case:
     depths: tuple[float, ...]  # 0 the start, 1 the end
 
 
-def draw_case(draw: random.Random, facts: int, depth: float | None = None) -> Case:
+def draw_case(draw: random.Random, facts: int, depth: float) -> Case:
+    """The first fact at `depth`, the others anywhere."""
     names: list[str] = []
     while len(names) < facts:
         name = make_name(draw)
         if name not in names:
             names.append(name)
-    depths = [_training_depth(draw) if depth is None else depth, *(draw.random() for _ in range(facts - 1))]
+    depths = [depth, *(draw.random() for _ in range(facts - 1))]
     return Case(tuple(names), tuple(make_number(draw) for _ in names), tuple(depths))
-
-
-def _training_depth(draw: random.Random) -> float:
-    """Anywhere; often just before the question, which copies from the open segment and would be rare otherwise."""
-    return 1.0 if draw.random() < END_SHARE else draw.random()
 
 
 class Planter:

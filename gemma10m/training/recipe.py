@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,6 +21,9 @@ class Recipe:
     longest: int = 64  # segments, from there on virtual length grows
     virtual: int = 14  # each segment is written as if read up to 2**virtual times over
     facts: int = 2  # at most so many in a document
+    end_share: float = (
+        0.15  # of the documents have the fact just before the question: in the open segment, not in memory
+    )
     distractors: float = 0.002  # at most so many stray numbers a token of prose
     learning_rate: float = 2e-3
     gate_learning_rate: float = 1e-2
@@ -27,6 +31,8 @@ class Recipe:
     lm_weight: float = 0.3  # weight of next-token loss on the prose
     grow_below: float = 0.2  # running answer loss that lengthens the documents
     seed: int = 0
+    segment: int = 64
+    carry: int = 0
 
     def __post_init__(self) -> None:
         problems = list(self._problems())
@@ -41,6 +47,13 @@ class Recipe:
             yield f"longest ({self.longest}) must not be below shortest ({self.shortest})"
         if not 0 <= self.virtual <= 20:
             yield f"virtual must lie in [0, 20], found {self.virtual}"
+
+    @property
+    def reading(self) -> ReadingConfig:
+        return ReadingConfig(memory="gated", segment=self.segment, carry=self.carry, sinks=4)
+
+    def depth(self, draw: random.Random) -> float:
+        return 1.0 if draw.random() < self.end_share else draw.random()
 
     def rate(self, step: int) -> float:
         """The learning rate's factor: linear warm-up, then cosine to a tenth."""
@@ -86,6 +99,3 @@ def demo_config(vocabulary: int) -> ModelConfig:
         has_gates=True,
         has_write_gates=True,
     )
-
-
-DEMO_READING = ReadingConfig(memory="gated", segment=64, carry=64, sinks=4)

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +23,7 @@ from torch import Tensor, nn
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.models.gemma import Gemma
 from gemma10m.tokens import Tokenizer
-from gemma10m.training.planted import Planter, Prose, draw_case
+from gemma10m.training.planted import Case, Planter, Prose, draw_case
 from gemma10m.training.recipe import Curriculum, Recipe
 
 LM_STRIDE = 4  # next-token loss on every fourth token: the head is a third of a small model's work
@@ -101,9 +102,12 @@ class Trainer:
         segment = self.model.reading.segment
         length = segment * (self.curriculum.segments - 1) + self.draw.randint(1, segment)
         count = max(1, self.recipe.tokens_per_step // length)
-        cases = (draw_case(self.draw, self.draw.randint(1, self.recipe.facts)) for _ in range(count))
+        cases = [self._case() for _ in range(count)]
         ids = torch.tensor([self.planter.row(case, length, self.draw) for case in cases])  # (B, S)
         return ids.to(self.model.device), self._repeats(count, (length - 1) // segment)
+
+    def _case(self) -> Case:
+        return draw_case(self.draw, self.draw.randint(1, self.recipe.facts), self.recipe.depth(self.draw))
 
     def _repeats(self, rows: int, closed: int) -> Tensor | None:
         """m in {1..virtual} for half of the segments, 0 for the others."""
@@ -127,17 +131,11 @@ class Trainer:
         return answer_loss, lm_loss, accuracy
 
 
-def train(
-    model: Gemma,
-    tokenizer: Tokenizer,
-    prose: Sequence[Prose],
-    recipe: Recipe,
-    on_step: Callable[[StepReport], None],
-) -> None:
-    """Run the recipe's steps; `on_step` sees each and may raise to stop."""
+def train(model: Gemma, tokenizer: Tokenizer, prose: Sequence[Prose], recipe: Recipe) -> Iterator[StepReport]:
+    """The recipe's steps, one report each; stop whenever you like."""
     trainer = Trainer(model, Planter(tokenizer, prose, recipe.distractors), recipe)
     for number in range(recipe.steps):
-        on_step(trainer.step(number))
+        yield trainer.step(number)
 
 
 def save_checkpoint(model: Gemma, folder: Path, recipe: Recipe) -> None:
@@ -148,7 +146,7 @@ def save_checkpoint(model: Gemma, folder: Path, recipe: Recipe) -> None:
     _write_json(folder / "recipe.json", asdict(recipe))
 
 
-def config_json(config: ModelConfig, reading: ReadingConfig) -> dict[str, object]:
+def config_json(config: ModelConfig, reading: ReadingConfig) -> dict[str, Any]:
     return {
         "architectures": ["GemmaForCausalLM"],
         "attention_bias": False,

@@ -1,0 +1,1 @@
+"""Measurements that end as rows of docs/benchmarks/results.jsonl."""

@@ -1,0 +1,49 @@
+"""Does reading cost the same per token, and the same memory, at ten times the length?"""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import torch
+
+from gemma10m.models.gemma import Gemma
+from gemma10m.reading.stretch import peak_memory, stretch_tokens
+
+
+def measure_length(model: Gemma, short: int, repeats: int) -> dict[str, object]:
+    """Read random ids of `short` and of 10 * `short` tokens in turn; tokens/s are medians over `repeats` pairs."""
+    rates: dict[int, list[float]] = {short: [], 10 * short: []}
+    peaks: dict[int, int] = {}
+    _read(model, short)
+    for tokens in (short, 10 * short):
+        _read(model, tokens)
+        peaks[tokens] = peak_memory()
+    for _ in range(repeats):
+        for tokens, found in rates.items():
+            found.append(tokens / _read(model, tokens))
+    ratios = [long / brief for brief, long in zip(*rates.values(), strict=True)]
+    return {
+        "tokens": [short, 10 * short],
+        "tokens_per_second": [statistics.median(found) for found in rates.values()],
+        "ratio": statistics.median(ratios),
+        "ratios": ratios,
+        "peak_memory_bytes": list(peaks.values()),
+        "peak_growth_bytes": peaks[10 * short] - peaks[short],
+        "model": model.name,
+    }
+
+
+def _read(model: Gemma, tokens: int) -> float:
+    """Seconds."""
+    state, stretch = model.empty_state(), stretch_tokens(model)
+    generator = torch.Generator().manual_seed(tokens)
+    started = time.perf_counter()
+    with torch.inference_mode():
+        for start in range(0, tokens, stretch):
+            shape = (1, min(stretch, tokens - start))
+            ids = torch.randint(model.config.vocabulary, shape, generator=generator)
+            _, state = model(ids, state, logits="none")
+    if model.device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
