@@ -24,7 +24,7 @@ app = typer.Typer(
 )
 
 Sources = Annotated[
-    list[str], typer.Argument(metavar="SOURCE...", help="Files, folders, - for standard input, or one saved state.")
+    list[str], typer.Argument(metavar="SOURCE", help="Files, folders, - for standard input, or one saved state.")
 ]
 Model = Annotated[
     str | None,
@@ -75,10 +75,14 @@ def options(
     shared.quiet, shared.no_color = quiet, no_color
 
 
-@app.command()
+@app.command(short_help="Answer questions about a source.")
 def ask(
-    source: Annotated[str, typer.Argument(help="A file, a folder, - for standard input, or a saved state.")],
-    questions: Annotated[list[str] | None, typer.Argument(metavar="[QUESTION...]")] = None,
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="A file, a folder, - for standard input, or a saved state.")
+    ],
+    questions: Annotated[
+        list[str] | None, typer.Argument(metavar="QUESTION", help="What to ask; none: one a line from standard input.")
+    ] = None,
     question: Annotated[list[str] | None, typer.Option("--question", "-q", help="Ask this; repeatable.")] = None,
     also: Annotated[list[str] | None, typer.Option("--with", help="Read this source too; repeatable.")] = None,
     model: Model = None,
@@ -108,7 +112,7 @@ def ask(
     _run(run, json)
 
 
-@app.command()
+@app.command(short_help="Sum a source up.")
 def summarize(
     sources: Sources,
     words: Annotated[int, typer.Option(help="About how long.")] = 200,
@@ -137,7 +141,7 @@ def summarize(
     _run(run, json)
 
 
-@app.command()
+@app.command(short_help="Read a source and save its state.")
 def read(
     sources: Sources,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the state goes.")] = None,
@@ -160,7 +164,7 @@ def read(
     _run(run, json)
 
 
-@app.command()
+@app.command(short_help="Fetch a model's weights.")
 def download(
     model: Annotated[str, typer.Argument(help="A Gemma repository.")] = "mustafaaljadery/gemma-2B-10M",
     revision: Annotated[str | None, typer.Option(help="A branch, tag or commit.")] = None,
@@ -177,9 +181,11 @@ def download(
     _run(run)
 
 
-@app.command()
+@app.command(short_help="Say what something is and what it will need.")
 def info(
-    target: Annotated[str | None, typer.Argument(metavar="[MODEL|STATE|SOURCE]")] = None,
+    target: Annotated[
+        str | None, typer.Argument(metavar="MODEL|STATE|SOURCE", help="None: this program and machine.")
+    ] = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
     memory: Memory = None,
@@ -196,7 +202,7 @@ def info(
     _run(run)
 
 
-@app.command()
+@app.command(short_help="Train a small model from scratch.")
 def train(
     out: Annotated[Path, typer.Option(help="Folder of the checkpoint.")],
     data: Annotated[list[Path], typer.Option(help="A text file of prose; repeatable.")],
@@ -214,7 +220,7 @@ def train(
     _run(run)
 
 
-@app.command(name="eval")
+@app.command(name="eval", short_help="Measure recall by length and depth.")
 def evaluate(
     data: Annotated[Path, typer.Option(help="A text file of prose that training never saw.")],
     segments: Annotated[list[int], typer.Option(help="Length in segments; repeatable.")],
@@ -245,7 +251,7 @@ def evaluate(
     _run(run, json)
 
 
-@app.command()
+@app.command(short_help="Measure speed and memory on this machine.")
 def bench(
     name: Annotated[str, typer.Argument(help="length, layers or start.")],
     model: Model = "demo",

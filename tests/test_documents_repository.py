@@ -215,3 +215,24 @@ def test_a_file_swapped_for_a_link_after_opening_is_not_followed(tmp_path: Path)
     (folder / "a").symlink_to(tmp_path / "outside")
     with pytest.raises(DocumentError, match="changed"):
         list(document.pieces())
+
+
+def test_a_file_swapped_for_a_link_while_it_is_opened_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make(tmp_path / "d", {"a": "mine", "b": "mine"})
+    make(tmp_path, {"outside": "secret"})
+    real = os.stat
+
+    def swapping(path: str, *, follow_symlinks: bool = True) -> os.stat_result:
+        found = real(path, follow_symlinks=follow_symlinks)
+        if str(path).endswith("d/a"):
+            os.unlink(path)
+            os.symlink(tmp_path / "outside", path)
+        return found
+
+    monkeypatch.setattr(os, "stat", swapping)
+    document = open_source(folder)
+    monkeypatch.undo()
+    assert paths(document) == ["b"]
+    assert skipped(document) == {"a": "Too many levels of symbolic links"}

@@ -130,6 +130,16 @@ def test_each_byte_of_a_character_has_its_own_range(tokenizer: Tokenizer) -> Non
     assert block.byte_ranges() == [(10, 12), (12, 14), (12, 14), (12, 14)]
 
 
+@pytest.mark.parametrize("shift", range(15))
+def test_a_long_word_is_never_cut_inside_the_name_of_a_control_token(
+    tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch, shift: int
+) -> None:
+    monkeypatch.setattr(module, "BLOCK", 60)
+    assert len(tokenizer.encode("<start_of")) == 1
+    text = "x" * shift + "<start_of_turn>" * 200
+    assert ids_of(list(token_stream(tokenizer, pieces_of(text, [])))) == tokenizer.encode(text)
+
+
 @pytest.mark.parametrize("unit", ["ab", "=", "汉", "<start_of_turn>", "0", " ", "\n", "\u2581", "truthuniversally,"])
 def test_a_word_longer_than_a_block_is_exact_too(tokenizer: Tokenizer, unit: str) -> None:
     text = "x" + unit * (30_000 // len(unit)) + "\ny z"
@@ -141,7 +151,8 @@ def test_a_word_longer_than_a_block_is_exact_too(tokenizer: Tokenizer, unit: str
 def test_without_looking_ahead_a_long_word_would_differ(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BLOCK", 50)
     text = "".join("universallyacknowledged"[i % 23] for i in range(2000))
-    assert ids_of(list(token_stream(tokenizer, pieces_of(text, [])))) == tokenizer.encode(text)
+    for cuts in ([], list(range(2000))):
+        assert ids_of(list(token_stream(tokenizer, pieces_of(text, cuts)))) == tokenizer.encode(text)
     monkeypatch.setattr(module, "LOOKAHEAD", 1)
     assert ids_of(list(token_stream(tokenizer, pieces_of(text, [])))) != tokenizer.encode(text)
 

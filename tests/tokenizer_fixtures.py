@@ -20,7 +20,8 @@ PROSE = [
     "this truth is so well fixed in the minds of the surrounding families, that he is considered the property",
     "def reading(model, ids): return [model(segment) for segment in cut(ids, 2048)]  # one segment at a time",
     "One of the special magic numbers for amber-lantern is: 48213.",
-    "user and model take turns; the <b>start</b> of a turn is marked, as is its end. start_of_turn> unused0>",
+    "a name cut short, such as <start_of or <end_of, is text: <start_of <start_of <end_of <end_of",
+    "user and model take turns; the <b>start</b> of a turn is marked, as is its end.",
 ]
 
 
@@ -45,6 +46,7 @@ def train_sentencepiece(folder: Path, vocabulary: int = 1024, turns: bool = True
         model_type="bpe",
         byte_fallback=True,
         split_digits=True,
+        split_by_unicode_script=False,
         normalization_rule_name="identity",
         add_dummy_prefix=False,
         remove_extra_whitespaces=False,

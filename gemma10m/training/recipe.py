@@ -16,6 +16,7 @@ class Recipe:
     """Lengths in tokens unless said. The demo model's numbers are the defaults."""
 
     steps: int = 6000
+    decay_steps: int = 6000  # of the cosine
     tokens_per_step: int = 65536
     shortest: int = 4  # segments of the first documents
     longest: int = 64  # segments, from there on virtual length grows
@@ -32,7 +33,7 @@ class Recipe:
     grow_below: float = 0.2  # running answer loss that lengthens the documents
     seed: int = 0
     segment: int = 64
-    carry: int = 0
+    carry: int = 64
 
     def __post_init__(self) -> None:
         problems = list(self._problems())
@@ -59,7 +60,7 @@ class Recipe:
         """The learning rate's factor: linear warm-up, then cosine to a tenth."""
         if step < self.warmup:
             return (step + 1) / self.warmup
-        done = (step - self.warmup) / max(1, self.steps - self.warmup)
+        done = (step - self.warmup) / max(1, self.decay_steps - self.warmup)
         return 0.1 + 0.45 * (1 + math.cos(math.pi * min(1.0, done)))
 
 

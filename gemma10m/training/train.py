@@ -126,7 +126,7 @@ class Trainer:
         answer_loss = F.cross_entropy(logits.flatten(0, 1), target.flatten())
         accuracy = (logits.argmax(-1) == target).all(-1).float().mean()
         some = slice(self.draw.randrange(LM_STRIDE), ids.shape[1] - 1 - answer, LM_STRIDE)
-        prose = self.model.head(hidden[:, some])  # (B, S / LM_STRIDE, V)
+        prose = self.model.head(hidden[:, some])  # (B, S / 4, V)
         lm_loss = F.cross_entropy(prose.flatten(0, 1), ids[:, 1:][:, some].flatten())
         return answer_loss, lm_loss, accuracy
 

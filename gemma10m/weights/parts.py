@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from gemma10m.atomic_file import sync_folder
 from gemma10m.weights.downloads import StoredFile
 from gemma10m.weights.hub_errors import disk_errors
 
@@ -135,7 +135,7 @@ class Part:
         with disk_errors(final):
             os.fsync(self._stream.fileno())
             os.replace(self._path, final)
-            _sync_folder(final.parent)
+            sync_folder(final.parent)
         return StoredFile(self.file.path, self.file.bytes, self.digest.sha256)
 
     def discard(self) -> None:
@@ -169,14 +169,3 @@ def verify(folder: Path, file: RemoteFile, meter: Meter) -> StoredFile | None:
 def _read(stream: FileIO, path: Path) -> bytes:
     with disk_errors(path):
         return stream.read(MIB)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # file systems that cannot sync a folder say EINVAL
-            raise
-    finally:
-        os.close(descriptor)

@@ -1,0 +1,116 @@
+"""A tiny model with every memory and its own tokenizer, small documents, and what was fed to the model."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from checkpoints import tiny_gemma
+from tokenizer_fixtures import train_sentencepiece
+
+from gemma10m.answering.prompt import Prompt
+from gemma10m.config import MEMORY_KINDS
+from gemma10m.documents import Document, open_source
+from gemma10m.memory.state import State
+from gemma10m.models.gemma import Gemma
+from gemma10m.reading import Bookmark, Step, read_steps, steps
+from gemma10m.saved_states import Reader
+from gemma10m.tokens import load_tokenizer
+from gemma10m.weights.loading import load_model
+
+KINDS = MEMORY_KINDS
+SEGMENT = 16
+SENTENCE = "It is a truth universally acknowledged, that a single man must be in want of 48213 café 汉.\n"
+
+
+@cache
+def workshop() -> Path:
+    """A folder of this process's own."""
+    folder = Path(tempfile.mkdtemp(prefix="gemma10m-tests-"))
+    atexit.register(shutil.rmtree, folder)
+    return folder
+
+
+@cache
+def checkpoint(seed: int = 0, turns: bool = True) -> Path:
+    """Random weights, open gates, write gates; its vocabulary is padded beyond the tokenizer's."""
+    folder = workshop() / f"model-{seed}-{turns}"
+    train_sentencepiece(folder, turns=turns)
+    return tiny_gemma(
+        folder,
+        gates=0.0,
+        write_gates=True,
+        seed=seed,
+        layers=3,
+        vocabulary=1040,
+        segment_size=SEGMENT,
+        memory="gated",
+    )
+
+
+@cache
+def reader(
+    kind: str = "gated", *, carry: int = SEGMENT, seed: int = 0, turns: bool = True, dtype: str = "float32"
+) -> Reader:
+    folder = checkpoint(seed, turns)
+    window = {"carry": 0, "sinks": 0} if kind == "full" else {"carry": carry, "sinks": 3}
+    return Reader(load_model(folder, dtype=dtype, memory=kind, segment=SEGMENT, **window), load_tokenizer(folder))
+
+
+def document(text: str | bytes, name: str = "book.txt") -> Document:
+    """A file that holds `text`; the next call with the same name overwrites it."""
+    path = workshop() / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return open_source(path)
+
+
+def opening(reader: Reader) -> list[int]:
+    return Prompt(reader.tokenizer).opening()
+
+
+def document_ids(reader: Reader, text: str) -> list[int]:
+    """What the model should be fed for a document of one file."""
+    return opening(reader) + reader.tokenizer.encode(text)
+
+
+@contextmanager
+def fed_ids(model: Gemma) -> Iterator[list[int]]:
+    """Every id of every call, in order."""
+    ids: list[int] = []
+    hook = model.register_forward_pre_hook(lambda _, arguments: ids.extend(arguments[0][0].tolist()))
+    try:
+        yield ids
+    finally:
+        hook.remove()
+
+
+@contextmanager
+def stretch_of(tokens: int) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(steps, "stretch_tokens", lambda _: tokens)
+        yield
+
+
+def read_all(reader: Reader, document: Document, start: Bookmark | None = None) -> list[Step]:
+    return list(read_steps(reader.model, reader.tokenizer, document, start))
+
+
+def read_text(reader: Reader, text: str) -> State:
+    return read_all(reader, document(text))[-1].bookmark.state
+
+
+def assert_close(found: State, expected: State, tolerance: float = 1e-5) -> None:
+    """Same position, names, shapes and dtypes; numbers within `tolerance`, relative for those above 1."""
+    assert found.position == expected.position
+    for mine, theirs in zip(found.layers, expected.layers, strict=True):
+        tensors = dict(mine.tensors())
+        assert tensors.keys() == dict(theirs.tensors()).keys()
+        for name, tensor in theirs.tensors():
+            torch.testing.assert_close(tensors[name], tensor, rtol=tolerance, atol=tolerance, msg=lambda m: f"{name} {m}")  # noqa: B023

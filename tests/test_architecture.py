@@ -1,0 +1,123 @@
+"""The house rules: who may import whom, how long things may be, who may write to the screen."""
+
+from __future__ import annotations
+
+import ast
+import re
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FILES = sorted([*(ROOT / "gemma10m").rglob("*.py"), *(ROOT / "kernels").glob("*.py")])
+
+MAY_IMPORT = {
+    "errors": set(),
+    "config": {"errors"},
+    "folders": set(),
+    "atomic_file": {"errors"},
+    "sanitise": set(),
+    "progress": set(),
+    "documents": {"errors"},
+    "tokens": {"errors", "folders"},
+    "token_stream": {"tokens"},
+    "kernels": set(),
+    "ops": {"kernels"},
+    "memory": {"ops", "config"},
+    "models": {"memory", "ops", "config", "errors"},
+    "weights": {"models", "config", "errors", "folders", "atomic_file"},
+    "answering": {"models", "tokens", "memory", "errors"},
+    "reading": {"models", "tokens", "token_stream", "documents", "answering", "memory", "config", "errors"},
+    "state_file": {"memory", "config", "errors", "atomic_file"},
+    "saved_states": {"reading", "state_file", "documents", "models", "tokens", "folders", "errors", "gemma10m"},
+    "terminal": {"errors", "progress", "sanitise"},
+}
+ANYTHING = {"training", "evaluation", "bench", "commands", "cli", "gemma10m", "__main__"}
+
+
+def room(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    if parts[0] == "kernels":
+        return "kernels"
+    return "gemma10m" if parts[1] == "__init__" else parts[1]
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "gemma10m":
+            yield from (f"gemma10m.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def rooms_imported(path: Path) -> set[str]:
+    names = [name for name in imported(ast.parse(path.read_text())) if name.split(".")[0] == "gemma10m"]
+    rooms = {name.split(".")[1] if "." in name else "gemma10m" for name in names}
+    return {"gemma10m" if found == "__version__" else found for found in rooms}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_rooms_import_only_what_they_may(path: Path) -> None:
+    own = room(path)
+    if own in ANYTHING:
+        return
+    assert rooms_imported(path) - {own} <= MAY_IMPORT[own]
+
+
+def test_every_room_has_a_rule() -> None:
+    assert {room(path) for path in FILES} == set(MAY_IMPORT) | ANYTHING
+
+
+def functions(tree: ast.AST) -> Iterator[int]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            yield node.end_lineno - node.lineno + 1
+
+
+def test_files_and_functions_are_short() -> None:
+    lengths = [len(path.read_text().splitlines()) for path in FILES]
+    assert max(lengths) <= 400
+    assert statistics.median(lengths) <= 150
+    bodies = sorted(length for path in FILES for length in functions(ast.parse(path.read_text())))
+    assert bodies[int(0.95 * len(bodies))] <= 40
+
+
+def test_only_the_terminal_writes_to_the_screen() -> None:
+    for path in FILES:
+        if path.name == "terminal.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            assert not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"), (
+                path
+            )
+            written = isinstance(node, ast.Attribute) and node.attr in ("stdout", "stderr")
+            assert not (written and isinstance(node.value, ast.Name) and node.value.id == "sys"), path
+
+
+def test_nothing_a_file_holds_chooses_code() -> None:
+    for path in FILES:
+        tree = ast.parse(path.read_text())
+        assert not set(imported(tree)) & {"pickle", "marshal", "shelve", "dill"}, path
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call):
+                continue
+            called = ast.unparse(node.func)
+            assert called not in {"eval", "exec", "compile", "__import__", "globals", "torch.load"}, f"{path}: {called}"
+            loose = [word for word in node.keywords if word.arg == "strict" and ast.unparse(word.value) == "False"]
+            assert not loose or called == "zip", f"{path}: {called}(strict=False)"
+
+
+def test_shape_comments_use_the_letters_of_the_notation_table() -> None:
+    table = (ROOT / "docs" / "architecture.md").read_text().split("## Notation")[1].split("##")[0]
+    letters = {letter for row in re.findall(r"^\| ([A-Zn, ]+) \|", table, re.MULTILINE) for letter in row.split(", ")}
+    assert len(letters) > 12
+    words = {"rows", "heads", "wanted", "answer", "width", "sinks", "count"}
+    for path in FILES:
+        for shape in re.findall(r"#.*?\(((?:[\w*/+ -]+, )+[\w*/+ -]+)\)", path.read_text()):
+            for size in re.findall(r"[A-Za-z]+", shape):
+                assert size in letters | words, f"{path}: ({shape})"

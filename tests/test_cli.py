@@ -1,0 +1,110 @@
+"""The program as its users meet it: real processes, the model that ships with it, a whole novel."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+QUESTION = "What is the special magic number for amber-lantern?"
+NOVEL = ROOT / "examples" / "persuasion.txt"
+NUMBER = re.search(r"numbers for amber-lantern is: (\d{5})\.", NOVEL.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+def run(home: Path, *words: str, stdin: str = "", **kwargs: object) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "XDG_CACHE_HOME": str(home / "cache"), "XDG_DATA_HOME": str(home / "data")}
+    program = [sys.executable, "-m", "gemma10m", *words]
+    return subprocess.run(program, input=stdin, env=environment, capture_output=True, text=True, check=False, cwd=ROOT)
+
+
+@pytest.fixture(scope="module")
+def first_answer(home: Path) -> subprocess.CompletedProcess[str]:
+    return run(home, "ask", str(NOVEL), QUESTION, "--model", "demo")
+
+
+def test_the_readme_s_first_command_answers_right(first_answer: subprocess.CompletedProcess[str]) -> None:
+    assert f'gemma10m ask examples/persuasion.txt "{QUESTION}" --model demo' in README
+    assert NUMBER
+    assert first_answer.stdout == f"{NUMBER[1]}\n", first_answer.stderr
+    assert first_answer.returncode == 0
+    read = re.search(r"read ([\d,]+) of ([\d,]+) tokens", first_answer.stderr)
+    assert read
+    assert read[1] == read[2]
+
+
+@pytest.mark.usefixtures("first_answer")
+def test_a_second_question_reads_nothing_again(home: Path) -> None:
+    answered = run(home, "ask", str(NOVEL), "-q", QUESTION, "-q", QUESTION, "--model", "demo", "--json")
+    records = [json.loads(line) for line in answered.stdout.splitlines()]
+    assert NUMBER
+    assert [record["answer"] for record in records] == [NUMBER[1]] * 2
+    assert records[0]["tokens_read_now"] == 0
+    assert records[0]["tokens_read"] == records[0]["tokens_in_document"] > 100_000
+    assert answered.stderr == ""
+
+
+def test_without_memory_the_same_file_is_not_answered(home: Path) -> None:
+    asked = run(home, "ask", str(NOVEL), QUESTION, "--model", "demo", "--memory", "window", "--carry", "0")
+    assert asked.returncode == 0
+    assert NUMBER
+    assert NUMBER[1] not in asked.stdout
+
+
+def test_help_is_quick_and_does_not_import_torch(home: Path) -> None:
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        assert run(home, "--help").returncode == 0
+        seconds.append(time.perf_counter() - started)
+    assert min(seconds) < 0.5
+    check = "import sys, gemma10m.cli; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", check], check=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (["ask", "no-such-file.txt", "Q?", "-m", "demo"], 3, "no-such-file.txt"),
+        (["ask", "README.md", "Q?", "-m", "no-such/model"], 4, "no-such/model"),
+        (["ask", "README.md", "Q?", "-m", "demo", "--dtype", "int3"], 2, "int3"),
+        (["ask", "README.md", "Q?", "-m", "demo", "--carry", "7"], 2, "carry"),
+        (["ask", "README.md", "Q?", "-m", "demo", "--top-p", "2"], 2, "top-p"),
+        (["ask", "-", "-m", "demo"], 2, "standard input"),
+        (["ask", "README.md", "Q?"], 4, "gemma10m download"),
+        (["download", "some/model", "--offline"], 8, "offline"),
+        (["frobnicate"], 2, "frobnicate"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_failures_are_a_sentence_a_hint_and_a_code(home: Path, words: list[str], code: int, sentence: str) -> None:
+    failed = run(home, *words)
+    assert failed.returncode == code, failed.stderr
+    assert sentence in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert failed.stdout == ""
+
+
+def test_info_says_what_the_demo_is(home: Path) -> None:
+    told = run(home, "info", "demo")
+    assert "knows nothing but planted facts" in told.stdout
+    assert "gated memory" in told.stdout
+    assert told.returncode == 0
+
+
+def test_a_pipe_in_and_a_pipe_out(home: Path) -> None:
+    text = f"The weather was fine. One of the special magic numbers for quiet-harbor is: 30518. {'They walked on. ' * 40}"
+    asked = run(home, "ask", "-", "What is the special magic number for quiet-harbor?", "-m", "demo", stdin=text)
+    assert asked.stdout == "30518\n", asked.stderr

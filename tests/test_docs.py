@@ -1,0 +1,59 @@
+"""Documents that follow from the program are what the program says."""
+
+from __future__ import annotations
+
+import json
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_cli_docs_are_what_the_program_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["write_cli_docs.py"])
+    tool = runpy.run_path(str(ROOT / "tools" / "write_cli_docs.py"))
+    assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == tool["document"]()
+
+
+def test_every_error_is_in_the_table_of_exit_codes() -> None:
+    import gemma10m.errors as errors
+
+    table = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    classes = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+    assert len(classes) > 9
+    for kind in classes:
+        assert f"`{kind.__name__}`" in table
+
+
+def test_ci_runs_the_readme_s_test_command() -> None:
+    commands = re.findall(r"^pip install .*&& pytest$", README, re.MULTILINE)
+    assert commands == ["pip install -c constraints.txt -e '.[dev]' && pytest"]
+
+
+def test_the_readme_s_files_exist() -> None:
+    named = set(re.findall(r"\b((?:docs|examples|recipes|tools)/[\w./-]+\w)", README))
+    assert len(named) >= 5
+    for name in named:
+        assert (ROOT / name).exists(), name
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text(encoding="utf-8")):
+            assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_the_readme_s_numbers_are_rows_of_the_results() -> None:
+    rows = [json.loads(line) for line in (ROOT / "docs/benchmarks/results.jsonl").read_text().splitlines()]
+    recall = {(row["tokens"], row["depth"], row["memory"]): row for row in rows if row["kind"] == "recall"}
+    table = re.findall(r"^\| ([\d,]+) \| (\w+) \| ([^|]+(?:\| [^|]+)+) \|$", README, re.MULTILINE)
+    assert len(table) >= 4
+    for tokens, memory, cells in table:
+        for depth, cell in zip((0.0, 0.25, 0.5, 0.75, 1.0), cells.split(" | "), strict=True):
+            row = recall[int(tokens.replace(",", "")), depth, memory]
+            assert cell.strip() == f"{row['right']}/{row['n']}"

@@ -1,0 +1,71 @@
+"""Write docs/cli.md from the program: `python tools/write_cli_docs.py`. A test keeps the two in step."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import gemma10m.errors as errors
+
+COMMANDS = ("ask", "summarize", "read", "download", "info", "train", "eval", "bench")
+INTRODUCTION = """# Command line
+
+Standard output carries data: answers, paths, tables, or with `--json` one JSON object a line. Progress, notes and errors
+go to standard error. Everything shown is sanitised: control characters and escape sequences of documents, file names and
+model output come out as visible text such as `\\\\x1b`; in `--json` they are JSON escapes.
+
+`--quiet` and `--no-color` work before and after the command's name. Colours also end with `NO_COLOR`, `TERM=dumb`, or when
+standard error is no terminal. Shell completion: `gemma10m --install-completion`.
+
+`gemma10m ask SOURCE "Q"` and `-q Q` (repeatable) ask; without a question they come from standard input, one a line. `read`
+and `ask` keep a document's state under the user's cache folder (`gemma10m info` shows it) and go on from there: after an
+interruption, when the file has grown, and at once when the document was read before.
+
+`read -o FILE` writes the state to FILE. `ask FILE` then needs no document: zero of its tokens are computed again.
+
+Environment: `HF_TOKEN`, `HF_ENDPOINT`, `HF_HUB_OFFLINE` as for huggingface_hub; `XDG_CACHE_HOME`, `XDG_DATA_HOME`;
+`GEMMA10M_TRACEBACK=1` shows the traceback of an error.
+
+## Exit codes
+"""
+CODES = (
+    (0, "", "done; also when the reader of a pipe went away"),
+    (1, "Gemma10MError", "internal error: a bug"),
+    (2, "UsageError", "wrong words on the command line"),
+    (3, "DocumentError", "a source that cannot be read"),
+    (4, "ModelError", "a checkpoint or tokenizer that cannot be used (`ConfigError` too)"),
+    (5, "StateError", "a saved state that cannot be used"),
+    (6, "OutOfMemoryError", "not enough memory"),
+    (7, "DiskError", "not enough disk, or a file that cannot be written"),
+    (8, "NetworkError", "the hub cannot be reached or refuses"),
+    (130, "Interrupted", "SIGINT; 143 after SIGTERM; a read's state was saved"),
+)
+
+
+def exit_codes() -> str:
+    rows = ["| code | error | meaning |", "| --- | --- | --- |"]
+    for code, name, meaning in CODES:
+        if name and getattr(errors, name).exit_code != code:
+            raise ValueError(f"{name} exits with {getattr(errors, name).exit_code}, not {code}")
+        rows.append(f"| {code} | {f'`{name}`' if name else ''} | {meaning} |")
+    return "\n".join(rows)
+
+
+def help_text(*command: str) -> str:
+    environment = {**os.environ, "COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
+    program = [sys.executable, "-c", "import sys; sys.argv[0] = 'gemma10m'; from gemma10m.cli import main; main()"]
+    shown = subprocess.run([*program, *command, "--help"], env=environment, capture_output=True, text=True, check=True)
+    return "\n".join(line.rstrip() for line in shown.stdout.strip().splitlines())
+
+
+def document() -> str:
+    parts = [INTRODUCTION.replace("\\\\", "\\"), exit_codes(), "", "## Help", "", "```", help_text(), "```"]
+    for command in COMMANDS:
+        parts += ["", f"### {command}", "", "```", help_text(command), "```"]
+    return "\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    (Path(__file__).parent.parent / "docs" / "cli.md").write_text(document(), encoding="utf-8")
