@@ -117,3 +117,24 @@ def outputs_of(module: nn.Module, model: Gemma, ids: Tensor) -> Tensor:
     model(ids, model.empty_state(ids.shape[0]), logits="all")
     handle.remove()
     return torch.cat(seen, dim=1)
+
+
+def difference(a: Tensor, b: Tensor) -> float:
+    return float((a - b).abs().max())
+
+
+def gradient_of_embeddings(model: Gemma, ids: Tensor) -> Tensor:
+    """Of the last token's logits, by each token's embedding (S, D): zero where a token was not read."""
+    embedded: list[Tensor] = []
+
+    def keep(_module: object, _inputs: object, output: Tensor) -> None:
+        output.retain_grad()
+        embedded.append(output)
+
+    model.zero_grad()
+    handle = model.model.embed_tokens.register_forward_hook(keep)
+    logits, _ = model(ids, model.empty_state(), logits="last")
+    handle.remove()
+    logits.pow(2).sum().backward()
+    assert embedded[0].grad is not None
+    return embedded[0].grad[0]

@@ -105,6 +105,7 @@ def test_info_says_what_the_demo_is(home: Path) -> None:
 
 
 def test_a_pipe_in_and_a_pipe_out(home: Path) -> None:
-    text = f"The weather was fine. One of the special magic numbers for quiet-harbor is: 30518. {'They walked on. ' * 40}"
+    rest = "They walked on. " * 40
+    text = f"The weather was fine. One of the special magic numbers for quiet-harbor is: 30518. {rest}"
     asked = run(home, "ask", "-", "What is the special magic number for quiet-harbor?", "-m", "demo", stdin=text)
     assert asked.stdout == "30518\n", asked.stderr

@@ -133,9 +133,7 @@ def test_delta_as_a_linear_map_equals_equation_9(seed: int, segments: int, token
 
 @MODEST
 @given(seed=SEEDS, segments=st.integers(1, 6), tokens=st.integers(1, 7), size=st.integers(1, 6))
-def test_gated_as_a_linear_map_equals_the_write_of_each_token(
-    seed: int, segments: int, tokens: int, size: int
-) -> None:
+def test_gated_as_a_linear_map_equals_the_write_of_each_token(seed: int, segments: int, tokens: int, size: int) -> None:
     keys, values = (normal(segments, tokens, size, seed=seed + i) for i in range(2))
     gates = torch.rand(segments, tokens, generator=torch.Generator().manual_seed(seed))
     memory, exact = torch.zeros(size, size), torch.zeros(size, size, dtype=torch.float64)
@@ -191,7 +189,9 @@ def test_contracted_reading_has_unit_root_mean_square_but_makes_nothing_of_nothi
 
 
 @MODEST
-@given(seed=SEEDS, batch=st.integers(1, 2), heads=st.integers(1, 3), segments=st.integers(0, 7), is_linear=st.booleans())
+@given(
+    seed=SEEDS, batch=st.integers(1, 2), heads=st.integers(1, 3), segments=st.integers(0, 7), is_linear=st.booleans()
+)
 def test_scan_equals_a_loop(seed: int, batch: int, heads: int, segments: int, is_linear: bool) -> None:
     size = 3
     memory = normal(batch, heads, size, size, seed=seed)

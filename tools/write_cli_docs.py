@@ -12,16 +12,16 @@ import gemma10m.errors as errors
 COMMANDS = ("ask", "summarize", "read", "download", "info", "train", "eval", "bench")
 INTRODUCTION = """# Command line
 
-Standard output carries data: answers, paths, tables, or with `--json` one JSON object a line. Progress, notes and errors
-go to standard error. Everything shown is sanitised: control characters and escape sequences of documents, file names and
-model output come out as visible text such as `\\\\x1b`; in `--json` they are JSON escapes.
+Standard output carries data: answers, paths, tables, or with `--json` one JSON object a line. Progress, notes and
+errors go to standard error. Everything shown is sanitised: control characters and escape sequences of documents, file
+names and model output come out as visible text such as `\\\\x1b`; in `--json` they are JSON escapes.
 
-`--quiet` and `--no-color` work before and after the command's name. Colours also end with `NO_COLOR`, `TERM=dumb`, or when
-standard error is no terminal. Shell completion: `gemma10m --install-completion`.
+`--quiet` and `--no-color` work before and after the command's name. Colours also end with `NO_COLOR`, `TERM=dumb`, or
+when standard error is no terminal. Shell completion: `gemma10m --install-completion`.
 
-`gemma10m ask SOURCE "Q"` and `-q Q` (repeatable) ask; without a question they come from standard input, one a line. `read`
-and `ask` keep a document's state under the user's cache folder (`gemma10m info` shows it) and go on from there: after an
-interruption, when the file has grown, and at once when the document was read before.
+`gemma10m ask SOURCE "Q"` and `-q Q` (repeatable) ask; without a question they come from standard input, one a line.
+`read` and `ask` keep a document's state under the user's cache folder (`gemma10m info` shows it) and go on from
+there: after an interruption, when the file has grown, and at once when the document was read before.
 
 `read -o FILE` writes the state to FILE. `ask FILE` then needs no document: zero of its tokens are computed again.
 

@@ -19,9 +19,9 @@ from torch import Tensor
 
 from gemma10m.errors import StateError
 from gemma10m.state_file.header import FORMAT, FORMAT_NAME, StateHeader, parse_metadata
-from gemma10m.state_file.json_text import canonical_json, strict_json
 from gemma10m.state_file.layout import StateShape, TensorSpec, all_finite, state_layout, tensor_table
 from gemma10m.state_file.saving import LENGTH_BYTES, MAX_HEADER_BYTES, UNKNOWN_DIGEST
+from gemma10m.strict_json import canonical_json, strict_json
 
 START = b'{"__metadata__":{"format":"' + FORMAT_NAME.encode()
 _VERSION = re.compile(rb'[0-9]{1,9}(?=")')

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from gemma10m.config import DTYPES, ReadingConfig
 from gemma10m.errors import ConfigError
-from gemma10m.state_file.json_text import canonical_json, strict_json
+from gemma10m.strict_json import canonical_json, strict_json
 
 FORMAT_NAME = "gemma10m.state/"
 FORMAT = FORMAT_NAME + "1"

@@ -12,8 +12,8 @@ from gemma10m.atomic_file import atomic_file
 from gemma10m.errors import DocumentError, StateError, UsageError
 from gemma10m.memory.state import State
 from gemma10m.state_file.header import FORMAT, StateHeader, header_metadata, parse_metadata
-from gemma10m.state_file.json_text import canonical_json
 from gemma10m.state_file.layout import OPEN_IDS, StateShape, TensorSpec, all_finite, state_layout, tensor_table
+from gemma10m.strict_json import canonical_json
 
 MAX_HEADER_BYTES = 16 * 2**20
 LENGTH_BYTES = 8

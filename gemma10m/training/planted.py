@@ -6,7 +6,7 @@ The sentence and the question are those of RULER's needle task (arXiv 2404.06654
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -46,6 +46,13 @@ def make_name(draw: random.Random) -> str:
 
 def make_number(draw: random.Random) -> str:
     return str(draw.randint(10000, 99999))
+
+
+def make_hard_number(draw: random.Random) -> str:
+    """Half of them of few digits: `48848` can only be copied by knowing where in the number one is."""
+    digits = "0123456789" if draw.random() < 0.5 else draw.sample("0123456789", 3)
+    first = draw.choice([digit for digit in digits if digit != "0"])
+    return first + "".join(draw.choice(digits) for _ in range(4))
 
 
 def sentence(name: str, number: str) -> str:
@@ -88,7 +95,9 @@ class Case:
     depths: tuple[float, ...]  # 0 the start, 1 the end
 
 
-def draw_case(draw: random.Random, facts: int, depth: float) -> Case:
+def draw_case(
+    draw: random.Random, facts: int, depth: float, number: Callable[[random.Random], str] = make_number
+) -> Case:
     """The first fact at `depth`, the others anywhere."""
     names: list[str] = []
     while len(names) < facts:
@@ -96,7 +105,7 @@ def draw_case(draw: random.Random, facts: int, depth: float) -> Case:
         if name not in names:
             names.append(name)
     depths = [depth, *(draw.random() for _ in range(facts - 1))]
-    return Case(tuple(names), tuple(make_number(draw) for _ in names), tuple(depths))
+    return Case(tuple(names), tuple(number(draw) for _ in names), tuple(depths))
 
 
 class Planter:

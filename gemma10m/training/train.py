@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.models.gemma import Gemma
 from gemma10m.tokens import Tokenizer
-from gemma10m.training.planted import Case, Planter, Prose, draw_case
+from gemma10m.training.planted import Case, Planter, Prose, draw_case, make_hard_number
 from gemma10m.training.recipe import Curriculum, Recipe
 
 LM_STRIDE = 4  # next-token loss on every fourth token: the head is a third of a small model's work
@@ -107,7 +107,8 @@ class Trainer:
         return ids.to(self.model.device), self._repeats(count, (length - 1) // segment)
 
     def _case(self) -> Case:
-        return draw_case(self.draw, self.draw.randint(1, self.recipe.facts), self.recipe.depth(self.draw))
+        facts = self.draw.randint(1, self.recipe.facts)
+        return draw_case(self.draw, facts, self.recipe.depth(self.draw), make_hard_number)
 
     def _repeats(self, rows: int, closed: int) -> Tensor | None:
         """m in {1..virtual} for half of the segments, 0 for the others."""

@@ -9,8 +9,8 @@ from typing import Any, TypedDict
 
 from gemma10m.config import MEMORY_KINDS, MemoryKind, ModelConfig
 from gemma10m.errors import ConfigError, ModelError
+from gemma10m.strict_json import quote
 from gemma10m.weights.files import read_json_object
-from gemma10m.weights.strict_json import quote
 
 # The head size is never derived from the others: Gemma 7B's heads are wider than hidden_size / heads.
 _REQUIRED = {

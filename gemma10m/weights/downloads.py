@@ -15,7 +15,7 @@ from urllib.parse import quote
 from gemma10m import folders
 from gemma10m.atomic_file import atomic_file
 from gemma10m.errors import ModelError, UsageError
-from gemma10m.weights.strict_json import parse_json
+from gemma10m.weights.model_json import parse_json
 
 MANIFEST = "download.json"
 MANIFEST_FORMAT = "gemma10m.download/1"

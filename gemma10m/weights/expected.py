@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from gemma10m.config import ModelConfig
 from gemma10m.errors import ModelError
+from gemma10m.strict_json import quote
 from gemma10m.weights.headers import TensorEntry
-from gemma10m.weights.strict_json import quote
 
 Shape = tuple[int, ...]
 

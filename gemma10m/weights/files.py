@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gemma10m.errors import ModelError
+from gemma10m.strict_json import quote
+from gemma10m.weights.model_json import parse_json
 from gemma10m.weights.sniffing import wrong_file
-from gemma10m.weights.strict_json import parse_json, quote
 
 MAX_JSON_BYTES = 1_000_000
 

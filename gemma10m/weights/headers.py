@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gemma10m.errors import ModelError
+from gemma10m.strict_json import quote
+from gemma10m.weights.model_json import parse_json
 from gemma10m.weights.sniffing import SNIFFED_BYTES, wrong_file
-from gemma10m.weights.strict_json import parse_json, quote
 
 DTYPE_BYTES = {"F32": 4, "BF16": 2, "F16": 2}
 

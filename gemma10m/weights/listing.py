@@ -8,10 +8,10 @@ from huggingface_hub import HfApi, constants
 from huggingface_hub.hf_api import RepoSibling
 
 from gemma10m.errors import ModelError
+from gemma10m.strict_json import quote
 from gemma10m.weights.downloads import is_wanted
 from gemma10m.weights.hub_errors import HUB_FAILURES, explain, not_a_hub
 from gemma10m.weights.parts import RemoteFile
-from gemma10m.weights.strict_json import quote
 
 _NAMES_SHOWN = 8
 _HEX = re.compile(r"[0-9a-f]+")

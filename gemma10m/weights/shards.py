@@ -6,9 +6,9 @@ import os
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from gemma10m.errors import ModelError
+from gemma10m.strict_json import quote
 from gemma10m.weights.files import open_inside, read_json_object
 from gemma10m.weights.headers import TensorEntry, read_header
-from gemma10m.weights.strict_json import quote
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"

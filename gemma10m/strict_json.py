@@ -1,31 +1,28 @@
-"""JSON from hostile files: duplicate keys, NaN, infinity, huge numbers and deep nesting are errors of our own."""
+"""JSON in and out, strictly: from hostile files nothing odd gets in, and a value has one text on the way out."""
 
 from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
+from typing import Any
 
-from gemma10m.errors import ModelError
-
-_HINT = "the file is damaged: restore it or download it again"
 _LONGEST_INTEGER = 20  # characters of -2**63
 
 
-def parse_json(data: bytes, source: object) -> object:
-    """The value in `data`; `source` names the file in the ModelError that anything else raises."""
+def strict_json(text: str) -> Any:
+    """The value in `text`. Duplicate keys, NaN, infinity, huge numbers and deep nesting are a ValueError."""
     try:
-        value: object = json.loads(
-            data.decode("utf-8"),
-            parse_int=_integer,
-            parse_float=_finite,
-            parse_constant=_refuse,
-            object_pairs_hook=_unique,
+        return json.loads(
+            text, parse_int=_integer, parse_float=_finite, parse_constant=_refuse, object_pairs_hook=_unique
         )
     except RecursionError:
-        raise ModelError(f"{source} is not valid JSON: it is nested too deeply", _HINT) from None
-    except ValueError as error:
-        raise ModelError(f"{source} is not valid JSON: {error}", _HINT) from None
-    return value
+        raise ValueError("it is nested too deeply") from None
+
+
+def canonical_json(value: object) -> str:
+    """The one text a value has: no spaces, ASCII only, fields of dataclasses in their declared order."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False, default=asdict)
 
 
 def quote(value: object) -> str:

@@ -1,0 +1,17 @@
+"""The JSON of a model's files, its problems as ModelError."""
+
+from __future__ import annotations
+
+from gemma10m.errors import ModelError
+from gemma10m.strict_json import strict_json
+
+_HINT = "the file is damaged: restore it or download it again"
+
+
+def parse_json(data: bytes, source: object) -> object:
+    """The value in `data`; `source` names the file in the ModelError that anything else raises."""
+    try:
+        value: object = strict_json(data.decode("utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{source} is not valid JSON: {error}", _HINT) from None
+    return value

@@ -1,0 +1,33 @@
+"""The command line, whose reads go one segment at a time and wait after some of them for a line on standard input.
+
+Run as `python halting_cli.py SEGMENTS ARGUMENT...`: a signal can then be sent at a known moment. 0 never waits.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from gemma10m import cli, saved_states
+from gemma10m.reading import Step, read_steps, steps
+
+HALTED = "halted\n"
+
+
+def main(segments: int) -> None:
+    def halting_steps(*arguments: Any) -> Iterator[Step]:
+        for number, step in enumerate(read_steps(*arguments), start=1):
+            if number == segments:
+                sys.stderr.write(HALTED)
+                sys.stderr.flush()
+                sys.stdin.readline()
+            yield step
+
+    steps.stretch_tokens = lambda model: model.reading.segment
+    saved_states.read_steps = halting_steps
+    cli.main()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv.pop(1)))

@@ -1,0 +1,161 @@
+"""SIGINT and SIGTERM: the segment is finished, the state saved, and the same command goes on. A second signal ends it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from halting_cli import HALTED
+from readers import SEGMENT, SENTENCE, checkpoint, document_ids, opening, stretch_of
+from states import same_bits
+from terminal_runs import clean_environment
+
+from gemma10m import open_source
+from gemma10m.commands.ask import read
+from gemma10m.commands.models import ModelOptions, load_reader
+from gemma10m.commands.signals import stop_on_signals
+from gemma10m.saved_states import Reader
+from gemma10m.terminal import Terminal
+
+PROGRAM = Path(__file__).with_name("halting_cli.py")
+TEXT = SENTENCE * 12
+SEGMENTS = 5
+
+
+def options() -> ModelOptions:
+    return ModelOptions(model=str(checkpoint()), device="cpu")
+
+
+@pytest.fixture
+def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A book, and a cache folder that child processes share."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    path = tmp_path / "book.txt"
+    path.write_text(TEXT)
+    return path
+
+
+@pytest.fixture
+def tiny() -> Reader:
+    return load_reader(Terminal(), options())
+
+
+def start(book: Path, segments: int, *more: str) -> subprocess.Popen[str]:
+    words = ["read", str(book), "--model", str(checkpoint()), "--device", "cpu", *more]
+    cache = os.environ["XDG_CACHE_HOME"]
+    return subprocess.Popen(
+        [sys.executable, str(PROGRAM), str(segments), *words],
+        env=clean_environment(XDG_CACHE_HOME=cache, OMP_NUM_THREADS=str(torch.get_num_threads())),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_until_halted(process: subprocess.Popen[str]) -> None:
+    assert process.stderr is not None
+    lines = []
+    for line in process.stderr:
+        if line == HALTED:
+            return
+        lines.append(line)
+    raise AssertionError("".join(lines))
+
+
+def interrupted(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of a read that gets a signal after some segments."""
+    wait_until_halted(process)
+    process.send_signal(number)
+    time.sleep(0.2)  # the line that lets it go on must not overtake the signal
+    stdout, stderr = process.communicate("\n", timeout=60)
+    return process.returncode, stdout, stderr
+
+
+def assert_same_content(mine: Path, theirs: Path, tiny: Reader) -> None:
+    found, header = tiny.load(mine)
+    expected, wanted = tiny.load(theirs)
+    assert same_bits(found.state, expected.state)
+    assert replace(header, seconds=0.0) == replace(wanted, seconds=0.0)
+    assert header.complete
+
+
+def read_unbroken(tiny: Reader, book: Path, path: Path) -> Path:
+    with stretch_of(SEGMENT), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(path.parent / "another-cache"))
+        read(Terminal(), [str(book)], path, options())
+    return path
+
+
+def test_sigint_saves_and_the_same_command_goes_on(book: Path, tiny: Reader) -> None:
+    code, stdout, stderr = interrupted(start(book, SEGMENTS), signal.SIGINT)
+    path = tiny.state_path(open_source(book))
+    read_tokens = SEGMENTS * SEGMENT - len(opening(tiny))
+    assert (code, stdout) == (130, "")
+    assert f"error: stopped after {read_tokens} tokens; the state is saved in {path}\n" in stderr
+    assert "hint: run the same command again to go on from there\n" in stderr
+    assert "Traceback" not in stderr
+    assert tiny.load(path)[0].state.position == SEGMENTS * SEGMENT
+    again = start(book, 0)
+    stdout, stderr = again.communicate(timeout=60)
+    total = len(document_ids(tiny, TEXT)) - len(opening(tiny))
+    assert (again.returncode, stdout) == (0, f"{path}\n")
+    assert f"going on after {SEGMENTS * SEGMENT} tokens read earlier\n" in stderr
+    assert f"read {total:,} of {total:,} tokens" in stderr
+    assert_same_content(path, read_unbroken(tiny, book, book.with_name("unbroken.state")), tiny)
+
+
+def test_sigterm_saves_where_the_user_wants_it(
+    book: Path, tiny: Reader, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = book.with_name("my.state")
+    code, stdout, stderr = interrupted(start(book, SEGMENTS, "-o", str(path)), signal.SIGTERM)
+    assert (code, stdout) == (143, "")
+    assert f"the state is saved in {path}\n" in stderr
+    assert not tiny.state_path(open_source(book)).exists()
+    capsys.readouterr()
+    with stretch_of(SEGMENT):
+        read(Terminal(), [str(book)], path, options())
+    stdout, stderr = capsys.readouterr()
+    assert stdout == f"{path}\n"
+    assert f"going on after {SEGMENTS * SEGMENT} tokens read earlier\n" in stderr
+    assert_same_content(path, read_unbroken(tiny, book, book.with_name("unbroken.state")), tiny)
+
+
+def test_a_second_sigint_ends_at_once(book: Path, tiny: Reader) -> None:
+    """Nobody lets this read go on after its segment: only a signal that is not waited for can end it."""
+    process = start(book, SEGMENTS)
+    wait_until_halted(process)
+    deadline = time.monotonic() + 30
+    while process.poll() is None and time.monotonic() < deadline:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+    assert process.poll() == -signal.SIGINT
+    assert process.communicate()[0] == ""
+    assert not tiny.state_path(open_source(book)).exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_asks_and_gives_the_second_its_usual_effect(number: signal.Signals) -> None:
+    before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    with stop_on_signals() as stop:
+        assert not stop()
+        signal.raise_signal(number)
+        assert stop()
+        assert stop.signal_number == number
+        assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == [signal.SIG_DFL] * 2
+    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_the_usual_handlers_come_back_after_an_error() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(ZeroDivisionError), stop_on_signals():
+        raise ZeroDivisionError
+    assert signal.getsignal(signal.SIGINT) == before
