@@ -19,8 +19,7 @@ CONTRACTED_EPS = 1e-4
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     """Gemma's RMSNorm: float32 inside, scaled by 1 + weight, cast back last. x (..., D) -> (..., D)."""
     wide = x if x.dtype == torch.float64 else x.float()
-    normed = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + eps)
-    return (normed * (1.0 + weight.to(wide.dtype))).to(x.dtype)
+    return F.rms_norm(wide, weight.shape, 1.0 + weight.to(wide.dtype), eps).to(x.dtype)
 
 
 def geglu(gate: Tensor, up: Tensor) -> Tensor:
@@ -32,7 +31,7 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotary embedding by halves (RoFormer, arXiv 2104.09864). x (..., S, E), cos and sin (S, E) float32."""
     first, second = x.chunk(2, dim=-1)  # (..., S, E/2) each
     turned = torch.cat((-second, first), dim=-1)  # (..., S, E)
-    return (x * cos + turned * sin).to(x.dtype)
+    return torch.addcmul(x * cos, turned, sin).to(x.dtype)
 
 
 def feature(x: Tensor) -> Tensor:
