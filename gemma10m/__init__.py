@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from gemma10m.answering.sampling import Sampling
     from gemma10m.documents import open_source
     from gemma10m.reading import read
-    from gemma10m.state_file import load_state, save_state
     from gemma10m.tokens import load_tokenizer
     from gemma10m.weights.loading import load_model
 
@@ -28,11 +27,9 @@ _HOMES = {
     "Sampling": "gemma10m.answering.sampling",
     "answer": "gemma10m.answering.answer",
     "load_model": "gemma10m.weights.loading",
-    "load_state": "gemma10m.state_file",
     "load_tokenizer": "gemma10m.tokens",
     "open_source": "gemma10m.documents",
     "read": "gemma10m.reading",
-    "save_state": "gemma10m.state_file",
 }
 
 __all__ = [
@@ -40,11 +37,9 @@ __all__ = [
     "__version__",
     "answer",
     "load_model",
-    "load_state",
     "load_tokenizer",
     "open_source",
     "read",
-    "save_state",
 ]
 
 

@@ -253,12 +253,13 @@ def evaluate(
 
 @app.command(short_help="Measure speed and memory on this machine.")
 def bench(
-    name: Annotated[str, typer.Argument(help="length, layers or start.")],
+    name: Annotated[str, typer.Argument(help="length, layers, read or start.")],
     model: Model = "demo",
     device: Device = "auto",
     dtype: Dtype = "auto",
     memory: Memory = None,
     state: Annotated[Path | None, typer.Option(help="A saved state, for start.")] = None,
+    tokens: Annotated[int, typer.Option(help="To read, for read.")] = 1_000_000,
     results: Annotated[Path, typer.Option(help="Append a row to this JSONL file.")] = Path("results.jsonl"),
     json: Json = False,
 ) -> None:
@@ -268,7 +269,7 @@ def bench(
         from gemma10m.commands.bench import bench as measure
 
         chosen = _model_options(model, device, dtype, memory, None, None, offline=True)
-        measure(terminal, name, chosen, state, results, _command())
+        measure(terminal, name, chosen, state, results, _command(), tokens)
 
     _run(run, json)
 

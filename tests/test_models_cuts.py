@@ -27,6 +27,7 @@ from torch import Tensor
 from gemma10m.config import MemoryKind
 from gemma10m.errors import UsageError
 from gemma10m.memory.state import State
+from gemma10m.models import layers
 from gemma10m.models.gemma import Gemma
 
 MODEST = settings(max_examples=25, derandomize=True, deadline=None)
@@ -107,6 +108,14 @@ def test_asking_for_fewer_logits_changes_nothing_else(
     assert_close(last, expected[:, -1:])
     assert_same_state(after_last, after_all)
     assert_same_state(after_none, after_all)
+
+
+def test_a_long_stretch_goes_through_the_feed_forward_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny_model("linear")
+    ids = random_ids(model, 23, batch=2)
+    expected, _ = read_cut(model, ids)
+    monkeypatch.setattr(layers, "FEED_FORWARD_ROWS", 4)
+    assert_close(read_cut(model, ids)[0], expected)
 
 
 # --- purity -----------------------------------------------------------------------------------------------------------

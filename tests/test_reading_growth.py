@@ -5,9 +5,34 @@ from __future__ import annotations
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from readers import KINDS, SEGMENT, SENTENCE, assert_close, document, document_ids, fed_ids, read_all, reader, stretch_of
+from readers import (
+    KINDS,
+    SEGMENT,
+    SENTENCE,
+    assert_close,
+    document,
+    document_ids,
+    fed_ids,
+    read_all,
+    reader,
+    stretch_of,
+)
 
-WORDS = ["truth", " universally", " ack", "nowledged, ", "\n", "\n\n", "   ", "48", "213", "汉", "é", "<end_", "of_turn>"]
+WORDS = [
+    "truth",
+    " universally",
+    " ack",
+    "nowledged, ",
+    "\n",
+    "\n\n",
+    "   ",
+    "48",
+    "213",
+    "汉",
+    "é",
+    "<end_",
+    "of_turn>",
+]
 TEXTS = st.lists(st.sampled_from(WORDS), min_size=1, max_size=60).map("".join)
 
 
@@ -54,7 +79,9 @@ def text_ending_inside_a_segment(kind: str, end: str) -> str:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "full"])
-@pytest.mark.parametrize(("end", "tail"), [(" univers", "ally said"), ("\n\n", "\n\nmore"), (" 4", "8213."), ("é", "t")])
+@pytest.mark.parametrize(
+    ("end", "tail"), [(" univers", "ally said"), ("\n\n", "\n\nmore"), (" 4", "8213."), ("é", "t")]
+)
 def test_a_last_word_that_goes_on_costs_its_own_tokens_only(kind: str, end: str, tail: str) -> None:
     tiny, text = reader(kind), text_ending_inside_a_segment(kind, end)
     start = read_all(tiny, document(text))[-1].bookmark

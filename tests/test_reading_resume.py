@@ -51,7 +51,11 @@ def test_going_on_from_a_bookmark_gives_the_bits_of_an_unbroken_read(kind: str, 
 def assert_same_end(found: Step, expected: Step) -> None:
     mine, theirs = found.bookmark, expected.bookmark
     assert same_bits(mine.state, theirs.state)
-    assert (mine.ids_sha256, mine.open_ids, mine.file_tokens) == (theirs.ids_sha256, theirs.open_ids, theirs.file_tokens)
+    assert (mine.ids_sha256, mine.open_ids, mine.file_tokens) == (
+        theirs.ids_sha256,
+        theirs.open_ids,
+        theirs.file_tokens,
+    )
     assert mine.complete
     assert theirs.complete
     assert found.progress.tokens_read == expected.progress.tokens_read == found.progress.tokens_total
@@ -113,7 +117,9 @@ def test_rewinding_takes_back_what_the_open_segment_holds(kind: str, kept: int, 
     room = 40 if kind == "full" else SEGMENT - 1 - kept % SEGMENT
     taken_back = data.draw(st.integers(0, room), label="taken back")
     model = reader(kind).model
-    ids = torch.randint(0, model.config.vocabulary, (1, kept + taken_back), generator=torch.Generator().manual_seed(kept))
+    ids = torch.randint(
+        0, model.config.vocabulary, (1, kept + taken_back), generator=torch.Generator().manual_seed(kept)
+    )
     before = extend(model, model.empty_state(), ids[:, :kept])
     after = extend(model, before, ids[:, kept:])
     assert same_bits(rewind(after, model.reading, taken_back), before)

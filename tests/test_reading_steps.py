@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,20 @@ from gemma10m import open_source, read
 from gemma10m.errors import DocumentError
 from gemma10m.reading import stretch
 
-WORDS = ["truth ", "universally", " ack", "nowledged", "\n", "\n\n\n", "   ", "48213", "汉", "é", "<end_of_turn>", "<bos>"]
+WORDS = [
+    "truth ",
+    "universally",
+    " ack",
+    "nowledged",
+    "\n",
+    "\n\n\n",
+    "   ",
+    "48213",
+    "汉",
+    "é",
+    "<end_of_turn>",
+    "<bos>",
+]
 TEXTS = st.lists(st.sampled_from(WORDS), min_size=1, max_size=70).map("".join)
 
 
@@ -172,6 +186,26 @@ def test_a_document_that_changes_meanwhile_ends_the_read() -> None:
     document("X" + SENTENCE[1:] + SENTENCE * 9)
     with pytest.raises(DocumentError, match="changed"):
         read(tiny.model, tiny.tokenizer, book)
+
+
+def test_a_document_of_thousands_of_files_takes_no_quadratic_time(tmp_path: Path) -> None:
+    """Counted in files looked at, not in seconds."""
+    for number in range(300):
+        (tmp_path / f"{number:03}.txt").write_text("truth")
+    looked_at = 0
+
+    class Counted(tuple):
+        def __getitem__(self, index):  # type: ignore[no-untyped-def]
+            nonlocal looked_at
+            found = super().__getitem__(index)
+            looked_at += len(found) if isinstance(index, slice) else 1
+            return found
+
+    folder = open_source(tmp_path)
+    last = read_all(reader("window"), replace(folder, files=Counted(folder.files)))[-1]
+    assert len(last.bookmark.file_tokens) == 300
+    assert min(last.bookmark.file_tokens) > 0
+    assert looked_at < 20 * 300
 
 
 def test_a_state_is_free_of_the_document_length() -> None:

@@ -96,7 +96,7 @@ def test_a_fact_at_depth_zero_comes_first_and_at_one_last(tokenizer: Tokenizer, 
 
 
 def test_the_curriculum_lengthens_then_repeats() -> None:
-    curriculum = Curriculum(Recipe(shortest=4, longest=6, virtual=3), 4)
+    curriculum = Curriculum(Recipe(shortest=4, longest=6, virtual=3), 4, 0)
     seen = []
     for _ in range(400):
         curriculum.see(0.01)
@@ -156,7 +156,7 @@ def test_the_interval_is_wilson_s() -> None:
 
 
 def test_recipes_are_checked(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="steps must be at least 1.*virtual must lie"):
+    with pytest.raises(ConfigError, match="steps must be at least 1.*virtual must rise"):
         Recipe(steps=0, virtual=99)
     wrong = tmp_path / "recipe.json"
     wrong.write_text('{"stepz": 3}')

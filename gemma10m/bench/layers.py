@@ -12,7 +12,7 @@ from torch import Tensor
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.errors import UsageError
 from gemma10m.models.gemma import Gemma
-from gemma10m.training.train import config_json
+from gemma10m.training.checkpoint import config_json
 
 TOLERANCE = 1e-5
 

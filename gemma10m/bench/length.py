@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import statistics
-import time
 
-import torch
-
+from gemma10m.bench.shape import read_random
 from gemma10m.models.gemma import Gemma
 from gemma10m.reading.stretch import peak_memory, stretch_tokens
 
@@ -35,15 +33,4 @@ def measure_length(model: Gemma, short: int, repeats: int) -> dict[str, object]:
 
 
 def _read(model: Gemma, tokens: int) -> float:
-    """Seconds."""
-    state, stretch = model.empty_state(), stretch_tokens(model)
-    generator = torch.Generator().manual_seed(tokens)
-    started = time.perf_counter()
-    with torch.inference_mode():
-        for start in range(0, tokens, stretch):
-            shape = (1, min(stretch, tokens - start))
-            ids = torch.randint(model.config.vocabulary, shape, generator=generator)
-            _, state = model(ids, state, logits="none")
-    if model.device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - started
+    return read_random(model, tokens, stretch_tokens(model))

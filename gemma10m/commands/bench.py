@@ -8,12 +8,13 @@ from gemma10m.bench.rows import append_row
 from gemma10m.commands.models import ModelOptions, load_reader
 from gemma10m.errors import UsageError
 from gemma10m.terminal import Terminal
+from gemma10m.weights.loading import resolve_device
 
-BENCHES = ("length", "layers", "start")
+BENCHES = ("length", "layers", "read", "start")
 
 
 def bench(
-    terminal: Terminal, name: str, options: ModelOptions, state: Path | None, results: Path, command: str
+    terminal: Terminal, name: str, options: ModelOptions, state: Path | None, results: Path, command: str, tokens: int
 ) -> None:
     if name == "length":
         from gemma10m.bench.length import measure_length
@@ -23,6 +24,10 @@ def bench(
         from gemma10m.bench.layers import measure_against_transformers
 
         row = measure_against_transformers(2, 16_384, options.memory or "delta", repeats=3)
+    elif name == "read":
+        from gemma10m.bench.shape import measure_shape
+
+        row = measure_shape(resolve_device(options.device), tokens)
     elif name == "start":
         from gemma10m.bench.start import measure_start
 

@@ -14,10 +14,11 @@ from gemma10m.errors import UsageError
 from gemma10m.models.gemma import Gemma
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import Tokenizer, load_tokenizer
+from gemma10m.training.checkpoint import save_checkpoint
 from gemma10m.training.planted import Prose, make_name, make_number, question, sentence
 from gemma10m.training.recipe import Recipe, demo_config
 from gemma10m.training.tokenizer import train_tokenizer
-from gemma10m.training.train import StepReport, initialise, save_checkpoint, train
+from gemma10m.training.train import StepReport, initialise, train
 from gemma10m.weights.loading import resolve_device
 
 SAVE_EVERY = 200  # steps

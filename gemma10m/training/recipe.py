@@ -20,6 +20,7 @@ class Recipe:
     tokens_per_step: int = 65536
     shortest: int = 4  # segments of the first documents
     longest: int = 64  # segments, from there on virtual length grows
+    first_virtual: int = 0  # where virtual length starts
     virtual: int = 14  # each segment is written as if read up to 2**virtual times over
     facts: int = 2  # at most so many in a document
     end_share: float = (
@@ -46,8 +47,8 @@ class Recipe:
                 yield f"{name} must be at least 1, found {getattr(self, name)}"
         if self.longest < self.shortest:
             yield f"longest ({self.longest}) must not be below shortest ({self.shortest})"
-        if not 0 <= self.virtual <= 20:
-            yield f"virtual must lie in [0, 20], found {self.virtual}"
+        if not 0 <= self.first_virtual <= self.virtual <= 20:
+            yield f"virtual must rise within [0, 20], found {self.first_virtual} to {self.virtual}"
 
     @property
     def reading(self) -> ReadingConfig:
@@ -70,7 +71,7 @@ class Curriculum:
 
     recipe: Recipe
     segments: int
-    virtual: int = 0
+    virtual: int
     loss: float = 10.0
     since: int = 0
 

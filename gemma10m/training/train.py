@@ -7,20 +7,15 @@ ask for what a million tokens of reading need.
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.models.gemma import Gemma
 from gemma10m.tokens import Tokenizer
 from gemma10m.training.planted import Case, Planter, Prose, draw_case, make_hard_number
@@ -78,7 +73,7 @@ class Trainer:
         self.model, self.planter, self.recipe = model, planter, recipe
         self.draw = random.Random(recipe.seed)
         self.optimizer = make_optimizer(model, recipe)
-        self.curriculum = Curriculum(recipe, recipe.shortest)
+        self.curriculum = Curriculum(recipe, recipe.shortest, recipe.first_virtual)
 
     def step(self, number: int) -> StepReport:
         started = time.monotonic()
@@ -137,43 +132,3 @@ def train(model: Gemma, tokenizer: Tokenizer, prose: Sequence[Prose], recipe: Re
     trainer = Trainer(model, Planter(tokenizer, prose, recipe.distractors), recipe)
     for number in range(recipe.steps):
         yield trainer.step(number)
-
-
-def save_checkpoint(model: Gemma, folder: Path, recipe: Recipe) -> None:
-    """config.json and model.safetensors in the layout of the released gemma-2B-10M, plus the recipe."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    _write_json(folder / "config.json", config_json(model.config, model.reading))
-    _write_json(folder / "recipe.json", asdict(recipe))
-
-
-def config_json(config: ModelConfig, reading: ReadingConfig) -> dict[str, Any]:
-    return {
-        "architectures": ["GemmaForCausalLM"],
-        "attention_bias": False,
-        "bos_token_id": 2,
-        "eos_token_id": 1,
-        "pad_token_id": 0,
-        "head_dim": config.head_size,
-        "hidden_act": "gelu_pytorch_tanh",
-        "hidden_size": config.hidden_size,
-        "intermediate_size": config.feed_forward_size,
-        "max_position_embeddings": config.context,
-        "model_type": "gemma",
-        "num_attention_heads": config.heads,
-        "num_hidden_layers": config.layers,
-        "num_key_value_heads": config.kv_heads,
-        "rms_norm_eps": config.norm_eps,
-        "rope_theta": config.rope_theta,
-        "tie_word_embeddings": True,
-        "torch_dtype": "float32",
-        "vocab_size": config.vocabulary,
-        "memory": reading.memory,
-        "segment_size": reading.segment,
-        "carry": reading.carry,
-        "sinks": reading.sinks,
-    }
-
-
-def _write_json(path: Path, value: object) -> None:
-    path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,441 @@
+"""Saved states: found again, gone on from, replaced when damaged, never taken for another's."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from checkpoints import tiny_gemma
+from readers import (
+    SEGMENT,
+    SENTENCE,
+    assert_close,
+    checkpoint,
+    document_ids,
+    fed_ids,
+    opening,
+    read_all,
+    reader,
+    stretch_of,
+)
+from states import same_bits
+from tokenizer_fixtures import train_sentencepiece
+
+from gemma10m import open_source, saved_states
+from gemma10m.answering.sampling import Sampling
+from gemma10m.commands.ask import ask, prepare, read
+from gemma10m.commands.models import ModelOptions, load_reader
+from gemma10m.commands.reading import ReadSource, open_document, open_state, read_document
+from gemma10m.documents import Document
+from gemma10m.errors import ModelError, StateError, UsageError
+from gemma10m.folders import states_folder
+from gemma10m.sanitise import sanitise
+from gemma10m.saved_states import Reader, read_and_save
+from gemma10m.state_file import read_header
+from gemma10m.terminal import Terminal
+from gemma10m.tokens import load_tokenizer
+
+TEXT = SENTENCE * 12
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return states_folder()
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    path = tmp_path / "book.txt"
+    path.write_text(TEXT)
+    return path
+
+
+def read_book(tiny: Reader, book: Path, output: Path | None = None) -> tuple[ReadSource, list[int]]:
+    """What a command gets, and the ids it had to compute."""
+    terminal = Terminal()
+    with fed_ids(tiny.model) as fed:
+        source = read_document(terminal, tiny, open_document(terminal, [str(book)]), output)
+    return source, fed
+
+
+def read_partly(tiny: Reader, book: Path, path: Path, steps: int = 3) -> Document:
+    document, calls = open_source(book), iter(range(1, 1000))
+    with stretch_of(SEGMENT):
+        for _ in read_and_save(tiny, document, path, None, lambda: next(calls) == steps):
+            pass
+    return document
+
+
+def flip_a_byte(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 0x10
+    path.write_bytes(content)
+
+
+def cut_the_end(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+def cut_the_header(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:200])
+
+
+def test_a_saved_state_is_found_again(book: Path, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tiny = reader("delta")
+    first, fed = read_book(tiny, book)
+    assert fed == document_ids(tiny, TEXT)
+    assert list(cache.iterdir()) == [tiny.state_path(open_source(book))]
+    assert (tiny.state_path(open_source(book)).stat().st_mode & 0o777) == 0o600
+    capsys.readouterr()
+    second, fed = read_book(tiny, book)
+    assert fed == []
+    assert capsys.readouterr() == ("", "")
+    assert same_bits(first.state, second.state)
+    assert (second.tokens_now, second.seconds, second.seconds_ever) == (0, 0.0, first.seconds_ever)
+    total = len(tiny.tokenizer.encode(TEXT))
+    for source in (first, second):
+        assert source.complete
+        assert source.tokens_read == source.tokens_in_document == total
+    assert first.record == second.record
+    assert first.record.sources[0].sha256 == hashlib.sha256(TEXT.encode()).hexdigest()
+
+
+def test_a_copy_of_the_document_under_another_name_is_not_read_again(book: Path) -> None:
+    tiny = reader()
+    read_book(tiny, book)
+    copy = book.with_name("copy.txt")
+    copy.write_text(TEXT)
+    source, fed = read_book(tiny, copy)
+    assert fed == []
+    assert source.record.name == str(copy)
+
+
+@pytest.mark.parametrize("damage", [flip_a_byte, cut_the_end, cut_the_header])
+def test_a_damaged_state_is_named_and_replaced(
+    damage: Callable[[Path], None], book: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny = reader("gated")
+    first, _ = read_book(tiny, book)
+    path = tiny.state_path(open_source(book))
+    damage(path)
+    capsys.readouterr()
+    second, fed = read_book(tiny, book)
+    messages = capsys.readouterr().err
+    assert messages.startswith(f"warning: {path}")
+    assert "; reading goes on without it\n" in messages
+    assert fed == document_ids(tiny, TEXT)
+    assert same_bits(first.state, second.state)
+    assert read_book(tiny, book)[1] == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"kind": "window"},
+        {"kind": "linear"},
+        {"carry": 0},
+        {"seed": 1},
+        {"dtype": "bfloat16"},
+    ],
+    ids=str,
+)
+def test_a_state_of_another_model_or_way_of_reading_is_not_used(other: dict[str, Any], book: Path) -> None:
+    mine, others = reader(), reader(**other)
+    read_book(others, book)
+    grown = book.with_name("grown.txt")
+    grown.write_text(TEXT + "However")
+    for path in (book, grown):
+        assert mine.state_path(open_source(path)) != others.state_path(open_source(path))
+        document = open_source(path)
+        assert list(mine.earlier(document)) == []
+        source, fed = read_book(mine, path)
+        assert fed == document_ids(mine, path.read_text())
+        assert_close(source.state, read_all(mine, document)[-1].bookmark.state)
+        mine.state_path(document).unlink()
+
+
+def test_a_state_read_without_turns_is_not_used_with_them(book: Path, tmp_path: Path) -> None:
+    """The same weights and pieces: only the chat template, and with it what is read before the document, differs."""
+    folder = shutil.copytree(checkpoint(), tmp_path / "model")
+    (folder / "tokenizer_config.json").unlink()
+    without, mine = Reader(reader().model, load_tokenizer(folder)), reader()
+    source, _ = read_book(without, book)
+    assert source.tokens_read == source.tokens_in_document
+    source, fed = read_book(mine, book)
+    assert fed == document_ids(mine, TEXT)
+    assert source.tokens_read == source.tokens_in_document
+
+
+def test_a_grown_file_is_read_on_from_its_old_state(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tiny = reader("linear")
+    old, _ = read_book(tiny, book)
+    capsys.readouterr()
+    with book.open("a") as file:
+        file.write("However little known")
+    source, fed = read_book(tiny, book)
+    whole = document_ids(tiny, TEXT + "However little known")
+    assert f"going on after {old.state.position} tokens read earlier\n" in capsys.readouterr().err
+    assert fed == whole[old.state.position :]
+    assert source.tokens_now == len(fed)
+    assert source.tokens_read == source.tokens_in_document == len(whole) - len(opening(tiny))
+    assert_close(source.state, read_all(tiny, open_source(book))[-1].bookmark.state)
+    assert read_book(tiny, book)[1] == []
+
+
+def test_the_longest_earlier_version_is_gone_on_from(tmp_path: Path) -> None:
+    tiny, path = reader("window"), tmp_path / "log.txt"
+    for sentences in (3, 9, 6):
+        path.write_text(SENTENCE * sentences)
+        for old in states_folder().glob("*"):
+            old.rename(old.with_suffix(".aside"))
+        read_book(tiny, path)
+    for old in states_folder().glob("*.aside"):
+        old.rename(old.with_suffix(".safetensors"))
+    path.write_text(SENTENCE * 11)
+    assert read_book(tiny, path)[1] == document_ids(tiny, SENTENCE * 11)[len(document_ids(tiny, SENTENCE * 9)) :]
+
+
+def test_a_damaged_state_of_an_earlier_version_is_passed_over(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tiny = reader("window")
+    read_book(tiny, book)
+    flip_a_byte(tiny.state_path(open_source(book)))
+    states_folder().joinpath("notes.safetensors").write_bytes(b"not a state at all")
+    book.write_text(TEXT + SENTENCE)
+    source, fed = read_book(tiny, book)
+    assert fed == document_ids(tiny, TEXT + SENTENCE)
+    assert "reading goes on without it" in capsys.readouterr().err
+    assert source.complete
+
+
+@pytest.mark.parametrize("text", ["J" + TEXT[1:] + SENTENCE, TEXT[: len(TEXT) // 2], SENTENCE * 3 + "x" + TEXT])
+def test_a_file_that_changed_otherwise_is_read_from_zero(text: str, book: Path) -> None:
+    tiny = reader("gated")
+    read_book(tiny, book)
+    book.write_text(text)
+    source, fed = read_book(tiny, book)
+    assert fed == document_ids(tiny, text)
+    assert source.tokens_now == len(fed)
+
+
+def test_a_file_whose_last_token_grew_over_a_segments_end_is_read_from_zero(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The earlier state is no use then; nothing may be said or counted as if it had been."""
+    tiny, path = reader("linear"), tmp_path / "book.txt"
+    text = next(
+        text
+        for words in range(SEGMENT)
+        if len(document_ids(tiny, text := SENTENCE * 2 + " truth" * words + " univers")) % SEGMENT == 0
+    )
+    path.write_text(text)
+    read_book(tiny, path)
+    saved = tiny.state_path(open_source(path))
+    bookmark, _ = tiny.load(saved)
+    tiny.save(saved, replace(bookmark, seconds=1000.0), open_source(path))
+    capsys.readouterr()
+    path.write_text(text + "ally acknowledged")
+    source, fed = read_book(tiny, path)
+    assert fed == document_ids(tiny, text + "ally acknowledged")
+    assert source.tokens_now == len(fed)
+    assert 0 <= source.seconds < 900
+    assert source.seconds_ever == source.seconds
+    assert "going on" not in capsys.readouterr().err
+
+
+def test_checkpoints_are_written_while_reading_goes_on(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saved_states, "CHECKPOINT_SECONDS", 0.0)
+    tiny, path, positions = reader(), book.with_name("out.state"), []
+    with stretch_of(2 * SEGMENT):
+        for step in read_and_save(tiny, open_source(book), path, None, lambda: False):
+            bookmark, header = tiny.load(path)
+            assert same_bits(bookmark.state, step.bookmark.state)
+            assert header.complete == step.bookmark.complete
+            positions.append(header.position)
+    assert len(positions) > 5
+    assert positions == sorted(set(positions))
+
+
+def test_checkpoints_are_a_minute_apart(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    path, saved = book.with_name("out.state"), []
+    with stretch_of(2 * SEGMENT):
+        for number, step in enumerate(read_and_save(reader(), open_source(book), path, None, lambda: False), start=1):
+            clock[0] += 25.0
+            if path.exists():
+                saved.append((number, read_header(path).position == step.bookmark.state.position))
+    assert saves(saved) == [4, 7, 10, 13, number]
+    assert number == 14
+
+
+def saves(seen: list[tuple[int, bool]]) -> list[int]:
+    """The steps whose state lies on the disk right after them."""
+    return [number for number, is_saved in seen if is_saved]
+
+
+def test_without_a_reason_nothing_is_saved_before_the_end(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saved_states, "CHECKPOINT_SECONDS", float("inf"))
+    path = book.with_name("out.state")
+    with stretch_of(SEGMENT):
+        for step in read_and_save(reader(), open_source(book), path, None, lambda: False):
+            assert path.exists() == step.bookmark.complete
+
+
+def test_a_read_that_was_stopped_goes_on_for_whoever_asks_next(book: Path) -> None:
+    tiny = reader()
+    document = read_partly(tiny, book, tiny.state_path(open_source(book)))
+    assert not read_header(tiny.state_path(document)).complete
+    source, fed = read_book(tiny, book)
+    assert fed == document_ids(tiny, TEXT)[3 * SEGMENT :]
+    assert source.complete
+    assert source.tokens_now == len(fed)
+    assert source.tokens_read == source.tokens_in_document
+
+
+def test_a_state_goes_where_the_user_wants_it(book: Path, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, options = book.with_name("my.state"), ModelOptions(model=str(checkpoint()), device="cpu")
+    read(Terminal(), [str(book)], path, options)
+    assert capsys.readouterr().out == f"{path}\n"
+    assert read_header(path).complete
+    assert not cache.exists()
+    read(Terminal(json=True), [str(book)], None, options)
+    record = json.loads(capsys.readouterr().out)
+    assert [record["state"]] == [str(path) for path in cache.iterdir()]
+    assert record["tokens_read"] == record["tokens_in_document"]
+
+
+def test_only_a_state_is_ever_overwritten(book: Path) -> None:
+    with pytest.raises(UsageError, match="not a saved state"):
+        read(Terminal(), [str(book)], book, ModelOptions(model=str(checkpoint()), device="cpu"))
+    assert book.read_text() == TEXT
+
+
+def test_a_cached_state_is_copied_where_the_user_wants_it(book: Path) -> None:
+    tiny = reader()
+    source, _ = read_book(tiny, book)
+    path = book.with_name("my.state")
+    assert read_book(tiny, book, path)[1] == []
+    assert same_bits(tiny.load(path)[0].state, source.state)
+
+
+def test_an_unfinished_state_of_the_users_is_gone_on_from(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tiny, path = reader("delta"), book.with_name("my.state")
+    read_partly(tiny, book, path)
+    source, fed = read_book(tiny, book, path)
+    assert fed == document_ids(tiny, TEXT)[3 * SEGMENT :]
+    assert "going on after 48 tokens" in capsys.readouterr().err
+    assert tiny.load(path)[1].complete
+    assert source.complete
+
+
+def test_the_users_state_of_a_file_that_has_grown_is_read_on_from(book: Path) -> None:
+    tiny, path = reader("delta"), book.with_name("my.state")
+    old, _ = read_book(tiny, book, path)
+    book.write_text(TEXT + SENTENCE)
+    source, fed = read_book(tiny, book, path)
+    assert fed == document_ids(tiny, TEXT + SENTENCE)[old.state.position :]
+    assert tiny.load(path)[1].document == source.record
+
+
+def test_a_damaged_state_of_the_users_is_named_and_replaced(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tiny, path = reader(), book.with_name("my.state")
+    read_book(tiny, book, path)
+    flip_a_byte(path)
+    capsys.readouterr()
+    assert read_book(tiny, book, path)[1] == document_ids(tiny, TEXT)
+    assert f"warning: {path}" in capsys.readouterr().err
+    assert tiny.load(path)[1].complete
+
+
+def test_a_state_can_be_the_source(book: Path) -> None:
+    path, options = book.with_name("my.state"), ModelOptions(model=str(checkpoint()), device="cpu")
+    tiny = reader()
+    source, _ = read_book(tiny, book, path)
+    book.unlink()
+    _, opened = prepare(Terminal(), [str(path)], options)
+    assert same_bits(opened.state, source.state)
+    assert (opened.tokens_read, opened.tokens_in_document) == (source.tokens_read, source.tokens_in_document)
+    with pytest.raises(StateError, match="memory gated, expected linear"):
+        prepare(Terminal(), [str(path)], replace(options, memory="linear"))
+    with pytest.raises(StateError, match="model"):
+        prepare(Terminal(), [str(path)], replace(options, model=str(checkpoint(seed=1))))
+
+
+def test_an_unfinished_state_as_the_source_is_said_to_be_one(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tiny, path = reader(), book.with_name("my.state")
+    read_partly(tiny, book, path)
+    source = open_state(Terminal(), tiny, path)
+    read_tokens = 3 * SEGMENT - len(opening(tiny))
+    assert capsys.readouterr().err == f"warning: {path} holds an unfinished read: {read_tokens} tokens of {book}\n"
+    assert (source.complete, source.tokens_read) == (False, read_tokens)
+
+
+def asked(
+    book: Path, questions: list[str], capsys: pytest.CaptureFixture[str], json: bool = False, **settings: Any
+) -> str:
+    """What reaches stdout."""
+    options = ModelOptions(model=str(checkpoint()), device="cpu")
+    capsys.readouterr()
+    ask(Terminal(json=json), [str(book)], questions, options, Sampling(max_new_tokens=9, **settings))
+    return capsys.readouterr().out
+
+
+def test_each_question_gets_an_object_in_json(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tiny = reader()
+    book.parent.joinpath("cover.png").write_bytes(b"\x89PNG\x00")
+    questions = ["Who is Anne?", "汉字?"]
+    plain = asked(book.parent, questions, capsys)
+    records = [json.loads(line) for line in asked(book.parent, questions, capsys, json=True).splitlines()]
+    document = open_source(book.parent)
+    assert [record["question"] for record in records] == questions
+    for record in records:
+        assert record["tokens_read"] == record["tokens_in_document"] == sum(file["tokens"] for file in record["files"])
+        assert [file["path"] for file in record["files"]] == [file.path for file in document.files]
+        assert record["files"][0]["sha256"] == document.files[0].sha256
+        assert [skipped["path"] for skipped in record["skipped"]] == [skipped.path for skipped in document.skipped]
+        assert any("binary" in skipped["reason"] for skipped in record["skipped"])
+        assert (record["complete"], record["tokens_read_now"], record["tokens_per_second"]) == (True, 0, None)
+        assert (record["model"], record["memory"]) == (str(checkpoint()), "gated")
+        assert record["state_bytes"] == read_all(tiny, document)[-1].bookmark.state.nbytes
+        assert 10**7 < record["peak_memory_bytes"] < 10**11
+        assert record["seconds"] == 0.0
+        assert record["seconds_ever"] > 0
+    assert sanitise("\n\n".join(record["answer"] for record in records) + "\n") == plain
+
+
+def test_the_first_run_says_how_fast_it_read(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record = json.loads(asked(book, ["Who?"], capsys, json=True))
+    total = len(reader().tokenizer.encode(TEXT))
+    assert record["tokens_read"] == record["tokens_in_document"] == total
+    assert record["tokens_read_now"] == len(document_ids(reader(), TEXT))
+    assert record["seconds"] > 0
+    assert record["tokens_per_second"] == pytest.approx(record["tokens_read_now"] / record["seconds"])
+
+
+def test_questions_come_one_a_line_from_standard_input(
+    book: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = asked(book, ["Who is Anne?", "What?"], capsys)
+    monkeypatch.setattr("sys.stdin", io.StringIO("Who is Anne?\n\n  What?  "))
+    assert asked(book, [], capsys) == expected
+
+
+def test_a_tokenizer_larger_than_the_models_vocabulary_is_refused(tmp_path: Path) -> None:
+    tiny_gemma(tmp_path, vocabulary=1000)
+    train_sentencepiece(tmp_path)
+    with pytest.raises(ModelError, match=r"1024.*1000"):
+        load_reader(Terminal(), ModelOptions(model=str(tmp_path), device="cpu"))
+
+
+def test_standard_input_is_not_both_document_and_questions() -> None:
+    with pytest.raises(UsageError, match="standard input"):
+        ask(Terminal(), ["-"], [], ModelOptions(model=str(checkpoint())), Sampling())
