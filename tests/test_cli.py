@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from checkpoints import released_checkpoint
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -109,3 +110,12 @@ def test_a_pipe_in_and_a_pipe_out(home: Path) -> None:
     text = f"The weather was fine. One of the special magic numbers for quiet-harbor is: 30518. {rest}"
     asked = run(home, "ask", "-", "What is the special magic number for quiet-harbor?", "-m", "demo", stdin=text)
     assert asked.stdout == "30518\n", asked.stderr
+
+
+def test_info_describes_a_checkpoint_of_the_released_layout(home: Path, tmp_path: Path) -> None:
+    released_checkpoint(tmp_path)
+    told = run(home, "info", str(tmp_path))
+    assert told.returncode == 0, told.stderr
+    assert "2,506,172,560 (F32, with memory gates)" in told.stdout
+    assert "linear memory, segment 2048, carry 2048, sinks 4" in told.stdout
+    assert "remembers nothing beyond its window" in told.stderr

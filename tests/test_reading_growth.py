@@ -122,3 +122,13 @@ def test_a_file_that_ended_inside_a_character_was_read_in_another_encoding() -> 
     assert cut.files[0].encoding == "cp1252"
     assert grown.tokens_read_now == len(document_ids(tiny, text))
     assert_close(grown.bookmark.state, read_all(tiny, document(text))[-1].bookmark.state)
+
+
+def test_stretches_end_where_those_of_a_whole_read_do() -> None:
+    tiny = reader("gated")
+    with stretch_of(3 * SEGMENT):
+        start = read_all(tiny, document(SENTENCE * 9))[-1].bookmark
+        grown = [step.bookmark.state.position for step in read_all(tiny, document(SENTENCE * 16), start)]
+        whole = [step.bookmark.state.position for step in read_all(tiny, document(SENTENCE * 16))]
+    assert len(grown) > 3
+    assert grown == whole[-len(grown) :]

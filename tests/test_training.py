@@ -156,7 +156,7 @@ def test_the_interval_is_wilson_s() -> None:
 
 
 def test_recipes_are_checked(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="steps must be at least 1.*virtual must rise"):
+    with pytest.raises(ConfigError, match=r"steps must be at least 1.*virtual must rise"):
         Recipe(steps=0, virtual=99)
     wrong = tmp_path / "recipe.json"
     wrong.write_text('{"stepz": 3}')

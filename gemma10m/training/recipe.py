@@ -23,9 +23,8 @@ class Recipe:
     first_virtual: int = 0  # where virtual length starts
     virtual: int = 14  # each segment is written as if read up to 2**virtual times over
     facts: int = 2  # at most so many in a document
-    end_share: float = (
-        0.15  # of the documents have the fact just before the question: in the open segment, not in memory
-    )
+    end_share: float = 0.15  # of the documents have the fact just before the question, where memory cannot help
+    start_share: float = 0.0  # of the documents begin with it
     distractors: float = 0.002  # at most so many stray numbers a token of prose
     learning_rate: float = 2e-3
     gate_learning_rate: float = 1e-2
@@ -55,7 +54,10 @@ class Recipe:
         return ReadingConfig(memory="gated", segment=self.segment, carry=self.carry, sinks=4)
 
     def depth(self, draw: random.Random) -> float:
-        return 1.0 if draw.random() < self.end_share else draw.random()
+        share = draw.random()
+        if share < self.end_share:
+            return 1.0
+        return 0.0 if share < self.end_share + self.start_share else draw.random()
 
     def rate(self, step: int) -> float:
         """The learning rate's factor: linear warm-up, then cosine to a tenth."""
