@@ -33,17 +33,12 @@ def recall_table() -> str:
 def speed_lines() -> str:
     length, layers, start = (rows(f"bench {name}")[-1] for name in ("length", "layers", "start"))
     short, long = length["tokens"]
-    growth = length["peak_growth_bytes"] / 1e6
-    return "\n".join(
-        [
-            f"* The demo model reads {long:,} tokens at {length['ratio']:.2f} times the tokens/s of {short:,}; its peak",
-            f"  memory grows by {growth:.1f} MB.",
-            f"* Two layers of Gemma-2B's shape in bfloat16 ({layers['memory']} memory, carry 2048) read {layers['tokens']:,}",
-            f"  tokens at {layers['ratio']:.2f} times the tokens/s of transformers' Gemma, side by side in one run.",
-            f"* `ask` on a saved state with the demo model: the first byte of the answer {start['seconds']:.1f} s after the",
-            "  process starts.",
-        ]
-    )
+    growth, seconds, model = length["peak_growth_bytes"] / 1e6, start["seconds"], layers["memory"]
+    return f"""* The demo model reads {long:,} tokens at {length["ratio"]:.2f} times the tokens/s of {short:,}; its peak
+  memory grows by {growth:.1f} MB.
+* Two layers of Gemma-2B's shape in bfloat16 ({model} memory, carry 2048) read {layers["tokens"]:,} tokens at
+  {layers["ratio"]:.2f} times the tokens/s of transformers' Gemma, side by side in one run.
+* `ask` on a saved state with the demo model: the first byte of the answer {seconds:.1f} s after the process starts."""
 
 
 def filled(text: str) -> str:
