@@ -113,8 +113,8 @@ def test_a_pipe_in_and_a_pipe_out(home: Path) -> None:
 
 
 def test_info_describes_a_checkpoint_of_the_released_layout(home: Path, tmp_path: Path) -> None:
-    released_checkpoint(tmp_path)
-    told = run(home, "info", str(tmp_path))
+    folder = released_checkpoint(tmp_path / "released")
+    told = run(home, "info", str(folder))
     assert told.returncode == 0, told.stderr
     assert "2,506,172,560 (F32, with memory gates)" in told.stdout
     assert "linear memory, segment 2048, carry 2048, sinks 4" in told.stdout

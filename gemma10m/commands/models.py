@@ -11,8 +11,7 @@ from gemma10m.saved_states import Reader
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import load_tokenizer
 from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
-from gemma10m.weights.downloads import find_downloaded
-from gemma10m.weights.hub import DEFAULT_MODEL
+from gemma10m.weights.downloads import DEFAULT_MODEL, find_downloaded
 from gemma10m.weights.loading import load_model, resolve_device, resolve_model_folder
 
 SMALL_WEIGHTS = 1 << 30  # on a CPU, bytes up to which float32 is worth its memory

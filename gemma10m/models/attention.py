@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.attention.bias import causal_lower_right
 
 from gemma10m import ops
 from gemma10m.config import ModelConfig, ReadingConfig
@@ -183,6 +182,9 @@ def causal_mask(queries: int, width: int, device: torch.device) -> Tensor | None
     if queries == 1:
         return None
     if device.type == "cuda":
+        # Imported here: it brings in torch's compiler, a second that a run on the CPU has no use for.
+        from torch.nn.attention.bias import causal_lower_right
+
         mask: Tensor = causal_lower_right(queries, width)
         return mask
     return torch.ones(queries, width, dtype=torch.bool, device=device).tril(width - queries)

@@ -41,7 +41,9 @@ class Layer(nn.Module):
 class Backbone(nn.Module):
     def __init__(self, config: ModelConfig, reading: ReadingConfig) -> None:
         super().__init__()
-        self.embed_tokens = nn.Embedding(config.vocabulary, config.hidden_size)
+        # Embedding's own init brings in torch's compiler when it runs on the meta device: a second at every start.
+        table = torch.zeros(config.vocabulary, config.hidden_size)
+        self.embed_tokens = nn.Embedding.from_pretrained(table, freeze=False)
         self.layers = nn.ModuleList([Layer(config, reading) for _ in range(config.layers)])
         self.norm = RMSNorm(config.hidden_size, config.norm_eps)
 

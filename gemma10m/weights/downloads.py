@@ -17,6 +17,7 @@ from gemma10m.atomic_file import atomic_file
 from gemma10m.errors import ModelError, UsageError
 from gemma10m.weights.model_json import parse_json
 
+DEFAULT_MODEL = "mustafaaljadery/gemma-2B-10M"
 MANIFEST = "download.json"
 MANIFEST_FORMAT = "gemma10m.download/1"
 MANIFEST_LIMIT = 1 << 20  # bytes

@@ -13,7 +13,14 @@ from huggingface_hub import constants
 
 from gemma10m.errors import DiskError
 from gemma10m.weights import downloads
-from gemma10m.weights.downloads import Downloaded, StoredFile, find_downloaded, is_wanted, list_downloaded
+from gemma10m.weights.downloads import (
+    DEFAULT_MODEL,
+    Downloaded,
+    StoredFile,
+    find_downloaded,
+    is_wanted,
+    list_downloaded,
+)
 from gemma10m.weights.hub_errors import HUB_FAILURES, disk_errors, explain, offline_error
 from gemma10m.weights.listing import ask_hub, choose_files
 from gemma10m.weights.parts import Meter, RemoteFile, part_path, verify
@@ -30,7 +37,6 @@ __all__ = [
     "plan_download",
 ]
 
-DEFAULT_MODEL = "mustafaaljadery/gemma-2B-10M"
 LOCK = ".lock"
 
 
