@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.errors import UsageError
-from gemma10m.memory import infini
+from gemma10m.memory.layout import Layout, layer_layout
 from gemma10m.memory.state import LayerState, State
-from gemma10m.memory.window import Plan, carried_tokens, open_tokens, plan_stretch
+from gemma10m.memory.window import Plan, plan_stretch
 from gemma10m.models.attention import Attention
 from gemma10m.models.layers import FeedForward, RMSNorm
 
@@ -43,7 +43,7 @@ class Backbone(nn.Module):
         super().__init__()
         # Embedding's own init brings in torch's compiler when it runs on the meta device: a second at every start.
         table = torch.zeros(config.vocabulary, config.hidden_size)
-        self.embed_tokens = nn.Embedding.from_pretrained(table, freeze=False)
+        self.embed_tokens: nn.Embedding = nn.Embedding.from_pretrained(table, freeze=False)
         self.layers = nn.ModuleList([Layer(config, reading) for _ in range(config.layers)])
         self.norm = RMSNorm(config.hidden_size, config.norm_eps)
 
@@ -86,7 +86,9 @@ class Gemma(nn.Module):
 
     def empty_state(self, batch: int = 1) -> State:
         """The state before the first token, for `batch` documents side by side."""
-        return State(tuple(self._empty_layer(batch) for _ in range(self.config.layers)), position=0)
+        layout = self._layout(batch, position=0)
+        empty = {name: torch.zeros(shape, dtype=dtype, device=self.device) for name, (dtype, shape) in layout.items()}
+        return State(tuple(LayerState(**empty) for _ in range(self.config.layers)), position=0)
 
     def forward(self, ids: Tensor, state: State, logits: Logits = "all") -> tuple[Tensor, State]:
         """Read one stretch.
@@ -95,7 +97,8 @@ class Gemma(nn.Module):
         Returns logits (B, S, V), (B, 1, V) or (B, 0, V) for logits="all", "last" or "none", and the new state.
         Raises UsageError for ids or a state that do not fit the model.
         """
-        wanted = {"all": ids.shape[-1], "last": 1, "none": 0}
+        self._check(ids, state)
+        wanted = {"all": ids.shape[1], "last": 1, "none": 0}
         if logits not in wanted:
             raise UsageError(f"logits must be one of {', '.join(wanted)}, found {logits!r}")
         hidden, state = self.hidden(ids, state, wanted[logits])
@@ -103,7 +106,6 @@ class Gemma(nn.Module):
 
     def hidden(self, ids: Tensor, state: State, wanted: int, repeats: Tensor | None = None) -> tuple[Tensor, State]:
         """The last `wanted` tokens' normalised hidden states (B, wanted, D); training passes `repeats` (B, G)."""
-        self._check(ids, state)
         plan = plan_stretch(self.reading, state.position, ids.shape[1])
         hidden, layers = self.model(ids.to(self.device), state, plan, wanted, repeats)
         return hidden, State(layers, state.position + ids.shape[1])
@@ -112,41 +114,30 @@ class Gemma(nn.Module):
         weight = self.model.embed_tokens.weight if self.config.tied_head else self.lm_head.weight
         return F.linear(hidden, weight)  # (B, wanted, V)
 
-    def _empty_layer(self, batch: int) -> LayerState:
-        config, kind, device = self.config, self.reading.memory, self.device
-        heads, size = config.kv_heads, config.head_size
-
-        def none_yet() -> Tensor:
-            return torch.zeros(batch, heads, 0, size, dtype=self.dtype, device=device)
-
-        def zeros(*shape: int) -> Tensor:
-            return torch.zeros(batch, heads, *shape, dtype=torch.float32, device=device)
-
-        return LayerState(
-            keys=none_yet(),
-            values=none_yet(),
-            sink_keys=none_yet(),
-            sink_values=none_yet(),
-            memory=zeros(size, size) if kind in infini.REMEMBERING else None,
-            normaliser=zeros(size) if kind in ("linear", "delta") else None,
-            write_gates=zeros(0) if kind == "gated" else None,
+    def _layout(self, batch: int, position: int) -> Layout:
+        config = self.config
+        return layer_layout(
+            self.reading, self.dtype, position, batch=batch, kv_heads=config.kv_heads, head_size=config.head_size
         )
 
     def _check(self, ids: Tensor, state: State) -> None:
-        if ids.dim() != 2 or ids.dtype != torch.int64 or not ids.shape[1]:
-            raise UsageError(
-                f"ids must be (batch, tokens) int64 with at least one token, found {tuple(ids.shape)} {ids.dtype}"
-            )
+        if ids.dim() != 2 or ids.dtype != torch.int64 or not ids.numel():
+            found = f"{tuple(ids.shape)} {ids.dtype}"
+            raise UsageError(f"ids must be (batch, tokens) int64 with at least one token, found {found}")
         if ids.device.type == "cpu" and not (int(ids.min()) >= 0 and int(ids.max()) < self.config.vocabulary):
+            found = f"{int(ids.min())} to {int(ids.max())}"
+            raise UsageError(f"ids must lie in [0, {self.config.vocabulary}), found {found}")
+        expected = self._layout(ids.shape[0], state.position)
+        layers = [{name: (t.dtype, tuple(t.shape)) for name, t in layer.tensors()} for layer in state.layers]
+        if len(layers) != self.config.layers or any(found != expected for found in layers):
             raise UsageError(
-                f"ids must lie in [0, {self.config.vocabulary}), found {int(ids.min())} to {int(ids.max())}"
-            )
-        kept = open_tokens(self.reading, state.position) + carried_tokens(self.reading, state.position)
-        expected = (ids.shape[0], self.config.kv_heads, kept, self.config.head_size)
-        found = tuple(state.layers[0].keys.shape) if state.layers else ()
-        if len(state.layers) != self.config.layers or found != expected:
-            raise UsageError(
-                f"the state does not fit this model: found {len(state.layers)} layers with keys {found}, "
-                f"expected {self.config.layers} with {expected}",
+                f"the state does not fit this model: found {_described(layers)}, "
+                f"expected {_described([expected] * self.config.layers)}",
                 hint="use the state that this model's own calls returned",
             )
+
+
+def _described(layers: list[Layout]) -> str:
+    shapes = {name: shape for layer in layers[:1] for name, (_, shape) in layer.items()}
+    dtypes = sorted({str(dtype).removeprefix("torch.") for layer in layers for dtype, _ in layer.values()})
+    return f"{len(layers)} layers of {shapes} in {' and '.join(dtypes)}"

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from gemma10m.config import ModelConfig, ReadingConfig
-from gemma10m.memory.infini import REMEMBERING
+from gemma10m.memory.layout import layer_layout
 from gemma10m.memory.state import State
-from gemma10m.memory.window import carried_tokens, open_tokens
+from gemma10m.memory.window import open_tokens
 
 OPEN_IDS = "open_ids"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -70,28 +70,10 @@ def open_ids_count(reading: ReadingConfig, position: int) -> int:
 def state_layout(shape: StateShape, reading: ReadingConfig, dtype: str, position: int) -> Iterator[TensorSpec]:
     """Every tensor of a state file, in the order of its bytes."""
     yield TensorSpec(OPEN_IDS, torch.int32, (open_ids_count(reading, position),))
-    layer = tuple(_layer_layout(shape, reading, DTYPES[dtype], position))
+    layer = layer_layout(reading, DTYPES[dtype], position, batch=1, kv_heads=shape.kv_heads, head_size=shape.head_size)
     for number in range(shape.layers):
-        for name, tensor_dtype, tensor_shape in layer:
+        for name, (tensor_dtype, tensor_shape) in layer.items():
             yield TensorSpec(f"layers.{number}.{name}", tensor_dtype, tensor_shape)
-
-
-def _layer_layout(
-    shape: StateShape, reading: ReadingConfig, dtype: torch.dtype, position: int
-) -> Iterator[tuple[str, torch.dtype, tuple[int, ...]]]:
-    heads, size = shape.kv_heads, shape.head_size
-    window = carried_tokens(reading, position) + open_tokens(reading, position)
-    sinks = min(reading.sinks, position)
-    yield "keys", dtype, (1, heads, window, size)
-    yield "values", dtype, (1, heads, window, size)
-    yield "sink_keys", dtype, (1, heads, sinks, size)
-    yield "sink_values", dtype, (1, heads, sinks, size)
-    if reading.memory in REMEMBERING:
-        yield "memory", torch.float32, (1, heads, size, size)
-    if reading.memory in ("linear", "delta"):
-        yield "normaliser", torch.float32, (1, heads, size)
-    if reading.memory == "gated":
-        yield "write_gates", torch.float32, (1, heads, open_tokens(reading, position))
 
 
 def tensor_table(layout: tuple[TensorSpec, ...]) -> dict[str, dict[str, Any]]:
