@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from gemma10m import __version__
+from gemma10m.answering.prompt import Prompt
 from gemma10m.documents import Document
 from gemma10m.errors import StateError
 from gemma10m.folders import states_folder
@@ -23,6 +24,7 @@ from gemma10m.state_file import (
     SkippedRecord,
     SourceRecord,
     StateHeader,
+    is_state_file,
     load_state,
     read_header,
     save_state,
@@ -43,10 +45,16 @@ class Reader:
     def dtype(self) -> str:
         return str(self.model.dtype).removeprefix("torch.")
 
+    @property
+    def tokenizer_fingerprint(self) -> str:
+        """Of the tokenizer and of what the prompt puts before a document: both are part of what was read."""
+        opening = Prompt(self.tokenizer).opening()
+        return hashlib.sha256(f"{self.tokenizer.fingerprint} {opening}".encode()).hexdigest()
+
     def expectation(self) -> Expectation:
         return Expectation(
             model_fingerprint=self.model.fingerprint,
-            tokenizer_fingerprint=self.tokenizer.fingerprint,
+            tokenizer_fingerprint=self.tokenizer_fingerprint,
             reading=self.model.reading,
             dtype=self.dtype,
             config=self.model.config,
@@ -55,7 +63,7 @@ class Reader:
     def state_path(self, document: Document) -> Path:
         identity = (
             self.model.fingerprint,
-            self.tokenizer.fingerprint,
+            self.tokenizer_fingerprint,
             astuple(self.model.reading),
             self.dtype,
             document.fingerprint,
@@ -79,7 +87,7 @@ class Reader:
         return StateHeader(
             model=self.model.name,
             model_fingerprint=self.model.fingerprint,
-            tokenizer_fingerprint=self.tokenizer.fingerprint,
+            tokenizer_fingerprint=self.tokenizer_fingerprint,
             reading=self.model.reading,
             dtype=self.dtype,
             position=bookmark.state.position,
@@ -91,36 +99,25 @@ class Reader:
             created_by=f"gemma10m {__version__}",
         )
 
-    def earlier(self, document: Document) -> Iterator[tuple[Path, bool]]:
-        """Saved states worth trying, the best first: of this very document, then of shorter versions of its file.
-
-        The flag says whether it is the very document.
-        """
-        own = self.state_path(document)
-        if own.exists():
-            yield own, True
-        grown = [(header.document.nbytes, path) for path, header in self._candidates() if path != own]
-        for nbytes, path in sorted(grown, reverse=True):
-            source = read_header(path).document.sources[0]
-            if nbytes < document.nbytes and document.prefix_sha256(nbytes) == source.sha256:
-                yield path, False
+    def earlier(self, document: Document, own: Path | None = None) -> Iterator[Path]:
+        """Saved states worth trying, the best first: of this very document, then of shorter versions of its file."""
+        exact = [path for path in (own, self.state_path(document)) if path and is_state_file(path)]
+        yield from exact
+        headers = ((path, header) for path, header in self._candidates() if path not in exact)
+        grown = [(header.document.nbytes, path) for path, header in headers]
+        yield from (path for _, path in sorted(grown, reverse=True))
 
     def _candidates(self) -> Iterator[tuple[Path, StateHeader]]:
         """Readable states of single files, made by this model in this way."""
+        expected = self.expectation()
+        wanted = (expected.model_fingerprint, expected.tokenizer_fingerprint, expected.reading, expected.dtype)
         for path in states_folder().glob("*.safetensors"):
             try:
                 header = read_header(path)
             except StateError:
                 continue
-            mine = (header.model_fingerprint, header.tokenizer_fingerprint, header.reading, header.dtype)
-            expected = self.expectation()
-            same = mine == (
-                expected.model_fingerprint,
-                expected.tokenizer_fingerprint,
-                expected.reading,
-                expected.dtype,
-            )
-            if same and len(header.document.sources) == 1:
+            found = (header.model_fingerprint, header.tokenizer_fingerprint, header.reading, header.dtype)
+            if found == wanted and len(header.document.sources) == 1:
                 yield path, header
 
 
@@ -139,27 +136,29 @@ def document_record(document: Document, file_tokens: tuple[int, ...]) -> Documen
     )
 
 
-def find_bookmark(reader: Reader, document: Document, on_damage: Callable[[StateError], None]) -> Bookmark | None:
-    """Where an earlier read of this document, or of a shorter version of its file, stands."""
-    for path, same in reader.earlier(document):
+def find_bookmark(
+    reader: Reader, document: Document, own: Path | None, on_damage: Callable[[StateError], None]
+) -> Bookmark | None:
+    """Where an earlier read of this document, or of a shorter version of its file, stands.
+
+    `own` is a state the user named. States that cannot be used are reported and passed over.
+    """
+    for path in reader.earlier(document, own):
         try:
-            bookmark, _ = reader.load(path)
+            header = read_header(path)
+            if header.document.fingerprint == document.fingerprint:
+                return reader.load(path)[0]
+            if _is_shorter_version(header.document, document):
+                return replace(reader.load(path)[0], complete=False)
         except StateError as error:
             on_damage(error)
-            continue
-        return bookmark if same else _unfinished(bookmark)
     return None
 
 
-def _unfinished(bookmark: Bookmark) -> Bookmark:
-    return Bookmark(
-        bookmark.state,
-        bookmark.ids_sha256,
-        bookmark.open_ids,
-        bookmark.file_tokens,
-        bookmark.seconds,
-        complete=False,
-    )
+def _is_shorter_version(record: DocumentRecord, document: Document) -> bool:
+    if len(record.sources) != 1 or not record.nbytes < document.nbytes:
+        return False
+    return document.prefix_sha256(record.nbytes) == record.sources[0].sha256
 
 
 def read_and_save(

@@ -32,7 +32,17 @@ MAY_IMPORT = {
     "answering": {"models", "tokens", "memory", "errors"},
     "reading": {"models", "tokens", "token_stream", "documents", "answering", "memory", "config", "errors"},
     "state_file": {"memory", "config", "errors", "atomic_file", "strict_json"},
-    "saved_states": {"reading", "state_file", "documents", "models", "tokens", "folders", "errors", "gemma10m"},
+    "saved_states": {
+        "answering",
+        "reading",
+        "state_file",
+        "documents",
+        "models",
+        "tokens",
+        "folders",
+        "errors",
+        "gemma10m",
+    },
     "terminal": {"errors", "progress", "sanitise"},
 }
 ANYTHING = {"training", "evaluation", "bench", "commands", "cli", "gemma10m", "__main__"}

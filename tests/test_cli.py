@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from checkpoints import released_checkpoint
+from checkpoints import released_checkpoint, tiny_gemma
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -118,4 +118,10 @@ def test_info_describes_a_checkpoint_of_the_released_layout(home: Path, tmp_path
     assert told.returncode == 0, told.stderr
     assert "2,506,172,560 (F32, with memory gates)" in told.stdout
     assert "linear memory, segment 2048, carry 2048, sinks 4" in told.stdout
+
+
+def test_info_says_that_closed_gates_remember_nothing(home: Path, tmp_path: Path) -> None:
+    tiny_gemma(tmp_path / "closed", gates=-100.0)
+    told = run(home, "info", str(tmp_path / "closed"))
+    assert told.returncode == 0, told.stderr
     assert "remembers nothing beyond its window" in told.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import socket
 from pathlib import Path
 
@@ -162,6 +163,12 @@ def test_a_folder_without_text_says_why(tmp_path: Path) -> None:
     assert caught.value.message.endswith("; 3 more)")
 
 
+def remove(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too deep for pytest's own cleaning up, which is recursive."""
+    monkeypatch.chdir(tree.parent)
+    subprocess.run(["rm", "-rf", tree.name], check=True)
+
+
 def test_a_deep_tree_with_a_way_back_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for level in range(1050):
@@ -173,6 +180,7 @@ def test_a_deep_tree_with_a_way_back_up(tmp_path: Path, monkeypatch: pytest.Monk
     document = open_source(tmp_path)
     assert len(document.files) == 1050
     assert len(document.skipped) == 1050
+    remove(tmp_path / "d", monkeypatch)
 
 
 def test_a_tree_deeper_than_a_path_can_be_is_said_aloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,6 +192,7 @@ def test_a_tree_deeper_than_a_path_can_be_is_said_aloud(tmp_path: Path, monkeypa
     document = open_source(tmp_path)
     assert 15 < len(document.files) < 25
     assert document.skipped[-1].reason == "File name too long"
+    remove(tmp_path / ("d" * 200), monkeypatch)
 
 
 def test_folders_and_files_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

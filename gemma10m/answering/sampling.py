@@ -28,6 +28,8 @@ class Sampling:
             yield f"temperature must be 0 or more, found {self.temperature}"
         if not 0.0 < self.top_p <= 1.0:
             yield f"top-p must lie in (0, 1], found {self.top_p}"
+        if not -(2**63) <= self.seed < 2**64:
+            yield f"seed must fit in 64 bits, found {self.seed}"
         if self.max_new_tokens < 1:
             yield f"max new tokens must be at least 1, found {self.max_new_tokens}"
 
@@ -41,7 +43,8 @@ class Sampler:
         """logits (V,) -> id."""
         if self._sampling.temperature == 0.0:
             return int(logits.argmax())
-        scaled = logits.float().cpu() / self._sampling.temperature
+        wide = logits.double().cpu()
+        scaled = (wide - wide.max()) / self._sampling.temperature  # at most 0: no temperature is too small
         probabilities, order = torch.softmax(scaled, dim=-1).sort(descending=True)  # (V,) each
         before = probabilities.cumsum(0) - probabilities
         kept = torch.where(before < self._sampling.top_p, probabilities, 0.0)

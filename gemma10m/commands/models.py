@@ -54,7 +54,14 @@ def load_reader(terminal: Terminal, options: ModelOptions) -> Reader:
     model.name = options.model or DEFAULT_MODEL
     for warning in model.warnings:
         terminal.warn(warning)
-    return Reader(model, load_tokenizer(folder))
+    tokenizer = load_tokenizer(folder)
+    if tokenizer.vocabulary > model.config.vocabulary:
+        raise ModelError(
+            f"the tokenizer of {model.name} has {tokenizer.vocabulary} pieces, its model a vocabulary of "
+            f"{model.config.vocabulary}",
+            hint="the files belong to different models: download the model again",
+        )
+    return Reader(model, tokenizer)
 
 
 def go_offline() -> None:

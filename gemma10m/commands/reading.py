@@ -9,7 +9,7 @@ from pathlib import Path
 from gemma10m.answering.prompt import Prompt
 from gemma10m.commands.signals import stop_on_signals
 from gemma10m.documents import Document, open_source
-from gemma10m.errors import Interrupted, StateError
+from gemma10m.errors import Interrupted, UsageError
 from gemma10m.memory.state import State
 from gemma10m.progress import ProgressView, format_bytes, format_count, format_duration
 from gemma10m.reading import Bookmark, Progress
@@ -65,11 +65,14 @@ def open_state(terminal: Terminal, reader: Reader, path: Path) -> ReadSource:
 
 
 def read_document(terminal: Terminal, reader: Reader, document: Document, path: Path | None) -> ReadSource:
-    """The state of the whole document, from `path` or the cache as far as it is there. Raises Interrupted."""
+    """The state of the whole document, from `path` or the cache as far as it is there.
+
+    Raises Interrupted, and UsageError rather than write over a file that is no state.
+    """
+    if path and path.exists() and not is_state_file(path):
+        raise UsageError(f"{path} is not a saved state and would be lost", hint="give --output another name")
     target = path or reader.state_path(document)
-    start = _own_bookmark(terminal, reader, path, document) or find_bookmark(
-        reader, document, lambda error: terminal.warn(f"{error.message}; reading goes on without it")
-    )
+    start = find_bookmark(reader, document, path, lambda error: terminal.warn(f"{error.message}; reading goes on without it"))
     if start and start.complete:
         if path:
             reader.save(path, start, document)
@@ -77,34 +80,19 @@ def read_document(terminal: Terminal, reader: Reader, document: Document, path: 
     return _read_on(terminal, reader, document, target, start)
 
 
-def _own_bookmark(terminal: Terminal, reader: Reader, path: Path | None, document: Document) -> Bookmark | None:
-    if path is None or not is_state_file(path):
-        return None
-    try:
-        bookmark, header = reader.load(path)
-    except StateError as error:
-        terminal.warn(f"{error.message}; it will be replaced")
-        return None
-    return bookmark if header.document.fingerprint == document.fingerprint else None
-
-
 def _read_on(
     terminal: Terminal, reader: Reader, document: Document, target: Path, start: Bookmark | None
 ) -> ReadSource:
-    if start:
-        terminal.note(f"going on after {format_count(start.state.position)} tokens read earlier")
+    said = start is None
     with stop_on_signals() as stop, terminal.progress("reading") as bar:
         for step in read_and_save(reader, document, target, start, stop):
+            if not said and step.started_at:
+                terminal.note(f"going on after {format_count(step.started_at)} tokens read earlier")
+            said = True
             bar.update(_view(step.progress))
-    before = start.seconds if start else 0.0
-    source = _read_source(
-        reader,
-        step.bookmark,
-        document_record(document, step.bookmark.file_tokens),
-        step.tokens_read_now,
-        step.bookmark.seconds - before,
-    )
-    if not step.bookmark.complete:
+    record = document_record(document, step.bookmark.file_tokens)
+    source = _read_source(reader, step.bookmark, record, step.tokens_read_now, step.seconds)
+    if stop():
         raise Interrupted(
             f"stopped after {source.tokens_read:,} tokens; the state is saved in {target}",
             hint="run the same command again to go on from there",

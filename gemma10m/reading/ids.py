@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 from gemma10m.documents import Document
-from gemma10m.token_stream import ahead, token_stream
+from gemma10m.token_stream import ahead, nbytes, token_stream
 from gemma10m.tokens import Tokenizer
 
 BLOCKS_AHEAD = 64
@@ -15,6 +17,7 @@ class IdStream:
         self._waiting = list(opening)
         self._document = document
         self._bytes_seen = 0
+        self._starts = [0, *accumulate(file.nbytes for file in document.files)]
         self._finished = False
         self.file_tokens = [0] * len(document.files)  # of the blocks tokenised so far, headers included
 
@@ -59,5 +62,5 @@ class IdStream:
                 return
             self._waiting += block.ids
             self.file_tokens[block.file] += len(block.ids)
-            before = sum(file.nbytes for file in self._document.files[: block.file])
-            self._bytes_seen = before + max(0, block.offset)
+            inside = block.offset + nbytes(block.text, block.encoding) if block.offset >= 0 else 0
+            self._bytes_seen = self._starts[block.file] + inside

@@ -38,7 +38,12 @@ class Progress:
 class Step:
     bookmark: Bookmark
     progress: Progress
-    tokens_read_now: int  # by this run, without what a bookmark brought
+    started_at: int  # the position this run went on from; 0 also when the bookmark turned out to be of no use
+    seconds: float  # of this run
+
+    @property
+    def tokens_read_now(self) -> int:
+        return self.bookmark.state.position - self.started_at
 
 
 def read(model: Gemma, tokenizer: Tokenizer, document: Document) -> State:
@@ -90,7 +95,7 @@ def _stretches(
             complete=stream.at_end(),
         )
         progress = _progress(model, stream, state, document, opening, (state.position - first) / max(seconds, 1e-9))
-        yield Step(bookmark, progress, state.position - first)
+        yield Step(bookmark, progress, first, seconds)
         if bookmark.complete:
             return
 
