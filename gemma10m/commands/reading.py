@@ -9,7 +9,7 @@ from pathlib import Path
 from gemma10m.answering.prompt import Prompt
 from gemma10m.commands.signals import stop_on_signals
 from gemma10m.documents import Document, open_source
-from gemma10m.errors import Interrupted, UsageError
+from gemma10m.errors import Interrupted, StateError, UsageError
 from gemma10m.memory.state import State
 from gemma10m.progress import ProgressView, format_bytes, format_count, format_duration
 from gemma10m.reading import Bookmark, Progress
@@ -72,7 +72,11 @@ def read_document(terminal: Terminal, reader: Reader, document: Document, path: 
     if path and path.exists() and not is_state_file(path):
         raise UsageError(f"{path} is not a saved state and would be lost", hint="give --output another name")
     target = path or reader.state_path(document)
-    start = find_bookmark(reader, document, path, lambda error: terminal.warn(f"{error.message}; reading goes on without it"))
+
+    def pass_over(error: StateError) -> None:
+        terminal.warn(f"{error.message}; reading goes on without it")
+
+    start = find_bookmark(reader, document, path, pass_over)
     if start and start.complete:
         if path:
             reader.save(path, start, document)
