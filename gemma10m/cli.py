@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -305,6 +306,8 @@ def _sampling(temperature: float, top_p: float, seed: int, max_new_tokens: int) 
 def _run(command: Callable[[Terminal], None], json: bool = False) -> None:
     """Run a command; whatever ends it becomes one sentence, a hint and an exit code."""
     terminal = shared.terminal(json)
+    # torch says so when it is imported; nothing here needs numpy.
+    warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
     try:
         command(terminal)
     except BaseException as error:
