@@ -74,23 +74,12 @@ def _transformers(ours: Gemma) -> torch.nn.Module:
         raise UsageError("transformers is not installed", hint="pip install 'gemma10m[dev]'") from error
     stated = config_json(ours.config, ours.reading)
     known = {name: value for name, value in stated.items() if name not in ("memory", "segment_size", "carry", "sinks")}
-    with torch.device("meta"):
-        theirs: torch.nn.Module = GemmaForCausalLM(GemmaConfig(**known))
+    theirs: torch.nn.Module = GemmaForCausalLM(GemmaConfig(**known))
     weights = {name: tensor for name, tensor in ours.state_dict().items() if not name.endswith("self_attn.gate")}
     theirs.load_state_dict(
         {**weights, "lm_head.weight": weights["model.embed_tokens.weight"]}, strict=True, assign=True
     )
-    _fill_rotary(theirs, ours.config)
     return theirs.requires_grad_(False).eval()
-
-
-def _fill_rotary(theirs: torch.nn.Module, config: ModelConfig) -> None:
-    """The one buffer that is in no checkpoint."""
-    exponents = torch.arange(0, config.head_size, 2).float() / config.head_size
-    rotary = theirs.get_submodule("model.rotary_emb")
-    for name in ("inv_freq", "original_inv_freq"):
-        if hasattr(rotary, name):
-            setattr(rotary, name, 1.0 / config.rope_theta**exponents)
 
 
 def _parity() -> float:
