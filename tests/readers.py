@@ -16,12 +16,14 @@ from checkpoints import gemma_shapes, random_tensors, tiny_config, write_checkpo
 from tokenizer_fixtures import train_sentencepiece
 
 from gemma10m.answering.prompt import Prompt
+from gemma10m.commands.reading import ReadSource, open_document, read_document
 from gemma10m.config import MEMORY_KINDS
 from gemma10m.documents import Document, open_source
 from gemma10m.memory.state import State
 from gemma10m.models.gemma import Gemma
 from gemma10m.reading import Bookmark, Step, read_steps, steps
-from gemma10m.saved_states import Reader
+from gemma10m.saved_states import Reader, read_and_save
+from gemma10m.terminal import Terminal
 from gemma10m.tokens import load_tokenizer
 from gemma10m.weights.loading import load_model
 
@@ -100,6 +102,28 @@ def read_all(reader: Reader, document: Document, start: Bookmark | None = None) 
 
 def read_text(reader: Reader, text: str) -> State:
     return read_all(reader, document(text))[-1].bookmark.state
+
+
+def read_book(tiny: Reader, book: Path, output: Path | None = None) -> tuple[ReadSource, list[int]]:
+    """What a command gets, and the ids it had to compute."""
+    terminal = Terminal()
+    with fed_ids(tiny.model) as fed:
+        source = read_document(terminal, tiny, open_document(terminal, [str(book)]), output)
+    return source, fed
+
+
+def read_partly(tiny: Reader, book: Path, path: Path, steps: int = 3) -> Document:
+    document, calls = open_source(book), iter(range(1, 1000))
+    with stretch_of(SEGMENT):
+        for _ in read_and_save(tiny, document, path, None, lambda: next(calls) == steps):
+            pass
+    return document
+
+
+def flip_a_byte(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 0x10
+    path.write_bytes(content)
 
 
 def assert_close(found: State, expected: State, tolerance: float = 1e-5) -> None:

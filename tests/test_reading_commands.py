@@ -1,0 +1,192 @@
+"""`read -o`, states as sources, and `ask`, in this process: what is computed, shown and refused."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from checkpoints import tiny_gemma
+from readers import (
+    SEGMENT,
+    SENTENCE,
+    checkpoint,
+    document_ids,
+    flip_a_byte,
+    opening,
+    read_all,
+    read_book,
+    read_partly,
+    reader,
+)
+from states import same_bits
+from tokenizer_fixtures import train_sentencepiece
+
+from gemma10m import open_source
+from gemma10m.answering.sampling import Sampling
+from gemma10m.commands.ask import ask, prepare, read
+from gemma10m.commands.models import ModelOptions, load_reader
+from gemma10m.commands.reading import open_state
+from gemma10m.errors import ModelError, StateError, UsageError
+from gemma10m.folders import states_folder
+from gemma10m.sanitise import sanitise
+from gemma10m.state_file import read_header
+from gemma10m.terminal import Terminal
+
+TEXT = SENTENCE * 12
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return states_folder()
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    path = tmp_path / "book.txt"
+    path.write_text(TEXT)
+    return path
+
+
+def test_a_state_goes_where_the_user_wants_it(book: Path, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, options = book.with_name("my.state"), ModelOptions(model=str(checkpoint()), device="cpu")
+    read(Terminal(), [str(book)], path, options)
+    assert capsys.readouterr().out == f"{path}\n"
+    assert read_header(path).complete
+    assert not cache.exists()
+    read(Terminal(json=True), [str(book)], None, options)
+    record = json.loads(capsys.readouterr().out)
+    assert [record["state"]] == [str(path) for path in cache.iterdir()]
+    assert record["tokens_read"] == record["tokens_in_document"]
+
+
+def test_only_a_state_is_ever_overwritten(book: Path) -> None:
+    with pytest.raises(UsageError, match="not a saved state"):
+        read(Terminal(), [str(book)], book, ModelOptions(model=str(checkpoint()), device="cpu"))
+    assert book.read_text() == TEXT
+
+
+def test_a_cached_state_is_copied_where_the_user_wants_it(book: Path) -> None:
+    tiny = reader()
+    source, _ = read_book(tiny, book)
+    path = book.with_name("my.state")
+    assert read_book(tiny, book, path)[1] == []
+    assert same_bits(tiny.load(path)[0].state, source.state)
+
+
+def test_an_unfinished_state_of_the_users_is_gone_on_from(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tiny, path = reader("delta"), book.with_name("my.state")
+    read_partly(tiny, book, path)
+    source, fed = read_book(tiny, book, path)
+    assert fed == document_ids(tiny, TEXT)[3 * SEGMENT :]
+    assert "going on after 48 tokens" in capsys.readouterr().err
+    assert tiny.load(path)[1].complete
+    assert source.complete
+
+
+def test_the_users_state_of_a_file_that_has_grown_is_read_on_from(book: Path) -> None:
+    tiny, path = reader("delta"), book.with_name("my.state")
+    old, _ = read_book(tiny, book, path)
+    book.write_text(TEXT + SENTENCE)
+    source, fed = read_book(tiny, book, path)
+    assert fed == document_ids(tiny, TEXT + SENTENCE)[old.state.position :]
+    assert tiny.load(path)[1].document == source.record
+
+
+def test_a_damaged_state_of_the_users_is_named_and_replaced(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tiny, path = reader(), book.with_name("my.state")
+    read_book(tiny, book, path)
+    flip_a_byte(path)
+    capsys.readouterr()
+    assert read_book(tiny, book, path)[1] == document_ids(tiny, TEXT)
+    assert f"warning: {path}" in capsys.readouterr().err
+    assert tiny.load(path)[1].complete
+
+
+def test_a_state_can_be_the_source(book: Path) -> None:
+    path, options = book.with_name("my.state"), ModelOptions(model=str(checkpoint()), device="cpu")
+    tiny = reader()
+    source, _ = read_book(tiny, book, path)
+    book.unlink()
+    _, opened = prepare(Terminal(), [str(path)], options)
+    assert same_bits(opened.state, source.state)
+    assert (opened.tokens_read, opened.tokens_in_document) == (source.tokens_read, source.tokens_in_document)
+    with pytest.raises(StateError, match="memory gated, expected linear"):
+        prepare(Terminal(), [str(path)], replace(options, memory="linear"))
+    with pytest.raises(StateError, match="model"):
+        prepare(Terminal(), [str(path)], replace(options, model=str(checkpoint(seed=1))))
+
+
+def test_an_unfinished_state_as_the_source_is_said_to_be_one(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tiny, path = reader(), book.with_name("my.state")
+    read_partly(tiny, book, path)
+    source = open_state(Terminal(), tiny, path)
+    read_tokens = 3 * SEGMENT - len(opening(tiny))
+    assert capsys.readouterr().err == f"warning: {path} holds an unfinished read: {read_tokens} tokens of {book}\n"
+    assert (source.complete, source.tokens_read) == (False, read_tokens)
+
+
+def asked(
+    book: Path, questions: list[str], capsys: pytest.CaptureFixture[str], json: bool = False, **settings: Any
+) -> str:
+    """What reaches stdout."""
+    options = ModelOptions(model=str(checkpoint()), device="cpu")
+    capsys.readouterr()
+    ask(Terminal(json=json), [str(book)], questions, options, Sampling(max_new_tokens=9, **settings))
+    return capsys.readouterr().out
+
+
+def test_each_question_gets_an_object_in_json(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tiny = reader()
+    book.parent.joinpath("cover.png").write_bytes(b"\x89PNG\x00")
+    questions = ["Who is Anne?", "汉字?"]
+    plain = asked(book.parent, questions, capsys)
+    records = [json.loads(line) for line in asked(book.parent, questions, capsys, json=True).splitlines()]
+    document = open_source(book.parent)
+    assert [record["question"] for record in records] == questions
+    for record in records:
+        assert record["tokens_read"] == record["tokens_in_document"] == sum(file["tokens"] for file in record["files"])
+        assert [file["path"] for file in record["files"]] == [file.path for file in document.files]
+        assert record["files"][0]["sha256"] == document.files[0].sha256
+        assert [skipped["path"] for skipped in record["skipped"]] == [skipped.path for skipped in document.skipped]
+        assert any("binary" in skipped["reason"] for skipped in record["skipped"])
+        assert (record["complete"], record["tokens_read_now"], record["tokens_per_second"]) == (True, 0, None)
+        assert (record["model"], record["memory"]) == (str(checkpoint()), "gated")
+        assert record["state_bytes"] == read_all(tiny, document)[-1].bookmark.state.nbytes
+        assert 10**7 < record["peak_memory_bytes"] < 10**11
+        assert record["seconds"] == 0.0
+        assert record["seconds_ever"] > 0
+    assert sanitise("\n\n".join(record["answer"] for record in records) + "\n") == plain
+
+
+def test_the_first_run_says_how_fast_it_read(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record = json.loads(asked(book, ["Who?"], capsys, json=True))
+    total = len(reader().tokenizer.encode(TEXT))
+    assert record["tokens_read"] == record["tokens_in_document"] == total
+    assert record["tokens_read_now"] == len(document_ids(reader(), TEXT))
+    assert record["seconds"] > 0
+    assert record["tokens_per_second"] == pytest.approx(record["tokens_read_now"] / record["seconds"])
+
+
+def test_questions_come_one_a_line_from_standard_input(
+    book: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = asked(book, ["Who is Anne?", "What?"], capsys)
+    monkeypatch.setattr("sys.stdin", io.StringIO("Who is Anne?\n\n  What?  "))
+    assert asked(book, [], capsys) == expected
+
+
+def test_a_tokenizer_larger_than_the_models_vocabulary_is_refused(tmp_path: Path) -> None:
+    tiny_gemma(tmp_path, vocabulary=1000)
+    train_sentencepiece(tmp_path)
+    with pytest.raises(ModelError, match=r"1024.*1000"):
+        load_reader(Terminal(), ModelOptions(model=str(tmp_path), device="cpu"))
+
+
+def test_standard_input_is_not_both_document_and_questions() -> None:
+    with pytest.raises(UsageError, match="standard input"):
+        ask(Terminal(), ["-"], [], ModelOptions(model=str(checkpoint())), Sampling())
