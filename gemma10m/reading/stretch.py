@@ -15,7 +15,7 @@ from gemma10m.models.layers import FEED_FORWARD_ROWS
 LONGEST = 65536
 # A stretch is what a signal or the progress line waits for: about a second of one slow core.
 CPU_FLOPS = 4e10
-CPU_LONGEST = 4096
+CPU_LONGEST = 2048
 
 
 def stretch_tokens(model: Gemma) -> int:
