@@ -271,3 +271,9 @@ def test_sizes_that_tests_rely_on() -> None:
     config = tiny_config()
     assert config.heads * config.head_size != config.hidden_size
     assert 1 < config.kv_heads < config.heads
+
+
+def test_hidden_states_of_some_tokens_are_refused() -> None:
+    model = tiny_model("delta")
+    with pytest.raises(UsageError, match="all 9 tokens, the last or none, not 3"):
+        model.hidden(random_ids(model, 9), model.empty_state(), wanted=3)

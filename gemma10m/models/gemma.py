@@ -105,7 +105,12 @@ class Gemma(nn.Module):
         return self.head(hidden), state
 
     def hidden(self, ids: Tensor, state: State, wanted: int, repeats: Tensor | None = None) -> tuple[Tensor, State]:
-        """The last `wanted` tokens' normalised hidden states (B, wanted, D); training passes `repeats` (B, G)."""
+        """The last `wanted` tokens' normalised hidden states (B, wanted, D); training passes `repeats` (B, G).
+
+        wanted: all S tokens, 1 or 0. Raises UsageError for another number.
+        """
+        if wanted not in (0, 1, ids.shape[1]):
+            raise UsageError(f"hidden states are given for all {ids.shape[1]} tokens, the last or none, not {wanted}")
         plan = plan_stretch(self.reading, state.position, ids.shape[1])
         hidden, layers = self.model(ids.to(self.device), state, plan, wanted, repeats)
         return hidden, State(layers, state.position + ids.shape[1])
