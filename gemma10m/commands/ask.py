@@ -26,6 +26,8 @@ def ask(
             "standard input cannot be the document and the questions at once",
             hint="give the question on the command line: gemma10m ask - 'What happened?'",
         )
+    if not all(question.strip() for question in questions):
+        raise UsageError("a question is empty", hint="say what you want to know")
     reader, source = prepare(terminal, sources, options)
     asked: Iterable[str] = questions or terminal.prompt()
     for number, question in enumerate(asked):
