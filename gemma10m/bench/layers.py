@@ -5,11 +5,12 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor
 
-from gemma10m.config import ModelConfig, ReadingConfig
+from gemma10m.config import MemoryKind, ModelConfig, ReadingConfig
 from gemma10m.errors import UsageError
 from gemma10m.models.gemma import Gemma
 from gemma10m.training.checkpoint import config_json
@@ -37,7 +38,7 @@ def measure_against_transformers(layers: int, tokens: int, memory: str, repeats:
     """
     parity = _parity()
     config = gemma_2b(layers)
-    reading = ReadingConfig(memory=memory, segment=2048, carry=2048, sinks=4)  # type: ignore[arg-type]
+    reading = ReadingConfig(memory=cast(MemoryKind, memory), segment=2048, carry=2048, sinks=4)
     ours = _random(config, reading).to(torch.bfloat16)
     theirs = _transformers(ours)
     ids = torch.randint(config.vocabulary, (1, tokens))
