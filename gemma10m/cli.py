@@ -34,7 +34,8 @@ Model = Annotated[
 Device = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
 Dtype = Annotated[str, typer.Option(help="float32, bfloat16 or auto.")]
 Memory = Annotated[
-    str | None, typer.Option(help="linear, delta, gated, window or full. Default: what the checkpoint says.")
+    str | None,
+    typer.Option(help="linear, delta, gated, state-vector, window or full. Default: what the checkpoint says."),
 ]
 Carry = Annotated[int | None, typer.Option(help="Tokens before the segment that stay visible: a multiple of it.")]
 Sinks = Annotated[int | None, typer.Option(help="First tokens of the document that stay visible for ever.")]
@@ -203,51 +204,113 @@ def info(
     _run(run)
 
 
-@app.command(short_help="Train a small model from scratch.")
-def train(
-    out: Annotated[Path, typer.Option(help="Folder of the checkpoint.")],
-    data: Annotated[list[Path], typer.Option(help="A text file of prose; repeatable.")],
-    recipe: Annotated[Path | None, typer.Option(help="JSON; see recipes/.")] = None,
-    start: Annotated[Path | None, typer.Option(help="A checkpoint of this command to go on from.")] = None,
-    device: Device = "auto",
+@app.command(short_help="Fetch public-domain books to train and measure with.")
+def prose(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where train/ and test/ go.")],
+    sources: Annotated[
+        list[Path] | None,
+        typer.Option("--from", metavar="DEB", help="Not the network: this package, or a folder of them; repeatable."),
+    ] = None,
 ) -> None:
-    """Train a small model from scratch to remember planted facts (the beginnings of this command)."""
+    """Fetch two of Debian's packages and write their books: five novels to train with, one and a Bible to test with."""
 
     def run(terminal: Terminal) -> None:
-        from gemma10m.commands.train import read_recipe, train_command
+        from gemma10m.commands.prose import prose as get_prose
 
-        train_command(terminal, data, out, read_recipe(recipe), start, device)
+        get_prose(terminal, folder, sources or [])
 
     _run(run)
 
 
-@app.command(name="eval", short_help="Measure recall by length and depth.")
+@app.command(short_help="Teach a model to remember.")
+def train(
+    data: Annotated[list[str], typer.Option(help="Text to train on: a file or a folder; repeatable.")],
+    out: Annotated[Path, typer.Option(help="Folder of the run and of the model; a run that is there goes on.")],
+    checkpoint: Annotated[
+        str | None, typer.Argument(metavar="[CHECKPOINT]", help="Default: a new model with a tokenizer of its own.")
+    ] = None,
+    recipe: Annotated[Path | None, typer.Option(help="JSON: stages, tasks, learning rates; see recipes/.")] = None,
+    config: Annotated[Path | None, typer.Option(help="config.json of a new model. Default: the demo's shape.")] = None,
+    train: Annotated[str | None, typer.Option(help="gates, attention or all. Default: what the recipe says.")] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(help="A checkpoint whose full attention is imitated, or same: the student's own weights."),
+    ] = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+) -> None:
+    """Teach a model to remember on documents that grow longer stage by stage. The same command resumes a run."""
+
+    def run(terminal: Terminal) -> None:
+        from gemma10m.commands.train import TrainOptions
+        from gemma10m.commands.train import train as train_model
+
+        train_model(terminal, TrainOptions(data, out, checkpoint, recipe, config, train, teacher, device, dtype))
+
+    _run(run)
+
+
+@app.command(name="eval", short_help="Measure recall and perplexity by length.")
 def evaluate(
-    data: Annotated[Path, typer.Option(help="A text file of prose that training never saw.")],
-    segments: Annotated[list[int], typer.Option(help="Length in segments; repeatable.")],
+    tasks: Annotated[list[str], typer.Argument(metavar="TASK...", help="passkey, needle, babi1 to babi5, perplexity.")],
+    length: Annotated[list[str], typer.Option(help="Tokens: 32K is 32,768, 1M is 1,048,576; repeatable.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Prose that training never saw, a file or a folder; for all but passkey.")
+    ] = None,
     model: Model = "demo",
-    depth: Annotated[list[float] | None, typer.Option(help="0 the start, 1 the end; repeatable.")] = None,
-    facts: Annotated[int, typer.Option(help="Planted in each document; one is asked for.")] = 1,
-    n: Annotated[int, typer.Option("-n", help="Documents for each length and depth.")] = 100,
-    seed: Seed = 0,
+    depth: Annotated[
+        list[float] | None, typer.Option(help="0 the start, 1 the end; repeatable. Default: 0, .25, .5, .75, 1.")
+    ] = None,
+    n: Annotated[int, typer.Option("-n", help="Documents for each length and depth.")] = 20,
+    facts: Annotated[
+        int | None, typer.Option(help="In each document. Default: needle 1, 4 in its multi- forms; babi 8.")
+    ] = None,
+    form: Annotated[
+        str | None, typer.Option(help="Of needle: single, multi-key, multi-value, multi-query or update.")
+    ] = None,
+    values: Annotated[str | None, typer.Option(help="Of needle: number, word or uuid.  [default: number]")] = None,
+    unseen: Annotated[bool, typer.Option("--unseen", help="Names and sentences that training never drew.")] = False,
+    seed: Annotated[int, typer.Option(help="Of the documents.")] = 0,
+    controls: Annotated[
+        bool, typer.Option(" /--no-controls", help="Leave out the same cells with memory window.")
+    ] = True,
+    batch: Annotated[int, typer.Option(help="Documents read side by side, 1 to 10.")] = 10,
     device: Device = "auto",
     dtype: Dtype = "auto",
     memory: Memory = None,
     carry: Carry = None,
     sinks: Sinks = None,
-    results: Annotated[Path | None, typer.Option(help="Append rows to this JSONL file.")] = None,
+    results: Annotated[
+        Path | None, typer.Option(help="Append rows to this JSONL file, and skip the cells that it has.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw length x depth as this PNG, and lengths beside it; needs matplotlib.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Measure how often a planted fact is answered, by length and depth."""
+    """Measure how often what a document says is answered right, by length and depth, with memory and without."""
 
     def run(terminal: Terminal) -> None:
-        from gemma10m.commands.evaluate import EvalOptions
+        from gemma10m.commands.evaluate import DEPTHS, EvalOptions
         from gemma10m.commands.evaluate import evaluate as measure
 
-        depths = tuple(depth or (0.0, 0.25, 0.5, 0.75, 1.0))
-        wanted = EvalOptions(data, tuple(segments), depths, facts, n, seed, results)
-        chosen = _model_options(model, device, dtype, memory, carry, sinks, offline=True)
-        measure(terminal, chosen, wanted, _command())
+        wanted = EvalOptions(
+            tasks=tuple(tasks),
+            lengths=tuple(length),
+            data=data,
+            depths=tuple(depth or DEPTHS),
+            n=n,
+            facts=facts,
+            form=form,
+            values=values,
+            unseen=unseen,
+            seed=seed,
+            controls=controls,
+            batch=batch,
+            results=results,
+            plot=plot,
+        )
+        measure(terminal, _model_options(model, device, dtype, memory, carry, sinks, offline=True), wanted, _command())
 
     _run(run, json)
 

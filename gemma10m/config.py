@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from gemma10m.errors import ConfigError
 
-MemoryKind = Literal["linear", "delta", "gated", "window", "full"]
+MemoryKind = Literal["linear", "delta", "gated", "state-vector", "window", "full"]
 MEMORY_KINDS: tuple[str, ...] = get_args(MemoryKind)
 DTYPES = ("float32", "bfloat16")
 
@@ -36,6 +36,7 @@ class ModelConfig:
     norm_eps: float = 1e-6
     has_gates: bool = False  # self_attn.gate, [1, H, 1, 1] per layer
     has_write_gates: bool = False  # self_attn.write_gate.{weight, bias}
+    has_state_vectors: bool = False  # self_attn.state_vector.{first, up.weight, down.weight, down.bias}
     tied_head: bool = True
 
     def __post_init__(self) -> None:

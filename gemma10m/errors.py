@@ -9,6 +9,7 @@ Gemma10MError                 1   internal
 ├── OutOfMemoryError          6   not enough memory on the device
 ├── DiskError                 7   not enough disk, or a file that cannot be written
 ├── NetworkError              8   the hub cannot be reached or refuses
+├── TrainingError             9   a training run whose loss is no longer a number
 └── Interrupted             130   SIGINT (130) or SIGTERM (143), after the state was saved
 """
 
@@ -60,6 +61,10 @@ class DiskError(Gemma10MError):
 
 class NetworkError(Gemma10MError):
     exit_code = 8
+
+
+class TrainingError(Gemma10MError):
+    exit_code = 9
 
 
 class Interrupted(Gemma10MError):

@@ -13,13 +13,17 @@ from torch import Tensor
 
 # A normaliser below this was never written to; dividing by it would make noise out of nothing.
 EMPTY = 1e-6
-CONTRACTED_EPS = 1e-4
+
+
+def wide(x: Tensor) -> Tensor:
+    """Float32, or float64 where that is given."""
+    return x if x.dtype == torch.float64 else x.float()
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     """Gemma's RMSNorm: float32 inside, scaled by 1 + weight, cast back last. x (..., D) -> (..., D)."""
-    wide = x if x.dtype == torch.float64 else x.float()
-    return F.rms_norm(wide, weight.shape, 1.0 + weight.to(wide.dtype), eps).to(x.dtype)
+    scale = 1.0 + weight.to(wide(x).dtype)
+    return F.rms_norm(wide(x), weight.shape, scale, eps).to(x.dtype)
 
 
 def geglu(gate: Tensor, up: Tensor) -> Tensor:
@@ -39,6 +43,11 @@ def feature(x: Tensor) -> Tensor:
     return F.elu(x.float()) + 1.0
 
 
+def unit(x: Tensor) -> Tensor:
+    """u(x) = SiLU(x) / |SiLU(x)|. The bend lets more keys be independent than sums of a few directions would be."""
+    return F.normalize(F.silu(wide(x)), dim=-1)
+
+
 def reciprocal(n: Tensor) -> Tensor:
     """1 / n where something was written, 0 where nothing was."""
     return torch.where(n > EMPTY, 1.0 / n.clamp(min=EMPTY), 0.0)
@@ -55,9 +64,8 @@ def read_normalised(queries: Tensor, memory: Tensor, normaliser: Tensor) -> Tens
 
 
 def read_contracted(queries: Tensor, memory: Tensor) -> Tensor:
-    """sigma(q) M, RMS-normalised per head without weights. queries (..., Q, E), memory (..., E, E) -> (..., Q, E)."""
-    found = feature(queries) @ memory  # (..., Q, E)
-    return found * torch.rsqrt(found.pow(2).mean(-1, keepdim=True) + CONTRACTED_EPS)
+    """u(q) M: what the key q was last written with. (..., Q, E), (..., E, E) -> (..., Q, E)."""
+    return unit(queries) @ memory  # (..., Q, E)
 
 
 def linear_update(keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
@@ -77,15 +85,21 @@ def delta_update(keys: Tensor, values: Tensor, normaliser: Tensor) -> tuple[Tens
 
 
 def gated_update(keys: Tensor, values: Tensor, write_gates: Tensor) -> tuple[Tensor, Tensor]:
-    """The contraction M <- (I - P) M + K^T diag(b / n) V, P = K^T diag(b / n) K, n = K (K^T 1), K = sigma(keys).
+    """The gated delta rule token by token, M <- M + b_t k_t (v_t - k_t M)^T with k = u(key), as one map of the segment.
 
-    P is symmetric with eigenvalues in [0, 1], so M stays bounded for ever.
+    The tokens of a segment see each other's writes: with L the part of diag(b) K K^T below the diagonal,
+    (I + L) [W | U] = diag(b) [K | V] gives A = I - K^T W and B = K^T U (DeltaNet in its WY form, arXiv 2406.06484).
+    Each token's map is a contraction, and |M|^2 grows by at most b |v|^2; b = 1 replaces what the key held.
     keys, values (..., N, E), write_gates b (..., N) -> A, B (..., E, E).
     """
-    phi = feature(keys)  # (..., N, E)
-    total = phi @ phi.sum(-2).unsqueeze(-1)  # (..., N, 1)
-    weighted = phi * (write_gates.unsqueeze(-1) * reciprocal(total))  # (..., N, E)
-    return identity_minus(weighted.mT @ phi), weighted.mT @ values.float()
+    units = unit(keys)  # (..., N, E)
+    gates = write_gates.unsqueeze(-1)  # (..., N, 1)
+    weighted = gates * units  # (..., N, E)
+    right = torch.cat((weighted, gates * wide(values)), dim=-1)  # (..., N, 2E)
+    # The solver reads what is below the diagonal alone.
+    solved = torch.linalg.solve_triangular(weighted @ units.mT, right, upper=False, unitriangular=True)  # (..., N, 2E)
+    erased, written = solved.chunk(2, dim=-1)  # (..., N, E) each
+    return identity_minus(units.mT @ erased), units.mT @ written
 
 
 def identity_minus(x: Tensor) -> Tensor:

@@ -52,7 +52,9 @@ def tiny_config(
     }
 
 
-def gemma_shapes(config: dict[str, Any], *, gates: bool = False, write_gates: bool = False) -> Shapes:
+def gemma_shapes(
+    config: dict[str, Any], *, gates: bool = False, write_gates: bool = False, state_vectors: bool = False
+) -> Shapes:
     """Every tensor a checkpoint with this config.json must hold."""
     hidden, feed_forward, head_size = config["hidden_size"], config["intermediate_size"], config["head_dim"]
     heads, kv_heads = config["num_attention_heads"], config["num_key_value_heads"]
@@ -71,6 +73,13 @@ def gemma_shapes(config: dict[str, Any], *, gates: bool = False, write_gates: bo
         layer["self_attn.gate"] = (1, heads, 1, 1)
     if write_gates:
         layer |= {"self_attn.write_gate.weight": (kv_heads, hidden), "self_attn.write_gate.bias": (kv_heads,)}
+    if state_vectors:
+        layer |= {
+            "self_attn.state_vector.first": (hidden,),
+            "self_attn.state_vector.up.weight": (hidden, 2 * hidden),
+            "self_attn.state_vector.down.weight": (2 * hidden, hidden),
+            "self_attn.state_vector.down.bias": (2 * hidden,),
+        }
     shapes: Shapes = {"model.embed_tokens.weight": (config["vocab_size"], hidden)}
     for index in range(config["num_hidden_layers"]):
         shapes |= {f"model.layers.{index}.{name}": shape for name, shape in layer.items()}
@@ -117,6 +126,7 @@ def tiny_gemma(
     *,
     gates: float | None = None,
     write_gates: bool = False,
+    state_vectors: bool = False,
     dtype: torch.dtype = torch.float32,
     shards: int = 1,
     seed: int = 0,
@@ -127,7 +137,7 @@ def tiny_gemma(
     Other keywords go to `tiny_config`: sizes by our names, anything else straight into config.json.
     """
     description = tiny_config(**config)
-    shapes = gemma_shapes(description, gates=gates is not None, write_gates=write_gates)
+    shapes = gemma_shapes(description, gates=gates is not None, write_gates=write_gates, state_vectors=state_vectors)
     return write_checkpoint(
         folder, description, random_tensors(shapes, gates=gates or 0.0, dtype=dtype, seed=seed), shards
     )

@@ -14,7 +14,7 @@ from gemma10m.memory.state import LayerState, State
 from gemma10m.models.gemma import Gemma, Logits
 
 KINDS: tuple[MemoryKind, ...] = get_args(MemoryKind)
-CLOSING: tuple[MemoryKind, ...] = ("linear", "delta", "gated", "window")  # all kinds whose segments close
+CLOSING: tuple[MemoryKind, ...] = ("linear", "delta", "gated", "state-vector", "window")  # whose segments close
 REMEMBERING: tuple[MemoryKind, ...] = ("linear", "delta", "gated")
 
 
@@ -37,7 +37,7 @@ def tiny_model(
     **sizes: Any,
 ) -> Gemma:
     """A model that reads as told. beta: every memory gate's (None: random ones in [-2, 2]); sizes: of ModelConfig."""
-    config = tiny_config(has_write_gates=kind == "gated", **sizes)
+    config = tiny_config(has_write_gates=kind == "gated", has_state_vectors=kind == "state-vector", **sizes)
     weights = random_weights(config, seed)
     for name, weight in weights.items():
         if beta is not None and name.endswith("self_attn.gate"):

@@ -17,14 +17,12 @@ from torch import Tensor
 
 from gemma10m.config import ModelConfig, ReadingConfig
 
-GATED_EPS = 1e-4  # inside the root of the norm that `gated` memory is read with
-
 Weights = dict[str, Tensor]
 
 
 def oracle_logits(weights: Weights, config: ModelConfig, reading: ReadingConfig, ids: list[int]) -> Tensor:
     """The next-token logits (S, V) of every token of one document."""
-    hidden, _ = _read(weights, config, reading, ids)
+    hidden, _, _ = _read(weights, config, reading, ids)
     head = weights["model.embed_tokens.weight"].double()  # tied, and not scaled
     norm = weights["model.norm.weight"].double()
     return torch.stack([head @ rms_norm(token, norm, config.norm_eps) for token in hidden])
@@ -34,28 +32,34 @@ def oracle_memory(
     weights: Weights, config: ModelConfig, reading: ReadingConfig, ids: list[int]
 ) -> list[tuple[Tensor, Tensor]]:
     """M (K, E, E) and z (K, E) of every layer after the segments that `ids` fill. `gated` has no z: it stays zero."""
-    _, layers = _read(weights, config, reading, ids)
+    _, layers, _ = _read(weights, config, reading, ids)
     return [(torch.stack([m.M for m in heads]), torch.stack([m.z for m in heads])) for heads in layers]
+
+
+def oracle_vectors(weights: Weights, config: ModelConfig, reading: ReadingConfig, ids: list[int]) -> list[Tensor]:
+    """The state vector (D) of every layer after the segments that `ids` fill."""
+    return _read(weights, config, reading, ids)[2]
 
 
 def _read(
     weights: Weights, config: ModelConfig, reading: ReadingConfig, ids: list[int]
-) -> tuple[list[Tensor], list[list[HeadMemory]]]:
-    """The last layer's output (D) of every token, and every layer's memory, one a K/V head."""
+) -> tuple[list[Tensor], list[list[HeadMemory]], list[Tensor]]:
+    """The last layer's output (D) of every token, every layer's memory, one a K/V head, and its state vector (D)."""
     exact = {name: weight.double() for name, weight in weights.items()}
     embedding = exact["model.embed_tokens.weight"]
     hidden = [embedding[token] * math.sqrt(config.hidden_size) for token in ids]
-    memories = []
+    memories, vectors = [], []
     for number in range(config.layers):
         prefix = f"model.layers.{number}."
         layer = {name.removeprefix(prefix): w for name, w in exact.items() if name.startswith(prefix)}
         x = [rms_norm(h, layer["input_layernorm.weight"], config.norm_eps) for h in hidden]
-        attended, memory = attention(layer, config, reading, x)
+        attended, memory, vector = attention(layer, config, reading, x)
         hidden = [h + a for h, a in zip(hidden, attended, strict=True)]
         x = [rms_norm(h, layer["post_attention_layernorm.weight"], config.norm_eps) for h in hidden]
         hidden = [h + feed_forward(layer, token) for h, token in zip(hidden, x, strict=True)]
         memories.append(memory)
-    return hidden, memories
+        vectors.append(vector)
+    return hidden, memories, vectors
 
 
 # --- Gemma ------------------------------------------------------------------------------------------------------------
@@ -85,10 +89,17 @@ def turn(position: int, half: int, theta: float) -> tuple[Tensor, Tensor]:
     return torch.cos(angle).repeat(2), torch.sin(angle).repeat(2)
 
 
-def local_attention(q: Tensor, keys: list[Tensor], values: list[Tensor], theta: float) -> Tensor:
-    """Softmax attention of the window's last token over all of it; a token's position is its place in the window."""
+def local_attention(
+    q: Tensor, keys: list[Tensor], values: list[Tensor], theta: float, extra: list[tuple[Tensor, Tensor]]
+) -> Tensor:
+    """Softmax attention of the window's last token over all of it; a token's position is its place in the window.
+
+    extra: a key and a value more, which take no place in the window: the key is not turned.
+    """
     turned = rotate(q, len(keys) - 1, theta)
     scores = [turned @ rotate(key, place, theta) for place, key in enumerate(keys)]
+    scores += [turned @ key for key, _ in extra]
+    values = [*values, *(value for _, value in extra)]
     return torch.softmax(torch.stack(scores) / math.sqrt(len(q)), dim=0) @ torch.stack(values)
 
 
@@ -103,22 +114,24 @@ def visible_before(reading: ReadingConfig, start: int) -> list[int]:
 
 def attention(
     layer: Weights, config: ModelConfig, reading: ReadingConfig, x: list[Tensor]
-) -> tuple[list[Tensor], list[HeadMemory]]:
-    """What attention adds to each token (D), and the layer's memory once the last segment has closed."""
+) -> tuple[list[Tensor], list[HeadMemory], Tensor]:
+    """What attention adds to each token (D), and the layer's memory and vector once the last segment has closed."""
     q = [heads_of(layer["self_attn.q_proj.weight"] @ token, config.heads) for token in x]
     k = [heads_of(layer["self_attn.k_proj.weight"] @ token, config.kv_heads) for token in x]
     v = [heads_of(layer["self_attn.v_proj.weight"] @ token, config.kv_heads) for token in x]
     memory = [HeadMemory.empty(reading.memory, config.head_size) for _ in range(config.kv_heads)]
-    outputs = []
+    vector = layer.get("self_attn.state_vector.first", torch.zeros_like(x[0]))
+    outputs: list[Tensor] = []
     for start in range(0, len(x), reading.segment):
         end = start + reading.segment
+        extra = extra_inputs(layer, config, reading, vector)
         for t in range(start, min(end, len(x))):
             seen = [*visible_before(reading, start), *range(start, t + 1)]
             heads = []
             for h in range(config.heads):
                 kv = h // (config.heads // config.kv_heads)
                 keys, values = [k[j][kv] for j in seen], [v[j][kv] for j in seen]
-                local = local_attention(q[t][h], keys, values, config.rope_theta)
+                local = local_attention(q[t][h], keys, values, config.rope_theta, extra[kv])
                 heads.append(combine(layer, reading, h, local, memory[kv].read(q[t][h])))
             outputs.append(layer["self_attn.o_proj.weight"] @ torch.cat(heads))
         if end <= len(x):  # the segment closes: written once, after all of its tokens have read
@@ -126,7 +139,34 @@ def attention(
                 segment = range(start, end)
                 b = [write_gate(layer, reading, x[t], kv) for t in segment]
                 memory[kv].write([k[t][kv] for t in segment], [v[t][kv] for t in segment], b)
-    return outputs, memory
+            if reading.memory == "state-vector":
+                vector = next_vector(layer, config, vector, outputs[start:end])
+    return outputs, memory, vector
+
+
+def extra_inputs(
+    layer: Weights, config: ModelConfig, reading: ReadingConfig, vector: Tensor
+) -> list[list[tuple[Tensor, Tensor]]]:
+    """For each K/V head, the key and the value (E) that the state vector gives the layer as an input of its own."""
+    if reading.memory != "state-vector":
+        return [[] for _ in range(config.kv_heads)]
+    x = rms_norm(vector, torch.zeros_like(vector), config.norm_eps)
+    keys = heads_of(layer["self_attn.k_proj.weight"] @ x, config.kv_heads)
+    values = heads_of(layer["self_attn.v_proj.weight"] @ x, config.kv_heads)
+    return [[pair] for pair in zip(keys, values, strict=True)]
+
+
+def next_vector(layer: Weights, config: ModelConfig, vector: Tensor, outputs: list[Tensor]) -> Tensor:
+    """h after a segment with these attention outputs (D)."""
+    D = len(vector)
+    mean = sum(outputs[1:], outputs[0]) / len(outputs)
+    none = torch.zeros_like(vector)
+    seen = torch.cat([rms_norm(mean, none, config.norm_eps), rms_norm(vector, none, config.norm_eps)])
+    x = layer["self_attn.state_vector.up.weight"] @ seen
+    gelu = 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+    y = layer["self_attn.state_vector.down.weight"] @ gelu + layer["self_attn.state_vector.down.bias"]
+    u = 1 / (1 + torch.exp(-y[D:]))
+    return (1 - u) * vector + u * torch.tanh(y[:D])
 
 
 def heads_of(x: Tensor, heads: int) -> list[Tensor]:
@@ -136,7 +176,7 @@ def heads_of(x: Tensor, heads: int) -> list[Tensor]:
 
 def combine(layer: Weights, reading: ReadingConfig, h: int, local: Tensor, remembered: Tensor) -> Tensor:
     gate = layer.get("self_attn.gate")
-    if gate is None or reading.memory == "full":
+    if gate is None or reading.memory in ("full", "state-vector"):
         return local
     share = torch.sigmoid(gate[0, h, 0, 0])
     return share * remembered + (1 - share) * local
@@ -156,6 +196,12 @@ def feature(x: Tensor) -> Tensor:
     return torch.where(x > 0, x + 1, torch.exp(x))
 
 
+def unit(x: Tensor) -> Tensor:
+    """SiLU(x) over its length; a vector of zeros stays one."""
+    bent = x * torch.sigmoid(x)
+    return bent / max(float(bent.norm()), 1e-12)
+
+
 @dataclass
 class HeadMemory:
     """What one K/V head keeps of the closed segments: M (E, E), keys by values, and z (E)."""
@@ -173,30 +219,35 @@ class HeadMemory:
         """What the memory answers to a query (E) that carries no position."""
         if not self.written:
             return torch.zeros_like(q)
-        y = feature(q) @ self.M
         if self.kind == "gated":
-            return y / torch.sqrt((y * y).mean() + GATED_EPS)
-        return y / (feature(q) @ self.z)
+            return unit(q) @ self.M
+        return feature(q) @ self.M / (feature(q) @ self.z)
 
     def write(self, keys: list[Tensor], values: list[Tensor], gates: list[float]) -> None:
-        """Store a closed segment. All of its tokens are compared with the memory as it was before the segment."""
+        """Store a closed segment.
+
+        `delta` compares all of its tokens with the memory before the segment, `gated` each with what its predecessors
+        have left.
+        """
         if self.kind not in ("linear", "delta", "gated"):
             return
+        self.written = True
+        if self.kind == "gated":
+            for key, value, b in zip(keys, values, gates, strict=True):
+                self.M = self.M + b * torch.outer(unit(key), value - unit(key) @ self.M)
+            return
+        self.write_features(keys, values)
+
+    def write_features(self, keys: list[Tensor], values: list[Tensor]) -> None:
         before_M, before_z = self.M.clone(), self.z.clone()
         features = [feature(key) for key in keys]
         total = torch.zeros_like(before_z)
         for s in features:
             total = total + s
-        for s, value, b in zip(features, values, gates, strict=True):
-            if self.kind == "gated":
-                self.M = self.M + torch.outer(b * s / (s @ total), value - s @ before_M)
-            elif self.kind == "delta" and self.written:
-                self.M = self.M + torch.outer(s, value - (s @ before_M) / (s @ before_z))
-            else:
-                self.M = self.M + torch.outer(s, value)
-        if self.kind != "gated":
-            self.z = before_z + total
-        self.written = True
+        for s, value in zip(features, values, strict=True):
+            known = (s @ before_M) / (s @ before_z) if self.kind == "delta" and before_z.any() else torch.zeros_like(s)
+            self.M = self.M + torch.outer(s, value - known)
+        self.z = before_z + total
 
 
 # --- weights to compare with ------------------------------------------------------------------------------------------
@@ -231,6 +282,11 @@ def random_weights(config: ModelConfig, seed: int) -> Weights:
         if config.has_write_gates:
             layer["self_attn.write_gate.weight"] = normal(config.kv_heads, D, std=D**-0.5)
             layer["self_attn.write_gate.bias"] = normal(config.kv_heads, std=0.5)
+        if config.has_state_vectors:
+            layer["self_attn.state_vector.first"] = normal(D, std=0.5)
+            layer["self_attn.state_vector.up.weight"] = normal(D, 2 * D, std=D**-0.5)
+            layer["self_attn.state_vector.down.weight"] = normal(2 * D, D, std=D**-0.5)
+            layer["self_attn.state_vector.down.bias"] = normal(2 * D, std=0.5)
         weights |= {f"model.layers.{number}.{name}": weight for name, weight in layer.items()}
     return weights
 

@@ -41,12 +41,13 @@ def workshop() -> Path:
 
 
 @cache
-def checkpoint(seed: int = 0, turns: bool = True) -> Path:
-    """Random weights, open gates, write gates; its vocabulary is padded beyond the tokenizer's."""
-    folder = workshop() / f"model-{seed}-{turns}"
+def checkpoint(seed: int = 0, turns: bool = True, vectors: bool = False) -> Path:
+    """Random weights, open gates, write gates or state vectors; its vocabulary is padded beyond the tokenizer's."""
+    folder = workshop() / f"model-{seed}-{turns}-{vectors}"
     train_sentencepiece(folder, turns=turns)
     config = tiny_config(layers=3, vocabulary=1040, segment_size=SEGMENT, memory="gated")
-    tensors = random_tensors(gemma_shapes(config, gates=True, write_gates=True), seed=seed)
+    shapes = gemma_shapes(config, gates=True, write_gates=not vectors, state_vectors=vectors)
+    tensors = random_tensors(shapes, seed=seed)
     for name, tensor in tensors.items():
         if "o_proj" in name or "down_proj" in name:
             tensor *= 6.0  # weaker layers let the embedding through, and every answer repeats one word
@@ -57,7 +58,7 @@ def checkpoint(seed: int = 0, turns: bool = True) -> Path:
 def reader(
     kind: str = "gated", *, carry: int = SEGMENT, seed: int = 0, turns: bool = True, dtype: str = "float32"
 ) -> Reader:
-    folder = checkpoint(seed, turns)
+    folder = checkpoint(seed, turns, kind == "state-vector")
     window = {"carry": 0, "sinks": 0} if kind == "full" else {"carry": carry, "sinks": 4}
     return Reader(load_model(folder, dtype=dtype, memory=kind, segment=SEGMENT, **window), load_tokenizer(folder))
 

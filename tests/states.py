@@ -44,6 +44,9 @@ def random_state(config: ModelConfig, reading: ReadingConfig, position: int, dty
     def local(tokens: int) -> Tensor:
         return torch.randn(1, heads, tokens, size, generator=generator).to(DTYPES[dtype])
 
+    def wide() -> Tensor:
+        return torch.randn(1, config.hidden_size, generator=generator)
+
     def layer() -> LayerState:
         kind = reading.memory
         return LayerState(
@@ -56,6 +59,8 @@ def random_state(config: ModelConfig, reading: ReadingConfig, position: int, dty
             else None,
             normaliser=torch.rand(1, heads, size, generator=generator) if kind in ("linear", "delta") else None,
             write_gates=torch.rand(1, heads, opened, generator=generator) if kind == "gated" else None,
+            state_vector=wide() if kind == "state-vector" else None,
+            output_mean=wide() if kind == "state-vector" else None,
         )
 
     return State(tuple(layer() for _ in range(config.layers)), position)

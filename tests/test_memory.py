@@ -245,14 +245,16 @@ def test_a_segment_reads_the_same_at_position_ten_million(kind: MemoryKind) -> N
 def test_what_is_remembered_has_no_position(kind: MemoryKind) -> None:
     """With the gate wide open nothing is read but memory, which knows neither keys' nor queries' places.
 
-    A closed segment in another order writes the same memory in the first layer, and every place reads the same in it.
+    A closed segment in another order writes the same memory in the first layer (but for `gated`, whose tokens replace
+    one another in turn), and every place reads the same in it.
     """
     model = tiny_model(kind, segment=6, beta=100.0, layers=1)
     ids = random_ids(model, 10)
     ids[:, 6:] = 7
     before, _ = read_cut(model, ids)
     after, _ = read_cut(model, ids[:, [3, 0, 5, 1, 4, 2, 6, 7, 8, 9]])
-    torch.testing.assert_close(after[:, 6:], before[:, 6:], atol=1e-5, rtol=0)
+    if kind != "gated":
+        torch.testing.assert_close(after[:, 6:], before[:, 6:], atol=1e-5, rtol=0)
     torch.testing.assert_close(before[:, 7:], before[:, 6:7].expand(-1, 3, -1), atol=1e-5, rtol=0)
     unwritten, _ = read_cut(model, ids[:, 6:])
     assert (unwritten - before[:, 6:]).abs().max() > 1e-2  # the memory is read

@@ -148,12 +148,12 @@ def test_m6_reading_an_empty_memory_gives_zeros(kind: MemoryKind) -> None:
 
 @every_remembering_kind
 def test_m6_keys_and_queries_that_underflow_make_no_nan(kind: MemoryKind) -> None:
-    """sigma(-200) is 0 in float32, so that nothing was written, however long the document."""
+    """sigma(-200) is 0 in float32, and so is a key of zeros: nothing was written, however long the document."""
     model = tiny_model(kind, beta=0.0)
     with torch.no_grad():
         for layer in model.model.layers:
-            layer.self_attn.k_proj.weight.fill_(-10.0)
-            layer.self_attn.q_proj.weight.fill_(-10.0)
+            layer.self_attn.k_proj.weight.fill_(0.0 if kind == "gated" else -10.0)
+            layer.self_attn.q_proj.weight.fill_(0.0 if kind == "gated" else -10.0)
             layer.input_layernorm.weight.zero_()
         model.model.embed_tokens.weight.abs_()
     ids = random_ids(model, 18)
@@ -253,7 +253,8 @@ def test_m11_four_query_heads_share_two_key_value_heads(kind: MemoryKind) -> Non
     expected, state = read_cut(copied, ids)
     found, grouped_state = read_cut(grouped, ids)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
-    assert 2 * grouped_state.nbytes == state.nbytes
+    no_heads = sum(t.nbytes for name, t in named_tensors(state).items() if name.endswith(("vector", "output_mean")))
+    assert 2 * (grouped_state.nbytes - no_heads) == state.nbytes - no_heads
 
 
 @every_kind

@@ -80,6 +80,7 @@ def make_case(
         norm_eps=1e-5,
         has_gates=has_gates,
         has_write_gates=kind == "gated",
+        has_state_vectors=kind == "state-vector",
     )
     reading = ReadingConfig(memory=kind, segment=segment, carry=carried * segment, sinks=sinks)
     weights = random_weights(config, seed=kv_heads)
@@ -94,7 +95,7 @@ def assert_close(found: Tensor, expected: Tensor, atol: float = 1e-5) -> None:
 
 @pytest.mark.parametrize("window", WINDOWS, ids=str)
 @pytest.mark.parametrize("kv_heads", GROUPINGS)
-@pytest.mark.parametrize("kind", [*REMEMBERING, "window"])
+@pytest.mark.parametrize("kind", [*REMEMBERING, "state-vector", "window"])
 def test_logits(kind: MemoryKind, kv_heads: int, window: tuple[int, int, int]) -> None:
     case = make_case(kind, kv_heads, window)
     expected = case.oracle()
@@ -113,7 +114,7 @@ def test_full_ignores_gates_and_segments(kv_heads: int, has_gates: bool) -> None
     assert_close(case.logits(torch.float32, ragged(len(case.ids), seed=7)), expected)
 
 
-@pytest.mark.parametrize("kind", [*REMEMBERING, "window"])
+@pytest.mark.parametrize("kind", [*REMEMBERING, "state-vector", "window"])
 def test_a_checkpoint_without_gates_reads_locally(kind: MemoryKind) -> None:
     case = make_case(kind, has_gates=False)
     expected = case.oracle()
@@ -121,7 +122,7 @@ def test_a_checkpoint_without_gates_reads_locally(kind: MemoryKind) -> None:
     assert_close(case.logits(torch.float64), expected)
 
 
-@pytest.mark.parametrize("kind", [*REMEMBERING, "window"])
+@pytest.mark.parametrize("kind", [*REMEMBERING, "state-vector", "window"])
 def test_a_layer_whose_gates_are_all_closed(kind: MemoryKind) -> None:
     case = make_case(kind)
     case.weights["model.layers.0.self_attn.gate"].fill_(-100.0)
@@ -129,7 +130,7 @@ def test_a_layer_whose_gates_are_all_closed(kind: MemoryKind) -> None:
 
 
 @pytest.mark.parametrize("length", [1, 4, 5, 6, 10, 15])
-@pytest.mark.parametrize("kind", REMEMBERING)
+@pytest.mark.parametrize("kind", [*REMEMBERING, "state-vector"])
 def test_documents_that_end_at_or_beside_a_segment(kind: MemoryKind, length: int) -> None:
     case = make_case(kind, length=length)
     expected = case.oracle()
@@ -155,7 +156,7 @@ def test_memory(kind: MemoryKind, lengths: list[int]) -> None:
             assert_close(layer.normaliser[0], normaliser, atol=2e-5)
 
 
-@pytest.mark.parametrize("kind", [*REMEMBERING, "window", "full"])
+@pytest.mark.parametrize("kind", [*REMEMBERING, "state-vector", "window", "full"])
 def test_two_documents_in_a_batch_stay_apart(kind: MemoryKind) -> None:
     first = make_case(kind, window=(5, 0, 0) if kind == "full" else (5, 1, 3))
     second = replace(first, ids=random_ids(first.config, len(first.ids), seed=99))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 import torch
-from oracle import HeadMemory, feature, oracle_logits, oracle_memory, random_ids, random_weights
+from oracle import HeadMemory, feature, next_vector, oracle_logits, oracle_memory, random_ids, random_weights
 from torch import Tensor
 
 from gemma10m.config import MemoryKind, ModelConfig, ReadingConfig
@@ -115,34 +116,50 @@ def test_delta_compares_every_token_with_the_memory_before_the_segment() -> None
 
 def test_gated_by_hand() -> None:
     memory = HeadMemory.empty("gated", 2)
-    memory.write(FIRST_KEYS, FIRST_VALUES, [0.5, 0.25])  # n = 7.5 and 3.75, so b / n is 1/15 twice
-    assert_equal(memory.M, torch.stack([vector(1, 1), vector(2, 2)]) / 15)
-    memory.write([NEXT_KEY], [NEXT_VALUE], [0.5])  # b / n = 1/10; found (4, 4) / 15, left (11, 11) / 15
-    assert_equal(memory.M, torch.stack([vector(3.2, 3.2), vector(3.1, 3.1)]) / 15)
+    memory.write([vector(0, 7), vector(3, 4)], [vector(1, 0), vector(0, 2)], [0.5, 0.25])
+    # (0, 1) holds (0.5, 0) when (0.6, 0.8) finds (0.4, 0) there; a quarter of what it misses, (-0.4, 2), is stored
+    assert_equal(memory.M, torch.stack([vector(-0.06, 0.3), vector(0.42, 0.4)]))
     assert_equal(memory.z, vector(0, 0))
-    y = 6.3 / 15
-    assert_equal(memory.read(vector(0, 0)), vector(1, 1) * y / math.sqrt(y**2 + 1e-4))
+    assert_equal(memory.read(vector(10, 0)), vector(-0.06, 0.3))
+    memory.write([vector(0.1, 0)], [vector(5, 6)], [1])  # all of it: what the key held is gone
+    assert_equal(memory.read(vector(2, 0)), vector(5, 6))
+    assert_equal(memory.read(vector(0, 2)), vector(0.42, 0.4))
 
 
-@pytest.mark.parametrize("kind", ["delta", "gated"])
-def test_the_writes_are_the_affine_maps_of_the_design(kind: str) -> None:
+def test_gated_ignores_a_key_of_zeros_and_a_closed_gate() -> None:
+    memory = HeadMemory.empty("gated", 2)
+    memory.write([vector(0, 0), vector(1, 2)], FIRST_VALUES, [1, 0])
+    assert_equal(memory.M, torch.zeros(2, 2, dtype=torch.float64))
+    assert_equal(memory.read(vector(0, 0)), vector(0, 0))
+
+
+def test_the_writes_are_the_affine_maps_of_the_design() -> None:
     generator = torch.Generator().manual_seed(3)
-    memory = HeadMemory.empty(kind, 4)
+    memory = HeadMemory.empty("delta", 4)
     M, z = torch.zeros(4, 4, dtype=torch.float64), torch.zeros(4, dtype=torch.float64)
     for _ in range(4):
         keys, values = torch.randn(2, 5, 4, generator=generator, dtype=torch.float64)
-        b = torch.rand(5, generator=generator, dtype=torch.float64)
         s = torch.nn.functional.elu(keys) + 1
-        n = s @ s.sum(0) if kind == "gated" else s @ z
-        weight = b / n if kind == "gated" else torch.ones_like(n)
-        P = s.T @ ((b if kind == "gated" else 1) / n).diag() @ s if n.any() else torch.zeros_like(M)
-        M, z = (torch.eye(4, dtype=torch.float64) - P) @ M + s.T @ weight.diag() @ values, z + s.sum(0)
-        memory.write(list(keys), list(values), b.tolist())
+        n = s @ z
+        P = s.T @ (1 / n).diag() @ s if n.any() else torch.zeros_like(M)
+        M, z = (torch.eye(4, dtype=torch.float64) - P) @ M + s.T @ values, z + s.sum(0)
+        memory.write(list(keys), list(values), [1] * 5)
         assert_equal(memory.M, M)
-        if kind == "gated":
-            eigenvalues = torch.linalg.eigvalsh(P)
-            assert eigenvalues.min() > -1e-12
-            assert eigenvalues.max() < 1 + 1e-12
+
+
+def test_state_vector_by_hand() -> None:
+    """D = 1: norms leave the sign alone, so that (1, 1) goes into the MLP, and 2 into its gelu."""
+    one = torch.ones(1, 1, dtype=torch.float64)
+    layer = {
+        "self_attn.state_vector.up.weight": torch.cat([one, one], dim=1),
+        "self_attn.state_vector.down.weight": torch.cat([one, -one]),
+        "self_attn.state_vector.down.bias": vector(0.5, 0.25),
+    }
+    config = replace(CONFIG, hidden_size=1, norm_eps=1e-300)
+    found = next_vector(layer, config, vector(3), [vector(1), vector(-5), vector(10)])
+    gelu = 1 + math.tanh(math.sqrt(2 / math.pi) * (2 + 0.044715 * 8))
+    u = 1 / (1 + math.exp(gelu - 0.25))
+    assert_equal(found, vector((1 - u) * 3 + u * math.tanh(gelu + 0.5)))
 
 
 # --- readings that must agree -----------------------------------------------------------------------------------------
@@ -178,9 +195,9 @@ def test_gates_shut_or_absent_leave_local_attention_alone(kind: MemoryKind) -> N
     assert_equal(oracle_logits(weights | shut, config, remembering, ids), window)
 
 
-@pytest.mark.parametrize("kind", ["linear", "delta", "gated", "window", "full"])
+@pytest.mark.parametrize("kind", get_args(MemoryKind))
 def test_no_token_sees_a_later_one(kind: MemoryKind) -> None:
-    config = replace(CONFIG, has_gates=True, has_write_gates=True)
+    config = replace(CONFIG, has_gates=True, has_write_gates=True, has_state_vectors=True)
     weights, ids = random_weights(config, seed=10), random_ids(config, 13, seed=11)
     reading = ReadingConfig(memory=kind, segment=5)
     logits = oracle_logits(weights, config, reading, ids)
@@ -208,9 +225,9 @@ def test_memory_holds_the_closed_segments_only() -> None:
 
 def test_every_setting_can_be_seen_in_the_logits() -> None:
     """A comparison at 1e-5 means something only if each setting moves the logits by far more."""
-    config = replace(CONFIG, has_gates=True, has_write_gates=True)
+    config = replace(CONFIG, has_gates=True, has_write_gates=True, has_state_vectors=True)
     weights, ids = random_weights(config, seed=14), random_ids(config, 18, seed=15)
-    kinds: tuple[MemoryKind, ...] = ("linear", "delta", "gated", "window")
+    kinds: tuple[MemoryKind, ...] = ("linear", "delta", "gated", "state-vector", "window")
     readings = [ReadingConfig(memory="full", segment=5)] + [
         ReadingConfig(memory=kind, segment=segment, carry=carry * segment, sinks=sinks)
         for kind in kinds

@@ -40,6 +40,8 @@ def ids_kept(kind: str, old: list[int], new: list[int]) -> int:
     """How many of the ids read earlier are good: the common ones, unless a closed segment holds others."""
     common = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), len(old))
     closed = len(old) if kind == "full" else len(old) // SEGMENT * SEGMENT
+    if kind == "state-vector" and common < len(old):  # whose open segment is read as a whole or not at all
+        return closed if common >= closed else 0
     return common if common >= closed else 0
 
 
@@ -87,7 +89,8 @@ def test_a_last_word_that_goes_on_costs_its_own_tokens_only(kind: str, end: str,
     start = read_all(tiny, document(text))[-1].bookmark
     grown = read_all(tiny, document(text + tail), start)[-1]
     added = len(document_ids(tiny, text + tail)) - len(document_ids(tiny, text))
-    assert grown.tokens_read_now <= added + 6
+    again = len(start.open_ids) if kind == "state-vector" else 0  # its open segment is read as a whole or not at all
+    assert grown.tokens_read_now <= added + again + 6
     assert_close(grown.bookmark.state, read_all(tiny, document(text + tail))[-1].bookmark.state)
 
 

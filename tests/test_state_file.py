@@ -22,6 +22,7 @@ from gemma10m.config import MEMORY_KINDS, MemoryKind, ReadingConfig
 from gemma10m.errors import DiskError, DocumentError, StateError, UsageError
 from gemma10m.memory.state import LayerState, State
 from gemma10m.state_file import SourceRecord, StateHeader, is_state_file, load_state, read_header, save_state
+from gemma10m.state_file.layout import StateShape
 
 CONFIG = small_config()
 
@@ -155,6 +156,23 @@ def test_a_state_of_something_else_is_refused(tmp_path: Path, changes: dict[str,
         load_state(tmp_path / "state", expect=replace(expectation(CONFIG, header), **changes))
     assert hint in error.value.hint
     assert error.value.exit_code == 5
+
+
+def test_state_vectors_of_another_size_are_refused(tmp_path: Path) -> None:
+    _, header = saved(tmp_path / "state", "state-vector")
+    expect = expectation(small_config(hidden_size=10), header)
+    with pytest.raises(StateError, match=r"state vectors of size 12, expected .* state vectors of size 10"):
+        load_state(tmp_path / "state", expect=expect)
+    _, header = saved(tmp_path / "state", "window")
+    load_state(tmp_path / "state", expect=expectation(small_config(hidden_size=10), header))
+
+
+@pytest.mark.parametrize("size", [0, -3, 2**31, 2**70, 1.5, "12", None])
+def test_a_state_vector_of_no_size_is_none(size: object) -> None:
+    table = {"layers.0.keys": {"shape": [1, 2, 5, 6]}, "layers.0.state_vector": {"shape": [1, size]}}
+    found = StateShape.of_table(table)
+    assert found is not None
+    assert found.vector_size == 0  # no state has such a tensor, and the file is refused for it
 
 
 @pytest.mark.parametrize(

@@ -1,111 +1,130 @@
-"""Planted facts, the curriculum, virtual length, and a few real steps."""
+"""Gradients, truncated back-propagation, precision and a few real steps."""
 
 from __future__ import annotations
 
-import json
-import random
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
-from tokenizer_fixtures import train_sentencepiece
+import torch.nn.functional as F
+from models import tiny_model
+from torch import Tensor
+from training_runs import SEGMENT, gradients, random_batch, small_model, small_recipe, tokenizer, writer
 
-from gemma10m.commands.train import read_recipe, train_command
-from gemma10m.config import ModelConfig
-from gemma10m.errors import ConfigError, UsageError
-from gemma10m.evaluation.recall import Cell, measure
+from gemma10m.config import ReadingConfig
+from gemma10m.errors import TrainingError
 from gemma10m.memory import infini
+from gemma10m.memory.state import State
 from gemma10m.models.gemma import Gemma
-from gemma10m.terminal import Terminal
-from gemma10m.tokens import Tokenizer, load_tokenizer
-from gemma10m.training.planted import Case, Planter, Prose, draw_case, make_hard_number, make_name, make_number
-from gemma10m.training.recipe import Curriculum, Recipe
-from gemma10m.training.train import Trainer, initialise
-
-TEXT = "It was a fine day, and they walked on.\nThe house stood still; nobody spoke of it again.\n\n" * 40
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
-    folder = tmp_path_factory.mktemp("tokenizer")
-    train_sentencepiece(folder)
-    (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": "<start_of_turn>"}))
-    return load_tokenizer(folder)
+from gemma10m.training.backprop import backward, chunks, recompute_layers
+from gemma10m.training.batch import Batch
+from gemma10m.training.parameters import make_optimizer, select_trained, trained, working_copy
+from gemma10m.training.recipe import Recipe, Stage
+from gemma10m.training.teacher import Teacher, distillation_loss
+from gemma10m.training.train import Trainer
 
 
-@pytest.fixture(scope="module")
-def prose(tokenizer: Tokenizer) -> Prose:
-    return Prose.of(tokenizer, TEXT)
+def memory_model() -> Gemma:
+    return tiny_model("gated", segment=5, carry=5, sinks=2, layers=3)
 
 
-def small_model(tokenizer: Tokenizer, recipe: Recipe) -> Gemma:
-    torch.manual_seed(0)
-    config = ModelConfig(32, 2, 2, 2, 16, 48, tokenizer.vocabulary, has_gates=True, has_write_gates=True)
-    model = Gemma(config, recipe.reading)
-    initialise(model)
-    return model
+def plain_loss(model: Gemma, batch: Batch, recipe: Recipe, segments: int) -> Tensor:
+    """Both losses in one expression, the state cut off every `segments` segments, counted from the document's end."""
+    length, step = batch.ids.shape[1] - 1, segments * model.reading.segment
+    whole = -(-length // model.reading.segment) * model.reading.segment
+    cuts = [cut for cut in range(whole - step, 0, -step)][::-1]
+    state, found = model.empty_state(batch.ids.shape[0]), []
+    starts = [0, *cuts]
+    for start, stop in zip(starts, [*cuts, length], strict=True):
+        assert batch.repeats is not None
+        repeats = batch.repeats[:, start // 5 : stop // 5]
+        hidden, state = model.hidden(
+            batch.ids[:, start:stop], state, stop - start, repeats if repeats.numel() else None
+        )
+        found.append(model.head(hidden))
+        state = State(
+            tuple(replace(layer, **{n: t.detach() for n, t in layer.tensors()}) for layer in state.layers),
+            state.position,
+        )
+    logits, targets = torch.cat(found, dim=1), batch.ids[:, 1:]
+    answers, text = batch.answers[:, 1:], batch.text[:, 1:]
+    return F.cross_entropy(logits[answers], targets[answers]) + recipe.lm_weight * F.cross_entropy(
+        logits[text], targets[text]
+    )
 
 
-@pytest.mark.parametrize("depth", [0.0, 0.3, 0.77, 1.0])
-@pytest.mark.parametrize("length", [120, 333])
-def test_a_row_has_its_length_and_reads_like_the_document(
-    tokenizer: Tokenizer, prose: Prose, depth: float, length: int
-) -> None:
-    planter, draw = Planter(tokenizer, [prose]), random.Random(7)
-    for _ in range(20):
-        case = draw_case(draw, 1, depth)
-        row = planter.row(case, length, draw)
-        text = tokenizer.decode(row)
-        assert len(row) == length
-        assert f"One of the special magic numbers for {case.names[0]} is: {case.numbers[0]}." in text
-        question, answer = text.split("\n\nWhat is the special magic number for ")[1].split("\nmodel\n")
-        assert question == f"{case.names[0]}?\n".rstrip("\n")
-        assert answer == case.numbers[0]
+@pytest.mark.parametrize("recompute", [False, True])
+@pytest.mark.parametrize(("backprop", "segments"), [(0, 9), (9, 9), (40, 9), (1, 1), (2, 2), (4, 4)])
+@pytest.mark.parametrize("length", [42, 46])
+def test_gradients_are_those_of_the_whole_loss(length: int, backprop: int, segments: int, recompute: bool) -> None:
+    batch, recipe = random_batch(3, length, 37, 5), small_recipe(backprop=backprop)
+    model, other = memory_model(), memory_model()
+    if recompute:
+        recompute_layers(model)
+    losses = backward(model, batch, recipe)
+    loss = plain_loss(other, batch, recipe, segments)
+    loss.backward()
+    assert losses.answer is not None
+    assert losses.text is not None
+    assert losses.answer + recipe.lm_weight * losses.text == pytest.approx(float(loss.detach()), rel=1e-5)
+    expected = gradients(other)
+    for name, gradient in gradients(model).items():
+        torch.testing.assert_close(gradient, expected[name], rtol=1e-5, atol=1e-5 * float(expected[name].abs().max()))
+    assert gradients(model).keys() == expected.keys()
 
 
-def test_planting_keeps_the_tokens_that_the_whole_text_would_have(tokenizer: Tokenizer, prose: Prose) -> None:
-    planter, draw = Planter(tokenizer, [prose]), random.Random(3)
-    opening = len(planter.prompt.opening())
-    for _ in range(30):
-        case = draw_case(draw, 1, draw.random())
-        document = planter.row(case, 300, draw)[opening:220]
-        again = tokenizer.encode(tokenizer.decode(document))
-        # the slice may begin inside a word, whose pieces then differ
-        assert again[-180:-2] == document[-180:-2]
+def test_truncation_cuts_what_the_first_segments_would_have_learnt() -> None:
+    batch = random_batch(2, 46, 37, 5)
+    whole, cut = memory_model(), memory_model()
+    backward(whole, batch, small_recipe(lm_weight=0))
+    backward(cut, batch, small_recipe(lm_weight=0, backprop=2))
+    name = "model.layers.0.self_attn.write_gate.weight"
+    assert (gradients(whole)[name] - gradients(cut)[name]).abs().max() > 1e-6
 
 
-def test_names_and_numbers(tokenizer: Tokenizer) -> None:
-    draw = random.Random(0)
-    assert all(len(make_number(draw)) == 5 for _ in range(100))
-    hard = [make_hard_number(draw) for _ in range(400)]
-    assert all(len(number) == 5 and number[0] != "0" and number.isdigit() for number in hard)
-    assert sum(len(set(number)) <= 3 for number in hard) > 180
-    assert len({make_name(draw) for _ in range(300)}) > 250
-    case = draw_case(draw, 4, 0.5)
-    assert len(set(case.names)) == 4
-    assert case.depths[0] == 0.5
+def test_chunks_are_whole_at_the_end() -> None:
+    assert list(chunks(42, 5, 0)) == [(0, 42)]
+    assert list(chunks(42, 5, 4)) == [(0, 5), (5, 25), (25, 42)]
+    assert list(chunks(40, 5, 4)) == [(0, 20), (20, 40)]
+    assert list(chunks(3, 5, 2)) == [(0, 3)]
 
 
-def test_a_fact_at_depth_zero_comes_first_and_at_one_last(tokenizer: Tokenizer, prose: Prose) -> None:
-    planter, draw = Planter(tokenizer, [prose]), random.Random(1)
-    for depth in (0.0, 1.0):
-        case = Case(("amber-lantern",), ("48213",), (depth,))
-        text = tokenizer.decode(planter.row(case, 400, draw)).split("\n\nWhat is")[0]
-        before, after = text.split("One of the special")
-        assert (len(before) if depth == 0.0 else len(after)) < 250
+@contextmanager
+def saved_bytes() -> Iterator[list[int]]:
+    """The bytes held for backward passes: now, and at most."""
+    count = [0, 0]
+
+    class Saved:
+        def __init__(self, tensor: Tensor) -> None:
+            self.tensor = tensor
+            count[0] += tensor.nbytes
+            count[1] = max(count)
+
+        def __del__(self) -> None:
+            count[0] -= self.tensor.nbytes
+
+    with torch.autograd.graph.saved_tensors_hooks(Saved, lambda saved: saved.tensor):
+        yield count
 
 
-def test_the_curriculum_lengthens_then_repeats() -> None:
-    curriculum = Curriculum(Recipe(shortest=4, longest=6, virtual=3), 4, 0)
-    seen = []
-    for _ in range(400):
-        curriculum.see(0.01)
-        seen.append((curriculum.segments, curriculum.virtual))
-    assert seen[-1] == (6, 3)
-    assert seen == sorted(seen)
-    for _ in range(100):
-        curriculum.see(3.0)
-    assert (curriculum.segments, curriculum.virtual) == (6, 3)
+def most_saved(segments: int, **changes: Any) -> int:
+    recipe, model = small_recipe(lm_weight=0.3, **changes), memory_model()
+    if recipe.recompute:
+        recompute_layers(model)
+    with saved_bytes() as count:
+        backward(model, replace(random_batch(2, 5 * segments + 1, 37, 5), repeats=None), recipe)
+    return count[1]
+
+
+def test_what_is_kept_depends_on_k_and_not_on_the_length() -> None:
+    short = most_saved(8, backprop=4)
+    assert most_saved(64, backprop=4) == short
+    assert most_saved(16, backprop=8) > 1.7 * short
+    assert most_saved(32) > 6 * short
+    assert most_saved(8, backprop=4, recompute=True) < 0.7 * short
 
 
 def test_virtual_length_is_reading_the_segment_that_often() -> None:
@@ -120,48 +139,120 @@ def test_virtual_length_is_reading_the_segment_that_often() -> None:
     torch.testing.assert_close(short.matrices[:, :, -1], long.matrices[:, :, -1], atol=1e-5, rtol=1e-5)
 
 
-def test_steps_learn_and_move_the_gates(tokenizer: Tokenizer, prose: Prose) -> None:
-    recipe = Recipe(steps=30, tokens_per_step=1024, shortest=3, longest=4, warmup=5, segment=32, carry=32)
-    model = small_model(tokenizer, recipe)
-    trainer = Trainer(model, Planter(tokenizer, [prose]), recipe)
-    reports = [trainer.step(number) for number in range(recipe.steps)]
-    assert sum(report.answer_loss for report in reports[-5:]) < 0.8 * sum(report.answer_loss for report in reports[:5])
-    assert sum(report.lm_loss for report in reports[-5:]) < 0.9 * sum(report.lm_loss for report in reports[:5])
-    for name, parameter in model.named_parameters():
-        if name.endswith(("self_attn.gate", "write_gate.weight", "write_gate.bias")):
+@pytest.mark.parametrize("backprop", [0, 1, 2])
+def test_the_teacher_s_loss_is_the_mean_over_all_it_teaches(backprop: int) -> None:
+    """The teacher was trained on 30 tokens at a time, so that it says nothing about the rest."""
+    student = tiny_model("gated", segment=5, carry=5, sinks=2, context=30)
+    teacher = Teacher.of_student(student)
+    other = tiny_model("gated", segment=5, carry=5, sinks=2, context=30)
+    batch, recipe = random_batch(2, 43, 37, 5), small_recipe(lm_weight=0, kl_weight=2.0, backprop=backprop)
+    batch = replace(batch, answers=torch.zeros_like(batch.answers), repeats=None, turns=())
+    losses = backward(student, batch, recipe, teacher)
+    hidden, _ = other.hidden(batch.ids[:, :-1], other.empty_state(2), 42)
+    lesson = teacher.hidden(batch.ids[:, :-1])
+    taught = slice(0, 30, 3)
+    expected = distillation_loss(other.head(hidden[:, taught]), teacher.model.head(lesson[:, taught]))
+    assert losses.answer is None
+    assert losses.text is None
+    assert losses.teacher == pytest.approx(float(expected.detach()), rel=1e-5)
+    (2.0 * expected).backward()
+    if not backprop:
+        for name, gradient in gradients(student).items():
+            torch.testing.assert_close(gradient, gradients(other)[name], rtol=1e-4, atol=1e-6)
+
+
+def test_a_narrow_copy_gives_the_wide_weights_their_gradients() -> None:
+    model = small_model(small_recipe())
+    batch = random_batch(4, 150, tokenizer().vocabulary, SEGMENT)
+    recipe = small_recipe(backprop=2)
+    narrow = working_copy(model, torch.bfloat16)
+    assert narrow.dtype == torch.bfloat16
+    assert narrow.model.layers[0].self_attn.gate.dtype == torch.float32
+    backward(narrow, batch, recipe)
+    found = gradients(model)
+    assert not gradients(narrow)
+    assert {gradient.dtype for gradient in found.values()} == {torch.float32}
+    model.zero_grad()
+    backward(model, batch, recipe)
+    for name, gradient in gradients(model).items():
+        assert F.cosine_similarity(gradient.flatten(), found[name].flatten(), dim=0) > 0.97, name
+    assert working_copy(model, torch.float32) is model
+
+
+def test_gates_have_their_own_rate_and_only_matrices_decay() -> None:
+    model = small_model(small_recipe())
+    groups = make_optimizer(model, small_recipe(learning_rate=3e-4, gate_learning_rate=2e-2)).param_groups
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    for group in groups:
+        for parameter in group["params"]:
+            name = names.pop(id(parameter))
+            gate, vector = name.endswith("self_attn.gate"), "norm" in name or name.endswith("bias")
+            assert group["base"] == (2e-2 if gate else 3e-4), name
+            assert group["weight_decay"] == (0.0 if gate or vector else 0.01), name
+    assert not names
+
+
+def test_what_each_choice_trains() -> None:
+    model = small_model(small_recipe())
+    counts = {}
+    for choice in ("gates", "attention", "all"):
+        select_trained(model, choice)
+        counts[choice] = set(trained(model))
+    assert {name.split("self_attn.")[1] for name in counts["gates"]} == {"gate", "write_gate.weight", "write_gate.bias"}
+    assert {name.split("self_attn.")[1].split(".")[0] for name in counts["attention"]} == {
+        "gate", "write_gate", "q_proj", "k_proj", "v_proj", "o_proj",
+    }  # fmt: skip
+    assert counts["all"] == {name for name, _ in model.named_parameters()}
+
+
+@pytest.mark.parametrize("choice", ["gates", "attention"])
+def test_what_is_not_trained_does_not_move(choice: str) -> None:
+    recipe = small_recipe(train=choice)
+    model = small_model(recipe)
+    select_trained(model, choice)
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    trainer = Trainer(model, writer(), recipe)
+    trainer.step()
+    moved = {name for name, parameter in model.named_parameters() if not torch.equal(parameter, before[name])}
+    assert moved == set(trained(model))
+
+
+def test_steps_learn_and_move_the_gates() -> None:
+    recipe = small_recipe(
+        stages=(Stage(96, 25_000),), tokens_per_step=1000, learning_rate=4e-3, tasks={"needle": 1}, recompute=True
+    )
+    trainer = Trainer(small_model(recipe), writer(), recipe)
+    reports = []
+    while not trainer.done:
+        reports.append(trainer.step())
+    assert len(reports) >= 25
+    answers, texts = [r.answer_loss or 9 for r in reports], [r.text_loss or 9 for r in reports]
+    assert sum(answers[-5:]) < 0.8 * sum(answers[:5])
+    assert sum(texts[-5:]) < 0.9 * sum(texts[:5])
+    for name, parameter in trainer.model.named_parameters():
+        if name.endswith(("self_attn.gate", "write_gate.weight")):
             assert float(parameter.detach().abs().max()) > 1e-3, name
+    assert all(0 < gate < 1 for report in reports for gate in report.gates + report.write_gates)
 
 
-def test_training_leaves_a_checkpoint_that_loads(tmp_path: Path) -> None:
-    import gemma10m
-
-    text = tmp_path / "prose.txt"
-    text.write_text(TEXT)
-    recipe = Recipe(steps=2, tokens_per_step=600, shortest=2, longest=2)
-    train_command(Terminal(quiet=True), [text], tmp_path / "out", recipe, None, "cpu")
-    train_command(Terminal(quiet=True), [text], tmp_path / "more", recipe, tmp_path / "out", "cpu")
-    model, tokenizer = gemma10m.load_model(tmp_path / "more"), gemma10m.load_tokenizer(tmp_path / "more")
-    assert model.reading == recipe.reading
-    assert tokenizer.has_turns
-    planter = Planter(tokenizer, [Prose.of(tokenizer, TEXT)])
-    cell = measure(model, planter, segments=3, depth=0.5, facts=2, n=5, seed=0, rows=2)
-    assert (cell.n, cell.segments, cell.tokens) == (5, 3, 192)
-    assert 0 <= cell.right <= 5
+def test_a_loss_that_is_no_number_stops_before_the_weights_change() -> None:
+    recipe = small_recipe()
+    trainer = Trainer(small_model(recipe), writer(), recipe)
+    trainer.step()
+    weight = trainer.model.model.embed_tokens.weight
+    with torch.no_grad():
+        weight[:] = float("nan")
+    other = trainer.model.model.layers[0].mlp.up_proj.weight.detach().clone()
+    with pytest.raises(TrainingError, match="the loss of step 2 is nan"):
+        trainer.step()
+    assert torch.equal(trainer.model.model.layers[0].mlp.up_proj.weight, other)
+    assert trainer.position.step == 1
 
 
-def test_the_interval_is_wilson_s() -> None:
-    low, high = Cell(1, 1, 0.0, 1, n=100, right=95).interval()
-    assert (round(low, 4), round(high, 4)) == (0.8882, 0.9785)
-    assert Cell(1, 1, 0.0, 1, n=10, right=10).interval()[1] == 1.0
-
-
-def test_recipes_are_checked(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"steps must be at least 1.*virtual must rise"):
-        Recipe(steps=0, virtual=99)
-    wrong = tmp_path / "recipe.json"
-    wrong.write_text('{"stepz": 3}')
-    with pytest.raises(UsageError, match="stepz"):
-        read_recipe(wrong)
-    wrong.write_text("not json")
-    with pytest.raises(UsageError, match="is not a recipe"):
-        read_recipe(wrong)
+def test_a_plain_text_run_needs_no_questions() -> None:
+    recipe = small_recipe(tasks={"text": 1}, stages=(Stage(64, 500, below=5.0),))
+    model = small_model(recipe)
+    model.reading = ReadingConfig("gated", SEGMENT, SEGMENT, 4)
+    report = Trainer(model, writer(), recipe).step()
+    assert (report.answer_loss, report.right, report.running_loss) == (None, {}, 10.0)
+    assert report.text_loss is not None

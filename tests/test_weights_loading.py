@@ -153,6 +153,9 @@ class TestReading:
             ({"gates": 0.0, "segment_size": 64}, {}, ("linear", 64, 64, 4)),
             ({"gates": 0.0}, {"memory": "window", "carry": 0}, ("window", 2048, 0, 4)),
             ({"gates": 0.0, "write_gates": True}, {}, ("gated", 2048, 2048, 4)),
+            ({"state_vectors": True}, {}, ("state-vector", 2048, 2048, 4)),
+            ({"state_vectors": True, "gates": 0.0, "segment": 64}, {"carry": 0}, ("state-vector", 64, 0, 4)),
+            ({"state_vectors": True, "memory": "state-vector"}, {"memory": "window"}, ("window", 2048, 2048, 4)),
             (DELTA, {}, ("delta", 64, 128, 1)),
             (DELTA, {"memory": "window"}, ("window", 64, 128, 1)),
             (DELTA, {"memory": "full"}, ("full", 64, 0, 0)),
@@ -184,6 +187,27 @@ class TestReading:
         checkpoint = open_checkpoint(tiny_gemma(tmp_path, gates=0.0))
         with pytest.raises(ModelError, match="has no write gates"):
             resolve_reading(checkpoint, memory="gated")
+
+    def test_state_vector_memory_needs_its_parameters(self, tmp_path):
+        folder = tiny_gemma(tmp_path, gates=0.0, write_gates=True, memory="state-vector")
+        with pytest.raises(ModelError, match="has no state-vector parameters, which state-vector memory needs") as told:
+            load_model(folder)
+        assert "--memory linear or window" in told.value.hint
+
+    @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+    def test_a_state_vector_checkpoint_reads(self, tmp_path, dtype):
+        model = load_model(tiny_gemma(tmp_path, state_vectors=True, memory="state-vector", segment=4), dtype=dtype)
+        assert not model.warnings
+        assert model.model.layers[1].self_attn.state_vector.first.dtype == torch.float32
+        _, state = model(torch.arange(9).unsqueeze(0), model.empty_state())
+        assert all(layer.state_vector.any() for layer in state.layers)
+
+    def test_a_layer_without_its_state_vector_is_missed(self, tmp_path):
+        config = tiny_config(memory="state-vector")
+        tensors = random_tensors(gemma_shapes(config, state_vectors=True))
+        del tensors["model.layers.1.self_attn.state_vector.down.bias"]
+        with pytest.raises(ModelError, match=r"1 missing \(model.layers.1.self_attn.state_vector.down.bias\)"):
+            load_model(write_checkpoint(tmp_path, config, tensors))
 
 
 class TestClosedGates:

@@ -16,17 +16,21 @@ from gemma10m.weights.plan import memory_plan
 GEMMA_2B = ModelConfig(2048, 18, 8, 1, 256, 16384, 256000, has_gates=True)
 
 
+def parameters_of(memory):
+    return {"has_write_gates": memory == "gated", "has_state_vectors": memory == "state-vector"}
+
+
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-@pytest.mark.parametrize("write_gates", [False, True])
-def test_weights_are_the_loaded_parameters(tmp_path, dtype, write_gates):
-    model = load_model(tiny_gemma(tmp_path, gates=0.0, write_gates=write_gates), dtype=dtype)
+@pytest.mark.parametrize("extra", [{}, {"write_gates": True}, {"state_vectors": True}], ids=str)
+def test_weights_are_the_loaded_parameters(tmp_path, dtype, extra):
+    model = load_model(tiny_gemma(tmp_path, gates=0.0, **extra), dtype=dtype)
     plan = memory_plan(model.config, model.reading, getattr(torch, dtype), stretch=1)
     assert plan.weights == sum(parameter.nbytes for parameter in model.parameters())
 
 
 @settings(max_examples=30, deadline=None)
 @given(
-    memory=st.sampled_from(["linear", "delta", "gated", "window"]),
+    memory=st.sampled_from(["linear", "delta", "gated", "state-vector", "window"]),
     segment=st.integers(2, 9),
     carried_segments=st.integers(0, 3),
     sinks=st.integers(0, 2),
@@ -36,7 +40,7 @@ def test_weights_are_the_loaded_parameters(tmp_path, dtype, write_gates):
 def test_state_is_what_a_model_holds_right_before_a_segment_closes(
     memory, segment, carried_segments, sinks, kv_heads, dtype
 ):
-    config = ModelConfig(12, 2, 4, kv_heads, 6, 10, 17, has_gates=True, has_write_gates=memory == "gated")
+    config = ModelConfig(12, 2, 4, kv_heads, 6, 10, 17, has_gates=True, **parameters_of(memory))
     reading = ReadingConfig(memory, segment, carried_segments * segment, sinks)
     model = Gemma(config, reading).to(dtype).requires_grad_(False)
     ids = torch.zeros(1, (carried_segments + 3) * segment - 1, dtype=torch.int64)
@@ -103,11 +107,9 @@ class LiveBytes(TorchDispatchMode):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize(("kv_heads", "feed_forward"), [(1, 1024), (8, 64)], ids=["feed-forward", "attention"])
-@pytest.mark.parametrize("memory", ["window", "linear", "gated"])
+@pytest.mark.parametrize("memory", ["window", "linear", "gated", "state-vector"])
 def test_activations_are_right_to_a_factor_of_two(memory, kv_heads, feed_forward, dtype):
-    config = ModelConfig(
-        128, 2, 8, kv_heads, 32, feed_forward, 101, has_gates=True, has_write_gates=memory == "gated"
-    )  # fmt: skip
+    config = ModelConfig(128, 2, 8, kv_heads, 32, feed_forward, 101, has_gates=True, **parameters_of(memory))
     reading = ReadingConfig(memory, 128, 128, 4)
     model = Gemma(config, reading).to(dtype).requires_grad_(False)
     ids = torch.zeros(1, 3 * 128, dtype=torch.int64)

@@ -1,15 +1,7 @@
-#!/usr/bin/env bash
-# Train the demo model, stage by stage: tools/train_demo.sh PROSE OUT, PROSE a folder made by tools/austen.py.
-set -euo pipefail
-prose=$1 out=$2
-recipes=$(cd "$(dirname "$0")/../recipes" && pwd)
-data=()
-for novel in emma mansfield-park northanger-abbey pride-and-prejudice sense-and-sensibility; do
-    data+=(--data "$prose/$novel.txt")
-done
-start=()
-for recipe in $(ls "$recipes"/demo-*.json | sort -V); do
-    stage="$out/$(basename "$recipe" .json)"
-    gemma10m train "${data[@]}" --recipe "$recipe" --out "$stage" "${start[@]}"
-    start=(--start "$stage")
+#!/bin/sh
+# Train the demo model: tools/train_demo.sh PROSE OUT, with PROSE from `gemma10m prose PROSE`. Run again, it goes on.
+set -eu
+gemma10m train --data "$1/train" --out "$2/1" --recipe recipes/demo-1.json
+for stage in 2 3 4; do
+    gemma10m train "$2/$((stage - 1))" --data "$1/train" --out "$2/$stage" --recipe "recipes/demo-$stage.json"
 done

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import gemma10m.errors as errors
 
-COMMANDS = ("ask", "summarize", "read", "download", "info", "train", "eval", "bench")
+COMMANDS = ("ask", "summarize", "read", "download", "info", "prose", "train", "eval", "bench")
 INTRODUCTION = """# Command line
 
 Standard output carries data: answers, paths, tables, or with `--json` one JSON object a line. Progress, notes and
@@ -40,6 +40,7 @@ CODES = (
     (6, "OutOfMemoryError", "not enough memory"),
     (7, "DiskError", "not enough disk, or a file that cannot be written"),
     (8, "NetworkError", "the hub cannot be reached or refuses"),
+    (9, "TrainingError", "a loss or gradient that is no number; the last good checkpoint stays"),
     (130, "Interrupted", "SIGINT; 143 after SIGTERM; a read's state was saved"),
 )
 

@@ -18,16 +18,26 @@ def rows(kind: str) -> list[Row]:
 
 
 def recall_table() -> str:
-    """The newest row of each length, depth and memory, one fact a document."""
-    cells = {(r["tokens"], r["memory"], r["carry"], r["depth"]): r for r in rows("recall") if r["facts"] == 1}
-    depths = sorted({depth for *_, depth in cells})
-    lines = ["| tokens | memory | " + " | ".join(f"depth {depth:g}" for depth in depths) + " |"]
-    lines.append("| --- " * (len(depths) + 2) + "|")
-    for tokens, memory, carry in sorted({key[:3] for key in cells}):
-        found = [cells.get((tokens, memory, carry, depth)) for depth in depths]
-        shown = " | ".join(f"{row['right']}/{row['n']}" if row else "" for row in found)
-        lines.append(f"| {tokens:,} | {memory}{', carry 0' if not carry else ''} | {shown} |")
+    """Every cell of the newest model: a line a task, length and memory, a column a depth; the newest row counts."""
+    found = [row for row in rows("recall") if "label" in row]
+    if not found:
+        return ""
+    model = found[-1]["model_fingerprint"]
+    cells = {_place(row): row for row in found if row["model_fingerprint"] == model}
+    depths = sorted({place[-1] for place in cells})
+    lines = ["| task | tokens | memory | " + " | ".join(f"depth {depth:g}" for depth in depths) + " | chance |"]
+    lines.append("| --- " * (len(depths) + 4) + "|")
+    for place in sorted({place[:-1] for place in cells}):
+        line = [cells.get((*place, depth)) for depth in depths]
+        shown = " | ".join(f"{row['right']}/{row['n']}" if row else "" for row in line)
+        chance = next(row["chance"] for row in line if row)
+        label, tokens, memory = place
+        lines.append(f"| {label} | {tokens:,} | {memory} | {shown} | {chance:.2g} |")
     return "\n".join(lines)
+
+
+def _place(row: Row) -> tuple[str, int, str, float]:
+    return row["label"], row["tokens"], row["memory"], row["depth"]
 
 
 def speed_lines() -> str:

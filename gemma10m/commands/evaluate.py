@@ -1,75 +1,128 @@
-"""`eval`: how often a planted fact is answered, by length and depth, with the control that has no memory."""
+"""`eval`: recall by task, length and depth, each cell with the control that has no memory; perplexity by position."""
 
 from __future__ import annotations
 
-import time
+import hashlib
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
-from gemma10m.bench.rows import append_row
 from gemma10m.commands.models import ModelOptions, load_reader
-from gemma10m.evaluation.recall import Cell, measure
-from gemma10m.reading.stretch import peak_memory
+from gemma10m.commands.recall import Recall
+from gemma10m.documents import open_source
+from gemma10m.errors import DocumentError, UsageError
+from gemma10m.evaluation.cell import GROUP, Cell
+from gemma10m.evaluation.journal import Journal
+from gemma10m.evaluation.report import checked, model_key, perplexity_lines, table_lines
+from gemma10m.evaluation.task import PERPLEXITY, make_tasks
+from gemma10m.saved_states import Reader
 from gemma10m.terminal import Terminal
-from gemma10m.training.planted import Planter, Prose
+
+UNITS = {"K": 1 << 10, "M": 1 << 20}
+DEPTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
 class EvalOptions:
-    text: Path
-    segments: tuple[int, ...]
-    depths: tuple[float, ...]
-    facts: int
-    n: int
-    seed: int
-    results: Path | None
+    """As they were typed; None and empty for the defaults."""
+
+    tasks: tuple[str, ...]
+    lengths: tuple[str, ...]
+    data: Path | None
+    depths: tuple[float, ...] = DEPTHS
+    n: int = 20
+    facts: int | None = None
+    form: str | None = None
+    values: str | None = None
+    unseen: bool = False
+    seed: int = 0
+    controls: bool = True
+    batch: int = GROUP
+    results: Path | None = None
+    plot: Path | None = None
 
 
 def evaluate(terminal: Terminal, options: ModelOptions, wanted: EvalOptions, command: str) -> None:
+    """Raises UsageError and DocumentError before anything is measured, Interrupted after a signal."""
+    cells = _cells(wanted)
+    if wanted.plot and not find_spec("matplotlib"):
+        raise UsageError("--plot needs matplotlib, which is not installed", hint="pip install 'gemma10m[plot]'")
+    text = _text(wanted)
+    journal = Journal(wanted.results, command)
     reader = load_reader(terminal, options)
-    prose = Prose.of(reader.tokenizer, wanted.text.read_text(encoding="utf-8"))
-    planter = Planter(reader.tokenizer, [prose])
-    for segments in wanted.segments:
-        for depth in wanted.depths:
-            started = time.monotonic()
-            cell = measure(
-                reader.model,
-                planter,
-                segments=segments,
-                depth=depth,
-                facts=wanted.facts,
-                n=wanted.n,
-                seed=wanted.seed,
-                rows=wanted.n,
-            )
-            seconds = time.monotonic() - started
-            row = {**_row(cell), "model": reader.model.name, "memory": reader.model.reading.memory, "seconds": seconds}
-            row |= {"carry": reader.model.reading.carry, "text": wanted.text.name, "peak_memory_bytes": peak_memory()}
-            terminal.line(_line(cell, seconds))
-            if terminal.json:
-                terminal.json_line(row)
-            if wanted.results:
-                append_row(wanted.results, "recall", command, row)
+    if cells:
+        rows = Recall(terminal, reader, text, journal, wanted.batch).measure(cells, wanted.controls)
+        for line in table_lines(rows):
+            terminal.line(line)
+        if wanted.plot:
+            from gemma10m.evaluation.plots import heat_map, length_plot
+
+            heat_map(rows, wanted.plot)
+            length_plot(rows, wanted.plot.with_stem(f"{wanted.plot.stem}-lengths"))
+    if PERPLEXITY in wanted.tasks:
+        for tokens in _lengths(wanted):
+            _perplexity(terminal, reader, text or "", tokens, wanted, journal)
 
 
-def _row(cell: Cell) -> dict[str, object]:
-    low, high = cell.interval()
-    return {
-        "tokens": cell.tokens,
-        "segments": cell.segments,
-        "depth": cell.depth,
-        "facts": cell.facts,
-        "n": cell.n,
-        "right": cell.right,
-        "accuracy": cell.accuracy,
-        "low": low,
-        "high": high,
-    }
+def _cells(wanted: EvalOptions) -> list[Cell]:
+    for name, number, most in (("-n", wanted.n, 100_000), ("--batch", wanted.batch, GROUP)):
+        if not 1 <= number <= most:
+            raise UsageError(f"{name} must be 1 to {most:,}, found {number:,}")
+    outside = [depth for depth in wanted.depths if not 0.0 <= depth <= 1.0]
+    if outside:
+        raise UsageError(f"a depth must be 0 (the start) to 1 (the end), found {outside[0]:g}")
+    tasks = make_tasks(wanted.tasks, wanted.form, wanted.facts, wanted.values, wanted.unseen)
+    return [
+        Cell(task, tokens, depth, wanted.n, wanted.seed)
+        for task in tasks
+        for tokens in _lengths(wanted)
+        for depth in dict.fromkeys(wanted.depths)
+    ]
 
 
-def _line(cell: Cell, seconds: float) -> str:
-    low, high = cell.interval()
-    return (
-        f"{cell.tokens:>10,} tokens  depth {cell.depth:4.2f}  {cell.right}/{cell.n} right "
-        f"(95 % interval {low:.3f} to {high:.3f})  {seconds:.1f} s"
-    )
+def _lengths(wanted: EvalOptions) -> list[int]:
+    return list(dict.fromkeys(parse_length(word) for word in wanted.lengths))
+
+
+def parse_length(word: str) -> int:
+    """Tokens: 32K is 32,768, 1M is 1,048,576, a plain number is itself. Raises UsageError."""
+    digits, unit = (word[:-1], UNITS[word[-1].upper()]) if word[-1:].upper() in UNITS else (word, 1)
+    if not (digits.isascii() and digits.isdigit() and 0 < len(digits) <= 10 and int(digits)):
+        raise UsageError(f"a length is a number of tokens, found {word!r}", hint="such as 32K, 1M or 5000")
+    return int(digits) * unit
+
+
+def _text(wanted: EvalOptions) -> str | None:
+    if not set(wanted.tasks) - {"passkey"}:
+        return None
+    if wanted.data is None:
+        asked = next(name for name in wanted.tasks if name != "passkey")
+        raise UsageError(
+            f"{asked} needs prose to hide its facts in", hint="--data BOOK.txt, one that training never saw"
+        )
+    text = "".join(piece.text for piece in open_source(wanted.data).pieces())
+    if not text.strip():
+        raise DocumentError(f"{wanted.data} holds no text", hint="give --data a book")
+    return text
+
+
+def _perplexity(
+    terminal: Terminal, reader: Reader, text: str, tokens: int, wanted: EvalOptions, journal: Journal
+) -> None:
+    from gemma10m.evaluation.perplexity import measure_perplexity
+
+    key = model_key(reader.model, reader.tokenizer)
+    key |= {"task": PERPLEXITY, "tokens": tokens, "seed": wanted.seed}
+    key["text_sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    rows = [checked(row) for row in journal.finished(PERPLEXITY, key)]
+    if not rows:
+        terminal.note(f"measuring the perplexity of {tokens:,} tokens, with memory and without")
+        measured = measure_perplexity(reader.model, reader.tokenizer, text, tokens, wanted.seed)
+        rows = [{**key, **bucket, "model": reader.model.name} for bucket in measured]
+        journal.finish(PERPLEXITY, key, rows)
+    terminal.line(f"perplexity of {tokens:,} tokens")
+    for line in perplexity_lines(rows):
+        terminal.line(line)
+    if terminal.json:
+        for row in rows:
+            terminal.json_line(row)

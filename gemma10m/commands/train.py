@@ -1,88 +1,201 @@
-"""`train`: a small model from scratch, or on from a checkpoint, by a recipe."""
+"""`train`: teach a model to remember, from a checkpoint or from scratch, by a recipe; the same command goes on."""
 
 from __future__ import annotations
 
-import json
-import random
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 
-from gemma10m.errors import UsageError
-from gemma10m.models.gemma import Gemma
+from gemma10m.commands.reading import open_document
+from gemma10m.commands.signals import StopRequest, stop_on_signals
+from gemma10m.commands.training_notes import Notes
+from gemma10m.config import DTYPES
+from gemma10m.errors import Interrupted, ModelError, TrainingError, UsageError
+from gemma10m.strict_json import strict_json
+from gemma10m.tasks.writer import Writer
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import Tokenizer, load_tokenizer
-from gemma10m.training.checkpoint import save_checkpoint
-from gemma10m.training.planted import Prose, make_name, make_number, question, sentence
-from gemma10m.training.recipe import Recipe, demo_config
-from gemma10m.training.tokenizer import train_tokenizer
-from gemma10m.training.train import StepReport, initialise, train
-from gemma10m.weights.loading import resolve_device
+from gemma10m.training.checkpoint import RUN, Origin, load_run, restore, save_model, save_run, write_bytes, write_json
+from gemma10m.training.corpus import corpus, texts_of
+from gemma10m.training.log import Log, open_log
+from gemma10m.training.parameters import select_trained, trained
+from gemma10m.training.recipe import Recipe, default_stages, recipe_of
+from gemma10m.training.start import Shape, Start, checkpoint_shape, from_checkpoint, from_scratch, scratch_shape
+from gemma10m.training.teacher import Teacher
+from gemma10m.training.tokenizer import tokenizer_lines, train_tokenizer
+from gemma10m.training.train import Trainer
+from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
+from gemma10m.weights.loading import load_model, resolve_device, resolve_model_folder
 
-SAVE_EVERY = 200  # steps
-VOCABULARY = 2048
+SAME = "same"  # the teacher that has the student's own weights
+TOKENIZER_FILES = ("tokenizer.model", "tokenizer.json", "tokenizer_config.json")
 
 
-def read_recipe(path: Path | None) -> Recipe:
-    """Raises UsageError for a file that is no JSON object of a recipe's fields, ConfigError for its numbers."""
-    if path is None:
-        return Recipe()
+@dataclass(frozen=True)
+class TrainOptions:
+    data: list[str]
+    out: Path
+    checkpoint: str | None = None
+    recipe: Path | None = None
+    config: Path | None = None
+    train: str | None = None
+    teacher: str | None = None
+    device: str = "auto"
+    dtype: str = "auto"
+
+
+def train(terminal: Terminal, options: TrainOptions) -> None:
+    """Raises UsageError, ModelError, DocumentError, StateError, DiskError, TrainingError and Interrupted."""
+    if options.checkpoint and options.config:
+        raise UsageError("a checkpoint has a config.json of its own", hint="leave out --config or the checkpoint")
+    checkpoint = _checkpoint(options)
+    recipe, shape = _settle(options, checkpoint)
+    _check_folder(options.out, recipe)
+    device, dtype = _placement(options)
+    document = open_document(terminal, options.data)
+    texts = texts_of(document)
+    tokenizer = _tokenizer(options.out, checkpoint, shape, texts, recipe.seed)
+    writer = Writer(tokenizer, corpus(tokenizer, texts, recipe.longest))
+    start = from_checkpoint(checkpoint, shape, recipe.seed) if checkpoint else from_scratch(shape, recipe.seed)
+    trainer = _trainer(start, writer, recipe, device, dtype)
+    trainer.teacher, taught_by = _teacher(options, trainer, device, dtype)
+    origin = Origin(document.fingerprint, start.fingerprint, taught_by)
+    for note in start.notes:
+        terminal.note(note)
+    _begin(terminal, options.out, trainer, origin)
+    with stop_on_signals() as stop, open_log(options.out, trainer.position.step) as log:
+        _run(Notes(terminal, trainer), trainer, origin, options.out, log, stop)
+    terminal.line(str(options.out))
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Raises UsageError for a file that is no JSON, ConfigError for its words and numbers."""
     try:
-        stated = json.loads(path.read_text(encoding="utf-8"))
+        said = strict_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} is not a recipe: {error}", hint="recipes/ holds examples") from error
-    known = {field.name for field in fields(Recipe)}
-    unknown = sorted(set(stated) - known) if isinstance(stated, dict) else ["not an object"]
-    if unknown:
-        raise UsageError(f"{path} has what no recipe has: {', '.join(unknown)}", hint=f"known: {', '.join(known)}")
-    return Recipe(**stated)
+    return recipe_of(said)
 
 
-def train_command(
-    terminal: Terminal, texts: list[Path], out: Path, recipe: Recipe, start: Path | None, device: str
-) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    prose_texts = [path.read_text(encoding="utf-8") for path in texts]
-    tokenizer = _tokenizer(out, start, prose_texts, recipe.seed)
-    torch.manual_seed(recipe.seed)
-    model = Gemma(demo_config(tokenizer.vocabulary), recipe.reading)
-    initialise(model)
-    if start:
-        model.load_state_dict(load_file(start / "model.safetensors"))
-    model.to(resolve_device(device))
-    prose = [Prose.of(tokenizer, text) for text in prose_texts]
-    with (out / "log.jsonl").open("a", encoding="utf-8") as log:
-        for report in train(model, tokenizer, prose, recipe):
-            log.write(json.dumps(asdict(report)) + "\n")
-            if report.step % 20 == 0:
-                terminal.note(_line(report))
-                log.flush()
-            if report.step % SAVE_EVERY == SAVE_EVERY - 1:
-                save_checkpoint(model, out, recipe)
-    save_checkpoint(model, out, recipe)
-    terminal.line(str(out))
+def _checkpoint(options: TrainOptions) -> Checkpoint | None:
+    if options.checkpoint is None:
+        return None
+    folder = resolve_model_folder(options.checkpoint)
+    if folder.resolve() == options.out.resolve():
+        raise UsageError(f"{options.out} is the checkpoint itself and would be lost", hint="give --out another folder")
+    return open_checkpoint(folder)
 
 
-def _tokenizer(out: Path, start: Path | None, texts: list[str], seed: int) -> Tokenizer:
-    """The start's tokenizer, else one trained on the prose and the words of planted sentences."""
-    if start:
-        for name in ("tokenizer.model", "tokenizer_config.json"):
-            (out / name).write_bytes((start / name).read_bytes())
-        return load_tokenizer(out)
-    draw = random.Random(seed)
-    lines = [line for text in texts for line in text.split("\n") if line]
-    for _ in range(300):
-        name = make_name(draw)
-        lines += [" " + sentence(name, make_number(draw)), question(name)]
-    train_tokenizer([*lines, *["user", "model"] * 50], out, VOCABULARY)
-    return load_tokenizer(out)
+def _settle(options: TrainOptions, checkpoint: Checkpoint | None) -> tuple[Recipe, Shape]:
+    """The recipe with nothing left open, and the model's shape."""
+    recipe = read_recipe(options.recipe) if options.recipe else Recipe(default_stages(1))
+    shape = checkpoint_shape(checkpoint, recipe) if checkpoint else scratch_shape(options.config, recipe)
+    if options.recipe is None:
+        recipe = replace(recipe, stages=default_stages(shape.reading.segment))
+    return replace(recipe, train=options.train or recipe.train, **asdict(shape.reading)), shape
 
 
-def _line(report: StepReport) -> str:
-    return (
-        f"step {report.step}: {report.segments} segments, virtual 2^{report.virtual}, "
-        f"answer loss {report.answer_loss:.3f}, all right {report.accuracy:.2f}, prose loss {report.lm_loss:.2f}, "
-        f"{report.tokens / report.seconds:,.0f} tok/s"
-    )
+def _check_folder(out: Path, recipe: Recipe) -> None:
+    """Raises UsageError for a folder that holds a run of another recipe, or a model that no run made."""
+    if not (out / RUN).is_file():
+        if (out / "model.safetensors").exists():
+            raise UsageError(f"{out} holds a model and no training run", hint="give --out another folder")
+        return
+    if differences := recipe.differences(read_recipe(out / "recipe.json")):
+        raise UsageError(
+            f"{out} holds a run of another recipe: {'; '.join(differences)}",
+            hint="give --out another folder, or the recipe of before to go on",
+        )
+
+
+def _placement(options: TrainOptions) -> tuple[str, torch.dtype]:
+    device, dtype = resolve_device(options.device), options.dtype
+    if dtype == "auto":
+        dtype = "bfloat16" if device == "cuda" else "float32"
+    if dtype not in DTYPES:
+        raise UsageError(f"dtype must be {', '.join(DTYPES)} or auto, found {dtype!r}")
+    return device, getattr(torch, dtype)
+
+
+def _tokenizer(out: Path, checkpoint: Checkpoint | None, shape: Shape, texts: list[str], seed: int) -> Tokenizer:
+    """The checkpoint's, or one made for these texts."""
+    if checkpoint:
+        for path in (checkpoint.folder / name for name in TOKENIZER_FILES):
+            if path.is_file():
+                write_bytes(out / path.name, path.read_bytes())
+    elif not (out / "tokenizer.model").exists():
+        train_tokenizer(tokenizer_lines(texts, seed), out, shape.config.vocabulary)
+    tokenizer = load_tokenizer(out)
+    if tokenizer.vocabulary > shape.config.vocabulary:
+        raise ModelError(
+            f"the tokenizer has {tokenizer.vocabulary} pieces, the model a vocabulary of {shape.config.vocabulary}",
+            hint="the files belong to different models",
+        )
+    return tokenizer
+
+
+def _trainer(start: Start, writer: Writer, recipe: Recipe, device: str, dtype: torch.dtype) -> Trainer:
+    select_trained(start.model, recipe.train)
+    if not trained(start.model):
+        raise UsageError(
+            f"the model has no {recipe.train} to train with memory {recipe.memory}", hint="use --train all"
+        )
+    return Trainer(start.model.to(device), writer, recipe, dtype=dtype)
+
+
+def _teacher(options: TrainOptions, trainer: Trainer, device: str, dtype: torch.dtype) -> tuple[Teacher | None, str]:
+    """The teacher, and the name that its weights go by."""
+    if options.teacher is None:
+        return None, ""
+    if options.teacher == SAME:
+        return Teacher.of_student(trainer.working), SAME
+    model = load_model(options.teacher, device, str(dtype).removeprefix("torch."), memory="full")
+    teacher = Teacher(model)
+    teacher.check(trainer.model)
+    return teacher, model.fingerprint
+
+
+def _begin(terminal: Terminal, out: Path, trainer: Trainer, origin: Origin) -> None:
+    """Go on from the folder's run, or make it one of no steps."""
+    saved = load_run(out, trainer)
+    if saved is None:
+        write_json(out / "recipe.json", asdict(trainer.recipe))
+        _save(trainer, origin, out)
+        return
+    if saved.origin != origin:
+        found, expected = asdict(saved.origin), asdict(origin)
+        other = [name for name in found if found[name] != expected[name]]
+        raise UsageError(
+            f"{out} holds a run that was started with another {' and another '.join(other)}",
+            hint="give --out another folder, or say what the run was started with",
+        )
+    restore(trainer, saved)
+    save_model(trainer.model, out)
+    terminal.note(f"going on after step {saved.position.step:,} of the run in {out}")
+
+
+def _run(notes: Notes, trainer: Trainer, origin: Origin, out: Path, log: Log, stop: StopRequest) -> None:
+    saved = trainer.position.step
+    while not trainer.done:
+        notes.stage()
+        try:
+            report = trainer.step()
+        except TrainingError as error:
+            raise TrainingError(f"{error.message}; {out} holds the checkpoint of step {saved}", error.hint) from error
+        log.add(report)
+        notes.step(report)
+        if stop() or trainer.done or report.step % trainer.recipe.save_every == 0:
+            _save(trainer, origin, out)
+            saved = report.step
+        if stop():
+            raise Interrupted(
+                f"stopped after step {saved}; the run is saved in {out}",
+                hint="run the same command again to go on from there",
+                signal_number=stop.signal_number,
+            )
+
+
+def _save(trainer: Trainer, origin: Origin, out: Path) -> None:
+    save_run(trainer, origin, out)
+    save_model(trainer.model, out)

@@ -1,67 +1,104 @@
-"""How often a planted fact is answered right, by length and depth, with a Wilson interval."""
+"""Read documents side by side and see which answers greedy decoding gets right, the stop after them included."""
 
 from __future__ import annotations
 
-import math
-import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
+from gemma10m.memory.state import LayerState, State
 from gemma10m.models.gemma import Gemma
-from gemma10m.training.planted import Planter, draw_case
+from gemma10m.reading.stretch import scratch_per_token
+from gemma10m.tasks.writer import Script
 
-# Tokens that go through the model together, over all documents of a batch.
+# Tokens that go through the model together, over all documents, and the bytes that a layer may need for them.
 CPU_STRETCH, CUDA_STRETCH = 32768, 1 << 20
+CPU_SCRATCH = 1 << 30
+COMPARED = 1 << 16  # tokens of each document that are compared at a time
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One length and depth: `right` of `n` documents answered exactly."""
+class Stretch:
+    """What has just gone through the model."""
 
-    tokens: int
-    segments: int
-    depth: float
-    facts: int
-    n: int
-    right: int
-
-    @property
-    def accuracy(self) -> float:
-        return self.right / self.n
-
-    def interval(self, z: float = 1.96) -> tuple[float, float]:
-        """Wilson's 95 % interval."""
-        p, n = self.accuracy, self.n
-        centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-        half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-        return max(0.0, centre - half), min(1.0, centre + half)
+    read: int  # tokens
+    documents: int  # how many documents each of them is a part of
+    state_bytes: int  # of all documents together
 
 
-def measure(
-    model: Gemma, planter: Planter, *, segments: int, depth: float, facts: int, n: int, seed: int, rows: int
-) -> Cell:
-    """n documents that end inside segment number `segments`, the fact asked for at `depth`; `rows` at a time."""
-    draw = random.Random(f"{seed} {segments} {depth} {facts}")
-    length = segments * model.reading.segment
-    right = 0
-    for start in range(0, n, rows):
-        cases = [draw_case(draw, facts, depth) for _ in range(min(rows, n - start))]
-        shorter = draw.randrange(model.reading.segment)
-        ids = torch.tensor([planter.row(case, length - shorter, draw) for case in cases])  # (B, S)
-        right += answered(model, ids, planter.answer_tokens)
-    return Cell(length, segments, depth, facts, n, right)
+Tick = Callable[[Stretch], None]
 
 
-def answered(model: Gemma, ids: torch.Tensor, answer: int) -> int:
-    """Rows whose last `answer` ids are what greedy decoding gives. ids (B, S)."""
-    budget = CUDA_STRETCH if model.device.type == "cuda" else CPU_STRETCH
+@dataclass(frozen=True)
+class Answers:
+    right: tuple[bool, ...]
+    read: int  # tokens that went through the model
+    state_bytes: int  # of one document, at the start of the question's segment
+
+
+def answer(model: Gemma, scripts: Sequence[Script], tick: Tick) -> Answers:
+    """Documents of one length with one question each. What they begin with in common is read once.
+
+    Teacher forcing: an answer is right when each of its ids is the likeliest after the ones before it, which is when
+    greedy decoding gives it.
+    """
     segment = model.reading.segment
-    stretch = max(segment, budget // ids.shape[0] // segment * segment)
-    body, tail = ids[:, : -answer - 1], ids[:, -answer - 1 :]
-    state = model.empty_state(ids.shape[0])
+    first = (min(script.answers[0].start for script in scripts) - 1) // segment * segment  # logits are asked for after
+    shared = common_prefix(scripts, first) // segment * segment
+    alone, together = list(scripts[:1]), list(scripts)
     with torch.inference_mode():
-        for part in body.split(stretch, dim=1):
-            _, state = model(part, state, logits="none")
-        logits, _ = model(tail[:, :-1], state, logits="all")  # (B, answer, V)
-    return int((logits.argmax(-1).cpu() == tail[:, 1:]).all(-1).sum())
+        state = _read(model, model.empty_state(), alone, range(shared), len(scripts), tick)
+        state = _read(model, _widened(state, len(scripts)), together, range(shared, first), 1, tick)
+        tail = _ids(together, first, len(scripts[0]))  # (B, S)
+        hidden, _ = model.hidden(tail[:, :-1], state, tail.shape[1] - 1)  # (B, S - 1, D)
+        right = tuple(_is_right(model, *row, first) for row in zip(hidden, tail, scripts, strict=True))
+    return Answers(right, shared + len(scripts) * (len(scripts[0]) - shared), state.nbytes // len(scripts))
+
+
+def common_prefix(scripts: Sequence[Script], stop: int) -> int:
+    """How many ids, up to `stop`, all the documents begin with in common."""
+    for start in range(0, stop, COMPARED):
+        ids = _ids(scripts, start, min(start + COMPARED, stop))  # (B, S)
+        differ = (ids != ids[:1]).any(0).nonzero()
+        if differ.numel():
+            return start + int(differ[0])
+    return stop
+
+
+def stretch_tokens(model: Gemma, rows: int) -> int:
+    """Of each of `rows` documents: whole segments, at least one."""
+    longest, room = CPU_STRETCH, CPU_SCRATCH
+    if model.device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(model.device)
+        unused = torch.cuda.memory_reserved(model.device) - torch.cuda.memory_allocated(model.device)
+        longest, room = CUDA_STRETCH, int(0.8 * (free + unused))
+    tokens = min(longest, room // scratch_per_token(model.config, model.dtype)) // rows
+    return max(1, tokens // model.reading.segment) * model.reading.segment
+
+
+def _read(model: Gemma, state: State, scripts: list[Script], span: range, documents: int, tick: Tick) -> State:
+    stretch = stretch_tokens(model, len(scripts))
+    for start in span[::stretch]:
+        ids = _ids(scripts, start, min(start + stretch, span.stop))  # (B, S)
+        _, state = model(ids, state, logits="none")
+        tick(Stretch(ids.numel(), documents, state.nbytes))
+    return state
+
+
+def _ids(scripts: Sequence[Script], first: int, stop: int) -> Tensor:
+    return torch.stack([script.cut(first, stop) for script in scripts])  # (B, S)
+
+
+def _widened(state: State, rows: int) -> State:
+    """One document's state, once for each of `rows` documents that go on from it."""
+    wide = [{name: t.expand(rows, *t.shape[1:]).contiguous() for name, t in layer.tensors()} for layer in state.layers]
+    return State(tuple(LayerState(**layer) for layer in wide), state.position)
+
+
+def _is_right(model: Gemma, hidden: Tensor, ids: Tensor, script: Script, first: int) -> bool:
+    """hidden (S - 1, D), ids (S) from the token `first` on."""
+    start, stop = script.answers[0].start - first, script.answers[0].stop - first
+    guessed = model.head(hidden[start - 1 : stop - 1]).argmax(-1).cpu()  # (answer)
+    return torch.equal(guessed, ids[start:stop])

@@ -1,7 +1,7 @@
 """Compressive memory: what a layer keeps of closed segments (docs/architecture.md, the memory kinds).
 
-Every kind is a scan over M_s = A_s M_(s-1) + B_s with A and B known before M, so that all segments of a stretch are
-written together and each reads the memory left by the segments before it.
+Every kind here is a scan over M_s = A_s M_(s-1) + B_s with A and B known before M, so that all segments of a stretch
+are written together and each reads the memory left by the segments before it. M and z are float32 whatever the weights.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Memories:
         """What the memory says to the queries of G segments. queries (B, K, G, Q, E) -> (B, K, G, Q, E) float32."""
         here = slice(first_segment, first_segment + queries.shape[2])
         if self.normalisers is None:
-            return ops.read_contracted(queries, self.matrices[:, :, here])
+            return ops.read_contracted(queries.float(), self.matrices[:, :, here])
         return ops.read_normalised(queries, self.matrices[:, :, here], self.normalisers[:, :, here])
 
     def last(self) -> tuple[Tensor, Tensor | None]:
@@ -54,7 +54,7 @@ def write(
     """
     if kind == "gated":
         assert write_gates is not None
-        decay, gain = ops.gated_update(keys, values, write_gates)
+        decay, gain = ops.gated_update(keys.float(), values.float(), write_gates)
         if repeats is not None:
             decay, gain = _repeat(decay, gain, repeats)
         return Memories(kind, ops.scan(memory, decay, gain), None)

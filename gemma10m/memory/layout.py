@@ -12,9 +12,16 @@ Layout = dict[str, tuple[torch.dtype, tuple[int, ...]]]
 
 
 def layer_layout(
-    reading: ReadingConfig, dtype: torch.dtype, position: int, *, batch: int, kv_heads: int, head_size: int
+    reading: ReadingConfig,
+    dtype: torch.dtype,
+    position: int,
+    *,
+    batch: int,
+    kv_heads: int,
+    head_size: int,
+    vector_size: int,
 ) -> Layout:
-    """`dtype` of the keys and values; M, z and write gates are float32."""
+    """`dtype` of the keys and values; everything else is float32. vector_size: D, used by `state-vector` alone."""
     opened = open_tokens(reading, position)
     window = (batch, kv_heads, carried_tokens(reading, position) + opened, head_size)
     sinks = (batch, kv_heads, min(reading.sinks, position), head_size)
@@ -30,4 +37,6 @@ def layer_layout(
         layout["normaliser"] = (torch.float32, (batch, kv_heads, head_size))
     if reading.memory == "gated":
         layout["write_gates"] = (torch.float32, (batch, kv_heads, opened))
+    if reading.memory == "state-vector":
+        layout["state_vector"] = layout["output_mean"] = (torch.float32, (batch, vector_size))
     return layout

@@ -22,6 +22,8 @@ class LayerState:
     memory: Tensor | None = None  # M (B, K, E, E) float32: linear, delta, gated
     normaliser: Tensor | None = None  # z (B, K, E) float32: linear, delta
     write_gates: Tensor | None = None  # b (B, K, n) float32, of the open segment: gated
+    state_vector: Tensor | None = None  # h (B, D) float32, 0 before a segment has closed: state-vector
+    output_mean: Tensor | None = None  # (B, D) float32, the open segment's outputs over N: state-vector
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
         for field in fields(self):

@@ -77,8 +77,10 @@ def carried_tokens(reading: ReadingConfig, position: int) -> int:
 
 def plan_stretch(reading: ReadingConfig, position: int, tokens: int) -> Plan:
     spans: list[Span] = []
+    # A `state-vector` segment needs what the one before it left: they go through attention one after the other.
+    in_turn = reading.memory == "state-vector"
     for span in _segments(reading, position, tokens):
-        if spans and _same_shape(spans[-1], span):
+        if spans and not in_turn and _same_shape(spans[-1], span):
             spans[-1] = replace(spans[-1], segments=spans[-1].segments + 1)
         else:
             spans.append(span)

@@ -21,10 +21,26 @@ class Buffer:
     """A stretch's keys and values with what was kept in front of them, and the memories its segments read."""
 
     keys: Tensor  # (B, K, W + S, E), without positions
+    turned_keys: Tensor  # (B, K, W + S, E), positions counted from the buffer's start
     values: Tensor  # (B, K, W + S, E)
     sink_keys: Tensor  # (B, K, sinks, E)
     sink_values: Tensor  # (B, K, sinks, E)
     memories: infini.Memories | None
+    write_gates: Tensor | None  # (B, K, n + S)
+    extra_key: Tensor | None = None  # (B, K, 1, E) in front of every window, turned
+    extra_value: Tensor | None = None  # (B, K, 1, E)
+
+
+@dataclass(frozen=True)
+class Queries:
+    plain: Tensor  # (B, H, S, E): what memory is asked with
+    turned: Tensor  # (B, H, S, E): at their positions in the buffer
+
+    def of(self, span: Span, skipped: int) -> Queries:
+        """A span's queries, each (B, H, G, Q, E)."""
+        first = span.first_query - skipped
+        here, shape = slice(first, first + span.segments * span.queries), (span.segments, span.queries)
+        return Queries(self.plain[:, :, here].unflatten(2, shape), self.turned[:, :, here].unflatten(2, shape))
 
 
 class Attention(nn.Module):
@@ -44,18 +60,23 @@ class Attention(nn.Module):
         self, x: Tensor, state: LayerState, plan: Plan, wanted: int, repeats: Tensor | None = None
     ) -> tuple[Tensor, LayerState]:
         """x (B, S, D) -> the last `wanted` tokens' output (B, wanted, D), and the state after the stretch."""
+        buffer = self._buffer(x, state, plan, repeats)
+        return self._attend(x, buffer, plan, wanted), self._next_state(plan, buffer)
+
+    def _buffer(self, x: Tensor, state: LayerState, plan: Plan, repeats: Tensor | None) -> Buffer:
         new_keys, new_values = self._heads(self.k_proj(x)), self._heads(self.v_proj(x))  # (B, K, S, E)
         buffer_keys = torch.cat((state.keys, new_keys), dim=2)  # (B, K, W + S, E)
         buffer_values = torch.cat((state.values, new_values), dim=2)  # (B, K, W + S, E)
         write_gates = self._write_gates(x, state)
-        buffer = Buffer(
+        return Buffer(
             buffer_keys,
+            self._turn(buffer_keys, 0),
             buffer_values,
             self._sinks(state.sink_keys, new_keys),
             self._sinks(state.sink_values, new_values),
             self._remember(state, plan, buffer_keys, buffer_values, write_gates, repeats),
+            write_gates,
         )
-        return self._attend(x, buffer, plan, wanted), self._next_state(state, plan, buffer, write_gates)
 
     def _heads(self, x: Tensor) -> Tensor:
         heads: Tensor = x.unflatten(-1, (-1, self.config.head_size))  # (B, S, heads, E)
@@ -96,28 +117,34 @@ class Attention(nn.Module):
             repeats,
         )
 
+    def _turn(self, x: Tensor, first: int) -> Tensor:
+        """Rotate x (B, heads, S, E) to the positions from `first` on."""
+        cos, sin = cos_sin(first, x.shape[2], self.config.head_size, self.config.rope_theta, x.device)  # (S, E)
+        return ops.rotate(x, cos, sin)
+
+    def _queries(self, x: Tensor, buffer: Buffer) -> Queries:
+        plain = self._heads(self.q_proj(x))  # (B, H, S, E)
+        return Queries(plain, self._turn(plain, buffer.keys.shape[2] - x.shape[1]))
+
     def _attend(self, x: Tensor, buffer: Buffer, plan: Plan, wanted: int) -> Tensor:
         if not wanted:
             return x[:, :0]
-        queries = self._heads(self.q_proj(x[:, -wanted:]))  # (B, H, wanted, E)
-        skipped = plan.tokens - wanted
-        parts = [self._span(queries, buffer, span, skipped) for span in plan.wanted_spans(wanted)]
+        queries, skipped = self._queries(x[:, -wanted:], buffer), plan.tokens - wanted
+        parts = [self._span(queries.of(span, skipped), buffer, span) for span in plan.wanted_spans(wanted)]
         joined = torch.cat(parts, dim=2).transpose(1, 2).flatten(2)  # (B, wanted, H * E)
         output: Tensor = self.o_proj(joined)  # (B, wanted, D)
         return output
 
-    def _span(self, queries: Tensor, buffer: Buffer, span: Span, skipped: int) -> Tensor:
+    def _span(self, queries: Queries, buffer: Buffer, span: Span) -> Tensor:
         """One batch of like windows: local attention and memory, mixed by the gates -> (B, H, G * Q, E)."""
-        first = span.first_query - skipped
-        mine = queries[:, :, first : first + span.segments * span.queries]  # (B, H, G * Q, E)
-        mine = mine.unflatten(2, (span.segments, span.queries))  # (B, H, G, Q, E)
-        local = self._local(mine, buffer, span)  # (B, H, G, Q, E)
-        if not self.config.has_gates or self.reading.memory == "full":
+        local = self._local(queries.turned, buffer, span)  # (B, H, G, Q, E)
+        if not self.config.has_gates or self.reading.memory in ("state-vector", "full"):
             return local.flatten(2, 3)
         gate = torch.sigmoid(self.gate.float()).unsqueeze(-1)  # (1, H, 1, 1, 1)
-        mixed = (1.0 - gate) * local
-        if buffer.memories is not None:
-            mixed = mixed + gate * self._recall(mine, buffer.memories, span)
+        if buffer.memories is None:
+            mixed = (1.0 - gate) * local
+        else:
+            mixed = torch.lerp(local.float(), self._recall(queries.plain, buffer.memories, span), gate)
         return mixed.to(local.dtype).flatten(2, 3)  # (B, H, G * Q, E)
 
     def _recall(self, queries: Tensor, memories: infini.Memories, span: Span) -> Tensor:
@@ -129,32 +156,33 @@ class Attention(nn.Module):
 
     def _local(self, queries: Tensor, buffer: Buffer, span: Span) -> Tensor:
         """softmax(q k^T / sqrt(E)) v inside each window. (B, H, G, Q, E) -> (B, H, G, Q, E)."""
-        keys = self._windows(buffer.keys, buffer.sink_keys, span)  # (B, K, G, width, E)
-        values = self._windows(buffer.values, buffer.sink_values, span)  # (B, K, G, width, E)
-        width = keys.shape[3]
-        cos, sin = cos_sin(0, width, self.config.head_size, self.config.rope_theta, keys.device)  # (width, E)
-        rotated = ops.rotate(queries, cos[-span.queries :], sin[-span.queries :])
+        keys = self._windows(buffer.turned_keys, self._turned_sinks(buffer, span), span)  # (B, K, G, width, E)
+        values = self._windows(buffer.values, buffer.sink_values.unsqueeze(2), span)  # (B, K, G, width, E)
+        keys, values = _behind(buffer.extra_key, keys), _behind(buffer.extra_value, values)
         out = F.scaled_dot_product_attention(
-            _batch(rotated),
-            _batch(ops.rotate(keys, cos, sin)),
+            _batch(queries),
+            _batch(keys),
             _batch(values),
-            attn_mask=causal_mask(span.queries, width, keys.device),
+            attn_mask=causal_mask(span.queries, keys.shape[3], keys.device),
             enable_gqa=self.config.heads != self.config.kv_heads,
         )  # (B * G, H, Q, E)
         split: Tensor = out.unflatten(0, (-1, span.segments))  # (B, G, H, Q, E)
         return split.transpose(1, 2)  # (B, H, G, Q, E)
+
+    def _turned_sinks(self, buffer: Buffer, span: Span) -> Tensor:
+        """The sinks just before each window of the span. -> (B, K, G, sinks, E)."""
+        step, first = self.reading.segment, span.first_key - self.reading.sinks
+        each = [self._turn(buffer.sink_keys, first + step * number) for number in range(span.segments)]
+        return torch.stack(each, dim=2)
 
     def _windows(self, kept: Tensor, sinks: Tensor, span: Span) -> Tensor:
         """Each segment's [sinks | carry | segment] of the buffer. -> (B, K, G, width, E)."""
         stop = span.first_key + (span.segments - 1) * self.reading.segment + span.width
         inside = kept[:, :, span.first_key : stop]
         windows = inside.unfold(2, span.width, self.reading.segment).mT if span.segments > 1 else inside.unsqueeze(2)
-        if not span.sinks:
-            return windows
-        repeated = sinks.unsqueeze(2).expand(-1, -1, span.segments, -1, -1)  # (B, K, G, sinks, E)
-        return torch.cat((repeated, windows), dim=3)
+        return torch.cat((sinks.expand(-1, -1, span.segments, -1, -1), windows), dim=3) if span.sinks else windows
 
-    def _next_state(self, state: LayerState, plan: Plan, buffer: Buffer, write_gates: Tensor | None) -> LayerState:
+    def _next_state(self, plan: Plan, buffer: Buffer) -> LayerState:
         memory, normaliser = (None, None) if buffer.memories is None else buffer.memories.last()
         gates_read = plan.closed * self.reading.segment
         return LayerState(
@@ -164,8 +192,15 @@ class Attention(nn.Module):
             sink_values=buffer.sink_values,
             memory=memory,
             normaliser=normaliser,
-            write_gates=None if write_gates is None else write_gates[:, :, gates_read:].clone(),
+            write_gates=None if buffer.write_gates is None else buffer.write_gates[:, :, gates_read:].clone(),
         )
+
+
+def _behind(extra: Tensor | None, windows: Tensor) -> Tensor:
+    """One more key or value in front of every window. (B, K, 1, E), (B, K, G, width, E) -> (B, K, G, 1 + width, E)."""
+    if extra is None:
+        return windows
+    return torch.cat((extra.unsqueeze(2).expand(-1, -1, windows.shape[2], -1, -1), windows), dim=3)
 
 
 def _batch(x: Tensor) -> Tensor:

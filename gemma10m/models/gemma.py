@@ -15,6 +15,7 @@ from gemma10m.memory.state import LayerState, State
 from gemma10m.memory.window import Plan, plan_stretch
 from gemma10m.models.attention import Attention
 from gemma10m.models.layers import FeedForward, RMSNorm
+from gemma10m.models.state_vector import StateVectorAttention
 
 Logits = Literal["all", "last", "none"]
 
@@ -22,7 +23,7 @@ Logits = Literal["all", "last", "none"]
 class Layer(nn.Module):
     def __init__(self, config: ModelConfig, reading: ReadingConfig) -> None:
         super().__init__()
-        self.self_attn = Attention(config, reading)
+        self.self_attn = (StateVectorAttention if config.has_state_vectors else Attention)(config, reading)
         self.mlp = FeedForward(config)
         self.input_layernorm = RMSNorm(config.hidden_size, config.norm_eps)
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.norm_eps)
@@ -122,7 +123,13 @@ class Gemma(nn.Module):
     def _layout(self, batch: int, position: int) -> Layout:
         config = self.config
         return layer_layout(
-            self.reading, self.dtype, position, batch=batch, kv_heads=config.kv_heads, head_size=config.head_size
+            self.reading,
+            self.dtype,
+            position,
+            batch=batch,
+            kv_heads=config.kv_heads,
+            head_size=config.head_size,
+            vector_size=config.hidden_size,
         )
 
     def _check(self, ids: Tensor, state: State) -> None:

@@ -8,6 +8,8 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import torch
+
 from gemma10m.config import ReadingConfig
 from gemma10m.memory.state import LayerState, State
 from gemma10m.memory.window import carried_tokens, open_tokens
@@ -74,6 +76,8 @@ def skip_to(bookmark: Bookmark, stream: IdStream, reading: ReadingConfig) -> tup
         return None
     again = stream.take(len(bookmark.open_ids))
     same = _common_prefix(again, bookmark.open_ids)
+    if same < len(bookmark.open_ids) and reading.memory == "state-vector":
+        same = 0  # a mean cannot give back single tokens: the open segment is read again
     stream.put_back(again[same:])
     digest.add(again[:same])
     return rewind(bookmark.state, reading, len(bookmark.open_ids) - same), digest
@@ -84,7 +88,10 @@ def _common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
 
 
 def rewind(state: State, reading: ReadingConfig, tokens: int) -> State:
-    """The state as it was `tokens` tokens ago, inside the open segment: nothing of them is in the memory yet."""
+    """The state as it was `tokens` tokens ago, inside the open segment: nothing of them is in the memory yet.
+
+    With `state-vector` memory `tokens` must be the whole open segment, or 0.
+    """
     if not tokens:
         return state
     position = state.position - tokens
@@ -101,4 +108,5 @@ def _rewind_layer(layer: LayerState, reading: ReadingConfig, position: int) -> L
         sink_keys=layer.sink_keys[:, :, :position],
         sink_values=layer.sink_values[:, :, :position],
         write_gates=None if layer.write_gates is None else layer.write_gates[:, :, :opened].clone(),
+        output_mean=None if layer.output_mean is None else torch.zeros_like(layer.output_mean),
     )

@@ -37,18 +37,23 @@ class StateShape:
     layers: int  # L
     kv_heads: int  # K
     head_size: int  # E
+    vector_size: int = 0  # D where there are state vectors
 
     def __str__(self) -> str:
-        return f"{self.layers} layers with {self.kv_heads} K/V heads of size {self.head_size}"
+        vectors = f" and state vectors of size {self.vector_size}" if self.vector_size else ""
+        return f"{self.layers} layers with {self.kv_heads} K/V heads of size {self.head_size}{vectors}"
 
     @classmethod
-    def of_model(cls, config: ModelConfig) -> StateShape:
-        return cls(config.layers, config.kv_heads, config.head_size)
+    def of_model(cls, config: ModelConfig, reading: ReadingConfig) -> StateShape:
+        vector_size = config.hidden_size if reading.memory == "state-vector" else 0
+        return cls(config.layers, config.kv_heads, config.head_size, vector_size)
 
     @classmethod
     def of_state(cls, state: State) -> StateShape:
-        _, kv_heads, _, head_size = state.layers[0].keys.shape
-        return cls(len(state.layers), kv_heads, head_size)
+        first = state.layers[0]
+        _, kv_heads, _, head_size = first.keys.shape
+        vector_size = 0 if first.state_vector is None else first.state_vector.shape[-1]
+        return cls(len(state.layers), kv_heads, head_size, vector_size)
 
     @classmethod
     def of_table(cls, table: dict[str, Any]) -> StateShape | None:
@@ -58,8 +63,15 @@ class StateShape:
             case {"shape": [1, int(kv_heads), int(), int(head_size)]} if (
                 0 < kv_heads < _LARGEST_SIZE and 0 < head_size < _LARGEST_SIZE
             ):
-                return cls(layers, kv_heads, head_size)
+                return cls(layers, kv_heads, head_size, _vector_size(table))
         return None
+
+
+def _vector_size(table: dict[str, Any]) -> int:
+    match table.get("layers.0.state_vector"):
+        case {"shape": [1, int(size)]} if 0 < size < _LARGEST_SIZE:
+            return size
+    return 0
 
 
 def open_ids_count(reading: ReadingConfig, position: int) -> int:
@@ -70,7 +82,15 @@ def open_ids_count(reading: ReadingConfig, position: int) -> int:
 def state_layout(shape: StateShape, reading: ReadingConfig, dtype: str, position: int) -> Iterator[TensorSpec]:
     """Every tensor of a state file, in the order of its bytes."""
     yield TensorSpec(OPEN_IDS, torch.int32, (open_ids_count(reading, position),))
-    layer = layer_layout(reading, DTYPES[dtype], position, batch=1, kv_heads=shape.kv_heads, head_size=shape.head_size)
+    layer = layer_layout(
+        reading,
+        DTYPES[dtype],
+        position,
+        batch=1,
+        kv_heads=shape.kv_heads,
+        head_size=shape.head_size,
+        vector_size=shape.vector_size,
+    )
     for number in range(shape.layers):
         for name, (tensor_dtype, tensor_shape) in layer.items():
             yield TensorSpec(f"layers.{number}.{name}", tensor_dtype, tensor_shape)

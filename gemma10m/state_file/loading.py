@@ -91,12 +91,12 @@ def _mismatches(head: Head, expect: Expectation) -> Iterator[tuple[str, str]]:
             f"was read in {header.dtype}, expected {expect.dtype}",
             f"ask with --dtype {header.dtype}, or read the document again",
         )
-    yield from _misfits(head, expect.config)
+    yield from _misfits(head, expect.config, expect.reading)
 
 
-def _misfits(head: Head, config: ModelConfig) -> Iterator[tuple[str, str]]:
+def _misfits(head: Head, config: ModelConfig, reading: ReadingConfig) -> Iterator[tuple[str, str]]:
     hint = "use the model the document was read with, or read the document again"
-    if head.shape != (wanted := StateShape.of_model(config)):
+    if head.shape != (wanted := StateShape.of_model(config, reading)):
         yield f"holds {head.shape}, expected {wanted}", hint
     largest = max(head.header.open_ids, default=0)
     smallest = min(head.header.open_ids, default=0)

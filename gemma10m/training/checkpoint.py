@@ -1,33 +1,131 @@
-"""A trained model as a folder in the layout of the released gemma-2B-10M, each file replaced whole."""
+"""A trained model as a folder in the layout of the released gemma-2B-10M, and beside it what the run needs to go on.
+
+run.safetensors alone says where a run is: the trained weights, AdamW's moments and the position are one file, replaced
+whole, so that a crash at any moment leaves one step's numbers and never a mix of two. model.safetensors and config.json
+are written from it and are what other commands read.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import Tensor
 
 from gemma10m.atomic_file import atomic_file
 from gemma10m.config import ModelConfig, ReadingConfig
+from gemma10m.errors import StateError
 from gemma10m.models.gemma import Gemma
-from gemma10m.training.recipe import Recipe
+from gemma10m.strict_json import quote, strict_json
+from gemma10m.training.parameters import trained
+from gemma10m.training.schedule import Position
+from gemma10m.training.train import Trainer
+
+RUN = "run.safetensors"
+FORMAT = "gemma10m.training/1"
+MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
-def save_checkpoint(model: Gemma, folder: Path, recipe: Recipe) -> None:
-    """config.json, model.safetensors and the recipe. Raises DiskError."""
+@dataclass(frozen=True)
+class Origin:
+    """What a run was started on; it goes on with the same alone."""
+
+    data: str  # the document's fingerprint
+    start: str  # the checkpoint's fingerprint, or "scratch"
+    teacher: str  # the teacher's fingerprint, "same", or ""
+
+
+@dataclass(frozen=True)
+class SavedRun:
+    origin: Origin
+    position: Position
+    tensors: dict[str, Tensor]
+
+
+def save_model(model: Gemma, folder: Path) -> None:
+    """config.json and model.safetensors. Raises DiskError."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    _write(folder / "model.safetensors", save(tensors, metadata={"format": "pt"}))
-    _write(folder / "config.json", _json(config_json(model.config, model.reading)))
-    _write(folder / "recipe.json", _json(asdict(recipe)))
+    write_json(folder / "config.json", config_json(model.config, model.reading))
+    write_bytes(folder / "model.safetensors", save(tensors, metadata={"format": "pt"}))
 
 
-def _json(value: object) -> bytes:
-    return (json.dumps(value, indent=1) + "\n").encode()
+def save_run(trainer: Trainer, origin: Origin, folder: Path) -> None:
+    """Everything a run needs to go on from here. Raises DiskError; the file of before is then as it was."""
+    about = {"format": FORMAT, "origin": asdict(origin), "position": asdict(trainer.position)}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _run_tensors(trainer).items()}
+    # One entry: safetensors writes several in whatever order, and equal runs would not have equal bytes.
+    write_bytes(folder / RUN, save(tensors, metadata={"run": json.dumps(about)}))
 
 
-def _write(path: Path, data: bytes) -> None:
+def load_run(folder: Path, trainer: Trainer) -> SavedRun | None:
+    """The run in the folder, checked against the trainer's model; None where there is none. Raises StateError."""
+    path = folder / RUN
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            about = strict_json((file.metadata() or {})["run"])
+            if about["format"] != FORMAT:
+                raise _damaged(path, f"it has the format {quote(about['format'])}, {FORMAT!r} expected")
+            tensors = {name: file.get_tensor(name) for name in file.offset_keys()}
+        origin, position = Origin(**about["origin"]), Position(**about["position"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise _damaged(path, str(error)) from error
+    _check(path, tensors, position, trainer)
+    return SavedRun(origin, position, tensors)
+
+
+def restore(trainer: Trainer, saved: SavedRun) -> None:
+    """Put the trainer where the run was saved."""
+    for name, parameter in trained(trainer.model).items():
+        with torch.no_grad():
+            parameter.copy_(saved.tensors[f"weight.{name}"])
+        # AdamW counts a parameter's own steps, on the CPU: one without a gradient has made fewer.
+        if (step := saved.tensors[f"step.{name}"]) > 0:
+            moments = {moment: saved.tensors[f"{moment}.{name}"].to(parameter.device) for moment in MOMENTS}
+            trainer.optimizer.state[parameter] = {"step": step, **moments}
+    trainer.go_to(saved.position)
+
+
+def _run_tensors(trainer: Trainer) -> dict[str, Tensor]:
+    tensors: dict[str, Tensor] = {}
+    for name, parameter in trained(trainer.model).items():
+        tensors[f"weight.{name}"] = parameter
+        kept = trainer.optimizer.state.get(parameter, {})
+        tensors[f"step.{name}"] = kept.get("step", torch.zeros(()))
+        tensors |= {f"{moment}.{name}": kept.get(moment, torch.zeros_like(parameter)) for moment in MOMENTS}
+    return tensors
+
+
+def _check(path: Path, tensors: dict[str, Tensor], position: Position, trainer: Trainer) -> None:
+    expected = {name: (tensor.dtype, tensor.shape) for name, tensor in _run_tensors(trainer).items()}
+    found = {name: (tensor.dtype, tensor.shape) for name, tensor in tensors.items()}
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            raise _damaged(path, f"its tensor {name} is {found.get(name)}, expected {expected.get(name)}")
+        if not bool(tensors[name].isfinite().all()):
+            raise _damaged(path, f"its tensor {name} holds numbers that are not finite")
+    counts = [value for name, value in asdict(position).items() if name != "running_loss"]
+    if not all(type(count) is int and count >= 0 for count in counts) or type(position.running_loss) is not float:
+        raise _damaged(path, f"it has a position that no run has: {position}")
+    if position.stage > len(trainer.recipe.stages):
+        raise _damaged(path, f"it is in stage {position.stage + 1} of {len(trainer.recipe.stages)}")
+
+
+def _damaged(path: Path, why: str) -> StateError:
+    return StateError(f"{path} cannot be gone on from: {why}", hint="train into another folder")
+
+
+def write_json(path: Path, value: object) -> None:
+    write_bytes(path, (json.dumps(value, indent=1) + "\n").encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
     with atomic_file(path) as file:
         file.write(data)
 
@@ -50,7 +148,7 @@ def config_json(config: ModelConfig, reading: ReadingConfig) -> dict[str, Any]:
         "num_key_value_heads": config.kv_heads,
         "rms_norm_eps": config.norm_eps,
         "rope_theta": config.rope_theta,
-        "tie_word_embeddings": True,
+        "tie_word_embeddings": config.tied_head,
         "torch_dtype": "float32",
         "vocab_size": config.vocabulary,
         "memory": reading.memory,

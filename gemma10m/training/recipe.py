@@ -1,93 +1,197 @@
-"""What a training run is: the model's shape, the curriculum and the optimiser's numbers."""
+"""What a training run is: stages of growing documents (GrowLength, arXiv 2310.00576), tasks, learning rates."""
 
 from __future__ import annotations
 
 import math
-import random
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
 
-from gemma10m.config import ModelConfig, ReadingConfig
+from gemma10m.config import MEMORY_KINDS, ModelConfig, ReadingConfig
 from gemma10m.errors import ConfigError
+
+TASKS = ("needle", "passkey", "story", "text")
+TRAINABLE = ("gates", "attention", "all")
+MOST_VIRTUAL = 20
+HINT = "recipes/ holds examples"
+
+_LEAST = {
+    "tokens_per_step": 1,
+    "warmup_tokens": 0,
+    "decay_tokens": 0,
+    "backprop": 0,
+    "facts": 1,
+    "fewest_facts": 1,
+    "questions": 1,
+    "lm_stride": 1,
+    "seed": 0,
+    "save_every": 1,
+}
+_MOST = {
+    "learning_rate": 1.0,
+    "gate_learning_rate": 1.0,
+    "word_share": 1.0,
+    "end_share": 1.0,
+    "start_share": 1.0,
+    "lm_weight": math.inf,
+    "kl_weight": math.inf,
+}
+
+
+def _is_count(value: object, least: int = 0) -> bool:
+    return type(value) is int and least <= value < 2**63
+
+
+def _is_number(value: object, most: float = math.inf) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return 0 <= value <= most and value < math.inf
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _are_weights(value: object) -> bool:
+    return isinstance(value, Mapping) and all(map(_is_number, value.values()))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Documents of one length until `tokens` were trained on, or until the running answer loss is under `below`."""
+
+    length: int  # tokens of a document, a multiple of the segment
+    tokens: int
+    below: float = 0.0  # 0: never
+    virtual: int = 0  # half of the segments are written as if read up to 2**virtual times over
+
+    def problems(self, number: int) -> Iterator[str]:
+        for name in ("length", "tokens"):
+            if not _is_count(getattr(self, name), 1):
+                yield f"{name} of stage {number} must be a positive whole number, found {getattr(self, name)!r}"
+        if not _is_number(self.below):
+            yield f"below of stage {number} must be a loss of 0 or more, found {self.below!r}"
+        if not _is_count(self.virtual) or self.virtual > MOST_VIRTUAL:
+            yield f"virtual of stage {number} must lie in [0, {MOST_VIRTUAL}], found {self.virtual!r}"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Lengths in tokens unless said. The demo model's numbers are the defaults."""
+    """Lengths in tokens. How to read (memory to sinks): None for what the checkpoint says, else the demo's."""
 
-    steps: int = 6000
-    decay_steps: int = 6000  # of the cosine
-    tokens_per_step: int = 65536
-    shortest: int = 4  # segments of the first documents
-    longest: int = 64  # segments, from there on virtual length grows
-    first_virtual: int = 0  # where virtual length starts
-    virtual: int = 14  # each segment is written as if read up to 2**virtual times over
-    facts: int = 2  # at most so many in a document
-    end_share: float = 0.15  # of the documents have the fact just before the question, where memory cannot help
-    start_share: float = 0.0  # of the documents begin with it
-    distractors: float = 0.002  # at most so many stray numbers a token of prose
+    stages: tuple[Stage, ...]
+    tokens_per_step: int = 8192
     learning_rate: float = 2e-3
     gate_learning_rate: float = 1e-2
-    warmup: int = 100
-    lm_weight: float = 0.3  # weight of next-token loss on the prose
-    grow_below: float = 0.2  # running answer loss that lengthens the documents
+    warmup_tokens: int = 800_000
+    decay_tokens: int = 0  # where the cosine ends; 0: where the stages do
+    backprop: int = 0  # segments that a gradient goes back; 0: the whole document
+    recompute: bool = False  # each layer again in the backward pass: a third more work, far less memory
+    tasks: Mapping[str, float] = field(default_factory=lambda: {"needle": 3, "passkey": 1, "story": 2})
+    facts: int = 4  # at most so many in a document
+    fewest_facts: int = 1  # at least so many where they fit: one alone is found without its name
+    word_share: float = 0.2  # of the documents with needles have words as values, the others numbers
+    questions: int = 4  # at most so many after a document
+    end_share: float = 0.0  # of the documents have the facts just before the question, where memory cannot help
+    start_share: float = 0.0  # of the documents begin with them
+    lm_weight: float = 0.3  # of the next-token loss
+    lm_stride: int = 6  # next-token loss on every so many tokens: the head is a third of a small model's work
+    kl_weight: float = 1.0  # of the loss against a teacher
+    train: str = "all"
     seed: int = 0
-    segment: int = 64
-    carry: int = 64
+    save_every: int = 200  # steps
+    memory: str | None = None
+    segment: int | None = None
+    carry: int | None = None
+    sinks: int | None = None
 
     def __post_init__(self) -> None:
-        problems = list(self._problems())
-        if problems:
-            raise ConfigError(problems)
+        if problems := list(self._problems()):
+            raise ConfigError(problems, hint=HINT)
 
     def _problems(self) -> Iterator[str]:
-        for name in ("steps", "tokens_per_step", "shortest", "longest", "facts"):
-            if getattr(self, name) < 1:
-                yield f"{name} must be at least 1, found {getattr(self, name)}"
-        if self.longest < self.shortest:
-            yield f"longest ({self.longest}) must not be below shortest ({self.shortest})"
-        if not 0 <= self.first_virtual <= self.virtual <= 20:
-            yield f"virtual must rise within [0, 20], found {self.first_virtual} to {self.virtual}"
+        for name, least in _LEAST.items():
+            if not _is_count(getattr(self, name), least):
+                yield f"{name} must be a whole number of at least {least}, found {getattr(self, name)!r}"
+        for name, most in _MOST.items():
+            if not _is_number(getattr(self, name), most):
+                bound = "" if most == math.inf else f" and at most {most:g}"
+                yield f"{name} must be at least 0{bound}, found {getattr(self, name)!r}"
+        if not _is_flag(self.recompute):
+            yield f"recompute must be true or false, found {self.recompute!r}"
+        if self.train not in TRAINABLE:
+            yield f"train must be one of {', '.join(TRAINABLE)}, found {self.train!r}"
+        yield from self._task_problems()
+        yield from self._reading_problems()
+        yield from self._stage_problems()
+
+    def _task_problems(self) -> Iterator[str]:
+        if not _are_weights(self.tasks):
+            yield f"tasks must give each task a weight of at least 0, found {self.tasks!r}"
+            return
+        if unknown := sorted(self.tasks.keys() - set(TASKS)):
+            yield f"tasks must be among {', '.join(TASKS)}, found {', '.join(unknown)}"
+        if not any(self.tasks.values()):
+            yield "one of the tasks must have a weight above 0"
+
+    def _reading_problems(self) -> Iterator[str]:
+        if self.memory not in (None, *MEMORY_KINDS):
+            yield f"memory must be one of {', '.join(MEMORY_KINDS)}, found {self.memory!r}"
+        for name, least in (("segment", 1), ("carry", 0), ("sinks", 0)):
+            value = getattr(self, name)
+            if value is not None and not _is_count(value, least):
+                yield f"{name} must be a whole number of at least {least}, found {value!r}"
+
+    def _stage_problems(self) -> Iterator[str]:
+        if not self.stages:
+            yield "a recipe needs at least one stage"
+        for number, stage in enumerate(self.stages, start=1):
+            yield from (problems := list(stage.problems(number)))
+            if self.segment and not problems and _is_count(self.segment) and stage.length % self.segment:
+                yield (
+                    f"length of stage {number} must be a multiple of the segment ({self.segment}), found {stage.length}"
+                )
 
     @property
-    def reading(self) -> ReadingConfig:
-        return ReadingConfig(memory="gated", segment=self.segment, carry=self.carry, sinks=4)
+    def longest(self) -> int:
+        return max(stage.length for stage in self.stages)
 
-    def depth(self, draw: random.Random) -> float:
-        share = draw.random()
-        if share < self.end_share:
-            return 1.0
-        return 0.0 if share < self.end_share + self.start_share else draw.random()
+    def rate(self, tokens: int) -> float:
+        """The learning rates' factor after `tokens` tokens: linear warm-up, then cosine to a tenth."""
+        end = self.decay_tokens or sum(stage.tokens for stage in self.stages)
+        cosine = 0.55 + 0.45 * math.cos(math.pi * min(1.0, tokens / end))
+        return cosine * min(1.0, tokens / max(1, self.warmup_tokens))
 
-    def rate(self, step: int) -> float:
-        """The learning rate's factor: linear warm-up, then cosine to a tenth."""
-        if step < self.warmup:
-            return (step + 1) / self.warmup
-        done = (step - self.warmup) / max(1, self.decay_steps - self.warmup)
-        return 0.1 + 0.45 * (1 + math.cos(math.pi * min(1.0, done)))
+    def differences(self, other: Recipe) -> list[str]:
+        """The fields that are not the same, with both values."""
+        names = [item.name for item in fields(self) if getattr(self, item.name) != getattr(other, item.name)]
+        return [f"{name} ({getattr(self, name)!r}, was {getattr(other, name)!r})" for name in names]
 
 
-@dataclass
-class Curriculum:
-    """Documents get one segment longer whenever the running answer loss is small, then virtually longer."""
+def recipe_of(said: Any) -> Recipe:
+    """The recipe in a JSON value; all its problems in one ConfigError."""
+    if not isinstance(said, dict):
+        raise ConfigError([f"a recipe must be an object, found {type(said).__name__}"], hint=HINT)
+    problems = list(_unknown(said, Recipe, "a recipe"))
+    stages = said.get("stages")
+    if not isinstance(stages, list) or not all(isinstance(stage, dict) for stage in stages):
+        raise ConfigError([*problems, "stages must be a list of objects"], hint=HINT)
+    for number, stage in enumerate(stages, start=1):
+        problems += _unknown(stage, Stage, f"stage {number}")
+        problems += [f"{name} of stage {number} is missing" for name in ("length", "tokens") if name not in stage]
+    if problems:
+        raise ConfigError(problems, hint=HINT)
+    return Recipe(**(said | {"stages": tuple(Stage(**stage) for stage in stages)}))
 
-    recipe: Recipe
-    segments: int
-    virtual: int
-    loss: float = 10.0
-    since: int = 0
 
-    def see(self, answer_loss: float) -> None:
-        self.loss += 0.05 * (answer_loss - self.loss)
-        self.since += 1
-        if self.loss > self.recipe.grow_below or self.since < 10:
-            return
-        if self.segments < self.recipe.longest:
-            self.segments = min(self.recipe.longest, self.segments + max(1, self.segments // 8))
-            self.since = 0
-        elif self.virtual < self.recipe.virtual and self.since >= 25:
-            self.virtual += 1
-            self.since = 0
+def _unknown(said: dict[str, Any], kind: type[Recipe | Stage], what: str) -> Iterator[str]:
+    known = {item.name for item in fields(kind)}
+    yield from (f"{what} has no {name!r}" for name in said if name not in known)
+
+
+def default_stages(segment: int) -> tuple[Stage, ...]:
+    """Two to sixteen segments, each stage twice as long as the one before."""
+    return tuple(Stage(length=count * segment, tokens=8_000_000, below=0.1) for count in (2, 4, 8, 16))
 
 
 def demo_config(vocabulary: int) -> ModelConfig:
@@ -103,3 +207,6 @@ def demo_config(vocabulary: int) -> ModelConfig:
         has_gates=True,
         has_write_gates=True,
     )
+
+
+DEMO_READING = ReadingConfig(memory="gated", segment=64, carry=64, sinks=4)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Iterable
+import random
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import sentencepiece
+
+from gemma10m.atomic_file import atomic_file
+from gemma10m.errors import UsageError
+from gemma10m.tasks.passkey import FILLER, OPENING, QUESTION
+from gemma10m.training.mixture import draw_key, draw_needles, draw_story
 
 NEWLINE_RUNS = ["\n" * n for n in range(1, 32)]
 SPACE_RUNS = ["▁" * n for n in range(2, 32)]
@@ -18,9 +25,29 @@ TEMPLATE = (
 )
 
 
+def tokenizer_lines(texts: Iterable[str], seed: int) -> Iterator[str]:
+    """The texts' lines and those that the tasks plant in them."""
+    for text in texts:
+        yield from (line for line in text.split("\n") if line)
+    draw = random.Random(seed)
+    for _ in range(300):
+        numbers = draw_needles(draw, "number", 2, 2, draw.random)
+        words = draw_needles(draw, "word", 2, 2, draw.random)
+        for case in (numbers, words, draw_story(draw, 6, 3), draw_key(draw, draw.random())):
+            yield from (f" {fact.text}" for fact in case.facts)
+            for turn in case.turns:
+                yield from (turn.question, turn.answer)
+    yield from [OPENING, f" {FILLER}", f" {QUESTION}"] * 30
+    yield from ["user", "model"] * 50
+
+
 def train_tokenizer(lines: Iterable[str], folder: Path, vocabulary: int) -> None:
-    """Write tokenizer.model and tokenizer_config.json: BPE, bytes as fallback, digits one by one, text unchanged."""
-    with (folder / "tokenizer.model").open("wb") as model:
+    """Write tokenizer.model and tokenizer_config.json: BPE, bytes as fallback, digits one by one, text unchanged.
+
+    Raises UsageError for text too short for so many pieces, DiskError.
+    """
+    model = io.BytesIO()
+    try:
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=iter(lines),
             model_writer=model,
@@ -45,5 +72,15 @@ def train_tokenizer(lines: Iterable[str], folder: Path, vocabulary: int) -> None
             num_threads=1,
             minloglevel=2,
         )
+    except RuntimeError as error:
+        raise UsageError(
+            f"no tokenizer of {vocabulary} pieces can be made of this text: {str(error).strip().splitlines()[-1]}",
+            hint="name more text with --data, or a smaller vocab_size in --config",
+        ) from error
     config = {"chat_template": TEMPLATE, "bos_token": "<bos>", "eos_token": "<eos>"}
-    (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+    for name, data in (
+        ("tokenizer_config.json", (json.dumps(config, indent=1) + "\n").encode()),
+        ("tokenizer.model", model.getvalue()),
+    ):
+        with atomic_file(folder / name) as file:
+            file.write(data)

@@ -40,7 +40,7 @@ class StatedReading(TypedDict):
 
 @dataclass(frozen=True)
 class ConfigFile:
-    config: ModelConfig  # without what only the tensors tell: gates, write gates, a head of its own
+    config: ModelConfig  # without what only the tensors tell: gates, state vectors, a head of its own
     reading: StatedReading
     tied: bool | None  # tie_word_embeddings; None where silent
 

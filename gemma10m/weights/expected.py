@@ -14,7 +14,12 @@ Shape = tuple[int, ...]
 HEAD = "lm_head.weight"
 
 # Gates near 0 or 1 and the memory's writes need more than bfloat16's eight bits; they are a few kB.
-_STAYS_FLOAT32 = ("self_attn.gate", "self_attn.write_gate.weight", "self_attn.write_gate.bias")
+_STAYS_FLOAT32 = (
+    "self_attn.gate",
+    "self_attn.write_gate.weight",
+    "self_attn.write_gate.bias",
+    "self_attn.state_vector.first",
+)
 _SHOWN = 5
 _MIXED = "config.json and the weights must come from the same model"
 
@@ -48,6 +53,11 @@ def layer_shapes(config: ModelConfig) -> dict[str, Shape]:
     if config.has_write_gates:
         shapes["self_attn.write_gate.weight"] = (config.kv_heads, D)
         shapes["self_attn.write_gate.bias"] = (config.kv_heads,)
+    if config.has_state_vectors:
+        shapes["self_attn.state_vector.first"] = (D,)
+        shapes["self_attn.state_vector.up.weight"] = (D, 2 * D)
+        shapes["self_attn.state_vector.down.weight"] = (2 * D, D)
+        shapes["self_attn.state_vector.down.bias"] = (2 * D,)
     return shapes
 
 

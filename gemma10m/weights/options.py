@@ -15,6 +15,9 @@ from gemma10m.weights.checkpoint import Checkpoint
 
 CLOSED_GATE = 1e-6
 
+# The parameters a kind cannot do without: ModelConfig's field, and their name.
+_NEEDS = {"gated": ("has_write_gates", "write gates"), "state-vector": ("has_state_vectors", "state-vector parameters")}
+
 T = TypeVar("T")
 
 
@@ -29,7 +32,7 @@ def resolve_reading(
     """Lengths in tokens.
 
     Raises UsageError where the user's words do not fit, ConfigError where config.json's do not, and ModelError for
-    `gated` memory without write gates.
+    a memory whose parameters the checkpoint lacks.
     """
     try:
         reading = _reading(checkpoint, memory, segment, carry, sinks)
@@ -37,11 +40,17 @@ def resolve_reading(
         if (memory, segment, carry, sinks) != (None, None, None, None):
             raise UsageError(error.message, error.hint) from None
         raise
-    if reading.memory == "gated" and not checkpoint.config.has_write_gates:
-        raise ModelError(
-            f"{checkpoint.name} has no write gates, which gated memory needs", hint="use --memory linear or window"
-        )
+    _check_parameters(checkpoint, reading)
     return reading
+
+
+def _check_parameters(checkpoint: Checkpoint, reading: ReadingConfig) -> None:
+    field, name = _NEEDS.get(reading.memory, (None, ""))
+    if field is not None and not getattr(checkpoint.config, field):
+        raise ModelError(
+            f"{checkpoint.name} has no {name}, which {reading.memory} memory needs",
+            hint="use --memory linear or window, or train a checkpoint that has them",
+        )
 
 
 def _reading(
@@ -67,14 +76,17 @@ def _first(said: T | None, stated: T | None, default: T) -> T:
 
 
 def _default_memory(config: ModelConfig) -> MemoryKind:
+    if config.has_state_vectors:
+        return "state-vector"
     if not config.has_gates:
         return "window"
     return "gated" if config.has_write_gates else "linear"
 
 
 def _default_carry(config: ModelConfig, segment: int) -> int:
-    """One segment for checkpoints with gates; for stock ones what fills the context they were trained on."""
-    return segment if config.has_gates else max(0, (config.context - segment) // segment * segment)
+    """One segment for checkpoints with a memory; for stock ones what fills the context they were trained on."""
+    has_memory = config.has_gates or config.has_state_vectors
+    return segment if has_memory else max(0, (config.context - segment) // segment * segment)
 
 
 def closed_gate_warning(gates: Iterable[Tensor] | None, reading: ReadingConfig) -> str | None:

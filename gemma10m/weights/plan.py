@@ -54,12 +54,13 @@ def _layer_state_bytes(config: ModelConfig, reading: ReadingConfig, keys_and_val
 
 
 def _memory_bytes(config: ModelConfig, reading: ReadingConfig, open_tokens: int) -> int:
-    """M and z, or M and the open segment's write gates, in float32."""
+    """M with z or the open segment's write gates, or the state vector and the mean output, in float32."""
     matrix = config.kv_size * config.head_size
     per_kind = {
         "linear": matrix + config.kv_size,
         "delta": matrix + config.kv_size,
         "gated": matrix + config.kv_heads * open_tokens,
+        "state-vector": 2 * config.hidden_size,
     }
     return _FLOAT32 * per_kind.get(reading.memory, 0)
 
@@ -80,7 +81,8 @@ def _attention_bytes(config: ModelConfig, reading: ReadingConfig, item: int, str
     window = reading.sinks + reading.carry + reading.segment
     queries = 4 * tokens * config.query_size * item  # queries, rotated, attended, joined
     buffer = 2 * (reading.carry + tokens) * config.kv_size * item
-    windows = 3 * stretch * window * config.kv_size * item  # keys, rotated keys, values
+    together = 1 if reading.memory == "state-vector" else stretch  # segments in attention at a time
+    windows = 3 * together * window * config.kv_size * item  # keys, rotated keys, values
     if reading.memory not in ("linear", "delta", "gated"):
         return queries + buffer + windows
     mixed = 3 * tokens * config.query_size * _FLOAT32  # feature map, recalled, mixed

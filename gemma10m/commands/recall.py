@@ -1,0 +1,184 @@
+"""Measure the cells of `eval`, going on from what an earlier run has left."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from gemma10m.commands.signals import StopRequest, stop_on_signals
+from gemma10m.errors import Interrupted
+from gemma10m.evaluation.cell import GROUP, Cell
+from gemma10m.evaluation.control import window_tokens, without_middle
+from gemma10m.evaluation.journal import Batch, Journal, Row
+from gemma10m.evaluation.perplexity import without_memory
+from gemma10m.evaluation.recall import Stretch, Tick, answer
+from gemma10m.evaluation.report import cell_key, cell_row, checked, model_key
+from gemma10m.models.gemma import Gemma
+from gemma10m.progress import ProgressView
+from gemma10m.reading.stretch import device_memory, peak_memory, process_memory
+from gemma10m.saved_states import Reader
+from gemma10m.tasks.prose import Prose
+from gemma10m.tasks.writer import Writer
+from gemma10m.terminal import ReadingProgress, Terminal
+
+KIND = "recall"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A cell for one model: the one that is measured, or its control."""
+
+    cell: Cell
+    model: Gemma
+    key: Row
+    control: bool
+
+    @property
+    def tokens(self) -> int:
+        """About how many tokens its documents have, without the middle that a control leaves out."""
+        most = sum(window_tokens(self.model)) if self.control else self.cell.tokens
+        return self.cell.n * min(most, self.cell.tokens)
+
+
+class Meter:
+    """Tokens of documents, whether they were read once for each document or once for many."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self.left = sum(job.tokens for job in jobs)
+        self.done = self.read = 0
+        self.started = time.monotonic()
+
+    def view(self, model: Gemma, stretch: Stretch, done: int, total: int) -> ProgressView:
+        """`done` of `total` tokens of the documents that are being read."""
+        moved = stretch.read * stretch.documents
+        self.done, self.left, self.read = self.done + moved, max(0, self.left - moved), self.read + stretch.read
+        seconds, memory = time.monotonic() - self.started, device_memory(model)
+        return ProgressView(
+            tokens_read=done,
+            tokens_total=total,
+            total_is_exact=True,
+            bytes_done=0,
+            bytes_total=0,
+            tokens_per_second=self.read / max(seconds, 1e-9),
+            seconds_left=self.left * seconds / self.done,
+            device_memory_used=memory[0] if memory else None,
+            device_memory_total=memory[1] if memory else None,
+            process_memory=process_memory(),
+            state_bytes=stretch.state_bytes,
+        )
+
+
+class Recall:
+    def __init__(self, terminal: Terminal, reader: Reader, text: str | None, journal: Journal, batch: int) -> None:
+        self.terminal, self.reader, self.journal, self.batch = terminal, reader, journal, batch
+        prose = [Prose.of(reader.tokenizer, text)] if text else []
+        self.writer = Writer(reader.tokenizer, prose)
+        self.text_sha256 = hashlib.sha256(text.encode()).hexdigest() if text else None
+
+    def measure(self, cells: Sequence[Cell], controls: bool) -> list[Row]:
+        """One row a cell and model, in the order of the cells.
+
+        Raises UsageError when a length is too short for its task, Interrupted after a signal.
+        """
+        shortest = min(cell.tokens for cell in cells)
+        for cell in cells:
+            if cell.tokens == shortest:
+                cell.check(self.writer, self.reader.model.reading.segment)
+        jobs = list(self._jobs(cells, controls))
+        known = [self.journal.finished(KIND, job.key) for job in jobs]
+        meter = Meter([job for job, rows in zip(jobs, known, strict=True) if not rows])
+        rows = []
+        with stop_on_signals() as stop:
+            for number, (job, found) in enumerate(zip(jobs, known, strict=True), start=1):
+                row = checked(found[-1]) if found else self._row(job, f"cell {number} of {len(jobs)}", meter, stop)
+                rows.append(row)
+                if self.terminal.json:
+                    self.terminal.json_line(row)
+        return rows
+
+    def _jobs(self, cells: Sequence[Cell], controls: bool) -> Iterator[Job]:
+        models = [self.reader.model]
+        if controls and self.reader.model.reading.memory != "window":
+            models.append(without_memory(self.reader.model))
+        for cell in cells:
+            for model in models:
+                key = cell_key(cell, self.text_sha256) | model_key(model, self.reader.tokenizer)
+                yield Job(cell, model, key, control=model is not self.reader.model)
+
+    def _row(self, job: Job, name: str, meter: Meter, stop: StopRequest) -> Row:
+        """What is left of the cell, batch by batch; each is kept as soon as it is read."""
+        batches = self.journal.batches(job.key)
+        done = {index for batch in batches for index in range(batch.first, batch.first + len(batch.right))}
+        for indices in split_into_batches(job.cell.n, self.batch, done):
+            label = f"{name}, {job.cell.task.label}, {job.key['memory']}, {len(done)} of {job.cell.n} documents"
+            try:
+                batch = self._batch(job, indices, label, meter, stop)
+            except Interrupted as stopped:
+                raise self._interrupted(stopped, label) from None
+            self.journal.add(job.key, batch)
+            batches.append(batch)
+            done.update(indices)
+        row = {**job.key, **cell_row(job.cell, batches), "model": self.reader.model.name}
+        self.journal.finish(KIND, job.key, [row])
+        return row
+
+    def _batch(self, job: Job, indices: list[int], label: str, meter: Meter, stop: StopRequest) -> Batch:
+        started = time.monotonic()
+        if job.model.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(job.model.device)
+        scripts = job.cell.scripts(self.writer, job.model.reading.segment, indices)
+        if job.control:
+            scripts = without_middle(job.model, scripts)
+        with self.terminal.progress(label) as progress:
+            tick = _ticker(progress, meter, job.model, len(scripts) * len(scripts[0]), stop)
+            answers = answer(job.model, scripts, tick)
+        return Batch(
+            first=indices[0],
+            right=answers.right,
+            seconds=time.monotonic() - started,
+            read=answers.read,
+            state_bytes=answers.state_bytes,
+            peak_memory_bytes=_peak_memory(job.model),
+        )
+
+    def _interrupted(self, stopped: Interrupted, label: str) -> Interrupted:
+        kept = "run the same command again to go on from there"
+        lost = "give --results FILE, and an interrupted run goes on where it stopped"
+        hint = kept if self.journal.results else lost
+        return Interrupted(f"stopped in {label}", hint, stopped.exit_code - 128)
+
+
+def _ticker(progress: ReadingProgress, meter: Meter, model: Gemma, total: int, stop: StopRequest) -> Tick:
+    done = 0
+
+    def tick(stretch: Stretch) -> None:
+        nonlocal done
+        done += stretch.read * stretch.documents
+        progress.update(meter.view(model, stretch, done, total))
+        if stop():
+            raise Interrupted("stopped", signal_number=stop.signal_number)
+
+    return tick
+
+
+def split_into_batches(n: int, size: int, done: set[int]) -> Iterator[list[int]]:
+    """Documents that are not done yet, at most `size` of one group at a time, neighbours only."""
+    batch: list[int] = []
+    for index in range(n):
+        ends = batch and (index % GROUP == 0 or len(batch) == size or index in done)
+        if ends:
+            yield batch
+            batch = []
+        if index not in done:
+            batch.append(index)
+    if batch:
+        yield batch
+
+
+def _peak_memory(model: Gemma) -> int:
+    """On the device that the model runs on."""
+    return torch.cuda.max_memory_allocated(model.device) if model.device.type == "cuda" else peak_memory()

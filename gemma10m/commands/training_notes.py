@@ -1,0 +1,66 @@
+"""What `train` says while it trains."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+import torch
+
+from gemma10m.progress import format_bytes, format_count
+from gemma10m.reading.stretch import process_memory
+from gemma10m.terminal import Terminal
+from gemma10m.training.train import StepReport, Trainer
+
+SECONDS_BETWEEN = 10.0
+
+
+class Notes:
+    def __init__(self, terminal: Terminal, trainer: Trainer) -> None:
+        self._terminal, self._trainer = terminal, trainer
+        self._stage = -1
+        self._due = time.monotonic()
+        self._forget()
+
+    def _forget(self) -> None:
+        """What is counted from one note to the next."""
+        self._tokens, self._seconds = 0, 0.0
+        self._right: Counter[str] = Counter()
+        self._asked: Counter[str] = Counter()
+
+    def stage(self) -> None:
+        """Say that a stage begins, once."""
+        here, stages = self._trainer.position.stage, self._trainer.recipe.stages
+        if here != self._stage:
+            self._stage = here
+            virtual = f", written as if up to 2^{stages[here].virtual} times over" if stages[here].virtual else ""
+            self._terminal.note(
+                f"stage {here + 1} of {len(stages)}: documents of {stages[here].length:,} tokens{virtual}"
+            )
+
+    def step(self, report: StepReport) -> None:
+        """A line at most every ten seconds, and after the last step."""
+        self._tokens += report.rows * report.length
+        self._seconds += report.seconds
+        self._right.update({task: right for task, (right, _) in report.right.items()})
+        self._asked.update({task: asked for task, (_, asked) in report.right.items()})
+        if time.monotonic() < self._due and not self._trainer.done:
+            return
+        self._due = time.monotonic() + SECONDS_BETWEEN
+        self._terminal.note(f"step {report.step}: {self._line(report)}")
+        self._forget()
+
+    def _line(self, report: StepReport) -> str:
+        losses = (("answers", report.answer_loss), ("text", report.text_loss), ("teacher", report.teacher_loss))
+        parts = ["loss " + ", ".join(f"{name} {loss:.3f}" for name, loss in losses if loss is not None)]
+        parts += [f"{task} {self._right[task]}/{asked} right" for task, asked in sorted(self._asked.items())]
+        for name, values in (("gates", report.gates), ("write gates", report.write_gates)):
+            parts += [f"{name} {' '.join(f'{value:.2f}' for value in values)}"] if values else []
+        parts += [f"{format_count(report.tokens)} tokens", f"{format_count(self._tokens / self._seconds)} tok/s"]
+        return "; ".join([*parts, self._memory()])
+
+    def _memory(self) -> str:
+        device = self._trainer.model.device
+        if device.type == "cuda":
+            return f"GPU {format_bytes(torch.cuda.max_memory_allocated(device))} at most"
+        return f"RAM {format_bytes(process_memory())}"

@@ -1,0 +1,65 @@
+"""A cell of the table: which documents are read, and how many of them were answered right."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gemma10m.errors import UsageError
+from gemma10m.evaluation.task import Task
+from gemma10m.tasks.case import Case
+from gemma10m.tasks.writer import Script, Writer
+
+GROUP = 10  # documents that share a length and a haystack, so that what they have in common is read once
+
+
+@dataclass(frozen=True)
+class Cell:
+    """`n` documents of about `tokens` tokens. What is in a document depends on its index and not on `n`."""
+
+    task: Task
+    tokens: int
+    depth: float
+    n: int
+    seed: int
+
+    def case(self, index: int) -> Case:
+        return self.task.draw(self._draw(f"document {index}"), self.depth)
+
+    def scripts(self, writer: Writer, segment: int, indices: Sequence[int]) -> list[Script]:
+        """Documents of one group, all of one length, which ends anywhere in a segment."""
+        group = f"group {indices[0] // GROUP}"
+        length = self.tokens - self._draw(f"{group} length").randrange(self._jitter(segment))
+        return [writer.script(self.case(index), length, self._draw(group)) for index in indices]
+
+    def chance(self) -> float:
+        cases = [self.case(index) for index in range(self.n)]
+        return sum(turn.chance for case in cases for turn in case.turns) / self.n
+
+    def check(self, writer: Writer, segment: int) -> None:
+        """Raises UsageError where a document is too short for what has to stand in it."""
+        least = max(writer.least(self.case(index)) for index in range(self.n))
+        if self.tokens - self._jitter(segment) < least:
+            raise UsageError(
+                f"{self.tokens:,} tokens are too few for {self.task.label}: "
+                f"its opening, facts and question alone have {least:,}",
+                hint=f"use --length {8 * least // 7 + segment} or more",
+            )
+
+    def _jitter(self, segment: int) -> int:
+        return max(1, min(segment, self.tokens // 8))
+
+    def _draw(self, what: str) -> random.Random:
+        task = self.task
+        settings = f"{task.name} {task.form} {task.facts} {task.values} {task.unseen}"
+        return random.Random(f"{self.seed} {settings} {self.tokens} {self.depth} {what}")
+
+
+def wilson(right: int, n: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson's 95 % interval of the share that `right` of `n` stand for."""
+    p = right / n
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return max(0.0, centre - half), min(1.0, centre + half)

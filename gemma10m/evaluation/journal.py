@@ -1,0 +1,115 @@
+"""What is measured already: rows of finished cells, and next to them the documents of a cell that is not finished.
+
+The documents of a cell lie in a file of their own, named after the results and the cell, until its row is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from gemma10m.bench.rows import append_row
+from gemma10m.errors import DiskError, UsageError
+from gemma10m.strict_json import canonical_json, strict_json
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Documents that were read together. `read` in tokens that went through the model."""
+
+    first: int
+    right: tuple[bool, ...]
+    seconds: float
+    read: int
+    state_bytes: int
+    peak_memory_bytes: int
+
+
+class Journal:
+    """Without `results` nothing is kept."""
+
+    def __init__(self, results: Path | None, command: str) -> None:
+        """Raises UsageError for a file that is not of JSON objects, DiskError for one that cannot be written."""
+        self.results, self.command = results, command
+        self._rows = _read_lines(results) if results else []
+        if results:
+            _check_writable(results)
+
+    def finished(self, kind: str, key: Mapping[str, object]) -> list[Row]:
+        """The rows of this kind and key, oldest first."""
+        wanted = {"kind": kind, **key}
+        return [row for row in self._rows if all(name in row and row[name] == wanted[name] for name in wanted)]
+
+    def batches(self, key: Mapping[str, object]) -> list[Batch]:
+        path = self._partial(key)
+        lines = _read_lines(path) if path else []
+        return [_batch(line, number, path) for number, line in enumerate(lines, start=1)]
+
+    def add(self, key: Mapping[str, object], batch: Batch) -> None:
+        if path := self._partial(key):
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(batch)) + "\n")
+
+    def finish(self, kind: str, key: Mapping[str, object], rows: Iterable[Row]) -> None:
+        if self.results is None:
+            return
+        for row in rows:
+            append_row(self.results, kind, self.command, row)
+        if path := self._partial(key):
+            path.unlink(missing_ok=True)
+
+    def _partial(self, key: Mapping[str, object]) -> Path | None:
+        if self.results is None:
+            return None
+        digest = hashlib.sha256(canonical_json(dict(sorted(key.items()))).encode()).hexdigest()
+        return self.results.with_name(f"{self.results.name}.{digest[:16]}.partial.jsonl")
+
+
+def _read_lines(path: Path) -> list[Row]:
+    try:
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}", hint="give --results another name") from error
+    return [_object(line, number, path) for number, line in enumerate(lines, start=1) if lines != [""]]
+
+
+def _object(line: str, number: int, path: Path) -> Row:
+    hint = "repair or remove that line, or give --results another name"
+    try:
+        value = strict_json(line)
+    except ValueError as error:
+        raise UsageError(f"{path}, line {number}, is not JSON: {error}", hint) from error
+    if not isinstance(value, dict):
+        raise UsageError(f"{path}, line {number}, is not a JSON object", hint)
+    return value
+
+
+def _batch(line: Row, number: int, path: Path | None) -> Batch:
+    counts = ("first", "read", "state_bytes", "peak_memory_bytes")
+    well_formed = (
+        set(line) == {field.name for field in fields(Batch)}
+        and all(type(line[name]) is int and line[name] >= 0 for name in counts)
+        and isinstance(line["seconds"], float)
+        and isinstance(line["right"], list)
+        and all(type(each) is bool for each in line["right"])
+    )
+    if not well_formed:
+        raise UsageError(f"{path}, line {number}, is not what an unfinished cell leaves", hint="remove that file")
+    return Batch(**{**line, "right": tuple(line["right"])})
+
+
+def _check_writable(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("a", encoding="utf-8").close()
+    except OSError as error:
+        hint = "give --results a name in a folder you may write to"
+        raise DiskError(f"{path} cannot be written: {error.strerror}", hint) from error

@@ -1,0 +1,131 @@
+"""Loss by position, with the memory and without it, on the same tokens."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gemma10m.errors import ModelError, UsageError
+from gemma10m.models.gemma import Gemma
+from gemma10m.reading.stretch import stretch_tokens
+from gemma10m.tokens import Tokenizer
+
+LOGIT_BYTES = 1 << 28  # float32 logits that exist at a time
+# Student's t at 97.5 % for 1, 2, ... degrees of freedom.
+_T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
+_Z = 1.960
+
+
+def measure_perplexity(
+    model: Gemma, tokenizer: Tokenizer, text: str, tokens: int, seed: int
+) -> list[dict[str, object]]:
+    """The losses of `tokens` tokens of the text, from a start that follows from the seed, read after <bos>.
+
+    A row for each bucket of positions: up to the first power of two that holds a segment, then from one power of two
+    to the next, and last all of them. Its fields: start, stop, n; loss_on, loss_off (nats), perplexity_on,
+    perplexity_off; difference, the mean of on - off (below 0: the memory helps), and its 95 % interval low, high, from
+    the means of the segments, since neighbouring tokens are not independent: None where there is one segment only.
+    Raises UsageError for a text with fewer tokens or a model without memory, ModelError for a loss that is no number.
+    """
+    if model.reading.memory == "window":
+        raise UsageError(
+            "the model reads without memory: there is nothing to compare", hint="leave --memory window out"
+        )
+    ids = torch.tensor(tokenizer.encode(text))
+    if not 1 <= tokens <= ids.numel():
+        raise UsageError(
+            f"{tokens:,} tokens are to be measured, and the text has {ids.numel():,}",
+            hint="name a longer text, or ask for fewer tokens",
+        )
+    start = random.Random(f"{seed} {tokens}").randrange(ids.numel() - tokens + 1)
+    measured = ids[start : start + tokens]
+    read = torch.cat((torch.tensor([tokenizer.bos]), measured[:-1]))
+    on, off = (token_losses(one, read, measured) for one in (model, without_memory(model)))
+    segment = model.reading.segment
+    return [_row(on, off, *bucket, segment) for bucket in _buckets(tokens, segment)]
+
+
+def without_memory(model: Gemma) -> Gemma:
+    """The same parameters, not copied, read with the same window and carry and no memory."""
+    with torch.device("meta"):
+        bare = Gemma(model.config, replace(model.reading, memory="window"))
+    bare.load_state_dict(model.state_dict(), strict=True, assign=True)
+    bare.name, bare.fingerprint = model.name, model.fingerprint
+    return bare.requires_grad_(False).eval()
+
+
+@torch.inference_mode()
+def token_losses(model: Gemma, read: Tensor, expected: Tensor) -> Tensor:
+    """-log p of each expected token (T) after the tokens read up to its place (T). -> (T) float64 on the CPU.
+
+    Raises ModelError for a loss that is no number.
+    """
+    stretch, rows = stretch_tokens(model), max(1, LOGIT_BYTES // (4 * model.config.vocabulary))
+    state, losses = model.empty_state(), []
+    for ids, targets in zip(read.split(stretch), expected.split(stretch), strict=True):
+        hidden, state = model.hidden(ids.unsqueeze(0), state, ids.numel())  # (B, S, D)
+        for some, wanted in zip(hidden[0].split(rows), targets.to(model.device).split(rows), strict=True):
+            losses.append(F.cross_entropy(model.head(some).float(), wanted, reduction="none"))
+    found = torch.cat(losses).double().cpu()
+    broken = (~found.isfinite()).nonzero()
+    if broken.numel():
+        raise ModelError(
+            f"{model.name or 'the model'} gives token {int(broken[0]):,} the loss {float(found[broken[0]])} when it "
+            f"reads with {model.reading.memory} memory",
+            hint="the weights may be damaged: gemma10m info shows what they are",
+        )
+    return found
+
+
+def _buckets(tokens: int, segment: int) -> Iterator[tuple[int, int]]:
+    start, stop = 0, 1 << (segment - 1).bit_length()
+    while stop < tokens:
+        yield start, stop
+        start, stop = stop, 2 * stop
+    if start:
+        yield start, tokens
+    yield 0, tokens
+
+
+def _row(on: Tensor, off: Tensor, start: int, stop: int, segment: int) -> dict[str, object]:
+    mine, other = on[start:stop], off[start:stop]
+    difference, half = _mean_of_segments(mine - other, start, segment)
+    return {
+        "start": start,
+        "stop": stop,
+        "n": stop - start,
+        "loss_on": float(mine.mean()),
+        "loss_off": float(other.mean()),
+        "perplexity_on": float(mine.mean().exp()),
+        "perplexity_off": float(other.mean().exp()),
+        "difference": difference,
+        "low": None if half is None else difference - half,
+        "high": None if half is None else difference + half,
+    }
+
+
+def _mean_of_segments(values: Tensor, start: int, segment: int) -> tuple[float, float | None]:
+    """The mean of all values and half its interval's width: a ratio estimate with a segment's values as one draw."""
+    blocks = (torch.arange(start, start + values.numel()) // segment).unique(return_inverse=True)[1]
+    sizes = torch.bincount(blocks).double()
+    count, mean = sizes.numel(), float(values.mean())
+    if count == 1:
+        return mean, None
+    sums = torch.bincount(blocks, weights=values)
+    spread = float((sums - mean * sizes).square().sum())
+    return mean, _student(count - 1) * math.sqrt(spread * count / (count - 1)) / values.numel()
+
+
+def _student(freedom: int) -> float:
+    """Student's t at 97.5 %; past the table Fisher's series, right to three places."""
+    if freedom <= len(_T):
+        return _T[freedom - 1]
+    first = (_Z**3 + _Z) / (4 * freedom)
+    second = (5 * _Z**5 + 16 * _Z**3 + 3 * _Z) / (96 * freedom**2)
+    return _Z + first + second

@@ -1,0 +1,75 @@
+"""`state-vector` memory: an MLP turns a segment's attention into a vector that the next segment receives as an input.
+
+The idea is that of the article on gemma-2B-10M; docs/architecture.md has the equations and the reason for each choice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gemma10m.config import ModelConfig, ReadingConfig
+from gemma10m.memory.state import LayerState
+from gemma10m.memory.window import Plan
+from gemma10m.models.attention import Attention
+
+
+class StateVector(nn.Module):
+    """h <- (1 - u) h + u tanh(c), with (c, u) from a segment's mean output and h: never beyond max(|first|, 1)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        size = config.hidden_size
+        self.first = nn.Parameter(torch.zeros(size))  # before any segment has closed
+        self.up = nn.Linear(2 * size, size, bias=False)
+        self.down = nn.Linear(size, 2 * size)
+        self.eps = config.norm_eps
+
+    def normalised(self, vector: Tensor) -> Tensor:
+        """(B, D) of root mean square 1, without weights."""
+        return F.rms_norm(vector, vector.shape[-1:], eps=self.eps)
+
+    def forward(self, vector: Tensor, mean: Tensor) -> Tensor:
+        """h after a segment whose outputs have this mean; both (B, D) float32 -> (B, D) float32."""
+        seen = torch.cat((self.normalised(mean), self.normalised(vector)), dim=-1)  # (B, 2D)
+        inner = F.gelu(self.up(seen.to(self.up.weight.dtype)), approximate="tanh")  # (B, D)
+        candidate, gate = self.down(inner).to(vector.dtype).chunk(2, dim=-1)  # (B, D) each
+        return vector + torch.sigmoid(gate) * (torch.tanh(candidate) - vector)
+
+
+class StateVectorAttention(Attention):
+    """Attention whose segments see, beside their window, the vector that the segments before them left."""
+
+    def __init__(self, config: ModelConfig, reading: ReadingConfig) -> None:
+        super().__init__(config, reading)
+        self.state_vector = StateVector(config)
+
+    def forward(
+        self, x: Tensor, state: LayerState, plan: Plan, wanted: int, repeats: Tensor | None = None
+    ) -> tuple[Tensor, LayerState]:
+        """As in Attention; the outputs of all tokens are computed whatever is wanted, for the vector needs them."""
+        if state.state_vector is None or state.output_mean is None:
+            return super().forward(x, state, plan, wanted, repeats)
+        buffer = self._buffer(x, state, plan, repeats)
+        queries = self._queries(x, buffer)
+        vector, mean = state.state_vector, state.output_mean  # (B, D) each
+        if plan.position < self.reading.segment:
+            vector = self.state_vector.first.float().repeat(x.shape[0], 1)  # (B, D)
+        outputs = []
+        for span in plan.spans:
+            seen = self.state_vector.normalised(vector).to(x.dtype).unsqueeze(1)  # (B, 1, D)
+            # The key stands where the window starts.
+            extra_key = self._turn(self._heads(self.k_proj(seen)), span.first_key - span.sinks)  # (B, K, 1, E)
+            behind = replace(buffer, extra_key=extra_key, extra_value=self._heads(self.v_proj(seen)))
+            outputs.append(
+                self.o_proj(self._span(queries.of(span, 0), behind, span).transpose(1, 2).flatten(2))
+            )  # (B, Q, D)
+            mean = mean + outputs[-1].float().sum(1) / self.reading.segment
+            if span.seen + span.queries == self.reading.segment:
+                vector, mean = self.state_vector(vector, mean), torch.zeros_like(mean)
+        left = vector if plan.closed else state.state_vector
+        output = torch.cat(outputs, dim=1)[:, plan.tokens - wanted :]  # (B, wanted, D)
+        return output, replace(self._next_state(plan, buffer), state_vector=left, output_mean=mean)

@@ -1,0 +1,76 @@
+"""Needles: sentences that give names values, in the forms of RULER (arXiv 2404.06654), and values that change later."""
+
+from __future__ import annotations
+
+import random
+from typing import Literal
+
+from gemma10m.tasks.case import Case, Fact, Turn
+from gemma10m.tasks.words import ADJECTIVES, NOUNS, ValueKind, make_names, make_value
+
+Form = Literal["single", "multi-key", "multi-value", "multi-query", "update"]
+
+KINDS = {"number": "magic number", "word": "magic word", "uuid": "magic uuid"}
+SENTENCE, QUESTION = "One of the special {kind}s for {name} is: {value}.", "What is the special {kind} for {name}?"
+SENTENCES = (
+    SENTENCE,
+    "The special {kind} for {name} is {value}.",
+    "Remember that the {kind} of {name} is {value}.",
+    "For {name} the special {kind} is: {value}.",
+    "As for {name}, its {kind} is {value}.",
+)
+QUESTIONS = (
+    QUESTION,
+    "What is the {kind} of {name}?",
+    "Which {kind} does {name} have?",
+    "Tell me the special {kind} for {name}.",
+)
+UNSEEN_SENTENCES = (
+    "Let it be known that {name} was given the {kind} {value}.",
+    "The {kind} which belongs to {name} is {value}.",
+)
+UNSEEN_QUESTIONS = ("Do you remember the {kind} for {name}?", "Please say which {kind} belongs to {name}.")
+CHANCE = {"number": 1 / 90000, "word": 0.5 / min(len(ADJECTIVES), len(NOUNS)), "uuid": 0.5**122}
+
+
+def draw_needle(
+    draw: random.Random,
+    form: Form,
+    depth: float,
+    *,
+    facts: int = 1,
+    kind: ValueKind = "number",
+    unseen: bool = False,
+    varied: bool = False,
+) -> Case:
+    """The fact asked for at `depth`, `facts` in all; `varied` draws sentence patterns, else they are RULER's.
+
+    multi-value: one name has all the values; multi-query: every name is asked for in one question; update: the asked
+    name has another value earlier, and the later one, at `depth`, counts.
+    """
+    names = make_names(draw, 1 if form == "multi-value" else facts, unseen)
+    values = [make_value(draw, kind) for _ in range(facts)]
+    owners = names * facts if form == "multi-value" else names
+    depths = [depth, *(draw.random() for _ in range(facts - 1))]
+    sentences = UNSEEN_SENTENCES if unseen else SENTENCES if varied else SENTENCES[:1]
+
+    def say(name: str, value: str) -> str:
+        return draw.choice(sentences).format(kind=KINDS[kind], name=name, value=value)
+
+    planted = [Fact(say(*pair), at) for *pair, at in zip(owners, values, depths, strict=True)]
+    if form == "update":
+        planted.insert(0, Fact(say(names[0], make_value(draw, kind)), depth * draw.random()))
+    question = draw.choice(UNSEEN_QUESTIONS if unseen else QUESTIONS if varied else QUESTIONS[:1])
+    turn = _turn(form, question, KINDS[kind], names, planted, values)
+    asked = len(values) if form in ("multi-value", "multi-query") else 1
+    return Case(tuple(planted), (Turn(turn.question, turn.answer, CHANCE[kind] ** asked),))
+
+
+def _turn(form: Form, question: str, kind: str, names: list[str], planted: list[Fact], values: list[str]) -> Turn:
+    if form == "multi-value":
+        order = sorted(range(len(values)), key=lambda index: planted[index].depth)
+        return Turn(f"What are all the special {kind}s for {names[0]}?", ", ".join(values[i] for i in order))
+    if form == "multi-query" and len(names) > 1:
+        listed = f"{', '.join(names[:-1])} and {names[-1]}"
+        return Turn(f"What are the special {kind}s for {listed}?", ", ".join(values))
+    return Turn(question.format(kind=kind, name=names[0]), values[0])

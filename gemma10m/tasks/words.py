@@ -1,0 +1,70 @@
+"""Names and values that planted sentences are made of; training never draws the unseen ones."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from typing import Literal
+
+ValueKind = Literal["number", "word", "uuid"]
+
+ADJECTIVES = (
+    "amber ancient bitter bold brave brief bright calm careful clever cold cosmic crimson curious daring dark deep "
+    "distant dusty eager early elegant empty faint fancy fierce frozen gentle giant golden grand green happy heavy "
+    "hidden hollow honest humble icy idle jolly keen kind lazy light lively lonely loud lucky mellow merry mighty "
+    "misty modest narrow noble old pale patient plain polite proud quick quiet rapid rare restless rough royal rusty "
+    "scarlet sharp shy silent silver simple sleepy slow small smooth solemn steady stern still stormy strange swift "
+    "tender thin tidy tiny vast velvet violet warm weary wild wise young"
+).split()
+NOUNS = (
+    "acorn anchor anvil apple arrow badger basket beacon bell bishop bottle branch bridge bucket candle canyon castle "
+    "cedar chapel cherry cloud comet copper coral cottage cradle crown dagger desert dolphin dragon drum eagle ember "
+    "engine falcon feather fiddle forest fountain garden gate glacier granite hammer harbor harvest hawk helmet heron "
+    "hill island ivory jacket jewel kettle kitten ladder lake lantern lemon library lion locket maple marble meadow "
+    "mirror monkey moon mountain needle oak ocean orchard otter owl palace parrot pebble pepper piano pilot planet "
+    "pocket pony prism puzzle quarry quilt rabbit raven ribbon river rocket saddle sailor scholar shadow shepherd "
+    "shovel spider sparrow station stone summit table temple thunder tiger tower trumpet tunnel turtle valley village "
+    "violin wagon walnut whale willow window winter wolf"
+).split()
+CONSONANTS, VOWELS = "bdfgklmnprstvz", "aeiou"
+
+
+UNSEEN_ADJECTIVES = (
+    "barren cheerful crooked drowsy fragrant gloomy hasty luminous modern perfect rotten sturdy upright".split()
+)
+UNSEEN_NOUNS = (
+    "almanac barrel camel furnace lantana mitten penguin pulpit sandal spindle thistle wardrobe zebra".split()
+)
+
+
+def make_name(draw: random.Random, unseen: bool = False) -> str:
+    """Mostly an adjective and a noun; sometimes words nobody has seen, so that names are copied and not listed."""
+    if unseen:
+        return f"{draw.choice(UNSEEN_ADJECTIVES)}-{draw.choice(UNSEEN_NOUNS)}"
+    if draw.random() < 0.7:
+        return f"{draw.choice(ADJECTIVES)}-{draw.choice(NOUNS)}"
+    words = ("".join(draw.choice(CONSONANTS) + draw.choice(VOWELS) for _ in range(draw.randint(2, 3))) for _ in "ab")
+    return "-".join(words)
+
+
+def make_names(draw: random.Random, count: int, unseen: bool = False) -> list[str]:
+    """Different names."""
+    names: dict[str, None] = {}
+    while len(names) < count:
+        names[make_name(draw, unseen)] = None
+    return list(names)
+
+
+def make_value(draw: random.Random, kind: ValueKind = "number") -> str:
+    if kind == "word":
+        return draw.choice(draw.choice((ADJECTIVES, NOUNS)))
+    if kind == "uuid":
+        return str(uuid.UUID(int=draw.getrandbits(128), version=4))
+    return str(draw.randint(10000, 99999))
+
+
+def make_hard_number(draw: random.Random) -> str:
+    """Half of them of few digits: `48848` can only be copied by knowing where in the number one is."""
+    digits = "0123456789" if draw.random() < 0.5 else draw.sample("0123456789", 3)
+    first = draw.choice([digit for digit in digits if digit != "0"])
+    return first + "".join(draw.choice(digits) for _ in range(4))

@@ -1,0 +1,113 @@
+"""The documents of a step: a function of recipe, stage and step number alone, so that a run can resume."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gemma10m.errors import ConfigError
+from gemma10m.tasks.case import Case
+from gemma10m.tasks.words import ValueKind
+from gemma10m.tasks.writer import Row, Writer
+from gemma10m.training.mixture import draw_key, draw_needles, draw_story
+from gemma10m.training.recipe import Recipe, Stage
+
+LENGTHS, TRIES = 20, 100  # tried before a stage is called too short
+TOKENS_PER_FACT, TOKENS_PER_LINE = 40, 30  # of the document, at least: facts are to stand in prose
+
+
+@dataclass(frozen=True)
+class Batch:
+    ids: Tensor  # (B, S) int64
+    answers: Tensor  # (B, S) bool: tokens of an answer, with the one that stops it
+    text: Tensor  # (B, S) bool: the other tokens that have a next-token loss
+    lessons: slice  # of the S - 1 positions: where a teacher is asked
+    turns: tuple[tuple[str, tuple[slice, ...]], ...]  # each row's task, and where its answers stand
+    repeats: Tensor | None  # (B, G) int64: segment s is written as if read 2**repeats times over
+
+
+def draw_batch(writer: Writer, recipe: Recipe, stage: Stage, step: int, segment: int) -> Batch:
+    """Documents of one length, which ends anywhere in its last segment.
+
+    Raises ConfigError when no document of the recipe's tasks fits the stage.
+    """
+    draw = random.Random(f"{recipe.seed} {step}")
+    for _ in range(LENGTHS):
+        length = max(2, stage.length - draw.randint(0, segment - 1))
+        if drawn := _rows(writer, recipe, length, draw):
+            names, rows = zip(*drawn, strict=True)
+            return _batch(names, rows, recipe, stage, segment, draw)
+    raise ConfigError(
+        [f"no document of the tasks {', '.join(recipe.tasks)} fits a stage of {stage.length} tokens"],
+        hint="make the stage longer, or take tasks with fewer facts and questions",
+    )
+
+
+def _rows(writer: Writer, recipe: Recipe, length: int, draw: random.Random) -> list[tuple[str, Row]] | None:
+    """The task and the row of each document; None where they do not fit the length."""
+    drawn = []
+    for _ in range(max(1, recipe.tokens_per_step // length)):
+        for _ in range(TRIES):
+            task, case = draw_case(recipe, length, draw)
+            if writer.least(case) <= length:
+                drawn.append((task, writer.row(case, length, draw)))
+                break
+        else:
+            return None
+    return drawn
+
+
+def draw_case(recipe: Recipe, length: int, draw: random.Random) -> tuple[str, Case]:
+    """One of the recipe's tasks; `text` is a document without questions."""
+    task = draw.choices(list(recipe.tasks), list(recipe.tasks.values()))[0]
+    if task == "text":
+        return task, Case((), (), raw=True)
+    if task == "passkey":
+        return task, draw_key(draw, _depth(recipe, draw))
+    questions = draw.randint(1, recipe.questions)
+    if task == "story":
+        return task, draw_story(draw, draw.randint(2, max(2, length // TOKENS_PER_LINE)), questions)
+    most = min(recipe.facts, max(1, length // TOKENS_PER_FACT))
+    facts = draw.randint(min(recipe.fewest_facts, most), most)
+    kind: ValueKind = "word" if draw.random() < recipe.word_share else "number"
+    return task, draw_needles(draw, kind, facts, questions, lambda: _depth(recipe, draw))
+
+
+def _depth(recipe: Recipe, draw: random.Random) -> float:
+    share = draw.random()
+    if share < recipe.end_share:
+        return 1.0
+    return 0.0 if share < recipe.end_share + recipe.start_share else draw.random()
+
+
+def _batch(
+    names: tuple[str, ...], rows: tuple[Row, ...], recipe: Recipe, stage: Stage, segment: int, draw: random.Random
+) -> Batch:
+    ids = torch.stack([row.ids for row in rows])  # (B, S)
+    answers = torch.zeros(ids.shape, dtype=torch.bool)  # (B, S)
+    for index, row in enumerate(rows):
+        for answer in row.answers:
+            answers[index, answer] = True
+    first = draw.randrange(recipe.lm_stride)
+    text = torch.zeros(ids.shape, dtype=torch.bool)  # (B, S)
+    text[:, 1 + first :: recipe.lm_stride] = True
+    return Batch(
+        ids,
+        answers,
+        text & ~answers,
+        slice(first, None, recipe.lm_stride),
+        tuple((name, row.answers) for name, row in zip(names, rows, strict=True)),
+        _repeats(len(rows), (ids.shape[1] - 1) // segment, stage.virtual, draw),
+    )
+
+
+def _repeats(rows: int, closed: int, virtual: int, draw: random.Random) -> Tensor | None:
+    """m in {1..virtual} for half of the segments, 0 for the others."""
+    if not virtual or not closed:
+        return None
+    generator = torch.Generator().manual_seed(draw.getrandbits(63))
+    times = torch.randint(1, virtual + 1, (rows, closed), generator=generator)  # (B, G)
+    return times * torch.randint(0, 2, (rows, closed), generator=generator)

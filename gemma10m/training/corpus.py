@@ -1,0 +1,42 @@
+"""The user's texts as prose to train on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gemma10m.documents import Document
+from gemma10m.errors import DocumentError
+from gemma10m.tasks.prose import Prose
+from gemma10m.tokens import Tokenizer
+
+BETWEEN = "\n\n"  # short files that are joined
+
+
+def texts_of(document: Document) -> list[str]:
+    """Each file's text, without the headers that a document of several files has, and without empty ones."""
+    texts = ["".join(piece.text for piece in file.pieces(index)) for index, file in enumerate(document.files)]
+    return [text for text in texts if text.strip()]
+
+
+def corpus(tokenizer: Tokenizer, texts: Iterable[str], longest: int) -> list[Prose]:
+    """The texts, short ones joined until no document of `longest` tokens repeats itself.
+
+    Raises DocumentError when all of them together are shorter.
+    """
+    groups: list[list[str]] = []
+    group: list[str] = []
+    tokens = total = 0
+    for text in texts:
+        group.append(text)
+        tokens += (count := len(tokenizer.encode(text)))
+        total += count
+        if tokens >= longest:
+            groups.append(group)
+            group, tokens = [], 0
+    if not groups:
+        raise DocumentError(
+            f"the texts hold {total:,} tokens, and a document of the longest stage has {longest:,}",
+            hint="name more text with --data, or make the stages of the recipe shorter",
+        )
+    groups[-1] += group
+    return [Prose.of(tokenizer, BETWEEN.join(group)) for group in groups]

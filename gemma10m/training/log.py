@@ -1,0 +1,65 @@
+"""log.jsonl: one object a step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TextIO
+
+from gemma10m.atomic_file import atomic_file
+from gemma10m.errors import DiskError
+from gemma10m.training.train import StepReport
+
+LOG = "log.jsonl"
+
+
+class Log:
+    def __init__(self, path: Path, file: TextIO) -> None:
+        self._path, self._file = path, file
+
+    def add(self, report: StepReport) -> None:
+        """Raises DiskError."""
+        try:
+            self._file.write(json.dumps(asdict(report)) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise _disk_error(self._path, error) from error
+
+
+@contextmanager
+def open_log(folder: Path, steps: int) -> Iterator[Log]:
+    """The log, to be added to after the first `steps` steps; what is said of later ones is dropped."""
+    path = folder / LOG
+    kept = [line for line in _lines(path) if _step(line) <= steps]
+    with atomic_file(path) as whole:
+        whole.write(b"".join(kept))
+    try:
+        file = path.open("a", encoding="utf-8")
+    except OSError as error:
+        raise _disk_error(path, error) from error
+    try:
+        yield Log(path, file)
+    finally:
+        file.close()
+
+
+def _lines(path: Path) -> list[bytes]:
+    if not path.is_file():
+        return []
+    # A line without its end was cut off by a crash.
+    return [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+
+
+def _step(line: bytes) -> float:
+    """Lines that no run wrote are later than any step."""
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return float("inf")
+
+
+def _disk_error(path: Path, error: OSError) -> DiskError:
+    return DiskError(f"{path} cannot be written: {error.strerror}", hint="make room on that disk")

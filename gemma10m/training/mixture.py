@@ -1,0 +1,48 @@
+"""What training documents hold: every kind of planted fact, several questions a document."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+from gemma10m.tasks.babi import draw_babi
+from gemma10m.tasks.case import Case, Fact, Turn
+from gemma10m.tasks.needle import KINDS, QUESTIONS, SENTENCES
+from gemma10m.tasks.passkey import draw_passkey
+from gemma10m.tasks.words import ValueKind, make_hard_number, make_names, make_value
+
+UPDATED = 0.3  # of the names get a second value later on
+
+
+def draw_needles(draw: random.Random, kind: ValueKind, facts: int, questions: int, depth: Callable[[], float]) -> Case:
+    """Names with values, some of them changed later, asked in any order; the last value counts."""
+    planted: list[Fact] = []
+    turns: list[Turn] = []
+
+    def plant(name: str, at: float) -> str:
+        value = make_hard_number(draw) if kind == "number" else make_value(draw, kind)
+        text = draw.choice(SENTENCES).format(kind=KINDS[kind], name=name, value=value)
+        planted.append(Fact(text, at))
+        return value
+
+    for name in make_names(draw, facts):
+        at = depth()
+        if draw.random() < UPDATED:
+            plant(name, at * draw.random())
+        value = plant(name, at)
+        turns.append(Turn(draw.choice(QUESTIONS).format(kind=KINDS[kind], name=name), value))
+    return Case(tuple(planted), tuple(draw.sample(turns, min(questions, len(turns)))))
+
+
+def draw_story(draw: random.Random, sentences: int, questions: int) -> Case:
+    """Half of the stories are of one fact, the easiest; the others lead on from it."""
+    task = draw.choice((1, 1, 1, 1, 2, 3, 4, 5))
+    return draw_babi(draw, task, sentences=max(2, sentences), questions=questions)
+
+
+def draw_key(draw: random.Random, depth: float) -> Case:
+    case = draw_passkey(draw, depth)
+    key = make_hard_number(draw)
+    fact = Fact(case.facts[0].text.replace(case.turns[0].answer, key), depth)
+    return replace(case, facts=(fact,), turns=(replace(case.turns[0], answer=key),))

@@ -1,0 +1,80 @@
+"""Which parameters are trained, how each group moves, and the narrow copy that computes their gradients."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from gemma10m.models.gemma import Gemma
+from gemma10m.training.recipe import Recipe
+from gemma10m.weights.expected import stays_float32
+
+BETAS = (0.9, 0.95)
+WEIGHT_DECAY = 0.01
+
+
+def is_gate(name: str) -> bool:
+    return name.endswith("self_attn.gate")
+
+
+def is_trained(name: str, train: str) -> bool:
+    """By `train`: gates and write gates, the attention's weights too, or all."""
+    if train == "gates":
+        return is_gate(name) or ".self_attn.write_gate." in name
+    return train == "all" or ".self_attn." in name
+
+
+def select_trained(model: Gemma, train: str) -> None:
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(is_trained(name, train))
+
+
+def trained(model: Gemma) -> dict[str, nn.Parameter]:
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def make_optimizer(model: Gemma, recipe: Recipe) -> torch.optim.AdamW:
+    """Gates have their own learning rate; only matrices decay."""
+    groups: dict[str, list[nn.Parameter]] = {"gates": [], "vectors": [], "matrices": []}
+    for name, parameter in trained(model).items():
+        groups["gates" if is_gate(name) else "vectors" if parameter.dim() < 2 else "matrices"].append(parameter)
+    rates = {"gates": recipe.gate_learning_rate, "vectors": recipe.learning_rate, "matrices": recipe.learning_rate}
+    return torch.optim.AdamW(
+        [
+            {"params": params, "base": rates[kind], "weight_decay": WEIGHT_DECAY if kind == "matrices" else 0.0}
+            for kind, params in groups.items()
+            if params
+        ],
+        betas=BETAS,
+    )
+
+
+def working_copy(model: Gemma, dtype: torch.dtype) -> Gemma:
+    """The model in `dtype`, gates in float32; its gradients arrive in the model's own. The model itself for float32."""
+    if dtype == model.dtype:
+        return model
+    copy = deepcopy(model)
+    for (name, mine), theirs in zip(model.named_parameters(), copy.parameters(), strict=True):
+        theirs.data = theirs.data if stays_float32(name) else theirs.data.to(dtype)
+        if theirs.requires_grad:
+            theirs.register_post_accumulate_grad_hook(partial(_hand_over, mine))
+    return copy
+
+
+def _hand_over(wide: nn.Parameter, narrow: Tensor) -> None:
+    assert narrow.grad is not None
+    gradient = narrow.grad.to(wide.dtype)
+    wide.grad = gradient if wide.grad is None else wide.grad + gradient
+    narrow.grad = None
+
+
+@torch.no_grad()
+def refresh(working: Gemma, model: Gemma) -> None:
+    """Give a working copy the model's weights of now."""
+    if working is not model:
+        for mine, theirs in zip(model.parameters(), working.parameters(), strict=True):
+            if mine.requires_grad:
+                theirs.copy_(mine)

@@ -1,0 +1,133 @@
+"""The model that a run starts with: a checkpoint's, or one from scratch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+import torch
+
+from gemma10m.config import MemoryKind, ModelConfig, ReadingConfig
+from gemma10m.errors import UsageError
+from gemma10m.memory.infini import REMEMBERING
+from gemma10m.models.gemma import Gemma
+from gemma10m.training.initial import initialise
+from gemma10m.training.parameters import is_gate
+from gemma10m.training.recipe import DEMO_READING, Recipe, demo_config
+from gemma10m.weights.checkpoint import Checkpoint
+from gemma10m.weights.config_file import StatedReading, read_config
+from gemma10m.weights.loading import load_weights
+from gemma10m.weights.options import CLOSED_GATE, resolve_reading
+
+SCRATCH = "scratch"
+DEMO_VOCABULARY = 2048
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A model before it has weights."""
+
+    config: ModelConfig
+    reading: ReadingConfig
+
+
+@dataclass(frozen=True)
+class Start:
+    model: Gemma  # float32, on the CPU
+    fingerprint: str  # the checkpoint's, or "scratch"
+    notes: tuple[str, ...]  # what a user should know
+
+
+def scratch_shape(config_file: Path | None, recipe: Recipe) -> Shape:
+    """From a config.json in the released model's layout, or the demo's. Raises ModelError, ConfigError, UsageError."""
+    if config_file is None:
+        reading = _scratch_reading(recipe, None)
+        return Shape(_with_gates(demo_config(DEMO_VOCABULARY), reading.memory), reading)
+    folder = config_file if config_file.is_dir() else config_file.parent
+    if not config_file.is_dir() and config_file.name != "config.json":
+        raise UsageError(f"{config_file} is not called config.json", hint="name a config.json or the folder it is in")
+    described = read_config(folder)
+    config = replace(described.config, tied_head=described.tied is not False)
+    reading = _scratch_reading(recipe, described.reading)
+    return Shape(_with_gates(config, reading.memory), reading)
+
+
+def checkpoint_shape(checkpoint: Checkpoint, recipe: Recipe) -> Shape:
+    """The checkpoint's, with the gates that the memory needs. Raises ConfigError and UsageError."""
+    memory = recipe.memory or checkpoint.reading["memory"] or DEMO_READING.memory
+    grown = replace(checkpoint, config=_with_gates(checkpoint.config, memory))
+    reading = resolve_reading(grown, memory=memory, segment=recipe.segment, carry=recipe.carry, sinks=recipe.sinks)
+    return Shape(grown.config, reading)
+
+
+def from_scratch(shape: Shape, seed: int) -> Start:
+    model = Gemma(shape.config, shape.reading)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        initialise(model)
+    return Start(model, SCRATCH, ())
+
+
+def from_checkpoint(checkpoint: Checkpoint, shape: Shape, seed: int) -> Start:
+    """The checkpoint's weights; closed gates are reopened and missing ones made. Raises ModelError."""
+    with torch.device("meta"):
+        model = Gemma(shape.config, shape.reading)
+    weights = load_weights(checkpoint, device="cpu", dtype=torch.float32)
+    fresh = [name for name in model.state_dict() if name not in weights]
+    for name in fresh:
+        weights[name] = torch.empty(model.state_dict()[name].shape, device="cpu")
+    # The optimiser writes into them, and what was loaded may be a view of the checkpoint's file.
+    model.load_state_dict({name: weight.clone() for name, weight in weights.items()}, strict=True, assign=True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        initialise(model, fresh)
+    return Start(model, checkpoint.fingerprint, (*checkpoint.notes, *_fresh_notes(fresh), *_reopen(model, fresh)))
+
+
+def _scratch_reading(recipe: Recipe, stated: StatedReading | None) -> ReadingConfig:
+    """What the recipe says, else config.json, else the demo's; the carry is a segment where nobody says."""
+    memory = recipe.memory or (stated and stated["memory"]) or DEMO_READING.memory
+    segment = recipe.segment or (stated and stated["segment"]) or DEMO_READING.segment
+    window = (0, 0) if memory == "full" else (segment, min(DEMO_READING.sinks, segment))
+    carry = (recipe.carry, stated["carry"] if stated else None, window[0])
+    sinks = (recipe.sinks, stated["sinks"] if stated else None, window[1])
+    return ReadingConfig(
+        memory=cast(MemoryKind, memory),
+        segment=segment,
+        carry=next(value for value in carry if value is not None),
+        sinks=next(value for value in sinks if value is not None),
+    )
+
+
+def _with_gates(config: ModelConfig, memory: str) -> ModelConfig:
+    """The config with the parameters that the memory cannot do without."""
+    return replace(
+        config,
+        has_gates=config.has_gates or memory in REMEMBERING,
+        has_write_gates=config.has_write_gates or memory == "gated",
+        has_state_vectors=config.has_state_vectors or memory == "state-vector",
+    )
+
+
+def _fresh_notes(fresh: list[str]) -> Iterator[str]:
+    gates = sum(is_gate(name) for name in fresh)
+    if gates:
+        yield f"the checkpoint has no memory gates: {gates} layers get open ones"
+    if others := len({name.rsplit(".", 1)[0] for name in fresh if not is_gate(name)}):
+        yield f"the checkpoint lacks parts of the memory: {others} are made, the write gates nearly closed"
+
+
+def _reopen(model: Gemma, fresh: list[str]) -> Iterator[str]:
+    """A closed gate has no gradient: it goes back to 0, which lets half of the memory through."""
+    if model.reading.memory not in REMEMBERING:
+        return
+    reopened = total = 0
+    for name, parameter in model.named_parameters():
+        if is_gate(name) and name not in fresh:
+            closed = torch.sigmoid(parameter.detach()) < CLOSED_GATE
+            parameter.data[closed] = 0.0
+            reopened, total = reopened + int(closed.sum()), total + closed.numel()
+    if reopened:
+        yield f"{reopened} of the checkpoint's {total} memory gates were closed and are reopened: they start at 0"

@@ -1,0 +1,224 @@
+"""Cases: the answers follow from the facts alone, and training's words and evaluation's unseen ones never meet."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gemma10m.tasks import babi, needle, words
+from gemma10m.tasks.babi import draw_babi
+from gemma10m.tasks.case import Case
+from gemma10m.tasks.needle import Form, draw_needle
+from gemma10m.tasks.passkey import QUESTION, draw_passkey
+from gemma10m.tasks.words import ValueKind, make_hard_number, make_name, make_names, make_value
+
+SEEDS = st.integers(0, 10**9)
+DEPTHS = st.one_of(st.none(), st.floats(0, 1))
+MOVES = [*babi.MOVES, *babi.UNSEEN_MOVES]
+TAKES = [*babi.TAKES, *babi.UNSEEN_TAKES]
+DROPS = [*babi.DROPS, *babi.UNSEEN_DROPS]
+GIVES = [*babi.GIVES, *babi.UNSEEN_GIVES]
+
+
+class World:
+    """Reads a story's sentences as somebody would who knows nothing of how they were made."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.place: dict[str, str] = {}
+        self.carried: dict[str, set[str]] = {}
+        self.trail: dict[str, list[str]] = {}
+        self.gifts: list[tuple[str, str, str]] = []  # giver, thing, taker
+        self.spots: dict[str, tuple[int, int]] = {}
+        for line in lines:
+            self.read(line)
+
+    def read(self, line: str) -> None:
+        if found := re.fullmatch(r"The (\w+) is (\w+) of the (\w+)\.", line):
+            far, way, near = found.groups()
+            x, y = self.spots.setdefault(near, (0, 0))
+            dx, dy = {"north": (0, 1), "south": (0, -1), "east": (1, 0), "west": (-1, 0)}[way]
+            assert far not in self.spots
+            self.spots[far] = (x + dx, y + dy)
+        elif found := re.fullmatch(rf"(\w+) (?:{'|'.join(GIVES)}) the (\w+) to (\w+)\.", line):
+            self.gifts.append((found[1], found[2], found[3]))
+        elif found := re.fullmatch(rf"(\w+) (?:{'|'.join(TAKES)}) the (\w+)\.", line):
+            who, thing = found.groups()
+            assert all(thing not in things for things in self.carried.values()), "nobody takes what another carries"
+            self.carried.setdefault(who, set()).add(thing)
+            self.see(thing, self.place[who])
+        elif found := re.fullmatch(rf"(\w+) (?:{'|'.join(DROPS)}) the (\w+)\.", line):
+            self.carried[found[1]].remove(found[2])
+        else:
+            found = re.fullmatch(rf"(\w+) (?:{'|'.join(MOVES)}) the (\w+)\.", line)
+            assert found, line
+            assert self.place.get(found[1]) != found[2], "a move leads somewhere else"
+            self.place[found[1]] = found[2]
+            for thing in self.carried.get(found[1], set()):
+                self.see(thing, found[2])
+
+    def see(self, thing: str, place: str) -> None:
+        trail = self.trail.setdefault(thing, [])
+        if not trail or trail[-1] != place:
+            trail.append(place)
+
+    def neighbour(self, room: str, way: str) -> str:
+        x, y = self.spots[room]
+        dx, dy = {"north": (0, 1), "south": (0, -1), "east": (1, 0), "west": (-1, 0)}[way]
+        (found,) = [other for other, spot in self.spots.items() if spot == (x + dx, y + dy)]
+        return found
+
+    def answer(self, question: str) -> str:
+        if found := re.fullmatch(r"Where is (\w+)\?", question):
+            return self.place[found[1]]
+        if found := re.fullmatch(r"Where is the (\w+)\?", question):
+            return self.trail[found[1]][-1]
+        if found := re.fullmatch(r"Where was the (\w+) before the (\w+)\?", question):
+            trail = self.trail[found[1]]
+            return trail[len(trail) - 1 - trail[::-1].index(found[2]) - 1]
+        if found := re.fullmatch(r"What is (\w+) of the (\w+)\?", question):
+            return self.neighbour(found[2], found[1])
+        if found := re.fullmatch(r"What is the (\w+) (\w+) of\?", question):
+            opposite = {"north": "south", "south": "north", "east": "west", "west": "east"}
+            return self.neighbour(found[1], opposite[found[2]])
+        if found := re.fullmatch(r"Who gave the (\w+) to (\w+)\?", question):
+            return [giver for giver, thing, taker in self.gifts if (thing, taker) == found.groups()][-1]
+        if found := re.fullmatch(r"Who did (\w+) give the (\w+) to\?", question):
+            return [taker for giver, thing, taker in self.gifts if (giver, thing) == found.groups()][-1]
+        found = re.fullmatch(r"Who received the (\w+)\?", question)
+        assert found, question
+        return [taker for _, thing, taker in self.gifts if thing == found[1]][-1]
+
+
+def story(case: Case) -> list[str]:
+    return [fact.text for fact in case.facts]
+
+
+@settings(deadline=None)
+@given(SEEDS, st.integers(1, 5), st.integers(1, 20), st.integers(1, 4), DEPTHS, st.booleans())
+def test_every_babi_answer_follows_from_the_story(
+    seed: int, task: int, sentences: int, questions: int, depth: float | None, unseen: bool
+) -> None:
+    case = draw_babi(random.Random(seed), task, sentences=sentences, questions=questions, depth=depth, unseen=unseen)
+    world = World(story(case))
+    assert 1 <= len(case.turns) <= questions
+    for turn in case.turns:
+        assert turn.answer == world.answer(turn.question), story(case)
+
+
+@settings(deadline=None)
+@given(SEEDS, st.integers(1, 5), st.floats(0.01, 0.99))
+def test_the_last_fact_that_a_babi_question_needs_stands_at_the_depth(seed: int, task: int, depth: float) -> None:
+    case = draw_babi(random.Random(seed), task, sentences=9, depth=depth)
+    depths, lines, turn = [fact.depth for fact in case.facts], story(case), case.turns[0]
+    assert depths == sorted(depths)
+    needed = depths.index(depth)
+    assert _answer_so_far(lines[: needed + 1], turn.question) == turn.answer
+    if task in (1, 2, 4):  # in the others the same may have happened before
+        assert _answer_so_far(lines[:needed], turn.question) != turn.answer
+
+
+def _answer_so_far(lines: list[str], question: str) -> str | None:
+    try:
+        return World(lines).answer(question)
+    except (KeyError, IndexError, ValueError):
+        return None
+
+
+@pytest.mark.parametrize("task", range(1, 6))
+def test_blind_guessing_at_babi_is_right_as_often_as_is_said(task: int) -> None:
+    """The best that somebody can do who sees the question alone."""
+    draw = random.Random(task)
+    turns = [turn for _ in range(4000) for turn in draw_babi(draw, task).turns]
+    right = 0
+    for turn in turns:
+        choices = babi.PEOPLE if turn.question.startswith("Who") else babi.PLACES
+        right += turn.answer == draw.choice([choice for choice in choices if choice not in turn.question])
+    chance = sum(turn.chance for turn in turns) / len(turns)
+    assert abs(right / len(turns) - chance) < 4 * (chance / len(turns)) ** 0.5
+
+
+def test_unseen_words_and_sentences_are_never_drawn_in_training() -> None:
+    assert not set(words.UNSEEN_ADJECTIVES) & set(words.ADJECTIVES)
+    assert not set(words.UNSEEN_NOUNS) & set(words.NOUNS)
+    assert not set(babi.UNSEEN_PEOPLE) & set(babi.PEOPLE)
+    seen = {word for verbs in (babi.MOVES, babi.TAKES, babi.DROPS, babi.GIVES) for word in verbs}
+    unseen = {
+        word for verbs in (babi.UNSEEN_MOVES, babi.UNSEEN_TAKES, babi.UNSEEN_DROPS, babi.UNSEEN_GIVES) for word in verbs
+    }
+    assert not seen & unseen
+    assert not set(needle.SENTENCES) & set(needle.UNSEEN_SENTENCES)
+    assert not set(needle.QUESTIONS) & set(needle.UNSEEN_QUESTIONS)
+    draw = random.Random(5)
+    known = {make_name(draw) for _ in range(20000)}
+    assert not known & {make_name(draw, unseen=True) for _ in range(2000)}
+
+
+@settings(deadline=None)
+@given(
+    SEEDS, st.integers(1, 6), st.floats(0, 1), st.sampled_from(["number", "word", "uuid"]), st.booleans(), st.booleans()
+)
+def test_the_asked_needle_is_the_last_word_on_its_name(
+    seed: int, facts: int, depth: float, kind: ValueKind, unseen: bool, varied: bool
+) -> None:
+    forms: tuple[Form, ...] = ("single", "multi-key", "update")
+    for form in forms:
+        count = 1 if form == "single" else facts
+        case = draw_needle(random.Random(seed), form, depth, facts=count, kind=kind, unseen=unseen, varied=varied)
+        (turn,) = case.turns
+        ordered = sorted(case.facts, key=lambda fact: fact.depth)
+        name = next(name for name in re.findall(r"\w+-\w+(?![\w-])", turn.question))
+        mine = [fact for fact in ordered if re.search(rf"\b{name}\b", fact.text)]
+        assert turn.answer in mine[-1].text
+        assert mine[-1].depth == depth
+        assert len(mine) == (2 if form == "update" else 1)
+        assert len(ordered) == count + (form == "update")
+        assert not unseen or name in {f"{a}-{n}" for a in words.UNSEEN_ADJECTIVES for n in words.UNSEEN_NOUNS}
+
+
+@settings(deadline=None)
+@given(SEEDS, st.integers(2, 6), st.floats(0, 1))
+def test_several_values_are_asked_for_in_the_order_that_the_text_or_the_question_has(
+    seed: int, facts: int, depth: float
+) -> None:
+    values = draw_needle(random.Random(seed), "multi-value", depth, facts=facts)
+    told = [re.findall(r"\d{5}", fact.text)[0] for fact in sorted(values.facts, key=lambda fact: fact.depth)]
+    assert values.turns[0].answer == ", ".join(told)
+    queries = draw_needle(random.Random(seed), "multi-query", depth, facts=facts)
+    numbers = {
+        fact.text.split(" for ")[1].split(" is")[0]: re.findall(r"\d{5}", fact.text)[0] for fact in queries.facts
+    }
+    asked = queries.turns[0].question.removesuffix("?").split(" for ")[1].replace(" and ", ", ").split(", ")
+    assert [numbers[name] for name in asked] == queries.turns[0].answer.split(", ")
+    assert values.turns[0].chance == queries.turns[0].chance == pytest.approx((1 / 90000) ** facts)
+
+
+def test_a_guessed_word_is_right_as_often_as_is_said() -> None:
+    draw = random.Random(0)
+    counts = Counter(make_value(draw, "word") for _ in range(100_000))
+    assert set(counts) == {*words.ADJECTIVES, *words.NOUNS}
+    commonest = sum(counts[word] for word in words.ADJECTIVES) / len(words.ADJECTIVES) / 100_000
+    assert commonest == pytest.approx(needle.CHANCE["word"], rel=0.02)
+
+
+def test_names_and_values() -> None:
+    draw = random.Random(0)
+    hard = [make_hard_number(draw) for _ in range(400)]
+    assert all(re.fullmatch(r"[1-9]\d{4}", number) for number in [*hard, *(make_value(draw) for _ in range(100))])
+    assert sum(len(set(number)) <= 3 for number in hard) > 180
+    assert re.fullmatch(r"[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}", make_value(draw, "uuid"))
+    assert len(set(make_names(draw, 150, unseen=True))) == 150
+
+
+def test_the_passkey_is_the_paper_s() -> None:
+    case = draw_passkey(random.Random(1), 0.25)
+    (fact,), (turn,) = case.facts, case.turns
+    assert fact.depth == 0.25
+    assert fact.text == f"The pass key is {turn.answer}. Remember it. {turn.answer} is the pass key."
+    assert (turn.question, turn.chance) == (QUESTION, 1 / 90000)
+    assert case.raw
+    assert draw_passkey(random.Random(1), 0.25) == case != draw_passkey(random.Random(2), 0.25)

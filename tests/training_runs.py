@@ -1,0 +1,130 @@
+"""Small models, recipes and runs for the tests of training."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from readers import checkpoint, workshop
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from gemma10m.commands.train import TrainOptions, train
+from gemma10m.config import ModelConfig, ReadingConfig
+from gemma10m.models.gemma import Gemma
+from gemma10m.tasks.prose import Prose
+from gemma10m.tasks.writer import Writer
+from gemma10m.terminal import Terminal
+from gemma10m.tokens import Tokenizer, load_tokenizer
+from gemma10m.training.batch import Batch
+from gemma10m.training.initial import initialise
+from gemma10m.training.recipe import Recipe, Stage
+
+TEXT = "It was a fine day, and they walked on.\nThe house stood still; nobody spoke of it again.\n\n" * 60
+SEGMENT = 32
+
+
+@cache
+def tokenizer() -> Tokenizer:
+    return load_tokenizer(checkpoint())
+
+
+@cache
+def writer() -> Writer:
+    return Writer(tokenizer(), [Prose.of(tokenizer(), TEXT)])
+
+
+def small_recipe(**changes: Any) -> Recipe:
+    """Two stages of three steps."""
+    said: dict[str, Any] = {
+        "stages": (Stage(96, 1100), Stage(160, 1100)),
+        "tokens_per_step": 400,
+        "warmup_tokens": 500,
+        "save_every": 2,
+        "segment": SEGMENT,
+        "carry": SEGMENT,
+        "sinks": 4,
+        "memory": "gated",
+        "tasks": {"needle": 1, "text": 1},
+        "facts": 1,
+        "questions": 1,
+    }
+    return Recipe(**(said | changes))
+
+
+def small_model(recipe: Recipe, seed: int = 0) -> Gemma:
+    torch.manual_seed(seed)
+    config = ModelConfig(32, 2, 2, 2, 16, 48, tokenizer().vocabulary, has_gates=True, has_write_gates=True)
+    model = Gemma(config, ReadingConfig("gated", recipe.segment or SEGMENT, recipe.carry or 0, 4))
+    initialise(model)
+    return model
+
+
+def random_batch(rows: int, length: int, vocabulary: int, segment: int, stride: int = 3, seed: int = 0) -> Batch:
+    """Random ids; each row's last three tokens are its answer."""
+    generator = torch.Generator().manual_seed(seed)
+    ids = torch.randint(vocabulary, (rows, length), generator=generator)
+    answers = torch.zeros(ids.shape, dtype=torch.bool)
+    answers[:, -3:] = True
+    text = torch.zeros(ids.shape, dtype=torch.bool)
+    text[:, 1::stride] = True
+    repeats = torch.randint(0, 4, (rows, (length - 1) // segment), generator=generator)
+    turns = tuple(("needle", (slice(length - 3, length),)) for _ in range(rows))
+    return Batch(ids, answers, text & ~answers, slice(0, None, stride), turns, repeats)
+
+
+def gradients(model: Gemma) -> dict[str, Tensor]:
+    return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+
+@cache
+def book() -> Path:
+    path = workshop() / "training.txt"
+    path.write_text(TEXT)
+    return path
+
+
+def changed_checkpoint(folder: Path, **replaced: Tensor | None) -> Path:
+    """The tests' checkpoint with every tensor whose name ends so (`__` for a dot) replaced, or gone for None."""
+    source = checkpoint()
+    tensors = load_file(source / "model.safetensors")
+    for ending, value in replaced.items():
+        for name in [name for name in tensors if name.endswith(ending.replace("__", "."))]:
+            if value is None:
+                del tensors[name]
+            else:
+                tensors[name] = value.expand(tensors[name].shape).clone()
+    folder.mkdir()
+    save_file(tensors, folder / "model.safetensors")
+    for name in ("config.json", "tokenizer.model", "tokenizer_config.json"):
+        (folder / name).write_bytes((source / name).read_bytes())
+    return folder
+
+
+def recipe_file(folder: Path, **changes: Any) -> Path:
+    """The small recipe as JSON, for the tests' checkpoint (its segment is 16); a value of None is left out."""
+    said: dict[str, Any] = {
+        "stages": [{"length": 96, "tokens": 1000}, {"length": 128, "tokens": 1000, "virtual": 3}],
+        "tokens_per_step": 300,
+        "warmup_tokens": 500,
+        "save_every": 2,
+        "facts": 1,
+        "questions": 1,
+        "backprop": 3,
+    }
+    path = folder / "recipe.json"
+    path.write_text(json.dumps({name: value for name, value in (said | changes).items() if value is not None}))
+    return path
+
+
+def run(out: Path, recipe: Path, start: Path | None = None, **options: Any) -> None:
+    chosen: dict[str, Any] = {"data": [str(book())], "checkpoint": str(start or checkpoint()), "device": "cpu"}
+    train(Terminal(), TrainOptions(out=out, recipe=recipe, **(chosen | options)))
+
+
+def log_of(out: Path) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in line.items() if name != "seconds"} for line in lines]

@@ -1,0 +1,65 @@
+"""A program for test_training_command.py: children save a run without pause and are killed.
+
+Run as `python training_saver.py FOLDER KILLS`. Every number of the n-th save is n. Prints one line of JSON: kills, how
+many saves the file was found at, and how often its numbers were not all of one save.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from training_runs import small_model, small_recipe, writer
+
+from gemma10m.training.checkpoint import Origin, load_run, save_run
+from gemma10m.training.train import Trainer
+
+ORIGIN = Origin("data", "scratch", "")
+
+
+def main(folder: Path, kills: int) -> dict[str, int]:
+    torch.set_num_threads(1)
+    recipe = small_recipe()
+    trainer = Trainer(small_model(recipe), writer(), recipe)
+    fill(trainer, 0)
+    save_run(trainer, ORIGIN, folder)
+    moments, found, torn = random.Random(3), set(), 0
+    for _ in range(kills):
+        kill_while_saving(trainer, folder, moments.uniform(0, 0.03))
+        saved = load_run(folder, trainer)
+        assert saved is not None
+        numbers = {float(number) for tensor in saved.tensors.values() for number in tensor.unique()}
+        torn += numbers != {float(saved.position.step)}
+        found.add(saved.position.step)
+    return {"kills": kills, "found": len(found), "torn": torn}
+
+
+def fill(trainer: Trainer, number: int) -> None:
+    with torch.no_grad():
+        for parameter in trainer.model.parameters():
+            parameter.fill_(number)
+            moments = {name: torch.full_like(parameter, number) for name in ("exp_avg", "exp_avg_sq")}
+            trainer.optimizer.state[parameter] = {"step": torch.tensor(float(number)), **moments}
+    trainer.position = replace(trainer.position, step=number)
+
+
+def kill_while_saving(trainer: Trainer, folder: Path, seconds: float) -> None:
+    child = os.fork()
+    if not child:
+        for number in range(trainer.position.step, 10**6):
+            fill(trainer, number)
+            save_run(trainer, ORIGIN, folder)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(main(Path(sys.argv[1]), int(sys.argv[2]))))
