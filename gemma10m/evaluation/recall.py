@@ -14,7 +14,7 @@ from gemma10m.reading.stretch import scratch_per_token
 from gemma10m.tasks.writer import Script
 
 # Tokens that go through the model together, over all documents, and the bytes that a layer may need for them.
-CPU_STRETCH, CUDA_STRETCH = 32768, 1 << 20
+CPU_STRETCH, CUDA_STRETCH = 16384, 1 << 20
 CPU_SCRATCH = 1 << 30
 COMPARED = 1 << 16  # tokens of each document that are compared at a time
 

@@ -12,7 +12,7 @@ from gemma10m.errors import ConfigError
 from gemma10m.tasks.case import Case
 from gemma10m.tasks.words import ValueKind
 from gemma10m.tasks.writer import Row, Writer
-from gemma10m.training.mixture import draw_key, draw_needles, draw_story
+from gemma10m.training.mixture import draw_key, draw_needles, draw_story, with_strays
 from gemma10m.training.recipe import Recipe, Stage
 
 LENGTHS, TRIES = 20, 100  # tried before a stage is called too short
@@ -73,7 +73,8 @@ def draw_case(recipe: Recipe, length: int, draw: random.Random) -> tuple[str, Ca
     most = min(recipe.facts, max(1, length // TOKENS_PER_FACT))
     facts = draw.randint(min(recipe.fewest_facts, most), most)
     kind: ValueKind = "word" if draw.random() < recipe.word_share else "number"
-    return task, draw_needles(draw, kind, facts, questions, lambda: _depth(recipe, draw))
+    case = draw_needles(draw, kind, facts, questions, lambda: _depth(recipe, draw))
+    return task, with_strays(draw, case, recipe.strays) if recipe.strays else case
 
 
 def _depth(recipe: Recipe, draw: random.Random) -> float:

@@ -13,6 +13,15 @@ from gemma10m.tasks.passkey import draw_passkey
 from gemma10m.tasks.words import ValueKind, make_hard_number, make_names, make_value
 
 UPDATED = 0.3  # of the names get a second value later on
+STRAYS = (
+    "{number}",
+    "in {year},",
+    "Chapter {small}.",
+    "{month} {small}, {year},",
+    "born {month} {small}, {year};",
+    "No. {small}",
+)
+MONTHS = "January February March April May June July August September October November December".split()
 
 
 def draw_needles(draw: random.Random, kind: ValueKind, facts: int, questions: int, depth: Callable[[], float]) -> Case:
@@ -46,3 +55,12 @@ def draw_key(draw: random.Random, depth: float) -> Case:
     key = make_hard_number(draw)
     fact = Fact(case.facts[0].text.replace(case.turns[0].answer, key), depth)
     return replace(case, facts=(fact,), turns=(replace(case.turns[0], answer=key),))
+
+
+def with_strays(draw: random.Random, case: Case, most: int) -> Case:
+    """The case among numbers that nobody asks for, as prose has them: dates, chapters, house numbers."""
+    strays = []
+    for _ in range(draw.randint(0, most)):
+        words = {"number": make_hard_number(draw), "year": draw.randint(1100, 2030), "small": draw.randint(1, 99)}
+        strays.append(Fact(draw.choice(STRAYS).format(month=draw.choice(MONTHS), **words), draw.random()))
+    return replace(case, facts=(*case.facts, *strays))
