@@ -119,6 +119,8 @@ class Recipe:
             if not _is_number(getattr(self, name), most):
                 bound = "" if most == math.inf else f" and at most {most:g}"
                 yield f"{name} must be at least 0{bound}, found {getattr(self, name)!r}"
+        if _is_count(self.facts) and _is_count(self.fewest_facts) and self.fewest_facts > self.facts:
+            yield f"fewest_facts ({self.fewest_facts}) must not be above facts ({self.facts})"
         if not _is_flag(self.recompute):
             yield f"recompute must be true or false, found {self.recompute!r}"
         if self.train not in TRAINABLE:
