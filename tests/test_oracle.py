@@ -116,14 +116,15 @@ def test_delta_compares_every_token_with_the_memory_before_the_segment() -> None
 
 def test_gated_by_hand() -> None:
     memory = HeadMemory.empty("gated", 2)
-    memory.write([vector(0, 7), vector(3, 4)], [vector(1, 0), vector(0, 2)], [0.5, 0.25])
-    # (0, 1) holds (0.5, 0) when (0.6, 0.8) finds (0.4, 0) there; a quarter of what it misses, (-0.4, 2), is stored
-    assert_equal(memory.M, torch.stack([vector(-0.06, 0.3), vector(0.42, 0.4)]))
+    half = math.sqrt(0.5)
+    memory.write([vector(0, 7), vector(3, 3)], [vector(1, 0), vector(0, 2)], [0.5, 0.25])
+    # (0, 1) holds (0.5, 0) when (h, h) finds (h / 2, 0) there; a quarter of what it misses, (-h / 2, 2), is stored
+    assert_equal(memory.M, torch.stack([vector(-0.0625, half / 2), vector(0.4375, half / 2)]))
     assert_equal(memory.z, vector(0, 0))
-    assert_equal(memory.read(vector(10, 0)), vector(-0.06, 0.3))
+    assert_equal(memory.read(vector(10, 0)), vector(-0.0625, half / 2))
     memory.write([vector(0.1, 0)], [vector(5, 6)], [1])  # all of it: what the key held is gone
     assert_equal(memory.read(vector(2, 0)), vector(5, 6))
-    assert_equal(memory.read(vector(0, 2)), vector(0.42, 0.4))
+    assert_equal(memory.read(vector(0, 2)), vector(0.4375, half / 2))
 
 
 def test_gated_ignores_a_key_of_zeros_and_a_closed_gate() -> None:

@@ -64,7 +64,9 @@ def test_more_facts_at_least_than_at_most_is_refused() -> None:
 
 
 def test_half_of_the_heads_start_local() -> None:
-    gates = [torch.sigmoid(layer.self_attn.gate.detach().flatten()) for layer in small_model(small_recipe()).model.layers]
+    gates = [
+        torch.sigmoid(layer.self_attn.gate.detach().flatten()) for layer in small_model(small_recipe()).model.layers
+    ]
     for gate in gates:
         half = len(gate) // 2
         assert half

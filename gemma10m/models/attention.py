@@ -141,10 +141,9 @@ class Attention(nn.Module):
         if not self.config.has_gates or self.reading.memory in ("state-vector", "full"):
             return local.flatten(2, 3)
         gate = torch.sigmoid(self.gate.float()).unsqueeze(-1)  # (1, H, 1, 1, 1)
-        if buffer.memories is None:
-            mixed = (1.0 - gate) * local
-        else:
-            mixed = torch.lerp(local.float(), self._recall(queries.plain, buffer.memories, span), gate)
+        mixed = (1.0 - gate) * local
+        if buffer.memories is not None:
+            mixed = torch.addcmul(mixed, gate, self._recall(queries.plain, buffer.memories, span))
         return mixed.to(local.dtype).flatten(2, 3)  # (B, H, G * Q, E)
 
     def _recall(self, queries: Tensor, memories: infini.Memories, span: Span) -> Tensor:
