@@ -1,11 +1,16 @@
 """Tests run in one process a core: more threads in each would only wait for one another."""
 
 import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # which torch reads when it is imported
+
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from readers import TEXT
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+from gemma10m.folders import states_folder
 
 
 @pytest.fixture(autouse=True)
@@ -16,3 +21,17 @@ def _environment() -> Iterator[None]:
     for name in os.environ.keys() - before.keys():
         del os.environ[name]
     os.environ.update(before)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where states go: an empty folder."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return states_folder()
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    path = tmp_path / "book.txt"
+    path.write_text(TEXT)
+    return path

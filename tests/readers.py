@@ -30,6 +30,7 @@ from gemma10m.weights.loading import load_model
 KINDS = MEMORY_KINDS
 SEGMENT = 16
 SENTENCE = "It is a truth universally acknowledged, that a single man must be in want of 48213 café 汉.\n"
+TEXT = SENTENCE * 12
 
 
 @cache

@@ -50,12 +50,12 @@ class Script:
 def spoken(ids: list[int], **sampling: int) -> tuple[list[str], Script]:
     """The pieces of the answer of a model that says `ids`."""
     script = Script(ids)
-    pieces = answer(script, reader().tokenizer, 0, "Who?", Sampling(**sampling))  # type: ignore[arg-type]
+    pieces = answer(script, reader().tokenizer, 0, "Who?", Sampling(**sampling))
     return list(pieces), script
 
 
 def ask(tiny: Reader, state: State, question: str, **sampling: float) -> str:
-    return "".join(answer(tiny.model, tiny.tokenizer, state, question, Sampling(**sampling)))  # type: ignore[arg-type]
+    return "".join(answer(tiny.model, tiny.tokenizer, state, question, Sampling(**sampling)))
 
 
 def digest(state: State) -> str:
@@ -247,7 +247,7 @@ def test_bfloat16_logits_are_sampled_too() -> None:
 )
 def test_settings_out_of_bounds_are_refused(settings_: dict[str, float], found: str) -> None:
     with pytest.raises(UsageError, match=found):
-        Sampling(**settings_)  # type: ignore[arg-type]
+        Sampling(**settings_)
 
 
 def test_all_problems_of_the_settings_come_in_one_error() -> None:

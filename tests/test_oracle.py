@@ -68,7 +68,7 @@ def official_gemma(config: ModelConfig) -> torch.nn.Module:
             hidden_act="gelu_pytorch_tanh",
             rms_norm_eps=config.norm_eps,
             rope_parameters={"rope_type": "default", "rope_theta": config.rope_theta},
-            attn_implementation="sdpa",  # type: ignore[call-arg]  # eager takes its softmax in float32
+            attn_implementation="sdpa",  # eager takes its softmax in float32
         )
         return GemmaForCausalLM(shape).double()
 

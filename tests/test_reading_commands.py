@@ -13,6 +13,7 @@ from checkpoints import tiny_gemma
 from readers import (
     SEGMENT,
     SENTENCE,
+    TEXT,
     checkpoint,
     document_ids,
     flip_a_byte,
@@ -31,25 +32,11 @@ from gemma10m.commands.ask import ask, prepare, read
 from gemma10m.commands.models import ModelOptions, load_reader
 from gemma10m.commands.reading import open_state
 from gemma10m.errors import ModelError, StateError, UsageError
-from gemma10m.folders import states_folder
 from gemma10m.sanitise import sanitise
 from gemma10m.state_file import read_header
 from gemma10m.terminal import Terminal
 
-TEXT = SENTENCE * 12
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return states_folder()
-
-
-@pytest.fixture
-def book(tmp_path: Path) -> Path:
-    path = tmp_path / "book.txt"
-    path.write_text(TEXT)
-    return path
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 def test_a_state_goes_where_the_user_wants_it(book: Path, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import torch
 from halting_cli import HALTED
-from readers import SEGMENT, SENTENCE, checkpoint, document_ids, opening, stretch_of
+from readers import SEGMENT, TEXT, checkpoint, document_ids, opening, stretch_of
 from states import same_bits
 from terminal_runs import clean_environment
 
@@ -29,22 +29,13 @@ from gemma10m.saved_states import Reader
 from gemma10m.terminal import Terminal
 
 PROGRAM = Path(__file__).with_name("halting_cli.py")
-TEXT = SENTENCE * 12
+pytestmark = pytest.mark.usefixtures("cache")  # which child processes share
 SEGMENTS = 5
 PATIENCE = 240  # seconds a busy machine may take
 
 
 def options() -> ModelOptions:
     return ModelOptions(model=str(checkpoint()), device="cpu")
-
-
-@pytest.fixture
-def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A book, and a cache folder that child processes share."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    path = tmp_path / "book.txt"
-    path.write_text(TEXT)
-    return path
 
 
 @pytest.fixture

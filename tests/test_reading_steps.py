@@ -195,7 +195,7 @@ def test_a_document_of_thousands_of_files_takes_no_quadratic_time(tmp_path: Path
     looked_at = 0
 
     class Counted(tuple):
-        def __getitem__(self, index):  # type: ignore[no-untyped-def]
+        def __getitem__(self, index):
             nonlocal looked_at
             found = super().__getitem__(index)
             looked_at += len(found) if isinstance(index, slice) else 1

@@ -14,6 +14,7 @@ import pytest
 from readers import (
     SEGMENT,
     SENTENCE,
+    TEXT,
     assert_close,
     checkpoint,
     document_ids,
@@ -33,20 +34,7 @@ from gemma10m.saved_states import Reader, read_and_save
 from gemma10m.state_file import read_header
 from gemma10m.tokens import load_tokenizer
 
-TEXT = SENTENCE * 12
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return states_folder()
-
-
-@pytest.fixture
-def book(tmp_path: Path) -> Path:
-    path = tmp_path / "book.txt"
-    path.write_text(TEXT)
-    return path
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 def cut_the_end(path: Path) -> None:

@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 from checkpoints import gemma_shapes, random_tensors, tiny_config, write_checkpoint
+from programs import run_program
 from readers import checkpoint
 from safetensors.torch import load_file
 from training_runs import TEXT, book, changed_checkpoint, log_of, recipe_file, run
@@ -145,16 +145,7 @@ def test_a_model_that_was_not_written_after_its_run_is_written_again(unbroken: P
 
 
 def test_kills_leave_no_torn_run(tmp_path: Path) -> None:
-    search = os.pathsep.join(filter(None, (str(Path(gemma10m.__file__).parents[1]), os.environ.get("PYTHONPATH"))))
-    result = subprocess.run(
-        [sys.executable, str(PROGRAM), str(tmp_path), "40"],
-        env=os.environ | {"PYTHONPATH": search},
-        capture_output=True,
-        text=True,
-        timeout=180,
-    )
-    assert result.returncode == 0, result.stderr
-    found = json.loads(result.stdout)
+    found = run_program("training_saver.py", str(tmp_path), "40")
     assert (found["kills"], found["torn"]) == (40, 0)
     assert found["found"] >= 2, "no child lived long enough to save"
 

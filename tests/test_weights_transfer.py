@@ -256,7 +256,7 @@ def test_a_disk_that_fails_while_writing(
     fake: FakeHub, monkeypatch: pytest.MonkeyPatch, code: int, message: str
 ) -> None:
     class Failing(parts.FileIO):
-        def write(self, data: bytes) -> int:  # type: ignore[override]
+        def write(self, data: bytes) -> int:
             if self.tell() >= MIB:
                 raise OSError(code, os.strerror(code))
             return super().write(data[:1000])  # a short write, as a filling disk makes them

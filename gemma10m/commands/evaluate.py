@@ -100,7 +100,7 @@ def _text(wanted: EvalOptions) -> str | None:
         raise UsageError(
             f"{asked} needs prose to hide its facts in", hint="--data BOOK.txt, one that training never saw"
         )
-    text = "".join(piece.text for piece in open_source(wanted.data).pieces())
+    text = "\n\n".join(open_source(wanted.data).texts())
     if not text.strip():
         raise DocumentError(f"{wanted.data} holds no text", hint="give --data a book")
     return text

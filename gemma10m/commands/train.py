@@ -17,7 +17,7 @@ from gemma10m.tasks.writer import Writer
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import Tokenizer, load_tokenizer
 from gemma10m.training.checkpoint import RUN, Origin, load_run, restore, save_model, save_run, write_bytes, write_json
-from gemma10m.training.corpus import corpus, texts_of
+from gemma10m.training.corpus import corpus
 from gemma10m.training.log import Log, open_log
 from gemma10m.training.parameters import select_trained, trained
 from gemma10m.training.recipe import Recipe, default_stages, recipe_of
@@ -54,7 +54,7 @@ def train(terminal: Terminal, options: TrainOptions) -> None:
     _check_folder(options.out, recipe)
     device, dtype = _placement(options)
     document = open_document(terminal, options.data)
-    texts = texts_of(document)
+    texts = document.texts()
     tokenizer = _tokenizer(options.out, checkpoint, shape, texts, recipe.seed)
     writer = Writer(tokenizer, corpus(tokenizer, texts, recipe.longest))
     start = from_checkpoint(checkpoint, shape, recipe.seed) if checkpoint else from_scratch(shape, recipe.seed)

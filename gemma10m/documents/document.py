@@ -117,6 +117,11 @@ class Document:
                 yield Piece(f"{before}=== {nonce} {file.path} ===\n", index, offset=-1, line=1)
             yield from file.pieces(index)
 
+    def texts(self) -> list[str]:
+        """Each file's text, without headers and without empty ones. Raises `DocumentError` as `pieces` does."""
+        texts = ["".join(piece.text for piece in file.pieces(index)) for index, file in enumerate(self.files)]
+        return [text for text in texts if text.strip()]
+
     def prefix_sha256(self, nbytes: int) -> str | None:
         """sha256 of the first `nbytes` bytes, to recognise a file that has grown.
 

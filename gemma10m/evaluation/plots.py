@@ -48,7 +48,7 @@ def heat_map(rows: Sequence[Row], path: Path) -> None:
     lines = math.ceil(len(panels) / columns)
     figure = _figure_class()(figsize=(columns * width + 1, lines * height), layout="constrained")
     grid = figure.subplots(lines, columns, squeeze=False).flatten()
-    for axes, (title, mine) in zip(grid, panels.items(), strict=False):
+    for axes, (title, mine) in zip(grid[: len(panels)], panels.items(), strict=True):
         image = _heat_panel(axes, mine, lengths, depths)
         axes.set_title(title, fontsize=9)
     for axes in grid[len(panels) :]:

@@ -10,12 +10,9 @@ from torch import Tensor
 
 from gemma10m.memory.state import LayerState, State
 from gemma10m.models.gemma import Gemma
-from gemma10m.reading.stretch import scratch_per_token
+from gemma10m.reading.stretch import stretch_tokens
 from gemma10m.tasks.writer import Script
 
-# Tokens that go through the model together, over all documents, and the bytes that a layer may need for them.
-CPU_STRETCH, CUDA_STRETCH = 16384, 1 << 20
-CPU_SCRATCH = 1 << 30
 COMPARED = 1 << 16  # tokens of each document that are compared at a time
 
 
@@ -65,17 +62,6 @@ def common_prefix(scripts: Sequence[Script], stop: int) -> int:
         if differ.numel():
             return start + int(differ[0])
     return stop
-
-
-def stretch_tokens(model: Gemma, rows: int) -> int:
-    """Of each of `rows` documents: whole segments, at least one."""
-    longest, room = CPU_STRETCH, CPU_SCRATCH
-    if model.device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(model.device)
-        unused = torch.cuda.memory_reserved(model.device) - torch.cuda.memory_allocated(model.device)
-        longest, room = CUDA_STRETCH, int(0.8 * (free + unused))
-    tokens = min(longest, room // scratch_per_token(model.config, model.dtype)) // rows
-    return max(1, tokens // model.reading.segment) * model.reading.segment
 
 
 def _read(model: Gemma, state: State, scripts: list[Script], span: range, documents: int, tick: Tick) -> State:

@@ -18,15 +18,18 @@ CPU_FLOPS = 4e10
 CPU_LONGEST = 2048
 
 
-def stretch_tokens(model: Gemma) -> int:
-    """Whole segments that fit: on CUDA into 80 % of the free memory, on the CPU into CPU_FLOPS."""
+def stretch_tokens(model: Gemma, rows: int = 1) -> int:
+    """Of each of `rows` documents, whole segments that fit together: on CUDA into 80 % of the free memory, on the CPU
+    into CPU_FLOPS.
+    """
     segment = model.reading.segment
     if model.device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(model.device)
+        free += torch.cuda.memory_reserved(model.device) - torch.cuda.memory_allocated(model.device)
         room = 0.8 * free - FEED_FORWARD_ROWS * 3 * model.config.feed_forward_size * model.dtype.itemsize
-        tokens = min(LONGEST, int(room / scratch_per_token(model.config, model.dtype)))
+        tokens = min(LONGEST, int(room / scratch_per_token(model.config, model.dtype) / rows))
     else:
-        tokens = min(CPU_LONGEST, int(CPU_FLOPS / model.config.flops_per_token))
+        tokens = min(CPU_LONGEST, int(CPU_FLOPS / model.config.flops_per_token / rows))
     return max(1, tokens // segment) * segment
 
 

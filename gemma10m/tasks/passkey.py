@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from gemma10m.tasks.case import Case, Fact, Turn
+from gemma10m.tasks.words import make_value
 
 OPENING = (
     "There is an important info hidden inside a lot of irrelevant text. Find it and memorize them. "
@@ -16,6 +17,9 @@ QUESTION = "What is the pass key? The pass key is"
 
 def draw_passkey(draw: random.Random, depth: float) -> Case:
     """A key of five digits, one more than the paper's example: guessing is right once in 90,000."""
-    key = str(draw.randint(10000, 99999))
+    return passkey(make_value(draw), depth)
+
+
+def passkey(key: str, depth: float) -> Case:
     fact = Fact(f"The pass key is {key}. Remember it. {key} is the pass key.", depth)
     return Case((fact,), (Turn(QUESTION, key, 1 / 90000),), haystack=FILLER, opening=OPENING, raw=True)

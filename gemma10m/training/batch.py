@@ -10,9 +10,10 @@ from torch import Tensor
 
 from gemma10m.errors import ConfigError
 from gemma10m.tasks.case import Case
-from gemma10m.tasks.words import ValueKind
+from gemma10m.tasks.passkey import passkey
+from gemma10m.tasks.words import ValueKind, make_hard_number
 from gemma10m.tasks.writer import Row, Writer
-from gemma10m.training.mixture import draw_key, draw_needles, draw_story, with_strays
+from gemma10m.training.mixture import draw_needles, draw_story, with_strays
 from gemma10m.training.recipe import Recipe, Stage
 
 LENGTHS, TRIES = 20, 100  # tried before a stage is called too short
@@ -66,7 +67,7 @@ def draw_case(recipe: Recipe, length: int, draw: random.Random) -> tuple[str, Ca
     if task == "text":
         return task, Case((), (), raw=True)
     if task == "passkey":
-        return task, draw_key(draw, _depth(recipe, draw))
+        return task, passkey(make_hard_number(draw), _depth(recipe, draw))
     questions = draw.randint(1, recipe.questions)
     if task == "story":
         return task, draw_story(draw, draw.randint(2, max(2, length // TOKENS_PER_LINE)), questions)

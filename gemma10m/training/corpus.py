@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gemma10m.documents import Document
 from gemma10m.errors import DocumentError
 from gemma10m.tasks.prose import Prose
 from gemma10m.tokens import Tokenizer
 
 BETWEEN = "\n\n"  # short files that are joined
-
-
-def texts_of(document: Document) -> list[str]:
-    """Each file's text, without the headers that a document of several files has, and without empty ones."""
-    texts = ["".join(piece.text for piece in file.pieces(index)) for index, file in enumerate(document.files)]
-    return [text for text in texts if text.strip()]
 
 
 def corpus(tokenizer: Tokenizer, texts: Iterable[str], longest: int) -> list[Prose]:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from gemma10m.tasks.babi import draw_babi
 from gemma10m.tasks.case import Case, Fact, Turn
 from gemma10m.tasks.needle import KINDS, QUESTIONS, SENTENCES
-from gemma10m.tasks.passkey import draw_passkey
 from gemma10m.tasks.words import ValueKind, make_hard_number, make_names, make_value
 
 UPDATED = 0.3  # of the names get a second value later on
@@ -48,13 +47,6 @@ def draw_story(draw: random.Random, sentences: int, questions: int) -> Case:
     """Half of the stories are of one fact, the easiest; the others lead on from it."""
     task = draw.choice((1, 1, 1, 1, 2, 3, 4, 5))
     return draw_babi(draw, task, sentences=max(2, sentences), questions=questions)
-
-
-def draw_key(draw: random.Random, depth: float) -> Case:
-    case = draw_passkey(draw, depth)
-    key = make_hard_number(draw)
-    fact = Fact(case.facts[0].text.replace(case.turns[0].answer, key), depth)
-    return replace(case, facts=(fact,), turns=(replace(case.turns[0], answer=key),))
 
 
 def with_strays(draw: random.Random, case: Case, most: int) -> Case:

@@ -12,8 +12,8 @@ import sentencepiece
 
 from gemma10m.atomic_file import atomic_file
 from gemma10m.errors import UsageError
-from gemma10m.tasks.passkey import FILLER, OPENING, QUESTION
-from gemma10m.training.mixture import draw_key, draw_needles, draw_story
+from gemma10m.tasks.passkey import FILLER, OPENING, QUESTION, draw_passkey
+from gemma10m.training.mixture import draw_needles, draw_story
 
 NEWLINE_RUNS = ["\n" * n for n in range(1, 32)]
 SPACE_RUNS = ["▁" * n for n in range(2, 32)]
@@ -33,7 +33,7 @@ def tokenizer_lines(texts: Iterable[str], seed: int) -> Iterator[str]:
     for _ in range(300):
         numbers = draw_needles(draw, "number", 2, 2, draw.random)
         words = draw_needles(draw, "word", 2, 2, draw.random)
-        for case in (numbers, words, draw_story(draw, 6, 3), draw_key(draw, draw.random())):
+        for case in (numbers, words, draw_story(draw, 6, 3), draw_passkey(draw, draw.random())):
             yield from (f" {fact.text}" for fact in case.facts)
             for turn in case.turns:
                 yield from (turn.question, turn.answer)
