@@ -13,11 +13,11 @@ from gemma10m.tasks.case import Case
 from gemma10m.tasks.passkey import passkey
 from gemma10m.tasks.words import ValueKind, make_hard_number
 from gemma10m.tasks.writer import Row, Writer
-from gemma10m.training.mixture import draw_needles, draw_story, with_strays
+from gemma10m.training.mixture import draw_needles, draw_pairs, draw_story, with_strays
 from gemma10m.training.recipe import Recipe, Stage
 
 LENGTHS, TRIES = 20, 100  # tried before a stage is called too short
-TOKENS_PER_FACT, TOKENS_PER_LINE = 40, 30  # of the document, at least: facts are to stand in prose
+TOKENS_PER_FACT, TOKENS_PER_LINE, TOKENS_PER_PAIR = 40, 30, 22  # of the document, at least: facts are to stand in prose
 
 
 @dataclass(frozen=True)
@@ -68,14 +68,20 @@ def draw_case(recipe: Recipe, length: int, draw: random.Random) -> tuple[str, Ca
         return task, Case((), (), raw=True)
     if task == "passkey":
         return task, passkey(make_hard_number(draw), _depth(recipe, draw))
+    if task == "pairs":
+        count = draw.randint(2, max(2, length // TOKENS_PER_PAIR))
+        return task, draw_pairs(draw, lambda: _kind(recipe, draw), count)
     questions = draw.randint(1, recipe.questions)
     if task == "story":
         return task, draw_story(draw, draw.randint(2, max(2, length // TOKENS_PER_LINE)), questions)
     most = min(recipe.facts, max(1, length // TOKENS_PER_FACT))
     facts = draw.randint(min(recipe.fewest_facts, most), most)
-    kind: ValueKind = "word" if draw.random() < recipe.word_share else "number"
-    case = draw_needles(draw, kind, facts, questions, lambda: _depth(recipe, draw))
+    case = draw_needles(draw, _kind(recipe, draw), facts, questions, lambda: _depth(recipe, draw))
     return task, with_strays(draw, case, recipe.strays) if recipe.strays else case
+
+
+def _kind(recipe: Recipe, draw: random.Random) -> ValueKind:
+    return "word" if draw.random() < recipe.word_share else "number"
 
 
 def _depth(recipe: Recipe, draw: random.Random) -> float:

@@ -1,12 +1,21 @@
-"""Weights to start from."""
+"""Weights to start from: a model that looks back, copies and matches from its first step on.
+
+From noise, a small model needs many millions of tokens before it finds out that what followed a name earlier follows it
+again. It takes parts that are of no use alone: heads that look back, heads that match what they show, values that come out
+as what went in, and embeddings long enough for the head to name them. They are given here, after Mimetic Initialization
+(arXiv 2305.09828, 2410.11135); docs/training.md has what it changed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Container
+from typing import cast
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.attention import Attention
+from gemma10m.models.gemma import Gemma, Layer
 from gemma10m.training.parameters import is_gate
 
 # Few writes at first: at half open, every segment would overwrite a small memory several times over.
@@ -15,25 +24,100 @@ WRITE_GATE_BIAS = -2.0
 LOCAL_GATE = -3.0
 # A state vector that moves by an eighth a segment: gradients reach some eight segments back from the first step on.
 VECTOR_GATE_BIAS = -2.0
+# The embeddings' first coordinate, in standard deviations of the others: what a fixed look back is asked with.
+CONSTANT = 3.4
+# Feed-forwards start quiet: what attention copies is to come through.
+QUIET = 0.3
+# How much more a head looks its own way back than one token beside it: e^3 times.
+CONTRAST = 3.0
+SLOWEST = 0.1  # radians a token: slower turns tell neighbours apart no better than noise
 
 
 def initialise(model: Gemma, only: Container[str] | None = None) -> None:
-    """Weights ~ N(0, 1/fan_in), embeddings ~ N(0, 0.02), norms 0, write gates at sigmoid(-2) = 0.12.
+    """Weights ~ N(0, 1/fan_in), embeddings ~ N(0, 1/D), norms 0, write gates at sigmoid(-2) = 0.12.
 
-    Memory gates: the first half of the heads at sigmoid(-3) = 0.05, the others at 0.5.
-    A first state vector ~ N(0, 0.02), like an embedding; the gates of its updates at sigmoid(-2) too.
+    Memory gates: the first half of the heads at sigmoid(-3) = 0.05, the others at 0.5; in the first layer all at 0.05,
+    because its heads look 1, 2, 3, ... tokens back. Outputs are the transposed values' weights.
+    A first state vector ~ N(0, 0.02); the gates of its updates at sigmoid(-2) too.
     only: the parameters to initialise; None for all.
     """
     for name, parameter in model.named_parameters():
-        if only is not None and name not in only:
-            continue
-        if parameter.dim() == 2 and "embed" not in name and "write_gate" not in name:
-            nn.init.normal_(parameter, std=parameter.shape[1] ** -0.5)
-        elif "embed" in name or name.endswith("state_vector.first"):
-            nn.init.normal_(parameter, std=0.02)
-        else:
-            nn.init.constant_(parameter, WRITE_GATE_BIAS if name.endswith("write_gate.bias") else 0.0)
-        if is_gate(name):
-            nn.init.constant_(parameter.data[:, : parameter.shape[1] // 2], LOCAL_GATE)
-        if name.endswith("state_vector.down.bias"):  # [candidate | gate]
-            nn.init.constant_(parameter.data.chunk(2)[1], VECTOR_GATE_BIAS)
+        if only is None or name in only:
+            _draw(name, parameter.data)
+    if only is None:
+        _teach_to_copy(model)
+
+
+def _draw(name: str, weight: Tensor) -> None:
+    if name.endswith("state_vector.first"):
+        nn.init.normal_(weight, std=0.02)
+    elif weight.dim() == 2 and "write_gate" not in name:
+        nn.init.normal_(weight, std=weight.shape[1] ** -0.5)
+    else:
+        nn.init.constant_(weight, WRITE_GATE_BIAS if name.endswith("write_gate.bias") else 0.0)
+    if is_gate(name):
+        nn.init.constant_(weight[:, : weight.shape[1] // 2], LOCAL_GATE)
+    if name.endswith("state_vector.down.bias"):  # [candidate | gate]
+        nn.init.constant_(weight.chunk(2)[1], VECTOR_GATE_BIAS)
+
+
+@torch.no_grad()
+def _teach_to_copy(model: Gemma) -> None:
+    table = model.model.embed_tokens.weight  # (V, D)
+    table[:, 0] = CONSTANT * table.shape[1] ** -0.5
+    if not model.config.tied_head:
+        model.lm_head.weight.copy_(table)
+    layers = [cast(Layer, layer) for layer in model.model.layers]
+    first, *others = layers
+    _look_back(first.self_attn)
+    for number, layer in enumerate(others):
+        _match(layer.self_attn, first.self_attn, 2 * number)
+        _give_back(layer.self_attn)
+    for layer in layers:
+        layer.mlp.down_proj.weight.mul_(QUIET)
+
+
+def _look_back(attention: Attention) -> None:
+    """Head j shows, in a place of its own, the token j back; all of them show the same of it.
+
+    Queries and keys are of the constant coordinate alone; the rotary embedding makes of them a way back.
+    """
+    config, size = attention.config, attention.config.head_size
+    turns = config.rope_theta ** -(torch.arange(0, size, 2) / size)  # (E/2), radians a token
+    turns = turns[turns > SLOWEST]
+    reach = CONSTANT / ((1.0 + CONSTANT**2 / config.hidden_size) ** 0.5)  # the constant after the norm
+    length = (CONTRAST * size**0.5 / (1.0 - turns.cos()).sum()).sqrt() / reach
+    for projection in (attention.q_proj, attention.k_proj):
+        projection.weight.zero_()
+    keys = attention.k_proj.weight.unflatten(0, (config.kv_heads, 2, -1))  # (K, 2, E/2, D)
+    keys[:, 0, : len(turns), 0] = length
+    queries = attention.q_proj.weight.unflatten(0, (config.heads, 2, -1))  # (H, 2, E/2, D)
+    for head in range(config.heads):
+        angles = turns * (1 + head)
+        queries[head, 0, : len(turns), 0] = length * angles.cos()
+        queries[head, 1, : len(turns), 0] = -length * angles.sin()
+    values = attention.v_proj.weight.unflatten(0, (config.kv_heads, -1))  # (K, E, D)
+    values[1:] = values[0]
+    nn.init.orthogonal_(attention.o_proj.weight)
+    if config.has_gates:
+        attention.gate.fill_(LOCAL_GATE)
+
+
+def _match(attention: Attention, first: Attention, shift: int) -> None:
+    """Head j asks, with what stands j back, for keys before which the same stands j + 1 back."""
+    config, size = attention.config, attention.config.head_size
+    shown = first.v_proj.weight[:size], *first.o_proj.weight.split(size, dim=1)  # (E, D), (D, E) for each head
+    readers = shown[0], *(place.mT for place in shown[1:])  # (E, D) each: the token 0, 1, 2, ... back
+    queries = attention.q_proj.weight.unflatten(0, (config.kv_heads, -1, size))  # (K, H/K, E, D)
+    keys = attention.k_proj.weight.unflatten(0, (config.kv_heads, size))  # (K, E, D)
+    for head in range(config.kv_heads):
+        back = (head + shift) % config.heads
+        queries[head] = readers[back]
+        keys[head] = readers[back + 1]
+
+
+def _give_back(attention: Attention) -> None:
+    """What a head's values took out of a token, its output puts back: summed over heads, about the identity."""
+    groups = attention.config.heads // attention.config.kv_heads
+    values = attention.v_proj.weight.unflatten(0, (attention.config.kv_heads, -1))  # (K, E, D)
+    attention.o_proj.weight.copy_(values.repeat_interleave(groups, dim=0).flatten(0, 1).mT / groups)

@@ -29,7 +29,7 @@ def draw_needles(draw: random.Random, kind: ValueKind, facts: int, questions: in
     turns: list[Turn] = []
 
     def plant(name: str, at: float) -> str:
-        value = make_hard_number(draw) if kind == "number" else make_value(draw, kind)
+        value = _value(draw, kind)
         text = draw.choice(SENTENCES).format(kind=KINDS[kind], name=name, value=value)
         planted.append(Fact(text, at))
         return value
@@ -41,6 +41,19 @@ def draw_needles(draw: random.Random, kind: ValueKind, facts: int, questions: in
         value = plant(name, at)
         turns.append(Turn(draw.choice(QUESTIONS).format(kind=KINDS[kind], name=name), value))
     return Case(tuple(planted), tuple(draw.sample(turns, min(questions, len(turns)))))
+
+
+def draw_pairs(draw: random.Random, kind: Callable[[], ValueKind], count: int) -> Case:
+    """Names and values and nothing else, all of them asked for: what follows a name is the only thing to learn here."""
+    names = make_names(draw, count)
+    values = [_value(draw, kind()) for _ in names]
+    facts = tuple(Fact(f"{name}: {value}.", draw.random()) for name, value in zip(names, values, strict=True))
+    turns = [Turn(f"{name}:", f"{value}.") for name, value in zip(names, values, strict=True)]
+    return Case(facts, tuple(draw.sample(turns, count)), raw=True)
+
+
+def _value(draw: random.Random, kind: ValueKind) -> str:
+    return make_hard_number(draw) if kind == "number" else make_value(draw, kind)
 
 
 def draw_story(draw: random.Random, sentences: int, questions: int) -> Case:

@@ -10,7 +10,7 @@ from typing import Any
 from gemma10m.config import MEMORY_KINDS, ModelConfig, ReadingConfig
 from gemma10m.errors import ConfigError
 
-TASKS = ("needle", "passkey", "story", "text")
+TASKS = ("needle", "pairs", "passkey", "story", "text")
 TRAINABLE = ("gates", "attention", "all")
 MOST_VIRTUAL = 20
 HINT = "recipes/ holds examples"
