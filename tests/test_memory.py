@@ -132,15 +132,18 @@ def test_like_windows_go_through_attention_together() -> None:
 
 def test_a_segment_read_many_times_over_is_that_many_writes() -> None:
     """What training calls virtual length."""
-    keys, values = normal(1, 2, 3, 4, 6, seed=1), normal(1, 2, 3, 4, 6, seed=2)  # (B, K, G, N, E)
-    gates = torch.rand(1, 2, 3, 4, generator=torch.Generator().manual_seed(3))
-    empty = torch.zeros(1, 2, 6, 6)
-    found = infini.write("gated", empty, None, keys, values, gates, torch.tensor([[3, 0, 1]]))
-    times = [0] * 8 + [1] + [2] * 2
-    expected = infini.write("gated", empty, None, keys[:, :, times], values[:, :, times], gates[:, :, times])
-    torch.testing.assert_close(found.last()[0], expected.last()[0], atol=1e-5, rtol=0)
-    once = infini.write("gated", empty, None, keys, values, gates)
-    assert (once.last()[0] - found.last()[0]).abs().max() > 0.01
+    keys, values = normal(3, 2, 3, 4, 6, seed=1), normal(3, 2, 3, 4, 6, seed=2)  # (B, K, G, N, E)
+    gates = torch.rand(3, 2, 3, 4, generator=torch.Generator().manual_seed(3))
+    empty = torch.zeros(3, 2, 6, 6)
+    repeats = torch.tensor([[3, 0, 1], [0, 0, 0], [1, 2, 3]])
+    found = infini.write("gated", empty, None, keys, values, gates, repeats).last()[0]
+    for row, counts in enumerate(repeats.tolist()):
+        times = [segment for segment, count in enumerate(counts) for _ in range(2**count)]
+        here = [part[row : row + 1, :, times] for part in (keys, values, gates)]
+        expected = infini.write("gated", empty[row : row + 1], None, *here).last()[0]
+        torch.testing.assert_close(found[row : row + 1], expected, atol=1e-5, rtol=0)
+    once = infini.write("gated", empty, None, keys, values, gates).last()[0]
+    assert ((once - found).abs().amax((1, 2, 3)) > 0.01).tolist() == [True, False, True]
 
 
 def test_the_normaliser_still_grows_after_sixteen_million_tokens_where_bfloat16_has_long_stuck() -> None:

@@ -68,10 +68,21 @@ def write(
 
 
 def _repeat(decay: Tensor, gain: Tensor, repeats: Tensor) -> tuple[Tensor, Tensor]:
-    """Compose each segment's map M <- A M + B with itself: m times gives what 2**m readings would do."""
-    count = repeats[:, None, :, None, None]  # (B, 1, G, 1, 1)
-    for done in range(int(repeats.max())):
-        twice = decay @ decay, decay @ gain + gain  # (B, K, G, E, E) each
-        decay = torch.where(count > done, twice[0], decay)
-        gain = torch.where(count > done, twice[1], gain)
+    """Compose segments' maps M <- A M + B with themselves: m times gives what 2**m readings would do.
+
+    Segments stand in the order of their counts, so that each round takes the first ones alone.
+    """
+    size = decay.shape[-1]
+    counts, order = repeats.flatten().sort(descending=True, stable=True)  # (B * G)
+    batch, segment = order // repeats.shape[1], order % repeats.shape[1]
+    maps = torch.cat((decay, gain), dim=-1)[batch, :, segment]  # (B * G, K, E, 2E)
+    done = []
+    for count in range(int(counts[0])):
+        left = int((counts > count).sum())
+        done.append(maps[left:])
+        maps = maps[:left]
+        twice = maps[..., :size] @ maps  # (left, K, E, 2E): [A A | A B]
+        maps = torch.cat((twice[..., :size], twice[..., size:] + maps[..., size:]), dim=-1)
+    composed = torch.cat((maps, *reversed(done)))[order.argsort()]  # (B * G, K, E, 2E)
+    decay, gain = composed.unflatten(0, repeats.shape).transpose(1, 2).split(size, dim=-1)  # (B, K, G, E, E) each
     return decay, gain

@@ -1,9 +1,9 @@
 """Weights to start from: a model that looks back, copies and matches from its first step on.
 
-From noise, a small model needs many millions of tokens before it finds out that what followed a name earlier follows it
-again. It takes parts that are of no use alone: heads that look back, heads that match what they show, values that come out
-as what went in, and embeddings long enough for the head to name them. They are given here, after Mimetic Initialization
-(arXiv 2305.09828, 2410.11135); docs/training.md has what it changed.
+From noise, a small model needs many millions of tokens before it finds out that what followed a name earlier follows
+it again. It takes parts that are of no use alone: heads that look back, heads that match what they show, values that
+come out as what went in, and embeddings long enough for the head to name them. They are given here, after Mimetic
+Initialization (arXiv 2305.09828, 2410.11135); docs/training.md has what it changed.
 """
 
 from __future__ import annotations
