@@ -81,7 +81,7 @@ def _repeat(decay: Tensor, gain: Tensor, repeats: Tensor) -> tuple[Tensor, Tenso
         left = int((counts > count).sum())
         done.append(maps[left:])
         maps = maps[:left]
-        twice = maps[..., :size] @ maps  # (left, K, E, 2E): [A A | A B]
+        twice = maps[..., :size] @ maps  # (rows, K, E, 2E): [A A | A B]
         maps = torch.cat((twice[..., :size], twice[..., size:] + maps[..., size:]), dim=-1)
     composed = torch.cat((maps, *reversed(done)))[order.argsort()]  # (B * G, K, E, 2E)
     decay, gain = composed.unflatten(0, repeats.shape).transpose(1, 2).split(size, dim=-1)  # (B, K, G, E, E) each
