@@ -147,7 +147,7 @@ def test_a_model_that_was_not_written_after_its_run_is_written_again(unbroken: P
 def test_kills_leave_no_torn_run(tmp_path: Path) -> None:
     found = run_program("training_saver.py", str(tmp_path), "40")
     assert (found["kills"], found["torn"]) == (40, 0)
-    assert found["found"] >= 2, "no child lived long enough to save"
+    assert found["found"] >= 2, "no kill fell after a second save"
 
 
 def test_a_disk_that_fills_up_leaves_the_checkpoint_before(

@@ -29,10 +29,12 @@ def main(folder: Path, kills: int) -> dict[str, int]:
     recipe = small_recipe()
     trainer = Trainer(small_model(recipe), writer(), recipe)
     fill(trainer, 0)
+    started = time.monotonic()
     save_run(trainer, ORIGIN, folder)
+    pace = time.monotonic() - started
     moments, found, torn = random.Random(3), set(), 0
     for _ in range(kills):
-        kill_while_saving(trainer, folder, moments.uniform(0, 0.03))
+        kill_while_saving(trainer, folder, moments.uniform(0, 4 * pace))
         saved = load_run(folder, trainer)
         assert saved is not None
         numbers = {float(number) for tensor in saved.tensors.values() for number in tensor.unique()}
@@ -51,14 +53,20 @@ def fill(trainer: Trainer, number: int) -> None:
 
 
 def kill_while_saving(trainer: Trainer, folder: Path, seconds: float) -> None:
+    """`seconds` after its first save, however long a busy machine lets the child wait for it."""
+    listening, telling = os.pipe()
     child = os.fork()
     if not child:
-        for number in range(trainer.position.step, 10**6):
+        for number in range(1, 10**6):
             fill(trainer, number)
             save_run(trainer, ORIGIN, folder)
+            os.write(telling, b".")
+    os.read(listening, 1)
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
+    os.close(listening)
+    os.close(telling)
 
 
 if __name__ == "__main__":
