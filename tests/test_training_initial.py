@@ -102,8 +102,9 @@ def test_a_head_of_its_own_starts_as_the_embedding() -> None:
 
 
 def test_what_a_checkpoint_has_is_left_alone() -> None:
-    model = fresh()
+    model, name = fresh(), "model.layers.1.self_attn.gate"
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    model.get_parameter(name).data.fill_(9.0)
     torch.manual_seed(1)
-    initialise(model, ["model.layers.1.self_attn.gate"])
+    initialise(model, [name])
     assert all(torch.equal(parameter, before[name]) for name, parameter in model.named_parameters())

@@ -73,12 +73,13 @@ def _repeat(decay: Tensor, gain: Tensor, repeats: Tensor) -> tuple[Tensor, Tenso
     Segments stand in the order of their counts, so that each round takes the first ones alone.
     """
     size = decay.shape[-1]
-    counts, order = repeats.flatten().sort(descending=True, stable=True)  # (B * G)
+    ordered, order = repeats.flatten().sort(descending=True, stable=True)  # (B * G) each
+    counts = ordered.tolist()
     batch, segment = order // repeats.shape[1], order % repeats.shape[1]
     maps = torch.cat((decay, gain), dim=-1)[batch, :, segment]  # (B * G, K, E, 2E)
     done = []
-    for count in range(int(counts[0])):
-        left = int((counts > count).sum())
+    for times in range(counts[0]):
+        left = sum(count > times for count in counts)
         done.append(maps[left:])
         maps = maps[:left]
         twice = maps[..., :size] @ maps  # (rows, K, E, 2E): [A A | A B]

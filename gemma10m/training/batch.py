@@ -77,7 +77,7 @@ def draw_case(recipe: Recipe, length: int, draw: random.Random) -> tuple[str, Ca
     most = min(recipe.facts, max(1, length // TOKENS_PER_FACT))
     facts = draw.randint(min(recipe.fewest_facts, most), most)
     case = draw_needles(draw, _kind(recipe, draw), facts, questions, lambda: _depth(recipe, draw))
-    return task, with_strays(draw, case, recipe.strays) if recipe.strays else case
+    return task, with_strays(draw, case, recipe.strays)
 
 
 def _kind(recipe: Recipe, draw: random.Random) -> ValueKind:

@@ -8,14 +8,17 @@ Initialization (arXiv 2305.09828, 2410.11135); docs/training.md has what it chan
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from gemma10m import ops
 from gemma10m.models.attention import Attention
 from gemma10m.models.gemma import Gemma, Layer
+from gemma10m.models.rotary import cos_sin
 from gemma10m.training.parameters import is_gate
 
 # Few writes at first: at half open, every segment would overwrite a small memory several times over.
@@ -78,24 +81,22 @@ def _teach_to_copy(model: Gemma) -> None:
 
 
 def _look_back(attention: Attention) -> None:
-    """Head j shows, in a place of its own, the token j back; all of them show the same of it.
+    """Head j of 1, 2, ... shows, in a place of its own, the token j back; all of them show the same of it.
 
-    Queries and keys are of the constant coordinate alone; the rotary embedding makes of them a way back.
+    Keys are of the constant coordinate alone, and a head's query is the same key as it would stand j tokens back.
     """
     config, size = attention.config, attention.config.head_size
-    turns = config.rope_theta ** -(torch.arange(0, size, 2) / size)  # (E/2), radians a token
-    turns = turns[turns > SLOWEST]
-    reach = CONSTANT / ((1.0 + CONSTANT**2 / config.hidden_size) ** 0.5)  # the constant after the norm
-    length = (CONTRAST * size**0.5 / (1.0 - turns.cos()).sum()).sqrt() / reach
-    for projection in (attention.q_proj, attention.k_proj):
-        projection.weight.zero_()
-    keys = attention.k_proj.weight.unflatten(0, (config.kv_heads, 2, -1))  # (K, 2, E/2, D)
-    keys[:, 0, : len(turns), 0] = length
-    queries = attention.q_proj.weight.unflatten(0, (config.heads, 2, -1))  # (H, 2, E/2, D)
-    for head in range(config.heads):
-        angles = turns * (1 + head)
-        queries[head, 0, : len(turns), 0] = length * angles.cos()
-        queries[head, 1, : len(turns), 0] = -length * angles.sin()
+    cos, sin = cos_sin(1, config.heads, size, config.rope_theta, attention.k_proj.weight.device)  # (H, E) each
+    turning = cos[0] < math.cos(SLOWEST)  # (E)
+    turning[size // 2 :] = False
+    reach = CONSTANT / (1.0 + CONSTANT**2 / config.hidden_size) ** 0.5  # the constant after the norm
+    length = (CONTRAST * size**0.5 / (1.0 - cos[0, turning]).sum()).sqrt() / reach
+    key = length * turning  # (E)
+    for projection, columns in (
+        (attention.k_proj, key.expand(config.kv_heads, -1)),
+        (attention.q_proj, ops.rotate(key.expand(config.heads, -1), cos, -sin)),
+    ):
+        projection.weight.zero_()[:, 0] = columns.flatten()
     values = attention.v_proj.weight.unflatten(0, (config.kv_heads, -1))  # (K, E, D)
     values[1:] = values[0]
     nn.init.orthogonal_(attention.o_proj.weight)
@@ -104,7 +105,7 @@ def _look_back(attention: Attention) -> None:
 
 
 def _match(attention: Attention, first: Attention, shift: int) -> None:
-    """Head j asks, with what stands j back, for keys before which the same stands j + 1 back."""
+    """Head j of 0, 1, ... asks, with the token j back, for keys that have the same token j + 1 back."""
     config, size = attention.config, attention.config.head_size
     shown = first.v_proj.weight[:size], *first.o_proj.weight.split(size, dim=1)  # (E, D), (D, E) for each head
     readers = shown[0], *(place.mT for place in shown[1:])  # (E, D) each: the token 0, 1, 2, ... back
