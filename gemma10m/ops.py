@@ -1,30 +1,71 @@
-"""One function per kernel. The backend is chosen once, here; today plain PyTorch is the only one."""
+"""One function per kernel. The backend is chosen once, here: Triton where there is a CUDA GPU, else plain PyTorch.
+
+GEMMA10M_BACKEND=reference or =triton overrides. Kernels go forward only: with gradients the reference runs.
+"""
 
 from __future__ import annotations
 
-from gemma10m.kernels.reference import (
-    delta_update,
-    gated_update,
-    geglu,
-    linear_update,
-    read_contracted,
-    read_normalised,
-    rms_norm,
-    rotate,
-    scan,
+import functools
+import importlib.util
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import torch
+from torch import Tensor
+
+from gemma10m.errors import UsageError
+from gemma10m.kernels import reference
+
+BACKENDS = ("triton", "reference")
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def choose_backend(asked: str, *, has_cuda: bool, interpreted: bool) -> str:
+    """ "triton" or "reference"; UsageError when what was asked for cannot run here."""
+    if asked and asked not in BACKENDS:
+        raise UsageError(f"GEMMA10M_BACKEND must be one of {', '.join(BACKENDS)}, found {asked!r}")
+    has_triton = importlib.util.find_spec("triton") is not None
+    if asked == "triton" and not (has_triton and (has_cuda or interpreted)):
+        raise UsageError(
+            "GEMMA10M_BACKEND=triton needs Triton and a CUDA GPU",
+            hint="unset GEMMA10M_BACKEND, or set TRITON_INTERPRET=1 to run kernels slowly on the CPU",
+        )
+    return asked or ("triton" if has_cuda and has_triton else "reference")
+
+
+BACKEND = choose_backend(
+    os.environ.get("GEMMA10M_BACKEND", ""),
+    has_cuda=torch.cuda.is_available(),
+    interpreted=os.environ.get("TRITON_INTERPRET") == "1",
 )
 
-BACKEND = "reference"
 
-__all__ = [
-    "BACKEND",
-    "delta_update",
-    "gated_update",
-    "geglu",
-    "linear_update",
-    "read_contracted",
-    "read_normalised",
-    "rms_norm",
-    "rotate",
-    "scan",
-]
+def _choose(function: Function) -> Function:
+    """The kernel of the reference's name for the tensors it can take, else the reference."""
+    if BACKEND == "reference":
+        return function
+    from gemma10m.kernels import compiled
+
+    kernel = getattr(compiled, function.__name__)
+
+    @functools.wraps(function)
+    def chosen(*arguments: Any) -> Any:
+        tensors = [argument for argument in arguments if isinstance(argument, Tensor)]
+        takes = not torch.is_grad_enabled() and all(
+            (tensor.is_cuda or compiled.INTERPRETED) and tensor.dtype in compiled.TYPES for tensor in tensors
+        )
+        return (kernel if takes else function)(*arguments)
+
+    return cast(Function, chosen)
+
+
+add_rms_norm = _choose(reference.add_rms_norm)
+delta_decay = _choose(reference.delta_decay)
+gated_update = _choose(reference.gated_update)
+geglu = _choose(reference.geglu)
+linear_update = _choose(reference.linear_update)
+mix = _choose(reference.mix)
+rms_norm = _choose(reference.rms_norm)
+rotate = _choose(reference.rotate)
+scan = _choose(reference.scan)

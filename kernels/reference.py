@@ -26,6 +26,12 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     return F.rms_norm(wide(x), weight.shape, scale, eps).to(x.dtype)
 
 
+def add_rms_norm(x: Tensor, added: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """x + added, and that normalised. x, added (..., D) -> (..., D), (..., D)."""
+    total = x + added
+    return total, rms_norm(total, weight, eps)
+
+
 def geglu(gate: Tensor, up: Tensor) -> Tensor:
     """gelu_tanh(gate) * up, both (..., F)."""
     return F.gelu(gate, approximate="tanh") * up
@@ -68,20 +74,38 @@ def read_contracted(queries: Tensor, memory: Tensor) -> Tensor:
     return unit(queries) @ memory  # (..., Q, E)
 
 
+def mix(local: Tensor, queries: Tensor, memory: Tensor, normaliser: Tensor | None, gate: Tensor) -> Tensor:
+    """(1 - sigmoid(g)) local + sigmoid(g) memory's answer, equation 10, in the layout the output projection takes.
+
+    Query heads of a group read the memory of their K/V head; without a normaliser it is read as contracted.
+    local, queries (B, H, G, Q, E), memory (B, K, G, E, E), normaliser (B, K, G, E), gate (H) -> (B, G * Q, H * E).
+    """
+    count = queries.shape[3]
+    grouped = queries.unflatten(1, (memory.shape[1], -1)).transpose(2, 3).flatten(3, 4)  # (B, K, G, H/K * Q, E)
+    if normaliser is None:
+        found = read_contracted(grouped.float(), memory)  # (B, K, G, H/K * Q, E)
+    else:
+        found = read_normalised(grouped, memory, normaliser)  # (B, K, G, H/K * Q, E)
+    recalled = found.unflatten(3, (-1, count)).transpose(2, 3).flatten(1, 2)  # (B, H, G, Q, E)
+    opened = torch.sigmoid(gate.float()).view(1, -1, 1, 1, 1)  # (1, H, 1, 1, 1)
+    mixed = torch.addcmul((1.0 - opened) * local, opened, recalled).to(local.dtype)  # (B, H, G, Q, E)
+    return mixed.flatten(2, 3).transpose(1, 2).flatten(2)
+
+
 def linear_update(keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
     """What a segment adds to M and z, equation 8. keys, values (..., N, E) -> (..., E, E), (..., E)."""
     phi = feature(keys)  # (..., N, E)
     return phi.mT @ values.float(), phi.sum(-2)
 
 
-def delta_update(keys: Tensor, values: Tensor, normaliser: Tensor) -> tuple[Tensor, Tensor]:
-    """Equation 9 as M <- A M + B; z before the segment is known in advance, so A and B are too.
+def delta_decay(keys: Tensor, normaliser: Tensor) -> Tensor:
+    """Equation 9 as M <- A M + B; z before the segment is known in advance, so A is too. B is what `linear` adds.
 
-    keys, values (..., N, E), normaliser (..., E) before the segment -> A, B (..., E, E).
+    keys (..., N, E), normaliser (..., E) before the segment -> A (..., E, E).
     """
     phi = feature(keys)  # (..., N, E)
     inverse = reciprocal(phi @ normaliser.unsqueeze(-1))  # (..., N, 1)
-    return identity_minus(phi.mT @ (phi * inverse)), phi.mT @ values.float()
+    return identity_minus(phi.mT @ (phi * inverse))
 
 
 def gated_update(keys: Tensor, values: Tensor, write_gates: Tensor) -> tuple[Tensor, Tensor]:

@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "tokens": {"errors", "folders"},
     "token_stream": {"tokens"},
     "kernels": set(),
-    "ops": {"kernels"},
+    "ops": {"kernels", "errors"},
     "memory": {"ops", "config"},
     "models": {"memory", "ops", "config", "errors"},
     "weights": {"models", "config", "errors", "folders", "atomic_file", "strict_json"},

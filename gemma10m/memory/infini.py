@@ -25,12 +25,14 @@ class Memories:
     matrices: Tensor  # (B, K, G + 1, E, E) float32
     normalisers: Tensor | None  # (B, K, G + 1, E) float32: linear, delta
 
-    def read(self, queries: Tensor, first_segment: int) -> Tensor:
-        """What the memory says to the queries of G segments. queries (B, K, G, Q, E) -> (B, K, G, Q, E) float32."""
+    def mix(self, local: Tensor, queries: Tensor, gate: Tensor, first_segment: int) -> Tensor:
+        """Local attention mixed with what the memory says to the queries of G segments.
+
+        local, queries (B, H, G, Q, E), gate (H) -> (B, G * Q, H * E).
+        """
         here = slice(first_segment, first_segment + queries.shape[2])
-        if self.normalisers is None:
-            return ops.read_contracted(queries.float(), self.matrices[:, :, here])
-        return ops.read_normalised(queries, self.matrices[:, :, here], self.normalisers[:, :, here])
+        z = None if self.normalisers is None else self.normalisers[:, :, here]  # (B, K, G, E)
+        return ops.mix(local, queries, self.matrices[:, :, here], z, gate)
 
     def last(self) -> tuple[Tensor, Tensor | None]:
         """M (B, K, E, E) and z (B, K, E) after the stretch, free of the stretch's storage."""
@@ -63,7 +65,7 @@ def write(
     normalisers = torch.cat((normaliser.unsqueeze(2), normaliser.unsqueeze(2) + added.cumsum(2)), dim=2)
     if kind == "linear":
         return Memories(kind, ops.scan(memory, None, gain), normalisers)
-    decay, gain = ops.delta_update(keys, values, normalisers[:, :, :-1])
+    decay = ops.delta_decay(keys, normalisers[:, :, :-1])
     return Memories(kind, ops.scan(memory, decay, gain), normalisers)
 
 

@@ -131,27 +131,19 @@ class Attention(nn.Module):
             return x[:, :0]
         queries, skipped = self._queries(x[:, -wanted:], buffer), plan.tokens - wanted
         parts = [self._span(queries.of(span, skipped), buffer, span) for span in plan.wanted_spans(wanted)]
-        joined = torch.cat(parts, dim=2).transpose(1, 2).flatten(2)  # (B, wanted, H * E)
-        output: Tensor = self.o_proj(joined)  # (B, wanted, D)
+        output: Tensor = self.o_proj(parts[0] if len(parts) == 1 else torch.cat(parts, dim=1))  # (B, wanted, D)
         return output
 
     def _span(self, queries: Queries, buffer: Buffer, span: Span) -> Tensor:
-        """One batch of like windows: local attention and memory, mixed by the gates -> (B, H, G * Q, E)."""
+        """One batch of like windows: local attention and memory, mixed by the gates -> (B, G * Q, H * E)."""
         local = self._local(queries.turned, buffer, span)  # (B, H, G, Q, E)
         if not self.config.has_gates or self.reading.memory in ("state-vector", "full"):
-            return local.flatten(2, 3)
-        gate = torch.sigmoid(self.gate.float()).unsqueeze(-1)  # (1, H, 1, 1, 1)
-        mixed = (1.0 - gate) * local
-        if buffer.memories is not None:
-            mixed = torch.addcmul(mixed, gate, self._recall(queries.plain, buffer.memories, span))
-        return mixed.to(local.dtype).flatten(2, 3)  # (B, H, G * Q, E)
-
-    def _recall(self, queries: Tensor, memories: infini.Memories, span: Span) -> Tensor:
-        """Query heads of a group read the memory of their K/V head. (B, H, G, Q, E) -> (B, H, G, Q, E) float32."""
-        grouped = queries.unflatten(1, (self.config.kv_heads, -1)).transpose(2, 3)  # (B, K, G, H/K, Q, E)
-        found = memories.read(grouped.flatten(3, 4), span.first_segment)  # (B, K, G, H/K * Q, E)
-        split: Tensor = found.unflatten(3, (-1, span.queries))  # (B, K, G, H/K, Q, E)
-        return split.transpose(2, 3).flatten(1, 2)  # (B, H, G, Q, E)
+            return _merge_heads(local)
+        gate = self.gate.flatten()  # (H)
+        if buffer.memories is None:
+            kept = 1.0 - torch.sigmoid(gate.float()).view(-1, 1, 1, 1)  # (H, 1, 1, 1)
+            return _merge_heads((kept * local).to(local.dtype))
+        return buffer.memories.mix(local, queries.plain, gate, span.first_segment)
 
     def _local(self, queries: Tensor, buffer: Buffer, span: Span) -> Tensor:
         """softmax(q k^T / sqrt(E)) v inside each window. (B, H, G, Q, E) -> (B, H, G, Q, E)."""
@@ -200,6 +192,10 @@ def _behind(extra: Tensor | None, windows: Tensor) -> Tensor:
     if extra is None:
         return windows
     return torch.cat((extra.unsqueeze(2).expand(-1, -1, windows.shape[2], -1, -1), windows), dim=3)
+
+
+def _merge_heads(x: Tensor) -> Tensor:
+    return x.flatten(2, 3).transpose(1, 2).flatten(2)  # (B, H, G, Q, E) -> (B, G * Q, H * E)
 
 
 def _batch(x: Tensor) -> Tensor:

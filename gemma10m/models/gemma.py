@@ -29,14 +29,19 @@ class Layer(nn.Module):
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.norm_eps)
 
     def forward(
-        self, x: Tensor, state: LayerState, plan: Plan, wanted: int, repeats: Tensor | None
-    ) -> tuple[Tensor, LayerState]:
-        """x (B, S, D) -> the last `wanted` tokens (B, wanted, D). The state always gets the whole stretch."""
-        attended, state = self.self_attn(self.input_layernorm(x), state, plan, wanted, repeats)
+        self, x: Tensor, added: Tensor | None, state: LayerState, plan: Plan, wanted: int, repeats: Tensor | None
+    ) -> tuple[Tensor, Tensor, LayerState]:
+        """The residual stream x and what the layer before adds to it, both (B, S, D), None for the first layer.
+
+        -> the last `wanted` tokens' stream and what this layer adds to it, both (B, wanted, D). The state always
+        gets the whole stretch. Adding is left to the norm that follows, which reads the sum anyway.
+        """
+        x, normed = self.input_layernorm.after(x, added)
+        attended, state = self.self_attn(normed, state, plan, wanted, repeats)
         if not wanted:
-            return attended, state
-        x = x[:, -wanted:] + attended
-        return x + self.mlp(self.post_attention_layernorm(x)), state
+            return attended, attended, state
+        x, normed = self.post_attention_layernorm.after(x[:, -wanted:], attended)
+        return x, self.mlp(normed), state
 
 
 class Backbone(nn.Module):
@@ -54,13 +59,13 @@ class Backbone(nn.Module):
         weight = self.embed_tokens.weight
         # The root is rounded to the weights' dtype, as the published model was trained.
         x = self.embed_tokens(ids) * torch.tensor(weight.shape[1] ** 0.5, dtype=weight.dtype)  # (B, S, D)
-        states = []
+        added, states = None, []
         for number, (layer, layer_state) in enumerate(zip(self.layers, state.layers, strict=True), start=1):
             # The last layer's output is read by the head alone: tokens without logits stop at their keys and values.
             needed = wanted if number == len(self.layers) else plan.tokens
-            x, layer_state = layer(x, layer_state, plan, needed, repeats)
+            x, added, layer_state = layer(x, added, layer_state, plan, needed, repeats)
             states.append(layer_state)
-        return self.norm(x), tuple(states)
+        return self.norm.after(x, added)[1], tuple(states)
 
 
 class Gemma(nn.Module):

@@ -21,6 +21,12 @@ class RMSNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return ops.rms_norm(x, self.weight, self.eps)
 
+    def after(self, x: Tensor, added: Tensor | None) -> tuple[Tensor, Tensor]:
+        """x + added, and that normalised: (..., D) each. Nothing is added where `added` is None."""
+        if added is None:
+            return x, self(x)
+        return ops.add_rms_norm(x, added, self.weight, self.eps)
+
 
 class FeedForward(nn.Module):
     """down(gelu_tanh(gate(x)) * up(x)), no biases."""

@@ -64,9 +64,7 @@ class StateVectorAttention(Attention):
             # The key stands where the window starts.
             extra_key = self._turn(self._heads(self.k_proj(seen)), span.first_key - span.sinks)  # (B, K, 1, E)
             behind = replace(buffer, extra_key=extra_key, extra_value=self._heads(self.v_proj(seen)))
-            outputs.append(
-                self.o_proj(self._span(queries.of(span, 0), behind, span).transpose(1, 2).flatten(2))
-            )  # (B, Q, D)
+            outputs.append(self.o_proj(self._span(queries.of(span, 0), behind, span)))  # (B, Q, D)
             mean = mean + outputs[-1].float().sum(1) / self.reading.segment
             if span.seen + span.queries == self.reading.segment:
                 vector, mean = self.state_vector(vector, mean), torch.zeros_like(mean)
