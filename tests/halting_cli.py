@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gemma10m import cli, saved_states
-from gemma10m.reading import Step, read_steps, steps
+from gemma10m.reading import Step, pace, read_steps
 
 HALTED = "halted\n"
 
@@ -24,7 +24,7 @@ def main(segments: int) -> None:
                 sys.stdin.readline()
             yield step
 
-    steps.stretch_tokens = lambda model: model.reading.segment
+    pace.stretch_tokens = lambda model: model.reading.segment
     saved_states.read_steps = halting_steps
     cli.main()
 

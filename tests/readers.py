@@ -21,7 +21,7 @@ from gemma10m.config import MEMORY_KINDS
 from gemma10m.documents import Document, open_source
 from gemma10m.memory.state import State
 from gemma10m.models.gemma import Gemma
-from gemma10m.reading import Bookmark, Step, read_steps, steps
+from gemma10m.reading import Bookmark, Step, pace, read_steps
 from gemma10m.saved_states import Reader, read_and_save
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import load_tokenizer
@@ -94,7 +94,7 @@ def fed_ids(model: Gemma) -> Iterator[list[int]]:
 @contextmanager
 def stretch_of(tokens: int) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(steps, "stretch_tokens", lambda _: tokens)
+        patch.setattr(pace, "stretch_tokens", lambda _: tokens)
         yield
 
 

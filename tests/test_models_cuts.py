@@ -277,3 +277,20 @@ def test_hidden_states_of_some_tokens_are_refused() -> None:
     model = tiny_model("delta")
     with pytest.raises(UsageError, match="all 9 tokens, the last or none, not 3"):
         model.hidden(random_ids(model, 9), model.empty_state(), wanted=3)
+
+
+@every_kind
+def test_fused_weights_give_the_same_and_are_the_same_numbers(kind: MemoryKind) -> None:
+    model, fused = tiny_model(kind, carry=5), tiny_model(kind, carry=5)
+    fused.fuse()
+    ids = random_ids(model, 23, batch=2)
+    for wanted in ("all", "last", "none"):
+        expected, state = read_cut(model, ids, [7], logits=wanted)
+        found, fused_state = read_cut(fused, ids, [7], logits=wanted)
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+        assert_close_state(fused_state, state)
+    layer = fused.model.layers[0]
+    assert layer.mlp.up_proj.weight.data_ptr() == layer.mlp.gate_up[fused.config.feed_forward_size].data_ptr()
+    weights = fused.state_dict()
+    assert weights.keys() == model.state_dict().keys()
+    assert all(torch.equal(weights[name], weight) for name, weight in model.state_dict().items())

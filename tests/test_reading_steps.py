@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from readers import (
     fed_ids,
     opening,
     read_all,
+    read_book,
     read_text,
     reader,
     stretch_of,
@@ -26,8 +29,9 @@ from readers import (
 from states import same_bits
 
 from gemma10m import open_source, read
-from gemma10m.errors import DocumentError
+from gemma10m.errors import DocumentError, OutOfMemoryError
 from gemma10m.reading import stretch
+from gemma10m.saved_states import Reader
 
 WORDS = [
     "truth ",
@@ -221,6 +225,47 @@ def test_stretches_on_a_cpu_are_whole_segments_within_bounds(flops: int, monkeyp
     assert tokens % SEGMENT == 0
     assert SEGMENT <= tokens <= stretch.CPU_LONGEST
     assert tokens == SEGMENT or tokens * reader().model.config.flops_per_token <= flops
+
+
+@contextmanager
+def memory_for(tiny: Reader, tokens: int) -> Iterator[None]:
+    """As on a GPU where a stretch of more tokens does not fit."""
+
+    def refuse(_: object, arguments: tuple[torch.Tensor, ...]) -> None:
+        if arguments[0].shape[1] > tokens:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    hook = tiny.model.register_forward_pre_hook(refuse)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+@pytest.mark.parametrize(("most", "stretches"), [(7, [7]), (4, [7, 3]), (2, [7, 3, 1])])
+def test_a_stretch_that_does_not_fit_is_halved_and_changes_nothing(most: int, stretches: list[int]) -> None:
+    tiny, text = reader(), SENTENCE * 30
+    expected = read_text(tiny, text)
+    with stretch_of(7 * SEGMENT), memory_for(tiny, most * SEGMENT):
+        steps = read_all(tiny, document(text))
+    assert steps[0].progress.stretch == stretches[-1] * SEGMENT
+    assert {step.progress.halvings for step in steps} == {len(stretches) - 1}
+    assert_close(steps[-1].bookmark.state, expected)
+    assert steps[-1].progress.tokens_read == len(tiny.tokenizer.encode(text))
+
+
+def test_a_gpu_too_small_for_one_segment_is_said() -> None:
+    tiny = reader()
+    with memory_for(tiny, SEGMENT - 1), pytest.raises(OutOfMemoryError, match="one segment of 16 tokens does not fit"):
+        read_text(tiny, SENTENCE * 30)
+
+
+def test_a_shorter_stretch_is_said_once(capsys: pytest.CaptureFixture[str], book: Path, cache: Path) -> None:
+    tiny = reader()
+    with stretch_of(4 * SEGMENT), memory_for(tiny, 2 * SEGMENT):
+        read_book(tiny, book)
+    said = capsys.readouterr().err
+    assert said.count("GPU memory is short: going on 32 tokens at a time") == 1
 
 
 def test_a_bfloat16_model_reads_the_same_tokens() -> None:

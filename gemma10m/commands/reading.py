@@ -87,12 +87,15 @@ def read_document(terminal: Terminal, reader: Reader, document: Document, path: 
 def _read_on(
     terminal: Terminal, reader: Reader, document: Document, target: Path, start: Bookmark | None
 ) -> ReadSource:
-    said = start is None
+    said, halvings = start is None, 0
     with stop_on_signals() as stop, terminal.progress("reading") as bar:
         for step in read_and_save(reader, document, target, start, stop):
             if not said and step.started_at:
                 terminal.note(f"going on after {format_count(step.started_at)} tokens read earlier")
             said = True
+            if step.progress.halvings > halvings:
+                halvings = step.progress.halvings
+                terminal.note(f"GPU memory is short: going on {step.progress.stretch:,} tokens at a time")
             bar.update(_view(step.progress))
     record = document_record(document, step.bookmark.file_tokens)
     source = _read_source(reader, step.bookmark, record, step.tokens_read_now, step.seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +14,14 @@ from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.memory import infini
 from gemma10m.memory.state import LayerState
 from gemma10m.memory.window import Plan, Span
+from gemma10m.models.layers import fuse
 from gemma10m.models.rotary import cos_sin
+
+
+class Projected(NamedTuple):
+    queries: Tensor  # (B, H, wanted, E)
+    keys: Tensor  # (B, K, S, E)
+    values: Tensor  # (B, K, S, E)
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,8 @@ class Queries:
 
 
 class Attention(nn.Module):
+    qkv: Tensor | None
+
     def __init__(self, config: ModelConfig, reading: ReadingConfig) -> None:
         super().__init__()
         self.config, self.reading = config, reading
@@ -51,6 +61,7 @@ class Attention(nn.Module):
         self.k_proj = nn.Linear(config.hidden_size, config.kv_size, bias=False)
         self.v_proj = nn.Linear(config.hidden_size, config.kv_size, bias=False)
         self.o_proj = nn.Linear(config.query_size, config.hidden_size, bias=False)
+        self.register_buffer("qkv", None, persistent=False)  # (H * E + 2 * K * E, D) once fused
         if config.has_gates:
             self.gate = nn.Parameter(torch.zeros(1, config.heads, 1, 1))
         if config.has_write_gates:
@@ -60,20 +71,37 @@ class Attention(nn.Module):
         self, x: Tensor, state: LayerState, plan: Plan, wanted: int, repeats: Tensor | None = None
     ) -> tuple[Tensor, LayerState]:
         """x (B, S, D) -> the last `wanted` tokens' output (B, wanted, D), and the state after the stretch."""
-        buffer = self._buffer(x, state, plan, repeats)
-        return self._attend(x, buffer, plan, wanted), self._next_state(plan, buffer)
+        new = self._project(x, wanted)
+        buffer = self._buffer(x, new, state, plan, repeats)
+        output = self._attend(self._queries(new.queries, buffer), buffer, plan, wanted) if wanted else x[:, :0]
+        return output, self._next_state(plan, buffer)
 
-    def _buffer(self, x: Tensor, state: LayerState, plan: Plan, repeats: Tensor | None) -> Buffer:
-        new_keys, new_values = self._heads(self.k_proj(x)), self._heads(self.v_proj(x))  # (B, K, S, E)
-        buffer_keys = torch.cat((state.keys, new_keys), dim=2)  # (B, K, W + S, E)
-        buffer_values = torch.cat((state.values, new_values), dim=2)  # (B, K, W + S, E)
+    def fuse(self) -> None:
+        self.qkv = fuse(self.q_proj, self.k_proj, self.v_proj)
+
+    def _project(self, x: Tensor, wanted: int) -> Projected:
+        """Queries of the last `wanted` tokens, keys and values of all."""
+        sizes = [self.config.query_size, self.config.kv_size, self.config.kv_size]
+        asking = x[:, x.shape[1] - wanted :]  # (B, wanted, D)
+        if self.qkv is None:
+            queries, keys, values = self.q_proj(asking), self.k_proj(x), self.v_proj(x)
+        elif wanted == x.shape[1]:
+            queries, keys, values = F.linear(x, self.qkv).split(sizes, dim=-1)
+        else:
+            queries = self.q_proj(asking)
+            keys, values = F.linear(x, self.qkv[sizes[0] :]).split(sizes[1:], dim=-1)
+        return Projected(self._heads(queries), self._heads(keys), self._heads(values))
+
+    def _buffer(self, x: Tensor, new: Projected, state: LayerState, plan: Plan, repeats: Tensor | None) -> Buffer:
+        buffer_keys = torch.cat((state.keys, new.keys), dim=2)  # (B, K, W + S, E)
+        buffer_values = torch.cat((state.values, new.values), dim=2)  # (B, K, W + S, E)
         write_gates = self._write_gates(x, state)
         return Buffer(
             buffer_keys,
             self._turn(buffer_keys, 0),
             buffer_values,
-            self._sinks(state.sink_keys, new_keys),
-            self._sinks(state.sink_values, new_values),
+            self._sinks(state.sink_keys, new.keys),
+            self._sinks(state.sink_values, new.values),
             self._remember(state, plan, buffer_keys, buffer_values, write_gates, repeats),
             write_gates,
         )
@@ -122,14 +150,12 @@ class Attention(nn.Module):
         cos, sin = cos_sin(first, x.shape[2], self.config.head_size, self.config.rope_theta, x.device)  # (S, E)
         return ops.rotate(x, cos, sin)
 
-    def _queries(self, x: Tensor, buffer: Buffer) -> Queries:
-        plain = self._heads(self.q_proj(x))  # (B, H, S, E)
-        return Queries(plain, self._turn(plain, buffer.keys.shape[2] - x.shape[1]))
+    def _queries(self, plain: Tensor, buffer: Buffer) -> Queries:
+        """plain (B, H, S, E): the buffer's last tokens'."""
+        return Queries(plain, self._turn(plain, buffer.keys.shape[2] - plain.shape[2]))
 
-    def _attend(self, x: Tensor, buffer: Buffer, plan: Plan, wanted: int) -> Tensor:
-        if not wanted:
-            return x[:, :0]
-        queries, skipped = self._queries(x[:, -wanted:], buffer), plan.tokens - wanted
+    def _attend(self, queries: Queries, buffer: Buffer, plan: Plan, wanted: int) -> Tensor:
+        skipped = plan.tokens - wanted
         parts = [self._span(queries.of(span, skipped), buffer, span) for span in plan.wanted_spans(wanted)]
         output: Tensor = self.o_proj(parts[0] if len(parts) == 1 else torch.cat(parts, dim=1))  # (B, wanted, D)
         return output

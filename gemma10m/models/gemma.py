@@ -82,6 +82,12 @@ class Gemma(nn.Module):
         if not config.tied_head:
             self.lm_head = nn.Linear(config.hidden_size, config.vocabulary, bias=False)
 
+    def fuse(self) -> None:
+        """Lay each layer's q, k, v weights into one tensor, and its gate and up: for reading alone, and once."""
+        for module in self.model.modules():
+            if isinstance(module, Attention | FeedForward):
+                module.fuse()
+
     @property
     def device(self) -> torch.device:
         return self.model.embed_tokens.weight.device

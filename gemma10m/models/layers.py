@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gemma10m import ops
@@ -28,14 +29,29 @@ class RMSNorm(nn.Module):
         return ops.add_rms_norm(x, added, self.weight, self.eps)
 
 
+def fuse(*linears: nn.Linear) -> Tensor:
+    """One weight (rows, D), of which the linears' own weights become parts: a GPU prefers one product to several."""
+    fused = torch.cat([linear.weight.detach() for linear in linears])  # (rows, D)
+    parts = fused.split([linear.out_features for linear in linears])
+    for linear, part in zip(linears, parts, strict=True):
+        linear.weight = nn.Parameter(part, requires_grad=False)
+    return fused
+
+
 class FeedForward(nn.Module):
     """down(gelu_tanh(gate(x)) * up(x)), no biases."""
+
+    gate_up: Tensor | None
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.gate_proj = nn.Linear(config.hidden_size, config.feed_forward_size, bias=False)
         self.up_proj = nn.Linear(config.hidden_size, config.feed_forward_size, bias=False)
         self.down_proj = nn.Linear(config.feed_forward_size, config.hidden_size, bias=False)
+        self.register_buffer("gate_up", None, persistent=False)  # (2F, D) once fused
+
+    def fuse(self) -> None:
+        self.gate_up = fuse(self.gate_proj, self.up_proj)
 
     def forward(self, x: Tensor) -> Tensor:
         if x.shape[1] <= FEED_FORWARD_ROWS:
@@ -43,5 +59,9 @@ class FeedForward(nn.Module):
         return torch.cat([self._rows(rows) for rows in x.split(FEED_FORWARD_ROWS, dim=1)], dim=1)  # (B, S, D)
 
     def _rows(self, x: Tensor) -> Tensor:
-        rows: Tensor = self.down_proj(ops.geglu(self.gate_proj(x), self.up_proj(x)))  # (B, rows, D)
+        if self.gate_up is None:
+            gate, up = self.gate_proj(x), self.up_proj(x)  # (B, rows, F) each
+        else:
+            gate, up = F.linear(x, self.gate_up).chunk(2, dim=-1)  # (B, rows, F) each
+        rows: Tensor = self.down_proj(ops.geglu(gate, up))  # (B, rows, D)
         return rows

@@ -53,8 +53,9 @@ class StateVectorAttention(Attention):
         """As in Attention; the outputs of all tokens are computed whatever is wanted, for the vector needs them."""
         if state.state_vector is None or state.output_mean is None:
             return super().forward(x, state, plan, wanted, repeats)
-        buffer = self._buffer(x, state, plan, repeats)
-        queries = self._queries(x, buffer)
+        new = self._project(x, x.shape[1])
+        buffer = self._buffer(x, new, state, plan, repeats)
+        queries = self._queries(new.queries, buffer)
         vector, mean = state.state_vector, state.output_mean  # (B, D) each
         if plan.position < self.reading.segment:
             vector = self.state_vector.first.float().repeat(x.shape[0], 1)  # (B, D)

@@ -3,6 +3,7 @@
 ids.py       the document's ids with the prompt's opening in front
 bookmark.py  a state and what it takes to go on from it
 stretch.py   how many tokens go through a layer together
+pace.py      one stretch after another, in the memory there is
 steps.py     the loop
 """
 

@@ -6,15 +6,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import torch
-
 from gemma10m.answering.prompt import Prompt
 from gemma10m.documents import Document
 from gemma10m.memory.state import State
 from gemma10m.models.gemma import Gemma
 from gemma10m.reading.bookmark import Bookmark, IdDigest, skip_to
 from gemma10m.reading.ids import IdStream
-from gemma10m.reading.stretch import device_memory, process_memory, stretch_tokens
+from gemma10m.reading.pace import Pace
+from gemma10m.reading.stretch import device_memory, process_memory
 from gemma10m.tokens import Tokenizer
 
 
@@ -32,6 +31,8 @@ class Progress:
     device_memory: tuple[int, int] | None  # used, total
     process_memory: int
     state_bytes: int
+    stretch: int  # tokens
+    halvings: int  # of the stretch, as the GPU's memory did not suffice
 
 
 @dataclass(frozen=True)
@@ -77,14 +78,11 @@ def _stretches(
     document: Document,
     opening: int,
 ) -> Iterator[Step]:
-    stretch, first, started = stretch_tokens(model), state.position, time.monotonic()
+    pace, first, started = Pace(model), state.position, time.monotonic()
     while True:
-        # Stretches end at multiples of their length, so that a resumed read computes what an unbroken one would have.
-        ids = stream.take(stretch - state.position % stretch)
-        if ids:
-            with torch.inference_mode():
-                _, state = model(torch.tensor([ids]), state, logits="none")
-            digest.add(ids)
+        ids = stream.take(pace.room(state.position))
+        state = pace.read(ids, state)
+        digest.add(ids)
         seconds = time.monotonic() - started
         bookmark = Bookmark(
             state,
@@ -94,13 +92,14 @@ def _stretches(
             seconds_before + seconds,
             complete=stream.at_end(),
         )
-        progress = _progress(model, stream, state, document, opening, (state.position - first) / max(seconds, 1e-9))
+        rate = (state.position - first) / max(seconds, 1e-9)
+        progress = _progress(pace, stream, state, document, opening, rate)
         yield Step(bookmark, progress, first, seconds)
         if bookmark.complete:
             return
 
 
-def _progress(model: Gemma, stream: IdStream, state: State, document: Document, opening: int, rate: float) -> Progress:
+def _progress(pace: Pace, stream: IdStream, state: State, document: Document, opening: int, rate: float) -> Progress:
     read_tokens = max(0, state.position - opening)
     return Progress(
         tokens_read=read_tokens,
@@ -110,7 +109,9 @@ def _progress(model: Gemma, stream: IdStream, state: State, document: Document, 
         bytes_total=document.nbytes,
         tokens_per_second=rate,
         seconds_left=max(0, stream.tokens - read_tokens) / rate if rate > 0 else None,
-        device_memory=device_memory(model),
+        device_memory=device_memory(pace.model),
         process_memory=process_memory(),
         state_bytes=state.nbytes,
+        stretch=pace.tokens,
+        halvings=pace.halvings,
     )

@@ -53,6 +53,8 @@ def load_model(
     gates = [tensor for name, tensor in weights.items() if name.endswith("self_attn.gate")]
     warning = closed_gate_warning(gates or None, reading)
     model.warnings = checkpoint.notes + ((warning,) if warning else ())
+    if place == "cuda":
+        model.fuse()  # not on the CPU, where weights stay the mapped file's pages
     return model.requires_grad_(False).eval()
 
 

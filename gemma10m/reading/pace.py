@@ -1,0 +1,71 @@
+"""One stretch after another: halved where a GPU's memory does not suffice, and one of them always queued on it."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import torch
+from torch import Tensor
+
+from gemma10m.errors import OutOfMemoryError
+from gemma10m.memory.state import State
+from gemma10m.models.gemma import Gemma
+from gemma10m.reading.stretch import stretch_tokens
+
+QUEUED = 1  # stretches the host may be ahead of a GPU: enough that it never waits, and progress tells the truth
+
+
+class Pace:
+    """`tokens` is the stretch. What it is changes no result, so that it may change while a document is read."""
+
+    def __init__(self, model: Gemma) -> None:
+        self.model = model
+        self.tokens = stretch_tokens(model)
+        self.halvings = 0
+        self._queued: deque[torch.cuda.Event] = deque()
+
+    def room(self, position: int) -> int:
+        """Tokens up to the next multiple of the stretch: a resumed read cuts where an unbroken one would have."""
+        return self.tokens - position % self.tokens
+
+    def read(self, ids: list[int], state: State) -> State:
+        """The state after `ids`. Raises OutOfMemoryError when not even one segment fits."""
+        while ids:
+            part = ids[: self.room(state.position)]
+            try:
+                state = self._stretch(part, state)
+            except torch.OutOfMemoryError:
+                self._halve()
+            else:
+                ids = ids[len(part) :]
+        return state
+
+    def _stretch(self, ids: list[int], state: State) -> State:
+        with torch.inference_mode():
+            _, state = self.model(self._on_device(ids), state, logits="none")
+        if self.model.device.type == "cuda":
+            done = torch.cuda.Event()
+            done.record()
+            self._queued.append(done)
+            while len(self._queued) > QUEUED:
+                self._queued.popleft().synchronize()
+        return state
+
+    def _on_device(self, ids: list[int]) -> Tensor:
+        """ids (1, S); through pinned memory, from where a GPU fetches them while it computes."""
+        tensor = torch.tensor([ids])  # (1, S)
+        if self.model.device.type != "cuda":
+            return tensor
+        return tensor.pin_memory().to(self.model.device, non_blocking=True)
+
+    def _halve(self) -> None:
+        segment = self.model.reading.segment
+        if self.tokens <= segment:
+            raise OutOfMemoryError(
+                f"one segment of {segment:,} tokens does not fit into the memory that is left on the GPU",
+                hint="free some of it, or use --device cpu or --dtype bfloat16",
+            )
+        self.tokens = max(1, self.tokens // segment // 2) * segment
+        self.halvings += 1
+        if self.model.device.type == "cuda":
+            torch.cuda.empty_cache()
