@@ -317,23 +317,33 @@ def evaluate(
 
 @app.command(short_help="Measure speed and memory on this machine.")
 def bench(
-    name: Annotated[str, typer.Argument(help="length, layers, read or start.")],
-    model: Model = "demo",
+    name: Annotated[str, typer.Argument(help="read, answer, kernels, load, length or start.")],
+    model: Model = None,
+    shape: Annotated[str | None, typer.Option(help="Random weights of this shape: gemma-2b or gemma-7b.")] = None,
+    layers: Annotated[int | None, typer.Option(min=1, help="Of the shape, instead of all.")] = None,
+    tokens: Annotated[list[int] | None, typer.Option(min=1, help="To read: 1000000 if none is given.")] = None,
+    against: Annotated[str | None, typer.Option(help="Side by side with: transformers.")] = None,
+    full: Annotated[bool, typer.Option("--all", help="Every cell of the table that a GPU fills.")] = False,
     device: Device = "auto",
     dtype: Dtype = "auto",
     memory: Memory = None,
+    carry: Carry = None,
     state: Annotated[Path | None, typer.Option(help="A saved state, for start.")] = None,
-    tokens: Annotated[int, typer.Option(help="To read, for read.")] = 1_000_000,
-    results: Annotated[Path, typer.Option(help="Append a row to this JSONL file.")] = Path("results.jsonl"),
+    plot: Annotated[Path | None, typer.Option(help="Draw speed and memory by length as this PNG, for read.")] = None,
+    results: Annotated[Path, typer.Option(help="Append rows to this JSONL file.")] = Path("results.jsonl"),
     json: Json = False,
 ) -> None:
-    """Measure speed and memory on this machine."""
+    """Measure speed and memory on this machine, against what it can do at best or against another program."""
 
     def run(terminal: Terminal) -> None:
+        from gemma10m.commands.bench import BenchOptions
         from gemma10m.commands.bench import bench as measure
 
-        chosen = _model_options(model, device, dtype, memory, None, None, offline=True)
-        measure(terminal, name, chosen, state, results, _command(), tokens)
+        named = model or (None if shape else "demo")
+        chosen = _model_options(named, device, dtype, memory, carry, None, offline=True)
+        lengths = tuple(tokens or [1_000_000])
+        options = BenchOptions(name, chosen, shape, layers, lengths, against, full, state, plot)
+        measure(terminal, options, results, _command())
 
     _run(run, json)
 

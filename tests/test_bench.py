@@ -5,10 +5,25 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+import torch
+
 import gemma10m
-from gemma10m.bench.layers import TOLERANCE, _parity
+from gemma10m import ops
+from gemma10m.bench import kernels
+from gemma10m.bench.answer import measure_answer
+from gemma10m.bench.flops import needed_flops
+from gemma10m.bench.kernels import check_kernels, kernel_cases, measure_kernels
 from gemma10m.bench.length import measure_length
+from gemma10m.bench.load import measure_load
+from gemma10m.bench.peer import TOLERANCE, measure_against_transformers, parity
+from gemma10m.bench.read import measure_read
 from gemma10m.bench.rows import append_row
+from gemma10m.bench.shape import READING, SHAPES, published, random_model
+from gemma10m.bench.timing import spread
+from gemma10m.config import ModelConfig, ReadingConfig
+from gemma10m.errors import UsageError
+from gemma10m.folders import demo_folder
 
 
 def test_a_row_says_what_how_and_where(tmp_path: Path) -> None:
@@ -23,7 +38,7 @@ def test_a_row_says_what_how_and_where(tmp_path: Path) -> None:
 
 
 def test_the_two_models_that_are_timed_compute_the_same() -> None:
-    assert 0 < _parity() <= TOLERANCE
+    assert 0 < parity("cpu") <= TOLERANCE
 
 
 def test_length_is_measured_in_pairs() -> None:
@@ -31,3 +46,87 @@ def test_length_is_measured_in_pairs() -> None:
     assert measured["tokens"] == [128, 1280]
     assert len(measured["ratios"]) == 2
     assert min(measured["tokens_per_second"]) > 0
+
+
+SMALL = ModelConfig(32, 2, 4, 2, 16, 48, 99, has_gates=True)
+
+
+@pytest.fixture
+def _small_ceilings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the machine can do at best, seen on tensors too small to see it."""
+    monkeypatch.setattr("gemma10m.bench.ceiling.PRODUCTS", {"cpu": ((64, 64, 64),)})
+    monkeypatch.setattr("gemma10m.bench.ceiling.COPIED", {"cpu": 4096})
+
+
+def test_spread_is_that_of_the_middle_three_fifths() -> None:
+    assert spread([5.0, 1.0, 2.0, 3.0, 4.0, 6.0]) == {"median": 3.5, "p20": 2.0, "p80": 5.0}
+    assert spread([7.0]) == {"median": 7.0, "p20": 7.0, "p80": 7.0}
+
+
+def test_gemma_2b_needs_the_operations_that_were_counted_by_hand() -> None:
+    """Billions a token: 3.7455 of weights without the last layer's rest, 0.428 of windows, 0.0226 of memory."""
+    assert needed_flops(SHAPES["gemma-2b"], READING) / 1e9 == pytest.approx(3.7455 + 0.4285 + 0.0226, abs=5e-4)
+    window = ReadingConfig(memory="window", segment=2048, carry=2048, sinks=4)
+    assert needed_flops(SHAPES["gemma-2b"], window) / 1e9 == pytest.approx(3.7455 + 0.4285, abs=5e-4)
+
+
+@pytest.mark.usefixtures("_small_ceilings")
+def test_a_read_is_counted_against_the_ceiling_of_its_run() -> None:
+    row = measure_read(random_model(SMALL, ReadingConfig("delta", 16, 16, 4), "cpu", torch.float32), 100)
+    rate, peak, needed = row["tokens_per_second"], row["peak_flops_per_second"], row["flops_per_token"]
+    assert isinstance(rate, float)
+    assert isinstance(peak, float)
+    assert isinstance(needed, float)
+    assert row["tokens"] == 100
+    assert row["utilisation"] == pytest.approx(rate * needed / peak)
+    assert row["backend"] == ops.BACKEND
+
+
+@pytest.mark.usefixtures("_small_ceilings")
+def test_an_answer_has_a_first_token_and_others() -> None:
+    model = random_model(SMALL, ReadingConfig("gated", 16, 16, 4), "cpu", torch.bfloat16)
+    row = measure_answer(model, 50)
+    assert row["weight_bytes"] == sum(weight.nbytes for weight in model.parameters())
+    first, later = row["first_token_seconds"], row["tokens_per_second"]
+    assert isinstance(first, dict)
+    assert isinstance(later, dict)
+    assert first["p20"] <= first["median"] <= first["p80"]
+    assert later["median"] > 0
+
+
+@pytest.mark.usefixtures("_small_ceilings")
+def test_a_load_is_of_the_checkpoint_it_names() -> None:
+    row = measure_load(demo_folder(), "cpu", "float32", repeats=2)
+    weights = gemma10m.load_model("demo").parameters()
+    assert row["weight_bytes"] == sum(weight.nbytes for weight in weights)
+
+
+@pytest.mark.usefixtures("_small_ceilings")
+def test_every_op_that_has_a_kernel_is_timed() -> None:
+    rows = list(measure_kernels(SMALL, torch.float32, "cpu", 16, 2))
+    assert [row["kernel"] for row in rows] == [case.name for case in kernel_cases(SMALL, torch.float32, "cpu", 16, 2)]
+    assert len({row["kernel"] for row in rows}) == 9
+    geglu = rows[0]
+    assert geglu["bytes"] == 4 * 3 * 32 * SMALL.feed_forward_size
+
+
+def test_a_wrong_kernel_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = ops.geglu
+    monkeypatch.setattr(ops, "geglu", lambda gate, up: right(gate, up) * 1.1)
+    monkeypatch.setattr(kernels, "CHECKED", 8)
+    with pytest.raises(UsageError, match=r"not timed: geglu in torch.float32 is \d\.\de-0\d off"):
+        check_kernels(SMALL, "cpu")
+
+
+def test_a_shape_is_a_published_one() -> None:
+    assert published("gemma-2b", 2).layers == 2
+    assert published("gemma-7b", None) == SHAPES["gemma-7b"]
+    with pytest.raises(UsageError, match="there is no shape 'gemma-9b'"):
+        published("gemma-9b", None)
+
+
+def test_this_reader_and_transformers_read_the_same_ids_in_turn() -> None:
+    model = random_model(SMALL, ReadingConfig("gated", 16, 16, 4), "cpu", torch.float32)
+    row = measure_against_transformers(model, 70, repeats=3)
+    assert len(row["ratios"]) == 3  # type: ignore[arg-type]
+    assert row["parity"] <= TOLERANCE  # type: ignore[operator]

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,12 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 from triton.runtime.jit import JITFunction
 
+from gemma10m.bench.kernels import kernel_cases
+from gemma10m.bench.shape import SHAPES
+from gemma10m.config import ModelConfig
 from gemma10m.kernels import compiled
+from gemma10m.training.recipe import demo_config
+from gemma10m.training.start import DEMO_VOCABULARY
 
 CARDS = (80, 86, 89, 90, 120)
 CUOBJDUMP = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
@@ -78,26 +84,12 @@ def recorded(call: Callable[[], object]) -> list[Launch]:
     return launches
 
 
-def calls(dtype: torch.dtype, size: int, length: int, hidden: int) -> Iterator[Callable[[], object]]:
-    """Every kernel once. size: E, length: N, hidden: D; eight query heads to one K/V head, two segments."""
-
-    def zeros(*shape: int, of: torch.dtype = dtype) -> torch.Tensor:
-        return torch.zeros(*shape, dtype=of)
-
-    wide = torch.float32
-    keys, gates = zeros(1, 1, 2, length, size), zeros(1, 1, 2, length, of=wide)
-    matrices, normalisers = zeros(1, 1, 2, size, size, of=wide), zeros(1, 1, 2, size, of=wide)
-    queries, turns = zeros(1, 8, 2, length, size), zeros(length, size, of=wide)
-    yield lambda: compiled.geglu(zeros(length, hidden), zeros(length, hidden))
-    yield lambda: compiled.rms_norm(zeros(length, hidden), zeros(hidden), 1e-6)
-    yield lambda: compiled.add_rms_norm(zeros(length, hidden), zeros(length, hidden), zeros(hidden), 1e-6)
-    yield lambda: compiled.rotate(keys[:, 0], turns, turns)
-    yield lambda: compiled.linear_update(keys, keys)
-    yield lambda: compiled.delta_decay(keys, normalisers)
-    yield lambda: compiled.gated_update(keys, keys, gates)
-    yield lambda: compiled.scan(matrices[:, :, 0], matrices, matrices)
-    yield lambda: compiled.mix(queries, queries, matrices, None, zeros(8, of=wide))
-    yield lambda: compiled.mix(queries, queries, matrices, normalisers, zeros(8))
+def calls(config: ModelConfig, dtype: torch.dtype, segment: int) -> Iterator[Callable[[], object]]:
+    for case in kernel_cases(config, dtype, "cpu", segment, 2):
+        yield partial(getattr(compiled, case.name), *case.arguments)
+    # The last one is `mix`: once more, as `gated` memory is read.
+    local, queries, memory, _, gate = case.arguments
+    yield partial(compiled.mix, local, queries, memory, None, gate)
 
 
 def measure(launch: Launch, card: int) -> dict[str, object]:
@@ -117,11 +109,12 @@ def measure(launch: Launch, card: int) -> dict[str, object]:
 
 
 def main() -> None:
-    for dtype, size, length, hidden in ((torch.bfloat16, 256, 2048, 2048), (torch.float32, 64, 64, 128)):
-        for call in calls(dtype, size, length, hidden):
+    for model, dtype, segment in (("gemma-2b", torch.bfloat16, 2048), ("demo", torch.float32, 64)):
+        config = SHAPES[model] if model in SHAPES else demo_config(DEMO_VOCABULARY)
+        for call in calls(config, dtype, segment):
             for launch in recorded(call):
                 for card in CARDS:
-                    row = measure(launch, card) | {"dtype": str(dtype).removeprefix("torch."), "head_size": size}
+                    row = measure(launch, card) | {"model": model, "dtype": str(dtype).removeprefix("torch.")}
                     sys.stdout.write(json.dumps(row) + "\n")
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import statistics
 
-from gemma10m.bench.shape import read_random
+from gemma10m.bench.read import stretches
+from gemma10m.bench.timing import seconds
 from gemma10m.models.gemma import Gemma
-from gemma10m.reading.stretch import peak_memory, stretch_tokens
+from gemma10m.reading.stretch import peak_memory
 
 
 def measure_length(model: Gemma, short: int, repeats: int) -> dict[str, object]:
@@ -33,4 +34,4 @@ def measure_length(model: Gemma, short: int, repeats: int) -> dict[str, object]:
 
 
 def _read(model: Gemma, tokens: int) -> float:
-    return read_random(model, tokens, stretch_tokens(model))
+    return seconds(lambda: list(stretches(model, tokens)), model.device.type)

@@ -33,6 +33,7 @@ def circumstances() -> dict[str, object]:
         "python": platform.python_version(),
         "versions": {name: found for name in PACKAGES if (found := _version(name))},
         "machine": _machine(),
+        "driver": _driver(),
         "threads": torch.get_num_threads(),
         "load": round(os.getloadavg()[0], 1),
     }
@@ -47,6 +48,17 @@ def _machine() -> str:
     except (OSError, StopIteration):
         model = platform.processor() or platform.machine()
     return f"{model}, {os.cpu_count()} cores"
+
+
+def _driver() -> str | None:
+    """Of the GPU."""
+    if not torch.cuda.is_available():
+        return None
+    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        return subprocess.run(query, capture_output=True, text=True, check=True).stdout.split()[0]  # noqa: S603
+    except (OSError, subprocess.CalledProcessError, IndexError):
+        return None
 
 
 def _commit() -> str | None:

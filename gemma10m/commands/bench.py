@@ -2,41 +2,157 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from gemma10m.bench.rows import append_row
-from gemma10m.commands.models import ModelOptions, load_reader
+from gemma10m.commands.models import ModelOptions, load_reader, model_folder, resolve_dtype
+from gemma10m.config import MemoryKind
 from gemma10m.errors import UsageError
 from gemma10m.terminal import Terminal
+from gemma10m.weights.checkpoint import open_checkpoint
 from gemma10m.weights.loading import resolve_device
 
-BENCHES = ("length", "layers", "read", "start")
+if TYPE_CHECKING:
+    from gemma10m.models.gemma import Gemma
+
+Rows = Iterator[tuple[str, Mapping[str, object]]]  # a row's kind and what was measured
+QUESTION = "What is the special magic number for amber-lantern?"
+COMPARED = (32_768, 131_072)  # tokens, of the full set
+READ = (32_768, 1_000_000, 10_000_000)
 
 
-def bench(
-    terminal: Terminal, name: str, options: ModelOptions, state: Path | None, results: Path, command: str, tokens: int
-) -> None:
-    if name == "length":
-        from gemma10m.bench.length import measure_length
+@dataclass(frozen=True)
+class BenchOptions:
+    name: str
+    models: ModelOptions
+    shape: str | None = None  # a published one, with random weights
+    layers: int | None = None
+    tokens: tuple[int, ...] = (1_000_000,)
+    against: str | None = None
+    full: bool = False
+    state: Path | None = None
+    plot: Path | None = None
 
-        row = measure_length(load_reader(terminal, options).model, short=32_000, repeats=5)
-    elif name == "layers":
-        from gemma10m.bench.layers import measure_against_transformers
 
-        row = measure_against_transformers(2, 16_384, options.memory or "delta", repeats=3)
-    elif name == "read":
-        from gemma10m.bench.shape import measure_shape
+def bench(terminal: Terminal, options: BenchOptions, results: Path, command: str) -> None:
+    """Raises UsageError for what is not known, and for what would be timed but is wrong."""
+    if options.name not in BENCHES:
+        raise UsageError(f"there is no bench {options.name!r}", hint=f"known: {', '.join(BENCHES)}")
+    if options.plot and options.name != "read":
+        raise UsageError("--plot draws what `bench read` measures")
+    measured = []
+    for kind, row in BENCHES[options.name](terminal, options):
+        append_row(results, kind, command, row)
+        measured += [dict(row)] if kind == "bench read" else []
+        terminal.table(kind, [(key, str(value)) for key, value in row.items()])
+        if terminal.json:
+            terminal.json_line({"kind": kind, **row})
+    if options.plot:
+        from gemma10m.evaluation.plots import speed_plot
 
-        row = measure_shape(resolve_device(options.device), tokens)
-    elif name == "start":
-        from gemma10m.bench.start import measure_start
+        speed_plot(measured, options.plot)
 
-        if state is None:
-            raise UsageError("bench start needs a saved state", hint="gemma10m read book.txt -m demo -o book.state")
-        row = measure_start(state, "What is the special magic number for amber-lantern?", options.model or "demo", 5)
-    else:
-        raise UsageError(f"there is no bench {name!r}", hint=f"known: {', '.join(BENCHES)}")
-    append_row(results, f"bench {name}", command, row)
-    terminal.table(f"bench {name}", [(key, str(value)) for key, value in row.items()])
-    if terminal.json:
-        terminal.json_line(row)
+
+def _read(terminal: Terminal, options: BenchOptions) -> Rows:
+    from gemma10m.bench.kernels import check_kernels
+    from gemma10m.bench.read import measure_read
+
+    model = _model(terminal, options)
+    if options.full:
+        yield from _full(terminal, options, model)
+        return
+    check_kernels(model.config, model.device.type)
+    for tokens in options.tokens:
+        if options.against:
+            yield "bench against", _named(options, _against(model, options.against, tokens))
+        else:
+            yield "bench read", _named(options, measure_read(model, tokens))
+
+
+def _full(terminal: Terminal, options: BenchOptions, model: Gemma) -> Rows:
+    """Every cell of docs/benchmarks.md that a GPU fills, the cheap ones first."""
+    from gemma10m.bench.answer import measure_answer
+    from gemma10m.bench.read import measure_read
+
+    if model.device.type != "cuda":
+        raise UsageError("--all needs a GPU: on a CPU it would run for days", hint="use --tokens and --layers instead")
+    yield from _kernels(terminal, options)
+    for tokens in COMPARED:
+        yield "bench against", _named(options, _against(model, "transformers", tokens))
+    yield "bench answer", _named(options, measure_answer(model, COMPARED[0]))
+    for tokens in READ:
+        yield "bench read", _named(options, measure_read(model, tokens))
+
+
+def _against(model: Gemma, peer: str, tokens: int) -> dict[str, object]:
+    if peer != "transformers":
+        raise UsageError(f"there is no peer {peer!r}", hint="known: transformers")
+    from gemma10m.bench.peer import measure_against_transformers
+
+    return measure_against_transformers(model, tokens, repeats=3)
+
+
+def _kernels(terminal: Terminal, options: BenchOptions) -> Rows:
+    import torch
+
+    from gemma10m.bench.kernels import measure_kernels
+    from gemma10m.bench.shape import READING, published
+
+    device = resolve_device(options.models.device)
+    config, segments = published(options.shape or "gemma-2b", options.layers), 8 if device == "cuda" else 1
+    dtype = torch.float32 if options.models.dtype == "float32" else torch.bfloat16
+    for row in measure_kernels(config, dtype, device, READING.segment, segments):
+        yield "bench kernels", row
+
+
+def _answer(terminal: Terminal, options: BenchOptions) -> Rows:
+    from gemma10m.bench.answer import measure_answer
+
+    model = _model(terminal, options)
+    for tokens in options.tokens:
+        yield "bench answer", _named(options, measure_answer(model, tokens))
+
+
+def _load(terminal: Terminal, options: BenchOptions) -> Rows:
+    from gemma10m.bench.load import measure_load
+
+    folder, device = model_folder(options.models), resolve_device(options.models.device)
+    dtype = resolve_dtype(options.models, device, open_checkpoint(folder))
+    yield "bench load", _named(options, measure_load(folder, device, dtype))
+
+
+def _length(terminal: Terminal, options: BenchOptions) -> Rows:
+    from gemma10m.bench.length import measure_length
+
+    yield "bench length", measure_length(load_reader(terminal, options.models).model, short=32_000, repeats=5)
+
+
+def _start(terminal: Terminal, options: BenchOptions) -> Rows:
+    from gemma10m.bench.start import measure_start
+
+    if options.state is None:
+        raise UsageError("bench start needs a saved state", hint="gemma10m read book.txt -m demo -o book.state")
+    yield "bench start", measure_start(options.state, QUESTION, options.models.model or "demo", 5)
+
+
+BENCHES = {"answer": _answer, "kernels": _kernels, "length": _length, "load": _load, "read": _read, "start": _start}
+
+
+def _model(terminal: Terminal, options: BenchOptions) -> Gemma:
+    """The named model, or random weights of a published shape."""
+    if options.shape is None:
+        return load_reader(terminal, options.models).model
+    import torch
+
+    from gemma10m.bench.shape import published, random_model, reading_with
+
+    dtype = torch.float32 if options.models.dtype == "float32" else torch.bfloat16
+    reading = reading_with(cast("MemoryKind | None", options.models.memory), options.models.carry)
+    return random_model(published(options.shape, options.layers), reading, resolve_device(options.models.device), dtype)
+
+
+def _named(options: BenchOptions, row: Mapping[str, object]) -> dict[str, object]:
+    return {"model": options.shape or options.models.model or "demo", **row}

@@ -77,6 +77,20 @@ def length_plot(rows: Sequence[Row], path: Path) -> None:
     _save(figure, path)
 
 
+def speed_plot(rows: Sequence[Row], path: Path) -> None:
+    """Tokens/s and peak memory against length as a PNG, of rows as `bench read` writes them. Raises as `heat_map`."""
+    figure = _figure_class()(figsize=(9.0, 4.0), layout="constrained")
+    speed, memory = figure.subplots(1, 2, sharex=True)
+    seen = [{**row, "peak": row["peak_device_memory_bytes"] or row["peak_memory_bytes"]} for row in rows]
+    style = {"color": LINES[0], "marker": MARKERS[0], "markersize": 5}
+    _line(speed, seen, "tokens_per_second", median, style)
+    _line(memory, seen, "peak", lambda found: max(found) / 1e9, style)
+    _label(speed, seen, "tokens per second", max(_known(seen, "tokens_per_second")))
+    _label(memory, seen, "peak memory (GB)", max(_known(seen, "peak")) / 1e9)
+    figure.suptitle(f"{rows[0]['model']}, {rows[0]['layers']} layers, {rows[0]['memory']} memory", fontsize=9)
+    _save(figure, path)
+
+
 def _figure_class() -> type[Figure]:
     try:
         from matplotlib.figure import Figure
