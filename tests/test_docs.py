@@ -51,3 +51,8 @@ def test_the_readme_s_numbers_are_rows_of_the_results() -> None:
     tool = runpy.run_path(str(ROOT / "tools" / "write_tables.py"))
     assert tool["filled"](README) == README
     assert len(re.findall(r"\d+/\d+ \|", README)) >= 15
+
+
+def test_the_benchmarks_page_is_what_the_rows_say() -> None:
+    tool = runpy.run_path(str(ROOT / "tools" / "write_benchmarks.py"))
+    assert (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8") == tool["document"]()

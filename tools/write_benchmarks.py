@@ -1,0 +1,154 @@
+"""Write docs/benchmarks.md from docs/benchmarks/results.jsonl: `python tools/write_benchmarks.py`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "docs" / "benchmarks" / "results.jsonl"
+DOCUMENT = ROOT / "docs" / "benchmarks.md"
+Row = dict[str, Any]
+
+GPU = "gemma10m bench read --shape gemma-2b --all --results docs/benchmarks/results.jsonl"
+CPU = (
+    "gemma10m bench read --shape gemma-2b --layers 2 --tokens 16384 --device cpu --against transformers "
+    "--results docs/benchmarks/results.jsonl"
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    what: str
+    bar: str
+    wanted: dict[str, Any]  # what the row that fills it says
+    shown: Callable[[Row], str]
+    command: str
+
+
+def _gpu(kind: str, tokens: int) -> dict[str, Any]:
+    return {"kind": kind, "model": "gemma-2b", "tokens": tokens, "layers": 18}
+
+
+CELLS = (
+    Cell(
+        "Gemma-2B, bf16, carry 2048, delta memory, 1M tokens, of the matrix peak of the same run",
+        "70 %",
+        _gpu("bench read", 1_000_000),
+        lambda row: f"{100 * row['utilisation']:.1f} % ({row['tokens_per_second']:,.0f} tokens/s)",
+        GPU,
+    ),
+    Cell(
+        "the same, 10M tokens",
+        "68 s",
+        _gpu("bench read", 10_000_000),
+        lambda row: f"{row['seconds']:.0f} s, {100 * row['utilisation']:.1f} %",
+        GPU,
+    ),
+    *(
+        Cell(
+            f"peak GPU memory at {tokens:,} tokens",
+            "8 GiB, the same at both lengths",
+            _gpu("bench read", tokens),
+            lambda row: f"{row['peak_device_memory_bytes'] / 2**30:.2f} GiB",
+            GPU,
+        )
+        for tokens in (1_000_000, 10_000_000)
+    ),
+    *(
+        Cell(
+            f"against transformers' Gemma (sdpa), {tokens:,} tokens, same GPU",
+            bar,
+            _gpu("bench against", tokens),
+            lambda row: f"{row['ratio']:.2f}x",
+            GPU,
+        )
+        for tokens, bar in ((32_768, "1.2x"), (131_072, "3x"))
+    ),
+    Cell(
+        "Gemma-2B's shape, 2 layers, bf16, 16,384 tokens on a CPU, against transformers",
+        "2x",
+        {"kind": "bench against", "model": "gemma-2b", "tokens": 16_384, "layers": 2},
+        lambda row: f"{row['ratio']:.2f}x",
+        CPU,
+    ),
+    Cell(
+        "the same against llama.cpp's BF16 prefill",
+        "1.2x",
+        {"kind": "bench against llama.cpp"},
+        lambda row: f"{row['ratio']:.2f}x",
+        "no command yet",
+    ),
+    Cell(
+        "loading a 5 GB checkpoint from the page cache onto a GPU",
+        "6 s to the first progress line",
+        {"kind": "bench load", "model": "gemma-2b-10m"},
+        lambda row: f"{row['seconds']['median']:.1f} s",
+        "gemma10m bench load --model gemma-2b-10m --results docs/benchmarks/results.jsonl",
+    ),
+)
+
+
+def rows() -> list[Row]:
+    return [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
+
+
+def newest(found: list[Row], wanted: dict[str, Any]) -> Row | None:
+    fitting = [row for row in found if all(row.get(name) == value for name, value in wanted.items())]
+    return fitting[-1] if fitting else None
+
+
+def cell_table(found: list[Row]) -> str:
+    lines = ["| what | to reach | measured | machine |", "| --- | --- | --- | --- |"]
+    for cell in CELLS:
+        row = newest(found, cell.wanted)
+        empty = "the command below" if cell.command == GPU else f"`{cell.command}`"
+        measured = f"{cell.shown(row)} | {row['machine']}" if row else f"not measured: {empty} |"
+        lines.append(f"| {cell.what} | {cell.bar} | {measured} |")
+    return "\n".join(lines)
+
+
+def kernel_table(found: list[Row]) -> str:
+    kernels: dict[tuple[str, str, str], Row] = {}
+    for row in found:
+        if row["kind"] == "bench kernels":
+            kernels[row["kernel"], row["dtype"], row["machine"]] = row
+    if not kernels:
+        return "No kernel has been timed yet: `gemma10m bench kernels --results docs/benchmarks/results.jsonl`."
+    lines = ["| kernel | numbers | ms | reference, ms | of a copy's bytes/s | off by | machine |"]
+    lines.append("| --- " * 7 + "|")
+    for (name, dtype, machine), row in kernels.items():
+        times = f"{row['milliseconds']['median']:.3f} | {row['reference_milliseconds']['median']:.3f}"
+        lines.append(f"| {name} | {dtype} | {times} | {row['of_copy']:.0%} | {row['off_by']:.1e} | {machine} |")
+    return "\n".join(lines)
+
+
+def document() -> str:
+    found = rows()
+    return f"""# Benchmarks
+
+Written by `tools/write_benchmarks.py` from `docs/benchmarks/results.jsonl`, whose rows say command, machine, driver,
+commit and versions. A utilisation counts the products that reading needs (`bench/flops.py`) against the fastest product
+timed in the same run. What is timed is compared with its reference first.
+
+## What is to be reached
+
+{cell_table(found)}
+
+One command fills what a GPU fills, in about five minutes of an H200's time:
+
+```
+{GPU}
+```
+
+## Kernels
+
+{kernel_table(found)}
+"""
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(document(), encoding="utf-8")
