@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from gemma10m import ops
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.memory import infini
+from gemma10m.memory.interludes import Interludes
 from gemma10m.memory.state import LayerState
 from gemma10m.memory.window import Plan, Span
 from gemma10m.models.layers import fuse
@@ -68,11 +69,11 @@ class Attention(nn.Module):
             self.write_gate = nn.Linear(config.hidden_size, config.kv_heads)
 
     def forward(
-        self, x: Tensor, state: LayerState, plan: Plan, wanted: int, repeats: Tensor | None = None
+        self, x: Tensor, state: LayerState, plan: Plan, wanted: int, interludes: Interludes | None = None
     ) -> tuple[Tensor, LayerState]:
         """x (B, S, D) -> the last `wanted` tokens' output (B, wanted, D), and the state after the stretch."""
         new = self._project(x, wanted)
-        buffer = self._buffer(x, new, state, plan, repeats)
+        buffer = self._buffer(x, new, state, plan, interludes)
         output = self._attend(self._queries(new.queries, buffer), buffer, plan, wanted) if wanted else x[:, :0]
         return output, self._next_state(plan, buffer)
 
@@ -92,7 +93,9 @@ class Attention(nn.Module):
             keys, values = F.linear(x, self.qkv[sizes[0] :]).split(sizes[1:], dim=-1)
         return Projected(self._heads(queries), self._heads(keys), self._heads(values))
 
-    def _buffer(self, x: Tensor, new: Projected, state: LayerState, plan: Plan, repeats: Tensor | None) -> Buffer:
+    def _buffer(
+        self, x: Tensor, new: Projected, state: LayerState, plan: Plan, interludes: Interludes | None
+    ) -> Buffer:
         buffer_keys = torch.cat((state.keys, new.keys), dim=2)  # (B, K, W + S, E)
         buffer_values = torch.cat((state.values, new.values), dim=2)  # (B, K, W + S, E)
         write_gates = self._write_gates(x, state)
@@ -102,7 +105,7 @@ class Attention(nn.Module):
             buffer_values,
             self._sinks(state.sink_keys, new.keys),
             self._sinks(state.sink_values, new.values),
-            self._remember(state, plan, buffer_keys, buffer_values, write_gates, repeats),
+            self._remember(state, plan, buffer_keys, buffer_values, write_gates, interludes),
             write_gates,
         )
 
@@ -128,7 +131,7 @@ class Attention(nn.Module):
         keys: Tensor,
         values: Tensor,
         write_gates: Tensor | None,
-        repeats: Tensor | None,
+        interludes: Interludes | None,
     ) -> infini.Memories | None:
         if state.memory is None:
             return None
@@ -142,7 +145,7 @@ class Attention(nn.Module):
             keys[:, :, closed].unflatten(2, shape),  # (B, K, G, N, E)
             values[:, :, closed].unflatten(2, shape),  # (B, K, G, N, E)
             None if write_gates is None else write_gates[:, :, : count * length].unflatten(2, shape),  # (B, K, G, N)
-            repeats,
+            interludes,
         )
 
     def _turn(self, x: Tensor, first: int) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.errors import UsageError
+from gemma10m.memory.interludes import Interludes
 from gemma10m.memory.layout import Layout, layer_layout
 from gemma10m.memory.state import LayerState, State
 from gemma10m.memory.window import Plan, plan_stretch
@@ -29,7 +30,7 @@ class Layer(nn.Module):
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.norm_eps)
 
     def forward(
-        self, x: Tensor, added: Tensor | None, state: LayerState, plan: Plan, wanted: int, repeats: Tensor | None
+        self, x: Tensor, added: Tensor | None, state: LayerState, plan: Plan, wanted: int, interludes: Interludes | None
     ) -> tuple[Tensor, Tensor, LayerState]:
         """The residual stream x and what the layer before adds to it, both (B, S, D), None for the first layer.
 
@@ -37,7 +38,7 @@ class Layer(nn.Module):
         gets the whole stretch. Adding is left to the norm that follows, which reads the sum anyway.
         """
         x, normed = self.input_layernorm.after(x, added)
-        attended, state = self.self_attn(normed, state, plan, wanted, repeats)
+        attended, state = self.self_attn(normed, state, plan, wanted, interludes)
         if not wanted:
             return attended, attended, state
         x, normed = self.post_attention_layernorm.after(x[:, -wanted:], attended)
@@ -54,7 +55,7 @@ class Backbone(nn.Module):
         self.norm = RMSNorm(config.hidden_size, config.norm_eps)
 
     def forward(
-        self, ids: Tensor, state: State, plan: Plan, wanted: int, repeats: Tensor | None
+        self, ids: Tensor, state: State, plan: Plan, wanted: int, interludes: Interludes | None
     ) -> tuple[Tensor, tuple[LayerState, ...]]:
         weight = self.embed_tokens.weight
         # The root is rounded to the weights' dtype, as the published model was trained.
@@ -63,7 +64,7 @@ class Backbone(nn.Module):
         for number, (layer, layer_state) in enumerate(zip(self.layers, state.layers, strict=True), start=1):
             # The last layer's output is read by the head alone: tokens without logits stop at their keys and values.
             needed = wanted if number == len(self.layers) else plan.tokens
-            x, added, layer_state = layer(x, added, layer_state, plan, needed, repeats)
+            x, added, layer_state = layer(x, added, layer_state, plan, needed, interludes)
             states.append(layer_state)
         return self.norm.after(x, added)[1], tuple(states)
 
@@ -116,15 +117,17 @@ class Gemma(nn.Module):
         hidden, state = self.hidden(ids, state, wanted[logits])
         return self.head(hidden), state
 
-    def hidden(self, ids: Tensor, state: State, wanted: int, repeats: Tensor | None = None) -> tuple[Tensor, State]:
-        """The last `wanted` tokens' normalised hidden states (B, wanted, D); training passes `repeats` (B, G).
+    def hidden(
+        self, ids: Tensor, state: State, wanted: int, interludes: Interludes | None = None
+    ) -> tuple[Tensor, State]:
+        """The last `wanted` tokens' normalised hidden states (B, wanted, D); training passes `interludes`.
 
         wanted: all S tokens, 1 or 0. Raises UsageError for another number.
         """
         if wanted not in (0, 1, ids.shape[1]):
             raise UsageError(f"hidden states are given for all {ids.shape[1]} tokens, the last or none, not {wanted}")
         plan = plan_stretch(self.reading, state.position, ids.shape[1])
-        hidden, layers = self.model(ids.to(self.device), state, plan, wanted, repeats)
+        hidden, layers = self.model(ids.to(self.device), state, plan, wanted, interludes)
         return hidden, State(layers, state.position + ids.shape[1])
 
     def head(self, hidden: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gemma10m.config import ModelConfig, ReadingConfig
+from gemma10m.memory.interludes import Interludes
 from gemma10m.memory.state import LayerState
 from gemma10m.memory.window import Plan
 from gemma10m.models.attention import Attention
@@ -48,13 +49,13 @@ class StateVectorAttention(Attention):
         self.state_vector = StateVector(config)
 
     def forward(
-        self, x: Tensor, state: LayerState, plan: Plan, wanted: int, repeats: Tensor | None = None
+        self, x: Tensor, state: LayerState, plan: Plan, wanted: int, interludes: Interludes | None = None
     ) -> tuple[Tensor, LayerState]:
         """As in Attention; the outputs of all tokens are computed whatever is wanted, for the vector needs them."""
         if state.state_vector is None or state.output_mean is None:
-            return super().forward(x, state, plan, wanted, repeats)
+            return super().forward(x, state, plan, wanted, interludes)
         new = self._project(x, x.shape[1])
-        buffer = self._buffer(x, new, state, plan, repeats)
+        buffer = self._buffer(x, new, state, plan, interludes)
         queries = self._queries(new.queries, buffer)
         vector, mean = state.state_vector, state.output_mean  # (B, D) each
         if plan.position < self.reading.segment:

@@ -20,6 +20,7 @@ from gemma10m.tokens import Tokenizer
 class Row:
     ids: Tensor  # (S,) int64
     answers: tuple[slice, ...]  # where each turn's answer and its stop stand
+    haystack: tuple[slice, ...]  # where nothing stands that is asked for
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,13 @@ class Script:
 
     def __len__(self) -> int:
         return sum(len(part) for part in self.parts)
+
+    def haystack(self) -> Iterator[slice]:
+        start = 0
+        for part in self.parts:
+            if isinstance(part, Passage):
+                yield slice(start, start + len(part))
+            start += len(part)
 
     def cut(self, first: int, stop: int) -> Tensor:
         """The ids from `first` to `stop`."""
@@ -52,7 +60,7 @@ class Writer:
     def row(self, case: Case, length: int, draw: random.Random) -> Row:
         """Raises UsageError when facts and questions alone are longer than `length` tokens."""
         script = self.script(case, length, draw)
-        return Row(script.cut(0, length), script.answers)
+        return Row(script.cut(0, length), script.answers, tuple(script.haystack()))
 
     def script(self, case: Case, length: int, draw: random.Random) -> Script:
         """As `row`; `draw` chooses the haystack and where in it the document starts."""
