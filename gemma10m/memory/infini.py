@@ -55,6 +55,8 @@ def write(
     memory (B, K, E, E), normaliser (B, K, E), keys and values (B, K, G, N, E) without positions, write_gates
     (B, K, G, N). interludes: training only.
     """
+    if not keys.shape[2]:
+        return Memories(kind, memory.unsqueeze(2), None if normaliser is None else normaliser.unsqueeze(2))
     if kind == "gated":
         assert write_gates is not None
         decay, gain = ops.gated_update(keys.float(), values.float(), write_gates)
