@@ -67,7 +67,7 @@ def draw_case(recipe: Recipe, length: int, draw: random.Random) -> tuple[str, Ca
     """One of the recipe's tasks; `text` is a document without questions."""
     task = draw.choices(list(recipe.tasks), list(recipe.tasks.values()))[0]
     if task == "text":
-        return task, Case((), (), raw=True)
+        return task, with_strays(draw, Case((), (), raw=True), recipe.strays)
     if task == "passkey":
         return task, passkey(make_hard_number(draw), _depth(recipe, draw))
     if task == "repeat":

@@ -74,5 +74,5 @@ def with_strays(draw: random.Random, case: Case, most: int) -> Case:
     strays = []
     for _ in range(draw.randint(0, most)):
         words = {"number": make_hard_number(draw), "year": draw.randint(1100, 2030), "small": draw.randint(1, 99)}
-        strays.append(Fact(draw.choice(STRAYS).format(month=draw.choice(MONTHS), **words), draw.random()))
+        strays.append(Fact(draw.choice(STRAYS).format(month=draw.choice(MONTHS), **words), draw.random(), stray=True))
     return replace(case, facts=(*case.facts, *strays))
