@@ -19,6 +19,8 @@ STRAYS = (
     "{month} {small}, {year},",
     "born {month} {small}, {year};",
     "No. {small}",
+    "the {name},",
+    "{name}: ",
 )
 MONTHS = "January February March April May June July August September October November December".split()
 
@@ -70,9 +72,10 @@ def draw_story(draw: random.Random, sentences: int, questions: int) -> Case:
 
 
 def with_strays(draw: random.Random, case: Case, most: int) -> Case:
-    """The case among numbers that nobody asks for, as prose has them: dates, chapters, house numbers."""
+    """The case among what looks like a fact and is none: dates, chapters, words with hyphens, as prose has them."""
     strays = []
     for _ in range(draw.randint(0, most)):
-        words = {"number": make_hard_number(draw), "year": draw.randint(1100, 2030), "small": draw.randint(1, 99)}
-        strays.append(Fact(draw.choice(STRAYS).format(month=draw.choice(MONTHS), **words), draw.random(), stray=True))
+        numbers = {"number": make_hard_number(draw), "year": draw.randint(1100, 2030), "small": draw.randint(1, 99)}
+        words = {"month": draw.choice(MONTHS), "name": make_name(draw)}
+        strays.append(Fact(draw.choice(STRAYS).format(**numbers, **words), draw.random(), stray=True))
     return replace(case, facts=(*case.facts, *strays))
