@@ -5,3 +5,4 @@ gemma10m train --data "$1/train" --out "$2/1" --recipe recipes/demo-1.json
 for stage in 2 3 4 5 6 7 8 9 10 11 12; do
     gemma10m train "$2/$((stage - 1))" --data "$1/train" --out "$2/$stage" --recipe "recipes/demo-$stage.json"
 done
+python tools/settle_pieces.py "$2/12" "$1/train" "$2/demo"
