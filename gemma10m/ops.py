@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
+import shutil
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -25,10 +26,12 @@ def choose_backend(asked: str, *, has_cuda: bool, interpreted: bool) -> str:
     """ "triton" or "reference"; UsageError when what was asked for cannot run here."""
     if asked and asked not in BACKENDS:
         raise UsageError(f"GEMMA10M_BACKEND must be one of {', '.join(BACKENDS)}, found {asked!r}")
-    has_triton = importlib.util.find_spec("triton") is not None
+    # Triton builds its launcher with the system's C compiler.
+    has_compiler = interpreted or any((os.environ.get("CC"), shutil.which("gcc"), shutil.which("clang")))
+    has_triton = importlib.util.find_spec("triton") is not None and has_compiler
     if asked == "triton" and not (has_triton and (has_cuda or interpreted)):
         raise UsageError(
-            "GEMMA10M_BACKEND=triton needs Triton and a CUDA GPU",
+            "GEMMA10M_BACKEND=triton needs Triton, a C compiler and a CUDA GPU",
             hint="unset GEMMA10M_BACKEND, or set TRITON_INTERPRET=1 to run kernels slowly on the CPU",
         )
     return asked or ("triton" if has_cuda and has_triton else "reference")

@@ -13,7 +13,7 @@ from gemma10m.kernels.launch import padded
 CHUNK, COLUMNS, INNER = 16, 16, 32
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["segments"])
 def chunk_kernel(
     keys, values, gates, units, erased, written,
     key_b, key_k, key_g, key_n, value_b, value_k, value_g, value_n, gate_b, gate_k, gate_g, gate_n,

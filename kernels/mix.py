@@ -14,7 +14,7 @@ from gemma10m.kernels.reference import EMPTY
 QUERIES, COLUMNS = 32, 32
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["segments", "tokens"])
 def mix_kernel(
     local, queries, memory, normaliser, gate, out,
     local_b, local_h, local_g, local_q,  # strides; the last axis of every tensor lies dense

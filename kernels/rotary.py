@@ -10,7 +10,7 @@ from torch import Tensor
 TOKENS = 16
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["tokens"])
 def rotate_kernel(
     x, cos, sin, out, batch_stride, head_stride, token_stride, heads, tokens, half,
     TOKENS: tl.constexpr, HALF: tl.constexpr,

@@ -13,7 +13,7 @@ from gemma10m.kernels.launch import padded
 COLUMNS, INNER = 16, 16
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["segments"])
 def scan_kernel(decay, gain, out, segments, size, COLUMNS: tl.constexpr, INNER: tl.constexpr, SIZE: tl.constexpr):
     matrix = size * size
     lane = tl.program_id(0).to(tl.int64)

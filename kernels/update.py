@@ -14,7 +14,7 @@ from gemma10m.kernels.reference import EMPTY
 TOKENS, ROWS, COLUMNS = 32, 64, 64
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["segments"])
 def product_kernel(
     keys, right, inverse, out, total,
     key_b, key_k, key_g, key_n, right_b, right_k, right_g, right_n,  # strides; the last axes lie dense
@@ -52,7 +52,7 @@ def product_kernel(
         tl.store(total + lane * size + row, summed, mask=row < size)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["segments"])
 def inverse_kernel(
     keys, normaliser, out, key_b, key_k, key_g, key_n, z_b, z_k, z_g, heads, segments, size,
     EMPTY: tl.constexpr, LENGTH: tl.constexpr, TOKENS: tl.constexpr, SIZE: tl.constexpr,

@@ -3,6 +3,7 @@
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # which torch reads when it is imported
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # tests are of the CPU; a GPU is tried by `bench`
 os.environ.setdefault("TRITON_INTERPRET", "1")  # which Triton reads when a kernel is defined
 
 from collections.abc import Iterator

@@ -47,7 +47,7 @@ def ignore(_: Stretch) -> None:
 def last_hidden(model: Gemma) -> Iterator[Callable[[], Tensor]]:
     """What the head would read in the last call (B, S, D)."""
     seen: list[Tensor] = []
-    hook = model.model.norm.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+    hook = model.model.register_forward_hook(lambda _module, _inputs, output: seen.append(output[0]))
     try:
         yield lambda: seen[-1]
     finally:

@@ -16,6 +16,7 @@ from torch import Tensor
 from gemma10m import ops
 from gemma10m.config import MemoryKind, ReadingConfig
 from gemma10m.memory import infini
+from gemma10m.memory.interludes import Interludes
 from gemma10m.memory.window import plan_stretch
 from gemma10m.models.rotary import cos_sin
 
@@ -130,20 +131,31 @@ def test_like_windows_go_through_attention_together() -> None:
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_segment_read_many_times_over_is_that_many_writes() -> None:
-    """What training calls virtual length."""
+def test_an_interlude_is_writing_all_plain_segments_that_often() -> None:
     keys, values = normal(3, 2, 3, 4, 6, seed=1), normal(3, 2, 3, 4, 6, seed=2)  # (B, K, G, N, E)
     gates = torch.rand(3, 2, 3, 4, generator=torch.Generator().manual_seed(3))
     empty = torch.zeros(3, 2, 6, 6)
-    repeats = torch.tensor([[3, 0, 1], [0, 0, 0], [1, 2, 3]])
-    found = infini.write("gated", empty, None, keys, values, gates, repeats).last()[0]
-    for row, counts in enumerate(repeats.tolist()):
-        times = [segment for segment, count in enumerate(counts) for _ in range(2**count)]
-        here = [part[row : row + 1, :, times] for part in (keys, values, gates)]
-        expected = infini.write("gated", empty[row : row + 1], None, *here).last()[0]
+    plain = torch.tensor([[True, False, True], [False, False, False], [False, True, True]])
+    times = torch.tensor([[0, 3, 1], [0, 0, 0], [1, 2, 0]])
+    found = infini.write("gated", empty, None, keys, values, gates, Interludes(plain, times)).last()[0]
+    for row, counts in enumerate(times.tolist()):
+        order = []
+        for segment, count in enumerate(counts):
+            order.append((row, segment))
+            order += plain.nonzero().tolist() * (2 ** (count - 1) if count else 0)
+        here = [torch.stack([part[b, :, g] for b, g in order], dim=1).unsqueeze(0) for part in (keys, values, gates)]
+        expected = infini.write("gated", empty[:1], None, *here).last()[0]
         torch.testing.assert_close(found[row : row + 1], expected, atol=1e-5, rtol=0)
     once = infini.write("gated", empty, None, keys, values, gates).last()[0]
     assert ((once - found).abs().amax((1, 2, 3)) > 0.01).tolist() == [True, False, True]
+
+
+def test_interludes_of_a_few_segments_are_none_where_nothing_comes_between() -> None:
+    interludes = Interludes(torch.tensor([[True, False, False]]), torch.tensor([[0, 2, 0]]))
+    assert interludes.of(0, 2) is not None
+    assert interludes.of(1, 3) is None
+    assert interludes.of(0, 1) is None
+    assert interludes.of(3, 3) is None
 
 
 def test_the_normaliser_still_grows_after_sixteen_million_tokens_where_bfloat16_has_long_stuck() -> None:

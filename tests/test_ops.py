@@ -40,10 +40,17 @@ def test_triton_runs_where_there_is_a_gpu(asked: str, has_cuda: bool, interprete
 
 
 def test_a_backend_that_cannot_run_here_is_refused() -> None:
-    with pytest.raises(UsageError, match="needs Triton and a CUDA GPU"):
+    with pytest.raises(UsageError, match="needs Triton, a C compiler and a CUDA GPU"):
         ops.choose_backend("triton", has_cuda=False, interpreted=False)
     with pytest.raises(UsageError, match="must be one of triton, reference, found 'cuda'"):
         ops.choose_backend("cuda", has_cuda=True, interpreted=False)
+
+
+def test_without_a_compiler_a_gpu_runs_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    monkeypatch.delenv("CC", raising=False)
+    assert ops.choose_backend("", has_cuda=True, interpreted=False) == "reference"
+    assert ops.choose_backend("triton", has_cuda=False, interpreted=True) == "triton"
 
 
 def test_without_triton_a_gpu_runs_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,6 @@ from training_runs import SEGMENT, gradients, random_batch, small_model, small_r
 
 from gemma10m.config import ReadingConfig
 from gemma10m.errors import TrainingError
-from gemma10m.memory import infini
 from gemma10m.memory.state import State
 from gemma10m.models.gemma import Gemma
 from gemma10m.training.backprop import backward, chunks, recompute_layers
@@ -39,11 +38,9 @@ def plain_loss(model: Gemma, batch: Batch, recipe: Recipe, segments: int) -> Ten
     state, found = model.empty_state(batch.ids.shape[0]), []
     starts = [0, *cuts]
     for start, stop in zip(starts, [*cuts, length], strict=True):
-        assert batch.repeats is not None
-        repeats = batch.repeats[:, start // 5 : stop // 5]
-        hidden, state = model.hidden(
-            batch.ids[:, start:stop], state, stop - start, repeats if repeats.numel() else None
-        )
+        assert batch.interludes is not None
+        interludes = batch.interludes.of(start // 5, stop // 5)
+        hidden, state = model.hidden(batch.ids[:, start:stop], state, stop - start, interludes)
         found.append(model.head(hidden))
         state = State(
             tuple(replace(layer, **{n: t.detach() for n, t in layer.tensors()}) for layer in state.layers),
@@ -115,7 +112,7 @@ def most_saved(segments: int, **changes: Any) -> int:
     if recipe.recompute:
         recompute_layers(model)
     with saved_bytes() as count:
-        backward(model, replace(random_batch(2, 5 * segments + 1, 37, 5), repeats=None), recipe)
+        backward(model, replace(random_batch(2, 5 * segments + 1, 37, 5), interludes=None), recipe)
     return count[1]
 
 
@@ -127,18 +124,6 @@ def test_what_is_kept_depends_on_k_and_not_on_the_length() -> None:
     assert most_saved(8, backprop=4, recompute=True) < 0.7 * short
 
 
-def test_virtual_length_is_reading_the_segment_that_often() -> None:
-    draw = torch.Generator().manual_seed(0)
-    memory = torch.randn(1, 2, 8, 8, generator=draw)
-    keys, values = torch.randn(2, 1, 2, 3, 5, 8, generator=draw)  # three segments of five tokens
-    gates = torch.rand(1, 2, 3, 5, generator=draw)
-    times = [0, 3, 1]
-    short = infini.write("gated", memory, None, keys, values, gates, torch.tensor([times]))
-    order = [s for s, m in enumerate(times) for _ in range(2**m)]
-    long = infini.write("gated", memory, None, keys[:, :, order], values[:, :, order], gates[:, :, order])
-    torch.testing.assert_close(short.matrices[:, :, -1], long.matrices[:, :, -1], atol=1e-5, rtol=1e-5)
-
-
 @pytest.mark.parametrize("backprop", [0, 1, 2])
 def test_the_teacher_s_loss_is_the_mean_over_all_it_teaches(backprop: int) -> None:
     """The teacher was trained on 30 tokens at a time, so that it says nothing about the rest."""
@@ -146,7 +131,7 @@ def test_the_teacher_s_loss_is_the_mean_over_all_it_teaches(backprop: int) -> No
     teacher = Teacher.of_student(student)
     other = tiny_model("gated", segment=5, carry=5, sinks=2, context=30)
     batch, recipe = random_batch(2, 43, 37, 5), small_recipe(lm_weight=0, kl_weight=2.0, backprop=backprop)
-    batch = replace(batch, answers=torch.zeros_like(batch.answers), repeats=None, turns=())
+    batch = replace(batch, answers=torch.zeros_like(batch.answers), interludes=None, turns=())
     losses = backward(student, batch, recipe, teacher)
     hidden, _ = other.hidden(batch.ids[:, :-1], other.empty_state(2), 42)
     lesson = teacher.hidden(batch.ids[:, :-1])

@@ -49,7 +49,7 @@ def test_pairs_reach_the_documents() -> None:
     assert 0.6 < sum(numbers) / len(numbers) < 0.8
 
 
-def test_strays_are_numbers_beside_the_facts() -> None:
+def test_strays_are_numbers_and_names_beside_the_facts() -> None:
     draw = random.Random(5)
     counts = set()
     for _ in range(100):
@@ -59,7 +59,7 @@ def test_strays_are_numbers_beside_the_facts() -> None:
         counts.add(len(strays))
         assert among.facts[: len(case.facts)] == case.facts
         assert among.turns == case.turns
-        assert all(re.search(r"\d", stray.text) and "{" not in stray.text for stray in strays)
+        assert all(re.search(r"\d|\w-\w", stray.text) and stray.stray and "{" not in stray.text for stray in strays)
     assert counts == {0, 1, 2, 3, 4}
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from training_runs import SEGMENT, small_recipe, tokenizer, writer
+from training_runs import SEGMENT, TEXT, small_recipe, tokenizer, writer
 
 from gemma10m.commands.train import read_recipe
 from gemma10m.errors import ConfigError, DocumentError, UsageError
@@ -131,11 +131,13 @@ def test_a_batch_is_a_function_of_seed_stage_and_step(seed: int, step: int, leng
     assert rows == max(1, recipe.tokens_per_step // size)
     assert not (batch.answers & batch.text).any()
     assert not batch.text[:, 0].any()
-    assert (batch.repeats is None) == (virtual == 0)
-    if batch.repeats is not None and again.repeats is not None:
-        assert torch.equal(batch.repeats, again.repeats)
-        assert batch.repeats.shape == (rows, (size - 1) // SEGMENT)
-        assert 0 <= int(batch.repeats.min()) <= int(batch.repeats.max()) <= virtual
+    assert (batch.interludes is None) == (virtual == 0)
+    if batch.interludes is not None and again.interludes is not None:
+        times = batch.interludes.times
+        assert torch.equal(times, again.interludes.times)
+        assert torch.equal(batch.interludes.plain, again.interludes.plain)
+        assert times.shape == batch.interludes.plain.shape == (rows, (size - 1) // SEGMENT)
+        assert 0 <= int(times.min()) <= int(times.max()) <= virtual
     for index, (task, turns) in enumerate(batch.turns):
         assert (len(turns) == 0) == (task == "text")
         marked = torch.cat([torch.arange(size)[turn] for turn in turns]) if turns else torch.tensor([])
@@ -152,9 +154,23 @@ def test_steps_differ_and_answers_are_what_was_planted() -> None:
                 tokenizer().decode(row[: turns[0].start].tolist()),
                 tokenizer().decode(row[turns[0]].tolist()),
             )
-            assert answer
-            assert answer in document
+            value = answer.rstrip(".").split(" ")[-1]
+            assert value
+            assert value in document
             assert int(row[turns[0]][-1]) == tokenizer().end_of_turn
+
+
+def test_interludes_hold_prose_alone() -> None:
+    recipe = small_recipe(tasks={"needle": 1}, tokens_per_step=3000)
+    plain = 0
+    for step in range(6):
+        batch = draw_batch(writer(), recipe, Stage(480, 1, virtual=5), step, SEGMENT)
+        assert batch.interludes is not None
+        for row, segment in batch.interludes.plain.nonzero().tolist():
+            text = tokenizer().decode(batch.ids[row, segment * SEGMENT : (segment + 1) * SEGMENT].tolist())
+            assert text.strip() in TEXT
+            plain += 1
+    assert plain > 50
 
 
 def test_facts_stand_where_the_shares_say() -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gemma10m.commands.train import TrainOptions, train
 from gemma10m.config import ModelConfig, ReadingConfig
+from gemma10m.memory.interludes import Interludes
 from gemma10m.models.gemma import Gemma
 from gemma10m.tasks.prose import Prose
 from gemma10m.tasks.writer import Writer
@@ -71,9 +72,11 @@ def random_batch(rows: int, length: int, vocabulary: int, segment: int, stride: 
     answers[:, -3:] = True
     text = torch.zeros(ids.shape, dtype=torch.bool)
     text[:, 1::stride] = True
-    repeats = torch.randint(0, 4, (rows, (length - 1) // segment), generator=generator)
+    shape = (rows, (length - 1) // segment)
+    plain = torch.rand(shape, generator=generator) < 0.5
+    interludes = Interludes(plain, torch.randint(0, 4, shape, generator=generator))
     turns = tuple(("needle", (slice(length - 3, length),)) for _ in range(rows))
-    return Batch(ids, answers, text & ~answers, slice(0, None, stride), turns, repeats)
+    return Batch(ids, answers, text & ~answers, slice(0, None, stride), turns, interludes)
 
 
 def gradients(model: Gemma) -> dict[str, Tensor]:

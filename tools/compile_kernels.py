@@ -87,9 +87,6 @@ def recorded(call: Callable[[], object]) -> list[Launch]:
 def calls(config: ModelConfig, dtype: torch.dtype, segment: int) -> Iterator[Callable[[], object]]:
     for case in kernel_cases(config, dtype, "cpu", segment, 2):
         yield partial(getattr(compiled, case.name), *case.arguments)
-    # The last one is `mix`: once more, as `gated` memory is read.
-    local, queries, memory, _, gate = case.arguments
-    yield partial(compiled.mix, local, queries, memory, None, gate)
 
 
 def measure(launch: Launch, card: int) -> dict[str, object]:

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from gemma10m import ops
 from gemma10m.bench.ceiling import copy_rate
-from gemma10m.bench.timing import repeated, spread
+from gemma10m.bench.timing import device_seconds, spread
 from gemma10m.config import ModelConfig
 from gemma10m.errors import UsageError
 from gemma10m.kernels import reference
 
 TOLERANCES = {torch.float32: 1e-5, torch.bfloat16: 2**-7}  # of the largest number
-CHECKED = 512  # tokens of a segment when results are compared
+CHECKED, SEGMENTS_CHECKED = 512, 16  # tokens of a segment, and segments, when results are compared
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class KernelCase:
 def kernel_cases(
     config: ModelConfig, dtype: torch.dtype, device: str, segment: int, segments: int
 ) -> Iterator[KernelCase]:
-    """One case a kernel, for a stretch of random numbers."""
+    """A case a kernel, two of `mix`, for a stretch of random numbers."""
     heads, kv_heads, size = config.heads, config.kv_heads, config.head_size
     tokens, wide = segment * segments, torch.float32
 
@@ -67,6 +67,7 @@ def kernel_cases(
     yield KernelCase("scan", (matrices[:, :, 0], matrices, matrices))
     local = normal(1, segments, heads, segment, size).transpose(1, 2)  # (B, H, G, N, E)
     asked, gate = queries.unflatten(2, (segments, segment)), normal(heads, of=wide)
+    yield KernelCase("mix", (local, asked, matrices, None, gate))
     yield KernelCase("mix", (local, asked, matrices, normalisers, gate))
 
 
@@ -77,7 +78,7 @@ def check_kernels(config: ModelConfig, device: str) -> dict[str, float]:
     """
     worst: dict[str, float] = {}
     for dtype, tolerance in TOLERANCES.items():
-        for case in kernel_cases(config, dtype, device, CHECKED, 2):
+        for case in kernel_cases(config, dtype, device, CHECKED, SEGMENTS_CHECKED):
             with torch.inference_mode():
                 apart = max(map(_apart, case.run(), case.expected()))
             if not apart <= tolerance:
@@ -116,7 +117,7 @@ def measure_kernels(
 
 def _milliseconds(call: Callable[[], object], device: str) -> dict[str, float]:
     with torch.inference_mode():
-        return spread([1e3 * found for found in repeated(call, device, 10)])
+        return spread([1e3 * found for found in device_seconds(call, device, 10)])
 
 
 def _nbytes(values: tuple[Any, ...]) -> int:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import statistics
 
-from gemma10m.bench.read import stretches
-from gemma10m.bench.timing import seconds
+from gemma10m.bench.read import read_random
 from gemma10m.models.gemma import Gemma
 from gemma10m.reading.stretch import peak_memory
 
@@ -34,4 +33,4 @@ def measure_length(model: Gemma, short: int, repeats: int) -> dict[str, object]:
 
 
 def _read(model: Gemma, tokens: int) -> float:
-    return seconds(lambda: list(stretches(model, tokens)), model.device.type)
+    return sum(seconds for _, seconds in read_random(model, tokens).stretches)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 
@@ -18,19 +19,21 @@ from gemma10m.reading.stretch import peak_memory
 WARM_UP = 2  # stretches
 
 
+@dataclass(frozen=True)
+class RandomRead:
+    pace: Pace
+    stretches: list[tuple[int, float]]  # tokens and seconds of each
+
+
 def measure_read(model: Gemma, tokens: int) -> dict[str, object]:
     """One read of `tokens` tokens after two stretches that are not counted; rates by stretch and of the whole."""
     device = model.device.type
     peak = matrix_peak(device, model.dtype)
-    for _ in stretches(model, WARM_UP * Pace(model).tokens):
-        pass
+    read_random(model, WARM_UP * Pace(model).tokens)
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    synchronise(device)
-    started = time.perf_counter()
-    rates = list(stretches(model, tokens))
-    synchronise(device)
-    seconds = time.perf_counter() - started
+    found = read_random(model, tokens)
+    seconds = sum(taken for _, taken in found.stretches)
     flops = needed_flops(model.config, model.reading)
     return {
         "layers": model.config.layers,
@@ -40,10 +43,10 @@ def measure_read(model: Gemma, tokens: int) -> dict[str, object]:
         "dtype": str(model.dtype).removeprefix("torch."),
         "backend": ops.BACKEND,
         "tokens": tokens,
-        "stretch": Pace(model).tokens,
+        "stretch": found.pace.tokens,
         "seconds": seconds,
         "tokens_per_second": tokens / seconds,
-        "stretch_tokens_per_second": spread(rates),
+        "stretch_tokens_per_second": spread([count / taken for count, taken in found.stretches]),
         "flops_per_token": flops,
         "peak_flops_per_second": peak,
         "utilisation": tokens / seconds * flops / peak,
@@ -52,13 +55,19 @@ def measure_read(model: Gemma, tokens: int) -> dict[str, object]:
     }
 
 
-def stretches(model: Gemma, tokens: int) -> Iterator[float]:
-    """Tokens/s of each stretch; on a GPU the host is one ahead, so that they tell the truth but for the first."""
-    pace, state, left = Pace(model), model.empty_state(), tokens
-    while left:
-        started = time.perf_counter()
-        count = min(left, pace.room(state.position))
-        ids = torch.randint(model.config.vocabulary, (count,)).tolist()
-        state = pace.read(ids, state)
-        left -= count
-        yield count / (time.perf_counter() - started)
+def read_random(model: Gemma, tokens: int) -> RandomRead:
+    """Read random ids. On a GPU the host is a stretch ahead: what it waits for is the stretch before."""
+    pace, state, counts, ends = Pace(model), model.empty_state(), list[int](), [0.0]
+    synchronise(model.device.type)
+    ends[0] = time.perf_counter()
+    while state.position < tokens:
+        count = min(tokens - state.position, pace.room(state.position))
+        state = pace.read(torch.randint(model.config.vocabulary, (count,)).tolist(), state)
+        counts.append(count)
+        if model.device.type != "cuda" or len(counts) > 1:
+            ends.append(time.perf_counter())
+    pace.finish()
+    if model.device.type == "cuda":
+        ends.append(time.perf_counter())
+    taken = [after - before for before, after in pairwise(ends)]
+    return RandomRead(pace, list(zip(counts, taken, strict=True)))

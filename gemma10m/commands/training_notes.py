@@ -33,9 +33,10 @@ class Notes:
         here, stages = self._trainer.position.stage, self._trainer.recipe.stages
         if here != self._stage:
             self._stage = here
-            virtual = f", written as if up to 2^{stages[here].virtual} times over" if stages[here].virtual else ""
+            virtual = stages[here].virtual
+            between = f", and between segments all their prose up to 2^{virtual - 1} times over" if virtual else ""
             self._terminal.note(
-                f"stage {here + 1} of {len(stages)}: documents of {stages[here].length:,} tokens{virtual}"
+                f"stage {here + 1} of {len(stages)}: documents of {stages[here].length:,} tokens{between}"
             )
 
     def step(self, report: StepReport) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gemma10m import ops
 from gemma10m.config import MemoryKind
+from gemma10m.memory.interludes import Interludes
 
 REMEMBERING = ("linear", "delta", "gated")
 
@@ -47,18 +48,20 @@ def write(
     keys: Tensor,
     values: Tensor,
     write_gates: Tensor | None,
-    repeats: Tensor | None = None,
+    interludes: Interludes | None = None,
 ) -> Memories:
     """Write the closed segments of a stretch.
 
     memory (B, K, E, E), normaliser (B, K, E), keys and values (B, K, G, N, E) without positions, write_gates
-    (B, K, G, N). repeats (B, G), training only: segment s is written as if it were read 2**repeats times over.
+    (B, K, G, N). interludes: training only.
     """
+    if not keys.shape[2]:
+        return Memories(kind, memory.unsqueeze(2), None if normaliser is None else normaliser.unsqueeze(2))
     if kind == "gated":
         assert write_gates is not None
         decay, gain = ops.gated_update(keys.float(), values.float(), write_gates)
-        if repeats is not None:
-            decay, gain = _repeat(decay, gain, repeats)
+        if interludes is not None:
+            decay, gain = interludes.insert(decay, gain)
         return Memories(kind, ops.scan(memory, decay, gain), None)
     assert normaliser is not None
     gain, added = ops.linear_update(keys, values)
@@ -67,25 +70,3 @@ def write(
         return Memories(kind, ops.scan(memory, None, gain), normalisers)
     decay = ops.delta_decay(keys, normalisers[:, :, :-1])
     return Memories(kind, ops.scan(memory, decay, gain), normalisers)
-
-
-def _repeat(decay: Tensor, gain: Tensor, repeats: Tensor) -> tuple[Tensor, Tensor]:
-    """Compose segments' maps M <- A M + B with themselves: m times gives what 2**m readings would do.
-
-    Segments stand in the order of their counts, so that each round takes the first ones alone.
-    """
-    size = decay.shape[-1]
-    ordered, order = repeats.flatten().sort(descending=True, stable=True)  # (B * G) each
-    counts = ordered.tolist()
-    batch, segment = order // repeats.shape[1], order % repeats.shape[1]
-    maps = torch.cat((decay, gain), dim=-1)[batch, :, segment]  # (B * G, K, E, 2E)
-    done = []
-    for times in range(counts[0]):
-        left = sum(count > times for count in counts)
-        done.append(maps[left:])
-        maps = maps[:left]
-        twice = maps[..., :size] @ maps  # (rows, K, E, 2E): [A A | A B]
-        maps = torch.cat((twice[..., :size], twice[..., size:] + maps[..., size:]), dim=-1)
-    composed = torch.cat((maps, *reversed(done)))[order.argsort()]  # (B * G, K, E, 2E)
-    decay, gain = composed.unflatten(0, repeats.shape).transpose(1, 2).split(size, dim=-1)  # (B, K, G, E, E) each
-    return decay, gain

@@ -12,10 +12,26 @@ from torch import Tensor, nn
 from gemma10m import ops
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.memory import infini
+from gemma10m.memory.interludes import Interludes
 from gemma10m.memory.state import LayerState
 from gemma10m.memory.window import Plan, Span
 from gemma10m.models.layers import fuse
-from gemma10m.models.rotary import cos_sin
+from gemma10m.models.rotary import cos_sin_at
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """What all layers share about the tokens that go through them together."""
+
+    plan: Plan
+    cos: Tensor  # (W + S, E) float32, positions counted from the buffer's start
+    sin: Tensor  # (W + S, E)
+    interludes: Interludes | None = None  # training only
+
+    def turn(self, x: Tensor, first: int) -> Tensor:
+        """Rotate x (B, heads, S, E) to the positions from `first` on."""
+        here = slice(first, first + x.shape[2])
+        return ops.rotate(x, self.cos[here], self.sin[here])
 
 
 class Projected(NamedTuple):
@@ -67,14 +83,12 @@ class Attention(nn.Module):
         if config.has_write_gates:
             self.write_gate = nn.Linear(config.hidden_size, config.kv_heads)
 
-    def forward(
-        self, x: Tensor, state: LayerState, plan: Plan, wanted: int, repeats: Tensor | None = None
-    ) -> tuple[Tensor, LayerState]:
+    def forward(self, x: Tensor, state: LayerState, stretch: Stretch, wanted: int) -> tuple[Tensor, LayerState]:
         """x (B, S, D) -> the last `wanted` tokens' output (B, wanted, D), and the state after the stretch."""
         new = self._project(x, wanted)
-        buffer = self._buffer(x, new, state, plan, repeats)
-        output = self._attend(self._queries(new.queries, buffer), buffer, plan, wanted) if wanted else x[:, :0]
-        return output, self._next_state(plan, buffer)
+        buffer = self._buffer(x, new, state, stretch)
+        output = self._attend(queries_of(new, stretch), buffer, stretch.plan, wanted) if wanted else x[:, :0]
+        return output, self._next_state(stretch.plan, buffer)
 
     def fuse(self) -> None:
         self.qkv = fuse(self.q_proj, self.k_proj, self.v_proj)
@@ -92,17 +106,17 @@ class Attention(nn.Module):
             keys, values = F.linear(x, self.qkv[sizes[0] :]).split(sizes[1:], dim=-1)
         return Projected(self._heads(queries), self._heads(keys), self._heads(values))
 
-    def _buffer(self, x: Tensor, new: Projected, state: LayerState, plan: Plan, repeats: Tensor | None) -> Buffer:
+    def _buffer(self, x: Tensor, new: Projected, state: LayerState, stretch: Stretch) -> Buffer:
         buffer_keys = torch.cat((state.keys, new.keys), dim=2)  # (B, K, W + S, E)
         buffer_values = torch.cat((state.values, new.values), dim=2)  # (B, K, W + S, E)
         write_gates = self._write_gates(x, state)
         return Buffer(
             buffer_keys,
-            self._turn(buffer_keys, 0),
+            stretch.turn(buffer_keys, 0),
             buffer_values,
             self._sinks(state.sink_keys, new.keys),
             self._sinks(state.sink_values, new.values),
-            self._remember(state, plan, buffer_keys, buffer_values, write_gates, repeats),
+            self._remember(state, stretch, buffer_keys, buffer_values, write_gates),
             write_gates,
         )
 
@@ -122,17 +136,11 @@ class Attention(nn.Module):
         return torch.cat((state.write_gates, new), dim=2)  # (B, K, n + S)
 
     def _remember(
-        self,
-        state: LayerState,
-        plan: Plan,
-        keys: Tensor,
-        values: Tensor,
-        write_gates: Tensor | None,
-        repeats: Tensor | None,
+        self, state: LayerState, stretch: Stretch, keys: Tensor, values: Tensor, write_gates: Tensor | None
     ) -> infini.Memories | None:
         if state.memory is None:
             return None
-        count, length, first = plan.closed, self.reading.segment, plan.carried_before
+        count, length, first = stretch.plan.closed, self.reading.segment, stretch.plan.carried_before
         closed = slice(first, first + count * length)
         shape = (count, length)
         return infini.write(
@@ -142,17 +150,8 @@ class Attention(nn.Module):
             keys[:, :, closed].unflatten(2, shape),  # (B, K, G, N, E)
             values[:, :, closed].unflatten(2, shape),  # (B, K, G, N, E)
             None if write_gates is None else write_gates[:, :, : count * length].unflatten(2, shape),  # (B, K, G, N)
-            repeats,
+            stretch.interludes,
         )
-
-    def _turn(self, x: Tensor, first: int) -> Tensor:
-        """Rotate x (B, heads, S, E) to the positions from `first` on."""
-        cos, sin = cos_sin(first, x.shape[2], self.config.head_size, self.config.rope_theta, x.device)  # (S, E)
-        return ops.rotate(x, cos, sin)
-
-    def _queries(self, plain: Tensor, buffer: Buffer) -> Queries:
-        """plain (B, H, S, E): the buffer's last tokens'."""
-        return Queries(plain, self._turn(plain, buffer.keys.shape[2] - plain.shape[2]))
 
     def _attend(self, queries: Queries, buffer: Buffer, plan: Plan, wanted: int) -> Tensor:
         skipped = plan.tokens - wanted
@@ -173,7 +172,8 @@ class Attention(nn.Module):
 
     def _local(self, queries: Tensor, buffer: Buffer, span: Span) -> Tensor:
         """softmax(q k^T / sqrt(E)) v inside each window. (B, H, G, Q, E) -> (B, H, G, Q, E)."""
-        keys = self._windows(buffer.turned_keys, self._turned_sinks(buffer, span), span)  # (B, K, G, width, E)
+        sinks = self._turned_sinks(buffer, span) if span.sinks else None  # (B, K, G, sinks, E)
+        keys = self._windows(buffer.turned_keys, sinks, span)  # (B, K, G, width, E)
         values = self._windows(buffer.values, buffer.sink_values.unsqueeze(2), span)  # (B, K, G, width, E)
         keys, values = _behind(buffer.extra_key, keys), _behind(buffer.extra_value, values)
         out = F.scaled_dot_product_attention(
@@ -188,16 +188,23 @@ class Attention(nn.Module):
 
     def _turned_sinks(self, buffer: Buffer, span: Span) -> Tensor:
         """The sinks just before each window of the span. -> (B, K, G, sinks, E)."""
-        step, first = self.reading.segment, span.first_key - self.reading.sinks
-        each = [self._turn(buffer.sink_keys, first + step * number) for number in range(span.segments)]
-        return torch.stack(each, dim=2)
+        config, step, first = self.config, self.reading.segment, span.first_key - self.reading.sinks
+        starts = first + step * torch.arange(span.segments, device=buffer.keys.device).unsqueeze(1)  # (G, 1)
+        places = starts + torch.arange(self.reading.sinks, device=buffer.keys.device)  # (G, sinks)
+        cos, sin = cos_sin_at(places.flatten(), config.head_size, config.rope_theta)  # (G * sinks, E) each
+        kept = buffer.sink_keys.unsqueeze(2).expand(-1, -1, span.segments, -1, -1)  # (B, K, G, sinks, E)
+        turned = ops.rotate(kept.flatten(2, 3), cos, sin)  # (B, K, G * sinks, E)
+        split: Tensor = turned.unflatten(2, places.shape)  # (B, K, G, sinks, E)
+        return split
 
-    def _windows(self, kept: Tensor, sinks: Tensor, span: Span) -> Tensor:
+    def _windows(self, kept: Tensor, sinks: Tensor | None, span: Span) -> Tensor:
         """Each segment's [sinks | carry | segment] of the buffer. -> (B, K, G, width, E)."""
         stop = span.first_key + (span.segments - 1) * self.reading.segment + span.width
         inside = kept[:, :, span.first_key : stop]
         windows = inside.unfold(2, span.width, self.reading.segment).mT if span.segments > 1 else inside.unsqueeze(2)
-        return torch.cat((sinks.expand(-1, -1, span.segments, -1, -1), windows), dim=3) if span.sinks else windows
+        if not span.sinks or sinks is None:
+            return windows
+        return torch.cat((sinks.expand(-1, -1, span.segments, -1, -1), windows), dim=3)
 
     def _next_state(self, plan: Plan, buffer: Buffer) -> LayerState:
         memory, normaliser = (None, None) if buffer.memories is None else buffer.memories.last()
@@ -211,6 +218,11 @@ class Attention(nn.Module):
             normaliser=normaliser,
             write_gates=None if buffer.write_gates is None else buffer.write_gates[:, :, gates_read:].clone(),
         )
+
+
+def queries_of(new: Projected, stretch: Stretch) -> Queries:
+    """Of the stretch's last tokens."""
+    return Queries(new.queries, stretch.turn(new.queries, len(stretch.cos) - new.queries.shape[2]))
 
 
 def _behind(extra: Tensor | None, windows: Tensor) -> Tensor:
@@ -235,12 +247,13 @@ def _tail(x: Tensor, count: int) -> Tensor:
 
 def causal_mask(queries: int, width: int, device: torch.device) -> Tensor | None:
     """The queries are the window's last tokens; each sees the window up to itself."""
-    if queries == 1:
-        return None
     if device.type == "cuda":
+        # For one query too: without a mask cuDNN is taken, which plans anew for every length of an answer.
         # Imported here: it brings in torch's compiler, a second that a run on the CPU has no use for.
         from torch.nn.attention.bias import causal_lower_right
 
         mask: Tensor = causal_lower_right(queries, width)
         return mask
+    if queries == 1:
+        return None
     return torch.ones(queries, width, dtype=torch.bool, device=device).tril(width - queries)

@@ -10,11 +10,13 @@ from torch import Tensor, nn
 
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.errors import UsageError
+from gemma10m.memory.interludes import Interludes
 from gemma10m.memory.layout import Layout, layer_layout
 from gemma10m.memory.state import LayerState, State
-from gemma10m.memory.window import Plan, plan_stretch
-from gemma10m.models.attention import Attention
+from gemma10m.memory.window import plan_stretch
+from gemma10m.models.attention import Attention, Stretch
 from gemma10m.models.layers import FeedForward, RMSNorm
+from gemma10m.models.rotary import cos_sin
 from gemma10m.models.state_vector import StateVectorAttention
 
 Logits = Literal["all", "last", "none"]
@@ -29,7 +31,7 @@ class Layer(nn.Module):
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.norm_eps)
 
     def forward(
-        self, x: Tensor, added: Tensor | None, state: LayerState, plan: Plan, wanted: int, repeats: Tensor | None
+        self, x: Tensor, added: Tensor | None, state: LayerState, stretch: Stretch, wanted: int
     ) -> tuple[Tensor, Tensor, LayerState]:
         """The residual stream x and what the layer before adds to it, both (B, S, D), None for the first layer.
 
@@ -37,7 +39,7 @@ class Layer(nn.Module):
         gets the whole stretch. Adding is left to the norm that follows, which reads the sum anyway.
         """
         x, normed = self.input_layernorm.after(x, added)
-        attended, state = self.self_attn(normed, state, plan, wanted, repeats)
+        attended, state = self.self_attn(normed, state, stretch, wanted)
         if not wanted:
             return attended, attended, state
         x, normed = self.post_attention_layernorm.after(x[:, -wanted:], attended)
@@ -54,7 +56,7 @@ class Backbone(nn.Module):
         self.norm = RMSNorm(config.hidden_size, config.norm_eps)
 
     def forward(
-        self, ids: Tensor, state: State, plan: Plan, wanted: int, repeats: Tensor | None
+        self, ids: Tensor, state: State, stretch: Stretch, wanted: int
     ) -> tuple[Tensor, tuple[LayerState, ...]]:
         weight = self.embed_tokens.weight
         # The root is rounded to the weights' dtype, as the published model was trained.
@@ -62,8 +64,8 @@ class Backbone(nn.Module):
         added, states = None, []
         for number, (layer, layer_state) in enumerate(zip(self.layers, state.layers, strict=True), start=1):
             # The last layer's output is read by the head alone: tokens without logits stop at their keys and values.
-            needed = wanted if number == len(self.layers) else plan.tokens
-            x, added, layer_state = layer(x, added, layer_state, plan, needed, repeats)
+            needed = wanted if number == len(self.layers) else ids.shape[1]
+            x, added, layer_state = layer(x, added, layer_state, stretch, needed)
             states.append(layer_state)
         return self.norm.after(x, added)[1], tuple(states)
 
@@ -116,15 +118,20 @@ class Gemma(nn.Module):
         hidden, state = self.hidden(ids, state, wanted[logits])
         return self.head(hidden), state
 
-    def hidden(self, ids: Tensor, state: State, wanted: int, repeats: Tensor | None = None) -> tuple[Tensor, State]:
-        """The last `wanted` tokens' normalised hidden states (B, wanted, D); training passes `repeats` (B, G).
+    def hidden(
+        self, ids: Tensor, state: State, wanted: int, interludes: Interludes | None = None
+    ) -> tuple[Tensor, State]:
+        """The last `wanted` tokens' normalised hidden states (B, wanted, D); training passes `interludes`.
 
         wanted: all S tokens, 1 or 0. Raises UsageError for another number.
         """
         if wanted not in (0, 1, ids.shape[1]):
             raise UsageError(f"hidden states are given for all {ids.shape[1]} tokens, the last or none, not {wanted}")
-        plan = plan_stretch(self.reading, state.position, ids.shape[1])
-        hidden, layers = self.model(ids.to(self.device), state, plan, wanted, repeats)
+        plan, config = plan_stretch(self.reading, state.position, ids.shape[1]), self.config
+        width = plan.carried_before + plan.open_before + plan.tokens
+        cos, sin = cos_sin(0, width, config.head_size, config.rope_theta, self.device)  # (W + S, E) each
+        stretch = Stretch(plan, cos, sin, interludes)
+        hidden, layers = self.model(ids.to(self.device), state, stretch, wanted)
         return hidden, State(layers, state.position + ids.shape[1])
 
     def head(self, hidden: Tensor) -> Tensor:

@@ -11,10 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gemma10m import ops
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.memory.state import LayerState
-from gemma10m.memory.window import Plan
-from gemma10m.models.attention import Attention
+from gemma10m.models.attention import Attention, Buffer, Stretch, queries_of
+from gemma10m.models.rotary import cos_sin
 
 
 class StateVector(nn.Module):
@@ -47,24 +48,18 @@ class StateVectorAttention(Attention):
         super().__init__(config, reading)
         self.state_vector = StateVector(config)
 
-    def forward(
-        self, x: Tensor, state: LayerState, plan: Plan, wanted: int, repeats: Tensor | None = None
-    ) -> tuple[Tensor, LayerState]:
+    def forward(self, x: Tensor, state: LayerState, stretch: Stretch, wanted: int) -> tuple[Tensor, LayerState]:
         """As in Attention; the outputs of all tokens are computed whatever is wanted, for the vector needs them."""
         if state.state_vector is None or state.output_mean is None:
-            return super().forward(x, state, plan, wanted, repeats)
-        new = self._project(x, x.shape[1])
-        buffer = self._buffer(x, new, state, plan, repeats)
-        queries = self._queries(new.queries, buffer)
+            return super().forward(x, state, stretch, wanted)
+        plan, new = stretch.plan, self._project(x, x.shape[1])
+        buffer, queries = self._buffer(x, new, state, stretch), queries_of(new, stretch)
         vector, mean = state.state_vector, state.output_mean  # (B, D) each
         if plan.position < self.reading.segment:
             vector = self.state_vector.first.float().repeat(x.shape[0], 1)  # (B, D)
         outputs = []
         for span in plan.spans:
-            seen = self.state_vector.normalised(vector).to(x.dtype).unsqueeze(1)  # (B, 1, D)
-            # The key stands where the window starts.
-            extra_key = self._turn(self._heads(self.k_proj(seen)), span.first_key - span.sinks)  # (B, K, 1, E)
-            behind = replace(buffer, extra_key=extra_key, extra_value=self._heads(self.v_proj(seen)))
+            behind = self._with_vector(buffer, vector, span.first_key - span.sinks)
             outputs.append(self.o_proj(self._span(queries.of(span, 0), behind, span)))  # (B, Q, D)
             mean = mean + outputs[-1].float().sum(1) / self.reading.segment
             if span.seen + span.queries == self.reading.segment:
@@ -72,3 +67,10 @@ class StateVectorAttention(Attention):
         left = vector if plan.closed else state.state_vector
         output = torch.cat(outputs, dim=1)[:, plan.tokens - wanted :]  # (B, wanted, D)
         return output, replace(self._next_state(plan, buffer), state_vector=left, output_mean=mean)
+
+    def _with_vector(self, buffer: Buffer, vector: Tensor, place: int) -> Buffer:
+        """The vector (B, D) as one more key and value, which stands where the window starts."""
+        seen = self.state_vector.normalised(vector).to(buffer.keys.dtype).unsqueeze(1)  # (B, 1, D)
+        cos, sin = cos_sin(place, 1, self.config.head_size, self.config.rope_theta, seen.device)  # (1, E) each
+        key = ops.rotate(self._heads(self.k_proj(seen)), cos, sin)  # (B, K, 1, E)
+        return replace(buffer, extra_key=key, extra_value=self._heads(self.v_proj(seen)))

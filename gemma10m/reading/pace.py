@@ -32,13 +32,24 @@ class Pace:
         """The state after `ids`. Raises OutOfMemoryError when not even one segment fits."""
         while ids:
             part = ids[: self.room(state.position)]
-            try:
-                state = self._stretch(part, state)
-            except torch.OutOfMemoryError:
+            after = self._try(part, state)
+            if after is None:
                 self._halve()
             else:
-                ids = ids[len(part) :]
+                state, ids = after, ids[len(part) :]
         return state
+
+    def finish(self) -> None:
+        """Wait for what is queued."""
+        while self._queued:
+            self._queued.popleft().synchronize()
+
+    def _try(self, ids: list[int], state: State) -> State | None:
+        """None when the GPU's memory does not suffice; what the layers held is free again then."""
+        try:
+            return self._stretch(ids, state)
+        except torch.OutOfMemoryError:
+            return None
 
     def _stretch(self, ids: list[int], state: State) -> State:
         with torch.inference_mode():

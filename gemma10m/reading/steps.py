@@ -83,6 +83,9 @@ def _stretches(
         ids = stream.take(pace.room(state.position))
         state = pace.read(ids, state)
         digest.add(ids)
+        complete = stream.at_end()
+        if complete:
+            pace.finish()
         seconds = time.monotonic() - started
         bookmark = Bookmark(
             state,
@@ -90,7 +93,7 @@ def _stretches(
             digest.open_ids,
             tuple(stream.file_tokens),
             seconds_before + seconds,
-            complete=stream.at_end(),
+            complete=complete,
         )
         rate = (state.position - first) / max(seconds, 1e-9)
         progress = _progress(pace, stream, state, document, opening, rate)

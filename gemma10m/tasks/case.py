@@ -10,6 +10,7 @@ from dataclasses import dataclass
 class Fact:
     text: str
     depth: float  # 0 the document's start, 1 its end
+    stray: bool = False  # nobody asks for it: a part of the haystack
 
 
 @dataclass(frozen=True)

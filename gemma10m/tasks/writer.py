@@ -20,6 +20,7 @@ from gemma10m.tokens import Tokenizer
 class Row:
     ids: Tensor  # (S,) int64
     answers: tuple[slice, ...]  # where each turn's answer and its stop stand
+    haystack: tuple[slice, ...]  # where nothing stands that is asked for
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Script:
 
     parts: tuple[Tensor | Passage, ...]
     answers: tuple[slice, ...]
+    haystack: tuple[slice, ...] = ()  # where nothing stands that is asked for
 
     def __len__(self) -> int:
         return sum(len(part) for part in self.parts)
@@ -52,7 +54,7 @@ class Writer:
     def row(self, case: Case, length: int, draw: random.Random) -> Row:
         """Raises UsageError when facts and questions alone are longer than `length` tokens."""
         script = self.script(case, length, draw)
-        return Row(script.cut(0, length), script.answers)
+        return Row(script.cut(0, length), script.answers, script.haystack)
 
     def script(self, case: Case, length: int, draw: random.Random) -> Script:
         """As `row`; `draw` chooses the haystack and where in it the document starts."""
@@ -64,10 +66,14 @@ class Writer:
             closing += question
             answers.append((len(closing), len(closing) + len(answer)))
             closing += answer
-        document = self._document(case, length - len(opening) - len(closing), draw)
+        document, asked = zip(*self._document(case, length - len(opening) - len(closing), draw), strict=True)
         first = length - len(closing)
         parts = (torch.tensor(opening), *document, torch.tensor(closing))
-        return Script(parts, tuple(slice(first + start, first + stop) for start, stop in answers))
+        return Script(
+            parts,
+            tuple(slice(first + start, first + stop) for start, stop in answers),
+            tuple(_haystack(parts, (True, *asked, True))),
+        )
 
     def least(self, case: Case) -> int:
         """Tokens of everything but the haystack."""
@@ -86,7 +92,8 @@ class Writer:
     def _answer(self, case: Case, turn: Turn) -> list[int]:
         return [*self.tokenizer.encode(f" {turn.answer}" if case.raw else turn.answer), self.prompt.stop]
 
-    def _document(self, case: Case, room: int, draw: random.Random) -> Iterator[Tensor | Passage]:
+    def _document(self, case: Case, room: int, draw: random.Random) -> Iterator[tuple[Tensor | Passage, bool]]:
+        """Its parts, and whether they are asked for."""
         prose = self._haystack(case, draw)
         start = 0 if case.haystack else draw.randrange(prose.ids.numel())
         facts = sorted(case.facts, key=lambda fact: fact.depth)
@@ -99,10 +106,10 @@ class Writer:
         for fact, after_word, after_line in zip(facts, spaced, lined, strict=True):
             place, line = prose.place(start, int(fact.depth * left))
             written = torch.tensor(after_line if line else after_word)
-            yield Passage(prose, start + last, place - last)
-            yield written
+            yield Passage(prose, start + last, place - last), False
+            yield written, not fact.stray
             last, room = place, room - len(written)
-        yield Passage(prose, start + last, room - last)
+        yield Passage(prose, start + last, room - last), False
 
     def _haystack(self, case: Case, draw: random.Random) -> Prose:
         if case.haystack is None:
@@ -111,3 +118,13 @@ class Writer:
             ids = torch.tensor(self.tokenizer.encode(f" {case.haystack}"))  # one repeat
             self._haystacks[case.haystack] = Prose(ids, torch.tensor([0]), torch.tensor([False]))
         return self._haystacks[case.haystack]
+
+
+def _haystack(parts: Sequence[Tensor | Passage], asked: Sequence[bool]) -> Iterator[slice]:
+    """Where parts that nobody asks for stand, neighbours together."""
+    start = stop = 0
+    for part, is_asked in zip(parts, asked, strict=True):
+        if is_asked:
+            yield slice(start, stop)
+            start = stop + len(part)
+        stop += len(part)

@@ -67,7 +67,7 @@ class _Work:
         self.positions = self.inputs.shape[1]
         self.answers = batch.answers[:, 1:].to(model.device)  # (B, S - 1)
         self.text = batch.text[:, 1:].to(model.device)  # (B, S - 1)
-        self.repeats = None if batch.repeats is None else batch.repeats.to(model.device)
+        self.interludes = batch.interludes and batch.interludes.to(model.device)
         self.asked, self.told = int(self.answers.sum()), int(self.text.sum())
         self.lesson = teacher.hidden(self.inputs) if teacher else None  # (B, S', D)
         self.taught = torch.zeros(self.positions, dtype=torch.bool, device=model.device)
@@ -79,12 +79,10 @@ class _Work:
 
     def chunk(self, start: int, stop: int, state: State) -> State:
         here, segment = slice(start, stop), self.model.reading.segment
-        repeats = None if self.repeats is None else self.repeats[:, start // segment : stop // segment]
-        if repeats is not None and not repeats.numel():
-            repeats = None
+        interludes = self.interludes and self.interludes.of(start // segment, stop // segment)
         learns = self._learns(here)
         with torch.set_grad_enabled(learns):
-            hidden, state = self.model.hidden(self.inputs[:, here], state, stop - start, repeats)  # (B, S, D)
+            hidden, state = self.model.hidden(self.inputs[:, here], state, stop - start, interludes)  # (B, S, D)
             if learns:
                 self._loss(hidden, here).backward()
         return _detached(state)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gemma10m.errors import ConfigError
+from gemma10m.memory.interludes import Interludes
 from gemma10m.tasks.case import Case
 from gemma10m.tasks.passkey import passkey
 from gemma10m.tasks.words import ValueKind, make_hard_number
@@ -16,6 +17,7 @@ from gemma10m.tasks.writer import Row, Writer
 from gemma10m.training.mixture import draw_needles, draw_pairs, draw_story, with_strays
 from gemma10m.training.recipe import Recipe, Stage
 
+INTERLUDES = 0.25  # of the segments are followed by one
 LENGTHS, TRIES = 20, 100  # tried before a stage is called too short
 TOKENS_PER_FACT, TOKENS_PER_LINE, TOKENS_PER_PAIR = 40, 30, 22  # of the document, at least: facts are to stand in prose
 
@@ -27,7 +29,7 @@ class Batch:
     text: Tensor  # (B, S) bool: the other tokens that have a next-token loss
     lessons: slice  # of the S - 1 positions: where a teacher is asked
     turns: tuple[tuple[str, tuple[slice, ...]], ...]  # each row's task, and where its answers stand
-    repeats: Tensor | None  # (B, G) int64: segment s is written as if read 2**repeats times over
+    interludes: Interludes | None
 
 
 def draw_batch(writer: Writer, recipe: Recipe, stage: Stage, step: int, segment: int) -> Batch:
@@ -65,7 +67,7 @@ def draw_case(recipe: Recipe, length: int, draw: random.Random) -> tuple[str, Ca
     """One of the recipe's tasks; `text` is a document without questions."""
     task = draw.choices(list(recipe.tasks), list(recipe.tasks.values()))[0]
     if task == "text":
-        return task, Case((), (), raw=True)
+        return task, with_strays(draw, Case((), (), raw=True), recipe.strays)
     if task == "passkey":
         return task, passkey(make_hard_number(draw), _depth(recipe, draw))
     if task == "pairs":
@@ -108,14 +110,20 @@ def _batch(
         text & ~answers,
         slice(first, None, recipe.lm_stride),
         tuple((name, row.answers) for name, row in zip(names, rows, strict=True)),
-        _repeats(len(rows), (ids.shape[1] - 1) // segment, stage.virtual, draw),
+        _interludes(rows, (ids.shape[1] - 1) // segment, segment, stage.virtual, draw),
     )
 
 
-def _repeats(rows: int, closed: int, virtual: int, draw: random.Random) -> Tensor | None:
-    """m in {1..virtual} for half of the segments, 0 for the others."""
+def _interludes(
+    rows: tuple[Row, ...], closed: int, segment: int, virtual: int, draw: random.Random
+) -> Interludes | None:
     if not virtual or not closed:
         return None
     generator = torch.Generator().manual_seed(draw.getrandbits(63))
-    times = torch.randint(1, virtual + 1, (rows, closed), generator=generator)  # (B, G)
-    return times * torch.randint(0, 2, (rows, closed), generator=generator)
+    times = torch.randint(1, virtual + 1, (len(rows), closed), generator=generator)  # (B, G)
+    times *= torch.rand(len(rows), closed, generator=generator) < INTERLUDES
+    plain = torch.zeros(len(rows), closed, dtype=torch.bool)  # (B, G)
+    for number, row in enumerate(rows):
+        for part in row.haystack:
+            plain[number, -(-part.start // segment) : part.stop // segment] = True
+    return Interludes(plain, times)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from gemma10m.tasks.babi import draw_babi
 from gemma10m.tasks.case import Case, Fact, Turn
 from gemma10m.tasks.needle import KINDS, QUESTIONS, SENTENCES
-from gemma10m.tasks.words import ValueKind, make_hard_number, make_names, make_value
+from gemma10m.tasks.words import ValueKind, make_hard_number, make_name, make_names, make_value
 
 UPDATED = 0.3  # of the names get a second value later on
 STRAYS = (
@@ -19,6 +19,8 @@ STRAYS = (
     "{month} {small}, {year},",
     "born {month} {small}, {year};",
     "No. {small}",
+    "the {name},",
+    "{name}: ",
 )
 MONTHS = "January February March April May June July August September October November December".split()
 
@@ -63,9 +65,10 @@ def draw_story(draw: random.Random, sentences: int, questions: int) -> Case:
 
 
 def with_strays(draw: random.Random, case: Case, most: int) -> Case:
-    """The case among numbers that nobody asks for, as prose has them: dates, chapters, house numbers."""
+    """The case among what looks like a fact and is none: dates, chapters, words with hyphens, as prose has them."""
     strays = []
     for _ in range(draw.randint(0, most)):
-        words = {"number": make_hard_number(draw), "year": draw.randint(1100, 2030), "small": draw.randint(1, 99)}
-        strays.append(Fact(draw.choice(STRAYS).format(month=draw.choice(MONTHS), **words), draw.random()))
+        numbers = {"number": make_hard_number(draw), "year": draw.randint(1100, 2030), "small": draw.randint(1, 99)}
+        words = {"month": draw.choice(MONTHS), "name": make_name(draw)}
+        strays.append(Fact(draw.choice(STRAYS).format(**numbers, **words), draw.random(), stray=True))
     return replace(case, facts=(*case.facts, *strays))

@@ -64,7 +64,7 @@ class Stage:
     length: int  # tokens of a document, a multiple of the segment
     tokens: int
     below: float = 0.0  # 0: never
-    virtual: int = 0  # half of the segments are written as if read up to 2**virtual times over
+    virtual: int = 0  # a quarter of the segments are followed by the batch's prose, 2**(virtual - 1) times over at most
 
     def problems(self, number: int) -> Iterator[str]:
         for name in ("length", "tokens"):
@@ -91,7 +91,7 @@ class Recipe:
     tasks: Mapping[str, float] = field(default_factory=lambda: {"needle": 3, "passkey": 1, "story": 2})
     facts: int = 4  # at most so many in a document
     fewest_facts: int = 1  # at least so many where they fit: one alone is found without its name
-    strays: int = 0  # at most so many numbers that nobody asks for, in documents with needles
+    strays: int = 0  # at most so many numbers and words that nobody asks for, in documents with needles or nothing
     word_share: float = 0.2  # of the documents with needles have words as values, the others numbers
     questions: int = 4  # at most so many after a document
     end_share: float = 0.0  # of the documents have the facts just before the question, where memory cannot help

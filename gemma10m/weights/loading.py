@@ -54,6 +54,7 @@ def load_model(
     warning = closed_gate_warning(gates or None, reading)
     model.warnings = checkpoint.notes + ((warning,) if warning else ())
     if place == "cuda":
+        del weights, gates  # a layer's own are free once it is fused
         model.fuse()  # not on the CPU, where weights stay the mapped file's pages
     return model.requires_grad_(False).eval()
 

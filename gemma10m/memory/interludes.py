@@ -1,0 +1,46 @@
+"""Long stretches of text that training sets between segments without reading them (docs/architecture.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Interludes:
+    """After some segments, all plain segments of the batch come one after the other, many times over."""
+
+    plain: Tensor  # (B, G) bool: segments that hold nothing to remember
+    times: Tensor  # (B, G) int64: m > 0: after segment s the plain ones 2**(m - 1) times over; 0: nothing
+
+    def to(self, device: torch.device) -> Interludes:
+        return Interludes(self.plain.to(device), self.times.to(device))
+
+    def of(self, first: int, stop: int) -> Interludes | None:
+        """Those of some segments; None where nothing comes between them."""
+        some = Interludes(self.plain[:, first:stop], self.times[:, first:stop])
+        return some if bool(some.plain.any()) and bool(some.times.any()) else None
+
+    def insert(self, decay: Tensor, gain: Tensor) -> tuple[Tensor, Tensor]:
+        """Segments' maps M <- A M + B, each followed by what comes after it. A, B (B, K, G, E, E)."""
+        maps = torch.cat((decay, gain), dim=-1).transpose(1, 2)  # (B, G, K, E, 2E)
+        chain = maps[self.plain]  # (count, K, E, 2E)
+        while len(chain) > 1:
+            whole = len(chain) // 2 * 2
+            chain = torch.cat((_then(chain[0:whole:2], chain[1:whole:2]), chain[whole:]))  # (count, K, E, 2E)
+        eye = torch.eye(decay.shape[-1], dtype=maps.dtype, device=maps.device)  # (E, E)
+        powers = [torch.cat((eye, torch.zeros_like(eye)), dim=-1).expand_as(chain[0]), chain[0]]  # (K, E, 2E) each
+        while len(powers) <= int(self.times.max()):
+            powers.append(_then(powers[-1], powers[-1]))
+        both = _then(maps, torch.stack(powers)[self.times])  # (B, G, K, E, 2E)
+        decay, gain = both.transpose(1, 2).chunk(2, dim=-1)  # (B, K, G, E, E) each
+        return decay, gain
+
+
+def _then(first: Tensor, second: Tensor) -> Tensor:
+    """The map of both, maps (..., E, 2E) as [A | B]: [A2 A1 | A2 B1 + B2]."""
+    size = first.shape[-2]
+    both = second[..., :size] @ first  # (..., E, 2E)
+    return torch.cat((both[..., :size], both[..., size:] + second[..., size:]), dim=-1)
