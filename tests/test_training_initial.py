@@ -8,9 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from gemma10m import ops
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.models.attention import Attention
 from gemma10m.models.gemma import Gemma
+from gemma10m.models.rotary import cos_sin
 from gemma10m.training.initial import initialise
 
 DEMO = ModelConfig(128, 4, 4, 4, 32, 384, 4096, has_gates=True, has_write_gates=True)
@@ -29,7 +31,9 @@ def weights(attention: Attention, x: Tensor, positions: bool) -> Tensor:
     queries, keys = attention._heads(attention.q_proj(x)), attention._heads(attention.k_proj(x))  # (B, heads, S, E)
     keys = keys.repeat_interleave(attention.config.heads // attention.config.kv_heads, dim=1)  # (B, H, S, E)
     if positions:
-        queries, keys = attention._turn(queries, 0), attention._turn(keys, 0)
+        config = attention.config
+        cos, sin = cos_sin(0, x.shape[1], config.head_size, config.rope_theta, x.device)  # (S, E) each
+        queries, keys = ops.rotate(queries, cos, sin), ops.rotate(keys, cos, sin)
     scores = queries @ keys.mT / attention.config.head_size**0.5
     return scores.masked_fill(~torch.ones(scores.shape[-2:]).tril().bool(), -torch.inf).softmax(-1)[0]
 

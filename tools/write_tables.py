@@ -41,7 +41,7 @@ def _place(row: Row) -> tuple[str, int, str, float]:
 
 
 def speed_lines() -> str:
-    length, layers, start = (rows(f"bench {name}")[-1] for name in ("length", "layers", "start"))
+    length, layers, start = (rows(f"bench {name}")[-1] for name in ("length", "against", "start"))
     short, long = length["tokens"]
     growth, seconds, model = length["peak_growth_bytes"] / 1e6, start["seconds"], layers["memory"]
     return f"""* The demo model reads {long:,} tokens at {length["ratio"]:.2f} times the tokens/s of {short:,}; its peak

@@ -57,6 +57,7 @@ def bench(terminal: Terminal, options: BenchOptions, results: Path, command: str
 
 
 def _read(terminal: Terminal, options: BenchOptions) -> Rows:
+    from gemma10m import ops
     from gemma10m.bench.kernels import check_kernels
     from gemma10m.bench.read import measure_read
 
@@ -64,7 +65,8 @@ def _read(terminal: Terminal, options: BenchOptions) -> Rows:
     if options.full:
         yield from _full(terminal, options, model)
         return
-    check_kernels(model.config, model.device.type)
+    if ops.BACKEND == "triton":
+        check_kernels(model.config, model.device.type)
     for tokens in options.tokens:
         if options.against:
             yield "bench against", _named(options, _against(model, options.against, tokens))
