@@ -1,7 +1,8 @@
 """Give pieces that training hardly saw embeddings like those it saw seldom: `settle_pieces.py MODEL PROSE OUT`.
 
-A piece that no document has is only ever pushed away by the softmax. Its embedding grows to three times the usual length, and
-where it does turn up ("Shepherd" is in one novel and not in five others), every head of the first layer looks at it.
+A piece that no document has is only ever pushed away by the softmax. Its embedding grows to three times the usual
+length, and where it does turn up ("Shepherd" is in one novel and not in five others), every head of the first layer
+looks at it.
 """
 
 from __future__ import annotations
