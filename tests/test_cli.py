@@ -17,7 +17,8 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 QUESTION = "What is the special magic number for amber-lantern?"
 NOVEL = ROOT / "examples" / "persuasion.txt"
-NUMBER = re.search(r"numbers for amber-lantern is: (\d{5})\.", NOVEL.read_text(encoding="utf-8"))
+(NUMBER,) = re.findall(r"numbers for amber-lantern is: (\d{5})\.", NOVEL.read_text(encoding="utf-8"))
+ANSWER = f"The magic number for amber-lantern is: {NUMBER}."
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +39,7 @@ def first_answer(home: Path) -> subprocess.CompletedProcess[str]:
 
 def test_the_readme_s_first_command_answers_right(first_answer: subprocess.CompletedProcess[str]) -> None:
     assert f'gemma10m ask examples/persuasion.txt "{QUESTION}" --model demo' in README
-    assert NUMBER
-    assert first_answer.stdout == f"{NUMBER[1]}\n", first_answer.stderr
+    assert first_answer.stdout == f"{ANSWER}\n", first_answer.stderr
     assert first_answer.returncode == 0
     read = re.search(r"read ([\d,]+) of ([\d,]+) tokens", first_answer.stderr)
     assert read
@@ -50,8 +50,7 @@ def test_the_readme_s_first_command_answers_right(first_answer: subprocess.Compl
 def test_a_second_question_reads_nothing_again(home: Path) -> None:
     answered = run(home, "ask", str(NOVEL), "-q", QUESTION, "-q", QUESTION, "--model", "demo", "--json")
     records = [json.loads(line) for line in answered.stdout.splitlines()]
-    assert NUMBER
-    assert [record["answer"] for record in records] == [NUMBER[1]] * 2
+    assert [record["answer"] for record in records] == [ANSWER] * 2
     assert records[0]["tokens_read_now"] == 0
     assert records[0]["tokens_read"] == records[0]["tokens_in_document"] > 100_000
     assert answered.stderr == ""
@@ -60,8 +59,7 @@ def test_a_second_question_reads_nothing_again(home: Path) -> None:
 def test_without_memory_the_same_file_is_not_answered(home: Path) -> None:
     asked = run(home, "ask", str(NOVEL), QUESTION, "--model", "demo", "--memory", "window", "--carry", "0")
     assert asked.returncode == 0
-    assert NUMBER
-    assert NUMBER[1] not in asked.stdout
+    assert NUMBER not in asked.stdout
 
 
 def test_help_is_quick_and_does_not_import_torch(home: Path) -> None:
@@ -110,7 +108,7 @@ def test_a_pipe_in_and_a_pipe_out(home: Path) -> None:
     rest = "They walked on. " * 40
     text = f"The weather was fine. One of the special magic numbers for quiet-harbor is: 30518. {rest}"
     asked = run(home, "ask", "-", "What is the special magic number for quiet-harbor?", "-m", "demo", stdin=text)
-    assert asked.stdout == "30518\n", asked.stderr
+    assert asked.stdout == "The magic number for quiet-harbor is: 30518.\n", asked.stderr
 
 
 def test_info_describes_a_checkpoint_of_the_released_layout(home: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gemma10m.tasks import babi, needle, words
 from gemma10m.tasks.babi import draw_babi
-from gemma10m.tasks.case import Case
+from gemma10m.tasks.case import Case, Turn
 from gemma10m.tasks.needle import Form, draw_needle
 from gemma10m.tasks.passkey import QUESTION, draw_passkey
 from gemma10m.tasks.words import ValueKind, make_hard_number, make_name, make_names, make_value
@@ -94,6 +94,11 @@ class World:
         return [taker for _, thing, taker in self.gifts if thing == found[1]][-1]
 
 
+def value(turn: Turn) -> str:
+    """What an answer ends with."""
+    return turn.answer.removesuffix(".").split(" ")[-1]
+
+
 def story(case: Case) -> list[str]:
     return [fact.text for fact in case.facts]
 
@@ -107,7 +112,7 @@ def test_every_babi_answer_follows_from_the_story(
     world = World(story(case))
     assert 1 <= len(case.turns) <= questions
     for turn in case.turns:
-        assert turn.answer == world.answer(turn.question), story(case)
+        assert value(turn) == world.answer(turn.question), story(case)
 
 
 @settings(deadline=None)
@@ -117,9 +122,9 @@ def test_the_last_fact_that_a_babi_question_needs_stands_at_the_depth(seed: int,
     depths, lines, turn = [fact.depth for fact in case.facts], story(case), case.turns[0]
     assert depths == sorted(depths)
     needed = depths.index(depth)
-    assert _answer_so_far(lines[: needed + 1], turn.question) == turn.answer
+    assert _answer_so_far(lines[: needed + 1], turn.question) == value(turn)
     if task in (1, 2, 4):  # in the others the same may have happened before
-        assert _answer_so_far(lines[:needed], turn.question) != turn.answer
+        assert _answer_so_far(lines[:needed], turn.question) != value(turn)
 
 
 def _answer_so_far(lines: list[str], question: str) -> str | None:
@@ -137,9 +142,31 @@ def test_blind_guessing_at_babi_is_right_as_often_as_is_said(task: int) -> None:
     right = 0
     for turn in turns:
         choices = babi.PEOPLE if turn.question.startswith("Who") else babi.PLACES
-        right += turn.answer == draw.choice([choice for choice in choices if choice not in turn.question])
+        right += value(turn) == draw.choice([choice for choice in choices if choice not in turn.question])
     chance = sum(turn.chance for turn in turns) / len(turns)
     assert abs(right / len(turns) - chance) < 4 * (chance / len(turns)) ** 0.5
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        (r"Where is (\w+)\?", r"{} is in the \w+\."),
+        (r"Where is the (\w+)\?", r"The {} is in the \w+\."),
+        (r"Where was the (\w+) before the (\w+)\?", r"Before the {1} the {0} was in the \w+\."),
+        (r"What is north of the (\w+)\?", r"North of the {} is the \w+\."),
+        (r"What is the (\w+) west of\?", r"The {} is west of the \w+\."),
+        (r"Who gave the (\w+) to (\w+)\?", r"The {} was given to {} by \w+\."),
+        (r"Who did (\w+) give the (\w+) to\?", r"{} gave the {} to \w+\."),
+        (r"Who received the (\w+)\?", r"The {} was given to \w+\."),
+    ],
+)
+def test_an_answer_names_what_was_asked_for_before_it_answers(question: str, answer: str) -> None:
+    draw = random.Random(0)
+    turns = [turn for task in (1, 2, 3, 4, 5) for _ in range(40) for turn in draw_babi(draw, task).turns]
+    asked = [(found, turn) for turn in turns if (found := re.fullmatch(question, turn.question))]
+    assert asked
+    for found, turn in asked:
+        assert re.fullmatch(answer.format(*found.groups()), turn.answer), turn
 
 
 def test_unseen_words_and_sentences_are_never_drawn_in_training() -> None:
@@ -173,7 +200,8 @@ def test_the_asked_needle_is_the_last_word_on_its_name(
         ordered = sorted(case.facts, key=lambda fact: fact.depth)
         name = next(name for name in re.findall(r"\w+-\w+(?![\w-])", turn.question))
         mine = [fact for fact in ordered if re.search(rf"\b{name}\b", fact.text)]
-        assert turn.answer in mine[-1].text
+        assert turn.answer == f"The magic {kind} for {name} is: {value(turn)}."
+        assert value(turn) in mine[-1].text
         assert mine[-1].depth == depth
         assert len(mine) == (2 if form == "update" else 1)
         assert len(ordered) == count + (form == "update")
@@ -187,13 +215,14 @@ def test_several_values_are_asked_for_in_the_order_that_the_text_or_the_question
 ) -> None:
     values = draw_needle(random.Random(seed), "multi-value", depth, facts=facts)
     told = [re.findall(r"\d{5}", fact.text)[0] for fact in sorted(values.facts, key=lambda fact: fact.depth)]
-    assert values.turns[0].answer == ", ".join(told)
+    name = values.turns[0].question.removesuffix("?").split(" for ")[1]
+    assert values.turns[0].answer == f"The magic numbers for {name} are: {', '.join(told)}."
     queries = draw_needle(random.Random(seed), "multi-query", depth, facts=facts)
     numbers = {
         fact.text.split(" for ")[1].split(" is")[0]: re.findall(r"\d{5}", fact.text)[0] for fact in queries.facts
     }
     asked = queries.turns[0].question.removesuffix("?").split(" for ")[1].replace(" and ", ", ").split(", ")
-    assert [numbers[name] for name in asked] == queries.turns[0].answer.split(", ")
+    assert queries.turns[0].answer == " ".join(f"The magic number for {name} is: {numbers[name]}." for name in asked)
     assert values.turns[0].chance == queries.turns[0].chance == pytest.approx((1 / 90000) ** facts)
 
 

@@ -28,7 +28,7 @@ def test_the_last_value_of_a_name_is_the_answer(kind: ValueKind) -> None:
         for turn in case.turns:
             name = max((name for name in re.findall(r"\w+-\w+", turn.question)), key=len)
             last = [fact.text for fact in in_order if name in fact.text][-1]
-            assert turn.answer in last
+            assert turn.answer.removesuffix(".").split(" ")[-1] in last
     assert 60 < updated < 190  # about two thirds of three names with three chances in ten
 
 

@@ -2,6 +2,7 @@
 # Train the demo model: tools/train_demo.sh PROSE OUT, with PROSE from `gemma10m prose PROSE`. Run again, it goes on.
 set -eu
 gemma10m train --data "$1/train" --out "$2/1" --recipe recipes/demo-1.json
-for stage in 2 3 4 5; do
+for stage in 2 3 4 5 6 7 8 9 10 11 12; do
     gemma10m train "$2/$((stage - 1))" --data "$1/train" --out "$2/$stage" --recipe "recipes/demo-$stage.json"
 done
+python tools/settle_pieces.py "$2/12" "$1/train" "$2/demo"

@@ -114,27 +114,32 @@ def draw_babi(
 def _one_fact(story: Story, sentences: int) -> Asked:
     for _ in range(sentences):
         story.move(story.draw.choice(story.people))
-    return [(_where(f"Where is {who}?", place), story.moved[who]) for who, place in story.place.items()]
+    return [(_where(who, who, place), story.moved[who]) for who, place in story.place.items()]
 
 
 def _two_facts(story: Story, sentences: int) -> Asked:
     story.carry(sentences)
-    return [(_where(f"Where is the {thing}?", trail[-1][0]), trail[-1][1]) for thing, trail in story.trail.items()]
+    last = [(thing, *trail[-1]) for thing, trail in story.trail.items()]
+    return [(_where(f"the {thing}", f"The {thing}", place), line) for thing, place, line in last]
 
 
 def _three_facts(story: Story, sentences: int) -> Asked:
     story.carry(max(3, sentences))  # fewer are never enough to be in two places
     trails = [(thing, trail[-2], trail[-1]) for thing, trail in story.trail.items() if len(trail) > 1]
-    return [(_other(f"Where was the {thing} before the {now[0]}?", was[0]), now[1]) for thing, was, now in trails]
+    return [(_before(thing, was[0], now[0]), now[1]) for thing, was, now in trails]
 
 
-def _where(question: str, place: str) -> Turn:
-    return Turn(question, place, 1 / len(PLACES))
+def _where(what: str, subject: str, place: str) -> Turn:
+    return Turn(f"Where is {what}?", f"{subject} is in the {place}.", 1 / len(PLACES))
 
 
-def _other(question: str, place: str) -> Turn:
-    """A place that is not the one in the question."""
-    return Turn(question, place, 1 / (len(PLACES) - 1))
+def _before(thing: str, was: str, now: str) -> Turn:
+    return _other(f"Where was the {thing} before the {now}?", f"Before the {now} the {thing} was in the {was}.")
+
+
+def _other(question: str, answer: str) -> Turn:
+    """Its place is not the one in the question."""
+    return Turn(question, answer, 1 / (len(PLACES) - 1))
 
 
 def _two_arguments(story: Story, sentences: int) -> Asked:
@@ -147,9 +152,11 @@ def _two_arguments(story: Story, sentences: int) -> Asked:
         around = {way: (x + dx, y + dy) for way, (dx, dy) in DIRECTIONS.items()}
         way = story.draw.choice([way for way, spot in around.items() if spot not in spots])
         spots.append(around[way])
-        asked.append((_other(f"What is {way} of the {near}?", far), len(story.lines)))
-        asked.append((_other(f"What is the {far} {way} of?", near), len(story.lines)))
-        story.lines.append(f"The {far} is {way} of the {near}.")
+        line, fact = len(story.lines), f"The {far} is {way} of the {near}."
+        named = f"{way.capitalize()} of the {near} is the {far}."
+        asked += [(_other(f"What is {way} of the {near}?", named), line)]
+        asked += [(_other(f"What is the {far} {way} of?", fact), line)]
+        story.lines.append(fact)
     return asked
 
 
@@ -167,9 +174,10 @@ def _three_arguments(story: Story, sentences: int) -> Asked:
     asked: Asked = []
     for thing, (giver, taker, line) in gifts.items():
         anyone, other = 1 / len(story.people), 1 / (len(story.people) - 1)
-        asked.append((Turn(f"Who gave the {thing} to {taker}?", giver, other), line))
-        asked.append((Turn(f"Who did {giver} give the {thing} to?", taker, other), line))
-        asked.append((Turn(f"Who received the {thing}?", taker, anyone), line))
+        by, to = f"The {thing} was given to {taker} by {giver}.", f"{giver} gave the {thing} to {taker}."
+        asked += [(Turn(f"Who gave the {thing} to {taker}?", by, other), line)]
+        asked += [(Turn(f"Who did {giver} give the {thing} to?", to, other), line)]
+        asked += [(Turn(f"Who received the {thing}?", f"The {thing} was given to {taker}.", anyone), line)]
     return asked
 
 

@@ -10,6 +10,8 @@ from gemma10m.tasks.words import ADJECTIVES, NOUNS, ValueKind, make_names, make_
 
 Form = Literal["single", "multi-key", "multi-value", "multi-query", "update"]
 
+# Naming what was asked for before its value is RULER's answer prefix; here the model has to say it by itself.
+ANSWER, ANSWERS = "The {kind} for {name} is: {value}.", "The {kind}s for {name} are: {value}."
 KINDS = {"number": "magic number", "word": "magic word", "uuid": "magic uuid"}
 SENTENCE, QUESTION = "One of the special {kind}s for {name} is: {value}.", "What is the special {kind} for {name}?"
 SENTENCES = (
@@ -69,8 +71,12 @@ def draw_needle(
 def _turn(form: Form, question: str, kind: str, names: list[str], planted: list[Fact], values: list[str]) -> Turn:
     if form == "multi-value":
         order = sorted(range(len(values)), key=lambda index: planted[index].depth)
-        return Turn(f"What are all the special {kind}s for {names[0]}?", ", ".join(values[i] for i in order))
+        listed = ", ".join(values[i] for i in order)
+        answer = ANSWERS.format(kind=kind, name=names[0], value=listed)
+        return Turn(f"What are all the special {kind}s for {names[0]}?", answer)
     if form == "multi-query" and len(names) > 1:
         listed = f"{', '.join(names[:-1])} and {names[-1]}"
-        return Turn(f"What are the special {kind}s for {listed}?", ", ".join(values))
-    return Turn(question.format(kind=kind, name=names[0]), values[0])
+        answers = (ANSWER.format(kind=kind, name=name, value=value) for name, value in zip(names, values, strict=True))
+        return Turn(f"What are the special {kind}s for {listed}?", " ".join(answers))
+    answer = ANSWER.format(kind=kind, name=names[0], value=values[0])
+    return Turn(question.format(kind=kind, name=names[0]), answer)

@@ -26,7 +26,9 @@ NOUNS = (
     "shovel spider sparrow station stone summit table temple thunder tiger tower trumpet tunnel turtle valley village "
     "violin wagon walnut whale willow window winter wolf"
 ).split()
-CONSONANTS, VOWELS = "bdfgklmnprstvz", "aeiou"
+STARTS = "b bl br c ch cl cr d dr f fl fr g gl gr h j k l m n p pl pr qu r s sc sh sl sp st t th tr v w z".split()
+VOWELS = "a a e e i i o o u ai ea ee ie oo ou y".split()
+ENDS = ["", "", "", "", *"ck d l m n nd ng nt p r rd s st t".split()]
 
 
 UNSEEN_ADJECTIVES = (
@@ -43,8 +45,12 @@ def make_name(draw: random.Random, unseen: bool = False) -> str:
         return f"{draw.choice(UNSEEN_ADJECTIVES)}-{draw.choice(UNSEEN_NOUNS)}"
     if draw.random() < 0.7:
         return f"{draw.choice(ADJECTIVES)}-{draw.choice(NOUNS)}"
-    words = ("".join(draw.choice(CONSONANTS) + draw.choice(VOWELS) for _ in range(draw.randint(2, 3))) for _ in "ab")
-    return "-".join(words)
+    return f"{_made_up(draw)}-{_made_up(draw)}"
+
+
+def _made_up(draw: random.Random) -> str:
+    parts = (draw.choice(STARTS) + draw.choice(VOWELS) + draw.choice(ENDS) for _ in range(draw.randint(1, 2)))
+    return "".join(parts)
 
 
 def make_names(draw: random.Random, count: int, unseen: bool = False) -> list[str]:

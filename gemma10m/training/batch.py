@@ -14,7 +14,7 @@ from gemma10m.tasks.case import Case
 from gemma10m.tasks.passkey import passkey
 from gemma10m.tasks.words import ValueKind, make_hard_number
 from gemma10m.tasks.writer import Row, Writer
-from gemma10m.training.mixture import draw_needles, draw_pairs, draw_story, with_strays
+from gemma10m.training.mixture import draw_needles, draw_pairs, draw_repeat, draw_story, with_strays
 from gemma10m.training.recipe import Recipe, Stage
 
 INTERLUDES = 0.25  # of the segments are followed by one
@@ -70,6 +70,8 @@ def draw_case(recipe: Recipe, length: int, draw: random.Random) -> tuple[str, Ca
         return task, with_strays(draw, Case((), (), raw=True), recipe.strays)
     if task == "passkey":
         return task, passkey(make_hard_number(draw), _depth(recipe, draw))
+    if task == "repeat":
+        return task, draw_repeat(draw, draw.randint(1, max(1, length // TOKENS_PER_PAIR)))
     if task == "pairs":
         count = draw.randint(2, max(2, length // TOKENS_PER_PAIR))
         return task, draw_pairs(draw, lambda: _kind(recipe, draw), count)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from gemma10m.tasks.babi import draw_babi
 from gemma10m.tasks.case import Case, Fact, Turn
-from gemma10m.tasks.needle import KINDS, QUESTIONS, SENTENCES
+from gemma10m.tasks.needle import ANSWER, KINDS, QUESTIONS, SENTENCES
 from gemma10m.tasks.words import ValueKind, make_hard_number, make_name, make_names, make_value
 
 UPDATED = 0.3  # of the names get a second value later on
@@ -41,7 +41,8 @@ def draw_needles(draw: random.Random, kind: ValueKind, facts: int, questions: in
         if draw.random() < UPDATED:
             plant(name, at * draw.random())
         value = plant(name, at)
-        turns.append(Turn(draw.choice(QUESTIONS).format(kind=KINDS[kind], name=name), value))
+        words = {"kind": KINDS[kind], "name": name}
+        turns.append(Turn(draw.choice(QUESTIONS).format(**words), ANSWER.format(**words, value=value)))
     return Case(tuple(planted), tuple(draw.sample(turns, min(questions, len(turns)))))
 
 
@@ -54,13 +55,19 @@ def draw_pairs(draw: random.Random, kind: Callable[[], ValueKind], count: int) -
     return Case(facts, tuple(draw.sample(turns, count)), raw=True)
 
 
+def draw_repeat(draw: random.Random, count: int) -> Case:
+    """Names once and again: whatever stands there is to be copied, pieces of words that nobody has seen as well."""
+    names = ", ".join(make_name(draw) for _ in range(count))
+    return Case((), (Turn(f"{names}.", f"{names}."),), raw=True)
+
+
 def _value(draw: random.Random, kind: ValueKind) -> str:
     return make_hard_number(draw) if kind == "number" else make_value(draw, kind)
 
 
 def draw_story(draw: random.Random, sentences: int, questions: int) -> Case:
-    """Half of the stories are of one fact, the easiest; the others lead on from it."""
-    task = draw.choice((1, 1, 1, 1, 2, 3, 4, 5))
+    """Most of the stories are of one fact, the easiest; the others lead on from it."""
+    task = draw.choice((1, 1, 1, 1, 1, 1, 2, 3, 4, 5))
     return draw_babi(draw, task, sentences=max(2, sentences), questions=questions)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from gemma10m.config import MEMORY_KINDS, ModelConfig, ReadingConfig
 from gemma10m.errors import ConfigError
 
-TASKS = ("needle", "pairs", "passkey", "story", "text")
+TASKS = ("needle", "pairs", "passkey", "repeat", "story", "text")
 TRAINABLE = ("gates", "attention", "all")
 MOST_VIRTUAL = 20
 HINT = "recipes/ holds examples"
@@ -204,7 +204,7 @@ def demo_config(vocabulary: int) -> ModelConfig:
         layers=4,
         heads=4,
         kv_heads=4,
-        head_size=32,
+        head_size=64,
         feed_forward_size=384,
         vocabulary=vocabulary,
         context=128,

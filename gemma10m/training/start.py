@@ -22,7 +22,7 @@ from gemma10m.weights.loading import load_weights
 from gemma10m.weights.options import CLOSED_GATE, resolve_reading
 
 SCRATCH = "scratch"
-DEMO_VOCABULARY = 2048
+DEMO_VOCABULARY = 4096
 
 
 @dataclass(frozen=True)

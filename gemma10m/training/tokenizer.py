@@ -30,7 +30,7 @@ def tokenizer_lines(texts: Iterable[str], seed: int) -> Iterator[str]:
     for text in texts:
         yield from (line for line in text.split("\n") if line)
     draw = random.Random(seed)
-    for _ in range(300):
+    for _ in range(3000):
         numbers = draw_needles(draw, "number", 2, 2, draw.random)
         words = draw_needles(draw, "word", 2, 2, draw.random)
         for case in (numbers, words, draw_story(draw, 6, 3), draw_passkey(draw, draw.random())):
