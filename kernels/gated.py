@@ -8,7 +8,7 @@ import triton.language as tl
 from torch import Tensor
 
 from gemma10m.kernels.features import unit
-from gemma10m.kernels.launch import padded
+from gemma10m.kernels.launch import dense, padded
 
 CHUNK, COLUMNS, INNER = 16, 16, 32
 
@@ -78,7 +78,7 @@ def compose_kernel(
 
 def gated_update(keys: Tensor, values: Tensor, write_gates: Tensor) -> tuple[Tensor, Tensor]:
     """As reference.gated_update, for keys and values (B, K, G, N, E) and write_gates (B, K, G, N)."""
-    keys, values = (x if x.stride(-1) == 1 else x.contiguous() for x in (keys, values))
+    keys, values = dense(keys), dense(values)
     batch, heads, segments, length, size = keys.shape
     lanes, wide = batch * heads * segments, padded(size)
     units, erased, written = (torch.empty(keys.shape, dtype=torch.float32, device=keys.device) for _ in range(3))

@@ -26,6 +26,11 @@ def padded(size: int) -> int:
     return max(LEAST_PRODUCT, 1 << (size - 1).bit_length())
 
 
+def dense(x: Tensor) -> Tensor:
+    """x with its last axis dense, as every kernel takes it; the other strides may be anything."""
+    return x if x.stride(-1) == 1 else x.contiguous()
+
+
 def rows_of(x: Tensor) -> tuple[Tensor, int]:
     """x (..., size) as rows of equal distance, and that distance: no copy where x is a part of wider rows."""
     flat = x.reshape(-1, x.shape[-1])  # (rows, width)

@@ -8,7 +8,7 @@ import triton.language as tl
 from torch import Tensor
 
 from gemma10m.kernels.features import feature, reciprocal, unit
-from gemma10m.kernels.launch import padded, product_dtype
+from gemma10m.kernels.launch import dense, padded, product_dtype
 from gemma10m.kernels.reference import EMPTY
 
 QUERIES, COLUMNS = 32, 32
@@ -56,7 +56,7 @@ def mix_kernel(
 def mix(local: Tensor, queries: Tensor, memory: Tensor, normaliser: Tensor | None, gate: Tensor) -> Tensor:
     """As reference.mix. In bfloat16 products are of rounded numbers, summed in float32."""
     batch, heads, segments, tokens, size = queries.shape
-    local, queries, memory = (x if x.stride(-1) == 1 else x.contiguous() for x in (local, queries, memory))
+    local, queries, memory = dense(local), dense(queries), dense(memory)
     z = memory if normaliser is None else normaliser  # (B, K, G, E) where it is read
     out = torch.empty(batch, segments * tokens, heads * size, dtype=local.dtype, device=local.device)  # (B, S, H * E)
     mix_kernel[(triton.cdiv(tokens, QUERIES), batch * segments, heads)](

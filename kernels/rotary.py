@@ -7,6 +7,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from gemma10m.kernels.launch import dense
+
 TOKENS = 16
 
 
@@ -33,7 +35,7 @@ def rotate_kernel(
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """As reference.rotate, for x (B, heads, S, E) of any strides whose last is 1; the result is contiguous."""
     batch, heads, tokens, size = x.shape
-    x = x if x.stride(3) == 1 else x.contiguous()
+    x = dense(x)
     out = torch.empty(x.shape, dtype=x.dtype, device=x.device)  # (B, heads, S, E)
     rotate_kernel[(triton.cdiv(tokens, TOKENS), batch * heads)](
         x, cos, sin, out, x.stride(0), x.stride(1), x.stride(2), heads, tokens, size // 2,

@@ -8,7 +8,7 @@ import triton.language as tl
 from torch import Tensor
 
 from gemma10m.kernels.features import feature, reciprocal
-from gemma10m.kernels.launch import padded
+from gemma10m.kernels.launch import dense, padded
 from gemma10m.kernels.reference import EMPTY
 
 TOKENS, ROWS, COLUMNS = 32, 64, 64
@@ -71,7 +71,7 @@ def inverse_kernel(
 
 def linear_update(keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
     """As reference.linear_update, for keys and values (B, K, G, N, E)."""
-    keys, values = _dense(keys), _dense(values)
+    keys, values = dense(keys), dense(values)
     lanes, size = keys.shape[:3], keys.shape[4]
     gain = torch.empty(*lanes, size, size, dtype=torch.float32, device=keys.device)  # (B, K, G, E, E)
     total = torch.empty(*lanes, size, dtype=torch.float32, device=keys.device)  # (B, K, G, E)
@@ -81,7 +81,7 @@ def linear_update(keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
 
 def delta_decay(keys: Tensor, normaliser: Tensor) -> Tensor:
     """As reference.delta_decay, for keys (B, K, G, N, E) and normaliser (B, K, G, E)."""
-    keys, normaliser = _dense(keys), _dense(normaliser)
+    keys, normaliser = dense(keys), dense(normaliser)
     (batch, heads, segments, length, size), strides = keys.shape, keys.stride()
     inverse = torch.empty(batch, heads, segments, length, dtype=torch.float32, device=keys.device)  # (B, K, G, N)
     inverse_kernel[(batch * heads * segments, triton.cdiv(length, TOKENS))](
@@ -100,7 +100,3 @@ def _product(keys: Tensor, right: Tensor, inverse: Tensor, out: Tensor, total: T
         keys, right, inverse, out, total, *keys.stride()[:4], *right.stride()[:4], heads, segments, size,
         LENGTH=length, ERASES=erases, TOKENS=TOKENS, ROWS=ROWS, COLUMNS=COLUMNS,
     )  # fmt: skip
-
-
-def _dense(x: Tensor) -> Tensor:
-    return x if x.stride(-1) == 1 else x.contiguous()

@@ -43,7 +43,7 @@ class Launch:
 
     def source(self) -> ASTSource:
         names = self.kernel.arg_names
-        values = dict(zip(names, self.arguments, strict=False))
+        values = dict(zip(names[: len(self.arguments)], self.arguments, strict=True))
         values |= {name: value for name, value in self.named.items() if name not in OPTIONS}
         constants = {names[place]: values[names[place]] for place in self.kernel.constexprs}
         signature = {name: "constexpr" if name in constants else _type(values[name]) for name in names}

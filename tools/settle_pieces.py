@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 
 import gemma10m
 from gemma10m.answering.prompt import Prompt
+from gemma10m.tasks.case import Case
 from gemma10m.tasks.passkey import draw_passkey
 from gemma10m.training.mixture import draw_needles, draw_story, with_strays
 
@@ -40,7 +41,7 @@ def texts(prose: Path) -> Iterator[str]:
         yield from case_texts(draw_passkey(draw, draw.random()))
 
 
-def case_texts(case: gemma10m.tasks.case.Case) -> Iterator[str]:
+def case_texts(case: Case) -> Iterator[str]:
     yield from (case.opening, case.haystack or "")
     yield from (f" {fact.text}" for fact in case.facts)
     for turn in case.turns:
