@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from gguf import GGUFReader
 
 import gemma10m
 from gemma10m import ops
@@ -15,11 +17,13 @@ from gemma10m.bench.answer import measure_answer
 from gemma10m.bench.flops import needed_flops
 from gemma10m.bench.kernels import check_kernels, kernel_cases, measure_kernels
 from gemma10m.bench.length import measure_length
+from gemma10m.bench.llama_cpp_peer import write_gguf
 from gemma10m.bench.load import measure_load
-from gemma10m.bench.peer import TOLERANCE, measure_against_transformers, parity
+from gemma10m.bench.peer import PEERS, measure_against, parity
 from gemma10m.bench.read import measure_read
 from gemma10m.bench.rows import append_row
-from gemma10m.bench.shape import READING, SHAPES, published, random_model
+from gemma10m.bench.shape import READING, SHAPES, published, random_model, stock_weights
+from gemma10m.bench.start import measure_first_progress, write_checkpoint
 from gemma10m.bench.timing import spread
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.errors import UsageError
@@ -38,7 +42,30 @@ def test_a_row_says_what_how_and_where(tmp_path: Path) -> None:
 
 
 def test_the_two_models_that_are_timed_compute_the_same() -> None:
-    assert 0 < parity("cpu") <= TOLERANCE
+    assert 0 < parity("transformers", "cpu") <= 1e-5
+
+
+def test_llama_cpp_computes_the_same_from_our_weights() -> None:
+    pytest.importorskip("llama_cpp", reason="llama-cpp-python is built from source: too long for a test run")
+    assert 0 < parity("llama.cpp", "cpu") <= PEERS["llama.cpp"].tolerance
+
+
+def test_a_gguf_file_holds_every_stock_weight(tmp_path: Path) -> None:
+    model = random_model(SMALL, ReadingConfig("gated", 16, 16, 4), "cpu", torch.bfloat16)
+    write_gguf(model, 100, tmp_path / "model.gguf")
+    reader = GGUFReader(tmp_path / "model.gguf")
+    assert reader.get_field("gemma.context_length").contents() == 100
+    found = {tensor.name: torch.from_numpy(tensor.data.copy()) for tensor in reader.tensors}
+    assert len(found) == len(stock_weights(model)) == 2 + 9 * SMALL.layers
+    layer = model.model.layers[1]
+    assert torch.equal(found["blk.1.ffn_norm.weight"], 1.0 + layer.post_attention_layernorm.weight.float())
+    assert torch.equal(found["blk.1.attn_k.weight"].view(torch.bfloat16), layer.self_attn.k_proj.weight)
+
+
+def test_a_peer_is_a_known_one() -> None:
+    model = random_model(SMALL, ReadingConfig("gated", 16, 16, 4), "cpu", torch.float32)
+    with pytest.raises(UsageError, match="there is no peer 'ollama'"):
+        measure_against(model, "ollama", 70, 1)
 
 
 def test_length_is_measured_in_pairs() -> None:
@@ -127,9 +154,21 @@ def test_a_shape_is_a_published_one() -> None:
 
 def test_this_reader_and_transformers_read_the_same_ids_in_turn() -> None:
     model = random_model(SMALL, ReadingConfig("gated", 16, 16, 4), "cpu", torch.float32)
-    row = measure_against_transformers(model, 70, repeats=3)
-    ratios, found = row["ratios"], row["parity"]
+    row = measure_against(model, "transformers", 70, repeats=3)
+    ratios = row["ratios"]
+    assert row["peer"] == "transformers"
     assert isinstance(ratios, list)
-    assert isinstance(found, float)
     assert len(ratios) == 3
-    assert found <= TOLERANCE
+
+
+def test_the_first_progress_line_is_waited_for(tmp_path: Path) -> None:
+    model = random_model(replace(SMALL, vocabulary=5000), ReadingConfig("gated", 16, 16, 4), "cpu", torch.float32)
+    write_checkpoint(model, tmp_path)
+    row = measure_first_progress(str(tmp_path), "cpu", tmp_path, repeats=1)
+    assert isinstance(row["seconds"], float)
+    assert row["seconds"] > 0.1
+
+
+def test_a_program_that_ends_before_its_progress_line_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="the program ended before it showed how far it was"):
+        measure_first_progress(str(tmp_path / "nowhere"), "cpu", tmp_path, repeats=1)

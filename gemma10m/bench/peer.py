@@ -1,77 +1,80 @@
-"""This reader against transformers' Gemma with the same random weights, side by side in one process."""
+"""This reader against another program's Gemma with the same random weights, side by side in one process."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from gemma10m.bench import llama_cpp_peer, transformers_peer
 from gemma10m.bench.shape import random_model
 from gemma10m.bench.timing import seconds
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.errors import UsageError
 from gemma10m.models.gemma import Gemma
 from gemma10m.reading.pace import Pace
-from gemma10m.training.checkpoint import config_json
 
-TOLERANCE = 1e-5
+Prefill = Callable[[Tensor], Tensor]  # ids (1, S) -> logits (1, V) of the last one
 
 
-def measure_against_transformers(ours: Gemma, tokens: int, repeats: int) -> dict[str, object]:
+class Peer(NamedTuple):
+    open: Callable[[Gemma, int], AbstractContextManager[Prefill]]  # with a model's weights, for so many tokens
+    tolerance: float  # of logits in float32 at a tiny size, as a share of the largest
+
+
+PEERS = {
+    "transformers": Peer(transformers_peer.opened, 1e-5),
+    # Its keys, values and gelu have tables and rounding of their own, whatever the weights' precision.
+    "llama.cpp": Peer(llama_cpp_peer.opened, 1e-2),
+}
+
+
+def measure_against(ours: Gemma, name: str, tokens: int, repeats: int) -> dict[str, object]:
     """Seconds to read `tokens` tokens and give the last one's logits, in turn; the ratio is the median over pairs.
 
-    Raises UsageError when transformers is not installed, or when the two do not compute the same.
+    Raises UsageError for a peer that is not known or not installed, or when the two do not compute the same.
     """
-    device, found = ours.device.type, parity(ours.device.type)
-    theirs = _transformers(ours)
+    if name not in PEERS:
+        raise UsageError(f"there is no peer {name!r}", hint=f"known: {', '.join(PEERS)}")
+    device, found = ours.device.type, parity(name, ours.device.type)
     ids = torch.randint(ours.config.vocabulary, (1, tokens))  # (1, S)
-    runs: tuple[Callable[[], object], ...] = (lambda: _read(ours, ids), lambda: _prefill(theirs, ids))
-    for run in runs:
-        run()
-    times = [[seconds(run, device) for run in runs] for _ in range(repeats)]
-    ratios = [peer / own for own, peer in times]
+    with PEERS[name].open(ours, tokens) as prefill:
+        runs: tuple[Callable[[], object], ...] = (lambda: _read(ours, ids), lambda: prefill(ids))
+        for run in runs:
+            run()
+        times = [[seconds(run, device) for run in runs] for _ in range(repeats)]
+    ratios = [theirs / own for own, theirs in times]
     return {
+        "peer": name,
         "layers": ours.config.layers,
         "tokens": tokens,
         "memory": ours.reading.memory,
         "dtype": str(ours.dtype).removeprefix("torch."),
         "tokens_per_second": tokens / statistics.median(own for own, _ in times),
-        "transformers_tokens_per_second": tokens / statistics.median(peer for _, peer in times),
+        "peer_tokens_per_second": tokens / statistics.median(theirs for _, theirs in times),
         "ratio": statistics.median(ratios),
         "ratios": ratios,
         "parity": found,
     }
 
 
-def parity(device: str) -> float:
-    """Largest difference in float32 at a tiny size: a wrong model is not timed."""
-    config = ModelConfig(64, 2, 4, 1, 16, 128, 99, has_gates=True)
+def parity(name: str, device: str) -> float:
+    """Largest difference in float32 at a tiny size, of the largest logit: a wrong model is not timed."""
+    config = ModelConfig(64, 2, 4, 1, 32, 128, 99, has_gates=True)
     ours = random_model(config, ReadingConfig(memory="full"), device, torch.float32)
-    ids = torch.randint(99, (1, 70))  # (1, S)
-    found = float((_read(ours, ids) - _prefill(_transformers(ours), ids)).abs().max())
-    if not found <= TOLERANCE:
-        raise UsageError(f"not timed: logits differ from transformers' by {found:.1e}, more than {TOLERANCE:.0e}")
+    ids = torch.randint(config.vocabulary, (1, 70))  # (1, S)
+    own = _read(ours, ids)
+    with PEERS[name].open(ours, ids.shape[1]) as prefill:
+        found = float((own - prefill(ids).to(own.device)).abs().max() / own.abs().max())
+    if not found <= PEERS[name].tolerance:
+        raise UsageError(
+            f"not timed: logits differ from {name}'s by {found:.1e}, more than {PEERS[name].tolerance:.0e}"
+        )
     return found
-
-
-def _transformers(ours: Gemma) -> torch.nn.Module:
-    """transformers' Gemma with our weights; gates are not part of it."""
-    try:
-        from transformers import GemmaConfig, GemmaForCausalLM
-    except ImportError as error:
-        raise UsageError("transformers is not installed", hint="pip install 'gemma10m[dev]'") from error
-    stated = config_json(ours.config, ours.reading)
-    known = {name: value for name, value in stated.items() if name not in ("memory", "segment_size", "carry", "sinks")}
-    with ours.device:
-        theirs: torch.nn.Module = GemmaForCausalLM(GemmaConfig(**known))
-    gates = (".self_attn.gate", ".self_attn.write_gate.weight", ".self_attn.write_gate.bias")
-    weights = {name: tensor for name, tensor in ours.state_dict().items() if not name.endswith(gates)}
-    theirs.load_state_dict(
-        {**weights, "lm_head.weight": weights["model.embed_tokens.weight"]}, strict=True, assign=True
-    )
-    return theirs.requires_grad_(False).eval()
 
 
 def _read(model: Gemma, ids: Tensor) -> Tensor:
@@ -82,10 +85,3 @@ def _read(model: Gemma, ids: Tensor) -> Tensor:
     with torch.inference_mode():
         logits: Tensor = model(ids[:, closed:], state, logits="last")[0]  # (1, 1, V)
         return logits[:, 0]
-
-
-def _prefill(theirs: torch.nn.Module, ids: Tensor) -> Tensor:
-    with torch.inference_mode():
-        device = next(theirs.parameters()).device
-        logits: Tensor = theirs(ids.to(device), use_cache=True, logits_to_keep=1).logits[:, 0]
-        return logits  # (1, V)

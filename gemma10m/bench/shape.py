@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from gemma10m.config import MemoryKind, ModelConfig, ReadingConfig
 from gemma10m.errors import UsageError
@@ -14,6 +15,7 @@ SHAPES = {
     "gemma-2b": ModelConfig(2048, 18, 8, 1, 256, 16384, 256000, has_gates=True),
     "gemma-7b": ModelConfig(3072, 28, 16, 16, 256, 24576, 256000, has_gates=True),
 }
+GATES = (".gate", ".write_gate.weight", ".write_gate.bias")
 READING = ReadingConfig(memory="delta", segment=2048, carry=2048, sinks=4)
 
 
@@ -36,3 +38,8 @@ def random_model(config: ModelConfig, reading: ReadingConfig, device: str, dtype
     if device == "cuda":
         model.fuse()
     return model.eval()
+
+
+def stock_weights(model: Gemma) -> dict[str, Tensor]:
+    """What a stock Gemma has as well: all but the gates."""
+    return {name: tensor for name, tensor in model.state_dict().items() if not name.endswith(GATES)}

@@ -1,19 +1,51 @@
-"""From process start to the first byte of an answer, on a saved state."""
+"""From process start: to the first byte of an answer, and to the first progress line of a read."""
 
 from __future__ import annotations
 
+import os
+import pty
+import shutil
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from gemma10m.errors import UsageError
+from gemma10m.folders import demo_folder
+from gemma10m.models.gemma import Gemma
+from gemma10m.training.checkpoint import save_model
+
+COUNTED = b"tok/s"  # stands in every progress line that counts
+SENTENCE = "It is a truth universally acknowledged. "  # of a document that no model reads before its line is seen
+SENTENCES = 50_000
+
 
 def measure_start(state: Path, question: str, model: str, repeats: int) -> dict[str, object]:
-    """Seconds, over `repeats` processes after a first one that fills the page cache."""
+    """Seconds to the answer's first byte on a saved state, over `repeats` processes after one that fills the cache."""
     command = [sys.executable, "-m", "gemma10m", "ask", str(state), question, "--model", model]
     seconds = [_first_byte(command) for _ in range(repeats + 1)][1:]
     return {"seconds": statistics.median(seconds), "all_seconds": seconds, "model": model}
+
+
+def measure_first_progress(model: str, device: str, folder: Path, repeats: int) -> dict[str, object]:
+    """Seconds until a terminal shows how many tokens were read, `repeats` times after one that is not counted.
+
+    folder: where the document may stand. Raises UsageError when the program ends without such a line.
+    """
+    document = folder / "document.txt"
+    document.write_text(SENTENCE * SENTENCES, encoding="utf-8")
+    command = [sys.executable, "-m", "gemma10m", "read", str(document), "--model", model, "--device", device]
+    command += ["--output", str(folder / "document.state")]
+    seconds = [_first_progress(command) for _ in range(repeats + 1)][1:]
+    return {"seconds": statistics.median(seconds), "all_seconds": seconds, "device": device}
+
+
+def write_checkpoint(model: Gemma, folder: Path) -> None:
+    """The model as a checkpoint folder, with the demo's tokenizer: what is in the ids does not matter to the clock."""
+    save_model(model, folder)
+    for name in ("tokenizer.model", "tokenizer_config.json"):
+        shutil.copy(demo_folder() / name, folder)
 
 
 def _first_byte(command: list[str]) -> float:
@@ -22,3 +54,27 @@ def _first_byte(command: list[str]) -> float:
         assert process.stdout is not None
         process.stdout.read(1)
         return time.perf_counter() - started
+
+
+def _first_progress(command: list[str]) -> float:
+    started, ours, theirs = time.perf_counter(), *pty.openpty()
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs) as process:  # noqa: S603
+        os.close(theirs)
+        try:
+            shown = b""
+            while COUNTED not in shown:
+                shown += _read(ours)
+            return time.perf_counter() - started
+        finally:
+            process.kill()
+            os.close(ours)
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        found = os.read(terminal, 4096)
+    except OSError:  # what Linux says when the other side is gone
+        found = b""
+    if not found:
+        raise UsageError("the program ended before it showed how far it was")
+    return found

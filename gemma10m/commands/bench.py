@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, cast
 
 from gemma10m.bench.rows import append_row
@@ -90,11 +91,9 @@ def _full(terminal: Terminal, options: BenchOptions, model: Gemma) -> Rows:
 
 
 def _against(model: Gemma, peer: str, tokens: int) -> dict[str, object]:
-    if peer != "transformers":
-        raise UsageError(f"there is no peer {peer!r}", hint="known: transformers")
-    from gemma10m.bench.peer import measure_against_transformers
+    from gemma10m.bench.peer import measure_against
 
-    return measure_against_transformers(model, tokens, repeats=3)
+    return measure_against(model, peer, tokens, repeats=3)
 
 
 def _kernels(terminal: Terminal, options: BenchOptions) -> Rows:
@@ -133,11 +132,20 @@ def _length(terminal: Terminal, options: BenchOptions) -> Rows:
 
 
 def _start(terminal: Terminal, options: BenchOptions) -> Rows:
-    from gemma10m.bench.start import measure_start
+    """With a saved state the time to its answer, else the time to the first progress line."""
+    from gemma10m.bench.start import measure_first_progress, measure_start, write_checkpoint
 
-    if options.state is None:
-        raise UsageError("bench start needs a saved state", hint="gemma10m read book.txt -m demo -o book.state")
-    yield "bench start", measure_start(options.state, QUESTION, options.models.model or "demo", 5)
+    if options.state is not None:
+        yield "bench start", measure_start(options.state, QUESTION, options.models.model or "demo", 5)
+        return
+    device = resolve_device(options.models.device)
+    with TemporaryDirectory() as folder:
+        name = str(model_folder(options.models)) if options.shape is None else folder
+        if options.shape is not None:
+            write_checkpoint(_model(terminal, options), Path(folder))
+        layers = {"layers": open_checkpoint(Path(name)).config.layers}
+        row = measure_first_progress(name, device, Path(folder), 5)
+        yield "bench first progress", _named(options, layers | row)
 
 
 BENCHES = {"answer": _answer, "kernels": _kernels, "length": _length, "load": _load, "read": _read, "start": _start}
