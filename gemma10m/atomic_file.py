@@ -39,20 +39,27 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     A missing folder is made with mode 0700. The block should do nothing but write: any OSError in it is taken for this
     file's. Raises DiskError; whatever stood at `path` is then as it was and no temporary file is left.
     """
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        yield file
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """As `atomic_file`, for a library that opens files by name: an empty file to write into and to close again."""
     try:
         _refuse_anything_but_a_file(path)
         _make_folder(path.parent)
         descriptor, temporary = tempfile.mkstemp(TEMPORARY_SUFFIX, TEMPORARY_PREFIX, path.parent)
         try:
-            with os.fdopen(descriptor, "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
+            yield Path(temporary)
+            os.fsync(descriptor)
             os.replace(temporary, path)
         except BaseException:
             with suppress(OSError):
                 os.unlink(temporary)
             raise
+        finally:
+            os.close(descriptor)
         sync_folder(path.parent)
     except OSError as error:
         raise _disk_error(path, error) from error

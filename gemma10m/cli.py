@@ -12,6 +12,21 @@ from typing import Annotated, Any
 import typer
 
 from gemma10m import __version__
+from gemma10m.cli_options import (
+    Carry,
+    Device,
+    Dtype,
+    Json,
+    MaxNewTokens,
+    Memory,
+    Model,
+    Offline,
+    Seed,
+    Sinks,
+    Sources,
+    Temperature,
+    TopP,
+)
 from gemma10m.errors import UsageError
 from gemma10m.terminal import Terminal
 
@@ -23,28 +38,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Read documents of up to ten million tokens once, in constant memory, and ask questions about them.",
 )
-
-Sources = Annotated[
-    list[str], typer.Argument(metavar="SOURCE", help="Files, folders, - for standard input, or one saved state.")
-]
-Model = Annotated[
-    str | None,
-    typer.Option("--model", "-m", help="A downloaded name, a checkpoint folder, or demo. Default: gemma-2B-10M."),
-]
-Device = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
-Dtype = Annotated[str, typer.Option(help="float32, bfloat16 or auto.")]
-Memory = Annotated[
-    str | None,
-    typer.Option(help="linear, delta, gated, state-vector, window or full. Default: what the checkpoint says."),
-]
-Carry = Annotated[int | None, typer.Option(help="Tokens before the segment that stay visible: a multiple of it.")]
-Sinks = Annotated[int | None, typer.Option(help="First tokens of the document that stay visible for ever.")]
-Offline = Annotated[bool, typer.Option("--offline", help="Never use the network.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output.")]
-Temperature = Annotated[float, typer.Option(help="0 always takes the likeliest token.")]
-TopP = Annotated[float, typer.Option("--top-p", help="Sample from the likeliest tokens up to this probability.")]
-Seed = Annotated[int, typer.Option(help="Of the sampling.")]
-MaxNewTokens = Annotated[int, typer.Option("--max-new-tokens", help="The longest answer.")]
 
 
 class Shared:
@@ -99,17 +92,21 @@ def ask(
     top_p: TopP = 1.0,
     seed: Seed = 0,
     max_new_tokens: MaxNewTokens = 512,
+    recall: Annotated[
+        str, typer.Option(metavar="auto|off|N", help="Passages read again before a question, in tokens.")
+    ] = "auto",
+    sources: Annotated[bool, typer.Option("--sources", help="Say where the answer stands, with quotes.")] = False,
 ) -> None:
     """Read SOURCE, unless it was read before, and answer questions; without one they come from standard input."""
 
     def run(terminal: Terminal) -> None:
         from gemma10m.commands.ask import ask as answer_questions
+        from gemma10m.commands.passages import RecallOptions
 
         chosen = _model_options(model, device, dtype, memory, carry, sinks, offline)
         asked = [*(questions or []), *(question or [])]
-        answer_questions(
-            terminal, [source, *(also or [])], asked, chosen, _sampling(temperature, top_p, seed, max_new_tokens)
-        )
+        sampling = _sampling(temperature, top_p, seed, max_new_tokens)
+        answer_questions(terminal, [source, *(also or [])], asked, chosen, sampling, RecallOptions(recall, sources))
 
     _run(run, json)
 
@@ -266,7 +263,7 @@ def evaluate(
         int | None, typer.Option(help="In each document. Default: needle 1, 4 in its multi- forms; babi 8.")
     ] = None,
     form: Annotated[
-        str | None, typer.Option(help="Of needle: single, multi-key, multi-value, multi-query or update.")
+        str | None, typer.Option(help="Of needle: single, multi-key, multi-value, multi-query, update or absent.")
     ] = None,
     values: Annotated[str | None, typer.Option(help="Of needle: number, word or uuid.  [default: number]")] = None,
     unseen: Annotated[bool, typer.Option("--unseen", help="Names and sentences that training never drew.")] = False,
@@ -274,6 +271,7 @@ def evaluate(
     controls: Annotated[
         bool, typer.Option(" /--no-controls", help="Leave out the same cells with memory window.")
     ] = True,
+    recall: Annotated[bool, typer.Option("--recall", help="The same cells with passages recalled too.")] = False,
     batch: Annotated[int, typer.Option(help="Documents read side by side, 1 to 10.")] = 10,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -306,6 +304,7 @@ def evaluate(
             unseen=unseen,
             seed=seed,
             controls=controls,
+            recall=recall,
             batch=batch,
             results=results,
             plot=plot,

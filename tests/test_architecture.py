@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "strict_json": set(),
     "sanitise": set(),
     "progress": set(),
+    "cli_options": set(),
     "documents": {"errors"},
     "tokens": {"errors", "folders"},
     "token_stream": {"tokens"},
@@ -31,6 +32,7 @@ MAY_IMPORT = {
     "weights": {"models", "config", "errors", "folders", "atomic_file", "strict_json"},
     "answering": {"models", "tokens", "memory", "errors"},
     "reading": {"models", "tokens", "token_stream", "documents", "answering", "memory", "config", "errors"},
+    "passages": {"documents", "token_stream", "tokens", "config", "atomic_file", "errors"},
     "state_file": {"memory", "config", "errors", "atomic_file", "strict_json"},
     "saved_states": {
         "answering",

@@ -57,7 +57,9 @@ def test_a_second_question_reads_nothing_again(home: Path) -> None:
 
 
 def test_without_memory_the_same_file_is_not_answered(home: Path) -> None:
-    asked = run(home, "ask", str(NOVEL), QUESTION, "--model", "demo", "--memory", "window", "--carry", "0")
+    asked = run(
+        home, "ask", str(NOVEL), QUESTION, "--model", "demo", "--memory", "window", "--carry", "0", "--recall", "off"
+    )
     assert asked.returncode == 0
     assert NUMBER not in asked.stdout
 

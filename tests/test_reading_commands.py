@@ -29,13 +29,16 @@ from tokenizer_fixtures import train_sentencepiece
 from gemma10m import open_source
 from gemma10m.answering.sampling import Sampling
 from gemma10m.commands.ask import ask, prepare, read
+from gemma10m.commands.indexing import index_path
 from gemma10m.commands.models import ModelOptions, load_reader
+from gemma10m.commands.passages import RecallOptions
 from gemma10m.commands.reading import open_state
 from gemma10m.errors import ModelError, StateError, UsageError
 from gemma10m.sanitise import sanitise
 from gemma10m.state_file import read_header
 from gemma10m.terminal import Terminal
 
+UNCHECKED = RecallOptions("off")
 pytestmark = pytest.mark.usefixtures("cache")
 
 
@@ -47,7 +50,11 @@ def test_a_state_goes_where_the_user_wants_it(book: Path, cache: Path, capsys: p
     assert not cache.exists()
     read(Terminal(json=True), [str(book)], None, options)
     record = json.loads(capsys.readouterr().out)
-    assert [record["state"]] == [str(path) for path in cache.iterdir()]
+    assert {path.name for path in cache.iterdir()} == {
+        Path(record["state"]).name,
+        index_path(Path(record["state"])).name,
+    }
+    assert index_path(path).read_bytes() == index_path(Path(record["state"])).read_bytes()
     assert record["tokens_read"] == record["tokens_in_document"]
 
 
@@ -123,7 +130,7 @@ def asked(
     """What reaches stdout."""
     options = ModelOptions(model=str(checkpoint()), device="cpu")
     capsys.readouterr()
-    ask(Terminal(json=json), [str(book)], questions, options, Sampling(max_new_tokens=9, **settings))
+    ask(Terminal(json=json), [str(book)], questions, options, Sampling(max_new_tokens=9, **settings), UNCHECKED)
     return capsys.readouterr().out
 
 
@@ -176,4 +183,4 @@ def test_a_tokenizer_larger_than_the_models_vocabulary_is_refused(tmp_path: Path
 
 def test_standard_input_is_not_both_document_and_questions() -> None:
     with pytest.raises(UsageError, match="standard input"):
-        ask(Terminal(), ["-"], [], ModelOptions(model=str(checkpoint())), Sampling())
+        ask(Terminal(), ["-"], [], ModelOptions(model=str(checkpoint())), Sampling(), UNCHECKED)

@@ -51,7 +51,18 @@ def test_answers_alone_reach_the_pipe_while_progress_reaches_the_terminal(tmp_pa
     answers = ["".join(answer(tiny.model, tiny.tokenizer, state, question, settings)) for question in QUESTIONS]
     assert len(set(answers)) == 2
     code, stdout, screen = run_on_a_terminal(
-        ["ask", str(book), "--model", str(checkpoint()), "--device", "cpu", "--max-new-tokens", "12"],
+        [
+            "ask",
+            str(book),
+            "--model",
+            str(checkpoint()),
+            "--device",
+            "cpu",
+            "--max-new-tokens",
+            "12",
+            "--recall",
+            "off",
+        ],
         "\n\n".join(QUESTIONS),
         XDG_CACHE_HOME=str(tmp_path / "cache"),
         OMP_NUM_THREADS="1",

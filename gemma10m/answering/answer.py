@@ -15,18 +15,24 @@ from gemma10m.tokens import Tokenizer
 
 
 def answer(
-    model: Gemma, tokenizer: Tokenizer, state: State, question: str, sampling: Sampling | None = None
+    model: Gemma,
+    tokenizer: Tokenizer,
+    state: State,
+    question: str,
+    sampling: Sampling | None = None,
+    recalled: str = "",
 ) -> Iterator[str]:
     """The answer in pieces, as it is made; ends at <eos>, <end_of_turn> or `max_new_tokens`.
 
-    The question and the answer go on in the open segment and are written to memory, as the document was, when that
-    closes; all of it on states derived from `state`. Raises UsageError for an empty question.
+    recalled: passages of the document that are read again before the question.
+    All of them and the answer go on in the open segment and are written to memory, as the document was, when that
+    closes; on states derived from `state`. Raises UsageError for an empty question.
     """
     if not question.strip():
         raise UsageError("the question is empty", hint="say what you want to know")
     settings = sampling or Sampling()
     sampler, decoder = Sampler(settings), tokenizer.stream_decoder()
-    ids = Prompt(tokenizer).question(question.strip())
+    ids = Prompt(tokenizer).question(question.strip(), recalled)
     for _ in range(settings.max_new_tokens):
         with torch.inference_mode():
             logits, state = model(torch.tensor([ids]), state, logits="last")  # (1, 1, V)

@@ -25,8 +25,11 @@ class Prompt:
         start, _ = self._marks()
         return [self._tokenizer.bos, start, *self._tokenizer.encode("user\n")]
 
-    def question(self, text: str) -> list[int]:
-        """What stands between the document and the answer."""
+    def question(self, text: str, recalled: str = "") -> list[int]:
+        """What stands between the document and the answer; `recalled` is the document's own text, read again."""
+        return [*self._tokenizer.encode(recalled), *self._question(text)]
+
+    def _question(self, text: str) -> list[int]:
         encode = self._tokenizer.encode
         if self._turns is None:
             return encode(f"\n\nQuestion: {text}\nAnswer:")

@@ -11,6 +11,7 @@ from gemma10m.answering.answer import answer
 from gemma10m.answering.sampling import Sampling
 from gemma10m.answering.summarize import summary_request
 from gemma10m.commands.models import ModelOptions, load_reader
+from gemma10m.commands.passages import Passages, RecallOptions, described, recalled_from
 from gemma10m.commands.reading import ReadSource, open_document, open_state, read_document, saved_state
 from gemma10m.errors import UsageError
 from gemma10m.reading.stretch import peak_memory
@@ -19,7 +20,12 @@ from gemma10m.terminal import Terminal
 
 
 def ask(
-    terminal: Terminal, sources: list[str], questions: list[str], options: ModelOptions, sampling: Sampling
+    terminal: Terminal,
+    sources: list[str],
+    questions: list[str],
+    options: ModelOptions,
+    sampling: Sampling,
+    recalling: RecallOptions,
 ) -> None:
     if not questions and "-" in sources:
         raise UsageError(
@@ -30,10 +36,14 @@ def ask(
         raise UsageError("a question is empty", hint="say what you want to know")
     reader, source = prepare(terminal, sources, options)
     asked: Iterable[str] = questions or terminal.prompt()
-    for number, question in enumerate(asked):
-        if number:
-            terminal.write("\n")
-        _answer_one(terminal, reader, source, question, sampling)
+    with recalled_from(terminal, reader, source, recalling) as passages:
+        for number, question in enumerate(asked):
+            if number:
+                terminal.write("\n")
+            if passages is None:
+                _answer_one(terminal, reader, source, question, sampling)
+            else:
+                _answer_checked(terminal, reader, source, question, sampling, passages)
 
 
 def summarize(
@@ -76,6 +86,21 @@ def _answer_one(terminal: Terminal, reader: Reader, source: ReadSource, question
     terminal.write("\n")
     if terminal.json:
         terminal.json_line({"question": question, "answer": "".join(pieces), **facts(reader, source)})
+
+
+def _answer_checked(
+    terminal: Terminal, reader: Reader, source: ReadSource, question: str, sampling: Sampling, passages: Passages
+) -> None:
+    """With passages read again; an answer that no passage supports is not given."""
+    found = passages.answer(reader, source.state, question, sampling)
+    if found.made.strip() and not found.sources:
+        terminal.note("no passage says what the model answers: it is not shown (--recall off shows it)")
+    terminal.write(f"{found.shown}\n")
+    if passages.options.sources:
+        for number, place in enumerate(found.sources, start=1):
+            terminal.write(f"\n[{number}] {described(place)}\n")
+    if terminal.json:
+        terminal.json_line({"question": question, **found.record(), **facts(reader, source)})
 
 
 def facts(reader: Reader, source: ReadSource) -> dict[str, object]:

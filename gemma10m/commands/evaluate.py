@@ -40,6 +40,7 @@ class EvalOptions:
     batch: int = GROUP
     results: Path | None = None
     plot: Path | None = None
+    recall: bool = False
 
 
 def evaluate(terminal: Terminal, options: ModelOptions, wanted: EvalOptions, command: str) -> None:
@@ -51,7 +52,7 @@ def evaluate(terminal: Terminal, options: ModelOptions, wanted: EvalOptions, com
     journal = Journal(wanted.results, command)
     reader = load_reader(terminal, options)
     if cells:
-        rows = Recall(terminal, reader, text, journal, wanted.batch).measure(cells, wanted.controls)
+        rows = Recall(terminal, reader, text, journal, wanted.batch).measure(cells, wanted.controls, wanted.recall)
         for line in table_lines(rows):
             terminal.line(line)
         if wanted.plot:

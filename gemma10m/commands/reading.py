@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gemma10m.answering.prompt import Prompt
+from gemma10m.commands.indexing import indexing
 from gemma10m.commands.signals import stop_on_signals
 from gemma10m.documents import Document, open_source
 from gemma10m.errors import Interrupted, StateError, UsageError
@@ -23,6 +24,8 @@ class ReadSource:
     """A source whose state is at hand, and how that came about."""
 
     state: State
+    path: Path  # of the state's file
+    document: Document | None  # None where only the state was named
     record: DocumentRecord
     complete: bool
     opening: int  # tokens of the prompt in front of the document
@@ -58,7 +61,7 @@ def saved_state(sources: list[str]) -> Path | None:
 
 def open_state(terminal: Terminal, reader: Reader, path: Path) -> ReadSource:
     bookmark, header = reader.load(path)
-    source = _read_source(reader, bookmark, header.document, 0, 0.0)
+    source = _read_source(reader, bookmark, path, None, header.document, 0, 0.0)
     if not header.complete:
         terminal.warn(f"{path} holds an unfinished read: {source.tokens_read:,} tokens of {header.document.name}")
     return source
@@ -80,7 +83,8 @@ def read_document(terminal: Terminal, reader: Reader, document: Document, path: 
     if start and start.complete:
         if path:
             reader.save(path, start, document)
-        return _read_source(reader, start, document_record(document, start.file_tokens), 0, 0.0)
+        record = document_record(document, start.file_tokens)
+        return _read_source(reader, start, target, document, record, 0, 0.0)
     return _read_on(terminal, reader, document, target, start)
 
 
@@ -88,7 +92,7 @@ def _read_on(
     terminal: Terminal, reader: Reader, document: Document, target: Path, start: Bookmark | None
 ) -> ReadSource:
     said, halvings = start is None, 0
-    with stop_on_signals() as stop, terminal.progress("reading") as bar:
+    with stop_on_signals() as stop, indexing(document, target, stop), terminal.progress("reading") as bar:
         for step in read_and_save(reader, document, target, start, stop):
             if not said and step.started_at:
                 terminal.note(f"going on after {format_count(step.started_at)} tokens read earlier")
@@ -98,7 +102,7 @@ def _read_on(
                 terminal.note(f"GPU memory is short: going on {step.progress.stretch:,} tokens at a time")
             bar.update(_view(step.progress))
     record = document_record(document, step.bookmark.file_tokens)
-    source = _read_source(reader, step.bookmark, record, step.tokens_read_now, step.seconds)
+    source = _read_source(reader, step.bookmark, target, document, record, step.tokens_read_now, step.seconds)
     if stop():
         raise Interrupted(
             f"stopped after {source.tokens_read:,} tokens; the state is saved in {target}",
@@ -135,9 +139,23 @@ def _view(progress: Progress) -> ProgressView:
 
 
 def _read_source(
-    reader: Reader, bookmark: Bookmark, record: DocumentRecord, tokens_now: int, seconds: float
+    reader: Reader,
+    bookmark: Bookmark,
+    path: Path,
+    document: Document | None,
+    record: DocumentRecord,
+    tokens_now: int,
+    seconds: float,
 ) -> ReadSource:
     opening = len(Prompt(reader.tokenizer).opening())
     return ReadSource(
-        bookmark.state, record, bookmark.complete, opening, tokens_now, seconds, seconds_ever=bookmark.seconds
+        bookmark.state,
+        path,
+        document,
+        record,
+        bookmark.complete,
+        opening,
+        tokens_now,
+        seconds,
+        seconds_ever=bookmark.seconds,
     )

@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import torch
 
@@ -14,6 +15,7 @@ from gemma10m.errors import Interrupted
 from gemma10m.evaluation.cell import GROUP, Cell
 from gemma10m.evaluation.control import window_tokens, without_middle
 from gemma10m.evaluation.journal import Batch, Journal, Row
+from gemma10m.evaluation.passages import SUFFIX, answer_with_passages
 from gemma10m.evaluation.perplexity import without_memory
 from gemma10m.evaluation.recall import Stretch, Tick, answer
 from gemma10m.evaluation.report import cell_key, cell_row, checked, model_key
@@ -36,6 +38,7 @@ class Job:
     model: Gemma
     key: Row
     control: bool
+    passages: bool
 
     @property
     def tokens(self) -> int:
@@ -79,8 +82,8 @@ class Recall:
         self.writer = Writer(reader.tokenizer, prose)
         self.text_sha256 = hashlib.sha256(text.encode()).hexdigest() if text else None
 
-    def measure(self, cells: Sequence[Cell], controls: bool) -> list[Row]:
-        """One row a cell and model, in the order of the cells.
+    def measure(self, cells: Sequence[Cell], controls: bool, passages: bool) -> list[Row]:
+        """One row a cell and model, in the order of the cells; with `passages` one more each, with passages recalled.
 
         Raises UsageError when a length is too short for its task, Interrupted after a signal.
         """
@@ -88,7 +91,7 @@ class Recall:
         for cell in cells:
             if cell.tokens == shortest:
                 cell.check(self.writer, self.reader.model.reading.segment)
-        jobs = list(self._jobs(cells, controls))
+        jobs = list(self._jobs(cells, controls, passages))
         known = [self.journal.finished(KIND, job.key) for job in jobs]
         meter = Meter([job for job, rows in zip(jobs, known, strict=True) if not rows])
         rows = []
@@ -100,14 +103,14 @@ class Recall:
                     self.terminal.json_line(row)
         return rows
 
-    def _jobs(self, cells: Sequence[Cell], controls: bool) -> Iterator[Job]:
+    def _jobs(self, cells: Sequence[Cell], controls: bool, passages: bool) -> Iterator[Job]:
         models = [self.reader.model]
         if controls and self.reader.model.reading.memory != "window":
             models.append(without_memory(self.reader.model))
-        for cell in cells:
-            for model in models:
-                key = cell_key(cell, self.text_sha256) | model_key(model, self.reader.tokenizer)
-                yield Job(cell, model, key, control=model is not self.reader.model)
+        for cell, recalling, model in product(cells, (False, True) if passages else (False,), models):
+            key = cell_key(cell, self.text_sha256) | model_key(model, self.reader.tokenizer)
+            key["memory"] += SUFFIX if recalling else ""
+            yield Job(cell, model, key, control=model is not self.reader.model, passages=recalling)
 
     def _row(self, job: Job, name: str, meter: Meter, stop: StopRequest) -> Row:
         """What is left of the cell, batch by batch; each is kept as soon as it is read."""
@@ -131,11 +134,14 @@ class Recall:
         if job.model.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(job.model.device)
         scripts = job.cell.scripts(self.writer, job.model.reading.segment, indices)
-        if job.control:
-            scripts = without_middle(job.model, scripts)
+        read = without_middle(job.model, scripts) if job.control else scripts
         with self.terminal.progress(label) as progress:
-            tick = _ticker(progress, meter, job.model, len(scripts) * len(scripts[0]), stop)
-            answers = answer(job.model, scripts, tick)
+            tick = _ticker(progress, meter, job.model, len(read) * len(read[0]), stop)
+            if job.passages:
+                cases = [job.cell.case(index) for index in indices]
+                answers = answer_with_passages(job.model, self.reader.tokenizer, cases, scripts, read, tick)
+            else:
+                answers = answer(job.model, read, tick)
         return Batch(
             first=indices[0],
             right=answers.right,

@@ -49,14 +49,24 @@ class SourceFile:
 
         What was appended since is not part of the document. Raises `DocumentError` for any other change.
         """
+        return self._blocks(range(0, self.nbytes, BLOCK))
+
+    def cut(self, start: int, stop: int) -> bytes:
+        """The bytes [start, stop) as they were at opening. Raises `DocumentError` as `blocks` does."""
+        first = start // BLOCK * BLOCK
+        inside = b"".join(self._blocks(range(first, min(stop, self.nbytes), BLOCK)))
+        return inside[start - first : stop - first]
+
+    def _blocks(self, starts: range) -> Iterator[bytes]:
         try:
             descriptor = self.open()
         except UnreadableError as error:
             raise self._changed() from error
         try:
-            for number, start in enumerate(range(0, self.nbytes, BLOCK)):
+            for start in starts:
                 block = read_block(descriptor, start, min(BLOCK, self.nbytes - start))
-                if block_digest(block) != self.digests[number * DIGEST : (number + 1) * DIGEST]:
+                digest = slice(start // BLOCK * DIGEST, (start // BLOCK + 1) * DIGEST)
+                if block_digest(block) != self.digests[digest]:
                     raise self._changed()
                 yield block
         except UnreadableError as error:

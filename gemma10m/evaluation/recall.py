@@ -43,15 +43,20 @@ def answer(model: Gemma, scripts: Sequence[Script], tick: Tick) -> Answers:
     """
     segment = model.reading.segment
     first = (min(script.answers[0].start for script in scripts) - 1) // segment * segment  # logits are asked for after
-    shared = common_prefix(scripts, first) // segment * segment
-    alone, together = list(scripts[:1]), list(scripts)
     with torch.inference_mode():
-        state = _read(model, model.empty_state(), alone, range(shared), len(scripts), tick)
-        state = _read(model, _widened(state, len(scripts)), together, range(shared, first), 1, tick)
-        tail = _ids(together, first, len(scripts[0]))  # (B, S)
+        state, read = read_side_by_side(model, scripts, first, tick)
+        tail = _ids(scripts, first, len(scripts[0]))  # (B, S)
         hidden, _ = model.hidden(tail[:, :-1], state, tail.shape[1] - 1)  # (B, S - 1, D)
         right = tuple(_is_right(model, *row, first) for row in zip(hidden, tail, scripts, strict=True))
-    return Answers(right, shared + len(scripts) * (len(scripts[0]) - shared), state.nbytes // len(scripts))
+    return Answers(right, read + tail.numel(), state.nbytes // len(scripts))
+
+
+def read_side_by_side(model: Gemma, scripts: Sequence[Script], stop: int, tick: Tick) -> tuple[State, int]:
+    """The state of all the documents after `stop` tokens, whole segments, and how many went through the model."""
+    shared = common_prefix(scripts, stop) // model.reading.segment * model.reading.segment
+    state = _read(model, model.empty_state(), scripts[:1], range(shared), len(scripts), tick)
+    state = _read(model, _widened(state, len(scripts)), scripts, range(shared, stop), 1, tick)
+    return state, shared + len(scripts) * (stop - shared)
 
 
 def common_prefix(scripts: Sequence[Script], stop: int) -> int:
@@ -64,7 +69,7 @@ def common_prefix(scripts: Sequence[Script], stop: int) -> int:
     return stop
 
 
-def _read(model: Gemma, state: State, scripts: list[Script], span: range, documents: int, tick: Tick) -> State:
+def _read(model: Gemma, state: State, scripts: Sequence[Script], span: range, documents: int, tick: Tick) -> State:
     stretch = stretch_tokens(model, len(scripts))
     for start in span[::stretch]:
         ids = _ids(scripts, start, min(start + stretch, span.stop))  # (B, S)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 from typing import Literal
 
+from gemma10m.passages.quotes import NOT_IN_TEXT
 from gemma10m.tasks.case import Case, Fact, Turn
 from gemma10m.tasks.words import ADJECTIVES, NOUNS, ValueKind, make_names, make_value
 
-Form = Literal["single", "multi-key", "multi-value", "multi-query", "update"]
+Form = Literal["single", "multi-key", "multi-value", "multi-query", "update", "absent"]
 
 # Naming what was asked for before its value is RULER's answer prefix; here the model has to say it by itself.
 ANSWER, ANSWERS = "The {kind} for {name} is: {value}.", "The {kind}s for {name} are: {value}."
@@ -48,11 +49,11 @@ def draw_needle(
     """The fact asked for at `depth`, `facts` in all; `varied` draws sentence patterns, else they are RULER's.
 
     multi-value: one name has all the values; multi-query: every name is asked for in one question; update: the asked
-    name has another value earlier, and the later one, at `depth`, counts.
+    name has another value earlier, and the later one, at `depth`, counts; absent: the asked name is not in the text.
     """
-    names = make_names(draw, 1 if form == "multi-value" else facts, unseen)
+    names = make_names(draw, 1 if form == "multi-value" else facts + (form == "absent"), unseen)
     values = [make_value(draw, kind) for _ in range(facts)]
-    owners = names * facts if form == "multi-value" else names
+    owners = names * facts if form == "multi-value" else names[:facts]
     depths = [depth, *(draw.random() for _ in range(facts - 1))]
     sentences = UNSEEN_SENTENCES if unseen else SENTENCES if varied else SENTENCES[:1]
 
@@ -65,7 +66,7 @@ def draw_needle(
     question = draw.choice(UNSEEN_QUESTIONS if unseen else QUESTIONS if varied else QUESTIONS[:1])
     turn = _turn(form, question, KINDS[kind], names, planted, values)
     asked = len(values) if form in ("multi-value", "multi-query") else 1
-    return Case(tuple(planted), (Turn(turn.question, turn.answer, CHANCE[kind] ** asked),))
+    return Case(tuple(planted), (Turn(turn.question, turn.answer, 0.0 if form == "absent" else CHANCE[kind] ** asked),))
 
 
 def _turn(form: Form, question: str, kind: str, names: list[str], planted: list[Fact], values: list[str]) -> Turn:
@@ -78,5 +79,7 @@ def _turn(form: Form, question: str, kind: str, names: list[str], planted: list[
         listed = f"{', '.join(names[:-1])} and {names[-1]}"
         answers = (ANSWER.format(kind=kind, name=name, value=value) for name, value in zip(names, values, strict=True))
         return Turn(f"What are the special {kind}s for {listed}?", " ".join(answers))
+    if form == "absent":
+        return Turn(question.format(kind=kind, name=names[-1]), NOT_IN_TEXT)
     answer = ANSWER.format(kind=kind, name=names[0], value=values[0])
     return Turn(question.format(kind=kind, name=names[0]), answer)

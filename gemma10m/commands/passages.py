@@ -1,0 +1,113 @@
+"""`--recall` and `--sources`: passages read again before a question, and what an answer rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+from gemma10m.answering.answer import answer
+from gemma10m.answering.sampling import Sampling
+from gemma10m.commands.indexing import has_index, index_path
+from gemma10m.commands.reading import ReadSource
+from gemma10m.config import ReadingConfig
+from gemma10m.documents import Document, open_source
+from gemma10m.errors import DocumentError, UsageError
+from gemma10m.memory.state import State
+from gemma10m.passages.building import build_index
+from gemma10m.passages.index import PassageIndex, open_index
+from gemma10m.passages.quotes import NOT_IN_TEXT, Source, find_support, locate
+from gemma10m.passages.recall import default_budget, recall, shown
+from gemma10m.saved_states import Reader
+from gemma10m.terminal import Terminal
+
+
+@dataclass(frozen=True)
+class RecallOptions:
+    recall: str = "auto"  # "auto", "off", or tokens
+    sources: bool = False
+
+    def budget(self, reading: ReadingConfig) -> int:
+        """Tokens of passages before a question; 0 for none. Raises UsageError."""
+        if self.recall == "off":
+            return 0
+        if self.recall == "auto":
+            return default_budget(reading)
+        if not self.recall.isascii() or not self.recall.isdigit():
+            raise UsageError(f"--recall must be auto, off or a number of tokens, found {self.recall!r}")
+        return int(self.recall)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """An answer and what it rests on."""
+
+    made: str  # what the model said
+    sources: list[Source]
+
+    @property
+    def shown(self) -> str:
+        return self.made if self.sources else NOT_IN_TEXT
+
+    def record(self) -> dict[str, object]:
+        return {
+            "answer": self.shown,
+            "in_text": bool(self.sources),
+            "unchecked_answer": self.made,
+            "sources": [asdict(source) for source in self.sources],
+        }
+
+
+@dataclass(frozen=True)
+class Passages:
+    """A document's index, and the document itself where it is at hand."""
+
+    index: PassageIndex
+    document: Document | None
+    options: RecallOptions
+
+    def answer(self, reader: Reader, state: State, question: str, sampling: Sampling) -> Checked:
+        budget = self.options.budget(reader.model.reading)
+        recalled = shown(recall(self.index, reader.tokenizer, question, budget))
+        made = "".join(answer(reader.model, reader.tokenizer, state, question, sampling, recalled))
+        return Checked(made, locate(find_support(self.index, question, made), self.index, self.document))
+
+
+@contextmanager
+def recalled_from(
+    terminal: Terminal, reader: Reader, source: ReadSource, options: RecallOptions
+) -> Iterator[Passages | None]:
+    """The index beside the source's state, made now where it is missing, damaged or of another document.
+
+    None when nothing is to be recalled, and, which is said, when there is no index and no document to make one from.
+    """
+    if not options.budget(reader.model.reading) and not options.sources:
+        yield None
+        return
+    document, path = source.document or _document_of(source), index_path(source.path)
+    if not has_index(source.path, source.record.fingerprint):
+        if document is None:
+            terminal.warn(f"{path} is missing: no passage is recalled, and no answer checked")
+            yield None
+            return
+        terminal.note("indexing the document's passages")
+        build_index(document, path)
+    with open_index(path) as index:
+        yield Passages(index, document, options)
+
+
+def _document_of(source: ReadSource) -> Document | None:
+    """The document that a state was made of, where it stands under its name and has not changed."""
+    try:
+        document = open_source(source.record.name)
+    except DocumentError:
+        return None
+    return document if document.fingerprint == source.record.fingerprint else None
+
+
+def described(source: Source) -> str:
+    """Where it stands, and on a line of its own what it says."""
+    place = f"{source.file}:{source.line}, bytes {source.start}-{source.stop}"
+    if source.quote is None:
+        return f"{place}\n    (the file is not at hand as it was read: no quote)"
+    return f'{place}\n    "{" ".join(source.quote.split())}"'

@@ -1,0 +1,87 @@
+"""Answers with passages recalled: the document is indexed, its state read, and each question asked as `ask` asks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from torch import Tensor
+
+from gemma10m.answering.answer import answer
+from gemma10m.documents import open_source
+from gemma10m.evaluation.recall import Answers, Tick, read_side_by_side
+from gemma10m.memory.state import LayerState, State
+from gemma10m.models.gemma import Gemma
+from gemma10m.passages.building import build_index
+from gemma10m.passages.index import PassageIndex, open_index
+from gemma10m.passages.quotes import NOT_IN_TEXT, find_support
+from gemma10m.passages.recall import default_budget, recall, shown
+from gemma10m.tasks.case import Case
+from gemma10m.tasks.writer import Script
+from gemma10m.tokens import Tokenizer
+
+SUFFIX = " + passages"  # of the memory's name in a row
+
+
+def answer_with_passages(
+    model: Gemma,
+    tokenizer: Tokenizer,
+    cases: Sequence[Case],
+    scripts: Sequence[Script],
+    read: Sequence[Script],
+    tick: Tick,
+) -> Answers:
+    """`read`: what the model reads of the scripts, whose whole text is indexed.
+
+    Right: the answer letter by letter, and its first source is a sentence that was planted; for a question whose answer
+    is not in the text, that it is said so.
+    """
+    closing = [len(script.parts[-1]) for script in scripts]
+    ends = [len(script) - count for script, count in zip(read, closing, strict=True)]
+    first = min(ends) // model.reading.segment * model.reading.segment
+    with torch.inference_mode():
+        state, tokens = read_side_by_side(model, read, first, tick)
+        rows = [
+            model(script.cut(first, end).unsqueeze(0), _row(state, number), logits="none")[1]
+            for number, (script, end) in enumerate(zip(read, ends, strict=True))
+        ]
+    right = tuple(
+        _is_right(model, tokenizer, case, script, row) for case, script, row in zip(cases, scripts, rows, strict=True)
+    )
+    return Answers(right, tokens, rows[0].nbytes)
+
+
+def _row(state: State, number: int) -> State:
+    here = slice(number, number + 1)
+    return State(
+        tuple(LayerState(**{name: t[here] for name, t in layer.tensors()}) for layer in state.layers), state.position
+    )
+
+
+def _is_right(model: Gemma, tokenizer: Tokenizer, case: Case, script: Script, state: State) -> bool:
+    turn = case.turns[0]
+    with TemporaryDirectory() as folder:
+        document, path = Path(folder) / "document.txt", Path(folder) / "document.passages"
+        document.write_text(tokenizer.decode(_document_ids(script).tolist()), encoding="utf-8")
+        build_index(open_source(document), path)
+        with open_index(path) as index:
+            recalled = shown(recall(index, tokenizer, turn.question, default_budget(model.reading)))
+            made = "".join(answer(model, tokenizer, state, turn.question, recalled=recalled))
+            return _is_supported(index, case, made)
+
+
+def _document_ids(script: Script) -> Tensor:
+    """Without the prompt's opening and the question."""
+    return script.cut(len(script.parts[0]), len(script) - len(script.parts[-1]))  # (S)
+
+
+def _is_supported(index: PassageIndex, case: Case, made: str) -> bool:
+    turn = case.turns[0]
+    support = find_support(index, turn.question, made)
+    if turn.answer == NOT_IN_TEXT:
+        return not support
+    planted = [" ".join(fact.text.split()) for fact in case.facts]
+    located = bool(support) and any(fact in " ".join(support[0].text.split()) for fact in planted)
+    return made.strip() == turn.answer and located

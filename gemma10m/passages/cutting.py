@@ -1,0 +1,103 @@
+"""Cut a document into passages of about 256 tokens, where a paragraph, a definition or a sentence ends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gemma10m.documents import Document, Piece
+from gemma10m.token_stream import nbytes
+
+LONGEST = 1200  # characters: about 256 of Gemma's tokens in English prose
+SHORTEST = 500  # a cut before this is looked for only where nothing later will do
+# The best cut first: before a definition or a heading, after a paragraph, after a sentence, after a line, after a word.
+CUTS = tuple(
+    re.compile(pattern, re.MULTILINE)
+    for pattern in (
+        r"^(?=(?:def|class|async def|func|fn|pub|impl|type|struct|enum|function|export|interface|#{1,6}|Chapter)\b)",
+        r"\n[ \t]*\n+",
+        r"""[.!?。！？]["'”’)\]]*(?:\s+|(?<=[。！？]))""",
+        r"\n",
+        r"\s+",
+    )
+)
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A stretch of one file's text, with nothing left out: passages side by side are the file."""
+
+    file: int  # index into the document's files
+    start: int  # bytes in the file
+    stop: int
+    first_line: int  # from 1
+    last_line: int
+    text: str
+
+
+def cut_document(document: Document) -> Iterator[Passage]:
+    """Every file's passages in order, without headers. Raises `DocumentError` as `Document.pieces` does."""
+    uncut: _Uncut | None = None
+    for piece in document.pieces():
+        if piece.offset < 0:
+            continue
+        if uncut is None or uncut.file != piece.file:
+            if uncut is not None:
+                yield from uncut.passages(more_to_come=False)
+            uncut = _Uncut(piece)
+        uncut.text += piece.text
+        yield from uncut.passages(more_to_come=True)
+    if uncut is not None:
+        yield from uncut.passages(more_to_come=False)
+
+
+class _Uncut:
+    """The text of one file that is in no passage yet, and where it begins."""
+
+    def __init__(self, piece: Piece) -> None:
+        self.file, self.offset, self.line, self.encoding = piece.file, piece.offset, piece.line, piece.encoding
+        self.text = ""
+
+    def passages(self, more_to_come: bool) -> Iterator[Passage]:
+        start = 0
+        while len(self.text) - start > (LONGEST if more_to_come else 0):
+            end = next_cut(self.text, start)
+            yield self._passage(self.text[start:end])
+            start = end
+        self.text = self.text[start:]
+
+    def _passage(self, text: str) -> Passage:
+        stop, lines = self.offset + nbytes(text, self.encoding), text.count("\n")
+        last = self.line + lines - text.endswith("\n")
+        passage = Passage(self.file, self.offset, stop, self.line, last, text)
+        self.offset, self.line = stop, self.line + lines
+        return passage
+
+
+def next_cut(text: str, start: int) -> int:
+    """Where the passage that begins at `start` ends: at most LONGEST characters on, and always further than `start`."""
+    limit = start + LONGEST
+    if len(text) <= limit:
+        return len(text)
+    for pattern in CUTS:
+        ends = [match.end() for match in pattern.finditer(text, start + SHORTEST, limit)]
+        if ends:
+            return ends[-1]
+    return limit
+
+
+def sentences(text: str) -> Iterator[tuple[int, int]]:
+    """Where each sentence or line of the text starts and ends, the space after it left out."""
+    start = 0
+    for match in re.finditer(r"""(?<=[.!?。！？])["'”’)\]]*(?:\s+|(?<=[。！？]))|\n+""", text):
+        yield from _bounds(text, start, match.end())
+        start = match.end()
+    yield from _bounds(text, start, len(text))
+
+
+def _bounds(text: str, start: int, stop: int) -> Iterator[tuple[int, int]]:
+    inside = text[start:stop]
+    first, last = start + len(inside) - len(inside.lstrip()), start + len(inside.rstrip())
+    if first < last:
+        yield first, last

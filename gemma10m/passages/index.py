@@ -1,0 +1,105 @@
+"""Find passages by their words. An index is a file like any other: a damaged one is said, never trusted."""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from gemma10m.errors import StateError
+from gemma10m.passages.building import APPLICATION, VERSION
+from gemma10m.passages.cutting import Passage
+from gemma10m.passages.words import as_trigrams, as_words
+
+Row = tuple[Any, ...]
+RANK_OFFSET = 60.0  # of reciprocal rank fusion (Cormack et al., SIGIR 2009)
+LARGEST = 1 << 16  # bytes of a passage's text: more is no index of ours
+
+
+class PassageIndex:
+    """Made by `open_index`."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        """fingerprint: of the document that was indexed. files: each one's path and encoding."""
+        self._database = database
+        self.fingerprint = str(_first(self._rows("SELECT fingerprint FROM about", ()))[0])
+        rows = self._rows("SELECT path, encoding FROM files ORDER BY id", ())
+        self.files = [(str(path), str(encoding)) for path, encoding in rows]
+
+    def search(self, words: list[str], limit: int) -> list[Passage]:
+        """The passages with the most telling of the words (BM25), the best first."""
+        rankings = [self._ranked("words", as_words(words), limit), self._ranked("trigrams", as_trigrams(words), limit)]
+        scores: dict[int, float] = {}
+        for ranking in rankings:
+            for rank, number in enumerate(ranking):
+                scores[number] = scores.get(number, 0.0) + 1.0 / (RANK_OFFSET + rank)
+        best = sorted(scores, key=lambda number: (-scores[number], number))
+        return [self.passage(number) for number in best[:limit]]
+
+    def having(self, every: list[str], any_of: list[str], limit: int) -> list[Passage]:
+        """The passages that have all of the first words and one of the others, in the document's order."""
+        terms = [as_words([word]) for word in every] + ([f"({as_words(any_of)})"] if any_of else [])
+        return [self.passage(number) for number in sorted(self._ranked("words", " AND ".join(terms), limit))]
+
+    def passage(self, number: int) -> Passage:
+        """Raises StateError for one that is not what was written."""
+        query = "SELECT file, start, stop, first_line, last_line, text FROM passages WHERE id = ?"
+        file, start, stop, first_line, last_line, packed = _first(self._rows(query, (number,)))
+        try:
+            text = zlib.decompressobj().decompress(packed, LARGEST).decode()
+        except (zlib.error, TypeError, UnicodeDecodeError) as error:
+            raise damaged() from error
+        return Passage(file, start, stop, first_line, last_line, text)
+
+    def _ranked(self, table: str, query: str, limit: int) -> list[int]:
+        if not query:
+            return []
+        found = self._rows(
+            f"SELECT rowid FROM {table} WHERE {table} MATCH ? ORDER BY rank, rowid LIMIT ?",  # noqa: S608
+            (query, limit),
+        )
+        return [number for (number,) in found]
+
+    def _rows(self, query: str, values: tuple[object, ...]) -> list[Row]:
+        try:
+            return self._database.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise damaged() from error
+
+
+def damaged() -> StateError:
+    return StateError("the passage index is damaged", hint="delete it: it is made again from the document")
+
+
+def _first(rows: list[Row]) -> Row:
+    if not rows:
+        raise damaged()
+    return rows[0]
+
+
+@contextmanager
+def open_index(path: Path) -> Iterator[PassageIndex]:
+    """Raises StateError for a file that is no index of this version."""
+    try:
+        database = sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro&immutable=1", uri=True)
+    except sqlite3.Error as error:
+        raise damaged() from error
+    try:
+        _check(database)
+        yield PassageIndex(database)
+    finally:
+        database.close()
+
+
+def _check(database: sqlite3.Connection) -> None:
+    try:
+        database.execute("PRAGMA trusted_schema = OFF")
+        marks = [database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
+    except sqlite3.Error as error:
+        raise damaged() from error
+    if marks != [APPLICATION, VERSION]:
+        raise damaged()

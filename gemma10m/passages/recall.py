@@ -1,0 +1,98 @@
+"""Which passages are read again, verbatim, between the document's state and the question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gemma10m.config import ReadingConfig
+from gemma10m.passages.cutting import Passage, sentences
+from gemma10m.passages.index import PassageIndex
+from gemma10m.passages.words import telling
+from gemma10m.tokens import Tokenizer
+
+SEARCHED = 32  # passages looked at for one question
+WHOLE = 256  # tokens of a passage
+SHARE = 2  # excerpts that a budget has room for at least: a value that changed needs both of its sentences
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """Whole sentences of one passage, side by side."""
+
+    passage: Passage
+    first: int  # characters of the passage's text
+    last: int
+
+    @property
+    def text(self) -> str:
+        return self.passage.text[self.first : self.last]
+
+    @property
+    def line(self) -> int:
+        """Of the first character, from 1."""
+        return self.passage.first_line + self.passage.text.count("\n", 0, self.first)
+
+
+def default_budget(reading: ReadingConfig) -> int:
+    """Tokens: half of the window, so that question and answer have room; none where nothing leaves the window."""
+    return 0 if reading.memory == "full" else (reading.segment + reading.carry) // 2
+
+
+def recall(index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int) -> list[Excerpt]:
+    """The best passages for the question that fit `budget` tokens, in the document's order.
+
+    A passage that is longer than its share of the budget is cut down to the sentences around the best one. A budget
+    that has no room for whole passages is kept for those that have as many of the question's words as any.
+    """
+    words, left, found = telling(question), budget, list[Excerpt]()
+    passages = index.search(words, SEARCHED)
+    fewest = max((score(each.text, words) for each in passages), default=0) if budget < SHARE * WHOLE else 1
+    for passage in passages:
+        excerpt = best_excerpt(passage, words, tokenizer, min(left, budget // SHARE))
+        if excerpt is not None and score(passage.text, words) >= fewest:
+            found.append(excerpt)
+            left -= len(tokenizer.encode(shown([excerpt])))
+    return sorted(found, key=lambda excerpt: (excerpt.passage.file, excerpt.passage.start))
+
+
+def best_excerpt(passage: Passage, words: Sequence[str], tokenizer: Tokenizer, room: int) -> Excerpt | None:
+    """The sentence with the most of the words, and as many after and before it as fit; None where it alone does not."""
+    spans = list(sentences(passage.text))
+    scores = [score(passage.text[first:last], words) for first, last in spans]
+    if not spans or not max(scores):
+        return None
+    start = stop = scores.index(max(scores))
+
+    def cut(start: int, stop: int) -> Excerpt:
+        return Excerpt(passage, spans[start][0], spans[stop][1])
+
+    def fits(start: int, stop: int) -> bool:
+        return len(tokenizer.encode(shown([cut(start, stop)]))) <= room
+
+    if not fits(start, stop):
+        return None
+    while stop + 1 < len(spans) and fits(start, stop + 1):
+        stop += 1
+    while start and fits(start - 1, stop):
+        start -= 1
+    return cut(start, stop)
+
+
+def score(text: str, words: Sequence[str]) -> int:
+    """How many of the words stand in the text, their endings aside."""
+    lower = text.lower()
+    return sum(stem(word) in lower for word in words)
+
+
+def stem(word: str) -> str:
+    """Without an English ending: enough to tell sentences of one passage apart."""
+    for ending in ("ing", "ed", "es", "s"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            return word.removesuffix(ending)
+    return word
+
+
+def shown(excerpts: Sequence[Excerpt]) -> str:
+    """As the model reads them: a paragraph each."""
+    return "".join(f"\n\n{' '.join(excerpt.text.split())}" for excerpt in excerpts)

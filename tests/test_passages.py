@@ -1,0 +1,250 @@
+"""Passages: nothing of the text is left out, the index finds it, quotes are what stands in the file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gemma10m.config import ReadingConfig
+from gemma10m.documents import Document, open_source
+from gemma10m.errors import DiskError, StateError
+from gemma10m.passages import building
+from gemma10m.passages.building import build_index
+from gemma10m.passages.cutting import LONGEST, cut_document, sentences
+from gemma10m.passages.index import PassageIndex, open_index
+from gemma10m.passages.quotes import find_support, locate
+from gemma10m.passages.recall import default_budget, recall, shown
+from gemma10m.passages.words import as_trigrams, is_unspaced, telling
+from gemma10m.tokens import load_tokenizer
+
+FILLER = "The quick brown fox jumps over the lazy dog, and nobody minds.  It was a day like any other.\n\n" * 60
+FACT = "One of the special magic numbers for amber-lantern is: 48213."
+OTHER = "One of the special magic numbers for copper-hill is: 77120."
+TOKENIZER = load_tokenizer("demo")
+TEXTS = st.text(st.sampled_from("ab .\n\té—#。玛"), min_size=1, max_size=4000).filter(str.strip)
+
+
+def written(path: Path, text: str, encoding: str = "utf-8") -> Document:
+    path.write_bytes(text.encode(encoding))
+    return open_source(path)
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> Document:
+    return written(tmp_path / "story.txt", f"{FILLER}{FACT}\n{FILLER}{OTHER} {FILLER}")
+
+
+@pytest.fixture
+def index(tmp_path: Path, story: Document) -> Iterator[PassageIndex]:
+    assert build_index(story, tmp_path / "index")
+    with open_index(tmp_path / "index") as opened:
+        yield opened
+
+
+# --- cutting ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@given(text=TEXTS)
+def test_passages_side_by_side_are_the_file(tmp_path_factory: pytest.TempPathFactory, encoding: str, text: str) -> None:
+    path = tmp_path_factory.mktemp("cut") / "text.txt"
+    kept = text.encode(encoding, "ignore").decode(encoding)
+    if not kept.strip():
+        return
+    document = written(path, kept, encoding)
+    passages, content = list(cut_document(document)), path.read_bytes()
+    assert "".join(passage.text for passage in passages) == kept
+    assert [passage.start for passage in passages[1:]] == [passage.stop for passage in passages[:-1]]
+    assert (passages[0].start, passages[-1].stop) == (document.files[0].mark, len(content))
+    for passage in passages:
+        assert 0 < len(passage.text) <= LONGEST
+        body = content[passage.start : passage.stop]
+        assert body.decode(document.files[0].encoding.removesuffix("-sig")) == passage.text
+
+
+def test_lines_are_counted_from_the_file(tmp_path: Path) -> None:
+    document = written(tmp_path / "lines.txt", "".join(f"line {number}\n" for number in range(1, 2001)))
+    for passage in cut_document(document):
+        lines = passage.text.splitlines()
+        assert (lines[0], lines[-1]) == (f"line {passage.first_line}", f"line {passage.last_line}")
+
+
+def test_a_definition_is_not_cut_in_two_where_it_need_not_be(tmp_path: Path) -> None:
+    functions = [f"def f{number}(x):\n" + "    y = x + 1\n" * 30 + "    return y\n\n\n" for number in range(20)]
+    passages = list(cut_document(written(tmp_path / "code.py", "".join(functions))))
+    assert len(passages) > 3
+    assert all(passage.text.startswith("def ") for passage in passages)
+
+
+def test_prose_is_cut_after_a_paragraph(tmp_path: Path) -> None:
+    passages = list(cut_document(written(tmp_path / "prose.txt", FILLER)))
+    assert len(passages) > 3
+    assert all(passage.text.endswith("minds.  It was a day like any other.\n\n") for passage in passages)
+
+
+def test_sentences_end_where_they_are_said_to() -> None:
+    text = 'He said "No." Then he left!\nA line without an end\n\n 玛丽走了。她回来了。'
+    found = [text[first:last] for first, last in sentences(text)]
+    assert found == ['He said "No."', "Then he left!", "A line without an end", "玛丽走了。", "她回来了。"]
+
+
+# --- index ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_passage_is_found_by_its_words(index: PassageIndex) -> None:
+    found = index.search(telling("What is the special magic number for amber-lantern?"), 5)
+    assert FACT in found[0].text
+    assert index.search(["unheard"], 5) == []
+    assert index.search([], 5) == []
+
+
+@pytest.mark.parametrize("words", [['"'], ["NEAR(", "a*"], ["a' OR '1'='1"], ["\x00"], ["AND"], ["-"], ["^fox"]])
+def test_a_question_is_never_a_query_of_its_own(index: PassageIndex, words: list[str]) -> None:
+    question = " ".join(words)
+    index.search(telling(question), 5)  # raises nothing, whatever the question is
+
+
+def test_a_part_of_a_name_is_found_in_code_and_not_in_prose(tmp_path: Path) -> None:
+    for name in ("code.py", "prose.txt"):
+        (tmp_path / name).write_text("def readConfigurationFile(path):\n    return open(path)\n")
+    build_index(open_source(tmp_path), tmp_path / "index")
+    with open_index(tmp_path / "index") as index:
+        found = index.search(["configuration"], 5)
+        assert [index.files[passage.file][0] for passage in found] == ["code.py"]
+
+
+def test_scripts_without_spaces_are_searched_by_three_characters(tmp_path: Path) -> None:
+    text = "很久以前有一个王国。公主住在高塔里。" * 40 + "国王的宝藏埋在老橡树下面。" + "冬天来了下了大雪。" * 40
+    build_index(written(tmp_path / "tale.txt", text), tmp_path / "index")
+    with open_index(tmp_path / "index") as index:
+        assert "国王的宝藏埋在" in index.search(telling("国王的宝藏在哪里?"), 1)[0].text
+
+
+def test_words_of_every_passage_do_not_count() -> None:
+    assert telling("What is the special magic number for amber-lantern?") == [
+        "special",
+        "magic",
+        "number",
+        "amber-lantern",
+    ]
+    assert telling("Anne's or Anne’s, the the") == ["anne's", "anne’s"]
+    assert is_unspaced("玛丽走了")
+    assert not is_unspaced("Mary went. " * 5 + "玛")
+    assert as_trigrams(["ab", "abcd"]) == '("abc" AND "bcd")'
+
+
+def test_an_index_that_was_stopped_is_not_there(tmp_path: Path, story: Document) -> None:
+    assert not build_index(story, tmp_path / "index", stop=lambda: True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["story.txt"]
+
+
+def test_an_index_takes_less_than_twice_the_text(tmp_path: Path) -> None:
+    document = open_source(Path(__file__).parent.parent / "gemma10m")
+    build_index(document, tmp_path / "index")
+    assert (tmp_path / "index").stat().st_size < 2 * document.nbytes
+
+
+def test_a_disk_that_is_full_is_said(tmp_path: Path, story: Document, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(building, "TABLES", f"PRAGMA max_page_count = 12; {building.TABLES}")
+    with pytest.raises(DiskError, match="index cannot be written"):
+        build_index(story, tmp_path / "index")
+    assert not (tmp_path / "index").exists()
+
+
+def damage_header(content: bytes) -> bytes:
+    return b"x" * 100 + content[100:]
+
+
+def damage_middle(content: bytes) -> bytes:
+    return content[:4096] + b"\xff" * (len(content) - 4096)
+
+
+@pytest.mark.parametrize("damage", [damage_header, damage_middle, lambda content: content[:5000], lambda _: b""])
+def test_a_damaged_index_is_said(tmp_path: Path, story: Document, damage: object) -> None:
+    path = tmp_path / "index"
+    build_index(story, path)
+    assert callable(damage)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(StateError, match="the passage index is damaged"), open_index(path) as index:
+        index.search(["amber-lantern"], 5)
+
+
+def test_another_database_is_no_index(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "other") as database:
+        database.execute("CREATE TABLE passages (id INTEGER)")
+    for name in ("other", "nowhere", "."):
+        with pytest.raises(StateError, match="damaged"), open_index(tmp_path / name):
+            pass
+
+
+# --- recall -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("budget", [1, 30, 64, 200, 600, 2000])
+def test_what_is_recalled_fits_the_budget_in_the_documents_order(index: PassageIndex, budget: int) -> None:
+    excerpts = recall(index, TOKENIZER, "Which special magic numbers do amber-lantern and copper-hill have?", budget)
+    assert len(TOKENIZER.encode(shown(excerpts))) <= budget
+    assert [excerpt.passage.start for excerpt in excerpts] == sorted(excerpt.passage.start for excerpt in excerpts)
+    assert bool(excerpts) == (budget >= 64)
+    if budget >= 200:
+        assert FACT in shown(excerpts)
+
+
+def test_a_small_budget_is_kept_for_what_was_asked(index: PassageIndex) -> None:
+    excerpts = recall(index, TOKENIZER, "What is the special magic number for copper-hill?", 64)
+    assert [excerpt.text for excerpt in excerpts] == [OTHER]
+    assert excerpts[0].passage.text.splitlines()[excerpts[0].line - excerpts[0].passage.first_line].startswith(OTHER)
+
+
+def test_nothing_is_recalled_where_nothing_leaves_the_window() -> None:
+    assert default_budget(ReadingConfig("full", 64, 0, 0)) == 0
+    assert default_budget(ReadingConfig("delta", 2048, 2048, 4)) == 2048
+
+
+# --- quotes -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "supported"),
+    [
+        ("The magic number for amber-lantern is: 48213.", FACT),
+        ("The magic number for copper-hill is: 77120.", OTHER),
+        ("The magic number for copper-hill is: 48213.", None),  # another's
+        ("The magic number for copper-hill is: 11111.", None),
+        ("The magic number for silver-gate is: 48213.", None),
+        ("I do not know.", None),
+        ("", None),
+    ],
+)
+def test_an_answer_rests_on_a_sentence_that_says_it(index: PassageIndex, said: str, supported: str | None) -> None:
+    name = said.split()[4] if len(said.split()) > 4 else "amber-lantern"
+    found = find_support(index, f"What is the special magic number for {name}?", said)
+    assert [excerpt.text for excerpt in found] == ([supported] if supported else [])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_a_quote_is_what_stands_in_the_file(tmp_path: Path, encoding: str) -> None:
+    document = written(tmp_path / "café.txt", f"Déjà vu — “très” été.\n{FILLER}{FACT} Où?\n{FILLER}", encoding)
+    build_index(document, tmp_path / "index")
+    with open_index(tmp_path / "index") as index:
+        found = find_support(index, "What is the magic number for amber-lantern?", "It is 48213 for amber-lantern.")
+        (source,) = locate(found, index, document)
+        assert source.quote == FACT
+        assert source.line == 122
+        body = (tmp_path / "café.txt").read_bytes()[source.start : source.stop]
+        assert body.decode("utf-16-le" if encoding == "utf-16" else encoding.removesuffix("-sig")) == FACT
+
+
+def test_what_cannot_be_checked_is_not_quoted(index: PassageIndex, story: Document, tmp_path: Path) -> None:
+    found = find_support(index, "the number for amber-lantern?", "amber-lantern has 48213")
+    assert [source.quote for source in locate(found, index, None)] == [None]
+    text = (tmp_path / "story.txt").read_text()
+    (tmp_path / "story.txt").write_text(text.replace("48213", "48214"))
+    (source,) = locate(found, index, story)
+    assert source.quote is None
+    assert source.line == 121

@@ -1,0 +1,112 @@
+"""`ask` with passages recalled: what is answered, withheld, quoted and said, with the model that ships."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gemma10m import open_source
+from gemma10m.answering.sampling import Sampling
+from gemma10m.commands.ask import ask, read
+from gemma10m.commands.indexing import has_index, index_path
+from gemma10m.commands.models import ModelOptions
+from gemma10m.commands.passages import RecallOptions
+from gemma10m.config import ReadingConfig
+from gemma10m.errors import UsageError
+from gemma10m.passages.quotes import NOT_IN_TEXT
+from gemma10m.terminal import Terminal
+
+pytestmark = pytest.mark.usefixtures("cache")
+DEMO = ModelOptions(model="demo", device="cpu")
+PROSE = "They walked on along the shore, and it was late before they came home. " * 12
+FACT = "One of the special magic numbers for quiet-harbor is: 30518."
+KNOWN, UNKNOWN = (f"What is the special magic number for {name}?" for name in ("quiet-harbor", "loud-mountain"))
+ANSWER = "The magic number for quiet-harbor is: 30518."
+
+
+@pytest.fixture
+def tale(tmp_path: Path) -> Path:
+    path = tmp_path / "tale.txt"
+    path.write_text(f"{PROSE}\n{FACT} {PROSE}\n")
+    return path
+
+
+def asked(source: Path, options: RecallOptions, json: bool = False) -> None:
+    ask(Terminal(json=json), [str(source)], [KNOWN, UNKNOWN], DEMO, Sampling(max_new_tokens=40), options)
+
+
+def test_an_answer_has_its_place_and_one_without_is_not_given(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked(tale, RecallOptions(sources=True))
+    start = len(PROSE) + 1
+    told = capsys.readouterr()
+    place = f'[1] {tale}:2, bytes {start}-{start + len(FACT)}\n    "{FACT}"'
+    assert told.out == f"{ANSWER}\n\n{place}\n\n{NOT_IN_TEXT}\n"
+    assert "no passage says what the model answers" in told.err
+
+
+def test_json_always_has_the_sources(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked(tale, RecallOptions(), json=True)
+    known, unknown = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (known["answer"], known["in_text"]) == (ANSWER, True)
+    (source,) = known["sources"]
+    assert tale.read_bytes()[source["start"] : source["stop"]].decode() == source["quote"] == FACT
+    assert (unknown["answer"], unknown["in_text"], unknown["sources"]) == (NOT_IN_TEXT, False, [])
+    assert unknown["unchecked_answer"].startswith("The magic number for")
+
+
+def test_with_recall_off_the_model_s_own_words_come_unchecked(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked(tale, RecallOptions("off"))
+    out = capsys.readouterr().out
+    assert out.startswith(f"{ANSWER}\n\nThe magic number for")
+    assert NOT_IN_TEXT not in out
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"nothing")])
+def test_a_lost_index_is_made_again(tale: Path, capsys: pytest.CaptureFixture[str], damage: object) -> None:
+    state = tale.with_name("tale.state")
+    read(Terminal(quiet=True), [str(tale)], state, DEMO)
+    kept = index_path(state).read_bytes()
+    assert callable(damage)
+    damage(index_path(state))
+    asked(state, RecallOptions())
+    told = capsys.readouterr()
+    assert told.out.endswith(f"{ANSWER}\n\n{NOT_IN_TEXT}\n")
+    assert "indexing the document's passages" in told.err
+    assert index_path(state).read_bytes() == kept
+
+
+def test_a_state_alone_answers_and_says_what_it_cannot(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state = tale.with_name("tale.state")
+    read(Terminal(quiet=True), [str(tale)], state, DEMO)
+    tale.write_text(tale.read_text().replace("late", "dark"))
+    capsys.readouterr()
+    asked(state, RecallOptions(sources=True))
+    assert "the file is not at hand as it was read: no quote" in capsys.readouterr().out
+    index_path(state).unlink()
+    asked(state, RecallOptions(sources=True))
+    told = capsys.readouterr()
+    assert told.out.startswith(ANSWER)
+    assert "no passage is recalled, and no answer checked" in told.err
+
+
+def test_a_failed_read_leaves_no_half_made_index(tale: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise UsageError("stop here")
+
+    monkeypatch.setattr("gemma10m.commands.reading._view", broken)
+    with pytest.raises(UsageError, match="stop here"):
+        read(Terminal(quiet=True), [str(tale)], tale.with_name("tale.state"), DEMO)
+    left = {path.name for path in tale.parent.iterdir()} - {"cache"}
+    whole = has_index(tale.with_name("tale.state"), open_source(tale).fingerprint)
+    assert left == {"tale.txt", *(["tale.state.passages"] if whole else [])}
+
+
+def test_a_budget_is_a_number_of_tokens() -> None:
+    reading = ReadingConfig("gated", 64, 64, 4)
+    budgets = [RecallOptions(said).budget(reading) for said in ("auto", "off", "0", "300")]
+    assert budgets == [64, 0, 0, 300]
+    for wrong in ("on", "-1", "3.5", "٣", ""):
+        with pytest.raises(UsageError, match="--recall must be auto, off or a number of tokens"):
+            RecallOptions(wrong).budget(reading)
