@@ -7,12 +7,28 @@ import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from gemma10m import __version__
-from gemma10m.errors import UsageError
+from gemma10m.options import (
+    Carry,
+    Device,
+    Dtype,
+    Json,
+    MaxNewTokens,
+    Memory,
+    Model,
+    Offline,
+    Seed,
+    Sinks,
+    Sources,
+    Temperature,
+    TopP,
+    model_options,
+    sampling_options,
+)
 from gemma10m.terminal import Terminal
 
 app = typer.Typer(
@@ -23,28 +39,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Read documents of up to ten million tokens once, in constant memory, and ask questions about them.",
 )
-
-Sources = Annotated[
-    list[str], typer.Argument(metavar="SOURCE", help="Files, folders, - for standard input, or one saved state.")
-]
-Model = Annotated[
-    str | None,
-    typer.Option("--model", "-m", help="A downloaded name, a checkpoint folder, or demo. Default: gemma-2B-10M."),
-]
-Device = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
-Dtype = Annotated[str, typer.Option(help="float32, bfloat16 or auto.")]
-Memory = Annotated[
-    str | None,
-    typer.Option(help="linear, delta, gated, state-vector, window or full. Default: what the checkpoint says."),
-]
-Carry = Annotated[int | None, typer.Option(help="Tokens before the segment that stay visible: a multiple of it.")]
-Sinks = Annotated[int | None, typer.Option(help="First tokens of the document that stay visible for ever.")]
-Offline = Annotated[bool, typer.Option("--offline", help="Never use the network.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output.")]
-Temperature = Annotated[float, typer.Option(help="0 always takes the likeliest token.")]
-TopP = Annotated[float, typer.Option("--top-p", help="Sample from the likeliest tokens up to this probability.")]
-Seed = Annotated[int, typer.Option(help="Of the sampling.")]
-MaxNewTokens = Annotated[int, typer.Option("--max-new-tokens", help="The longest answer.")]
 
 
 class Shared:
@@ -83,9 +77,17 @@ def ask(
         str, typer.Argument(metavar="SOURCE", help="A file, a folder, - for standard input, or a saved state.")
     ],
     questions: Annotated[
-        list[str] | None, typer.Argument(metavar="QUESTION", help="What to ask; none: one a line from standard input.")
+        list[str] | None,
+        typer.Argument(metavar="QUESTION", help="What to ask; none: a conversation, or one a line from a pipe."),
     ] = None,
     question: Annotated[list[str] | None, typer.Option("--question", "-q", help="Ask this; repeatable.")] = None,
+    question_file: Annotated[
+        str | None, typer.Option("--questions", metavar="FILE", help="Ask what this file holds, one question a line.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Of --questions: add answers to this JSONL, unless it has them."),
+    ] = None,
     also: Annotated[list[str] | None, typer.Option("--with", help="Read this source too; repeatable.")] = None,
     model: Model = None,
     device: Device = "auto",
@@ -100,16 +102,20 @@ def ask(
     seed: Seed = 0,
     max_new_tokens: MaxNewTokens = 512,
 ) -> None:
-    """Read SOURCE, unless it was read before, and answer questions; without one they come from standard input."""
+    """Read SOURCE, unless it was read before, and answer questions; without one, on a terminal, talk about it."""
+    asked, sources = [*(questions or []), *(question or [])], [source, *(also or [])]
 
     def run(terminal: Terminal) -> None:
         from gemma10m.commands.ask import ask as answer_questions
+        from gemma10m.commands.questions import ask_all, refuse_mixed
 
-        chosen = _model_options(model, device, dtype, memory, carry, sinks, offline)
-        asked = [*(questions or []), *(question or [])]
-        answer_questions(
-            terminal, [source, *(also or [])], asked, chosen, _sampling(temperature, top_p, seed, max_new_tokens)
-        )
+        chosen = model_options(model, device, dtype, memory, carry, sinks, offline)
+        sampling = sampling_options(temperature, top_p, seed, max_new_tokens)
+        refuse_mixed(asked, question_file, output)
+        if question_file:
+            ask_all(terminal, sources, question_file, output, chosen, sampling)
+        else:
+            answer_questions(terminal, sources, asked, chosen, sampling)
 
     _run(run, json)
 
@@ -137,8 +143,8 @@ def summarize(
     def run(terminal: Terminal) -> None:
         from gemma10m.commands.ask import summarize as sum_up
 
-        chosen = _model_options(model, device, dtype, memory, carry, sinks, offline)
-        sum_up(terminal, sources, words, focus, chosen, _sampling(temperature, top_p, seed, max_new_tokens))
+        chosen = model_options(model, device, dtype, memory, carry, sinks, offline)
+        sum_up(terminal, sources, words, focus, chosen, sampling_options(temperature, top_p, seed, max_new_tokens))
 
     _run(run, json)
 
@@ -161,7 +167,7 @@ def read(
     def run(terminal: Terminal) -> None:
         from gemma10m.commands.ask import read as read_sources
 
-        read_sources(terminal, sources, output, _model_options(model, device, dtype, memory, carry, sinks, offline))
+        read_sources(terminal, sources, output, model_options(model, device, dtype, memory, carry, sinks, offline))
 
     _run(run, json)
 
@@ -199,7 +205,7 @@ def info(
     def run(terminal: Terminal) -> None:
         from gemma10m.commands.info import info as describe
 
-        describe(terminal, target, _model_options(None, device, dtype, memory, carry, sinks, offline=False))
+        describe(terminal, target, model_options(None, device, dtype, memory, carry, sinks, offline=False))
 
     _run(run)
 
@@ -310,7 +316,7 @@ def evaluate(
             results=results,
             plot=plot,
         )
-        measure(terminal, _model_options(model, device, dtype, memory, carry, sinks, offline=True), wanted, _command())
+        measure(terminal, model_options(model, device, dtype, memory, carry, sinks, offline=True), wanted, _command())
 
     _run(run, json)
 
@@ -340,7 +346,7 @@ def bench(
         from gemma10m.commands.bench import bench as measure
 
         named = model or (None if shape else "demo")
-        chosen = _model_options(named, device, dtype, memory, carry, None, offline=True)
+        chosen = model_options(named, device, dtype, memory, carry, None, offline=True)
         lengths = tuple(tokens or [1_000_000])
         options = BenchOptions(name, chosen, shape, layers, lengths, against, full, state, plot)
         measure(terminal, options, results, _command())
@@ -350,30 +356,6 @@ def bench(
 
 def _command() -> str:
     return shlex.join(["gemma10m", *sys.argv[1:]])
-
-
-def _model_options(
-    model: str | None,
-    device: str,
-    dtype: str,
-    memory: str | None,
-    carry: int | None,
-    sinks: int | None,
-    offline: bool,
-) -> Any:
-    from gemma10m.commands.models import ModelOptions, go_offline
-
-    if offline:
-        go_offline()
-    if dtype not in ("auto", "float32", "bfloat16"):
-        raise UsageError(f"dtype must be float32, bfloat16 or auto, found {dtype!r}")
-    return ModelOptions(model, device, dtype, memory, carry, sinks)
-
-
-def _sampling(temperature: float, top_p: float, seed: int, max_new_tokens: int) -> Any:
-    from gemma10m.answering.sampling import Sampling
-
-    return Sampling(temperature, top_p, seed, max_new_tokens)
 
 
 def _run(command: Callable[[Terminal], None], json: bool = False) -> None:

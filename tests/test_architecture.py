@@ -45,7 +45,7 @@ MAY_IMPORT = {
     },
     "terminal": {"errors", "progress", "sanitise"},
 }
-ANYTHING = {"training", "evaluation", "bench", "commands", "cli", "gemma10m", "__main__", "tasks", "prose"}
+ANYTHING = {"training", "evaluation", "bench", "commands", "cli", "options", "gemma10m", "__main__", "tasks", "prose"}
 
 
 def room(path: Path) -> str:

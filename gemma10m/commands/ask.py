@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from gemma10m.answering.sampling import Sampling
 from gemma10m.answering.summarize import summary_request
 from gemma10m.commands.models import ModelOptions, load_reader
 from gemma10m.commands.reading import ReadSource, open_document, open_state, read_document, saved_state
+from gemma10m.commands.talk import talk
 from gemma10m.errors import UsageError
 from gemma10m.reading.stretch import peak_memory
 from gemma10m.saved_states import Reader
@@ -29,6 +31,9 @@ def ask(
     if not all(question.strip() for question in questions):
         raise UsageError("a question is empty", hint="say what you want to know")
     reader, source = prepare(terminal, sources, options)
+    if not questions and terminal.interactive:
+        talk(terminal, reader, source.state, sampling, partial(facts, reader, source))
+        return
     asked: Iterable[str] = questions or terminal.prompt()
     for number, question in enumerate(asked):
         if number:
