@@ -125,6 +125,10 @@ def summarize(
     sources: Sources,
     words: Annotated[int, typer.Option(help="About how long.")] = 200,
     focus: Annotated[str | None, typer.Option(help="What to say most about.")] = None,
+    by: Annotated[
+        str | None, typer.Option(help="state, sections or refine. Default: state if the model has a memory.")
+    ] = None,
+    outline: Annotated[bool, typer.Option("--outline", help="A sentence a section, and where it is.")] = False,
     model: Model = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -138,13 +142,15 @@ def summarize(
     seed: Seed = 0,
     max_new_tokens: MaxNewTokens = 1024,
 ) -> None:
-    """Read SOURCE, unless it was read before, and sum it up."""
+    """Sum SOURCE up: what a read of all of it left, or section by section."""
 
     def run(terminal: Terminal) -> None:
-        from gemma10m.commands.ask import summarize as sum_up
+        from gemma10m.commands.summarize import SummaryOptions
+        from gemma10m.commands.summarize import summarize as sum_up
 
+        wanted = SummaryOptions(words, focus, by, outline)
         chosen = model_options(model, device, dtype, memory, carry, sinks, offline)
-        sum_up(terminal, sources, words, focus, chosen, sampling_options(temperature, top_p, seed, max_new_tokens))
+        sum_up(terminal, sources, wanted, chosen, sampling_options(temperature, top_p, seed, max_new_tokens))
 
     _run(run, json)
 

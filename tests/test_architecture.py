@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "memory": {"ops", "config"},
     "models": {"memory", "ops", "config", "errors"},
     "weights": {"models", "config", "errors", "folders", "atomic_file", "strict_json"},
-    "answering": {"models", "tokens", "memory", "errors"},
+    "answering": {"models", "tokens", "memory", "documents", "config", "errors"},
     "reading": {"models", "tokens", "token_stream", "documents", "answering", "memory", "config", "errors"},
     "state_file": {"memory", "config", "errors", "atomic_file", "strict_json"},
     "saved_states": {
@@ -43,6 +43,7 @@ MAY_IMPORT = {
         "errors",
         "gemma10m",
     },
+    "saved_summaries": {"answering", "folders", "atomic_file", "strict_json"},
     "terminal": {"errors", "progress", "sanitise"},
 }
 ANYTHING = {"training", "evaluation", "bench", "commands", "cli", "options", "gemma10m", "__main__", "tasks", "prose"}

@@ -1,4 +1,4 @@
-"""`ask`, `summarize` and `read`."""
+"""`ask` and `read`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import torch
 
 from gemma10m.answering.answer import answer
 from gemma10m.answering.sampling import Sampling
-from gemma10m.answering.summarize import summary_request
 from gemma10m.commands.models import ModelOptions, load_reader
 from gemma10m.commands.reading import ReadSource, open_document, open_state, read_document, saved_state
 from gemma10m.commands.talk import talk
@@ -38,20 +37,7 @@ def ask(
     for number, question in enumerate(asked):
         if number:
             terminal.write("\n")
-        _answer_one(terminal, reader, source, question, sampling)
-
-
-def summarize(
-    terminal: Terminal,
-    sources: list[str],
-    words: int,
-    focus: str | None,
-    options: ModelOptions,
-    sampling: Sampling,
-) -> None:
-    request = summary_request(words, focus)
-    reader, source = prepare(terminal, sources, options)
-    _answer_one(terminal, reader, source, request, sampling)
+        answer_one(terminal, reader, source, question, sampling)
 
 
 def read(terminal: Terminal, sources: list[str], output: Path | None, options: ModelOptions) -> None:
@@ -73,7 +59,7 @@ def prepare(terminal: Terminal, sources: list[str], options: ModelOptions) -> tu
     return reader, read_document(terminal, reader, document, None)
 
 
-def _answer_one(terminal: Terminal, reader: Reader, source: ReadSource, question: str, sampling: Sampling) -> None:
+def answer_one(terminal: Terminal, reader: Reader, source: ReadSource, question: str, sampling: Sampling) -> None:
     pieces = []
     for piece in answer(reader.model, reader.tokenizer, source.state, question, sampling):
         terminal.write(piece)
