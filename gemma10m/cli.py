@@ -126,7 +126,8 @@ def summarize(
     words: Annotated[int, typer.Option(help="About how long.")] = 200,
     focus: Annotated[str | None, typer.Option(help="What to say most about.")] = None,
     by: Annotated[
-        str | None, typer.Option(help="state, sections or refine. Default: state if the model has a memory.")
+        str | None,
+        typer.Option(help="state, sections or refine. Default: state where the model has a memory, else sections."),
     ] = None,
     outline: Annotated[bool, typer.Option("--outline", help="A sentence a section, and where it is.")] = False,
     model: Model = None,

@@ -5,12 +5,16 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from readers import TEXT, checkpoint, document_ids, fed_ids, reader
+from terminal_runs import clean_environment
 
 from gemma10m import Sampling
 from gemma10m.commands import questions as command
@@ -118,6 +122,35 @@ def test_a_killed_run_goes_on(book: Path, killed_at: int, monkeypatch: pytest.Mo
     assert [(r["question"], r["answer"]) for r in records(output)] == [
         (r["question"], r["answer"]) for r in records(unbroken)
     ]
+
+
+def test_sigkill_loses_no_answer(book: Path) -> None:
+    questions = [f"Who is number {number}?" for number in range(60)]
+    file, output = question_file(book.parent, *questions), book.with_name("answers.jsonl")
+    words = [
+        "ask",
+        str(book),
+        "--questions",
+        file,
+        "-o",
+        str(output),
+        "-m",
+        str(checkpoint()),
+        "--max-new-tokens",
+        "40",
+    ]
+    cache = os.environ["XDG_CACHE_HOME"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "gemma10m", *words], env=clean_environment(XDG_CACHE_HOME=cache, OMP_NUM_THREADS="1")
+    ) as process:
+        while process.poll() is None and not (output.exists() and output.read_bytes().count(b"\n") > 2):
+            time.sleep(0.01)
+        process.kill()
+    there = output.read_bytes().rpartition(b"\n")[0]
+    assert 2 <= there.count(b"\n") < 59
+    run(book, file, output, Sampling(max_new_tokens=40))
+    assert output.read_bytes().startswith(there)
+    assert [record["question"] for record in records(output)] == questions
 
 
 def test_another_document_model_or_sampling_has_answers_of_its_own(book: Path, answered: list[str]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from gemma10m.config import ReadingConfig
 from gemma10m.documents import Document
 from gemma10m.documents.paragraphs import Paragraph
-from gemma10m.documents.sections import Section, sectioned
+from gemma10m.documents.sections import Section, section_at, sectioned
 
 Count = Callable[[str], int]  # tokens of a text
 
@@ -36,7 +36,7 @@ def parts(document: Document, count: Count, room: int) -> Iterator[Part]:
     part: Part | None = None
     for section, paragraph in sectioned(document):
         for piece in _fitting(paragraph, count, room):
-            here = section or Section(piece.path, piece.offset, piece.line)
+            here = section or section_at(piece)
             alone = Part(here, piece.text, piece.nbytes, count(piece.text))
             if part and section in (None, part.section) and part.tokens + alone.tokens <= room:
                 part = replace(

@@ -28,6 +28,11 @@ class Section:
         return f"{self.path}:{self.line}"
 
 
+def section_at(paragraph: Paragraph, title: str = "") -> Section:
+    """The section that begins there."""
+    return Section(paragraph.path, paragraph.offset, paragraph.line, title)
+
+
 def sectioned(document: Document) -> Iterator[tuple[Section | None, Paragraph]]:
     """All paragraphs in order, each with its section: its file in a document of several.
 
@@ -48,27 +53,30 @@ def sectioned(document: Document) -> Iterator[tuple[Section | None, Paragraph]]:
 
 
 def _of_file(file: SourceFile) -> Iterator[tuple[Section, Paragraph]]:
-    section, empty = Section(file.path, 0, 1), True
+    section: Section | None = None
     for paragraph in paragraphs(file):
+        section = section or section_at(paragraph)
         yield section, paragraph
-        empty = False
-    if empty:
-        yield section, Paragraph("", file.path, 0, 1, file.encoding)
+    if section is None:
+        empty = Paragraph("", file.path, file.mark, 1, file.encoding)
+        yield section_at(empty), empty
 
 
 def _of_chapters(file: SourceFile) -> Iterator[tuple[Section, Paragraph]]:
     """Headings with nothing between them, as in a table of contents, are one section with the last one's title."""
-    section, waiting = Section(file.path, file.mark, 1), list[Paragraph]()
+    section: Section | None = None
+    waiting: list[Paragraph] = []
     for paragraph, title in _titled(file):
-        if title and waiting:
-            section = replace(section, title=title)
+        if section is None or (title and not waiting):
+            section = section_at(paragraph, title)
         elif title:
-            section = Section(file.path, paragraph.offset, paragraph.line, title)
+            section = replace(section, title=title)
         waiting.append(paragraph)
         if not title or not _is_bare(paragraph.text, title):
             yield from ((section, each) for each in waiting)
             waiting.clear()
-    yield from ((section, each) for each in waiting)
+    if section:
+        yield from ((section, each) for each in waiting)
 
 
 def _titled(file: SourceFile) -> Iterator[tuple[Paragraph, str]]:
