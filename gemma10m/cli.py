@@ -7,12 +7,12 @@ import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from gemma10m import __version__
-from gemma10m.cli_options import (
+from gemma10m.options import (
     Carry,
     Device,
     Dtype,
@@ -26,8 +26,9 @@ from gemma10m.cli_options import (
     Sources,
     Temperature,
     TopP,
+    model_options,
+    sampling_options,
 )
-from gemma10m.errors import UsageError
 from gemma10m.terminal import Terminal
 
 app = typer.Typer(
@@ -76,9 +77,17 @@ def ask(
         str, typer.Argument(metavar="SOURCE", help="A file, a folder, - for standard input, or a saved state.")
     ],
     questions: Annotated[
-        list[str] | None, typer.Argument(metavar="QUESTION", help="What to ask; none: one a line from standard input.")
+        list[str] | None,
+        typer.Argument(metavar="QUESTION", help="What to ask; none: a conversation, or one a line from a pipe."),
     ] = None,
     question: Annotated[list[str] | None, typer.Option("--question", "-q", help="Ask this; repeatable.")] = None,
+    question_file: Annotated[
+        str | None, typer.Option("--questions", metavar="FILE", help="Ask what this file holds, one question a line.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Of --questions: add answers to this JSONL, unless it has them."),
+    ] = None,
     also: Annotated[list[str] | None, typer.Option("--with", help="Read this source too; repeatable.")] = None,
     model: Model = None,
     device: Device = "auto",
@@ -95,18 +104,23 @@ def ask(
     recall: Annotated[
         str, typer.Option(metavar="auto|off|N", help="Passages read again before a question, in tokens.")
     ] = "auto",
-    sources: Annotated[bool, typer.Option("--sources", help="Say where the answer stands, with quotes.")] = False,
+    quoted: Annotated[bool, typer.Option("--sources", help="Say where the answer stands, with quotes.")] = False,
 ) -> None:
-    """Read SOURCE, unless it was read before, and answer questions; without one they come from standard input."""
+    """Read SOURCE, unless it was read before, and answer questions; without one, on a terminal, talk about it."""
+    asked, sources = [*(questions or []), *(question or [])], [source, *(also or [])]
 
     def run(terminal: Terminal) -> None:
         from gemma10m.commands.ask import ask as answer_questions
         from gemma10m.commands.passages import RecallOptions
+        from gemma10m.commands.questions import ask_all, refuse_mixed
 
-        chosen = _model_options(model, device, dtype, memory, carry, sinks, offline)
-        asked = [*(questions or []), *(question or [])]
-        sampling = _sampling(temperature, top_p, seed, max_new_tokens)
-        answer_questions(terminal, [source, *(also or [])], asked, chosen, sampling, RecallOptions(recall, sources))
+        chosen = model_options(model, device, dtype, memory, carry, sinks, offline)
+        sampling, recalling = sampling_options(temperature, top_p, seed, max_new_tokens), RecallOptions(recall, quoted)
+        refuse_mixed(asked, question_file, output)
+        if question_file:
+            ask_all(terminal, sources, question_file, output, chosen, sampling, recalling)
+        else:
+            answer_questions(terminal, sources, asked, chosen, sampling, recalling)
 
     _run(run, json)
 
@@ -116,6 +130,11 @@ def summarize(
     sources: Sources,
     words: Annotated[int, typer.Option(help="About how long.")] = 200,
     focus: Annotated[str | None, typer.Option(help="What to say most about.")] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(help="state, sections or refine. Default: state where the model has a memory, else sections."),
+    ] = None,
+    outline: Annotated[bool, typer.Option("--outline", help="A sentence a section, and where it is.")] = False,
     model: Model = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -129,13 +148,15 @@ def summarize(
     seed: Seed = 0,
     max_new_tokens: MaxNewTokens = 1024,
 ) -> None:
-    """Read SOURCE, unless it was read before, and sum it up."""
+    """Sum SOURCE up: what a read of all of it left, or section by section."""
 
     def run(terminal: Terminal) -> None:
-        from gemma10m.commands.ask import summarize as sum_up
+        from gemma10m.commands.summarize import SummaryOptions
+        from gemma10m.commands.summarize import summarize as sum_up
 
-        chosen = _model_options(model, device, dtype, memory, carry, sinks, offline)
-        sum_up(terminal, sources, words, focus, chosen, _sampling(temperature, top_p, seed, max_new_tokens))
+        wanted = SummaryOptions(words, focus, by, outline)
+        chosen = model_options(model, device, dtype, memory, carry, sinks, offline)
+        sum_up(terminal, sources, wanted, chosen, sampling_options(temperature, top_p, seed, max_new_tokens))
 
     _run(run, json)
 
@@ -158,7 +179,7 @@ def read(
     def run(terminal: Terminal) -> None:
         from gemma10m.commands.ask import read as read_sources
 
-        read_sources(terminal, sources, output, _model_options(model, device, dtype, memory, carry, sinks, offline))
+        read_sources(terminal, sources, output, model_options(model, device, dtype, memory, carry, sinks, offline))
 
     _run(run, json)
 
@@ -196,7 +217,7 @@ def info(
     def run(terminal: Terminal) -> None:
         from gemma10m.commands.info import info as describe
 
-        describe(terminal, target, _model_options(None, device, dtype, memory, carry, sinks, offline=False))
+        describe(terminal, target, model_options(None, device, dtype, memory, carry, sinks, offline=False))
 
     _run(run)
 
@@ -309,7 +330,7 @@ def evaluate(
             results=results,
             plot=plot,
         )
-        measure(terminal, _model_options(model, device, dtype, memory, carry, sinks, offline=True), wanted, _command())
+        measure(terminal, model_options(model, device, dtype, memory, carry, sinks, offline=True), wanted, _command())
 
     _run(run, json)
 
@@ -339,7 +360,7 @@ def bench(
         from gemma10m.commands.bench import bench as measure
 
         named = model or (None if shape else "demo")
-        chosen = _model_options(named, device, dtype, memory, carry, None, offline=True)
+        chosen = model_options(named, device, dtype, memory, carry, None, offline=True)
         lengths = tuple(tokens or [1_000_000])
         options = BenchOptions(name, chosen, shape, layers, lengths, against, full, state, plot)
         measure(terminal, options, results, _command())
@@ -349,30 +370,6 @@ def bench(
 
 def _command() -> str:
     return shlex.join(["gemma10m", *sys.argv[1:]])
-
-
-def _model_options(
-    model: str | None,
-    device: str,
-    dtype: str,
-    memory: str | None,
-    carry: int | None,
-    sinks: int | None,
-    offline: bool,
-) -> Any:
-    from gemma10m.commands.models import ModelOptions, go_offline
-
-    if offline:
-        go_offline()
-    if dtype not in ("auto", "float32", "bfloat16"):
-        raise UsageError(f"dtype must be float32, bfloat16 or auto, found {dtype!r}")
-    return ModelOptions(model, device, dtype, memory, carry, sinks)
-
-
-def _sampling(temperature: float, top_p: float, seed: int, max_new_tokens: int) -> Any:
-    from gemma10m.answering.sampling import Sampling
-
-    return Sampling(temperature, top_p, seed, max_new_tokens)
 
 
 def _run(command: Callable[[Terminal], None], json: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Where the program keeps things: models in the user's data folder, states in the user's cache folder."""
+"""Where the program keeps things: models in the user's data folder, states and summaries in the user's cache folder."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ def models_folder() -> Path:
 
 def states_folder() -> Path:
     return Path(platformdirs.user_cache_dir("gemma10m")) / "states"
+
+
+def summaries_folder() -> Path:
+    return Path(platformdirs.user_cache_dir("gemma10m")) / "summaries"
 
 
 def demo_folder() -> Path:

@@ -136,3 +136,8 @@ def byte_status(done: int, total: int, bytes_per_second: float) -> Status:
         fields += _same(f"{format_bytes(round(bytes_per_second))}/s")
         fields += _time_left_field(max(0, total - done) / bytes_per_second if total else None)
     return Status(tuple(fields), fraction)
+
+
+def count_status(done: int, total: int, unit: str) -> Status:
+    fraction = _fraction(done, total)
+    return Status(((f"{done} / {total} {unit}", f"{done}/{total}"), *_percent_field(fraction)), fraction)

@@ -60,15 +60,19 @@ class Reader:
             config=self.model.config,
         )
 
-    def state_path(self, document: Document) -> Path:
+    def identity(self, *of: object) -> str:
+        """Names what this model makes of something: 32 hexadecimal digits."""
         identity = (
             self.model.fingerprint,
             self.tokenizer_fingerprint,
             astuple(self.model.reading),
             self.dtype,
-            document.fingerprint,
+            *of,
         )
-        return states_folder() / f"{hashlib.sha256(repr(identity).encode()).hexdigest()[:32]}.safetensors"
+        return hashlib.sha256(repr(identity).encode()).hexdigest()[:32]
+
+    def state_path(self, document: Document) -> Path:
+        return states_folder() / f"{self.identity(document.fingerprint)}.safetensors"
 
     def load(self, path: Path) -> tuple[Bookmark, StateHeader]:
         """Raises StateError when the file is damaged or belongs to something else."""

@@ -14,10 +14,11 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from typing import IO, TYPE_CHECKING, Protocol, Self
 
 from gemma10m.errors import DiskError, Gemma10MError, Interrupted, OutOfMemoryError, UsageError
-from gemma10m.progress import ProgressView, Status, byte_status, reading_status
+from gemma10m.progress import ProgressView, Status, byte_status, count_status, reading_status
 from gemma10m.sanitise import sanitise, sanitise_line
 
 if TYPE_CHECKING:
@@ -129,6 +130,14 @@ class ByteProgress:
         self._line.show(byte_status(done, self._total, moved / elapsed if elapsed > 0 else 0.0))
 
 
+class CountProgress:
+    def __init__(self, line: _Line, unit: str, total: int) -> None:
+        self._line, self._unit, self._total = line, unit, total
+
+    def update(self, done: int) -> None:
+        self._line.show(count_status(done, self._total, self._unit))
+
+
 class Terminal:
     """One object a run. With `json`, stdout carries JSON objects only: `write`, `line` and `table` leave it alone."""
 
@@ -193,10 +202,35 @@ class Terminal:
             yield ReadingProgress(line)
 
     @contextmanager
-    def byte_progress(self, label: str, total: int) -> Iterator[ByteProgress]:
-        """`total` in bytes, 0 when nobody knows it."""
-        with self._progress_line(sanitise_line(label)) as line:
+    def byte_progress(self, label: str, total: int, beside_data: bool = False) -> Iterator[ByteProgress]:
+        """`total` in bytes, 0 when nobody knows it; `beside_data`: meanwhile data goes to stdout."""
+        with self._progress_line(sanitise_line(label), beside_data) as line:
             yield ByteProgress(line, total)
+
+    @contextmanager
+    def count_progress(self, label: str, unit: str, total: int) -> Iterator[CountProgress]:
+        """While data goes to stdout: `total` things, called by `unit`."""
+        with self._progress_line(sanitise_line(label), beside_data=True) as line:
+            yield CountProgress(line, unit, total)
+
+    @property
+    def interactive(self) -> bool:
+        """Whether there is a person to talk with: questions come from a terminal, and messages go to one."""
+        return sys.stdin.isatty() and sys.stderr.isatty()
+
+    def ask(self) -> str | None:
+        """A line that a person types after "> ", with line editing where stdout is a terminal too; None at the end.
+
+        Raises UsageError when the line is not text.
+        """
+        if sys.stdout.isatty():
+            line = _edited_line("> ")
+        else:
+            _put_message("> ")
+            line = _read_line()
+        if not line:
+            _put_message("\n")
+        return line or None
 
     def prompt(self) -> Iterator[str]:
         """Questions, one a line of stdin, without blank ones; asked for with "? " when stdin is a terminal.
@@ -216,10 +250,12 @@ class Terminal:
             _put_message("\n")
 
     @contextmanager
-    def _progress_line(self, label: str) -> Iterator[_Line]:
+    def _progress_line(self, label: str, beside_data: bool = False) -> Iterator[_Line]:
+        # on one screen, a line that is redrawn and lines of data would spoil each other
+        shared = beside_data and sys.stdout.isatty()
         if self.quiet:
             yield _NoLine()
-        elif sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown"):
+        elif sys.stderr.isatty() and not shared and os.environ.get("TERM") not in ("dumb", "unknown"):
             with _LiveLine(label, self.no_color) as live_line:
                 self._live = live_line
                 try:
@@ -306,9 +342,25 @@ def _silence(stream: IO[str]) -> None:
         os.close(nowhere)
 
 
+def _edited_line(prompt: str) -> str:
+    """A line and its newline, "" at the end. `input` edits it once readline is imported, which not every Python has."""
+    with suppress(ImportError):
+        import_module("readline")
+    try:
+        return input(prompt) + "\n"
+    except EOFError:
+        return ""
+    except UnicodeDecodeError as error:
+        raise _not_text(error) from error
+
+
 def _read_line() -> str:
     try:
         return sys.stdin.readline()
     except UnicodeDecodeError as error:
-        message = f"standard input is not {error.encoding} text: found byte 0x{error.object[error.start]:02x}"
-        raise UsageError(message, hint="save the questions as UTF-8, one a line") from error
+        raise _not_text(error) from error
+
+
+def _not_text(error: UnicodeDecodeError) -> UsageError:
+    message = f"standard input is not {error.encoding} text: found byte 0x{error.object[error.start]:02x}"
+    return UsageError(message, hint="save the questions as UTF-8, one a line")

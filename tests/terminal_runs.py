@@ -41,15 +41,21 @@ def clean_environment(**extra: str) -> dict[str, str]:
 
 
 def run_on_terminal(
-    body: str, *, options: str = "", columns: int = 80, typed: bytes | None = None, **environment: str
+    body: str,
+    *,
+    options: str = "",
+    columns: int = 80,
+    typed: bytes | None = None,
+    stdout_too: bool = False,
+    **environment: str,
 ) -> Screened:
-    """stderr is a terminal, and stdin too where something is `typed`; stdout is a pipe."""
+    """stderr is a terminal, and stdin too where something is `typed`; stdout is a pipe unless it is `stdout_too`."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     process = subprocess.Popen(
         [sys.executable, "-c", program(body, options)],
         stdin=subprocess.DEVNULL if typed is None else follower,
-        stdout=subprocess.PIPE,
+        stdout=follower if stdout_too else subprocess.PIPE,
         stderr=follower,
         env=clean_environment(**environment),
     )
@@ -59,7 +65,7 @@ def run_on_terminal(
     screen = _read_all(leader)
     stdout, _ = process.communicate(timeout=60)
     os.close(leader)
-    return Screened(process.returncode, stdout, screen)
+    return Screened(process.returncode, stdout or b"", screen)
 
 
 def _read_all(leader: int) -> bytes:

@@ -21,7 +21,6 @@ MAY_IMPORT = {
     "strict_json": set(),
     "sanitise": set(),
     "progress": set(),
-    "cli_options": set(),
     "documents": {"errors"},
     "tokens": {"errors", "folders"},
     "token_stream": {"tokens"},
@@ -30,7 +29,7 @@ MAY_IMPORT = {
     "memory": {"ops", "config"},
     "models": {"memory", "ops", "config", "errors"},
     "weights": {"models", "config", "errors", "folders", "atomic_file", "strict_json"},
-    "answering": {"models", "tokens", "memory", "errors"},
+    "answering": {"models", "tokens", "memory", "documents", "config", "errors"},
     "reading": {"models", "tokens", "token_stream", "documents", "answering", "memory", "config", "errors"},
     "passages": {"documents", "token_stream", "tokens", "config", "atomic_file", "errors"},
     "state_file": {"memory", "config", "errors", "atomic_file", "strict_json"},
@@ -45,9 +44,10 @@ MAY_IMPORT = {
         "errors",
         "gemma10m",
     },
+    "saved_summaries": {"answering", "folders", "atomic_file", "strict_json"},
     "terminal": {"errors", "progress", "sanitise"},
 }
-ANYTHING = {"training", "evaluation", "bench", "commands", "cli", "gemma10m", "__main__", "tasks", "prose"}
+ANYTHING = {"training", "evaluation", "bench", "commands", "cli", "options", "gemma10m", "__main__", "tasks", "prose"}
 
 
 def room(path: Path) -> str:

@@ -63,6 +63,19 @@ def test_with_recall_off_the_model_s_own_words_come_unchecked(tale: Path, capsys
     assert NOT_IN_TEXT not in out
 
 
+def test_a_conversation_shows_where_its_last_answer_stands(
+    tale: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = iter(["/sources", KNOWN, "/sources", "/quit"])
+    monkeypatch.setattr(Terminal, "ask", lambda _: next(lines))
+    monkeypatch.setattr(Terminal, "interactive", True)
+    ask(Terminal(), [str(tale)], [], DEMO, Sampling(max_new_tokens=40), RecallOptions())
+    told = capsys.readouterr()
+    assert told.out.startswith(f"{ANSWER}\n\n[1] {tale}:2, bytes ")
+    assert told.out.endswith(f'"{FACT}"\n')
+    assert "there is nothing to look up" in told.err
+
+
 @pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"nothing")])
 def test_a_lost_index_is_made_again(tale: Path, capsys: pytest.CaptureFixture[str], damage: object) -> None:
     state = tale.with_name("tale.state")

@@ -20,6 +20,23 @@ names and model output come out as visible text such as `\\\\x1b`; in `--json` t
 when standard error is no terminal. Shell completion: `gemma10m --install-completion`.
 
 `gemma10m ask SOURCE "Q"` and `-q Q` (repeatable) ask; without a question they come from standard input, one a line.
+Each is answered on its own copy of the document's state.
+
+On a terminal, `ask SOURCE` without a question is a conversation: a question goes on from the answers before it. `/new`
+goes back to the document, `/save FILE` writes the questions and answers as JSON lines, `/quit` or Ctrl-D ends; Ctrl-C
+drops the line or the question that is being answered. The document's saved state never changes.
+
+`ask SOURCE --questions FILE` answers a list: one question a line, or in a `.jsonl` objects with `question` and, if
+wanted, `id`; `-` is standard input. It writes a JSON object for each answer. With `--output FILE.jsonl` they are added
+to that file one by one, and questions that it already answers for the same document, model and sampling are skipped: a
+run that was killed goes on.
+
+`summarize --by state` asks the state of the whole document. `--by sections` goes over its files, or over the chapters
+of a single file (headings, else parts of equal size), sums each up and then the summaries, until one is left; several
+files get a line each, then the whole. `--by refine` carries one summary through the document. The default is `state`
+for a model with a memory whose gates are open, else `sections`. `--outline` says in one sentence what each section is
+about, and where it is. What was written stays in the user's cache folder, so that an interrupted run goes on.
+
 `read` and `ask` keep a document's state under the user's cache folder (`gemma10m info` shows it) and go on from
 there: after an interruption, when the file has grown, and at once when the document was read before.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import torch
 
@@ -28,19 +28,35 @@ def answer(
     All of them and the answer go on in the open segment and are written to memory, as the document was, when that
     closes; on states derived from `state`. Raises UsageError for an empty question.
     """
-    if not question.strip():
-        raise UsageError("the question is empty", hint="say what you want to know")
-    settings = sampling or Sampling()
-    sampler, decoder = Sampler(settings), tokenizer.stream_decoder()
+    refuse_empty(question)
     ids = Prompt(tokenizer).question(question.strip(), recalled)
-    for _ in range(settings.max_new_tokens):
+    yield from speak(model, tokenizer, state, ids, sampling or Sampling())
+
+
+def speak(
+    model: Gemma, tokenizer: Tokenizer, state: State, ids: list[int], sampling: Sampling
+) -> Generator[str, None, tuple[State, list[int]]]:
+    """Read `ids`, then say what follows, in pieces; ends as `answer` does.
+
+    Returns the state after all that was read, and the ids that were said last and are not read yet: one, or none.
+    """
+    sampler, decoder = Sampler(sampling), tokenizer.stream_decoder()
+    for _ in range(sampling.max_new_tokens):
         with torch.inference_mode():
             logits, state = model(torch.tensor([ids]), state, logits="last")  # (1, 1, V)
         token = sampler.choose(logits[0, 0])
         if token in tokenizer.stop_ids:
+            ids = []
             break
+        ids = [token]
         if text := decoder.decode(token):
             yield text
-        ids = [token]
     if rest := decoder.flush():
         yield rest
+    return state, ids
+
+
+def refuse_empty(question: str) -> None:
+    """Raises UsageError."""
+    if not question.strip():
+        raise UsageError("the question is empty", hint="say what you want to know")

@@ -36,6 +36,15 @@ class Prompt:
         start, end = self._marks()
         return [*encode(f"\n\n{text}"), end, *encode("\n"), start, *encode("model\n")]
 
+    def next_question(self, text: str, recalled: str = "") -> list[int]:
+        """What stands between an answer and the next one; `recalled` as in `question`."""
+        if self._turns is None:
+            return self.question(text, recalled)
+        start, end = self._marks()
+        encode = self._tokenizer.encode
+        user = [start, *encode(f"user{recalled}\n\n{text}" if recalled else f"user\n{text}"), end]
+        return [end, *encode("\n"), *user, *encode("\n"), start, *encode("model\n")]
+
     def _marks(self) -> tuple[int, int]:
         start, end = self._tokenizer.start_of_turn, self._tokenizer.end_of_turn
         assert start is not None

@@ -1,18 +1,19 @@
-"""`ask`, `summarize` and `read`."""
+"""`ask` and `read`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from gemma10m.answering.answer import answer
 from gemma10m.answering.sampling import Sampling
-from gemma10m.answering.summarize import summary_request
 from gemma10m.commands.models import ModelOptions, load_reader
-from gemma10m.commands.passages import Passages, RecallOptions, described, recalled_from
+from gemma10m.commands.passages import Passages, RecallOptions, recalled_from, write_sources
 from gemma10m.commands.reading import ReadSource, open_document, open_state, read_document, saved_state
+from gemma10m.commands.talk import talk
 from gemma10m.errors import UsageError
 from gemma10m.reading.stretch import peak_memory
 from gemma10m.saved_states import Reader
@@ -35,28 +36,18 @@ def ask(
     if not all(question.strip() for question in questions):
         raise UsageError("a question is empty", hint="say what you want to know")
     reader, source = prepare(terminal, sources, options)
-    asked: Iterable[str] = questions or terminal.prompt()
     with recalled_from(terminal, reader, source, recalling) as passages:
+        if not questions and terminal.interactive:
+            talk(terminal, reader, source.state, sampling, partial(facts, reader, source), passages)
+            return
+        asked: Iterable[str] = questions or terminal.prompt()
         for number, question in enumerate(asked):
             if number:
                 terminal.write("\n")
             if passages is None:
-                _answer_one(terminal, reader, source, question, sampling)
+                answer_one(terminal, reader, source, question, sampling)
             else:
                 _answer_checked(terminal, reader, source, question, sampling, passages)
-
-
-def summarize(
-    terminal: Terminal,
-    sources: list[str],
-    words: int,
-    focus: str | None,
-    options: ModelOptions,
-    sampling: Sampling,
-) -> None:
-    request = summary_request(words, focus)
-    reader, source = prepare(terminal, sources, options)
-    _answer_one(terminal, reader, source, request, sampling)
 
 
 def read(terminal: Terminal, sources: list[str], output: Path | None, options: ModelOptions) -> None:
@@ -78,7 +69,7 @@ def prepare(terminal: Terminal, sources: list[str], options: ModelOptions) -> tu
     return reader, read_document(terminal, reader, document, None)
 
 
-def _answer_one(terminal: Terminal, reader: Reader, source: ReadSource, question: str, sampling: Sampling) -> None:
+def answer_one(terminal: Terminal, reader: Reader, source: ReadSource, question: str, sampling: Sampling) -> None:
     pieces = []
     for piece in answer(reader.model, reader.tokenizer, source.state, question, sampling):
         terminal.write(piece)
@@ -97,8 +88,7 @@ def _answer_checked(
         terminal.note("no passage says what the model answers: it is not shown (--recall off shows it)")
     terminal.write(f"{found.shown}\n")
     if passages.options.sources:
-        for number, place in enumerate(found.sources, start=1):
-            terminal.write(f"\n[{number}] {described(place)}\n")
+        write_sources(terminal, found.sources)
     if terminal.json:
         terminal.json_line({"question": question, **found.record(), **facts(reader, source)})
 

@@ -67,10 +67,16 @@ class Passages:
     options: RecallOptions
 
     def answer(self, reader: Reader, state: State, question: str, sampling: Sampling) -> Checked:
-        budget = self.options.budget(reader.model.reading)
-        recalled = shown(recall(self.index, reader.tokenizer, question, budget))
+        recalled = self.recalled(reader, question)
         made = "".join(answer(reader.model, reader.tokenizer, state, question, sampling, recalled))
-        return Checked(made, locate(find_support(self.index, question, made), self.index, self.document))
+        return Checked(made, self.sources(question, made))
+
+    def recalled(self, reader: Reader, question: str) -> str:
+        """What is read again before the question."""
+        return shown(recall(self.index, reader.tokenizer, question, self.options.budget(reader.model.reading)))
+
+    def sources(self, question: str, made: str) -> list[Source]:
+        return locate(find_support(self.index, question, made), self.index, self.document)
 
 
 @contextmanager
@@ -103,6 +109,11 @@ def _document_of(source: ReadSource) -> Document | None:
     except DocumentError:
         return None
     return document if document.fingerprint == source.record.fingerprint else None
+
+
+def write_sources(terminal: Terminal, sources: list[Source]) -> None:
+    for number, source in enumerate(sources, start=1):
+        terminal.write(f"\n[{number}] {described(source)}\n")
 
 
 def described(source: Source) -> str:

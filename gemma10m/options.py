@@ -1,10 +1,12 @@
-"""Options that several commands have."""
+"""Options and arguments that several commands have, and what they become. Imports of weight come when they are used."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from gemma10m.errors import UsageError
 
 Sources = Annotated[
     list[str], typer.Argument(metavar="SOURCE", help="Files, folders, - for standard input, or one saved state.")
@@ -27,3 +29,27 @@ Temperature = Annotated[float, typer.Option(help="0 always takes the likeliest t
 TopP = Annotated[float, typer.Option("--top-p", help="Sample from the likeliest tokens up to this probability.")]
 Seed = Annotated[int, typer.Option(help="Of the sampling.")]
 MaxNewTokens = Annotated[int, typer.Option("--max-new-tokens", help="The longest answer.")]
+
+
+def model_options(
+    model: str | None,
+    device: str,
+    dtype: str,
+    memory: str | None,
+    carry: int | None,
+    sinks: int | None,
+    offline: bool,
+) -> Any:
+    from gemma10m.commands.models import ModelOptions, go_offline
+
+    if offline:
+        go_offline()
+    if dtype not in ("auto", "float32", "bfloat16"):
+        raise UsageError(f"dtype must be float32, bfloat16 or auto, found {dtype!r}")
+    return ModelOptions(model, device, dtype, memory, carry, sinks)
+
+
+def sampling_options(temperature: float, top_p: float, seed: int, max_new_tokens: int) -> Any:
+    from gemma10m.answering.sampling import Sampling
+
+    return Sampling(temperature, top_p, seed, max_new_tokens)

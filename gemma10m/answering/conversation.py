@@ -1,0 +1,43 @@
+"""Questions that go on from the answers before them: a conversation goes in, the conversation after it comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from gemma10m.answering.answer import refuse_empty, speak
+from gemma10m.answering.prompt import Prompt
+from gemma10m.answering.sampling import Sampling
+from gemma10m.memory.state import State
+from gemma10m.models.gemma import Gemma
+from gemma10m.tokens import Tokenizer
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """It begins as `Conversation(state)` with a document's state, which is never changed."""
+
+    state: State
+    unread: tuple[int, ...] = ()  # ids of the last answer that the state does not hold yet
+    turns: int = 0
+
+
+def reply(
+    model: Gemma,
+    tokenizer: Tokenizer,
+    conversation: Conversation,
+    question: str,
+    sampling: Sampling,
+    recalled: str = "",
+) -> Generator[str, None, Conversation]:
+    """The answer in pieces, as `answer` gives it; returns the conversation with the recalled passages, this question
+    and the answer in it.
+
+    Raises UsageError for an empty question.
+    """
+    refuse_empty(question)
+    prompt = Prompt(tokenizer)
+    asked = prompt.next_question if conversation.turns else prompt.question
+    ids = [*conversation.unread, *asked(question.strip(), recalled)]
+    state, unread = yield from speak(model, tokenizer, conversation.state, ids, sampling)
+    return Conversation(state, tuple(unread), conversation.turns + 1)

@@ -1,0 +1,75 @@
+"""Summaries of more than a model holds at once: of sections, of summaries until one is left, or of what is new."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from gemma10m.answering.parts import Count, Part
+from gemma10m.answering.summarize import Requests
+from gemma10m.documents.sections import Section
+
+Write = Callable[[str, str], str]  # a text and a request -> what the model says to it
+
+
+@dataclass(frozen=True)
+class Summary:
+    section: Section
+    text: str | None  # None for a section that holds no text
+    nbytes: int  # of the section
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Refined:
+    part: Part
+    summary: str | None  # of all up to this part; None while there was no text
+
+
+def by_sections(parts: Iterable[Part], write: Write, requests: Requests, count: Count, room: int) -> Iterator[Summary]:
+    """One summary a section, as it is made."""
+    for section, group in groupby(parts, key=lambda part: part.section):
+        written, nbytes, tokens = [], 0, 0
+        for part in group:
+            nbytes, tokens = nbytes + part.nbytes, tokens + part.tokens
+            if part.text.strip():
+                written.append(write(part.text, requests.text))
+        text = combine(written, write, requests, count, room) if written else None
+        yield Summary(section, text, nbytes, tokens)
+
+
+def combine(summaries: list[str], write: Write, requests: Requests, count: Count, room: int) -> str:
+    """One of one or more: neighbours that fit together become one until one is left."""
+    while len(summaries) > 1:
+        groups = _neighbours(summaries, count, room)
+        summaries = [write("\n\n".join(group), requests.summaries) if group[1:] else group[0] for group in groups]
+    return summaries[0]
+
+
+def _neighbours(summaries: list[str], count: Count, room: int) -> list[list[str]]:
+    """Groups of at least two, but for the last: there are fewer groups than summaries, whatever fits."""
+    groups: list[list[str]] = [[]]
+    used = 0
+    for summary in summaries:
+        tokens = count(summary)
+        if len(groups[-1]) >= 2 and used + tokens > room:
+            groups.append([])
+            used = 0
+        groups[-1].append(summary)
+        used += tokens
+    return groups
+
+
+def refine(parts: Iterable[Part], write: Write, requests: Requests) -> Iterator[Refined]:
+    """One step a part, each with a summary that has grown by it."""
+    summary: str | None = None
+    for part in parts:
+        if not part.text.strip():
+            pass
+        elif summary is not None:
+            text = f"A summary of what comes before:\n{summary}\n\nWhat comes next:\n{part.text}"
+            summary = write(text, requests.more)
+        else:
+            summary = write(part.text, requests.text)
+        yield Refined(part, summary)

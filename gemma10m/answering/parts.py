@@ -1,0 +1,63 @@
+"""A document in parts that a model can hold in its window, each in one section."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from gemma10m.config import ReadingConfig
+from gemma10m.documents import Document
+from gemma10m.documents.paragraphs import Paragraph
+from gemma10m.documents.sections import Section, section_at, sectioned
+
+Count = Callable[[str], int]  # tokens of a text
+
+
+@dataclass(frozen=True)
+class Part:
+    section: Section
+    text: str
+    nbytes: int  # in the file
+    tokens: int
+
+
+def room(reading: ReadingConfig, context: int) -> int:
+    """Tokens of text that leave a quarter of what the model sees verbatim to the request and the answer."""
+    seen = context if reading.memory == "full" else reading.carry + reading.segment
+    return max(1, seen * 3 // 4)
+
+
+def parts(document: Document, count: Count, room: int) -> Iterator[Part]:
+    """Together they are the document's text. Parts of a document without sections are sections of their own.
+
+    count: tokens of a text; room: the most tokens of a part. Raises DocumentError as `sectioned` does.
+    """
+    part: Part | None = None
+    for section, paragraph in sectioned(document):
+        for piece in _fitting(paragraph, count, room):
+            here = section or section_at(piece)
+            alone = Part(here, piece.text, piece.nbytes, count(piece.text))
+            if part and section in (None, part.section) and part.tokens + alone.tokens <= room:
+                part = replace(
+                    part,
+                    text=part.text + alone.text,
+                    nbytes=part.nbytes + alone.nbytes,
+                    tokens=part.tokens + alone.tokens,
+                )
+                continue
+            if part:
+                yield part
+            part = alone
+    if part:
+        yield part
+
+
+def _fitting(paragraph: Paragraph, count: Count, room: int) -> Iterable[Paragraph]:
+    """The paragraph, or pieces of it cut at a space near the middle until each has room."""
+    if len(paragraph.text) < 2 or count(paragraph.text) <= room:
+        return [paragraph]
+    middle = len(paragraph.text) // 2
+    space = re.compile(r"\s").search(paragraph.text, middle, len(paragraph.text) - 1)
+    first, second = paragraph.cut(space.end() if space else middle)
+    return [*_fitting(first, count, room), *_fitting(second, count, room)]

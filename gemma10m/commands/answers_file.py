@@ -1,0 +1,95 @@
+"""Answers on disk, a JSON object a line, added one by one: a run that was killed goes on after the last whole line."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from gemma10m.errors import DiskError, UsageError
+from gemma10m.strict_json import canonical_json, strict_json
+
+Record = dict[str, Any]
+
+_START = b'{"question":"'  # of every line: how one that was cut short is told from what another program wrote
+_KEY = ("question", "id", "read", "sampling", "recall")
+
+
+def answers_in(path: Path) -> list[Record]:
+    """What earlier runs wrote, once a line that was cut short is removed; a missing file is made.
+
+    Raises UsageError for a file that holds anything else, DiskError for one that cannot be written.
+    """
+    try:
+        if path.exists() and not stat.S_ISREG(path.stat().st_mode):
+            raise _not_ours(path, "it is not a regular file")
+        path.open("ab").close()
+        content = path.read_bytes()
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    whole, newline, rest = content.rpartition(b"\n")
+    records = [_record(line, path, number) for number, line in enumerate(whole.split(b"\n"), start=1) if newline]
+    if rest:
+        if not _is_cut_short(rest):
+            _record(rest, path, len(records) + 1)
+        _shorten(path, len(content) - len(rest))
+    return records
+
+
+def unanswered(wanted: Iterable[Record], answered: Iterable[Record]) -> list[Record]:
+    """The records of `wanted`, in their order, whose answers are not there; a question asked twice has two answers."""
+    there = Counter(_key(record) for record in answered)
+    left = []
+    for record in wanted:
+        if there[_key(record)]:
+            there[_key(record)] -= 1
+        else:
+            left.append(record)
+    return left
+
+
+def add_answer(path: Path, record: Record) -> None:
+    """`record` begins with its question. Raises DiskError."""
+    try:
+        with path.open("ab") as file:
+            file.write(canonical_json(record).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _key(record: Record) -> str:
+    return canonical_json([record.get(name) for name in _KEY])
+
+
+def _is_cut_short(line: bytes) -> bool:
+    return (line.startswith(_START) or _START.startswith(line)) and not line.endswith(b"}")
+
+
+def _record(line: bytes, path: Path, number: int) -> Record:
+    try:
+        value = strict_json(line.decode("utf-8"))
+    except ValueError:
+        value = None
+    if not isinstance(value, dict) or not {"question", "answer", "read", "sampling", "recall"} <= value.keys():
+        raise _not_ours(path, f"line {number} is no answer")
+    return value
+
+
+def _shorten(path: Path, nbytes: int) -> None:
+    try:
+        os.truncate(path, nbytes)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _not_ours(path: Path, why: str) -> UsageError:
+    return UsageError(f"{path} is not a file of answers: {why}", hint="give --output another name")
+
+
+def _unwritable(path: Path, error: OSError) -> DiskError:
+    return DiskError(f"{path} cannot be written: {error.strerror}", hint="give --output a name in a folder of yours")

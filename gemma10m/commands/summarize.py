@@ -1,0 +1,169 @@
+"""`summarize`: from the state, section by section, or with one summary carried through the document."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, astuple, dataclass
+from functools import partial
+
+from gemma10m.answering.map_reduce import Summary, Write, by_sections, combine, refine
+from gemma10m.answering.parts import parts, room
+from gemma10m.answering.sampling import Sampling
+from gemma10m.answering.summarize import Requests, say_about, sentence_requests, summary_requests
+from gemma10m.commands.ask import answer_one, prepare
+from gemma10m.commands.models import ModelOptions, load_reader
+from gemma10m.commands.reading import open_document, read_document, saved_state
+from gemma10m.documents import Document
+from gemma10m.errors import DocumentError, UsageError
+from gemma10m.models.gemma import Gemma
+from gemma10m.saved_states import Reader
+from gemma10m.saved_summaries import kept
+from gemma10m.terminal import Terminal
+from gemma10m.weights.loading import closed_gate_warning
+
+WAYS = ("state", "sections", "refine")
+
+
+@dataclass(frozen=True)
+class SummaryOptions:
+    words: int = 200
+    focus: str | None = None
+    by: str | None = None
+    outline: bool = False
+
+    def __post_init__(self) -> None:
+        if self.by not in (None, *WAYS):
+            raise UsageError(f"--by must be one of {', '.join(WAYS)}, found {self.by!r}")
+        if self.outline and self.by not in (None, "sections"):
+            raise UsageError(f"an outline goes by sections, not by {self.by}", hint="leave --by or --outline out")
+
+    @property
+    def needs_text(self) -> bool:
+        return self.outline or self.by in ("sections", "refine")
+
+
+@dataclass(frozen=True)
+class Work:
+    """A document that is gone over in parts, and what does it."""
+
+    terminal: Terminal
+    reader: Reader
+    document: Document
+    write: Write
+    requests: Requests
+    focus: str | None
+
+    def count(self, text: str) -> int:
+        return len(self.reader.tokenizer.encode(text))
+
+    @property
+    def room(self) -> int:
+        return room(self.reader.model.reading, self.reader.model.config.context)
+
+
+def summarize(
+    terminal: Terminal, sources: list[str], wanted: SummaryOptions, options: ModelOptions, sampling: Sampling
+) -> None:
+    """Raises UsageError where a saved state is to be gone over: it holds no text."""
+    requests = summary_requests(wanted.words, wanted.focus)
+    if path := saved_state(sources):
+        if wanted.needs_text:
+            raise UsageError(f"{path} is a saved state and holds no text to go over", hint="name the document itself")
+        answer_one(terminal, *prepare(terminal, sources, options), requests.text, sampling)
+        return
+    document = open_document(terminal, sources)
+    reader = load_reader(terminal, options)
+    by = wanted.by or ("state" if remembers(reader.model) and not wanted.outline else "sections")
+    if by == "state":
+        answer_one(terminal, reader, read_document(terminal, reader, document, None), requests.text, sampling)
+        return
+    ask = partial(say_about, reader.model, reader.tokenizer, sampling=sampling)
+    write = kept(ask, reader.identity("summary", astuple(sampling)))
+    work = Work(terminal, reader, document, write, requests, wanted.focus)
+    if wanted.outline:
+        _summaries(work, sentence_requests(wanted.focus), show=True)
+    elif by == "sections":
+        _whole(work)
+    else:
+        _refined(work)
+
+
+def remembers(model: Gemma) -> bool:
+    """Whether what has left the window can still be asked for."""
+    gates = [weight for name, weight in model.named_parameters() if name.endswith("self_attn.gate")]
+    return model.reading.memory != "window" and closed_gate_warning(gates or None, model.reading) is None
+
+
+def _whole(work: Work) -> None:
+    """Of several files, a line each first."""
+    several = len(work.document.files) > 1
+    requests = sentence_requests(work.focus) if several else work.requests
+    summaries = _summaries(work, requests, show=several)
+    written = [(summary.section, summary.text) for summary in summaries if summary.text is not None]
+    if not written:
+        raise _nothing_to_sum_up(work.document)
+    texts = [f"{section.title or section.location}:\n{text}" for section, text in written]
+    whole = combine(texts, work.write, work.requests, work.count, work.room) if texts[1:] else written[0][1]
+    if several:
+        work.terminal.line("")
+    _show_whole(work, "sections", whole, sum(summary.tokens for summary in summaries))
+
+
+def _summaries(work: Work, requests: Requests, show: bool) -> list[Summary]:
+    found, done = [], 0
+    pieces = parts(work.document, work.count, work.room)
+    with work.terminal.byte_progress("summarizing", work.document.nbytes, beside_data=True) as bar:
+        for summary in by_sections(pieces, work.write, requests, work.count, work.room):
+            done += summary.nbytes
+            bar.update(done)
+            found.append(summary)
+            if work.terminal.json:
+                work.terminal.json_line(_record(summary))
+            elif show:
+                work.terminal.line(_line(summary))
+    return found
+
+
+def _refined(work: Work) -> None:
+    done, tokens = 0, 0
+    pieces = parts(work.document, work.count, max(1, work.room // 2))
+    with work.terminal.byte_progress("summarizing", work.document.nbytes, beside_data=True) as bar:
+        for step in refine(pieces, work.write, work.requests):
+            done, tokens = done + step.part.nbytes, tokens + step.part.tokens
+            bar.update(done)
+    if step.summary is None:
+        raise _nothing_to_sum_up(work.document)
+    _show_whole(work, "refine", step.summary, tokens)
+
+
+def _line(summary: Summary) -> str:
+    title = f"{summary.section.title}: " if summary.section.title else ""
+    text = "(empty)" if summary.text is None else summary.text
+    return f"{summary.section.location}  {title}{text}"
+
+
+def _record(summary: Summary) -> dict[str, object]:
+    section = asdict(summary.section) | {"location": summary.section.location}
+    return {"section": section, "summary": summary.text, "tokens": summary.tokens}
+
+
+def _show_whole(work: Work, by: str, summary: str, tokens: int) -> None:
+    work.terminal.write(summary + "\n")
+    work.terminal.note(f"summed up {tokens:,} tokens by {by}")
+    if work.terminal.json:
+        skipped = [asdict(each) for each in work.document.skipped]
+        model = work.reader.model
+        work.terminal.json_line(
+            {
+                "summary": summary,
+                "by": by,
+                "document": work.document.name,
+                "tokens_read": tokens,
+                "skipped": skipped,
+                "model": model.name,
+                "memory": model.reading.memory,
+            }
+        )
+
+
+def _nothing_to_sum_up(document: Document) -> DocumentError:
+    return DocumentError(f"{document.name} holds nothing but white space", hint="name a file that holds text")

@@ -1,0 +1,142 @@
+"""A conversation on a terminal: each question goes on from the answers before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gemma10m.answering.conversation import Conversation, reply
+from gemma10m.answering.sampling import Sampling
+from gemma10m.commands.passages import Passages, write_sources
+from gemma10m.errors import DiskError, Gemma10MError, UsageError
+from gemma10m.memory.state import State
+from gemma10m.saved_states import Reader
+from gemma10m.strict_json import canonical_json
+from gemma10m.terminal import Terminal
+
+NOT_SAID = "no passage says what the model answered"
+
+
+@dataclass
+class Talk:
+    terminal: Terminal
+    reader: Reader
+    document: State  # never changed
+    sampling: Sampling
+    facts: Callable[[], dict[str, object]]  # what `--json` says of the read
+    passages: Passages | None
+    conversation: Conversation
+    turns: list[dict[str, object]] = field(default_factory=list)
+    over: bool = False
+
+
+@dataclass(frozen=True)
+class Command:
+    help: str
+    run: Callable[[Talk, str], None]  # what follows the command's name on its line
+
+
+def talk(
+    terminal: Terminal,
+    reader: Reader,
+    state: State,
+    sampling: Sampling,
+    facts: Callable[[], dict[str, object]],
+    passages: Passages | None = None,
+) -> None:
+    """Until /quit or Ctrl-D. Ctrl-C drops the line that is typed, or the question that is being answered."""
+    terminal.note(f"ask about the document; {_known_commands()}")
+    talk = Talk(terminal, reader, state, sampling, facts, passages, Conversation(state))
+    while not talk.over:
+        try:
+            line = terminal.ask()
+            if line is None:
+                return
+            if line.strip():
+                _take(talk, line.strip())
+        except KeyboardInterrupt:
+            terminal.note("")
+
+
+def _take(talk: Talk, line: str) -> None:
+    if not line.startswith("/"):
+        _answer(talk, line)
+        return
+    name, _, rest = line.partition(" ")
+    command = COMMANDS.get(name)
+    if command is None:
+        talk.terminal.warn(f"{name} is no command; {_known_commands()}")
+        return
+    try:
+        command.run(talk, rest.strip())
+    except Gemma10MError as error:
+        talk.terminal.error(error)
+
+
+def _answer(talk: Talk, question: str) -> None:
+    model, tokenizer = talk.reader.model, talk.reader.tokenizer
+    recalled = talk.passages.recalled(talk.reader, question) if talk.passages else ""
+    said = reply(model, tokenizer, talk.conversation, question, talk.sampling, recalled)
+    talk.conversation, answer = _show(talk.terminal, said)
+    turn: dict[str, object] = {"question": question, "answer": answer}
+    talk.turns.append(turn)
+    if talk.terminal.json:
+        talk.terminal.json_line(turn | talk.facts())
+
+
+def _show(terminal: Terminal, pieces: Generator[str, None, Conversation]) -> tuple[Conversation, str]:
+    """Write the pieces as they come; the conversation after them, and all of them."""
+    said = []
+    while True:
+        try:
+            said.append(next(pieces))
+        except StopIteration as end:
+            terminal.write("\n")
+            return end.value, "".join(said)
+        terminal.write(said[-1])
+
+
+def _sources(talk: Talk, _: str) -> None:
+    if not talk.turns or talk.passages is None:
+        raise UsageError("there is nothing to look up", hint="ask a question first, without --recall off")
+    last = talk.turns[-1]
+    found = talk.passages.sources(str(last["question"]), str(last["answer"]))
+    if not found:
+        talk.terminal.note(NOT_SAID)
+    write_sources(talk.terminal, found)
+
+
+def _new(talk: Talk, _: str) -> None:
+    talk.conversation = Conversation(talk.document)
+    talk.turns.clear()
+
+
+def _save(talk: Talk, name: str) -> None:
+    if not name:
+        raise UsageError("no file was named", hint="say where the conversation goes: /save talk.jsonl")
+    path = Path(name).expanduser()
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.writelines(canonical_json(turn) + "\n" for turn in talk.turns)
+    except FileExistsError as error:
+        raise UsageError(f"{path} exists and would be lost", hint="give /save another name") from error
+    except (OSError, ValueError) as error:
+        raise DiskError(f"{path} cannot be written: {error}", hint="give /save another name") from error
+    talk.terminal.note(f"questions and answers are in {path}")
+
+
+def _quit(talk: Talk, _: str) -> None:
+    talk.over = True
+
+
+def _known_commands() -> str:
+    return "; ".join(f"{name} {command.help}" for name, command in COMMANDS.items())
+
+
+COMMANDS = {
+    "/sources": Command("shows where the last answer stands in the text", _sources),
+    "/new": Command("forgets what was said and goes back to the document", _new),
+    "/save": Command("FILE writes the questions and answers, for --questions to ask again", _save),
+    "/quit": Command("ends, as Ctrl-D does", _quit),
+}

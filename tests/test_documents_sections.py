@@ -1,0 +1,120 @@
+"""Paragraphs and sections: nothing of a text is lost, places are right, headings are found where they are headings."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from readers import document, workshop
+
+from gemma10m import open_source
+from gemma10m.documents.paragraphs import LONGEST, paragraphs
+from gemma10m.documents.sections import Section, heading, sectioned
+
+ENCODINGS = {"utf-8": "utf-8", "utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
+BOOK = """Anne
+by Jane
+
+CHAPTER 1
+
+One.
+
+Two.
+
+Chapter II. The Sea
+
+Three.
+"""
+
+
+def found(path: Path) -> list[Section | None]:
+    return [section for section, _ in itertools.groupby(sectioned(open_source(path)), key=lambda pair: pair[0])]
+
+
+def titles(text: str, name: str = "book.md") -> list[tuple[int, str]]:
+    path = workshop() / name
+    path.write_text(text)
+    return [(section.line, section.title) for section in found(path) if section]
+
+
+@given(
+    st.lists(
+        st.sampled_from(["a", "é汉", "\n", "\n\n", "\r\n", " \t\n", "# A\n", "x" * 5000, "\x85\u2028"]), max_size=40
+    )
+)
+@settings(max_examples=60, derandomize=True, deadline=None)
+def test_paragraphs_are_the_text_and_know_where_they_begin(pieces: list[str]) -> None:
+    text = "x" + "".join(pieces)
+    for encoding, plain in ENCODINGS.items():
+        content = text.encode(encoding)
+        (file,) = document(content, f"{encoding}.txt").files
+        parts = list(paragraphs(file))
+        assert "".join(part.text for part in parts) == text
+        for part in parts:
+            assert content[part.offset : part.offset + part.nbytes].decode(plain) == part.text
+            before = content[file.mark : part.offset].decode(plain)
+            assert part.line == 1 + before.count("\n")
+            assert 0 < len(part.text) <= LONGEST
+
+
+def test_a_paragraph_of_windows_1252_has_a_byte_a_character() -> None:
+    (file,) = document(b"caf\xe9\n\nna\xefve\n\nend").files
+    assert [(part.offset, part.nbytes, part.line) for part in paragraphs(file)] == [(0, 6, 1), (6, 7, 3), (13, 3, 5)]
+
+
+def test_chapters_are_sections() -> None:
+    assert titles(BOOK) == [(1, ""), (4, "CHAPTER 1"), (10, "Chapter II. The Sea")]
+
+
+def test_headings_of_markdown_are_sections() -> None:
+    text = "# A #\nbody\n\n## B\n\nmore\n\n### not one\n\nC\n---\n\nend\n\n```\n\n# code\n\n```\n\nlast\n"
+    assert titles(text) == [(1, "A"), (4, "B"), (10, "C")]
+
+
+def test_a_table_of_contents_is_one_section() -> None:
+    text = "Chapter 1\n\nChapter 2\n\nChapter 1\n\nIt was.\n\nChapter 2\n\nIt is.\n"
+    assert titles(text) == [(1, "Chapter 1"), (9, "Chapter 2")]
+
+
+@pytest.mark.parametrize("text", ["no heading\n\nat all\n", "# only one\n\ntext\n", "\n", "a"])
+def test_a_file_without_two_headings_has_no_sections(text: str) -> None:
+    assert titles(text) == []
+
+
+def test_a_comment_in_a_program_is_no_heading() -> None:
+    assert titles("# one\n\n# two\n\nx = 1\n", "program.py") == []
+    assert titles("Anne\n====\n\n# two\n\nx = 1\n", "program.py") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Part 2 of it was long,\nand went\non and\non and on.\n",
+        "#no\n",
+        "    # code\n",
+        "---\na: b\n---\n",
+        "Chapters\n",
+        "",
+    ],
+)
+def test_what_only_looks_like_a_heading(text: str) -> None:
+    assert heading(text, is_prose=True) == ""
+
+
+@pytest.mark.parametrize("hostile", ["# " + " " * 10**6, "#" * 10**6, "a" + " " * 10**6 + "\n---", "chapter " * 10**5])
+def test_hostile_headings_take_no_time(hostile: str) -> None:
+    started = time.perf_counter()
+    heading(hostile, is_prose=True)
+    assert time.perf_counter() - started < 1
+
+
+def test_files_are_the_sections_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("# A\n\ntext\n\n# B\n\ntext\n")
+    (tmp_path / "b.txt").write_text("")
+    (tmp_path / "c\x1b.txt").write_text("text")
+    assert found(tmp_path) == [Section("a.md", 0, 1), Section("b.txt", 0, 1), Section("c\\u001b.txt", 0, 1)]
+    assert [section.location for section in found(tmp_path) if section] == ["a.md:1", "b.txt:1", "c\\u001b.txt:1"]
