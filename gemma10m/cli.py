@@ -7,12 +7,31 @@ import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from gemma10m import __version__
-from gemma10m.errors import UsageError
+from gemma10m.cli_options import (
+    Carry,
+    Device,
+    Dtype,
+    Exclude,
+    Include,
+    Json,
+    MaxNewTokens,
+    Memory,
+    Model,
+    Offline,
+    Seed,
+    Sinks,
+    Sources,
+    Temperature,
+    TopP,
+    patterns,
+)
+from gemma10m.cli_options import model_options as _model_options
+from gemma10m.cli_options import sampling as _sampling
 from gemma10m.terminal import Terminal
 
 app = typer.Typer(
@@ -23,28 +42,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Read documents of up to ten million tokens once, in constant memory, and ask questions about them.",
 )
-
-Sources = Annotated[
-    list[str], typer.Argument(metavar="SOURCE", help="Files, folders, - for standard input, or one saved state.")
-]
-Model = Annotated[
-    str | None,
-    typer.Option("--model", "-m", help="A downloaded name, a checkpoint folder, or demo. Default: gemma-2B-10M."),
-]
-Device = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
-Dtype = Annotated[str, typer.Option(help="float32, bfloat16 or auto.")]
-Memory = Annotated[
-    str | None,
-    typer.Option(help="linear, delta, gated, state-vector, window or full. Default: what the checkpoint says."),
-]
-Carry = Annotated[int | None, typer.Option(help="Tokens before the segment that stay visible: a multiple of it.")]
-Sinks = Annotated[int | None, typer.Option(help="First tokens of the document that stay visible for ever.")]
-Offline = Annotated[bool, typer.Option("--offline", help="Never use the network.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output.")]
-Temperature = Annotated[float, typer.Option(help="0 always takes the likeliest token.")]
-TopP = Annotated[float, typer.Option("--top-p", help="Sample from the likeliest tokens up to this probability.")]
-Seed = Annotated[int, typer.Option(help="Of the sampling.")]
-MaxNewTokens = Annotated[int, typer.Option("--max-new-tokens", help="The longest answer.")]
 
 
 class Shared:
@@ -80,13 +77,16 @@ def options(
 @app.command(short_help="Answer questions about a source.")
 def ask(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="A file, a folder, - for standard input, or a saved state.")
+        str,
+        typer.Argument(metavar="SOURCE", help="A file, a folder, an archive, - for standard input, or a saved state."),
     ],
     questions: Annotated[
         list[str] | None, typer.Argument(metavar="QUESTION", help="What to ask; none: one a line from standard input.")
     ] = None,
     question: Annotated[list[str] | None, typer.Option("--question", "-q", help="Ask this; repeatable.")] = None,
     also: Annotated[list[str] | None, typer.Option("--with", help="Read this source too; repeatable.")] = None,
+    include: Include = None,
+    exclude: Exclude = None,
     model: Model = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -107,9 +107,8 @@ def ask(
 
         chosen = _model_options(model, device, dtype, memory, carry, sinks, offline)
         asked = [*(questions or []), *(question or [])]
-        answer_questions(
-            terminal, [source, *(also or [])], asked, chosen, _sampling(temperature, top_p, seed, max_new_tokens)
-        )
+        settings = _sampling(temperature, top_p, seed, max_new_tokens)
+        answer_questions(terminal, [source, *(also or [])], asked, chosen, settings, patterns(include, exclude))
 
     _run(run, json)
 
@@ -119,6 +118,8 @@ def summarize(
     sources: Sources,
     words: Annotated[int, typer.Option(help="About how long.")] = 200,
     focus: Annotated[str | None, typer.Option(help="What to say most about.")] = None,
+    include: Include = None,
+    exclude: Exclude = None,
     model: Model = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -138,7 +139,8 @@ def summarize(
         from gemma10m.commands.ask import summarize as sum_up
 
         chosen = _model_options(model, device, dtype, memory, carry, sinks, offline)
-        sum_up(terminal, sources, words, focus, chosen, _sampling(temperature, top_p, seed, max_new_tokens))
+        settings = _sampling(temperature, top_p, seed, max_new_tokens)
+        sum_up(terminal, sources, words, focus, chosen, settings, patterns(include, exclude))
 
     _run(run, json)
 
@@ -147,6 +149,8 @@ def summarize(
 def read(
     sources: Sources,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the state goes.")] = None,
+    include: Include = None,
+    exclude: Exclude = None,
     model: Model = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -161,7 +165,8 @@ def read(
     def run(terminal: Terminal) -> None:
         from gemma10m.commands.ask import read as read_sources
 
-        read_sources(terminal, sources, output, _model_options(model, device, dtype, memory, carry, sinks, offline))
+        chosen = _model_options(model, device, dtype, memory, carry, sinks, offline)
+        read_sources(terminal, sources, output, chosen, patterns(include, exclude))
 
     _run(run, json)
 
@@ -350,30 +355,6 @@ def bench(
 
 def _command() -> str:
     return shlex.join(["gemma10m", *sys.argv[1:]])
-
-
-def _model_options(
-    model: str | None,
-    device: str,
-    dtype: str,
-    memory: str | None,
-    carry: int | None,
-    sinks: int | None,
-    offline: bool,
-) -> Any:
-    from gemma10m.commands.models import ModelOptions, go_offline
-
-    if offline:
-        go_offline()
-    if dtype not in ("auto", "float32", "bfloat16"):
-        raise UsageError(f"dtype must be float32, bfloat16 or auto, found {dtype!r}")
-    return ModelOptions(model, device, dtype, memory, carry, sinks)
-
-
-def _sampling(temperature: float, top_p: float, seed: int, max_new_tokens: int) -> Any:
-    from gemma10m.answering.sampling import Sampling
-
-    return Sampling(temperature, top_p, seed, max_new_tokens)
 
 
 def _run(command: Callable[[Terminal], None], json: bool = False) -> None:

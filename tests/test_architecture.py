@@ -44,6 +44,7 @@ MAY_IMPORT = {
         "gemma10m",
     },
     "terminal": {"errors", "progress", "sanitise"},
+    "cli_options": {"commands", "answering", "errors"},
 }
 ANYTHING = {"training", "evaluation", "bench", "commands", "cli", "gemma10m", "__main__", "tasks", "prose"}
 

@@ -1,0 +1,69 @@
+"""Arguments and options that several commands share, and what is made of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from gemma10m.errors import UsageError
+
+Sources = Annotated[
+    list[str],
+    typer.Argument(metavar="SOURCE", help="Files, folders, archives, - for standard input, or one saved state."),
+]
+Include = Annotated[
+    list[str] | None,
+    typer.Option(metavar="GLOB", help="Of folders and archives, read only this; as in .gitignore; repeatable."),
+]
+Exclude = Annotated[
+    list[str] | None, typer.Option(metavar="GLOB", help="Of folders and archives, leave this out; repeatable.")
+]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", "-m", help="A downloaded name, a checkpoint folder, or demo. Default: gemma-2B-10M."),
+]
+Device = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
+Dtype = Annotated[str, typer.Option(help="float32, bfloat16 or auto.")]
+Memory = Annotated[
+    str | None,
+    typer.Option(help="linear, delta, gated, state-vector, window or full. Default: what the checkpoint says."),
+]
+Carry = Annotated[int | None, typer.Option(help="Tokens before the segment that stay visible: a multiple of it.")]
+Sinks = Annotated[int | None, typer.Option(help="First tokens of the document that stay visible for ever.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Never use the network.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output.")]
+Temperature = Annotated[float, typer.Option(help="0 always takes the likeliest token.")]
+TopP = Annotated[float, typer.Option("--top-p", help="Sample from the likeliest tokens up to this probability.")]
+Seed = Annotated[int, typer.Option(help="Of the sampling.")]
+MaxNewTokens = Annotated[int, typer.Option("--max-new-tokens", help="The longest answer.")]
+
+
+def model_options(
+    model: str | None,
+    device: str,
+    dtype: str,
+    memory: str | None,
+    carry: int | None,
+    sinks: int | None,
+    offline: bool,
+) -> Any:
+    from gemma10m.commands.models import ModelOptions, go_offline
+
+    if offline:
+        go_offline()
+    if dtype not in ("auto", "float32", "bfloat16"):
+        raise UsageError(f"dtype must be float32, bfloat16 or auto, found {dtype!r}")
+    return ModelOptions(model, device, dtype, memory, carry, sinks)
+
+
+def patterns(include: list[str] | None, exclude: list[str] | None) -> Any:
+    from gemma10m.commands.reading import Patterns
+
+    return Patterns(tuple(include or ()), tuple(exclude or ()))
+
+
+def sampling(temperature: float, top_p: float, seed: int, max_new_tokens: int) -> Any:
+    from gemma10m.answering.sampling import Sampling
+
+    return Sampling(temperature, top_p, seed, max_new_tokens)
