@@ -13,20 +13,30 @@ import typer
 
 from gemma10m import __version__
 from gemma10m.options import (
+    AnswersFile,
     Carry,
+    Depths,
     Device,
     Dtype,
+    Exclude,
+    Facts,
+    Haystack,
+    Include,
     Json,
     MaxNewTokens,
     Memory,
     Model,
     Offline,
+    QuestionFile,
+    Quoted,
+    Recalled,
     Seed,
     Sinks,
     Sources,
     Temperature,
     TopP,
     model_options,
+    patterns,
     sampling_options,
 )
 from gemma10m.terminal import Terminal
@@ -74,21 +84,19 @@ def options(
 @app.command(short_help="Answer questions about a source.")
 def ask(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="A file, a folder, - for standard input, or a saved state.")
+        str,
+        typer.Argument(metavar="SOURCE", help="A file, a folder, an archive, - for standard input, or a saved state."),
     ],
     questions: Annotated[
         list[str] | None,
         typer.Argument(metavar="QUESTION", help="What to ask; none: a conversation, or one a line from a pipe."),
     ] = None,
     question: Annotated[list[str] | None, typer.Option("--question", "-q", help="Ask this; repeatable.")] = None,
-    question_file: Annotated[
-        str | None, typer.Option("--questions", metavar="FILE", help="Ask what this file holds, one question a line.")
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Of --questions: add answers to this JSONL, unless it has them."),
-    ] = None,
+    question_file: QuestionFile = None,
+    output: AnswersFile = None,
     also: Annotated[list[str] | None, typer.Option("--with", help="Read this source too; repeatable.")] = None,
+    include: Include = None,
+    exclude: Exclude = None,
     model: Model = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -101,10 +109,8 @@ def ask(
     top_p: TopP = 1.0,
     seed: Seed = 0,
     max_new_tokens: MaxNewTokens = 512,
-    recall: Annotated[
-        str, typer.Option(metavar="auto|off|N", help="Passages read again before a question, in tokens.")
-    ] = "auto",
-    quoted: Annotated[bool, typer.Option("--sources", help="Say where the answer stands, with quotes.")] = False,
+    recall: Recalled = "auto",
+    quoted: Quoted = False,
 ) -> None:
     """Read SOURCE, unless it was read before, and answer questions; without one, on a terminal, talk about it."""
     asked, sources = [*(questions or []), *(question or [])], [source, *(also or [])]
@@ -116,11 +122,12 @@ def ask(
 
         chosen = model_options(model, device, dtype, memory, carry, sinks, offline)
         sampling, recalling = sampling_options(temperature, top_p, seed, max_new_tokens), RecallOptions(recall, quoted)
+        chosen_files = patterns(include, exclude)
         refuse_mixed(asked, question_file, output)
         if question_file:
-            ask_all(terminal, sources, question_file, output, chosen, sampling, recalling)
+            ask_all(terminal, sources, question_file, output, chosen, sampling, recalling, chosen_files)
         else:
-            answer_questions(terminal, sources, asked, chosen, sampling, recalling)
+            answer_questions(terminal, sources, asked, chosen, sampling, recalling, chosen_files)
 
     _run(run, json)
 
@@ -135,6 +142,8 @@ def summarize(
         typer.Option(help="state, sections or refine. Default: state where the model has a memory, else sections."),
     ] = None,
     outline: Annotated[bool, typer.Option("--outline", help="A sentence a section, and where it is.")] = False,
+    include: Include = None,
+    exclude: Exclude = None,
     model: Model = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -156,7 +165,8 @@ def summarize(
 
         wanted = SummaryOptions(words, focus, by, outline)
         chosen = model_options(model, device, dtype, memory, carry, sinks, offline)
-        sum_up(terminal, sources, wanted, chosen, sampling_options(temperature, top_p, seed, max_new_tokens))
+        sampling = sampling_options(temperature, top_p, seed, max_new_tokens)
+        sum_up(terminal, sources, wanted, chosen, sampling, patterns(include, exclude))
 
     _run(run, json)
 
@@ -165,6 +175,8 @@ def summarize(
 def read(
     sources: Sources,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the state goes.")] = None,
+    include: Include = None,
+    exclude: Exclude = None,
     model: Model = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -179,7 +191,8 @@ def read(
     def run(terminal: Terminal) -> None:
         from gemma10m.commands.ask import read as read_sources
 
-        read_sources(terminal, sources, output, model_options(model, device, dtype, memory, carry, sinks, offline))
+        chosen = model_options(model, device, dtype, memory, carry, sinks, offline)
+        read_sources(terminal, sources, output, chosen, patterns(include, exclude))
 
     _run(run, json)
 
@@ -272,17 +285,11 @@ def train(
 def evaluate(
     tasks: Annotated[list[str], typer.Argument(metavar="TASK...", help="passkey, needle, babi1 to babi5, perplexity.")],
     length: Annotated[list[str], typer.Option(help="Tokens: 32K is 32,768, 1M is 1,048,576; repeatable.")],
-    data: Annotated[
-        Path | None, typer.Option(help="Prose that training never saw, a file or a folder; for all but passkey.")
-    ] = None,
+    data: Haystack = None,
     model: Model = "demo",
-    depth: Annotated[
-        list[float] | None, typer.Option(help="0 the start, 1 the end; repeatable. Default: 0, .25, .5, .75, 1.")
-    ] = None,
+    depth: Depths = None,
     n: Annotated[int, typer.Option("-n", help="Documents for each length and depth.")] = 20,
-    facts: Annotated[
-        int | None, typer.Option(help="In each document. Default: needle 1, 4 in its multi- forms; babi 8.")
-    ] = None,
+    facts: Facts = None,
     form: Annotated[
         str | None, typer.Option(help="Of needle: single, multi-key, multi-value, multi-query, update or absent.")
     ] = None,

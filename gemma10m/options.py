@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,8 +10,31 @@ import typer
 from gemma10m.errors import UsageError
 
 Sources = Annotated[
-    list[str], typer.Argument(metavar="SOURCE", help="Files, folders, - for standard input, or one saved state.")
+    list[str],
+    typer.Argument(metavar="SOURCE", help="Files, folders, archives, - for standard input, or one saved state."),
 ]
+Include = Annotated[
+    list[str] | None,
+    typer.Option(metavar="GLOB", help="Of folders and archives, read only this; as in .gitignore; repeatable."),
+]
+Exclude = Annotated[
+    list[str] | None, typer.Option(metavar="GLOB", help="Of folders and archives, leave this out; repeatable.")
+]
+QuestionFile = Annotated[
+    str | None, typer.Option("--questions", metavar="FILE", help="Ask what this file holds, one question a line.")
+]
+AnswersFile = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Of --questions: add answers to this JSONL, unless it has them.")
+]
+Recalled = Annotated[str, typer.Option(metavar="auto|off|N", help="Tokens of passages read again before a question.")]
+Quoted = Annotated[bool, typer.Option("--sources", help="Say where the answer stands, with quotes.")]
+Haystack = Annotated[
+    Path | None, typer.Option(help="Prose that training never saw, a file or a folder; for all but passkey.")
+]
+Depths = Annotated[
+    list[float] | None, typer.Option(help="0 the start, 1 the end; repeatable. Default: 0, .25, .5, .75, 1.")
+]
+Facts = Annotated[int | None, typer.Option(help="In each document. Default: needle 1, 4 in its multi- forms; babi 8.")]
 Model = Annotated[
     str | None,
     typer.Option("--model", "-m", help="A downloaded name, a checkpoint folder, or demo. Default: gemma-2B-10M."),
@@ -47,6 +71,12 @@ def model_options(
     if dtype not in ("auto", "float32", "bfloat16"):
         raise UsageError(f"dtype must be float32, bfloat16 or auto, found {dtype!r}")
     return ModelOptions(model, device, dtype, memory, carry, sinks)
+
+
+def patterns(include: list[str] | None, exclude: list[str] | None) -> Any:
+    from gemma10m.commands.reading import Patterns
+
+    return Patterns(tuple(include or ()), tuple(exclude or ()))
 
 
 def sampling_options(temperature: float, top_p: float, seed: int, max_new_tokens: int) -> Any:

@@ -12,7 +12,7 @@ from gemma10m.answering.answer import answer
 from gemma10m.answering.sampling import Sampling
 from gemma10m.commands.models import ModelOptions, load_reader
 from gemma10m.commands.passages import Passages, RecallOptions, recalled_from, write_sources
-from gemma10m.commands.reading import ReadSource, open_document, open_state, read_document, saved_state
+from gemma10m.commands.reading import ALL, Patterns, ReadSource, open_document, open_state, read_document, saved_state
 from gemma10m.commands.talk import talk
 from gemma10m.errors import UsageError
 from gemma10m.reading.stretch import peak_memory
@@ -27,6 +27,7 @@ def ask(
     options: ModelOptions,
     sampling: Sampling,
     recalling: RecallOptions,
+    patterns: Patterns = ALL,
 ) -> None:
     if not questions and "-" in sources:
         raise UsageError(
@@ -35,7 +36,7 @@ def ask(
         )
     if not all(question.strip() for question in questions):
         raise UsageError("a question is empty", hint="say what you want to know")
-    reader, source = prepare(terminal, sources, options)
+    reader, source = prepare(terminal, sources, options, patterns)
     with recalled_from(terminal, reader, source, recalling) as passages:
         if not questions and terminal.interactive:
             talk(terminal, reader, source.state, sampling, partial(facts, reader, source), passages)
@@ -50,21 +51,25 @@ def ask(
                 _answer_checked(terminal, reader, source, question, sampling, passages)
 
 
-def read(terminal: Terminal, sources: list[str], output: Path | None, options: ModelOptions) -> None:
-    document = open_document(terminal, sources)
+def read(
+    terminal: Terminal, sources: list[str], output: Path | None, options: ModelOptions, patterns: Patterns = ALL
+) -> None:
+    document = open_document(terminal, sources, patterns)
     reader = load_reader(terminal, options)
     source = read_document(terminal, reader, document, output)
     path = output or reader.state_path(document)
     terminal.json_line({**facts(reader, source), "state": str(path)}) if terminal.json else terminal.line(str(path))
 
 
-def prepare(terminal: Terminal, sources: list[str], options: ModelOptions) -> tuple[Reader, ReadSource]:
+def prepare(
+    terminal: Terminal, sources: list[str], options: ModelOptions, patterns: Patterns = ALL
+) -> tuple[Reader, ReadSource]:
     """The model, and the source's state: saved, or read now."""
     path = saved_state(sources)
     if path:
         reader = load_reader(terminal, options)
         return reader, open_state(terminal, reader, path)
-    document = open_document(terminal, sources)
+    document = open_document(terminal, sources, patterns)
     reader = load_reader(terminal, options)
     return reader, read_document(terminal, reader, document, None)
 

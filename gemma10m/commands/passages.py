@@ -118,7 +118,8 @@ def write_sources(terminal: Terminal, sources: list[Source]) -> None:
 
 def described(source: Source) -> str:
     """Where it stands, and on a line of its own what it says."""
-    place = f"{source.file}:{source.line}, bytes {source.start}-{source.stop}"
+    inside = f" ({source.place})" if source.place else ""
+    place = f"{source.file}:{source.line}{inside}, bytes {source.start}-{source.stop}"
     if source.quote is None:
         return f"{place}\n    (the file is not at hand as it was read: no quote)"
     return f'{place}\n    "{" ".join(source.quote.split())}"'

@@ -12,7 +12,7 @@ from gemma10m.commands.ask import facts, prepare
 from gemma10m.commands.models import ModelOptions
 from gemma10m.commands.passages import Passages, RecallOptions, recalled_from
 from gemma10m.commands.question_file import read_questions
-from gemma10m.commands.reading import ReadSource
+from gemma10m.commands.reading import ALL, Patterns, ReadSource
 from gemma10m.errors import UsageError
 from gemma10m.saved_states import Reader
 from gemma10m.terminal import Terminal
@@ -34,6 +34,7 @@ def ask_all(
     options: ModelOptions,
     sampling: Sampling,
     recalling: RecallOptions,
+    patterns: Patterns = ALL,
 ) -> None:
     """Raises UsageError, before anything is read, for files that hold something else."""
     if file == "-" and "-" in sources:
@@ -44,7 +45,7 @@ def ask_all(
     if not questions:
         raise UsageError(f"{file} holds no question", hint="write one question a line")
     answered = answers_in(output) if output else []
-    reader, source = prepare(terminal, sources, options)
+    reader, source = prepare(terminal, sources, options, patterns)
     wanted = [question | _circumstances(reader, source, sampling, recalling) for question in questions]
     left = unanswered(wanted, answered)
     if len(left) < len(wanted):

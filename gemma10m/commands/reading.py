@@ -42,8 +42,19 @@ class ReadSource:
         return max(0, self.state.position - self.opening)
 
 
-def open_document(terminal: Terminal, sources: list[str]) -> Document:
-    document = open_source(*sources)
+@dataclass(frozen=True)
+class Patterns:
+    """Which files of folders and archives are read; none: all."""
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
+ALL = Patterns()
+
+
+def open_document(terminal: Terminal, sources: list[str], patterns: Patterns = ALL) -> Document:
+    document = open_source(*sources, include=patterns.include, exclude=patterns.exclude)
     for notice in document.notices:
         terminal.warn(notice)
     if document.skipped:

@@ -11,7 +11,7 @@ from gemma10m.answering.sampling import Sampling
 from gemma10m.answering.summarize import Requests, say_about, sentence_requests, summary_requests
 from gemma10m.commands.ask import answer_one, prepare
 from gemma10m.commands.models import ModelOptions, load_reader
-from gemma10m.commands.reading import open_document, read_document, saved_state
+from gemma10m.commands.reading import ALL, Patterns, open_document, read_document, saved_state
 from gemma10m.documents import Document
 from gemma10m.errors import DocumentError, UsageError
 from gemma10m.models.gemma import Gemma
@@ -61,16 +61,21 @@ class Work:
 
 
 def summarize(
-    terminal: Terminal, sources: list[str], wanted: SummaryOptions, options: ModelOptions, sampling: Sampling
+    terminal: Terminal,
+    sources: list[str],
+    wanted: SummaryOptions,
+    options: ModelOptions,
+    sampling: Sampling,
+    patterns: Patterns = ALL,
 ) -> None:
     """Raises UsageError where a saved state is to be gone over: it holds no text."""
     requests = summary_requests(wanted.words, wanted.focus)
     if path := saved_state(sources):
         if wanted.needs_text:
             raise UsageError(f"{path} is a saved state and holds no text to go over", hint="name the document itself")
-        answer_one(terminal, *prepare(terminal, sources, options), requests.text, sampling)
+        answer_one(terminal, *prepare(terminal, sources, options, patterns), requests.text, sampling)
         return
-    document = open_document(terminal, sources)
+    document = open_document(terminal, sources, patterns)
     reader = load_reader(terminal, options)
     by = wanted.by or ("state" if remembers(reader.model) and not wanted.outline else "sections")
     if by == "state":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -34,7 +35,7 @@ class SkippedFile:
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file as it was when the document was opened."""
+    """A file as it was when the document was opened; what was extracted from one, as text of its own."""
 
     path: str  # for display: control characters and bytes that are not UTF-8 are escaped
     nbytes: int
@@ -43,6 +44,13 @@ class SourceFile:
     mark: int = field(repr=False)  # bytes of its byte-order mark, which is not text
     digests: bytes = field(repr=False)  # of each block
     open: Callable[[], int] = field(repr=False, compare=False)  # a new descriptor; raises UnreadableError
+    start: int = field(default=0, repr=False)  # where in what `open` opens its bytes begin
+    places: tuple[tuple[int, str], ...] = field(default=(), repr=False)  # (byte offset, "page 12"), ascending
+
+    def place(self, offset: int) -> str:
+        """The page, chapter or cell that the byte at `offset` of the text is in; "" when there is none."""
+        before = bisect_right(self.places, offset, key=lambda place: place[0])
+        return self.places[before - 1][1] if before else ""
 
     def blocks(self) -> Iterator[bytes]:
         """The file's bytes as they were at opening, each block checked before it is handed out.
@@ -64,7 +72,7 @@ class SourceFile:
             raise self._changed() from error
         try:
             for start in starts:
-                block = read_block(descriptor, start, min(BLOCK, self.nbytes - start))
+                block = read_block(descriptor, self.start + start, min(BLOCK, self.nbytes - start))
                 digest = slice(start // BLOCK * DIGEST, (start // BLOCK + 1) * DIGEST)
                 if block_digest(block) != self.digests[digest]:
                     raise self._changed()
@@ -94,11 +102,11 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Document:
-    """Made by `open_source`. `headed` documents (a folder, several paths) begin each file with a header.
+    """Made by `open_source`. `headed` documents (a folder, an archive, several paths) begin each file with a header.
 
     A header reads `=== 0123456789abcdef src/main.py ===`, on a line of its own. Its number is taken from a sha256 over
     the paths and contents of all the files, so that no file can hold the header of another: it would have to hold a
-    hash of itself.
+    hash of itself. A document with `contents` begins with the list of its files, under a header of its own.
     """
 
     name: str
@@ -106,6 +114,7 @@ class Document:
     skipped: tuple[SkippedFile, ...] = ()
     notices: tuple[str, ...] = ()
     headed: bool = False
+    contents: bool = False
 
     @property
     def nbytes(self) -> int:
@@ -116,16 +125,23 @@ class Document:
         """sha256 (hexadecimal) over all that the text depends on: the same text has the same fingerprint."""
         paths = [file.path if self.headed else "" for file in self.files]
         content = [[path, file.encoding, file.sha256] for path, file in zip(paths, self.files, strict=True)]
-        return hashlib.sha256(json.dumps(["gemma10m.document/1", content]).encode()).hexdigest()
+        form = "gemma10m.contents/1" if self.contents else "gemma10m.document/1"
+        return hashlib.sha256(json.dumps([form, content]).encode()).hexdigest()
 
     def pieces(self) -> Iterator[Piece]:
         """The text, file by file. Raises `DocumentError` when a file is no longer what it was at opening."""
         nonce = self.fingerprint[:_NONCE]
         for index, file in enumerate(self.files):
             if self.headed:
-                before = "\n" if index else ""
+                before = "\n" if index else self._contents(nonce)
                 yield Piece(f"{before}=== {nonce} {file.path} ===\n", index, offset=-1, line=1)
             yield from file.pieces(index)
+
+    def _contents(self, nonce: str) -> str:
+        """The list of files, which stands in the first file's header: it comes before every text, and is none."""
+        if not self.contents:
+            return ""
+        return "\n".join([f"=== {nonce} {len(self.files)} files ===", *(file.path for file in self.files), "", ""])
 
     def texts(self) -> list[str]:
         """Each file's text, without headers and without empty ones. Raises `DocumentError` as `pieces` does."""

@@ -20,12 +20,20 @@ _KINDS = {
 
 
 class UnreadableError(Exception):
-    """Why a file cannot be read, in a few words."""
+    """Why a file cannot be read, in a few words, and what to do about it."""
+
+    def __init__(self, why: str, hint: str = "name a text file or a folder that you may read") -> None:
+        super().__init__(why)
+        self.hint = hint
+
+
+def kind_of_file(mode: int) -> str:
+    return _KINDS.get(stat.S_IFMT(mode), "not a regular file")
 
 
 def refuse_irregular(mode: int) -> None:
     if not stat.S_ISREG(mode):
-        raise UnreadableError(_KINDS.get(stat.S_IFMT(mode), "not a regular file"))
+        raise UnreadableError(kind_of_file(mode))
 
 
 def open_regular(path: str, follow_links: bool) -> int:

@@ -6,22 +6,21 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from gemma10m.documents.choosing import Choice, Parts, Rules, in_order
 from gemma10m.documents.document import SkippedFile
 from gemma10m.documents.files import UnreadableError, open_regular, read_block, reason
 from gemma10m.documents.ignoring import IgnoreRules
 from gemma10m.documents.names import printable
-
-Parts = tuple[str, ...]  # a path's parts, from the top of the walk
-Rules = tuple[IgnoreRules, ...]  # the nearest folder's first
 
 _LARGEST_RULES = 1 << 20  # bytes
 
 
 @dataclass
 class Walk:
-    """What a folder holds. `files` are relative paths in bytewise order; links, FIFOs and the like are among them."""
+    """What a folder holds. `files` are relative paths in reading order; links, FIFOs and the like are among them."""
 
     root: str
+    choice: Choice
     files: list[str] = field(default_factory=list)
     skipped: list[SkippedFile] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
@@ -38,7 +37,7 @@ class Walk:
                 if not path:
                     raise UnreadableError(reason(error)) from error
                 self._skip("/".join(path) + "/", reason(error))
-        self.files.sort(key=os.fsencode)
+        self.files = in_order(self.files)
         self.skipped.sort(key=lambda skipped: skipped.path)
         return self
 
@@ -49,10 +48,8 @@ class Walk:
             path = (*folder, entry.name)
             is_folder = entry.is_dir(follow_symlinks=False)
             shown = "/".join(path) + ("/" if is_folder else "")
-            if entry.name == ".git":
-                self._skip(shown, "git's own")
-            elif _ignored(path, is_folder, rules):
-                self._skip(shown, "ignored by .gitignore")
+            if why := self.choice.why_not(path, is_folder, rules):
+                self._skip(shown, why)
             elif is_folder:
                 yield path, rules
             else:
@@ -78,8 +75,3 @@ class Walk:
 
     def _skip(self, path: str, why: str) -> None:
         self.skipped.append(SkippedFile(printable(path), why))
-
-
-def _ignored(path: Parts, is_folder: bool, rules: Rules) -> bool:
-    verdicts = (each.verdict(path, is_folder) for each in rules)
-    return next((verdict for verdict in verdicts if verdict is not None), False)

@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import os
-import shutil
 import stat
 import sys
-import tempfile
-import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from gemma10m.documents.archive import Archive, Selection
+from gemma10m.documents.budget import BombError, Budget
+from gemma10m.documents.choosing import Choice
+from gemma10m.documents.content import Content
 from gemma10m.documents.document import Document, SkippedFile, SourceFile
-from gemma10m.documents.files import BLOCK, UnreadableError, block_digest, open_regular, read_block, reason
+from gemma10m.documents.files import BLOCK, UnreadableError, open_regular, reason
+from gemma10m.documents.formats import Text, open_content
+from gemma10m.documents.inspecting import inspect
 from gemma10m.documents.names import printable
 from gemma10m.documents.repository import Walk
-from gemma10m.documents.text import EncodingDetector
-from gemma10m.errors import DiskError, DocumentError, UsageError
+from gemma10m.documents.spool import Spool
+from gemma10m.errors import DocumentError, UsageError
 
 STANDARD_INPUT = "-"
 _REASONS_SHOWN = 5
 
 
-def open_source(*paths: str | Path) -> Document:
-    """Open one file, several files or folders, or "-" (standard input), in the order given.
+def open_source(*paths: str | Path, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> Document:
+    """Open one file, several files, folders or archives, or "-" (standard input), in the order given.
 
-    Each file is read once from end to end to find its encoding and its hash, in constant memory. A path that is named
-    may be a link and is followed; links found inside a folder are not. Raises `DocumentError`.
+    Each file is read once from end to end to find its encoding and its hash, in constant memory; text that has to be
+    extracted is kept in a temporary file without a name. A path that is named may be a link and is followed; links
+    found inside a folder are not. `include` and `exclude` are patterns as in a `.gitignore`, for what is in folders and
+    archives. Raises `DocumentError` and `DiskError`.
     """
     names = [os.fspath(path) for path in paths]
     if not names:
         raise UsageError("no document was named", hint='name a file or a folder, or "-" for standard input')
     if names.count(STANDARD_INPUT) > 1:
         raise UsageError('"-" was named twice, and standard input can be read only once', hint="name it once")
-    gathering = _Gathering(alone=len(names) == 1)
+    gathering = _Gathering(alone=len(names) == 1, choice=Choice.of(include, exclude))
     for name in names:
         gathering.add(name)
     return gathering.document(names)
@@ -45,45 +48,71 @@ def open_source(*paths: str | Path) -> Document:
 class _Gathering:
     """The files of a document that is being opened."""
 
-    def __init__(self, alone: bool) -> None:
+    def __init__(self, alone: bool, choice: Choice) -> None:
         self.alone = alone
         self.headed = not alone
+        self.choice = choice
+        self.spool = Spool()
+        self.contents = False
         self.files: list[SourceFile] = []
         self.skipped: list[SkippedFile] = []
         self.notices: list[str] = []
 
     def add(self, name: str) -> None:
         if name == STANDARD_INPUT:
-            self._add_named("standard input", _spool_standard_input())
+            self._add_named("standard input", self.spool.keep(_standard_input()))
         elif _is_folder(name):
             self._add_folder(name)
         else:
-            self._add_named(printable(name), partial(open_regular, name, follow_links=True))
+            self._add_named(printable(name), Content(partial(open_regular, name, follow_links=True)))
 
-    def _add_named(self, shown: str, opener: Callable[[], int]) -> None:
+    def _add_named(self, shown: str, content: Content) -> None:
         try:
-            file = inspect(shown, opener)
+            opened = open_content(content, shown, self.spool, Budget(content.size()))
+            if isinstance(opened, Archive):
+                self._add_archive(shown, opened)
+                return
+            file = inspect(shown, opened)
         except UnreadableError as error:
-            raise DocumentError(f"{shown} cannot be read: {error}", hint=_hint(str(error))) from error
+            raise DocumentError(f"{shown} cannot be read: {error}", hint=error.hint) from error
         if file.nbytes <= file.mark:
             raise DocumentError(f"{shown} is empty", hint="name a file that holds text")
         self._append(file)
 
     def _add_folder(self, name: str) -> None:
-        self.headed = True
-        shown = "" if self.alone else printable(name.rstrip("/")) + "/"
         try:
-            walk = Walk(name).run()
+            walk = Walk(name, self.choice).run()
         except UnreadableError as error:
-            raise DocumentError(f"{printable(name)} cannot be listed: {error}", hint=_hint(str(error))) from error
-        self.notices += walk.notices
-        self.skipped += (SkippedFile(shown + skipped.path, skipped.reason) for skipped in walk.skipped)
-        for path in walk.files:
+            raise DocumentError(f"{printable(name)} cannot be listed: {error}", hint=error.hint) from error
+
+        def load(path: str) -> Content:
+            return Content(partial(open_regular, os.path.join(name, path), follow_links=False))
+
+        self._add_tree(name.rstrip("/"), walk, load, budget=None)
+
+    def _add_archive(self, shown: str, archive: Archive) -> None:
+        """Raises `UnreadableError` for an archive that is refused as a whole."""
+        selection = Selection(archive, self.choice, self.spool)
+        self._add_tree(shown, selection, selection.load, archive.budget)
+
+    def _add_tree(
+        self, name: str, tree: Walk | Selection, load: Callable[[str], Content], budget: Budget | None
+    ) -> None:
+        """`budget` is an archive's for all of its members; in a folder each file has one of its own."""
+        self.headed = self.contents = True
+        above = "" if self.alone else printable(name) + "/"
+        self.notices += tree.notices
+        self.skipped += (SkippedFile(above + skipped.path, skipped.reason) for skipped in tree.skipped)
+        for path in tree.files:
+            shown = above + printable(path)
             try:
-                opener = partial(open_regular, os.path.join(name, path), follow_links=False)
-                self._append(inspect(shown + printable(path), opener))
+                content = load(path)
+                opened = open_content(content, path, self.spool, budget or Budget(content.size()))
+                self._append(inspect(shown, _text(opened)))
             except UnreadableError as error:
-                self.skipped.append(SkippedFile(shown + printable(path), str(error)))
+                if budget is not None and isinstance(error, BombError):
+                    raise
+                self.skipped.append(SkippedFile(shown, str(error)))
 
     def _append(self, file: SourceFile) -> None:
         self.files.append(file)
@@ -99,7 +128,8 @@ class _Gathering:
                 f"{name} holds no text that can be read ({self._why_nothing()})",
                 hint="name a folder that holds text files, or the files themselves",
             )
-        return Document(name, tuple(self.files), tuple(self.skipped), tuple(self.notices), self.headed)
+        contents = self.contents and len(self.files) > 1
+        return Document(name, tuple(self.files), tuple(self.skipped), tuple(self.notices), self.headed, contents)
 
     def _why_nothing(self) -> str:
         reasons = [f"{skipped.path}: {skipped.reason}" for skipped in self.skipped]
@@ -108,24 +138,10 @@ class _Gathering:
         return "; ".join(reasons[:_REASONS_SHOWN] + [f"{more} more"] * (more > 0)) or "it is empty"
 
 
-def inspect(shown: str, opener: Callable[[], int]) -> SourceFile:
-    """Read a file once: its size, hash and encoding. Raises `UnreadableError`."""
-    descriptor = opener()
-    try:
-        block = read_block(descriptor, 0, BLOCK)
-        detector = EncodingDetector(block)
-        sha256, digests, nbytes = hashlib.sha256(), bytearray(), 0
-        while block:
-            following = read_block(descriptor, nbytes + len(block), BLOCK) if len(block) == BLOCK else b""
-            detector.feed(block, final=not following)
-            sha256.update(block)
-            digests += block_digest(block)
-            nbytes += len(block)
-            block = following
-    finally:
-        os.close(descriptor)
-    encoding, mark = detector.encoding, len(detector.mark)
-    return SourceFile(shown, nbytes, sha256.hexdigest(), encoding, mark, bytes(digests), opener)
+def _text(opened: Text | Archive) -> Text:
+    if isinstance(opened, Archive):
+        raise UnreadableError("an archive: name it to read it")
+    return opened
 
 
 def _is_folder(name: str) -> bool:
@@ -135,41 +151,17 @@ def _is_folder(name: str) -> bool:
         shown = printable(name) or "the empty path"
         raise DocumentError(f"{shown} does not exist", hint="check the spelling of the path") from error
     except (OSError, ValueError) as error:
-        raise DocumentError(f"{printable(name)} cannot be read: {reason(error)}", hint=_hint("")) from error
+        refusal = UnreadableError(reason(error))
+        raise DocumentError(f"{printable(name)} cannot be read: {refusal}", hint=refusal.hint) from error
 
 
-def _hint(why: str) -> str:
-    if why.startswith("binary"):
-        return "only text is read: convert it to text first (UTF-16 text needs its byte-order mark)"
-    if why.startswith("broken"):
-        return "save it as UTF-8"
-    return "name a text file or a folder that you may read"
-
-
-def _spool_standard_input() -> Callable[[], int]:
-    """Copy standard input to a file without a name, so that it can be read again."""
+def _standard_input() -> Iterator[bytes]:
     if sys.stdin is None or sys.stdin.closed:
         raise DocumentError(
             "standard input is closed", hint='pipe text into the command, or name a file instead of "-"'
         )
     try:
-        with tempfile.TemporaryFile() as spool:
-            shutil.copyfileobj(sys.stdin.buffer, spool, BLOCK)
-            spool.flush()
-            return _Spool(os.dup(spool.fileno()))
+        while block := sys.stdin.buffer.read(BLOCK):
+            yield block
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise DiskError(
-                f"no room to keep a copy of standard input in {tempfile.gettempdir()}",
-                hint="set TMPDIR to a folder on a larger disk",
-            ) from error
         raise DocumentError(f"standard input cannot be read: {reason(error)}", hint="name a file instead") from error
-
-
-class _Spool:
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        weakref.finalize(self, os.close, descriptor)
-
-    def __call__(self) -> int:
-        return os.dup(self._descriptor)

@@ -57,14 +57,19 @@ class EncodingDetector:
     def feed(self, block: bytes, final: bool) -> None:
         """Raises `UnreadableError` for a NUL byte, and for bytes that are not what the byte-order mark says."""
         if not self._wide and (nul := block.find(0)) >= 0:
-            raise UnreadableError(f"binary (a NUL byte at offset {self._position + nul})")
+            raise UnreadableError(
+                f"binary (a NUL byte at offset {self._position + nul})",
+                hint="only text is read: convert it to text first (UTF-16 text needs its byte-order mark)",
+            )
         if self._decoder is not None:
             text = block[len(self.mark) :] if self._position == 0 else block
             try:
                 self._decoder.decode(text, final)
             except UnicodeDecodeError as error:
                 if self._wide:
-                    raise UnreadableError(f"broken: it begins as {self._declared.upper()} but is not") from error
+                    raise UnreadableError(
+                        f"broken: it begins as {self._declared.upper()} but is not", hint="save it as UTF-8"
+                    ) from error
                 self._decoder = None
         self._position += len(block)
 

@@ -28,7 +28,7 @@ TABLES = """
     CREATE TABLE files (id INTEGER PRIMARY KEY, path TEXT NOT NULL, encoding TEXT NOT NULL);
     CREATE TABLE passages (
         id INTEGER PRIMARY KEY, file INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL,
-        first_line INTEGER NOT NULL, last_line INTEGER NOT NULL, text BLOB NOT NULL);
+        first_line INTEGER NOT NULL, last_line INTEGER NOT NULL, place TEXT NOT NULL, text BLOB NOT NULL);
     CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize='porter unicode61 remove_diacritics 2');
     CREATE VIRTUAL TABLE trigrams USING fts5(text, content='', detail=none, tokenize='trigram');
 """
@@ -64,8 +64,10 @@ def _fill(database: sqlite3.Connection, document: Document, stop: Callable[[], b
     for number, passage in enumerate(passages):
         if stop():
             raise _Stopped
-        place = (passage.file, passage.start, passage.stop, passage.first_line, passage.last_line)
-        database.execute("INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?)", (number, *place, _packed(passage.text)))
+        place = (passage.file, passage.start, passage.stop, passage.first_line, passage.last_line, passage.place)
+        database.execute(
+            "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (number, *place, _packed(passage.text))
+        )
         database.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (number, passage.text))
         if exact[passage.file] or is_unspaced(passage.text):
             database.execute("INSERT INTO trigrams (rowid, text) VALUES (?, ?)", (number, passage.text))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gemma10m.documents import Document, Piece
+from gemma10m.documents import Document, Piece, SourceFile
 from gemma10m.token_stream import nbytes
 
 LONGEST = 1200  # characters: about 256 of Gemma's tokens in English prose
@@ -34,6 +34,7 @@ class Passage:
     first_line: int  # from 1
     last_line: int
     text: str
+    place: str = ""  # page, chapter or cell
 
 
 def cut_document(document: Document) -> Iterator[Passage]:
@@ -45,7 +46,7 @@ def cut_document(document: Document) -> Iterator[Passage]:
         if uncut is None or uncut.file != piece.file:
             if uncut is not None:
                 yield from uncut.passages(more_to_come=False)
-            uncut = _Uncut(piece)
+            uncut = _Uncut(piece, document.files[piece.file])
         uncut.text += piece.text
         yield from uncut.passages(more_to_come=True)
     if uncut is not None:
@@ -55,7 +56,8 @@ def cut_document(document: Document) -> Iterator[Passage]:
 class _Uncut:
     """The text of one file that is in no passage yet, and where it begins."""
 
-    def __init__(self, piece: Piece) -> None:
+    def __init__(self, piece: Piece, source: SourceFile) -> None:
+        self.source = source
         self.file, self.offset, self.line, self.encoding = piece.file, piece.offset, piece.line, piece.encoding
         self.text = ""
 
@@ -70,7 +72,8 @@ class _Uncut:
     def _passage(self, text: str) -> Passage:
         stop, lines = self.offset + nbytes(text, self.encoding), text.count("\n")
         last = self.line + lines - text.endswith("\n")
-        passage = Passage(self.file, self.offset, stop, self.line, last, text)
+        place = self.source.place(self.offset)
+        passage = Passage(self.file, self.offset, stop, self.line, last, text, place)
         self.offset, self.line = stop, self.line + lines
         return passage
 

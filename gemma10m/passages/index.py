@@ -47,13 +47,13 @@ class PassageIndex:
 
     def passage(self, number: int) -> Passage:
         """Raises StateError for one that is not what was written."""
-        query = "SELECT file, start, stop, first_line, last_line, text FROM passages WHERE id = ?"
-        file, start, stop, first_line, last_line, packed = _first(self._rows(query, (number,)))
+        query = "SELECT file, start, stop, first_line, last_line, place, text FROM passages WHERE id = ?"
+        file, start, stop, first_line, last_line, place, packed = _first(self._rows(query, (number,)))
         try:
             text = zlib.decompressobj().decompress(packed, LARGEST).decode()
         except (zlib.error, TypeError, UnicodeDecodeError) as error:
             raise damaged() from error
-        return Passage(file, start, stop, first_line, last_line, text)
+        return Passage(file, start, stop, first_line, last_line, text, place)
 
     def _ranked(self, table: str, query: str, limit: int) -> list[int]:
         if not query:

@@ -24,6 +24,7 @@ class Source:
 
     file: str
     line: int
+    place: str  # page, chapter or cell; "" where there are none
     start: int
     stop: int
     quote: str | None  # None where the file is not what was read: what cannot be checked is not quoted
@@ -78,8 +79,10 @@ def _located(excerpt: Excerpt, index: PassageIndex, document: Document | None) -
     path, encoding = index.files[passage.file]
     start = passage.start + nbytes(passage.text[: excerpt.first], encoding)
     stop = start + nbytes(excerpt.text, encoding)
-    found = _on_disk(document.files[passage.file], start, stop) if document else None
-    return Source(path, excerpt.line, start, stop, excerpt.text if found == excerpt.text else None)
+    file = document.files[passage.file] if document else None
+    found = _on_disk(file, start, stop) if file else None
+    place = file.place(start) if file else passage.place
+    return Source(path, excerpt.line, place, start, stop, excerpt.text if found == excerpt.text else None)
 
 
 def _on_disk(file: SourceFile, start: int, stop: int) -> str | None:

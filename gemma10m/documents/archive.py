@@ -1,0 +1,105 @@
+"""An archive as a folder: which of its members are read, without one of them ever becoming a file."""
+
+from __future__ import annotations
+
+import os
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from gemma10m.documents.budget import BombError, Budget
+from gemma10m.documents.choosing import Choice, Parts, Rules, in_order
+from gemma10m.documents.content import Content
+from gemma10m.documents.document import SkippedFile
+from gemma10m.documents.files import UnreadableError
+from gemma10m.documents.ignoring import IgnoreRules
+from gemma10m.documents.names import printable
+from gemma10m.documents.spool import Spool
+
+_DRIVE = re.compile(r"[a-zA-Z]:")
+_RULES = ".gitignore"
+
+
+class Member(NamedTuple):
+    name: str  # as the archive has it
+    why_not: str  # why it cannot be read; "" when it can
+
+
+class Archive(ABC):
+    """A member that is named twice is read as it is the last time, as when an archive is unpacked."""
+
+    def __init__(self, members: Iterable[Member], budget: Budget) -> None:
+        """Raises `UnreadableError` for a path that leads out of the archive."""
+        self.budget = budget
+        self.members: dict[Parts, Member] = {}
+        self.replaced: list[Parts] = []
+        for member in members:
+            parts = _parts(member.name)
+            if parts in self.members:
+                self.replaced.append(parts)
+            self.members[parts] = member
+
+    @abstractmethod
+    def load(self, name: str, spool: Spool) -> Content:
+        """What a member holds, in the spool or where it lies. Raises `UnreadableError`, `BombError` among them."""
+
+
+class Selection:
+    """What a walk through a folder finds, of an archive."""
+
+    def __init__(self, archive: Archive, choice: Choice, spool: Spool) -> None:
+        self._archive, self._choice, self._spool = archive, choice, spool
+        self._rules: dict[Parts, Rules] = {}
+        self._left_out: dict[Parts, str] = {}
+        self.notices: list[str] = []
+        kept = [parts for parts in archive.members if not self._is_left_out(parts)]
+        self.files = in_order("/".join(parts) for parts in kept if not archive.members[parts].why_not)
+        skipped = [(parts, archive.members[parts].why_not) for parts in kept]
+        skipped += [(parts, "replaced by a later member") for parts in archive.replaced]
+        shown = [SkippedFile(printable("/".join(parts)), why) for parts, why in skipped if why]
+        shown += [SkippedFile(printable("/".join(parts)), why) for parts, why in self._left_out.items() if why]
+        self.skipped = sorted(shown, key=lambda each: each.path)
+
+    def load(self, path: str) -> Content:
+        return self._archive.load(self._archive.members[tuple(path.split("/"))].name, self._spool)
+
+    def _is_left_out(self, path: Parts) -> bool:
+        """Folders are asked before what is in them, each once."""
+        for end in range(1, len(path) + 1):
+            part, is_folder = path[:end], end < len(path)
+            key = (*part, "") if is_folder else part  # so that it ends in "/"
+            if key not in self._left_out:
+                self._left_out[key] = self._choice.why_not(part, is_folder, self._rules_for(part[:-1]))
+            if self._left_out[key]:
+                return True
+        return False
+
+    def _rules_for(self, folder: Parts) -> Rules:
+        if folder not in self._rules:
+            above = self._rules_for(folder[:-1]) if folder else ()
+            self._rules[folder] = (*self._read_rules(folder), *above)
+        return self._rules[folder]
+
+    def _read_rules(self, folder: Parts) -> Rules:
+        member = self._archive.members.get((*folder, _RULES))
+        if member is None or member.why_not:
+            return ()
+        try:
+            content = self._archive.load(member.name, self._spool).whole("a .gitignore")
+        except BombError:
+            raise
+        except UnreadableError:
+            return ()  # it is listed with the reason when its turn comes
+        return (IgnoreRules.parse(os.fsdecode(content), len(folder)),)
+
+
+def _parts(name: str) -> Parts:
+    """Raises `UnreadableError` for a path that would lead out of the folder it is unpacked in, on any system."""
+    every = re.split(r"[/\\]", name)
+    if name.startswith(("/", "\\")) or ".." in every or _DRIVE.match(name):
+        raise UnreadableError(
+            f"its member {printable(name[:80])} would lie outside of it",
+            hint="unpack it where it can do no harm, and name the folder",
+        )
+    return tuple(part for part in name.split("/") if part not in ("", "."))

@@ -1,0 +1,56 @@
+"""Which files of a folder or an archive are read, and in which order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from gemma10m.documents.ignoring import IgnoreRules
+
+Parts = tuple[str, ...]  # a path's parts, from the top
+Rules = tuple[IgnoreRules, ...]  # the nearest folder's first
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The user's patterns, which mean what lines of a `.gitignore` at the top do."""
+
+    include: IgnoreRules | None  # None: everything
+    exclude: IgnoreRules
+
+    @classmethod
+    def of(cls, include: Sequence[str], exclude: Sequence[str]) -> Choice:
+        included = IgnoreRules.parse("\n".join(include), depth=0) if include else None
+        return cls(included, IgnoreRules.parse("\n".join(exclude), depth=0))
+
+    def why_not(self, path: Parts, is_folder: bool, rules: Rules) -> str:
+        """Why `path`, whose parent folders are not left out, is; "" when it is not."""
+        if path[-1] == ".git":
+            return "git's own"
+        if _ignored(path, is_folder, rules):
+            return "ignored by .gitignore"
+        if self.exclude.verdict(path, is_folder):
+            return "excluded"
+        return "" if is_folder or self._included(path) else "not included"
+
+    def _included(self, path: Parts) -> bool:
+        """A folder that is included is so with all that is below it."""
+        ends = range(1, len(path) + 1)
+        return self.include is None or any(self.include.verdict(path[:end], end < len(path)) for end in ends)
+
+
+def _ignored(path: Parts, is_folder: bool, rules: Rules) -> bool:
+    verdicts = (each.verdict(path, is_folder) for each in rules)
+    return next((verdict for verdict in verdicts if verdict is not None), False)
+
+
+def in_order(paths: Iterable[str]) -> list[str]:
+    """Bytewise on the whole path, but the README of the topmost folder with files first."""
+    ordered = sorted(paths, key=os.fsencode)
+    top = os.path.commonpath([os.path.dirname(f"/{path}") for path in ordered]) if ordered else "/"
+    return sorted(ordered, key=lambda path: not _is_readme(f"/{path}", top))
+
+
+def _is_readme(path: str, folder: str) -> bool:
+    return os.path.dirname(path) == folder and os.path.basename(path).lower().startswith("readme")

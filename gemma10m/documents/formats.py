@@ -1,0 +1,76 @@
+"""Any file to text: unpacked, recognised, extracted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+from gemma10m.documents import docx, epub
+from gemma10m.documents.archive import Archive
+from gemma10m.documents.budget import Budget
+from gemma10m.documents.compressed import unpacked
+from gemma10m.documents.content import Content
+from gemma10m.documents.files import UnreadableError
+from gemma10m.documents.html_text import write_html
+from gemma10m.documents.kinds import COMPRESSED, kind_of
+from gemma10m.documents.notebook import write_notebook
+from gemma10m.documents.pdf import write_pdf
+from gemma10m.documents.spool import Places, Spool, TextWriter
+from gemma10m.documents.tar_file import TarArchive
+from gemma10m.documents.zip_archive import ZipArchive
+from gemma10m.documents.zip_file import Zip
+
+_EXTRACTED: dict[str, Callable[[Content, TextWriter, Budget], None]] = {
+    "html": write_html,
+    "notebook": write_notebook,
+    "pdf": write_pdf,
+}
+
+
+class Text(NamedTuple):
+    """Bytes that are the text, unless they turn out to be none."""
+
+    content: Content
+    places: Places = ()
+
+
+def open_content(content: Content, name: str, spool: Spool, budget: Budget) -> Text | Archive:
+    """Text is extracted into the spool. Raises `UnreadableError`, `BombError` among them, and `DiskError`."""
+    before = spool.position
+    try:
+        return _opened(content, name, spool, budget)
+    except UnreadableError:
+        spool.take_back(before)
+        raise
+
+
+def _opened(content: Content, name: str, spool: Spool, budget: Budget) -> Text | Archive:
+    kind = kind_of(content.head(), name)
+    if kind in COMPRESSED:
+        content = spool.keep(unpacked(kind, content, budget))
+        kind = kind_of(content.head(), os.path.splitext(name)[0])
+    if kind in COMPRESSED:
+        raise UnreadableError("compressed more than once", hint="unpack it yourself if you trust it")
+    if kind == "tar":
+        return TarArchive(content, budget)
+    if kind == "zip":
+        return _zip(Zip(content, budget), spool, budget)
+    if kind == "text":
+        return Text(content)
+    writer = TextWriter(spool)
+    _EXTRACTED[kind](content, writer, budget)
+    return Text(*writer.finish())
+
+
+def _zip(file: Zip, spool: Spool, budget: Budget) -> Text | Archive:
+    writer = TextWriter(spool)
+    if epub.CONTAINER in file.members:
+        epub.write_epub(file, writer)
+    elif docx.DOCUMENT in file.members:
+        docx.write_docx(file, writer)
+    elif "[Content_Types].xml" in file.members or "content.xml" in file.members:
+        raise UnreadableError("an office document of a kind that is not read", hint="save it as DOCX, PDF or text")
+    else:
+        return ZipArchive(file, budget)
+    return Text(*writer.finish())

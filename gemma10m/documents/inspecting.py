@@ -1,0 +1,42 @@
+"""A file read once from end to end: its size, its hash and its encoding."""
+
+from __future__ import annotations
+
+import hashlib
+
+from gemma10m.documents.document import SourceFile
+from gemma10m.documents.files import BLOCK, block_digest, read_block
+from gemma10m.documents.formats import Text
+from gemma10m.documents.text import EncodingDetector
+
+
+def inspect(shown: str, text: Text) -> SourceFile:
+    """In constant memory. Raises `UnreadableError`."""
+    content = text.content
+    sha256, digests, nbytes = hashlib.sha256(), bytearray(), 0
+
+    def following() -> bytes:
+        left = BLOCK if content.nbytes is None else min(BLOCK, content.nbytes - nbytes)
+        return read_block(descriptor, content.start + nbytes, left)
+
+    with content.descriptor() as descriptor:
+        block = following()
+        detector = EncodingDetector(block)
+        while block:
+            nbytes += len(block)
+            after = following() if len(block) == BLOCK else b""
+            detector.feed(block, final=not after)
+            sha256.update(block)
+            digests += block_digest(block)
+            block = after
+    return SourceFile(
+        path=shown,
+        nbytes=nbytes,
+        sha256=sha256.hexdigest(),
+        encoding=detector.encoding,
+        mark=len(detector.mark),
+        digests=bytes(digests),
+        open=content.open,
+        start=content.start,
+        places=text.places,
+    )

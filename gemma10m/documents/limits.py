@@ -1,0 +1,18 @@
+"""How much a hostile file may ask for, in one place."""
+
+from __future__ import annotations
+
+MEMBERS = 100_000  # of an archive
+LARGEST_READ = 16 << 20  # bytes read in one piece on the word of a file: a zip's list of members, a tar's long name
+LARGEST_WHOLE = 16 << 20  # bytes of a page of HTML or a notebook, which are held whole
+NOTEBOOK_VALUES = 500_000
+PLACES = 100_000  # of a file
+LABEL = 80  # characters of a place's name
+
+TOTAL = 1 << 30  # bytes that one source may unpack to
+RATIO = 200  # times its size; prose makes 3 to 5, logs up to 100
+ALWAYS = 16 << 20  # bytes that any source may unpack to, whatever the ratio
+
+WINDOW = 128 << 20  # bytes of memory for a decompressor; `xz -9` asks for 65 MiB
+PDF_MEMORY = 256 << 20  # bytes of memory for the process that reads a PDF
+PDF_SECONDS = 30  # for one page

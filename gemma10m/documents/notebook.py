@@ -1,0 +1,58 @@
+"""Jupyter notebooks: what was written and what came out as text, cell by cell."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from gemma10m.documents import limits
+from gemma10m.documents.budget import Budget
+from gemma10m.documents.content import Content
+from gemma10m.documents.files import UnreadableError
+from gemma10m.documents.spool import TextWriter
+
+
+def write_notebook(content: Content, writer: TextWriter, budget: Budget) -> None:
+    """Raises `UnreadableError` and `DiskError`."""
+    for number, cell in enumerate(_cells(content.whole("a notebook")), start=1):
+        if number > 1:
+            writer.write("\n")
+        writer.place(f"cell {number}")
+        source = cell.get("source", cell.get("input"))  # its name before 2014
+        for text in (_text(source), *(_output(each) for each in _objects(cell.get("outputs")))):
+            if text:
+                writer.write(text if text.endswith("\n") else text + "\n")
+    if writer.blank:
+        raise UnreadableError("a notebook without text")
+
+
+def _cells(content: bytes) -> list[dict[str, Any]]:
+    if content.count(b",") + content.count(b"[") + content.count(b"{") > limits.NOTEBOOK_VALUES:
+        raise UnreadableError(f"a notebook of more than {limits.NOTEBOOK_VALUES:,} values")
+    try:
+        # No number matters here, and one of a million digits takes long to understand.
+        notebook = json.loads(content, parse_int=len, parse_float=len, parse_constant=len)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableError("a notebook that is damaged: it is not JSON", hint="save it again in Jupyter") from error
+    if not isinstance(notebook, dict):
+        raise UnreadableError("a notebook that is damaged: it has no cells")
+    sheets = _objects(notebook.get("worksheets")) or [notebook]  # one, before 2014
+    return [cell for sheet in sheets for cell in _objects(sheet.get("cells"))]
+
+
+def _output(output: dict[str, Any]) -> str:
+    """Pictures and the like have none."""
+    if output.get("output_type") in ("error", "pyerr"):
+        return f"{_text(output.get('ename'))}: {_text(output.get('evalue'))}"
+    data = output.get("data")
+    return _text(output.get("text")) or (_text(data.get("text/plain")) if isinstance(data, dict) else "")
+
+
+def _text(value: object) -> str:
+    """A text, or a list of its lines, which have their ends."""
+    lines = value if isinstance(value, list) else [value]
+    return "".join(line for line in lines if isinstance(line, str))
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

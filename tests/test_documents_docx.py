@@ -1,0 +1,53 @@
+"""DOCX: paragraphs, breaks, headings in any language, notes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from formats import WORD, docx, opened, paragraph, places, text_of, zipped
+
+from gemma10m.errors import DocumentError
+
+
+def test_paragraphs_and_headings(tmp_path: Path) -> None:
+    body = paragraph("The Inn", "Heading1") + paragraph("It was late.") + paragraph("", "Heading2")
+    document = opened(tmp_path, "book.docx", docx(body + paragraph("The Road", "Title") + paragraph("x", "Heading9")))
+    assert text_of(document) == "The Inn\nIt was late.\n\nThe Road\nx\n"
+    assert places(document) == [("The Inn", "section The Inn"), ("The Road", "section The Road")]
+    assert not document.headed
+
+
+def test_headings_are_known_by_their_style_s_name(tmp_path: Path) -> None:
+    styles = f'<w:styles {WORD}><w:style w:styleId="berschrift1"><w:name w:val="heading 1"/></w:style></w:styles>'
+    document = opened(tmp_path, "a", docx(paragraph("Im Wirtshaus", "berschrift1") + paragraph("x"), styles=styles))
+    assert places(document) == [("Im Wirtshaus", "section Im Wirtshaus")]
+
+
+def test_what_is_and_is_not_text(tmp_path: Path) -> None:
+    runs = (
+        "<w:p><w:pPr><w:tabs><w:tab w:val='left' w:pos='720'/></w:tabs></w:pPr>"
+        "<w:r><w:t xml:space='preserve'>a </w:t><w:tab/><w:t>b</w:t><w:br/><w:t>c &amp; &lt;d&gt;</w:t></w:r>"
+        "<w:del><w:r><w:delText>deleted</w:delText></w:r></w:del><w:instrText>PAGE</w:instrText></w:p>"
+        "<w:Choice><w:t>drawn</w:t></w:Choice><w:Fallback><w:t>drawn</w:t></w:Fallback>"
+    )
+    assert text_of(opened(tmp_path, "a", docx(runs))) == "a \tb\nc & <d>\ndrawn"
+
+
+def test_notes_follow_the_text(tmp_path: Path) -> None:
+    notes = f"<w:footnotes {WORD}>{paragraph('A note.')}</w:footnotes>"
+    assert text_of(opened(tmp_path, "a", docx(paragraph("Text."), footnotes=notes))) == "Text.\nA note.\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (docx(paragraph("")), "a Word document without text"),
+        (docx("<w:p>"), r"its word/document\.xml is not XML"),
+        (zipped({"[Content_Types].xml": "", "xl/workbook.xml": ""}), "an office document of a kind that is not read"),
+        (zipped({"mimetype": "", "content.xml": ""}), "an office document of a kind that is not read"),
+    ],
+)
+def test_documents_that_cannot_be_read(tmp_path: Path, content: bytes, why: str) -> None:
+    with pytest.raises(DocumentError, match=why):
+        opened(tmp_path, "book.docx", content)

@@ -1,0 +1,76 @@
+"""Jupyter notebooks: cells in order, outputs that are text, and JSON that is no notebook."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from formats import notebook, opened, places, text_of
+
+from gemma10m.documents import limits, open_source
+from gemma10m.errors import DocumentError
+
+CODE = {
+    "cell_type": "code",
+    "source": ["x = 1\n", "print(x)"],
+    "outputs": [
+        {"output_type": "stream", "text": ["1\n"]},
+        {"output_type": "display_data", "data": {"image/png": "iVBORw0KGgo", "text/plain": ["<Figure>"]}},
+        {"output_type": "display_data", "data": {"image/png": "iVBORw0KGgo"}},
+        {"output_type": "error", "ename": "ValueError", "evalue": "no", "traceback": ["\x1b[31mValueError"]},
+    ],
+}
+
+
+def test_cells_and_what_came_out(tmp_path: Path) -> None:
+    document = opened(tmp_path, "a.ipynb", notebook({"cell_type": "markdown", "source": "# Title"}, CODE))
+    assert text_of(document) == "# Title\n\nx = 1\nprint(x)\n1\n<Figure>\nValueError: no\n"
+    assert places(document) == [("# Title", "cell 1"), ("x = 1", "cell 2")]
+
+
+def test_a_notebook_of_before_2014(tmp_path: Path) -> None:
+    old = {"worksheets": [{"cells": [{"input": ["1 + 1"], "outputs": [{"text": ["2"]}]}]}], "nbformat": 3}
+    assert text_of(opened(tmp_path, "a.ipynb", json.dumps(old))) == "1 + 1\n2\n"
+
+
+def test_what_is_not_as_it_should_be_is_not_text(tmp_path: Path) -> None:
+    odd = [
+        {"source": 7},
+        {"source": {"a": 1}},
+        {"source": ["a", 7, None]},
+        {"outputs": "x"},
+        {"outputs": [3, {"data": 4}]},
+    ]
+    document = opened(tmp_path, "a.ipynb", notebook({"source": "text \ud800\0"}, *odd))
+    assert text_of(document).replace("\n", "") == "text ?\ufffda"
+
+
+def test_by_its_name_only(tmp_path: Path) -> None:
+    content = notebook({"source": "text"})
+    assert text_of(opened(tmp_path, "a.json", content)) == content
+    assert text_of(opened(tmp_path, "b.ipynb", "not JSON, a text")) == "not JSON, a text"
+    opened(tmp_path, "c.ipynb", content)
+    assert [(file.path, file.place(0)) for file in open_source(tmp_path).files] == [
+        ("a.json", ""),
+        ("b.ipynb", ""),
+        ("c.ipynb", "cell 1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("{", "a notebook that is damaged: it is not JSON"),
+        ('{"cells": [{"source": "x"}]} more', "it is not JSON"),
+        ('{"cells":' + "[" * 100_000, "it is not JSON"),
+        (b'{"cells": "\xff"}', "it is not JSON"),
+        ("{}", "a notebook without text"),
+        ('{"cells": {}}', "a notebook without text"),
+        ('{"cells": [' + "1," * limits.NOTEBOOK_VALUES + "1]}", "a notebook of more than 500,000 values"),
+        ('{"cells": "' + "x" * limits.LARGEST_WHOLE + '"}', "a notebook of more than 16 MiB"),
+    ],
+)
+def test_notebooks_that_cannot_be_read(tmp_path: Path, content: str | bytes, why: str) -> None:
+    with pytest.raises(DocumentError, match=why):
+        opened(tmp_path, "a.ipynb", content)
