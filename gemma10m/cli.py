@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gemma10m import __version__
 from gemma10m.options import (
     AnswersFile,
     Carry,
@@ -39,46 +34,10 @@ from gemma10m.options import (
     patterns,
     sampling_options,
 )
+from gemma10m.program import app, command_line, main, run_command
 from gemma10m.terminal import Terminal
 
-app = typer.Typer(
-    name="gemma10m",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Read documents of up to ten million tokens once, in constant memory, and ask questions about them.",
-)
-
-
-class Shared:
-    """What every command has: how to write to the screen."""
-
-    quiet = False
-    no_color = False
-
-    def terminal(self, json: bool = False) -> Terminal:
-        return Terminal(quiet=self.quiet, no_color=self.no_color, json=json)
-
-
-shared = Shared()
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        Terminal().line(f"gemma10m {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def options(
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")] = False,
-    no_color: Annotated[bool, typer.Option("--no-color", help="No colours (also: NO_COLOR).")] = False,
-    version: Annotated[
-        bool, typer.Option("--version", "-V", callback=_show_version, is_eager=True, help="Show the version.")
-    ] = False,
-) -> None:
-    shared.quiet, shared.no_color = quiet, no_color
+__all__ = ["app", "main"]
 
 
 @app.command(short_help="Answer questions about a source.")
@@ -129,7 +88,7 @@ def ask(
         else:
             answer_questions(terminal, sources, asked, chosen, sampling, recalling, chosen_files)
 
-    _run(run, json)
+    run_command(run, json)
 
 
 @app.command(short_help="Sum a source up.")
@@ -168,7 +127,7 @@ def summarize(
         sampling = sampling_options(temperature, top_p, seed, max_new_tokens)
         sum_up(terminal, sources, wanted, chosen, sampling, patterns(include, exclude))
 
-    _run(run, json)
+    run_command(run, json)
 
 
 @app.command(short_help="Read a source and save its state.")
@@ -194,7 +153,7 @@ def read(
         chosen = model_options(model, device, dtype, memory, carry, sinks, offline)
         read_sources(terminal, sources, output, chosen, patterns(include, exclude))
 
-    _run(run, json)
+    run_command(run, json)
 
 
 @app.command(short_help="Fetch a model's weights.")
@@ -211,7 +170,7 @@ def download(
 
         fetch(terminal, model, revision, dry_run, offline)
 
-    _run(run)
+    run_command(run)
 
 
 @app.command(short_help="Say what something is and what it will need.")
@@ -232,7 +191,7 @@ def info(
 
         describe(terminal, target, model_options(None, device, dtype, memory, carry, sinks, offline=False))
 
-    _run(run)
+    run_command(run)
 
 
 @app.command(short_help="Fetch public-domain books to train and measure with.")
@@ -250,7 +209,7 @@ def prose(
 
         get_prose(terminal, folder, sources or [])
 
-    _run(run)
+    run_command(run)
 
 
 @app.command(short_help="Teach a model to remember.")
@@ -278,7 +237,7 @@ def train(
 
         train_model(terminal, TrainOptions(data, out, checkpoint, recipe, config, train, teacher, device, dtype))
 
-    _run(run)
+    run_command(run)
 
 
 @app.command(name="eval", short_help="Measure recall and perplexity by length.")
@@ -337,9 +296,11 @@ def evaluate(
             results=results,
             plot=plot,
         )
-        measure(terminal, model_options(model, device, dtype, memory, carry, sinks, offline=True), wanted, _command())
+        measure(
+            terminal, model_options(model, device, dtype, memory, carry, sinks, offline=True), wanted, command_line()
+        )
 
-    _run(run, json)
+    run_command(run, json)
 
 
 @app.command(short_help="Measure speed and memory on this machine.")
@@ -370,34 +331,6 @@ def bench(
         chosen = model_options(named, device, dtype, memory, carry, None, offline=True)
         lengths = tuple(tokens or [1_000_000])
         options = BenchOptions(name, chosen, shape, layers, lengths, against, full, state, plot)
-        measure(terminal, options, results, _command())
+        measure(terminal, options, results, command_line())
 
-    _run(run, json)
-
-
-def _command() -> str:
-    return shlex.join(["gemma10m", *sys.argv[1:]])
-
-
-def _run(command: Callable[[Terminal], None], json: bool = False) -> None:
-    """Run a command; whatever ends it becomes one sentence, a hint and an exit code."""
-    terminal = shared.terminal(json)
-    # torch says so when it is imported; nothing here needs numpy.
-    warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
-    try:
-        command(terminal)
-    except BaseException as error:
-        if isinstance(error, SystemExit | GeneratorExit):
-            raise
-        sys.exit(terminal.error(error))
-
-
-def main() -> None:
-    app(args=shared_options_first(sys.argv[1:]))
-
-
-def shared_options_first(words: list[str]) -> list[str]:
-    """--quiet and --no-color work after the command's name, too."""
-    end = words.index("--") if "--" in words else len(words)
-    moved = [word for word in words[:end] if word in ("--quiet", "--no-color")]
-    return moved + [word for word in words[:end] if word not in moved] + words[end:]
+    run_command(run, json)

@@ -47,7 +47,19 @@ MAY_IMPORT = {
     "saved_summaries": {"answering", "folders", "atomic_file", "strict_json"},
     "terminal": {"errors", "progress", "sanitise"},
 }
-ANYTHING = {"training", "evaluation", "bench", "commands", "cli", "options", "gemma10m", "__main__", "tasks", "prose"}
+ANYTHING = {
+    "training",
+    "evaluation",
+    "bench",
+    "commands",
+    "cli",
+    "options",
+    "program",
+    "gemma10m",
+    "__main__",
+    "tasks",
+    "prose",
+}
 
 
 def room(path: Path) -> str:
