@@ -32,7 +32,7 @@ def opened(ours: Gemma, tokens: int) -> Iterator[Callable[[Tensor], Tensor]]:
         raise UsageError("llama.cpp is compared on the CPU alone", hint="add --device cpu")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.gguf"
-        write_gguf(ours, tokens, file)
+        write_gguf(ours, max(tokens, ours.config.context), file)
         threads = torch.get_num_threads()
         theirs = llama_cpp.Llama(
             str(file), n_ctx=tokens, n_batch=tokens, n_ubatch=ROWS, n_threads=threads, n_threads_batch=threads,
