@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,16 +20,12 @@ from gemma10m.reading.pace import Pace
 Prefill = Callable[[Tensor], Tensor]  # ids (1, S) -> logits (1, V) of the last one
 
 
-class Peer(NamedTuple):
-    open: Callable[[Gemma, int], AbstractContextManager[Prefill]]  # with a model's weights, for so many tokens
-    tolerance: float  # of logits in float32 at a tiny size, as a share of the largest
-
-
-PEERS = {
-    "transformers": Peer(transformers_peer.opened, 1e-5),
-    # Its keys, values and gelu have tables and rounding of their own, whatever the weights' precision.
-    "llama.cpp": Peer(llama_cpp_peer.opened, 1e-2),
+# With a model's weights, for so many tokens.
+PEERS: dict[str, Callable[[Gemma, int], AbstractContextManager[Prefill]]] = {
+    "transformers": transformers_peer.opened,
+    "llama.cpp": llama_cpp_peer.opened,
 }
+TOLERANCE = 1e-5  # of logits in float32 at a tiny size, as a share of the largest
 
 
 def measure_against(ours: Gemma, name: str, tokens: int, repeats: int) -> dict[str, object]:
@@ -42,7 +37,7 @@ def measure_against(ours: Gemma, name: str, tokens: int, repeats: int) -> dict[s
         raise UsageError(f"there is no peer {name!r}", hint=f"known: {', '.join(PEERS)}")
     device, found = ours.device.type, parity(name, ours.device.type)
     ids = torch.randint(ours.config.vocabulary, (1, tokens))  # (1, S)
-    with PEERS[name].open(ours, tokens) as prefill:
+    with PEERS[name](ours, tokens) as prefill:
         runs: tuple[Callable[[], object], ...] = (lambda: _read(ours, ids), lambda: prefill(ids))
         for run in runs:
             run()
@@ -68,12 +63,10 @@ def parity(name: str, device: str) -> float:
     ours = random_model(config, ReadingConfig(memory="full"), device, torch.float32)
     ids = torch.randint(config.vocabulary, (1, 70))  # (1, S)
     own = _read(ours, ids)
-    with PEERS[name].open(ours, ids.shape[1]) as prefill:
+    with PEERS[name](ours, ids.shape[1]) as prefill:
         found = float((own - prefill(ids).to(own.device)).abs().max() / own.abs().max())
-    if not found <= PEERS[name].tolerance:
-        raise UsageError(
-            f"not timed: logits differ from {name}'s by {found:.1e}, more than {PEERS[name].tolerance:.0e}"
-        )
+    if not found <= TOLERANCE:
+        raise UsageError(f"not timed: logits differ from {name}'s by {found:.1e}, more than {TOLERANCE:.0e}")
     return found
 
 
