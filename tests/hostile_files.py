@@ -173,7 +173,7 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "tar: extended header of 20 MB": ("a.tar", lambda: tar_header(type=b"x", size=20 << 20) + bytes(20 << 20), DAMAGED),
     "tar.gz: bomb": ("a.tgz", lambda: gzip_bomb(tar_header(size=400 << 20)), BOMB),
     "gzip: bomb": ("a.txt.gz", gzip_bomb, BOMB),
-    "bzip2: bomb": ("a.bz2", lambda: compressed(bz2.BZ2Compressor, 30), BOMB),
+    "bzip2: bomb": ("a.bz2", lambda: compressed(bz2.BZ2Compressor, 18), BOMB),
     "xz: bomb": ("a.xz", lambda: compressed(lzma.LZMACompressor, 100), BOMB),
     "zstd: bomb": ("a.zst", lambda: compressed(zstandard.ZstdCompressor().compressobj, 400), BOMB),
     "xz: dictionary of 1.5 GiB": ("a.xz", xz_with_a_large_dictionary, DAMAGED),

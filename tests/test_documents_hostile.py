@@ -33,7 +33,7 @@ def outcome(folder: Path, name: str, content: bytes) -> dict[str, Any]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=600,
     )
     found: dict[str, Any] = json.loads(done.stdout)
     assert found["peak"] < MOST_MEMORY

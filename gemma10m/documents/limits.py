@@ -15,4 +15,4 @@ ALWAYS = 16 << 20  # bytes that any source may unpack to, whatever the ratio
 
 WINDOW = 128 << 20  # bytes of memory for a decompressor; `xz -9` asks for 65 MiB
 PDF_MEMORY = 256 << 20  # bytes of memory for the process that reads a PDF
-PDF_SECONDS = 30  # for one page
+PDF_SECONDS = 30  # of computing, for one page

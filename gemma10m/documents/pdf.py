@@ -23,7 +23,7 @@ _PROGRAM = Path(pdf_process.__file__)
 _WHY = {
     pdf_process.ENCRYPTED: "a PDF that only a password opens",
     pdf_process.BROKEN: "damaged: it begins as a PDF but is not",
-    -signal.SIGALRM: f"a PDF with a page that takes more than {limits.PDF_SECONDS} s",
+    -signal.SIGPROF: f"a PDF with a page that takes more than {limits.PDF_SECONDS} s",
 }
 
 

@@ -23,11 +23,11 @@ def main(memory: int, seconds: int) -> int:
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     with open(0, "rb") as file, open(1, "wb") as out:
-        signal.alarm(seconds)
+        signal.setitimer(signal.ITIMER_PROF, seconds)  # of computing; it ends the process
         try:
             document = pypdfium2.PdfDocument(file)
             for number in range(len(document)):
-                signal.alarm(seconds)  # ends the process
+                signal.setitimer(signal.ITIMER_PROF, seconds)
                 page = document[number]
                 text = page.get_textpage().get_text_bounded(errors="replace")
                 page.close()
