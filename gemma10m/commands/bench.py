@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Rows = Iterator[tuple[str, Mapping[str, object]]]  # a row's kind and what was measured
 QUESTION = "What is the special magic number for amber-lantern?"
+SENTENCES = 200  # that are asked for
 COMPARED = (32_768, 131_072)  # tokens, of the full set
 READ = (32_768, 1_000_000, 10_000_000)
 
@@ -36,6 +37,7 @@ class BenchOptions:
     full: bool = False
     state: Path | None = None
     plot: Path | None = None
+    source: Path | None = None
 
 
 def bench(terminal: Terminal, options: BenchOptions, results: Path, command: str) -> None:
@@ -148,7 +150,23 @@ def _start(terminal: Terminal, options: BenchOptions) -> Rows:
         yield "bench first progress", _named(options, layers | row)
 
 
-BENCHES = {"answer": _answer, "kernels": _kernels, "length": _length, "load": _load, "read": _read, "start": _start}
+def _index(terminal: Terminal, options: BenchOptions) -> Rows:
+    from gemma10m.bench.index import measure_index
+
+    if options.source is None:
+        raise UsageError("bench index needs a document", hint="--source BOOK.txt, or a folder")
+    yield "bench index", measure_index(options.source, SENTENCES, seed=0)
+
+
+BENCHES = {
+    "answer": _answer,
+    "index": _index,
+    "kernels": _kernels,
+    "length": _length,
+    "load": _load,
+    "read": _read,
+    "start": _start,
+}
 
 
 def _model(terminal: Terminal, options: BenchOptions) -> Gemma:
