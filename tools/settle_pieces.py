@@ -23,7 +23,7 @@ from gemma10m.tasks.case import Case
 from gemma10m.tasks.passkey import draw_passkey
 from gemma10m.training.mixture import draw_needles, draw_story, with_strays
 
-SELDOM = 20  # fewer than so many times in the prose and in DRAWN cases of each kind
+SELDOM = 40  # fewer than so many times in the prose and in DRAWN cases of each kind
 DRAWN = 3000
 BLOCK = 4000  # characters that are encoded at a time
 EMBEDDINGS = "model.embed_tokens.weight"
