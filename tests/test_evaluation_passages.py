@@ -1,0 +1,58 @@
+"""Recall measured the four ways, and answers that are not in the text, with the model that ships."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gemma10m.bench.index import measure_index
+from gemma10m.commands.evaluate import EvalOptions, evaluate
+from gemma10m.commands.models import ModelOptions
+from gemma10m.errors import UsageError
+from gemma10m.evaluation.passages import SUFFIX
+from gemma10m.terminal import Terminal
+
+PROSE = "It was a fine day, and they walked on.\nThe house stood still; nobody spoke of it again.\n\n" * 40
+
+
+def measured(folder: Path, form: str) -> dict[str, int]:
+    """How many of six were right, by how they were read."""
+    book, results = folder / "book.txt", folder / "rows.jsonl"
+    book.write_text(PROSE)
+    wanted = EvalOptions(
+        ("needle",), ("900",), book, (0.0,), n=6, form=form, results=results, recall=True
+    )  # fmt: skip
+    evaluate(Terminal(quiet=True), ModelOptions(model="demo", device="cpu"), wanted, "gemma10m eval")
+    return {row["memory"]: row["right"] for row in map(json.loads, results.read_text().splitlines())}
+
+
+def test_the_four_ways_stand_side_by_side(tmp_path: Path) -> None:
+    right = measured(tmp_path, "single")
+    assert list(right) == ["gated", "window", f"gated{SUFFIX}", f"window{SUFFIX}"]
+    assert right["window"] == 0  # the fact is beyond the window, and nothing brings it back
+    assert right["gated"] >= 5
+    assert right[f"gated{SUFFIX}"] >= 5
+
+
+def test_what_is_not_in_the_text_is_never_answered(tmp_path: Path) -> None:
+    assert measured(tmp_path, "absent") == {"gated": 0, "window": 0, f"gated{SUFFIX}": 6, f"window{SUFFIX}": 6}
+
+
+def test_an_index_is_timed_and_asked_for_sentences_it_must_find(tmp_path: Path) -> None:
+    lines = (
+        f"The keeper of lighthouse number{n} wrote about storm{n} and whale{n} every winter.\n" for n in range(3000)
+    )
+    (tmp_path / "log.txt").write_text("".join(lines))
+    row = measure_index(tmp_path / "log.txt", 20, seed=0)
+    assert (row["found"], row["n"], row["files"]) == (20, 20, 1)
+    assert row["text_bytes"] == (tmp_path / "log.txt").stat().st_size
+    assert isinstance(row["index_bytes"], int)
+    assert 0 < row["index_bytes"] < 3 * (tmp_path / "log.txt").stat().st_size
+
+
+def test_a_short_document_is_not_asked_about(tmp_path: Path) -> None:
+    (tmp_path / "short.txt").write_text("Too short to say much of anything at all.\n")
+    with pytest.raises(UsageError, match="too short to ask 20 questions about"):
+        measure_index(tmp_path / "short.txt", 20, seed=0)
