@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from gemma10m.answering.answer import answer
 from gemma10m.answering.sampling import Sampling
@@ -104,8 +105,10 @@ def recalled_from(
 
 def _document_of(source: ReadSource) -> Document | None:
     """The document that a state was made of, where it stands under its name and has not changed."""
+    if not Path(source.record.name).exists():  # a pipe has no name, and "-" would wait for one
+        return None
     try:
-        document = open_source(source.record.name)
+        document = open_source(Path(source.record.name).resolve())
     except DocumentError:
         return None
     return document if document.fingerprint == source.record.fingerprint else None
@@ -122,4 +125,4 @@ def described(source: Source) -> str:
     place = f"{source.file}:{source.line}{inside}, bytes {source.start}-{source.stop}"
     if source.quote is None:
         return f"{place}\n    (the file is not at hand as it was read: no quote)"
-    return f'{place}\n    "{" ".join(source.quote.split())}"'
+    return f'{place}\n    "{source.quote}"'

@@ -95,4 +95,4 @@ def stem(word: str) -> str:
 
 def shown(excerpts: Sequence[Excerpt]) -> str:
     """As the model reads them: a paragraph each."""
-    return "".join(f"\n\n{' '.join(excerpt.text.split())}" for excerpt in excerpts)
+    return "".join(f"\n\n{excerpt.text}" for excerpt in excerpts)
