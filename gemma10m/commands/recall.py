@@ -32,18 +32,22 @@ KIND = "recall"
 
 @dataclass(frozen=True)
 class Job:
-    """A cell for one model: the one that is measured, or its control."""
+    """A cell for one model: the one that is measured, or the one without memory that is its control."""
 
     cell: Cell
     model: Gemma
     key: Row
-    control: bool
     passages: bool
 
     @property
+    def forgets(self) -> bool:
+        """Nothing but the start and the end of a document changes this model's answers."""
+        return self.model.reading.memory == "window"
+
+    @property
     def tokens(self) -> int:
-        """About how many tokens its documents have, without the middle that a control leaves out."""
-        most = sum(window_tokens(self.model)) if self.control else self.cell.tokens
+        """About how many tokens its documents have, without a middle that makes no difference."""
+        most = sum(window_tokens(self.model)) if self.forgets else self.cell.tokens
         return self.cell.n * min(most, self.cell.tokens)
 
 
@@ -110,7 +114,7 @@ class Recall:
         for cell, recalling, model in product(cells, (False, True) if passages else (False,), models):
             key = cell_key(cell, self.text_sha256) | model_key(model, self.reader.tokenizer)
             key["memory"] += SUFFIX if recalling else ""
-            yield Job(cell, model, key, control=model is not self.reader.model, passages=recalling)
+            yield Job(cell, model, key, passages=recalling)
 
     def _row(self, job: Job, name: str, meter: Meter, stop: StopRequest) -> Row:
         """What is left of the cell, batch by batch; each is kept as soon as it is read."""
@@ -134,7 +138,7 @@ class Recall:
         if job.model.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(job.model.device)
         scripts = job.cell.scripts(self.writer, job.model.reading.segment, indices)
-        read = without_middle(job.model, scripts) if job.control else scripts
+        read = without_middle(job.model, scripts) if job.forgets else scripts
         with self.terminal.progress(label) as progress:
             tick = _ticker(progress, meter, job.model, len(read) * len(read[0]), stop)
             if job.passages:
