@@ -189,7 +189,7 @@ def test_what_is_recalled_fits_the_budget_in_the_documents_order(index: PassageI
     excerpts = recall(index, TOKENIZER, "Which special magic numbers do amber-lantern and copper-hill have?", budget)
     assert len(TOKENIZER.encode(shown(excerpts))) <= budget
     assert [excerpt.passage.start for excerpt in excerpts] == sorted(excerpt.passage.start for excerpt in excerpts)
-    assert bool(excerpts) == (budget >= 64)
+    assert bool(excerpts) == (budget > 1)
     if budget >= 200:
         assert FACT in shown(excerpts)
 
@@ -198,6 +198,15 @@ def test_a_small_budget_is_kept_for_what_was_asked(index: PassageIndex) -> None:
     excerpts = recall(index, TOKENIZER, "What is the special magic number for copper-hill?", 64)
     assert [excerpt.text for excerpt in excerpts] == [OTHER]
     assert excerpts[0].passage.text.splitlines()[excerpts[0].line - excerpts[0].passage.first_line].startswith(OTHER)
+
+
+def test_of_a_sentence_without_an_end_the_words_that_were_asked_for_are_recalled(tmp_path: Path) -> None:
+    endless = "and on they went over the hills and the dales " * 8
+    build_index(written(tmp_path / "endless.txt", f"{endless}{FACT} {endless}."), tmp_path / "index")
+    with open_index(tmp_path / "index") as index:
+        (excerpt,) = recall(index, TOKENIZER, "What is the special magic number for amber-lantern?", 64)
+    assert "magic numbers for amber-lantern is: 48213." in excerpt.text
+    assert len(TOKENIZER.encode(shown([excerpt]))) <= 32
 
 
 def test_nothing_is_recalled_where_nothing_leaves_the_window() -> None:

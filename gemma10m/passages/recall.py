@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ SHARE = 2  # excerpts that a budget has room for at least: a value that changed 
 
 @dataclass(frozen=True)
 class Excerpt:
-    """Whole sentences of one passage, side by side."""
+    """Neighbouring sentences of one passage, or words of one sentence."""
 
     passage: Passage
     first: int  # characters of the passage's text
@@ -57,12 +58,27 @@ def recall(index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int
 
 
 def best_excerpt(passage: Passage, words: Sequence[str], tokenizer: Tokenizer, room: int) -> Excerpt | None:
-    """The sentence with the most of the words, and as many after and before it as fit; None where it alone does not."""
+    """The sentence with the most of the words, and as many after and before it as fit. Of one that does not fit alone,
+    the words around those that were asked for; None where not even these do.
+    """
     spans = list(sentences(passage.text))
     scores = [score(passage.text[first:last], words) for first, last in spans]
     if not spans or not max(scores):
         return None
-    start = stop = scores.index(max(scores))
+    best = scores.index(max(scores))
+    found = _widest(passage, spans, (best, best), tokenizer, room)
+    if found is None:
+        spans = [match.span() for match in re.compile(r"\S+").finditer(passage.text, *spans[best])]
+        asked = [place for place, span in enumerate(spans) if score(passage.text[slice(*span)], words)]
+        found = _widest(passage, spans, (asked[0], asked[-1]), tokenizer, room) if asked else None
+    return found
+
+
+def _widest(
+    passage: Passage, spans: Sequence[tuple[int, int]], least: tuple[int, int], tokenizer: Tokenizer, room: int
+) -> Excerpt | None:
+    """From the first to the last span of `least`, and as many after and before them as fit."""
+    start, stop = least
 
     def cut(start: int, stop: int) -> Excerpt:
         return Excerpt(passage, spans[start][0], spans[stop][1])
