@@ -41,13 +41,16 @@ def _place(row: Row) -> tuple[str, int, str, float]:
 
 
 def speed_lines() -> str:
-    length, layers, start = (rows(f"bench {name}")[-1] for name in ("length", "against", "start"))
+    length, start = (rows(f"bench {name}")[-1] for name in ("length", "start"))
+    peers = {row.get("peer"): row for row in rows("bench against")}
+    layers, llama = peers["transformers"], peers["llama.cpp"]
     short, long = length["tokens"]
     growth, seconds, model = length["peak_growth_bytes"] / 1e6, start["seconds"], layers["memory"]
     return f"""* The demo model reads {long:,} tokens at {length["ratio"]:.2f} times the tokens/s of {short:,}; its peak
   memory grows by {growth:.1f} MB.
 * Two layers of Gemma-2B's shape in bfloat16 ({model} memory, carry 2048) read {layers["tokens"]:,} tokens at
-  {layers["ratio"]:.2f} times the tokens/s of transformers' Gemma, side by side in one run.
+  {layers["ratio"]:.2f} times the tokens/s of transformers' Gemma and {llama["ratio"]:.1f} times those
+  of llama.cpp in BF16, each side by side in one run.
   Much of that is the last layer, which stops at its keys and values where no logits are wanted: nearly half of two
   layers, 5.5 % of the whole model's eighteen.
 * `ask` on a saved state with the demo model: the first byte of the answer {seconds:.1f} s after the process starts."""
