@@ -11,6 +11,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import zstandard
 from formats import CONTAINER, WORD, docx, epub, flate, pdf, pdf_file, tarred, zipped
@@ -60,10 +61,14 @@ def tar_header(**fields: object) -> bytes:
     return info.tobuf(tarfile.GNU_FORMAT)
 
 
-def compressed(new: Callable[[], object], megabytes: int, block: bytes = MEGABYTE) -> bytes:
-    compressor = new()
-    parts = [compressor.compress(block) for _ in range(megabytes)]  # type: ignore[attr-defined]
-    return b"".join([*parts, compressor.flush()])  # type: ignore[attr-defined]
+class Compressor(Protocol):
+    def compress(self, data: bytes, /) -> bytes: ...
+    def flush(self) -> bytes: ...
+
+
+def compressed(compressor: Compressor, megabytes: int, block: bytes = MEGABYTE) -> bytes:
+    parts = [compressor.compress(block) for _ in range(megabytes)]
+    return b"".join([*parts, compressor.flush()])
 
 
 def gzip_bomb(head: bytes = b"") -> bytes:
@@ -173,9 +178,9 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "tar: extended header of 20 MB": ("a.tar", lambda: tar_header(type=b"x", size=20 << 20) + bytes(20 << 20), DAMAGED),
     "tar.gz: bomb": ("a.tgz", lambda: gzip_bomb(tar_header(size=400 << 20)), BOMB),
     "gzip: bomb": ("a.txt.gz", gzip_bomb, BOMB),
-    "bzip2: bomb": ("a.bz2", lambda: compressed(bz2.BZ2Compressor, 18), BOMB),
-    "xz: bomb": ("a.xz", lambda: compressed(lzma.LZMACompressor, 100), BOMB),
-    "zstd: bomb": ("a.zst", lambda: compressed(zstandard.ZstdCompressor().compressobj, 400), BOMB),
+    "bzip2: bomb": ("a.bz2", lambda: compressed(bz2.BZ2Compressor(), 18), BOMB),
+    "xz: bomb": ("a.xz", lambda: compressed(lzma.LZMACompressor(), 100), BOMB),
+    "zstd: bomb": ("a.zst", lambda: compressed(zstandard.ZstdCompressor().compressobj(), 400), BOMB),
     "xz: dictionary of 1.5 GiB": ("a.xz", xz_with_a_large_dictionary, DAMAGED),
     "zstd: window of 2 GiB": ("a.zst", lambda: b"\x28\xb5\x2f\xfd\x00\xa8" + b"\1\0\0", DAMAGED),
     "gzip: in itself": ("a.gz", lambda: gzip.compress(gzip.compress(b"x")), "compressed more than once"),

@@ -80,6 +80,12 @@ def test_a_definition_is_not_cut_in_two_where_it_need_not_be(tmp_path: Path) -> 
     assert all(passage.text.startswith("def ") for passage in passages)
 
 
+def test_a_heading_begins_a_passage(tmp_path: Path) -> None:
+    chapters = [f"## What happened in {year}\n\n" + "It rained and it shone.\n\n" * 30 for year in range(1990, 2000)]
+    passages = list(cut_document(written(tmp_path / "notes.md", "".join(chapters))))
+    assert [passage.text[:22] for passage in passages] == [chapter[:22] for chapter in chapters]
+
+
 def test_prose_is_cut_after_a_paragraph(tmp_path: Path) -> None:
     passages = list(cut_document(written(tmp_path / "prose.txt", FILLER)))
     assert len(passages) > 3

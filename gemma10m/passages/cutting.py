@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gemma10m.documents import Document, Piece, SourceFile
+from gemma10m.documents import Document, SourceFile
 from gemma10m.token_stream import nbytes
 
 LONGEST = 1200  # characters: about 256 of Gemma's tokens in English prose
@@ -15,7 +15,7 @@ SHORTEST = 500  # a cut before this is looked for only where nothing later will 
 CUTS = tuple(
     re.compile(pattern, re.MULTILINE)
     for pattern in (
-        r"^(?=(?:def|class|async def|func|fn|pub|impl|type|struct|enum|function|export|interface|#{1,6}|Chapter)\b)",
+        r"^(?=(?:def|class|async def|func|fn|pub|impl|type|struct|enum|function|export|interface|Chapter)\b|#{1,6} )",
         r"\n[ \t]*\n+",
         r"""[.!?。！？]["'”’)\]]*(?:\s+|(?<=[。！？]))""",
         r"\n",
@@ -39,27 +39,20 @@ class Passage:
 
 def cut_document(document: Document) -> Iterator[Passage]:
     """Every file's passages in order, without headers. Raises `DocumentError` as `Document.pieces` does."""
-    uncut: _Uncut | None = None
-    for piece in document.pieces():
-        if piece.offset < 0:
-            continue
-        if uncut is None or uncut.file != piece.file:
-            if uncut is not None:
-                yield from uncut.passages(more_to_come=False)
-            uncut = _Uncut(piece, document.files[piece.file])
-        uncut.text += piece.text
-        yield from uncut.passages(more_to_come=True)
-    if uncut is not None:
+    for number, file in enumerate(document.files):
+        uncut = _Uncut(number, file)
+        for piece in file.pieces(number):
+            uncut.text += piece.text
+            yield from uncut.passages(more_to_come=True)
         yield from uncut.passages(more_to_come=False)
 
 
 class _Uncut:
     """The text of one file that is in no passage yet, and where it begins."""
 
-    def __init__(self, piece: Piece, source: SourceFile) -> None:
-        self.source = source
-        self.file, self.offset, self.line, self.encoding = piece.file, piece.offset, piece.line, piece.encoding
-        self.text = ""
+    def __init__(self, number: int, file: SourceFile) -> None:
+        self.number, self.file = number, file
+        self.offset, self.line, self.text = file.mark, 1, ""
 
     def passages(self, more_to_come: bool) -> Iterator[Passage]:
         start = 0
@@ -70,10 +63,10 @@ class _Uncut:
         self.text = self.text[start:]
 
     def _passage(self, text: str) -> Passage:
-        stop, lines = self.offset + nbytes(text, self.encoding), text.count("\n")
+        stop, lines = self.offset + nbytes(text, self.file.encoding), text.count("\n")
         last = self.line + lines - text.endswith("\n")
-        place = self.source.place(self.offset)
-        passage = Passage(self.file, self.offset, stop, self.line, last, text, place)
+        place = self.file.place(self.offset)
+        passage = Passage(self.number, self.offset, stop, self.line, last, text, place)
         self.offset, self.line = stop, self.line + lines
         return passage
 
