@@ -10,9 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from readers import TEXT
 
 from gemma10m.folders import states_folder
+
+settings.register_profile("busy machine", deadline=None)  # how long an example takes says nothing of its result
+settings.load_profile("busy machine")
 
 
 @pytest.fixture(autouse=True)

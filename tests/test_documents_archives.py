@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from formats import docx, epub, notebook, opened, paragraph, tarred, text_of, zipped
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gemma10m.documents import Document, open_source
@@ -184,7 +184,6 @@ def test_an_archive_without_text(tmp_path: Path, pack: Callable[[Members], bytes
         opened(tmp_path, "a", pack({"a": b"\0"}))
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(
         st.text(st.characters(exclude_characters="/\\:\0", exclude_categories=["Cs"]), min_size=1, max_size=20).filter(

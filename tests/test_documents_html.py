@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from formats import opened, places, text_of
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gemma10m.documents import markup
@@ -130,7 +130,6 @@ def test_a_heading_s_label_is_short_and_printable(tmp_path: Path) -> None:
     assert len(file.place(0)) == 80
 
 
-@settings(deadline=None)
 @given(st.text(st.sampled_from("<>!-/ab'\"=? \n[]CDATA&;"), max_size=60))
 def test_nothing_is_lost_but_tags(page: str) -> None:
     """What the scanner leaves out lies between a "<" and a ">"."""
@@ -140,7 +139,6 @@ def test_nothing_is_lost_but_tags(page: str) -> None:
     assert len(kept) <= len(page)
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(st.characters(exclude_characters="<>&", exclude_categories=["Cs"]), min_size=1), min_size=1))
 def test_text_between_tags_comes_back(parts: list[str]) -> None:
     page = "".join(f"<i a=\"<\" b='>'>{part}</i><!-- > -->" for part in parts)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from readers import SEGMENT, checkpoint
 from typer.testing import CliRunner
@@ -160,7 +160,6 @@ def test_without_results_an_interruption_says_what_would_have_kept_the_work(
     assert stopped.value.hint == "give --results FILE, and an interrupted run goes on where it stopped"
 
 
-@settings(deadline=None)
 @given(st.integers(1, 60), st.integers(1, GROUP), st.sets(st.integers(0, 60)))
 def test_batches_are_neighbours_of_one_group_that_are_not_read_yet(n: int, size: int, done: set[int]) -> None:
     batches = list(split_into_batches(n, size, done))

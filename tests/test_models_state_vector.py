@@ -27,7 +27,7 @@ from gemma10m.memory.state import State
 from gemma10m.models.gemma import Gemma
 from gemma10m.models.state_vector import StateVector
 
-MODEST = settings(max_examples=25, derandomize=True, deadline=None)
+MODEST = settings(max_examples=25, derandomize=True)
 
 
 def vectors(state: State) -> Tensor:

@@ -179,6 +179,21 @@ def test_a_damaged_index_is_said(tmp_path: Path, story: Document, damage: object
         index.search(["amber-lantern"], 5)
 
 
+@pytest.mark.parametrize(
+    "change", ["file = 7", "file = -1", "start = 'x'", "first_line = NULL", "place = NULL", "text = 3", "text = x'00'"]
+)
+def test_a_passage_that_was_tampered_with_is_said(tmp_path: Path, story: Document, change: str) -> None:
+    path = tmp_path / "index"
+    build_index(story, path)
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE again AS SELECT * FROM passages")
+        database.execute("DROP TABLE passages")
+        database.execute("ALTER TABLE again RENAME TO passages")
+        database.execute(f"UPDATE passages SET {change}")
+    with pytest.raises(StateError, match="the passage index is damaged"), open_index(path) as index:
+        index.search(["amber-lantern"], 5)
+
+
 def test_another_database_is_no_index(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "other") as database:
         database.execute("CREATE TABLE passages (id INTEGER)")
@@ -204,6 +219,15 @@ def test_a_small_budget_is_kept_for_what_was_asked(index: PassageIndex) -> None:
     excerpts = recall(index, TOKENIZER, "What is the special magic number for copper-hill?", 64)
     assert [excerpt.text for excerpt in excerpts] == [OTHER]
     assert excerpts[0].passage.text.splitlines()[excerpts[0].line - excerpts[0].passage.first_line].startswith(OTHER)
+
+
+def test_a_budget_for_whole_passages_says_where_each_stands(index: PassageIndex) -> None:
+    excerpts = recall(index, TOKENIZER, "What is the special magic number for copper-hill?", 600)
+    ((path, _),) = index.files
+    assert [excerpt.label for excerpt in excerpts] == [f"[{path}:{excerpt.line}]\n" for excerpt in excerpts]
+    assert shown(excerpts).startswith(f"\n\n{excerpts[0].label}{excerpts[0].text}")
+    small = recall(index, TOKENIZER, "What is the special magic number for copper-hill?", 64)
+    assert shown(small) == f"\n\n{OTHER}"
 
 
 def test_of_a_sentence_without_an_end_the_words_that_were_asked_for_are_recalled(tmp_path: Path) -> None:
@@ -239,6 +263,25 @@ def test_an_answer_rests_on_a_sentence_that_says_it(index: PassageIndex, said: s
     name = said.split()[4] if len(said.split()) > 4 else "amber-lantern"
     found = find_support(index, f"What is the special magic number for {name}?", said)
     assert [excerpt.text for excerpt in found] == ([supported] if supported else [])
+
+
+@pytest.mark.parametrize(
+    ("said", "supported"),
+    [
+        ("Ninety days.", True),
+        ("It is ninety days in writing.", True),
+        ("Thirty days.", False),  # half of it
+        ("Captain Wentworth.", False),
+        ("90 days, from clause 4.", True),
+        ("9 days, from clause 4.", False),  # a part of another number
+        ("90 days, from clause 44.", False),
+    ],
+)
+def test_most_of_what_is_said_and_every_number_stands_in_a_passage(tmp_path: Path, said: str, supported: bool) -> None:
+    text = "Either party may end this in writing ninety days (90 days) before, says clause 4. Captain Harville left."
+    build_index(written(tmp_path / "contract.txt", text), tmp_path / "index")
+    with open_index(tmp_path / "index") as index:
+        assert bool(find_support(index, "How long is the notice period?", said)) is supported
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])

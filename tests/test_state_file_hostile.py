@@ -86,7 +86,7 @@ def test_bytes_after_the_end_are_refused(good: bytes, tmp_path: Path, extra: byt
     assert f"goes on for {len(extra)} bytes after its end" in refusal(path).message
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_splice_is_refused(good: bytes, tmp_path: Path, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(good)))

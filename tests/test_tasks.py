@@ -7,7 +7,7 @@ import re
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gemma10m.tasks import babi, needle, words
@@ -103,7 +103,6 @@ def story(case: Case) -> list[str]:
     return [fact.text for fact in case.facts]
 
 
-@settings(deadline=None)
 @given(SEEDS, st.integers(1, 5), st.integers(1, 20), st.integers(1, 4), DEPTHS, st.booleans())
 def test_every_babi_answer_follows_from_the_story(
     seed: int, task: int, sentences: int, questions: int, depth: float | None, unseen: bool
@@ -115,7 +114,6 @@ def test_every_babi_answer_follows_from_the_story(
         assert value(turn) == world.answer(turn.question), story(case)
 
 
-@settings(deadline=None)
 @given(SEEDS, st.integers(1, 5), st.floats(0.01, 0.99))
 def test_the_last_fact_that_a_babi_question_needs_stands_at_the_depth(seed: int, task: int, depth: float) -> None:
     case = draw_babi(random.Random(seed), task, sentences=9, depth=depth)
@@ -185,7 +183,6 @@ def test_unseen_words_and_sentences_are_never_drawn_in_training() -> None:
     assert not known & {make_name(draw, unseen=True) for _ in range(2000)}
 
 
-@settings(deadline=None)
 @given(
     SEEDS, st.integers(1, 6), st.floats(0, 1), st.sampled_from(["number", "word", "uuid"]), st.booleans(), st.booleans()
 )
@@ -208,7 +205,6 @@ def test_the_asked_needle_is_the_last_word_on_its_name(
         assert not unseen or name in {f"{a}-{n}" for a in words.UNSEEN_ADJECTIVES for n in words.UNSEEN_NOUNS}
 
 
-@settings(deadline=None)
 @given(SEEDS, st.integers(2, 6), st.floats(0, 1))
 def test_several_values_are_asked_for_in_the_order_that_the_text_or_the_question_has(
     seed: int, facts: int, depth: float

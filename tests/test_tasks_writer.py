@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from readers import checkpoint
 
@@ -55,7 +55,6 @@ def find(ids: list[int], wanted: list[int], start: int = 0) -> int:
     return next(places, len(ids))
 
 
-@settings(deadline=None)
 @given(SEEDS, st.integers(0, 700), st.floats(0, 1), st.booleans())
 def test_a_document_is_the_book_with_the_facts_in_it(seed: int, more: int, depth: float, turns: bool) -> None:
     draw, write = random.Random(seed), writer(turns)
@@ -94,7 +93,6 @@ def assert_the_facts_stand_in_the_book(document: list[int], case: Case) -> None:
     assert any(repeated[start : start + len(rest)] == rest for start in range(len(book)))
 
 
-@settings(deadline=None)
 @given(SEEDS, st.integers(0, 700), st.floats(0, 1), st.data())
 def test_any_part_of_a_script_is_that_part_of_the_row(seed: int, more: int, depth: float, data: st.DataObject) -> None:
     draw = random.Random(seed)
@@ -109,7 +107,6 @@ def test_any_part_of_a_script_is_that_part_of_the_row(seed: int, more: int, dept
     assert torch.equal(script.cut(first, stop), row.ids[first:stop])
 
 
-@settings(deadline=None)
 @given(st.integers(0, 400), st.integers(0, 2000))
 def test_a_place_is_the_nearest_before_a_word_or_a_line_s_end(start: int, offset: int) -> None:
     text = prose()

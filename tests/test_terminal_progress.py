@@ -7,7 +7,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 from terminal_runs import clean_environment, program, run_on_terminal
@@ -59,7 +59,6 @@ def drawn(view: ProgressView, width: int) -> str:
     return console.file.getvalue()
 
 
-@settings(deadline=None)
 @given(views, st.integers(1, 250))
 def test_any_view_is_one_line_at_any_width(view: ProgressView, width: int) -> None:
     text = drawn(view, width)

@@ -118,7 +118,7 @@ def test_a_stage_ends_with_its_tokens_or_its_loss() -> None:
     assert Position(running_loss=0.1).after(recipe, 1, None).running_loss == 0.1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10**6), st.integers(0, 1000), st.sampled_from([96, 160, 480]), st.integers(0, 5))
 def test_a_batch_is_a_function_of_seed_stage_and_step(seed: int, step: int, length: int, virtual: int) -> None:
     recipe = small_recipe(seed=seed, facts=3, questions=3, tasks={"needle": 1, "passkey": 1, "story": 1, "text": 1})

@@ -173,7 +173,7 @@ json_values = st.recursive(
 config_keys = [*tiny_config(), "dtype", "rope_parameters", "tie_word_embeddings", "memory", "segment", "carry", "sinks"]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(changes=st.dictionaries(st.sampled_from(config_keys), json_values, min_size=1, max_size=4))
 def test_any_config_is_read_or_refused_by_our_own_error(tmp_path_factory, changes):
     folder = tmp_path_factory.mktemp("model")

@@ -343,7 +343,7 @@ class TestFiles:
         assert "does not exist" in refused(tmp_path / "nothing")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_mutated_shards_are_read_or_refused_by_our_own_error(tmp_path_factory, data):
     folder = tmp_path_factory.getbasetemp() / "mutated"

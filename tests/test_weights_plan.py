@@ -28,7 +28,7 @@ def test_weights_are_the_loaded_parameters(tmp_path, dtype, extra):
     assert plan.weights == sum(parameter.nbytes for parameter in model.parameters())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     memory=st.sampled_from(["linear", "delta", "gated", "state-vector", "window"]),
     segment=st.integers(2, 9),

@@ -48,12 +48,13 @@ class PassageIndex:
     def passage(self, number: int) -> Passage:
         """Raises StateError for one that is not what was written."""
         query = "SELECT file, start, stop, first_line, last_line, place, text FROM passages WHERE id = ?"
-        file, start, stop, first_line, last_line, place, packed = _first(self._rows(query, (number,)))
-        try:
-            text = zlib.decompressobj().decompress(packed, LARGEST).decode()
-        except (zlib.error, TypeError, UnicodeDecodeError) as error:
-            raise damaged() from error
-        return Passage(file, start, stop, first_line, last_line, text, place)
+        *numbers, place, packed = _first(self._rows(query, (number,)))
+        if not all(isinstance(each, int) for each in numbers) or not isinstance(place, str):
+            raise damaged()
+        file, start, stop, first_line, last_line = numbers
+        if not 0 <= file < len(self.files):
+            raise damaged()
+        return Passage(file, start, stop, first_line, last_line, _unpacked(packed), place)
 
     def _ranked(self, table: str, query: str, limit: int) -> list[int]:
         if not query:
@@ -69,6 +70,17 @@ class PassageIndex:
             return self._database.execute(query, values).fetchall()
         except sqlite3.Error as error:
             raise damaged() from error
+
+
+def _unpacked(packed: bytes) -> str:
+    unpacking = zlib.decompressobj()
+    try:
+        text = unpacking.decompress(packed, LARGEST).decode()
+    except (zlib.error, TypeError, UnicodeDecodeError) as error:
+        raise damaged() from error
+    if not unpacking.eof:
+        raise damaged()
+    return text
 
 
 def damaged() -> StateError:

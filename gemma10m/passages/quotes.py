@@ -16,6 +16,7 @@ from gemma10m.token_stream import nbytes
 
 NOT_IN_TEXT = "The text does not contain the answer."
 SHOWN = 3  # sources of an answer, at most
+LOOKED_AT = 32  # passages for one sentence of an answer
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,11 @@ class Claim:
     asked: tuple[str, ...]
     said: tuple[str, ...]
 
+    def stands_in(self, text: str) -> bool:
+        """Whether the text has more than half of what is said, every number among it."""
+        numbers = {word for word in self.said if any(character.isdigit() for character in word)}
+        return 2 * score(text, self.said) > len(self.said) and numbers <= set(telling(text))
+
 
 def claims(question: str, answer: str) -> Iterator[Claim]:
     asked = {stem(word) for word in telling(question)}
@@ -48,13 +54,14 @@ def claims(question: str, answer: str) -> Iterator[Claim]:
 
 def find_support(index: PassageIndex, question: str, answer: str) -> list[Excerpt]:
     """Sentences that say what the answer says: of passages with all that a sentence of the answer took over from the
-    question and something that it says of its own. None: nothing in the text says so.
+    question, and with more than half of what it says of its own. None: nothing in the text says so.
     """
     found: dict[tuple[int, int], Excerpt] = {}
     for claim in claims(question, answer):
         if not claim.said:
             continue
-        for passage in index.having(list(claim.asked), list(claim.said), SHOWN):
+        found_by_words = index.having(list(claim.asked), list(claim.said), LOOKED_AT)
+        for passage in [each for each in found_by_words if claim.stands_in(each.text)][:SHOWN]:
             excerpt = _best_sentence(passage, claim)
             found.setdefault((passage.file, passage.start + excerpt.first), excerpt)
     return list(found.values())[:SHOWN]

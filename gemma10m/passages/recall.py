@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gemma10m.config import ReadingConfig
 from gemma10m.passages.cutting import Passage, sentences
@@ -24,6 +24,7 @@ class Excerpt:
     passage: Passage
     first: int  # characters of the passage's text
     last: int
+    file: str = ""  # told to the model where this is given
 
     @property
     def text(self) -> str:
@@ -33,6 +34,11 @@ class Excerpt:
     def line(self) -> int:
         """Of the first character, from 1."""
         return self.passage.first_line + self.passage.text.count("\n", 0, self.first)
+
+    @property
+    def label(self) -> str:
+        place = f" ({self.passage.place})" if self.passage.place else ""
+        return f"[{self.file}:{self.line}{place}]\n" if self.file else ""
 
 
 def default_budget(reading: ReadingConfig) -> int:
@@ -44,44 +50,47 @@ def recall(index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int
     """The best passages for the question that fit `budget` tokens, in the document's order.
 
     A passage that is longer than its share of the budget is cut down to the sentences around the best one. A budget
-    that has no room for whole passages is kept for those that have as many of the question's words as any.
+    that has no room for whole passages is kept for those that have as many of the question's words as any, and for
+    their words alone: where they stand is left out.
     """
     words, left, found = telling(question), budget, list[Excerpt]()
     passages = index.search(words, SEARCHED)
-    fewest = max((score(each.text, words) for each in passages), default=0) if budget < SHARE * WHOLE else 1
+    roomy = budget >= SHARE * WHOLE
+    fewest = 1 if roomy else max((score(each.text, words) for each in passages), default=0)
     for passage in passages:
-        excerpt = best_excerpt(passage, words, tokenizer, min(left, budget // SHARE))
+        whole = Excerpt(passage, 0, len(passage.text), index.files[passage.file][0] if roomy else "")
+        excerpt = best_excerpt(whole, words, tokenizer, min(left, budget // SHARE))
         if excerpt is not None and score(passage.text, words) >= fewest:
             found.append(excerpt)
             left -= len(tokenizer.encode(shown([excerpt])))
     return sorted(found, key=lambda excerpt: (excerpt.passage.file, excerpt.passage.start))
 
 
-def best_excerpt(passage: Passage, words: Sequence[str], tokenizer: Tokenizer, room: int) -> Excerpt | None:
+def best_excerpt(whole: Excerpt, words: Sequence[str], tokenizer: Tokenizer, room: int) -> Excerpt | None:
     """The sentence with the most of the words, and as many after and before it as fit. Of one that does not fit alone,
     the words around those that were asked for; None where not even these do.
     """
-    spans = list(sentences(passage.text))
-    scores = [score(passage.text[first:last], words) for first, last in spans]
+    spans = list(sentences(whole.text))
+    scores = [score(whole.text[first:last], words) for first, last in spans]
     if not spans or not max(scores):
         return None
     best = scores.index(max(scores))
-    found = _widest(passage, spans, (best, best), tokenizer, room)
+    found = _widest(whole, spans, (best, best), tokenizer, room)
     if found is None:
-        spans = [match.span() for match in re.compile(r"\S+").finditer(passage.text, *spans[best])]
-        asked = [place for place, span in enumerate(spans) if score(passage.text[slice(*span)], words)]
-        found = _widest(passage, spans, (asked[0], asked[-1]), tokenizer, room) if asked else None
+        spans = [match.span() for match in re.compile(r"\S+").finditer(whole.text, *spans[best])]
+        asked = [place for place, span in enumerate(spans) if score(whole.text[slice(*span)], words)]
+        found = _widest(whole, spans, (asked[0], asked[-1]), tokenizer, room) if asked else None
     return found
 
 
 def _widest(
-    passage: Passage, spans: Sequence[tuple[int, int]], least: tuple[int, int], tokenizer: Tokenizer, room: int
+    whole: Excerpt, spans: Sequence[tuple[int, int]], least: tuple[int, int], tokenizer: Tokenizer, room: int
 ) -> Excerpt | None:
     """From the first to the last span of `least`, and as many after and before them as fit."""
     start, stop = least
 
     def cut(start: int, stop: int) -> Excerpt:
-        return Excerpt(passage, spans[start][0], spans[stop][1])
+        return replace(whole, first=spans[start][0], last=spans[stop][1])
 
     def fits(start: int, stop: int) -> bool:
         return len(tokenizer.encode(shown([cut(start, stop)]))) <= room
@@ -110,5 +119,5 @@ def stem(word: str) -> str:
 
 
 def shown(excerpts: Sequence[Excerpt]) -> str:
-    """As the model reads them: a paragraph each."""
-    return "".join(f"\n\n{excerpt.text}" for excerpt in excerpts)
+    """As the model reads them: a paragraph each, behind where it stands."""
+    return "".join(f"\n\n{excerpt.label}{excerpt.text}" for excerpt in excerpts)
