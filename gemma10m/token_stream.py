@@ -8,6 +8,7 @@ from queue import Queue
 from threading import Event, Thread
 from typing import Protocol, TypeVar
 
+from gemma10m.encodings import nbytes
 from gemma10m.tokens import LONGEST_PIECE, Tokenizer
 
 BLOCK = 4096  # characters: sentencepiece is fastest on blocks of a few KB
@@ -58,11 +59,6 @@ class TokenBlock:
             own = byte >= 0 and self.encoding.startswith("utf-8")
             ranges.append((start + byte, start + byte + 1) if own else (start, end))
         return ranges
-
-
-def nbytes(text: str, encoding: str) -> int:
-    """The bytes `text` takes in a file of that encoding."""
-    return len(text) if encoding == "cp1252" else len(text.encode(encoding.removesuffix("-sig")))
 
 
 def token_stream(tokenizer: Tokenizer, pieces: Iterable[Piece]) -> Iterator[TokenBlock]:

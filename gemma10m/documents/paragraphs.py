@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from gemma10m.documents.document import SourceFile
+from gemma10m.encodings import nbytes
 
 LONGEST = 1 << 14  # characters after which a paragraph, or a line without an end, is cut
 
@@ -26,8 +27,7 @@ class Paragraph:
     @property
     def nbytes(self) -> int:
         """Bytes in the file."""
-        narrow = self.encoding == "cp1252"
-        return len(self.text) if narrow else len(self.text.encode(self.encoding.removesuffix("-sig")))
+        return nbytes(self.text, self.encoding)
 
     def after(self, text: str = "") -> Paragraph:
         """`text` that follows this paragraph in its file."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gemma10m.documents import Document, SourceFile
-from gemma10m.token_stream import nbytes
+from gemma10m.encodings import nbytes
 
 LONGEST = 1200  # characters: about 256 of Gemma's tokens in English prose
 SHORTEST = 500  # a cut before this is looked for only where nothing later will do

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from gemma10m.documents import Document, SourceFile
 from gemma10m.documents.text import decoder
+from gemma10m.encodings import nbytes
 from gemma10m.errors import DocumentError
 from gemma10m.passages.cutting import Passage, sentences
 from gemma10m.passages.index import PassageIndex
 from gemma10m.passages.recall import Excerpt, score, stem
 from gemma10m.passages.words import telling
-from gemma10m.token_stream import nbytes
 
 NOT_IN_TEXT = "The text does not contain the answer."
 SHOWN = 3  # sources of an answer, at most

@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import accumulate
 
 from gemma10m.documents import Document
-from gemma10m.token_stream import ahead, nbytes, token_stream
+from gemma10m.encodings import nbytes
+from gemma10m.token_stream import ahead, token_stream
 from gemma10m.tokens import Tokenizer
 
 BLOCKS_AHEAD = 64
