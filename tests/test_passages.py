@@ -241,7 +241,8 @@ def test_of_a_sentence_without_an_end_the_words_that_were_asked_for_are_recalled
 
 def test_nothing_is_recalled_where_nothing_leaves_the_window() -> None:
     assert default_budget(ReadingConfig("full", 64, 0, 0)) == 0
-    assert default_budget(ReadingConfig("delta", 2048, 2048, 4)) == 2048
+    assert default_budget(ReadingConfig("delta", 2048, 2048, 4)) == 1024
+    assert default_budget(ReadingConfig("gated", 64, 64, 4)) == 64
 
 
 # --- quotes -----------------------------------------------------------------------------------------------------------

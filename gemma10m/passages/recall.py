@@ -14,6 +14,7 @@ from gemma10m.tokens import Tokenizer
 
 SEARCHED = 32  # passages looked at for one question
 WHOLE = 256  # tokens of a passage
+TWO_SENTENCES = 64  # tokens
 SHARE = 2  # excerpts that a budget has room for at least: a value that changed needs both of its sentences
 
 
@@ -42,8 +43,12 @@ class Excerpt:
 
 
 def default_budget(reading: ReadingConfig) -> int:
-    """Tokens: half of the window, so that question and answer have room; none where nothing leaves the window."""
-    return 0 if reading.memory == "full" else (reading.segment + reading.carry) // 2
+    """Tokens: half a segment, or two sentences; none where nothing leaves the window.
+
+    What does not fill a segment lies in two at most, which a carry of one segment keeps in sight: passages, question
+    and answer up to its end.
+    """
+    return 0 if reading.memory == "full" else max(TWO_SENTENCES, reading.segment // 2)
 
 
 def recall(index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int) -> list[Excerpt]:
