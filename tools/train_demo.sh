@@ -8,4 +8,6 @@ done
 python tools/settle_pieces.py "$2/12" "$1/train" "$2/settled"
 gemma10m train "$2/settled" --data "$1/train" --out "$2/13" --recipe recipes/demo-13.json
 gemma10m train "$2/13" --data "$1/train" --out "$2/14" --recipe recipes/demo-14.json
-python tools/settle_pieces.py "$2/14" "$1/train" "$2/demo"
+python tools/settle_pieces.py "$2/14" "$1/train" "$2/settled-again"
+gemma10m train "$2/settled-again" --data "$1/train" --out "$2/15" --recipe recipes/demo-15.json
+python tools/settle_pieces.py "$2/15" "$1/train" "$2/demo"
