@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gemma10m import open_source
+from gemma10m import load_model, open_source
 from gemma10m.answering.sampling import Sampling
 from gemma10m.commands.ask import ask, read
 from gemma10m.commands.indexing import has_index, index_path
@@ -117,9 +117,24 @@ def test_a_failed_read_leaves_no_half_made_index(tale: Path, monkeypatch: pytest
 
 
 def test_a_budget_is_a_number_of_tokens() -> None:
-    reading = ReadingConfig("gated", 64, 64, 4)
-    budgets = [RecallOptions(said).budget(reading) for said in ("auto", "off", "0", "300")]
-    assert budgets == [64, 0, 0, 300]
+    model = load_model("demo")
+    budgets = [RecallOptions(said).budget(model) for said in ("off", "0", "300")]
+    assert budgets == [0, 0, 300]
     for wrong in ("on", "-1", "3.5", "٣", ""):
         with pytest.raises(UsageError, match="--recall must be auto, off or a number of tokens"):
-            RecallOptions(wrong).budget(reading)
+            RecallOptions(wrong)
+
+
+def test_auto_recalls_what_helps() -> None:
+    """Whole passages always, single sentences where nothing is remembered without them."""
+    assert RecallOptions().budget(load_model("demo")) == 0
+    assert RecallOptions().budget(load_model("demo", memory="window")) == 64
+    assert RecallOptions().budget(load_model("demo", memory="full")) == 0
+    tiny = load_model("demo")
+    tiny.reading = ReadingConfig("gated", 2048, 2048, 4)
+    assert RecallOptions().budget(tiny) == 1024
+
+
+def test_what_is_not_recalled_is_checked_all_the_same() -> None:
+    assert [RecallOptions(said).checks for said in ("auto", "0", "64", "off")] == [True, True, True, False]
+    assert RecallOptions("off", sources=True).checks

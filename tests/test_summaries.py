@@ -19,8 +19,8 @@ from gemma10m.answering.map_reduce import by_sections, combine, refine
 from gemma10m.answering.parts import Part, parts, room
 from gemma10m.answering.summarize import Requests, say_about, sentence_requests, summary_requests
 from gemma10m.commands import summarize as command
-from gemma10m.commands.models import ModelOptions, load_reader
-from gemma10m.commands.summarize import SummaryOptions, remembers, summarize
+from gemma10m.commands.models import ModelOptions, load_reader, remembers
+from gemma10m.commands.summarize import SummaryOptions, summarize
 from gemma10m.config import ReadingConfig
 from gemma10m.documents.sections import Section
 from gemma10m.errors import DocumentError, UsageError

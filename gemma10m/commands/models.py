@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gemma10m.errors import ModelError
+from gemma10m.models.gemma import Gemma
 from gemma10m.saved_states import Reader
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import load_tokenizer
 from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
 from gemma10m.weights.downloads import DEFAULT_MODEL, find_downloaded
-from gemma10m.weights.loading import load_model, resolve_device, resolve_model_folder
+from gemma10m.weights.loading import closed_gate_warning, load_model, resolve_device, resolve_model_folder
 
 SMALL_WEIGHTS = 1 << 30  # on a CPU, bytes up to which float32 is worth its memory
 
@@ -62,6 +63,12 @@ def load_reader(terminal: Terminal, options: ModelOptions) -> Reader:
             hint="the files belong to different models: download the model again",
         )
     return Reader(model, tokenizer)
+
+
+def remembers(model: Gemma) -> bool:
+    """Whether what has left the window can still be asked for."""
+    gates = [weight for name, weight in model.named_parameters() if name.endswith("self_attn.gate")]
+    return model.reading.memory != "window" and closed_gate_warning(gates or None, model.reading) is None
 
 
 def go_offline() -> None:

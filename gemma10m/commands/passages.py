@@ -10,15 +10,16 @@ from pathlib import Path
 from gemma10m.answering.answer import answer
 from gemma10m.answering.sampling import Sampling
 from gemma10m.commands.indexing import has_index, index_path
+from gemma10m.commands.models import remembers
 from gemma10m.commands.reading import ReadSource
-from gemma10m.config import ReadingConfig
 from gemma10m.documents import Document, open_source
 from gemma10m.errors import DocumentError, UsageError
 from gemma10m.memory.state import State
+from gemma10m.models.gemma import Gemma
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, open_index
 from gemma10m.passages.quotes import NOT_IN_TEXT, Source, find_support, locate
-from gemma10m.passages.recall import default_budget, recall, shown
+from gemma10m.passages.recall import default_budget, has_room_for_passages, recall, shown
 from gemma10m.saved_states import Reader
 from gemma10m.terminal import Terminal
 
@@ -28,14 +29,26 @@ class RecallOptions:
     recall: str = "auto"  # "auto", "off", or tokens
     sources: bool = False
 
-    def budget(self, reading: ReadingConfig) -> int:
-        """Tokens of passages before a question; 0 for none. Raises UsageError."""
+    def __post_init__(self) -> None:
+        """Raises UsageError."""
+        if self.recall not in ("auto", "off") and not (self.recall.isascii() and self.recall.isdigit()):
+            raise UsageError(f"--recall must be auto, off or a number of tokens, found {self.recall!r}")
+
+    @property
+    def checks(self) -> bool:
+        """Whether an answer is held against the document."""
+        return self.recall != "off" or self.sources
+
+    def budget(self, model: Gemma) -> int:
+        """Tokens of passages before a question; 0 for none.
+
+        auto: what has room for whole passages; single sentences only for a model that remembers nothing by itself.
+        """
         if self.recall == "off":
             return 0
         if self.recall == "auto":
-            return default_budget(reading)
-        if not self.recall.isascii() or not self.recall.isdigit():
-            raise UsageError(f"--recall must be auto, off or a number of tokens, found {self.recall!r}")
+            budget = default_budget(model.reading)
+            return budget if has_room_for_passages(budget) or not remembers(model) else 0
         return int(self.recall)
 
 
@@ -74,7 +87,7 @@ class Passages:
 
     def recalled(self, reader: Reader, question: str) -> str:
         """What is read again before the question."""
-        return shown(recall(self.index, reader.tokenizer, question, self.options.budget(reader.model.reading)))
+        return shown(recall(self.index, reader.tokenizer, question, self.options.budget(reader.model)))
 
     def sources(self, question: str, made: str) -> list[Source]:
         return locate(find_support(self.index, question, made), self.index, self.document)
@@ -86,9 +99,9 @@ def recalled_from(
 ) -> Iterator[Passages | None]:
     """The index beside the source's state, made now where it is missing, damaged or of another document.
 
-    None when nothing is to be recalled, and, which is said, when there is no index and no document to make one from.
+    None when nothing is to be checked, and, which is said, when there is no index and no document to make one from.
     """
-    if not options.budget(reader.model.reading) and not options.sources:
+    if not options.checks:
         yield None
         return
     document, path = source.document or _document_of(source), index_path(source.path)

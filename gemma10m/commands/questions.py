@@ -63,7 +63,8 @@ def ask_all(
 def _circumstances(reader: Reader, source: ReadSource, sampling: Sampling, recalling: RecallOptions) -> Record:
     """What an answer depends on beside its question."""
     read = reader.identity(source.record.fingerprint, source.state.position)
-    return {"read": read, "sampling": asdict(sampling), "recall": recalling.budget(reader.model.reading)}
+    recall = {"recall": recalling.budget(reader.model), "checked": recalling.checks}
+    return {"read": read, "sampling": asdict(sampling), **recall}
 
 
 def _answer(reader: Reader, source: ReadSource, question: str, sampling: Sampling, passages: Passages | None) -> Record:

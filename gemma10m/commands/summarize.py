@@ -10,15 +10,13 @@ from gemma10m.answering.parts import parts, room
 from gemma10m.answering.sampling import Sampling
 from gemma10m.answering.summarize import Requests, say_about, sentence_requests, summary_requests
 from gemma10m.commands.ask import answer_one, prepare
-from gemma10m.commands.models import ModelOptions, load_reader
+from gemma10m.commands.models import ModelOptions, load_reader, remembers
 from gemma10m.commands.reading import ALL, Patterns, open_document, read_document, saved_state
 from gemma10m.documents import Document
 from gemma10m.errors import DocumentError, UsageError
-from gemma10m.models.gemma import Gemma
 from gemma10m.saved_states import Reader
 from gemma10m.saved_summaries import kept
 from gemma10m.terminal import Terminal
-from gemma10m.weights.loading import closed_gate_warning
 
 WAYS = ("state", "sections", "refine")
 
@@ -90,12 +88,6 @@ def summarize(
         _whole(work)
     else:
         _refined(work)
-
-
-def remembers(model: Gemma) -> bool:
-    """Whether what has left the window can still be asked for."""
-    gates = [weight for name, weight in model.named_parameters() if name.endswith("self_attn.gate")]
-    return model.reading.memory != "window" and closed_gate_warning(gates or None, model.reading) is None
 
 
 def _whole(work: Work) -> None:

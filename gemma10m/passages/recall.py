@@ -51,6 +51,11 @@ def default_budget(reading: ReadingConfig) -> int:
     return 0 if reading.memory == "full" else max(TWO_SENTENCES, reading.segment // 2)
 
 
+def has_room_for_passages(budget: int) -> bool:
+    """Whole ones, not only sentences of them."""
+    return budget >= SHARE * WHOLE
+
+
 def recall(index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int) -> list[Excerpt]:
     """The best passages for the question that fit `budget` tokens, in the document's order.
 
@@ -60,7 +65,7 @@ def recall(index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int
     """
     words, left, found = telling(question), budget, list[Excerpt]()
     passages = index.search(words, SEARCHED)
-    roomy = budget >= SHARE * WHOLE
+    roomy = has_room_for_passages(budget)
     fewest = 1 if roomy else max((score(each.text, words) for each in passages), default=0)
     for passage in passages:
         whole = Excerpt(passage, 0, len(passage.text), index.files[passage.file][0] if roomy else "")
