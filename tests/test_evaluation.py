@@ -17,10 +17,9 @@ from gemma10m.errors import UsageError
 from gemma10m.evaluation import recall
 from gemma10m.evaluation.cell import GROUP, Cell, wilson
 from gemma10m.evaluation.control import window_tokens, without_middle
-from gemma10m.evaluation.perplexity import without_memory
 from gemma10m.evaluation.recall import Stretch, answer, common_prefix
 from gemma10m.evaluation.task import make_tasks
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.gemma import Gemma, without_memory
 from gemma10m.tasks.prose import Prose
 from gemma10m.tasks.writer import Script, Writer
 

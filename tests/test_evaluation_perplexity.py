@@ -15,8 +15,8 @@ from tokenizer_fixtures import PROSE, train_sentencepiece
 
 from gemma10m.errors import ModelError, UsageError
 from gemma10m.evaluation import perplexity
-from gemma10m.evaluation.perplexity import measure_perplexity, token_losses, without_memory
-from gemma10m.models.gemma import Gemma
+from gemma10m.evaluation.perplexity import measure_perplexity, token_losses
+from gemma10m.models.gemma import Gemma, without_memory
 from gemma10m.tokens import Tokenizer, load_tokenizer
 
 TEXT = "\n".join(PROSE[:4])

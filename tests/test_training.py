@@ -20,7 +20,13 @@ from gemma10m.memory.state import State
 from gemma10m.models.gemma import Gemma
 from gemma10m.training.backprop import backward, chunks, recompute_layers
 from gemma10m.training.batch import Batch
-from gemma10m.training.parameters import make_optimizer, select_trained, trained, working_copy
+from gemma10m.training.parameters import (
+    make_optimizer,
+    select_trained,
+    trained,
+    without_memory_in_training,
+    working_copy,
+)
 from gemma10m.training.recipe import Recipe, Stage
 from gemma10m.training.teacher import Teacher, distillation_loss
 from gemma10m.training.train import Trainer
@@ -162,6 +168,27 @@ def test_a_narrow_copy_gives_the_wide_weights_their_gradients() -> None:
     for name, gradient in gradients(model).items():
         assert F.cosine_similarity(gradient.flatten(), found[name].flatten(), dim=0) > 0.97, name
     assert working_copy(model, torch.float32) is model
+
+
+def test_steps_without_memory_move_the_same_weights() -> None:
+    recipe = small_recipe(window_share=1.0, tasks={"needle": 1})
+    model = small_model(recipe)
+    bare = without_memory_in_training(model)
+    batch = random_batch(2, 60, tokenizer().vocabulary, SEGMENT)
+    assert bare.reading == replace(model.reading, memory="window")
+    backward(bare, batch, recipe)
+    found = {name: gradient.clone() for name, gradient in gradients(model).items()}
+    assert found.keys() == {name for name, _ in model.named_parameters() if "write_gate" not in name}
+    model.zero_grad()
+    backward(model, batch, recipe)
+    assert not torch.allclose(
+        found["model.layers.0.self_attn.v_proj.weight"], model.model.layers[0].self_attn.v_proj.weight.grad
+    )
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    report = Trainer(model, writer(), recipe).step()
+    moved = {name for name, parameter in model.named_parameters() if not torch.equal(parameter, before[name])}
+    assert moved == found.keys()
+    assert report.write_gates == []
 
 
 def test_gates_have_their_own_rate_and_only_matrices_decay() -> None:

@@ -15,7 +15,7 @@ from training_runs import SEGMENT, TEXT, small_recipe, tokenizer, writer
 
 from gemma10m.commands.train import read_recipe
 from gemma10m.errors import ConfigError, DocumentError, UsageError
-from gemma10m.training.batch import draw_batch, draw_case
+from gemma10m.training.batch import draw_batch, draw_case, is_without_memory, seen_in_the_window
 from gemma10m.training.corpus import corpus
 from gemma10m.training.recipe import Recipe, Stage, default_stages, recipe_of
 from gemma10m.training.schedule import FEWEST_STEPS, Position
@@ -209,3 +209,17 @@ def test_recipes_in_the_repository_are_recipes() -> None:
     for path in (Path(__file__).parent.parent / "recipes").glob("*.json"):
         assert recipe_of(json.loads(path.read_text())).stages, path
     assert Recipe(default_stages(64), segment=64).longest == 1024
+
+
+def test_steps_without_memory_ask_what_stands_just_before() -> None:
+    recipe = small_recipe(window_share=0.3, facts=4, fewest_facts=3, questions=5, start_share=0.5)
+    forgetful = [step for step in range(1000) if is_without_memory(recipe, step)]
+    assert 250 < len(forgetful) < 350
+    assert not any(is_without_memory(small_recipe(), step) for step in range(1000))
+    for seed in range(50):
+        _, case = draw_case(seen_in_the_window(recipe), 512, random.Random(seed))
+        assert sum(fact.depth == 1.0 for fact in case.facts if not fact.stray) <= 2
+        for turn in case.turns:
+            value = turn.answer.split()[-1]
+            assert [fact.depth for fact in case.facts if value in fact.text] == [1.0]
+        assert len(case.turns) <= 1

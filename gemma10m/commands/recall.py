@@ -16,10 +16,9 @@ from gemma10m.evaluation.cell import GROUP, Cell
 from gemma10m.evaluation.control import window_tokens, without_middle
 from gemma10m.evaluation.journal import Batch, Journal, Row
 from gemma10m.evaluation.passages import SUFFIX, answer_with_passages
-from gemma10m.evaluation.perplexity import without_memory
 from gemma10m.evaluation.recall import Stretch, Tick, answer
 from gemma10m.evaluation.report import cell_key, cell_row, checked, model_key
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.gemma import Gemma, without_memory
 from gemma10m.progress import ProgressView
 from gemma10m.reading.stretch import device_memory, peak_memory, process_memory
 from gemma10m.saved_states import Reader

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator
-from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from gemma10m.errors import ModelError, UsageError
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.gemma import Gemma, without_memory
 from gemma10m.reading.stretch import stretch_tokens
 from gemma10m.tokens import Tokenizer
 
@@ -49,15 +48,6 @@ def measure_perplexity(
     on, off = (token_losses(one, read, measured) for one in (model, without_memory(model)))
     segment = model.reading.segment
     return [_row(on, off, *bucket, segment) for bucket in _buckets(tokens, segment)]
-
-
-def without_memory(model: Gemma) -> Gemma:
-    """The same parameters, not copied, read with the same window and carry and no memory."""
-    with torch.device("meta"):
-        bare = Gemma(model.config, replace(model.reading, memory="window"))
-    bare.load_state_dict(model.state_dict(), strict=True, assign=True)
-    bare.name, bare.fingerprint = model.name, model.fingerprint
-    return bare.requires_grad_(False).eval()
 
 
 @torch.inference_mode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -165,6 +166,15 @@ class Gemma(nn.Module):
                 f"expected {_described([expected] * self.config.layers)}",
                 hint="use the state that this model's own calls returned",
             )
+
+
+def without_memory(model: Gemma) -> Gemma:
+    """The same weights, not copied, read with the same window and carry and no memory. They need no gradient."""
+    with torch.device("meta"):
+        bare = Gemma(model.config, replace(model.reading, memory="window"))
+    bare.load_state_dict(model.state_dict(), strict=True, assign=True)
+    bare.name, bare.fingerprint = model.name, model.fingerprint
+    return bare.requires_grad_(False).eval()
 
 
 def _described(layers: list[Layout]) -> str:

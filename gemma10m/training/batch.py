@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ from gemma10m.training.mixture import draw_needles, draw_pairs, draw_repeat, dra
 from gemma10m.training.recipe import Recipe, Stage
 
 INTERLUDES = 0.25  # of the segments are followed by one
+MOST_SEEN = 2  # facts that a window holds beside their question
 LENGTHS, TRIES = 20, 100  # tried before a stage is called too short
 TOKENS_PER_FACT, TOKENS_PER_LINE, TOKENS_PER_PAIR = 40, 30, 22  # of the document, at least: facts are to stand in prose
 
@@ -61,6 +62,17 @@ def _rows(writer: Writer, recipe: Recipe, length: int, draw: random.Random) -> l
         else:
             return None
     return drawn
+
+
+def is_without_memory(recipe: Recipe, step: int) -> bool:
+    return random.Random(f"{recipe.seed} {step} window").random() < recipe.window_share
+
+
+def seen_in_the_window(recipe: Recipe) -> Recipe:
+    """The recipe with documents whose answers stand just before their question."""
+    facts = min(recipe.facts, MOST_SEEN)
+    fewest = min(recipe.fewest_facts, facts)
+    return replace(recipe, facts=facts, fewest_facts=fewest, questions=1, end_share=1.0, start_share=0.0)
 
 
 def draw_case(recipe: Recipe, length: int, draw: random.Random) -> tuple[str, Case]:

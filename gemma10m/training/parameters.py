@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.gemma import Gemma, without_memory
 from gemma10m.training.recipe import Recipe
 from gemma10m.weights.expected import stays_float32
 
@@ -62,6 +62,15 @@ def working_copy(model: Gemma, dtype: torch.dtype) -> Gemma:
         if theirs.requires_grad:
             theirs.register_post_accumulate_grad_hook(partial(_hand_over, mine))
     return copy
+
+
+def without_memory_in_training(model: Gemma) -> Gemma:
+    """One that reads with `window` memory and whose gradients are the model's."""
+    bare = without_memory(model)
+    for name, parameter in model.named_parameters():
+        owner, _, own_name = name.rpartition(".")
+        bare.get_submodule(owner).register_parameter(own_name, parameter)
+    return bare.train(model.training)
 
 
 def _hand_over(wide: nn.Parameter, narrow: Tensor) -> None:

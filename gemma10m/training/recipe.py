@@ -34,6 +34,7 @@ _MOST = {
     "word_share": 1.0,
     "end_share": 1.0,
     "start_share": 1.0,
+    "window_share": 1.0,
     "lm_weight": math.inf,
     "kl_weight": math.inf,
 }
@@ -96,6 +97,7 @@ class Recipe:
     questions: int = 4  # at most so many after a document
     end_share: float = 0.0  # of the documents have the facts just before the question, where memory cannot help
     start_share: float = 0.0  # of the documents begin with them
+    window_share: float = 0.0  # of the steps have no memory, and what is asked just before the question
     lm_weight: float = 0.3  # of the next-token loss
     lm_stride: int = 6  # next-token loss on every so many tokens: the head is a third of a small model's work
     kl_weight: float = 1.0  # of the loss against a teacher

@@ -13,8 +13,8 @@ from gemma10m.errors import TrainingError
 from gemma10m.models.gemma import Gemma
 from gemma10m.tasks.writer import Writer
 from gemma10m.training.backprop import backward, recompute_layers
-from gemma10m.training.batch import draw_batch
-from gemma10m.training.parameters import is_gate, make_optimizer, refresh, working_copy
+from gemma10m.training.batch import draw_batch, is_without_memory, seen_in_the_window
+from gemma10m.training.parameters import is_gate, make_optimizer, refresh, without_memory_in_training, working_copy
 from gemma10m.training.recipe import Recipe
 from gemma10m.training.schedule import Position
 from gemma10m.training.teacher import Teacher
@@ -58,8 +58,10 @@ class Trainer:
         self.model, self.writer, self.recipe, self.teacher = model, writer, recipe, teacher
         self.optimizer = make_optimizer(model, recipe)
         self.working = working_copy(model, dtype)
+        self.forgetful = without_memory_in_training(self.working)
         if recipe.recompute:
             recompute_layers(self.working)
+            recompute_layers(self.forgetful)
         self.position = Position()
 
     @property
@@ -75,9 +77,11 @@ class Trainer:
         """Raises TrainingError for a loss or gradient that is no number; the weights are then as before the step."""
         started, before = time.monotonic(), self.position
         stage = self.recipe.stages[before.stage]
-        batch = draw_batch(self.writer, self.recipe, stage, before.step, self.model.reading.segment)
+        forgets = is_without_memory(self.recipe, before.step)
+        recipe = seen_in_the_window(self.recipe) if forgets else self.recipe
+        batch = draw_batch(self.writer, recipe, stage, before.step, self.model.reading.segment)
         self.optimizer.zero_grad(set_to_none=True)
-        losses = backward(self.working, batch, self.recipe, self.teacher)
+        losses = backward(self.forgetful if forgets else self.working, batch, recipe, self.teacher)
         for loss in (losses.answer, losses.text, losses.teacher):
             self._check("loss", loss)
         tokens = batch.ids.numel()
