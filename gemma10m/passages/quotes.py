@@ -61,7 +61,8 @@ def find_support(index: PassageIndex, question: str, answer: str) -> list[Excerp
         if not claim.said:
             continue
         found_by_words = index.having(list(claim.asked), list(claim.said), LOOKED_AT)
-        for passage in [each for each in found_by_words if claim.stands_in(each.text)][:SHOWN]:
+        best = [passage for passage in found_by_words if claim.stands_in(passage.text)][:SHOWN]
+        for passage in sorted(best, key=lambda passage: (passage.file, passage.start)):
             excerpt = _best_sentence(passage, claim)
             found.setdefault((passage.file, passage.start + excerpt.first), excerpt)
     return list(found.values())[:SHOWN]
