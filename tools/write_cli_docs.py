@@ -42,10 +42,10 @@ open, else `sections`. `--outline` says in one sentence what each section is abo
 there: after an interruption, when the file has grown, and at once when the document was read before.
 
 A source is a text file (UTF-8, UTF-16 with its mark, else Windows-1252), PDF (`pip install 'gemma10m[pdf]'`), EPUB,
-HTML, DOCX or notebook, also compressed by gzip, bzip2, xz or zstd (`gemma10m[zstd]`), or a folder, zip or tar of those.
-Of a folder or an archive the list of files comes first, then the README, then the others in order; what `.gitignore`,
-`--exclude` and `--include` leave out and what cannot be read is listed with the reason by `info` and `--json`. HTML and
-notebooks are read as their text, in a repository too: `--exclude '*.html'` leaves them out.
+HTML, DOCX, notebook or Info manual, also compressed by gzip, bzip2, xz or zstd (`gemma10m[zstd]`), or a folder, zip or
+tar of those. Of a folder or an archive the list of files comes first, then the README, then the others in order; what
+`.gitignore`, `--exclude` and `--include` leave out and what cannot be read is listed with the reason by `info` and
+`--json`. HTML and notebooks are read as their text, in a repository too: `--exclude '*.html'` leaves them out.
 
 `read -o FILE` writes the state to FILE. `ask FILE` then needs no document: zero of its tokens are computed again.
 

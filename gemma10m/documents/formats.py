@@ -13,6 +13,7 @@ from gemma10m.documents.compressed import unpacked
 from gemma10m.documents.content import Content
 from gemma10m.documents.files import UnreadableError
 from gemma10m.documents.html_text import write_html
+from gemma10m.documents.info import write_info
 from gemma10m.documents.kinds import COMPRESSED, kind_of
 from gemma10m.documents.notebook import write_notebook
 from gemma10m.documents.pdf import write_pdf
@@ -23,6 +24,7 @@ from gemma10m.documents.zip_file import Zip
 
 _EXTRACTED: dict[str, Callable[[Content, TextWriter, Budget], None]] = {
     "html": write_html,
+    "info": write_info,
     "notebook": write_notebook,
     "pdf": write_pdf,
 }
