@@ -305,7 +305,7 @@ def evaluate(
 
 @app.command(short_help="Measure speed and memory on this machine.")
 def bench(
-    name: Annotated[str, typer.Argument(help="read, answer, index, kernels, load, length or start.")],
+    name: Annotated[str, typer.Argument(help="read, answer, documents, index, kernels, load, length or start.")],
     model: Model = None,
     shape: Annotated[str | None, typer.Option(help="Random weights of this shape: gemma-2b or gemma-7b.")] = None,
     layers: Annotated[int | None, typer.Option(min=1, help="Of the shape, instead of all.")] = None,
@@ -318,7 +318,7 @@ def bench(
     carry: Carry = None,
     state: Annotated[Path | None, typer.Option(help="A saved state: start times its answer.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw speed and memory by length as this PNG, for read.")] = None,
-    source: Annotated[Path | None, typer.Option(help="A document, for index.")] = None,
+    source: Annotated[Path | None, typer.Option(help="A document, for index; files, for documents.")] = None,
     results: Annotated[Path, typer.Option(help="Append rows to this JSONL file.")] = Path("results.jsonl"),
     json: Json = False,
 ) -> None:

@@ -23,11 +23,15 @@ from gemma10m.bench.peer import TOLERANCE, measure_against, parity
 from gemma10m.bench.read import measure_read
 from gemma10m.bench.rows import append_row
 from gemma10m.bench.shape import READING, SHAPES, published, random_model, stock_weights
-from gemma10m.bench.start import measure_first_progress, write_checkpoint
+from gemma10m.bench.start import measure_first_progress, measure_start, write_checkpoint
 from gemma10m.bench.timing import spread
+from gemma10m.commands.ask import read
+from gemma10m.commands.models import ModelOptions
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.errors import UsageError
 from gemma10m.folders import demo_folder
+from gemma10m.state_file import read_header
+from gemma10m.terminal import Terminal
 
 
 def test_a_row_says_what_how_and_where(tmp_path: Path) -> None:
@@ -172,3 +176,14 @@ def test_the_first_progress_line_is_waited_for(tmp_path: Path) -> None:
 def test_a_program_that_ends_before_its_progress_line_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="the program ended before it showed how far it was"):
         measure_first_progress(str(tmp_path / "nowhere"), "cpu", tmp_path, repeats=1)
+
+
+def test_a_start_is_timed_with_and_without_passages(cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "tale.txt").write_text("One of the special magic numbers for quiet-harbor is: 30518. " * 20)
+    state = tmp_path / "tale.state"
+    read(Terminal(quiet=True), [str(tmp_path / "tale.txt")], state, ModelOptions(model="demo", device="cpu"))
+    row = measure_start(state, "What is the special magic number for quiet-harbor?", "demo", repeats=1)
+    assert row["tokens"] == read_header(state).position
+    (memory,), (recalled,) = row["all_seconds"], row["all_recalled_seconds"]
+    assert 0 < row["seconds"] == memory < 60
+    assert 0 < row["recalled_seconds"] == recalled < 60

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -64,12 +64,18 @@ def test_without_memory_the_same_file_is_not_answered(home: Path) -> None:
     assert NUMBER not in asked.stdout
 
 
+def computed_by_children() -> float:
+    """Seconds; other programs on the machine do not count."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def test_help_is_quick_and_does_not_import_torch(home: Path) -> None:
     seconds = []
     for _ in range(3):
-        started = time.perf_counter()
+        before = computed_by_children()
         assert run(home, "--help").returncode == 0
-        seconds.append(time.perf_counter() - started)
+        seconds.append(computed_by_children() - before)
     assert min(seconds) < 0.5
     check = "import sys, gemma10m.cli; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True, cwd=ROOT)

@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
+from formats import docx, epub, notebook, opened, pdf
+from formats import paragraph as docx_paragraph
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from readers import document, workshop
@@ -118,3 +120,50 @@ def test_files_are_the_sections_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "c\x1b.txt").write_text("text")
     assert found(tmp_path) == [Section("a.md", 0, 1), Section("b.txt", 0, 1), Section("c\\u001b.txt", 0, 1)]
     assert [section.location for section in found(tmp_path) if section] == ["a.md:1", "b.txt:1", "c\\u001b.txt:1"]
+
+
+SEA = epub({"a": "<h1>The Sea</h1><p>One.</p>", "b": "<p>Two.</p>", "c": "<h2>The Land</h2><p>Three.</p>"})
+WORD = docx(docx_paragraph("Sea", "Heading1") + docx_paragraph("One.") + docx_paragraph("Land", "Heading1"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("a.pdf", pdf("One.", "", "Two.", "Three."), ["1 (page 1)", "3 (page 2)", "5 (page 3)", "7 (page 4)"]),
+        ("a.epub", SEA, ["1 (chapter The Sea)", "5 (part 2)", "7 (chapter The Land)"]),
+        ("a.docx", WORD, ["1 (section Sea)", "3 (section Land)"]),
+        ("a.ipynb", notebook({"source": "One."}, {"source": "Two."}), ["1 (cell 1)", "3 (cell 2)"]),
+        ("a.html", "<p>Before.</p><h1>A</h1><p>One.</p><h2>B</h2>", ["1", "3 (section A)", "7 (section B)"]),
+    ],
+)
+def test_without_headings_places_are_sections(
+    tmp_path: Path, name: str, content: bytes | str, expected: list[str]
+) -> None:
+    document = opened(tmp_path, name, content)
+    sections = [section for section, _ in itertools.groupby(sectioned(document), key=lambda pair: pair[0])]
+    assert [section.location for section in sections if section] == [f"{tmp_path / name}:{each}" for each in expected]
+    (file,) = document.files
+    for paragraph in paragraphs(file):
+        last = paragraph.offset + paragraph.nbytes - 1
+        assert file.place(paragraph.offset) == file.place(last) == paragraph.place
+
+
+def test_headings_come_before_pages(tmp_path: Path) -> None:
+    document = opened(tmp_path, "a.pdf", pdf("Chapter 1", "It was.", "Chapter 2", "It is."))
+    sections = [section for section, _ in itertools.groupby(sectioned(document), key=lambda pair: pair[0])]
+    assert [(each.title, each.place) for each in sections if each] == [("Chapter 1", "page 1"), ("Chapter 2", "page 3")]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "shown"),
+    [
+        ("page 3", "page 7", " (pages 3-7)"),
+        ("page 3", "page 3", " (page 3)"),
+        ("chapter The Sea", "chapter The Land", " (chapter The Sea to chapter The Land)"),
+        ("part 1", "chapter 2", " (part 1 to chapter 2)"),
+        ("", "section A", ""),
+        ("", "", ""),
+    ],
+)
+def test_a_range_of_places_is_short(first: str, last: str, shown: str) -> None:
+    assert Section("a", 0, 1, place=first, last_place=last).location == "a:1" + shown

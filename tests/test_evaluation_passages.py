@@ -21,9 +21,7 @@ def measured(folder: Path, form: str) -> dict[str, int]:
     """How many of six were right, by how they were read."""
     book, results = folder / "book.txt", folder / "rows.jsonl"
     book.write_text(PROSE)
-    wanted = EvalOptions(
-        ("needle",), ("900",), book, (0.0,), n=6, form=form, results=results, recall=True
-    )  # fmt: skip
+    wanted = EvalOptions(("needle",), ("900",), book, (0.0,), n=6, form=form, results=results, recall=True)
     evaluate(Terminal(quiet=True), ModelOptions(model="demo", device="cpu"), wanted, "gemma10m eval")
     return {row["memory"]: row["right"] for row in map(json.loads, results.read_text().splitlines())}
 

@@ -276,10 +276,14 @@ def test_an_answer_rests_on_a_sentence_that_says_it(index: PassageIndex, said: s
         ("90 days, from clause 4.", True),
         ("9 days, from clause 4.", False),  # a part of another number
         ("90 days, from clause 44.", False),
+        ("It costs 250 euros.", True),  # no space stands after it
+        ("It costs 3 euros.", False),  # it costs 3.5
+        ("It costs 3.5 euros.", True),
     ],
 )
 def test_most_of_what_is_said_and_every_number_stands_in_a_passage(tmp_path: Path, said: str, supported: bool) -> None:
     text = "Either party may end this in writing ninety days (90 days) before, says clause 4. Captain Harville left."
+    text += " The euros it costs are 3.5 a day, together 250.Nobody paid."
     build_index(written(tmp_path / "contract.txt", text), tmp_path / "index")
     with open_index(tmp_path / "index") as index:
         assert bool(find_support(index, "How long is the notice period?", said)) is supported

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from checkpoints import tiny_gemma
+from formats import epub, opened, pdf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from readers import checkpoint, document, reader
@@ -51,6 +52,60 @@ def test_no_part_is_in_two_sections() -> None:
     found = list(parts(document(CHAPTERS), words, 3))
     assert [part.section.title for part in found] == ["Chapter 1", "Chapter 2", "Chapter 3"]
     assert "".join(part.text for part in found) == CHAPTERS
+
+
+def shown(found: list[Part]) -> list[str]:
+    sections = by_sections(found, lambda text, _: text, REQUESTS, words, 100)
+    return [summary.section.location.rpartition("/")[2] for summary in sections]
+
+
+PAGES = ["one two", "three four", "five six seven eight nine ten", "eleven", "", "twelve", "thirteen"]
+
+
+@pytest.mark.parametrize(
+    ("room", "expected"),
+    [
+        (100, ["1 (pages 1-7)"]),
+        (4, ["1 (pages 1-2)", "5 (page 3)", "7 (pages 4-7)"]),
+        (6, ["1 (pages 1-2)", "5 (page 3)", "7 (pages 4-7)"]),
+        (7, ["1 (pages 1-2)", "5 (pages 3-5)", "11 (pages 6-7)"]),
+        (1, ["1 (page 1)", "3 (page 2)", "5 (page 3)", "7 (pages 4-5)", "11 (page 6)", "13 (page 7)"]),
+    ],
+)
+def test_whole_pages_that_fit_are_a_section(tmp_path: Path, room: int, expected: list[str]) -> None:
+    """A page that does not fit is a section of several parts."""
+    book = opened(tmp_path, "a.pdf", pdf(*PAGES))
+    found = list(parts(book, words, room))
+    assert "".join(part.text for part in found) == "".join(piece.text for piece in book.pieces())
+    assert sum(part.nbytes for part in found) == book.nbytes
+    assert all(part.tokens <= room for part in found)
+    assert shown(found) == [f"a.pdf:{each}" for each in expected]
+
+
+def test_chapters_by_their_headings_say_their_pages(tmp_path: Path) -> None:
+    book = opened(tmp_path, "a.pdf", pdf("Chapter 1", "It was.", "Late.", "Chapter 2", "It is."))
+    assert shown(list(parts(book, words, 100))) == ["a.pdf:1 (pages 1-3)", "a.pdf:7 (pages 4-5)"]
+
+
+def test_a_file_of_several_says_its_pages(tmp_path: Path) -> None:
+    (tmp_path / "b.txt").write_text("plain")
+    opened(tmp_path, "a.pdf", pdf("one", "two"))
+    assert shown(list(parts(open_source(tmp_path), words, 100))) == ["a.pdf:1 (pages 1-2)", "b.txt:1"]
+
+
+@pytest.mark.usefixtures("cache", "said")
+def test_an_outline_of_a_book_names_its_chapters(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = " ".join(["word"] * 10)
+    opened(tmp_path, "a.epub", epub({"a": f"<h1>The Sea</h1>{text}", "b": f"<h1>The \x1b[31mLand</h1>{text}"}))
+    lines = run(tmp_path / "a.epub", capsys, outline=True).splitlines()
+    assert [line.partition("/a.epub")[2].partition("  ")[0] for line in lines] == [
+        ":1 (chapter The Sea)",
+        ":5 (chapter The \\u001b[31mLand)",
+    ]
+    record = json.loads(run(tmp_path / "a.epub", capsys, json=True, outline=True).splitlines()[0])
+    place = "chapter The Sea"
+    assert (record["section"]["place"], record["section"]["last_place"]) == (place, place)
+    assert record["section"]["location"] == f"{tmp_path / 'a.epub'}:1 ({place})"
 
 
 def test_room_is_what_the_model_sees_less_a_quarter() -> None:

@@ -32,19 +32,20 @@ to that file one by one, and questions that it already answers for the same docu
 run that was killed goes on.
 
 `summarize --by state` asks the state of the whole document. `--by sections` goes over its files, or over the chapters
-of a single file (headings, else parts of equal size), sums each up and then the summaries, until one is left; several
-files get a line each, then the whole. `--by refine` carries one summary through the document. The default is `state`
-for a model with a memory whose gates are open, else `sections`. `--outline` says in one sentence what each section is
-about, and where it is. What was written stays in the user's cache folder, so that an interrupted run goes on.
+of a single file (headings, else whole pages, chapters or cells, as many as the model sees at once, else parts of equal
+size), sums each up and then the summaries, until one is left; several files get a line each, then the whole.
+`--by refine` carries one summary through the document. The default is `state` for a model with a memory whose gates are
+open, else `sections`. `--outline` says in one sentence what each section is about, and where it is:
+`thesis.pdf:120 (pages 3-7)`. What was written stays in the user's cache folder, so that an interrupted run goes on.
 
 `read` and `ask` keep a document's state under the user's cache folder (`gemma10m info` shows it) and go on from
 there: after an interruption, when the file has grown, and at once when the document was read before.
 
 A source is a text file (UTF-8, UTF-16 with its mark, else Windows-1252), PDF (`pip install 'gemma10m[pdf]'`), EPUB,
-HTML, DOCX or notebook, also compressed by gzip, bzip2, xz or zstd (`gemma10m[zstd]`), or a folder, zip or tar of those.
-Of a folder or an archive the list of files comes first, then the README, then the others in order; what `.gitignore`,
-`--exclude` and `--include` leave out and what cannot be read is listed with the reason by `info` and `--json`. HTML and
-notebooks are read as their text, in a repository too: `--exclude '*.html'` leaves them out.
+HTML, DOCX, notebook or Info manual, also compressed by gzip, bzip2, xz or zstd (`gemma10m[zstd]`), or a folder, zip or
+tar of those. Of a folder or an archive the list of files comes first, then the README, then the others in order; what
+`.gitignore`, `--exclude` and `--include` leave out and what cannot be read is listed with the reason by `info` and
+`--json`. HTML and notebooks are read as their text, in a repository too: `--exclude '*.html'` leaves them out.
 
 `read -o FILE` writes the state to FILE. `ask FILE` then needs no document: zero of its tokens are computed again.
 

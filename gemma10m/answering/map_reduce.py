@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from gemma10m.answering.parts import Count, Part
@@ -30,13 +30,13 @@ class Refined:
 def by_sections(parts: Iterable[Part], write: Write, requests: Requests, count: Count, room: int) -> Iterator[Summary]:
     """One summary a section, as it is made."""
     for section, group in groupby(parts, key=lambda part: part.section):
-        written, nbytes, tokens = [], 0, 0
+        written, nbytes, tokens, last_place = [], 0, 0, ""
         for part in group:
-            nbytes, tokens = nbytes + part.nbytes, tokens + part.tokens
+            nbytes, tokens, last_place = nbytes + part.nbytes, tokens + part.tokens, part.last_place
             if part.text.strip():
                 written.append(write(part.text, requests.text))
         text = combine(written, write, requests, count, room) if written else None
-        yield Summary(section, text, nbytes, tokens)
+        yield Summary(replace(section, last_place=last_place), text, nbytes, tokens)
 
 
 def combine(summaries: list[str], write: Write, requests: Requests, count: Count, room: int) -> str:

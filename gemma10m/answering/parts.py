@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import groupby
 
 from gemma10m.config import ReadingConfig
 from gemma10m.documents import Document
@@ -20,6 +21,11 @@ class Part:
     text: str
     nbytes: int  # in the file
     tokens: int
+    last_place: str = ""  # page, chapter or cell that it ends in
+
+    def followed_by(self, other: Part) -> Part:
+        text, nbytes, tokens = self.text + other.text, self.nbytes + other.nbytes, self.tokens + other.tokens
+        return Part(self.section, text, nbytes, tokens, other.last_place)
 
 
 def room(reading: ReadingConfig, context: int) -> int:
@@ -31,20 +37,41 @@ def room(reading: ReadingConfig, context: int) -> int:
 def parts(document: Document, count: Count, room: int) -> Iterator[Part]:
     """Together they are the document's text. Parts of a document without sections are sections of their own.
 
+    Of pages, chapters or cells without headings as many as fit are one section.
     count: tokens of a text; room: the most tokens of a part. Raises DocumentError as `sectioned` does.
     """
+    cut = _cut(document, count, room)
+    return cut if document.headed else _joined(cut, room)
+
+
+def _joined(cut: Iterator[Part], room: int) -> Iterator[Part]:
+    """Neighbouring sections without a title are one, where each is a single part and together they have room."""
+    before: Part | None = None
+    sections = (group for _, group in groupby(cut, key=lambda part: part.section))
+    for group in sections:
+        part, more = next(group), next(group, None)
+        if more or part.section.title:
+            yield from (each for each in (before, part, more) if each)
+            yield from group
+            before = None
+        elif before and before.tokens + part.tokens <= room:
+            before = before.followed_by(part)
+        else:
+            if before:
+                yield before
+            before = part
+    if before:
+        yield before
+
+
+def _cut(document: Document, count: Count, room: int) -> Iterator[Part]:
     part: Part | None = None
     for section, paragraph in sectioned(document):
         for piece in _fitting(paragraph, count, room):
             here = section or section_at(piece)
-            alone = Part(here, piece.text, piece.nbytes, count(piece.text))
+            alone = Part(here, piece.text, piece.nbytes, count(piece.text), piece.place)
             if part and section in (None, part.section) and part.tokens + alone.tokens <= room:
-                part = replace(
-                    part,
-                    text=part.text + alone.text,
-                    nbytes=part.nbytes + alone.nbytes,
-                    tokens=part.tokens + alone.tokens,
-                )
+                part = part.followed_by(alone)
                 continue
             if part:
                 yield part

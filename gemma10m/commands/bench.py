@@ -153,13 +153,19 @@ def _start(terminal: Terminal, options: BenchOptions) -> Rows:
 def _index(terminal: Terminal, options: BenchOptions) -> Rows:
     from gemma10m.bench.index import measure_index
 
-    if options.source is None:
-        raise UsageError("bench index needs a document", hint="--source BOOK.txt, or a folder")
-    yield "bench index", measure_index(options.source, SENTENCES, seed=0)
+    yield "bench index", measure_index(_source(options), SENTENCES, seed=0)
+
+
+def _documents(terminal: Terminal, options: BenchOptions) -> Rows:
+    from gemma10m.bench.documents import measure_documents
+
+    for row in measure_documents(_source(options)):
+        yield "bench documents", row
 
 
 BENCHES = {
     "answer": _answer,
+    "documents": _documents,
     "index": _index,
     "kernels": _kernels,
     "length": _length,
@@ -167,6 +173,12 @@ BENCHES = {
     "read": _read,
     "start": _start,
 }
+
+
+def _source(options: BenchOptions) -> Path:
+    if options.source is None:
+        raise UsageError(f"bench {options.name} needs a document", hint="--source BOOK.txt, or a folder")
+    return options.source
 
 
 def _model(terminal: Terminal, options: BenchOptions) -> Gemma:

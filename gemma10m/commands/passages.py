@@ -87,7 +87,8 @@ class Passages:
 
     def recalled(self, reader: Reader, question: str) -> str:
         """What is read again before the question."""
-        return shown(recall(self.index, reader.tokenizer, question, self.options.budget(reader.model)))
+        budget = self.options.budget(reader.model)
+        return shown(recall(self.index, reader.tokenizer, question, budget)) if budget else ""
 
     def sources(self, question: str, made: str) -> list[Source]:
         return locate(find_support(self.index, question, made), self.index, self.document)

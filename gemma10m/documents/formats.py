@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import NamedTuple
 
 from gemma10m.documents import docx, epub
@@ -13,6 +13,7 @@ from gemma10m.documents.compressed import unpacked
 from gemma10m.documents.content import Content
 from gemma10m.documents.files import UnreadableError
 from gemma10m.documents.html_text import write_html
+from gemma10m.documents.info import write_info
 from gemma10m.documents.kinds import COMPRESSED, kind_of
 from gemma10m.documents.notebook import write_notebook
 from gemma10m.documents.pdf import write_pdf
@@ -23,9 +24,11 @@ from gemma10m.documents.zip_file import Zip
 
 _EXTRACTED: dict[str, Callable[[Content, TextWriter, Budget], None]] = {
     "html": write_html,
+    "info": write_info,
     "notebook": write_notebook,
     "pdf": write_pdf,
 }
+_ZIPPED: dict[str, Callable[[Zip, TextWriter], None]] = {"epub": epub.write_epub, "docx": docx.write_docx}
 
 
 class Text(NamedTuple):
@@ -63,14 +66,21 @@ def _opened(content: Content, name: str, spool: Spool, budget: Budget) -> Text |
     return Text(*writer.finish())
 
 
+def kind_of_zip(members: Container[str]) -> str:
+    """One of "epub", "docx", "office", for other programs' documents, or "zip", by the names of its members."""
+    if epub.CONTAINER in members:
+        return "epub"
+    if docx.DOCUMENT in members:
+        return "docx"
+    return "office" if "[Content_Types].xml" in members or "content.xml" in members else "zip"
+
+
 def _zip(file: Zip, spool: Spool, budget: Budget) -> Text | Archive:
-    writer = TextWriter(spool)
-    if epub.CONTAINER in file.members:
-        epub.write_epub(file, writer)
-    elif docx.DOCUMENT in file.members:
-        docx.write_docx(file, writer)
-    elif "[Content_Types].xml" in file.members or "content.xml" in file.members:
-        raise UnreadableError("an office document of a kind that is not read", hint="save it as DOCX, PDF or text")
-    else:
+    kind = kind_of_zip(file.members)
+    if kind == "zip":
         return ZipArchive(file, budget)
+    if kind == "office":
+        raise UnreadableError("an office document of a kind that is not read", hint="save it as DOCX, PDF or text")
+    writer = TextWriter(spool)
+    _ZIPPED[kind](file, writer)
     return Text(*writer.finish())

@@ -12,11 +12,12 @@ _TAR = slice(257, 262)
 _HTML = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<!--.{0,1000}?-->\s*|<\?xml[^>]{0,200}>\s*)*<(?:!doctype\s+html|html)[\s>]", re.I | re.S
 )
+_INFO = re.compile(rb"This is [^\n]{1,200}, produced by\s+(?:GNU )?(?:makeinfo|texi2any)\b")
 _HTML_NAMES = (".html", ".htm", ".xhtml")
 
 
 def kind_of(head: bytes, name: str) -> str:
-    """One of COMPRESSED, "zip", "tar", "pdf", "html", "notebook", or "text", which it may still turn out not to be."""
+    """One of COMPRESSED, "zip", "tar", "pdf", "html", "info", "notebook", or "text", which it may still not be."""
     if head.startswith(_ZIP):
         return "zip"
     if head[_TAR] == b"ustar":
@@ -29,6 +30,8 @@ def kind_of(head: bytes, name: str) -> str:
     ending = os.path.splitext(name)[1].lower()
     if ending in _HTML_NAMES or _HTML.match(head[:4096]):
         return "html"
+    if _INFO.match(head):
+        return "info"
     if ending == ".ipynb" and head.lstrip().startswith(b"{"):
         return "notebook"
     return "text"

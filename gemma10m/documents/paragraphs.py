@@ -16,13 +16,14 @@ _LINE = re.compile(rf"[^\n]{{0,{LONGEST - 1}}}\n|[^\n]{{{LONGEST}}}")
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """Up to and with the blank lines after it: put together, a file's paragraphs are its text."""
+    """Up to and with the blank lines after it, in one place: put together, a file's paragraphs are its text."""
 
     text: str
     path: str  # of its file, for display
     offset: int  # byte offset of the first character in the file
     line: int  # of the first character, from 1
     encoding: str
+    place: str = ""  # page, chapter or cell
 
     @property
     def nbytes(self) -> int:
@@ -41,9 +42,11 @@ class Paragraph:
 
 def paragraphs(file: SourceFile) -> Iterator[Paragraph]:
     """Raises DocumentError when the file is no longer what it was at opening."""
-    gathered, ended = None, False
+    gathered: Paragraph | None = None
+    ended = False
     for line in _lines(file):
-        if gathered and ((ended and line.text.strip()) or len(gathered.text) + len(line.text) > LONGEST):
+        begins = (ended and line.text.strip()) or (gathered and gathered.place != line.place)
+        if gathered and (begins or len(gathered.text) + len(line.text) > LONGEST):
             yield gathered
             gathered = None
         gathered = replace(gathered, text=gathered.text + line.text) if gathered else line
@@ -57,9 +60,9 @@ def _lines(file: SourceFile) -> Iterator[Paragraph]:
     for piece in file.pieces(0):
         text, end = rest.text + piece.text, 0
         for found in _LINE.finditer(text):
-            line = replace(rest, text=found[0])
+            line = replace(rest, text=found[0], place=file.place(rest.offset))
             yield line
             rest, end = line.after(), found.end()
         rest = replace(rest, text=text[end:])
     if rest.text:
-        yield rest
+        yield replace(rest, place=file.place(rest.offset))

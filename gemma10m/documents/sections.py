@@ -1,4 +1,4 @@
-"""What a document is made of: its files, or the chapters of its only file, where headings tell them apart."""
+"""What a document is made of: its files, or the chapters of its only file, by headings, else by pages and the like."""
 
 from __future__ import annotations
 
@@ -22,22 +22,35 @@ class Section:
     offset: int  # byte offset in the file
     line: int  # from 1
     title: str = ""
+    place: str = ""  # page, chapter or cell that it begins in
+    last_place: str = ""  # that it ends in, as far as is known
 
     @property
     def location(self) -> str:
-        return f"{self.path}:{self.line}"
+        inside = f" ({_range(self.place, self.last_place)})" if self.place else ""
+        return f"{self.path}:{self.line}{inside}"
+
+
+def _range(first: str, last: str) -> str:
+    """`pages 3-7`, or `chapter The Sea to chapter The Land`."""
+    if first == last:
+        return first
+    (word, _, number), (same, _, end) = first.partition(" "), last.partition(" ")
+    numbered = word == same and number.isdecimal() and end.isdecimal()
+    return f"{word}s {number}-{end}" if numbered else f"{first} to {last}"
 
 
 def section_at(paragraph: Paragraph, title: str = "") -> Section:
     """The section that begins there."""
-    return Section(paragraph.path, paragraph.offset, paragraph.line, title)
+    place = paragraph.place
+    return Section(paragraph.path, paragraph.offset, paragraph.line, title, place, place)
 
 
 def sectioned(document: Document) -> Iterator[tuple[Section | None, Paragraph]]:
     """All paragraphs in order, each with its section: its file in a document of several.
 
-    In a document of one file its heading, or None where there are not two headings. An empty file is one empty
-    paragraph.
+    In a document of one file its heading; where there are not two headings its page, chapter or cell, or None where
+    there are none of those either. An empty file is one empty paragraph.
     Raises DocumentError when a file is no longer what it was at opening.
     """
     if document.headed:
@@ -49,7 +62,15 @@ def sectioned(document: Document) -> Iterator[tuple[Section | None, Paragraph]]:
     if headings >= 2:
         yield from _of_chapters(file)
     else:
-        yield from ((None, paragraph) for paragraph in paragraphs(file))
+        yield from _of_places(file)
+
+
+def _of_places(file: SourceFile) -> Iterator[tuple[Section | None, Paragraph]]:
+    section: Section | None = None
+    for paragraph in paragraphs(file):
+        if file.places and (section is None or paragraph.place != section.place):
+            section = section_at(paragraph)
+        yield section, paragraph
 
 
 def _of_file(file: SourceFile) -> Iterator[tuple[Section, Paragraph]]:

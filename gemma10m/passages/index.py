@@ -41,9 +41,9 @@ class PassageIndex:
         return [self.passage(number) for number in best[:limit]]
 
     def having(self, every: list[str], any_of: list[str], limit: int) -> list[Passage]:
-        """The passages that have all of the first words and one of the others, in the document's order."""
+        """The passages that have all of the first words and one of the others, the best first."""
         terms = [as_words([word]) for word in every] + ([f"({as_words(any_of)})"] if any_of else [])
-        return [self.passage(number) for number in sorted(self._ranked("words", " AND ".join(terms), limit))]
+        return [self.passage(number) for number in self._ranked("words", " AND ".join(terms), limit)]
 
     def passage(self, number: int) -> Passage:
         """Raises StateError for one that is not what was written."""

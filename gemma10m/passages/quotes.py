@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -40,8 +41,13 @@ class Claim:
 
     def stands_in(self, text: str) -> bool:
         """Whether the text has more than half of what is said, every number among it."""
-        numbers = {word for word in self.said if any(character.isdigit() for character in word)}
-        return 2 * score(text, self.said) > len(self.said) and numbers <= set(telling(text))
+        numbers = [word for word in self.said if any(character.isdigit() for character in word)]
+        return 2 * score(text, self.said) > len(self.said) and all(_has_number(text, number) for number in numbers)
+
+
+def _has_number(text: str, number: str) -> bool:
+    """Not as a part of another: 5 does not stand in 3.5 or 50."""
+    return re.search(rf"(?<!\w)(?<!\d[.,]){re.escape(number)}(?!\w|[.,]\d)", text, re.IGNORECASE) is not None
 
 
 def claims(question: str, answer: str) -> Iterator[Claim]:
@@ -61,7 +67,8 @@ def find_support(index: PassageIndex, question: str, answer: str) -> list[Excerp
         if not claim.said:
             continue
         found_by_words = index.having(list(claim.asked), list(claim.said), LOOKED_AT)
-        for passage in [each for each in found_by_words if claim.stands_in(each.text)][:SHOWN]:
+        best = [passage for passage in found_by_words if claim.stands_in(passage.text)][:SHOWN]
+        for passage in sorted(best, key=lambda passage: (passage.file, passage.start)):
             excerpt = _best_sentence(passage, claim)
             found.setdefault((passage.file, passage.start + excerpt.first), excerpt)
     return list(found.values())[:SHOWN]
