@@ -42,7 +42,7 @@ MAY_IMPORT = {
         "config",
         "errors",
     },
-    "passages": {"documents", "encodings", "tokens", "config", "atomic_file", "errors"},
+    "passages": {"documents", "encodings", "tokens", "config", "atomic_file", "errors", "strict_json"},
     "state_file": {"memory", "config", "errors", "atomic_file", "strict_json"},
     "saved_states": {
         "answering",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from gemma10m.passages import building
 from gemma10m.passages.building import build_index
 from gemma10m.passages.cutting import LONGEST, cut_document, sentences
 from gemma10m.passages.index import PassageIndex, open_index
-from gemma10m.passages.quotes import find_support, locate
+from gemma10m.passages.quotes import NOT_IN_TEXT, find_support, locate
 from gemma10m.passages.recall import default_budget, recall, shown
 from gemma10m.passages.words import as_trigrams, is_unspaced, telling
 from gemma10m.tokens import load_tokenizer
@@ -137,7 +138,8 @@ def test_words_of_every_passage_do_not_count() -> None:
         "number",
         "amber-lantern",
     ]
-    assert telling("Anne's or Anne’s, the the") == ["anne's", "anne’s"]
+    assert telling("Anne's or Anne’s, the the; 1,200 or 3.5") == ["anne", "1,200", "3.5"]
+    assert telling("หนังสือ हिन्दी") == ["หนั", "นัง", "ังส", "งสื", "สือ", "हिन्दी"]
     assert is_unspaced("玛丽走了")
     assert not is_unspaced("Mary went. " * 5 + "玛")
     assert as_trigrams(["ab", "abcd"]) == '("abc" AND "bcd")'
@@ -179,9 +181,10 @@ def test_a_damaged_index_is_said(tmp_path: Path, story: Document, damage: object
         index.search(["amber-lantern"], 5)
 
 
-@pytest.mark.parametrize(
-    "change", ["file = 7", "file = -1", "start = 'x'", "first_line = NULL", "place = NULL", "text = 3", "text = x'00'"]
-)
+PLACES = ("file = 7", "file = -1", "start = 'x'", "first_line = NULL", "places = NULL", "places = '[7]'")
+
+
+@pytest.mark.parametrize("change", [*PLACES, "text = 3", "text = x'00'"])
 def test_a_passage_that_was_tampered_with_is_said(tmp_path: Path, story: Document, change: str) -> None:
     path = tmp_path / "index"
     build_index(story, path)
@@ -245,6 +248,44 @@ def test_nothing_is_recalled_where_nothing_leaves_the_window() -> None:
     assert default_budget(ReadingConfig("gated", 64, 64, 4)) == 64
 
 
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("What is Anne's pet?", "Anne has a dog."),
+        ("Which cities are there?", "The city was small."),
+        ("What was stopped?", "They stop the train here."),
+        ("Where is the cafe?", "The café was closed."),
+        ("Who was O'Brien?", "That was O’Brien."),
+        ("国王的宝藏在哪里?", "国王的宝藏埋在老橡树下面。"),
+    ],
+)
+@pytest.mark.parametrize("budget", [100, 600])
+def test_what_the_index_finds_is_recalled(tmp_path: Path, question: str, text: str, budget: int) -> None:
+    filler = "很久以前有一个王国。" * 200 if "国" in text else FILLER
+    build_index(written(tmp_path / "tale.txt", f"{filler}{text}\n{filler}"), tmp_path / "index")
+    with open_index(tmp_path / "index") as index:
+        assert text in shown(recall(index, TOKENIZER, question, budget))
+
+
+def test_a_passage_found_by_a_part_of_a_name_is_recalled(tmp_path: Path) -> None:
+    code = "def readConfigurationFile(path):\n    return open(path)\n"
+    build_index(written(tmp_path / "code.py", f"{'pass' * 200}\n{code}"), tmp_path / "index")
+    with open_index(tmp_path / "index") as index:
+        assert "readConfigurationFile" in shown(recall(index, TOKENIZER, "configuration", 64))
+
+
+def test_each_sentence_knows_its_own_cell(tmp_path: Path) -> None:
+    cells = [{"cell_type": "markdown", "source": text} for text in ("# Hello", f"Été. {OTHER}", f"Also:\n{FACT}")]
+    (tmp_path / "n.ipynb").write_text(json.dumps({"cells": cells, "nbformat": 4}))
+    document = open_source(tmp_path / "n.ipynb")
+    build_index(document, tmp_path / "index")
+    with open_index(tmp_path / "index") as index:
+        for name, number, place in (("amber-lantern", 48213, "cell 3"), ("copper-hill", 77120, "cell 2")):
+            found = find_support(index, f"the number for {name}?", f"{name} has {number}")
+            for at_hand in (document, None):
+                assert [source.place for source in locate(found.excerpts, index, at_hand)] == [place]
+
+
 # --- quotes -----------------------------------------------------------------------------------------------------------
 
 
@@ -263,7 +304,7 @@ def test_nothing_is_recalled_where_nothing_leaves_the_window() -> None:
 def test_an_answer_rests_on_a_sentence_that_says_it(index: PassageIndex, said: str, supported: str | None) -> None:
     name = said.split()[4] if len(said.split()) > 4 else "amber-lantern"
     found = find_support(index, f"What is the special magic number for {name}?", said)
-    assert [excerpt.text for excerpt in found] == ([supported] if supported else [])
+    assert [excerpt.text for excerpt in found.excerpts] == ([supported] if supported else [])
 
 
 @pytest.mark.parametrize(
@@ -286,7 +327,44 @@ def test_most_of_what_is_said_and_every_number_stands_in_a_passage(tmp_path: Pat
     text += " The euros it costs are 3.5 a day, together 250.Nobody paid."
     build_index(written(tmp_path / "contract.txt", text), tmp_path / "index")
     with open_index(tmp_path / "index") as index:
-        assert bool(find_support(index, "How long is the notice period?", said)) is supported
+        assert bool(find_support(index, "How long is the notice period?", said).excerpts) is supported
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "said", "supported"),
+    [
+        ("The rent is 1,200 euros a month.", "How much is the rent?", "1,200", True),
+        ("The rent is 1,200 euros a month.", "How much is the rent?", "The rent is 1200 euros.", True),
+        ("The rent is 1,200 euros a month.", "How much is the rent?", "200 euros", False),
+        ("The rent is 5 000 euros.", "How much is the rent?", "5 euros", False),
+        ("Anne's dog is called Rover.", "Is Anne's dog called Rover or Peter?", "Rover", True),
+        ("Anne's dog is called Rover.", "Is Anne's dog called Rover?", "Yes.", True),
+        ("Peter came late.", "Is Anne's dog called Rover or Peter?", "Peter", False),
+        ("Anne's dog is called Rover.", "Is Anne's dog called Rover?", "I do not know.", False),
+        ("It was O’Brien who saw René.", "Who came?", "O'Brien, and Rene.", True),
+        ("国王的宝藏埋在老橡树下面。", "国王的宝藏在哪里?", "老橡树下面", True),
+        ("国王的宝藏埋在老橡树下面。", "国王的宝藏在哪里?", "高塔里面", False),
+        ("The tenant shall pay the rent.", "What shall the tenant do?", "The tenant shall not pay the rent.", False),
+        ("It was a private joke about the marshal.", "Who was it?", "Art Marsh joke", False),
+        ("The container has a text field for an answer.", "Who paid?", NOT_IN_TEXT, False),
+    ],
+)
+def test_words_are_the_same_however_they_are_written(
+    tmp_path: Path, text: str, question: str, said: str, supported: bool
+) -> None:
+    build_index(written(tmp_path / "text.txt", text), tmp_path / "index")
+    with open_index(tmp_path / "index") as index:
+        assert [excerpt.text for excerpt in find_support(index, question, said).excerpts] == [text] * supported
+
+
+def test_sentences_that_rest_on_nothing_are_told(tmp_path: Path) -> None:
+    build_index(written(tmp_path / "lease.txt", "The rent is due every month. The tenant pays."), tmp_path / "index")
+    due, made_up, joke = "The rent is due every month.", "The deposit is 900 euros.", "Elephants never forget anything."
+    with open_index(tmp_path / "index") as index:
+        mixed = find_support(index, "How much is the deposit?", f"{due} {made_up}")
+        assert ([excerpt.text for excerpt in mixed.excerpts], mixed.missing) == ([due], (made_up,))
+        mostly = find_support(index, "How much is the deposit?", f"{due} {made_up} {joke}")
+        assert (mostly.excerpts, mostly.missing) == ((), (made_up, joke))
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
@@ -295,7 +373,7 @@ def test_a_quote_is_what_stands_in_the_file(tmp_path: Path, encoding: str) -> No
     build_index(document, tmp_path / "index")
     with open_index(tmp_path / "index") as index:
         found = find_support(index, "What is the magic number for amber-lantern?", "It is 48213 for amber-lantern.")
-        (source,) = locate(found, index, document)
+        (source,) = locate(found.excerpts, index, document)
         assert source.quote == FACT
         assert source.line == 122
         body = (tmp_path / "café.txt").read_bytes()[source.start : source.stop]
@@ -304,9 +382,9 @@ def test_a_quote_is_what_stands_in_the_file(tmp_path: Path, encoding: str) -> No
 
 def test_what_cannot_be_checked_is_not_quoted(index: PassageIndex, story: Document, tmp_path: Path) -> None:
     found = find_support(index, "the number for amber-lantern?", "amber-lantern has 48213")
-    assert [source.quote for source in locate(found, index, None)] == [None]
+    assert [source.quote for source in locate(found.excerpts, index, None)] == [None]
     text = (tmp_path / "story.txt").read_text()
     (tmp_path / "story.txt").write_text(text.replace("48213", "48214"))
-    (source,) = locate(found, index, story)
+    (source,) = locate(found.excerpts, index, story)
     assert source.quote is None
     assert source.line == 121

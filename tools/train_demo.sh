@@ -10,4 +10,6 @@ gemma10m train "$2/settled" --data "$1/train" --out "$2/13" --recipe recipes/dem
 gemma10m train "$2/13" --data "$1/train" --out "$2/14" --recipe recipes/demo-14.json
 python tools/settle_pieces.py "$2/14" "$1/train" "$2/settled-again"
 gemma10m train "$2/settled-again" --data "$1/train" --out "$2/15" --recipe recipes/demo-15.json
-python tools/settle_pieces.py "$2/15" "$1/train" "$2/demo"
+python tools/settle_pieces.py "$2/15" "$1/train" "$2/settled-a-third-time"
+gemma10m train "$2/settled-a-third-time" --data "$1/train" --out "$2/16" --recipe recipes/demo-16.json
+python tools/settle_pieces.py "$2/16" "$1/train" "$2/demo"

@@ -91,7 +91,7 @@ class Passages:
         return shown(recall(self.index, reader.tokenizer, question, budget)) if budget else ""
 
     def sources(self, question: str, made: str) -> list[Source]:
-        return locate(find_support(self.index, question, made), self.index, self.document)
+        return locate(find_support(self.index, question, made).excerpts, self.index, self.document)
 
 
 @contextmanager

@@ -79,7 +79,7 @@ def _document_ids(script: Script) -> Tensor:
 
 def _is_supported(index: PassageIndex, case: Case, made: str) -> bool:
     turn = case.turns[0]
-    support = find_support(index, turn.question, made)
+    support = find_support(index, turn.question, made).excerpts
     if turn.answer == NOT_IN_TEXT:
         return not support
     planted = [" ".join(fact.text.split()) for fact in case.facts]

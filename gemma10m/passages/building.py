@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterable
@@ -12,10 +13,10 @@ from gemma10m.atomic_file import atomic_path
 from gemma10m.documents import Document
 from gemma10m.errors import DiskError
 from gemma10m.passages.cutting import Passage, cut_document
-from gemma10m.passages.words import is_unspaced
+from gemma10m.passages.words import STEMMED, is_unspaced
 
 APPLICATION = 0x67313069  # SQLite's own mark for whose file it is
-VERSION = 1
+VERSION = 2
 # What has names that are parts of longer ones: found by three characters too.
 CODE = frozenset(
     """.asm .bash .c .cc .cfg .cmake .cpp .cs .css .cu .cuh .dart .ex .go .h .hpp .hs .ini .java .jl .js .json .jsx .kt
@@ -23,13 +24,13 @@ CODE = frozenset(
     .yaml .yml .zig""".split()
 )
 SHRINKING = "PRAGMA auto_vacuum = FULL;"  # what FTS5 rewrites while it merges would stay as holes
-TABLES = """
+TABLES = f"""
     CREATE TABLE about (fingerprint TEXT NOT NULL);
     CREATE TABLE files (id INTEGER PRIMARY KEY, path TEXT NOT NULL, encoding TEXT NOT NULL);
     CREATE TABLE passages (
         id INTEGER PRIMARY KEY, file INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL,
-        first_line INTEGER NOT NULL, last_line INTEGER NOT NULL, place TEXT NOT NULL, text BLOB NOT NULL);
-    CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize='porter unicode61 remove_diacritics 2');
+        first_line INTEGER NOT NULL, last_line INTEGER NOT NULL, places TEXT NOT NULL, text BLOB NOT NULL);
+    CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize='{STEMMED}');
     CREATE VIRTUAL TABLE trigrams USING fts5(text, content='', detail=none, tokenize='trigram');
 """
 
@@ -64,10 +65,9 @@ def _fill(database: sqlite3.Connection, document: Document, stop: Callable[[], b
     for number, passage in enumerate(passages):
         if stop():
             raise _Stopped
-        place = (passage.file, passage.start, passage.stop, passage.first_line, passage.last_line, passage.place)
-        database.execute(
-            "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (number, *place, _packed(passage.text))
-        )
+        where = (number, passage.file, passage.start, passage.stop, passage.first_line, passage.last_line)
+        values = (*where, json.dumps(passage.places), _packed(passage.text))
+        database.execute("INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
         database.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (number, passage.text))
         if exact[passage.file] or is_unspaced(passage.text):
             database.execute("INSERT INTO trigrams (rowid, text) VALUES (?, ?)", (number, passage.text))

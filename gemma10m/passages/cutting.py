@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -34,7 +35,7 @@ class Passage:
     first_line: int  # from 1
     last_line: int
     text: str
-    place: str = ""  # page, chapter or cell
+    places: tuple[tuple[int, str], ...] = ()  # (first character of the text, "page 12"), ascending; cells, chapters too
 
 
 def cut_document(document: Document) -> Iterator[Passage]:
@@ -65,10 +66,18 @@ class _Uncut:
     def _passage(self, text: str) -> Passage:
         stop, lines = self.offset + nbytes(text, self.file.encoding), text.count("\n")
         last = self.line + lines - text.endswith("\n")
-        place = self.file.place(self.offset)
-        passage = Passage(self.number, self.offset, stop, self.line, last, text, place)
+        places = tuple(self._places(text, stop))
+        passage = Passage(self.number, self.offset, stop, self.line, last, text, places)
         self.offset, self.line = stop, self.line + lines
         return passage
+
+    def _places(self, text: str, stop: int) -> Iterator[tuple[int, str]]:
+        first, known = self.offset, self.file.places
+        if begun := self.file.place(first):
+            yield 0, begun
+        after, before = (bisect(known, offset, key=lambda place: place[0]) for offset in (first, stop - 1))
+        for offset, name in known[after:before]:  # what was taken out of a file, and has places, is UTF-8
+            yield len(text.encode()[: offset - first].decode(errors="ignore")), name
 
 
 def next_cut(text: str, start: int) -> int:

@@ -13,7 +13,8 @@ from urllib.parse import quote
 from gemma10m.errors import StateError
 from gemma10m.passages.building import APPLICATION, VERSION
 from gemma10m.passages.cutting import Passage
-from gemma10m.passages.words import as_trigrams, as_words
+from gemma10m.passages.words import as_trigrams, as_words, is_unspaced
+from gemma10m.strict_json import strict_json
 
 Row = tuple[Any, ...]
 RANK_OFFSET = 60.0  # of reciprocal rank fusion (Cormack et al., SIGIR 2009)
@@ -42,19 +43,22 @@ class PassageIndex:
 
     def having(self, every: list[str], any_of: list[str], limit: int) -> list[Passage]:
         """The passages that have all of the first words and one of the others, the best first."""
-        terms = [as_words([word]) for word in every] + ([f"({as_words(any_of)})"] if any_of else [])
-        return [self.passage(number) for number in self._ranked("words", " AND ".join(terms), limit)]
+        unspaced = any(map(is_unspaced, (*every, *any_of)))
+        query = as_trigrams if unspaced else as_words
+        terms = [f"({term})" for words in ([word] for word in every) if (term := query(words))]
+        terms += [f"({term})"] if (term := query(any_of)) else []
+        return [self.passage(n) for n in self._ranked("trigrams" if unspaced else "words", " AND ".join(terms), limit)]
 
     def passage(self, number: int) -> Passage:
         """Raises StateError for one that is not what was written."""
-        query = "SELECT file, start, stop, first_line, last_line, place, text FROM passages WHERE id = ?"
-        *numbers, place, packed = _first(self._rows(query, (number,)))
-        if not all(isinstance(each, int) for each in numbers) or not isinstance(place, str):
+        query = "SELECT file, start, stop, first_line, last_line, places, text FROM passages WHERE id = ?"
+        *numbers, places, packed = _first(self._rows(query, (number,)))
+        if not all(isinstance(each, int) for each in numbers):
             raise damaged()
         file, start, stop, first_line, last_line = numbers
         if not 0 <= file < len(self.files):
             raise damaged()
-        return Passage(file, start, stop, first_line, last_line, _unpacked(packed), place)
+        return Passage(file, start, stop, first_line, last_line, _unpacked(packed), _places(places))
 
     def _ranked(self, table: str, query: str, limit: int) -> list[int]:
         if not query:
@@ -81,6 +85,13 @@ def _unpacked(packed: bytes) -> str:
     if not unpacking.eof:
         raise damaged()
     return text
+
+
+def _places(said: object) -> tuple[tuple[int, str], ...]:
+    try:
+        return tuple((int(offset), str(name)) for offset, name in strict_json(str(said)))
+    except (ValueError, TypeError) as error:
+        raise damaged() from error
 
 
 def damaged() -> StateError:

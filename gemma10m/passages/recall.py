@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gemma10m.config import ReadingConfig
 from gemma10m.passages.cutting import Passage, sentences
 from gemma10m.passages.index import PassageIndex
-from gemma10m.passages.words import telling
+from gemma10m.passages.words import standing, telling
 from gemma10m.tokens import Tokenizer
 
 SEARCHED = 32  # passages looked at for one question
@@ -37,8 +38,14 @@ class Excerpt:
         return self.passage.first_line + self.passage.text.count("\n", 0, self.first)
 
     @property
+    def place(self) -> str:
+        """Page, chapter or cell of the first character; "" where there are none."""
+        before = bisect(self.passage.places, self.first, key=lambda place: place[0])
+        return self.passage.places[before - 1][1] if before else ""
+
+    @property
     def label(self) -> str:
-        place = f" ({self.passage.place})" if self.passage.place else ""
+        place = f" ({self.place})" if self.place else ""
         return f"[{self.file}:{self.line}{place}]\n" if self.file else ""
 
 
@@ -66,11 +73,12 @@ def recall(index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int
     words, left, found = telling(question), budget, list[Excerpt]()
     passages = index.search(words, SEARCHED)
     roomy = has_room_for_passages(budget)
-    fewest = 1 if roomy else max((score(each.text, words) for each in passages), default=0)
-    for passage in passages:
+    scores = scored(words, [passage.text for passage in passages])
+    fewest = 0 if roomy else max(scores, default=0)
+    for passage, score in zip(passages, scores, strict=True):
         whole = Excerpt(passage, 0, len(passage.text), index.files[passage.file][0] if roomy else "")
         excerpt = best_excerpt(whole, words, tokenizer, min(left, budget // SHARE))
-        if excerpt is not None and score(passage.text, words) >= fewest:
+        if excerpt is not None and score >= fewest:
             found.append(excerpt)
             left -= len(tokenizer.encode(shown([excerpt])))
     return sorted(found, key=lambda excerpt: (excerpt.passage.file, excerpt.passage.start))
@@ -81,15 +89,16 @@ def best_excerpt(whole: Excerpt, words: Sequence[str], tokenizer: Tokenizer, roo
     the words around those that were asked for; None where not even these do.
     """
     spans = list(sentences(whole.text))
-    scores = [score(whole.text[first:last], words) for first, last in spans]
-    if not spans or not max(scores):
+    if not spans:
         return None
+    scores = scored(words, [whole.text[slice(*span)] for span in spans])
     best = scores.index(max(scores))
     found = _widest(whole, spans, (best, best), tokenizer, room)
     if found is None:
         spans = [match.span() for match in re.compile(r"\S+").finditer(whole.text, *spans[best])]
-        asked = [place for place, span in enumerate(spans) if score(whole.text[slice(*span)], words)]
-        found = _widest(whole, spans, (asked[0], asked[-1]), tokenizer, room) if asked else None
+        scores = scored(words, [whole.text[slice(*span)] for span in spans])
+        asked = [place for place, score in enumerate(scores) if score] or [0]
+        found = _widest(whole, spans, (asked[0], asked[-1]), tokenizer, room)
     return found
 
 
@@ -114,18 +123,10 @@ def _widest(
     return cut(start, stop)
 
 
-def score(text: str, words: Sequence[str]) -> int:
-    """How many of the words stand in the text, their endings aside."""
-    lower = text.lower()
-    return sum(stem(word) in lower for word in words)
-
-
-def stem(word: str) -> str:
-    """Without an English ending: enough to tell sentences of one passage apart."""
-    for ending in ("ing", "ed", "es", "s"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word.removesuffix(ending)
-    return word
+def scored(words: Sequence[str], texts: Sequence[str]) -> list[int]:
+    """How many of the words each text has; where none has any, how many as parts of others, as names in code are."""
+    whole = [len(found) for found in standing(words, texts)]
+    return whole if any(whole) else [sum(word in text.lower() for word in words) for text in texts]
 
 
 def shown(excerpts: Sequence[Excerpt]) -> str:

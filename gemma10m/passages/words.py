@@ -1,29 +1,74 @@
-"""Which words of a question or an answer say what it is about."""
+"""Which words of a question or an answer say what it is about, and which of them a text has."""
 
 from __future__ import annotations
 
 import re
+import sqlite3
+from collections.abc import Collection, Sequence
+from contextlib import closing
 
-WORD = re.compile(r"\w+(?:[-'’.]\w+)*")
+# Letters, digits, and the marks above and below them that are no letters: accents, points, vowels of Indian scripts.
+_LETTER = r"[\w\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u109f\u1780-\u17d3]"
+WORD = re.compile(rf"{_LETTER}+(?:(?:[-'’.]|(?<=\d),(?=\d)){_LETTER}+)*")
 # Words that stand in every passage of English, or that only ask.
 EMPTY = frozenset(
     """a about after again all also am an and any are as at be because been before being between both but by can could
     did do does doing down during each for from further had has have having he her here hers him his how i if in into is
     it its itself just know me more most my no nor not now of off on once only or other our out over own please remember
     same say says she should so some such tell than that the their theirs them then there these they this those through
-    to too under until up us very was we were what when where which while who whom whose why will with would you
-    your""".split()
+    to too under until up us very was we were what when where which while who whom whose why will with would yes
+    you your""".split()
 )
+NEGATIONS = frozenset(("not", "nor"))  # of no use to find a passage, and yet an answer may hang on one
 # Chinese, Japanese, Thai, Lao, Khmer, Burmese, Tibetan: words stand side by side.
 UNSPACED = re.compile(
     "[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
+STEMMED = "porter unicode61 remove_diacritics 2"  # FTS5's tokenizer: what it takes for one word
 
 
-def telling(text: str) -> list[str]:
-    """The words that carry meaning, each once, in their order and in lower case."""
-    words = (match[0].lower() for match in WORD.finditer(text))
-    return list(dict.fromkeys(word for word in words if word.removesuffix("'s").removesuffix("’s") not in EMPTY))
+def telling(text: str, empty: Collection[str] = EMPTY) -> list[str]:
+    """The words that carry meaning, each once, in their order and in lower case; of a script that puts no spaces
+    between them, every three characters.
+    """
+    words = (match[0].lower().replace("’", "'").removesuffix("'s") for match in WORD.finditer(text))
+    return list(dict.fromkeys(piece for word in words if word not in empty for piece in _pieces(word)))
+
+
+def standing(words: Sequence[str], texts: Sequence[str]) -> list[list[str]]:
+    """Which of the words each text has: whole ones, endings and accents aside, as the index finds them; in a script
+    without spaces as a part of others.
+    """
+    terms = _terms([*texts, *words])
+    asked = dict(zip(words, terms[len(texts) :], strict=True))
+
+    def stands(word: str, text: str, found: str) -> bool:
+        return word in text.lower() if is_unspaced(word) else bool(asked[word].strip()) and asked[word] in found
+
+    return [
+        [word for word in words if stands(word, text, found)]
+        for text, found in zip(texts, terms[: len(texts)], strict=True)
+    ]
+
+
+def _terms(texts: Sequence[str]) -> list[str]:
+    """What FTS5 makes of each text, between spaces: nobody is to take for two words what the index takes for one."""
+    found: list[list[str]] = [[] for _ in texts]
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.execute(f"CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize='{STEMMED}')")
+        database.execute("CREATE VIRTUAL TABLE terms USING fts5vocab(words, instance)")
+        database.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", enumerate(texts))
+        for term, number in database.execute("SELECT term, doc FROM terms ORDER BY doc, offset"):
+            found[number].append(term)
+    return [f" {' '.join(terms)} " for terms in found]
+
+
+def _pieces(word: str) -> list[str]:
+    return _threes(word) or [word] if is_unspaced(word) else [word]
+
+
+def _threes(word: str) -> list[str]:
+    return list(dict.fromkeys(word[start : start + 3] for start in range(len(word) - 2)))
 
 
 def is_unspaced(text: str) -> bool:
@@ -37,10 +82,9 @@ def as_words(words: list[str]) -> str:
 
 
 def as_trigrams(words: list[str]) -> str:
-    """An FTS5 query for any of the words as a part of others; in a script without spaces, for any three characters."""
+    """An FTS5 query for any of the words as a part of others."""
     return " OR ".join(f"({query})" for word in words if (query := _trigrams(word)))
 
 
 def _trigrams(word: str) -> str:
-    pieces = dict.fromkeys(word[start : start + 3] for start in range(len(word) - 2))
-    return (" OR " if is_unspaced(word) else " AND ").join(f'"{piece}"' for piece in pieces)
+    return " AND ".join(f'"{piece}"' for piece in _threes(word))
