@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from gemma10m.errors import UsageError
 from gemma10m.evaluation import recall
-from gemma10m.evaluation.cell import GROUP, Cell, wilson
+from gemma10m.evaluation.cell import GROUP, Cell, design_effect, wilson
 from gemma10m.evaluation.control import window_tokens, without_middle
 from gemma10m.evaluation.recall import Stretch, answer, common_prefix
 from gemma10m.evaluation.task import make_tasks
@@ -233,6 +234,16 @@ def test_labels_say_what_is_asked() -> None:
     tasks = make_tasks(["needle", "babi3"], "multi-key", 4, "uuid", unseen=True)
     assert [task.label for task in tasks] == ["needle multi-key, 4 facts, uuid, unseen", "babi3, 4 facts, unseen"]
     assert make_tasks(["passkey"], None, 4, None, unseen=False)[0].label == "passkey"
+
+
+def test_documents_of_one_text_count_for_less() -> None:
+    """Ten of one text are right and ten of another wrong: two observations and not twenty."""
+    assert design_effect([True] * 10 + [False] * 10) == pytest.approx(20.0)
+    assert design_effect(([True] * 5 + [False] * 5) * 4) == 1.0
+    assert design_effect([True] * 20) == design_effect([True, False]) == 1.0
+    draw = random.Random(0)
+    effects = [design_effect([draw.random() < 0.5 for _ in range(1000)]) for _ in range(200)]
+    assert 1.0 < sum(effects) / len(effects) < 1.1  # independent ones: 1, but for those that are cut off below
 
 
 def test_the_interval_is_wilson_s() -> None:

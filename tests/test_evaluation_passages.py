@@ -36,6 +36,14 @@ def test_the_four_ways_stand_side_by_side(tmp_path: Path) -> None:
 
 def test_what_is_not_in_the_text_is_never_answered(tmp_path: Path) -> None:
     assert measured(tmp_path, "absent") == {"gated": 0, "window": 0, f"gated{SUFFIX}": 6, f"window{SUFFIX}": 6}
+    rows = map(json.loads, (tmp_path / "rows.jsonl").read_text().splitlines())
+    assert [row["chance"] for row in rows] == [0.0, 0.0, 1.0, 1.0]
+
+
+def test_a_text_to_go_on_with_is_no_question() -> None:
+    wanted = EvalOptions(("passkey",), ("900",), None, recall=True)
+    with pytest.raises(UsageError, match="passkey is a text to go on with"):
+        evaluate(Terminal(quiet=True), ModelOptions(model="demo", device="cpu"), wanted, "gemma10m eval")
 
 
 def test_an_index_is_timed_and_asked_for_sentences_it_must_find(tmp_path: Path) -> None:

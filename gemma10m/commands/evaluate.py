@@ -72,6 +72,10 @@ def _cells(wanted: EvalOptions) -> list[Cell]:
     outside = [depth for depth in wanted.depths if not 0.0 <= depth <= 1.0]
     if outside:
         raise UsageError(f"a depth must be 0 (the start) to 1 (the end), found {outside[0]:g}")
+    if wanted.recall and "passkey" in wanted.tasks:
+        raise UsageError(
+            "passkey is a text to go on with, no question: passages cannot be recalled for it", "try needle"
+        )
     tasks = make_tasks(wanted.tasks, wanted.form, wanted.facts, wanted.values, wanted.unseen)
     return [
         Cell(task, tokens, depth, wanted.n, wanted.seed)

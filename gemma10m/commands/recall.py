@@ -129,6 +129,8 @@ class Recall:
             batches.append(batch)
             done.update(indices)
         row = {**job.key, **cell_row(job.cell, batches), "model": self.reader.model.name}
+        if job.passages and job.cell.task.form == "absent":
+            row["chance"] = 1.0  # what a model makes up stands nowhere, and is withheld: right, whatever it was
         self.journal.finish(KIND, job.key, [row])
         return row
 

@@ -57,9 +57,23 @@ class Cell:
         return random.Random(f"{self.seed} {settings} {self.tokens} {self.depth} {what}")
 
 
-def wilson(right: int, n: int, z: float = 1.96) -> tuple[float, float]:
+def wilson(right: float, n: float, z: float = 1.96) -> tuple[float, float]:
     """Wilson's 95 % interval of the share that `right` of `n` stand for."""
     p = right / n
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def design_effect(right: Sequence[bool]) -> float:
+    """How many times the variance of the share of right ones is what independent documents would have, at least 1.
+
+    Documents of a group share their prose, so it is estimated from the groups (Kish, Survey Sampling, 1965). Where all
+    are right, or all wrong, nothing can be estimated from them.
+    """
+    groups = [right[first : first + GROUP] for first in range(0, len(right), GROUP)]
+    n, count, p = len(right), len(groups), sum(right) / len(right)
+    if count < 2 or p in (0.0, 1.0):
+        return 1.0
+    between = sum((sum(group) - p * len(group)) ** 2 for group in groups) * count / (count - 1) / n**2
+    return max(1.0, between / (p * (1 - p) / n))

@@ -7,7 +7,7 @@ from itertools import groupby
 from types import UnionType
 
 from gemma10m.errors import UsageError
-from gemma10m.evaluation.cell import Cell, wilson
+from gemma10m.evaluation.cell import GROUP, Cell, design_effect, wilson
 from gemma10m.evaluation.journal import Batch, Row
 from gemma10m.evaluation.task import PERPLEXITY
 from gemma10m.models.gemma import Gemma
@@ -56,8 +56,9 @@ def cell_key(cell: Cell, text_sha256: str | None) -> Row:
 
 def cell_row(cell: Cell, batches: Sequence[Batch]) -> Row:
     """The measured part of a row; `read` in tokens that went through the model, over all documents."""
-    right = sum(sum(batch.right) for batch in batches)
-    low, high = wilson(right, cell.n)
+    documents = [right for batch in sorted(batches, key=lambda batch: batch.first) for right in batch.right]
+    right, effect = sum(documents), design_effect(documents)
+    low, high = wilson(right / effect, cell.n / effect)
     read, seconds = sum(batch.read for batch in batches), sum(batch.seconds for batch in batches)
     return {
         "label": cell.task.label,
@@ -65,6 +66,7 @@ def cell_row(cell: Cell, batches: Sequence[Batch]) -> Row:
         "accuracy": right / cell.n,
         "low": low,
         "high": high,
+        "texts": -(-cell.n // GROUP),
         "chance": cell.chance(),
         "read": read,
         "seconds": seconds,
