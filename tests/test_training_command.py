@@ -299,7 +299,7 @@ def test_a_teacher_s_run_goes_on_bit_for_bit(tmp_path: Path, monkeypatch: pytest
     assert_same_run(tmp_path / "out", tmp_path / "whole")
     assert all(line["teacher_loss"] > 0 for line in log_of(tmp_path / "out"))
     with pytest.raises(UsageError, match="started with another teacher"):
-        run(tmp_path / "out", recipe)
+        run(tmp_path / "out", recipe, teacher=str(checkpoint(seed=3)))
 
 
 def test_bfloat16_runs_go_on_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
