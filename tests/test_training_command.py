@@ -170,6 +170,24 @@ def test_a_disk_that_fills_up_leaves_the_checkpoint_before(
     assert_same_run(out, unbroken)
 
 
+def test_a_log_on_a_full_disk_is_named_with_the_step_that_is_held(unbroken: Path, tmp_path: Path) -> None:
+    out, recipe = tmp_path / "out", recipe_file(tmp_path)
+    log = out / "log.jsonl"
+
+    def fill(_: Trainer) -> None:
+        (descriptor,) = [
+            int(path.name) for path in Path("/proc/self/fd").iterdir() if os.path.realpath(path) == str(log)
+        ]
+        with open("/dev/full", "wb") as full:
+            os.dup2(full.fileno(), descriptor)
+
+    told = rf"{log} cannot be written: No space left on device; {out} holds the checkpoint of step 2"
+    with acting_before(4, fill), pytest.raises(DiskError, match=told):
+        run(out, recipe)
+    run(out, recipe)
+    assert_same_run(out, unbroken)
+
+
 def test_a_loss_that_is_no_number_keeps_the_last_good_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

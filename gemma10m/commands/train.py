@@ -12,7 +12,7 @@ from gemma10m.commands.reading import open_document
 from gemma10m.commands.signals import StopRequest, stop_on_signals
 from gemma10m.commands.training_notes import Notes
 from gemma10m.config import DTYPES
-from gemma10m.errors import Interrupted, ModelError, TrainingError, UsageError
+from gemma10m.errors import DiskError, Interrupted, ModelError, TrainingError, UsageError
 from gemma10m.memory.infini import REMEMBERING
 from gemma10m.strict_json import strict_json
 from gemma10m.tasks.writer import Writer
@@ -212,9 +212,9 @@ def _run(notes: Notes, trainer: Trainer, origin: Origin, out: Path, log: Log, st
         notes.stage()
         try:
             report = trainer.step()
-        except TrainingError as error:
-            raise TrainingError(f"{error.message}; {out} holds the checkpoint of step {saved}", error.hint) from error
-        log.add(report)
+            log.add(report)
+        except (TrainingError, DiskError) as error:
+            raise type(error)(f"{error.message}; {out} holds the checkpoint of step {saved}", error.hint) from error
         notes.step(report)
         if stop() or trainer.done or report.step % trainer.recipe.save_every == 0:
             _save(trainer, origin, out)
