@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,14 +22,14 @@ from gemma10m.bench.llama_cpp_peer import write_gguf
 from gemma10m.bench.load import measure_load
 from gemma10m.bench.peer import TOLERANCE, measure_against, parity
 from gemma10m.bench.read import measure_read
-from gemma10m.bench.rows import append_row
+from gemma10m.bench.rows import append_lines, append_rows
 from gemma10m.bench.shape import READING, SHAPES, published, random_model, stock_weights
 from gemma10m.bench.start import measure_first_progress, measure_start, write_checkpoint
 from gemma10m.bench.timing import spread
 from gemma10m.commands.ask import read
 from gemma10m.commands.models import ModelOptions
 from gemma10m.config import ModelConfig, ReadingConfig
-from gemma10m.errors import UsageError
+from gemma10m.errors import DiskError, UsageError
 from gemma10m.folders import demo_folder
 from gemma10m.state_file import read_header
 from gemma10m.terminal import Terminal
@@ -36,13 +37,45 @@ from gemma10m.terminal import Terminal
 
 def test_a_row_says_what_how_and_where(tmp_path: Path) -> None:
     results = tmp_path / "new" / "results.jsonl"
-    append_row(results, "bench length", "gemma10m bench length", {"ratio": 1.5})
-    append_row(results, "bench length", "gemma10m bench length", {"ratio": 2.5})
+    for ratio in (1.5, 2.5):
+        append_rows(results, "bench length", "gemma10m bench length", [{"ratio": ratio}])
     rows = [json.loads(line) for line in results.read_text().splitlines()]
     assert [row["ratio"] for row in rows] == [1.5, 2.5]
     expected = {"kind", "command", "when", "commit", "gemma10m", "python", "versions", "machine", "threads", "load"}
     assert expected <= set(rows[0])
     assert rows[0]["versions"]["torch"].startswith("2.")
+
+
+def test_a_full_disk_leaves_the_rows_as_they_were(tmp_path: Path) -> None:
+    results = tmp_path / "results.jsonl"
+    append_lines(results, [{"kind": "old"}])
+    before = results.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 100, limits[1]))
+    try:
+        with pytest.raises(DiskError, match=r"results\.jsonl cannot be written: File too large") as caught:
+            append_lines(results, [{"kind": "new", "number": number} for number in range(20)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caught.value.hint == "make room on that disk and run the same command again"
+    assert results.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("found", "kept"),
+    [
+        ('{"a": 1}\n{"a": 2, "b', '{"a": 1}\n'),
+        ('{"a": 1', ""),
+        ('{"a": 1}\n{"a": 2}', '{"a": 1}\n{"a": 2}\n'),
+        ("somebody's notes", "somebody's notes\n"),
+        ("", ""),
+    ],
+)
+def test_a_line_that_was_cut_off_goes_before_another_is_added(tmp_path: Path, found: str, kept: str) -> None:
+    results = tmp_path / "results.jsonl"
+    results.write_text(found)
+    append_lines(results, [{"a": 3}, {"a": 4}])
+    assert results.read_text() == kept + '{"a": 3}\n{"a": 4}\n'
 
 
 def test_the_two_models_that_are_timed_compute_the_same() -> None:

@@ -22,6 +22,7 @@ from gemma10m.evaluation.recall import Stretch, answer, common_prefix
 from gemma10m.evaluation.task import make_tasks
 from gemma10m.models.gemma import Gemma, without_memory
 from gemma10m.tasks.prose import Prose
+from gemma10m.tasks.words import UNSEEN_NAMES
 from gemma10m.tasks.writer import Script, Writer
 
 BOOK = "It was a fine day, and they walked on.\nThe house stood still; nobody spoke of it again.\n\n" * 20
@@ -228,6 +229,24 @@ def test_defaults_of_the_needle(names: list[str]) -> None:
         ("update", None): [("update", 1)],
         ("update", 3): [("update", 3)],
     }
+
+
+@pytest.mark.parametrize(
+    ("form", "most"),
+    [(None, UNSEEN_NAMES), ("update", UNSEEN_NAMES), ("multi-query", UNSEEN_NAMES), ("absent", UNSEEN_NAMES - 1)],
+)
+def test_there_are_only_so_many_unseen_names(form: str | None, most: int) -> None:
+    (task,) = make_tasks(["needle"], form, most, None, unseen=True)
+    assert len({fact.text for fact in task.draw(random.Random(0), 0.5).facts}) >= most
+    with pytest.raises(UsageError, match=f"--unseen has names for at most {most} facts, found --facts {most + 1}"):
+        make_tasks(["needle"], form, most + 1, None, unseen=True)
+    make_tasks(["needle"], form, 1000, None, unseen=False)
+
+
+def test_tasks_with_one_name_or_none_have_as_many_unseen_facts_as_any() -> None:
+    (values,) = make_tasks(["needle"], "multi-value", 1000, None, unseen=True)
+    assert len(values.draw(random.Random(0), 0.5).facts) == 1000
+    assert make_tasks(["babi1"], None, 1000, None, unseen=True)[0].facts == 1000
 
 
 def test_labels_say_what_is_asked() -> None:

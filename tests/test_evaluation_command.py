@@ -197,6 +197,21 @@ def test_a_corrupt_line_of_an_unfinished_cell_is_named(
         run(wanted)
 
 
+def test_what_a_kill_cut_off_is_measured_again(wanted: EvalOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert wanted.results
+    run(wanted)
+    before = what_was_measured(wanted.results)
+    wanted.results.write_bytes(wanted.results.read_bytes()[:-200])
+    with monkeypatch.context() as patch:
+        patch.setattr(measuring, "answer", signal_in_batch(2))
+        with pytest.raises(Interrupted):
+            run(wanted)
+    (partial,) = wanted.results.parent.glob("*.partial.jsonl")
+    partial.write_text(partial.read_text() + '{"first": 10, "right": [fal')
+    run(wanted)
+    assert what_was_measured(wanted.results) == before
+
+
 def test_a_finished_row_that_was_changed_is_refused(wanted: EvalOptions) -> None:
     assert wanted.results
     run(wanted)
@@ -217,6 +232,22 @@ def test_perplexity_is_measured_once(wanted: EvalOptions, capsys: pytest.Capture
     run(wanted)
     assert capsys.readouterr().out == shown
     assert rows_in(wanted.results) == rows
+
+
+@pytest.mark.parametrize("left", [1, 3, 4])
+def test_a_part_of_a_perplexity_is_measured_again(
+    wanted: EvalOptions, capsys: pytest.CaptureFixture[str], left: int
+) -> None:
+    wanted = replace(wanted, tasks=("perplexity",), lengths=("100",))
+    assert wanted.results
+    run(wanted)
+    shown, rows = capsys.readouterr().out, wanted.results.read_text().splitlines(keepends=True)
+    assert len(rows) == 5
+    wanted.results.write_text("".join(rows[:left]))
+    for _ in range(2):
+        run(wanted)
+        assert capsys.readouterr().out == shown
+        assert len(rows_in(wanted.results)) == left + 5
 
 
 def test_plots_are_drawn_from_the_rows(wanted: EvalOptions, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

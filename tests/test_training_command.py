@@ -170,6 +170,24 @@ def test_a_disk_that_fills_up_leaves_the_checkpoint_before(
     assert_same_run(out, unbroken)
 
 
+def test_a_log_on_a_full_disk_is_named_with_the_step_that_is_held(unbroken: Path, tmp_path: Path) -> None:
+    out, recipe = tmp_path / "out", recipe_file(tmp_path)
+    log = out / "log.jsonl"
+
+    def fill(_: Trainer) -> None:
+        (descriptor,) = [
+            int(path.name) for path in Path("/proc/self/fd").iterdir() if os.path.realpath(path) == str(log)
+        ]
+        with open("/dev/full", "wb") as full:
+            os.dup2(full.fileno(), descriptor)
+
+    told = rf"{log} cannot be written: No space left on device; {out} holds the checkpoint of step 2"
+    with acting_before(4, fill), pytest.raises(DiskError, match=told):
+        run(out, recipe)
+    run(out, recipe)
+    assert_same_run(out, unbroken)
+
+
 def test_a_loss_that_is_no_number_keeps_the_last_good_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -299,7 +317,7 @@ def test_a_teacher_s_run_goes_on_bit_for_bit(tmp_path: Path, monkeypatch: pytest
     assert_same_run(tmp_path / "out", tmp_path / "whole")
     assert all(line["teacher_loss"] > 0 for line in log_of(tmp_path / "out"))
     with pytest.raises(UsageError, match="started with another teacher"):
-        run(tmp_path / "out", recipe)
+        run(tmp_path / "out", recipe, teacher=str(checkpoint(seed=3)))
 
 
 def test_bfloat16_runs_go_on_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

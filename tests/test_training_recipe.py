@@ -69,6 +69,18 @@ def test_a_recipe_from_json_is_the_recipe() -> None:
         (ONE_STAGE | {"train": "some"}, ["train must be one of gates, attention, all, found 'some'"]),
         (ONE_STAGE | {"memory": "eternal"}, ["memory must be one of", "found 'eternal'"]),
         (ONE_STAGE | {"segment": "64"}, ["segment must be a whole number of at least 1, found '64'"]),
+        (ONE_STAGE | {"train": "gates", "window_share": 0.1}, ["train gates leaves nothing to train in the steps"]),
+        (
+            ONE_STAGE | {"tasks": {"pairs": 1, "story": 2, "text": 0}, "window_share": 0.1},
+            ["window_share needs one of the tasks needle, passkey, repeat, text, found pairs, story, text"],
+        ),
+        *(
+            (
+                {"stages": [{"length": 64, "tokens": 1, "virtual": 1}], "memory": memory},
+                [f"virtual of stage 1 is for memory 'gated' alone, found memory '{memory}'"],
+            )
+            for memory in ("linear", "delta", "state-vector")
+        ),
         (ONE_STAGE | {"recompute": 1}, ["recompute must be true or false"]),
     ],
 )
@@ -209,6 +221,24 @@ def test_recipes_in_the_repository_are_recipes() -> None:
     for path in (Path(__file__).parent.parent / "recipes").glob("*.json"):
         assert recipe_of(json.loads(path.read_text())).stages, path
     assert Recipe(default_stages(64), segment=64).longest == 1024
+
+
+def test_the_order_of_the_tasks_is_a_difference() -> None:
+    one, other = (
+        small_recipe(tasks=dict(pairs)) for pairs in ([("needle", 1), ("text", 2)], [("text", 2), ("needle", 1)])
+    )
+    assert draw_case(one, 300, random.Random(0))[0] != draw_case(other, 300, random.Random(0))[0]
+    assert one.differences(other) == ["tasks ({'needle': 1, 'text': 2}, was {'text': 2, 'needle': 1})"]
+    assert one.differences(small_recipe(tasks={"needle": 1, "text": 2})) == []
+
+
+def test_steps_without_memory_leave_out_tasks_whose_facts_stand_anywhere() -> None:
+    every = {"pairs": 9, "needle": 1, "story": 9, "passkey": 1, "repeat": 1, "text": 1}
+    recipe = small_recipe(tasks=every, window_share=0.3)
+    drawn = [draw_case(seen_in_the_window(recipe), 512, random.Random(seed)) for seed in range(100)]
+    assert {task for task, _ in drawn} == {"needle", "passkey", "repeat", "text"}
+    assert {fact.depth for task, case in drawn for fact in case.facts if task == "passkey"} == {1.0}
+    assert {draw_case(recipe, 512, random.Random(seed))[0] for seed in range(100)} == every.keys()
 
 
 def test_steps_without_memory_ask_what_stands_just_before() -> None:

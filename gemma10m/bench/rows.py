@@ -1,4 +1,7 @@
-"""A measurement is a row: what was measured, by which command, on which machine, commit and versions."""
+"""A measurement is a row: what was measured, by which command, on which machine, commit and versions.
+
+Rows are lines that are only ever added, all those of one measurement at once.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +9,67 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from io import FileIO
 from pathlib import Path
 
 import torch
 
 from gemma10m import __version__
+from gemma10m.errors import DiskError
 
 PACKAGES = ("torch", "transformers", "sentencepiece", "safetensors", "triton")
 
 
-def append_row(results: Path, kind: str, command: str, measured: Mapping[str, object]) -> None:
-    row = {"kind": kind, "command": command, **measured, **circumstances()}
-    results.parent.mkdir(parents=True, exist_ok=True)
-    with results.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
+def append_rows(results: Path, kind: str, command: str, measured: Iterable[Mapping[str, object]]) -> None:
+    """Raises DiskError; the file is then as it was."""
+    around = circumstances()
+    append_lines(results, [{"kind": kind, "command": command, **row, **around} for row in measured])
+
+
+def append_lines(path: Path, lines: Iterable[Mapping[str, object]]) -> None:
+    """Raises DiskError; the file is then as it was."""
+    added = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a+b", buffering=0) as file:
+            file.seek(0)
+            found = file.read()
+            whole = whole_lines(found)
+            if whole != found:
+                file.truncate(len(whole))
+            _write(file, added if whole.endswith(b"\n") or not whole else b"\n" + added)
+    except OSError as error:
+        hint = "make room on that disk and run the same command again"
+        raise DiskError(f"{path} cannot be written: {error.strerror}", hint) from error
+
+
+def whole_lines(data: bytes) -> bytes:
+    """Without a last line that was cut off, by a kill or by the power."""
+    start = data.rfind(b"\n") + 1
+    return data[:start] if _is_cut_off(data[start:]) else data
+
+
+def _is_cut_off(line: bytes) -> bool:
+    """Whether it is the beginning of an object and no object; other files are left as they are."""
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return line.startswith(b"{")
+    return False
+
+
+def _write(file: FileIO, data: bytes) -> None:
+    """All of it or, with an OSError, nothing."""
+    size = file.seek(0, os.SEEK_END)
+    try:
+        while data:
+            data = data[file.write(data) :]
+    except OSError:
+        file.truncate(size)
+        raise
 
 
 def circumstances() -> dict[str, object]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, cast
 
-from gemma10m.bench.rows import append_row
+from gemma10m.bench.rows import append_rows
 from gemma10m.commands.models import ModelOptions, load_reader, model_folder, resolve_dtype
 from gemma10m.config import MemoryKind
 from gemma10m.errors import UsageError
@@ -48,7 +48,7 @@ def bench(terminal: Terminal, options: BenchOptions, results: Path, command: str
         raise UsageError("--plot draws what `bench read` measures")
     measured = []
     for kind, row in BENCHES[options.name](terminal, options):
-        append_row(results, kind, command, row)
+        append_rows(results, kind, command, [row])
         measured += [dict(row)] if kind == "bench read" else []
         terminal.table(kind, [(key, str(value)) for key, value in row.items()])
         if terminal.json:

@@ -114,13 +114,14 @@ def _text(wanted: EvalOptions) -> str | None:
 def _perplexity(
     terminal: Terminal, reader: Reader, text: str, tokens: int, wanted: EvalOptions, journal: Journal
 ) -> None:
-    from gemma10m.evaluation.perplexity import measure_perplexity
+    from gemma10m.evaluation.perplexity import buckets, measure_perplexity
 
     key = model_key(reader.model, reader.tokenizer)
     key |= {"task": PERPLEXITY, "tokens": tokens, "seed": wanted.seed}
     key["text_sha256"] = hashlib.sha256(text.encode()).hexdigest()
-    rows = [checked(row) for row in journal.finished(PERPLEXITY, key)]
-    if not rows:
+    wanted_buckets = list(buckets(tokens, reader.model.reading.segment))
+    rows = [checked(row) for row in journal.finished(PERPLEXITY, key)][-len(wanted_buckets) :]
+    if [(row["start"], row["stop"]) for row in rows] != wanted_buckets:
         terminal.note(f"measuring the perplexity of {tokens:,} tokens, with memory and without")
         measured = measure_perplexity(reader.model, reader.tokenizer, text, tokens, wanted.seed)
         rows = [{**key, **bucket, "model": reader.model.name} for bucket in measured]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 
@@ -11,7 +12,8 @@ from gemma10m.commands.reading import open_document
 from gemma10m.commands.signals import StopRequest, stop_on_signals
 from gemma10m.commands.training_notes import Notes
 from gemma10m.config import DTYPES
-from gemma10m.errors import Interrupted, ModelError, TrainingError, UsageError
+from gemma10m.errors import DiskError, Interrupted, ModelError, TrainingError, UsageError
+from gemma10m.memory.infini import REMEMBERING
 from gemma10m.strict_json import strict_json
 from gemma10m.tasks.writer import Writer
 from gemma10m.terminal import Terminal
@@ -19,7 +21,7 @@ from gemma10m.tokens import Tokenizer, load_tokenizer
 from gemma10m.training.checkpoint import RUN, Origin, load_run, restore, save_model, save_run, write_bytes, write_json
 from gemma10m.training.corpus import corpus
 from gemma10m.training.log import Log, open_log
-from gemma10m.training.parameters import select_trained, trained
+from gemma10m.training.parameters import select_trained
 from gemma10m.training.recipe import Recipe, default_stages, recipe_of
 from gemma10m.training.start import Shape, Start, checkpoint_shape, from_checkpoint, from_scratch, scratch_shape
 from gemma10m.training.teacher import Teacher
@@ -45,25 +47,34 @@ class TrainOptions:
     dtype: str = "auto"
 
 
+@dataclass(frozen=True)
+class Vocabulary:
+    """A tokenizer, and the files that a run's folder gets of it."""
+
+    tokenizer: Tokenizer
+    files: dict[str, bytes]
+
+
 def train(terminal: Terminal, options: TrainOptions) -> None:
     """Raises UsageError, ModelError, DocumentError, StateError, DiskError, TrainingError and Interrupted."""
     if options.checkpoint and options.config:
         raise UsageError("a checkpoint has a config.json of its own", hint="leave out --config or the checkpoint")
     checkpoint = _checkpoint(options)
     recipe, shape = _settle(options, checkpoint)
+    _check_learning(recipe, taught=options.teacher is not None)
     _check_folder(options.out, recipe)
     device, dtype = _placement(options)
     document = open_document(terminal, options.data)
     texts = document.texts()
-    tokenizer = _tokenizer(options.out, checkpoint, shape, texts, recipe.seed)
-    writer = Writer(tokenizer, corpus(tokenizer, texts, recipe.longest))
+    vocabulary = _vocabulary(options.out, checkpoint, shape, texts, recipe.seed)
+    writer = Writer(vocabulary.tokenizer, corpus(vocabulary.tokenizer, texts, recipe.longest))
     start = from_checkpoint(checkpoint, shape, recipe.seed) if checkpoint else from_scratch(shape, recipe.seed)
     trainer = _trainer(start, writer, recipe, device, dtype)
     trainer.teacher, taught_by = _teacher(options, trainer, device, dtype)
     origin = Origin(document.fingerprint, start.fingerprint, taught_by)
     for note in start.notes:
         terminal.note(note)
-    _begin(terminal, options.out, trainer, origin)
+    _begin(terminal, options.out, trainer, origin, vocabulary)
     with stop_on_signals() as stop, open_log(options.out, trainer.position.step) as log:
         _run(Notes(terminal, trainer), trainer, origin, options.out, log, stop)
     terminal.line(str(options.out))
@@ -96,6 +107,18 @@ def _settle(options: TrainOptions, checkpoint: Checkpoint | None) -> tuple[Recip
     return replace(recipe, train=options.train or recipe.train, **asdict(shape.reading)), shape
 
 
+def _check_learning(recipe: Recipe, taught: bool) -> None:
+    """Raises UsageError for a recipe under which no weight would move."""
+    if recipe.train == "gates" and recipe.memory not in REMEMBERING:
+        raise UsageError(f"the model has no gates to train with memory {recipe.memory}", hint="use --train all")
+    if not recipe.learns(taught):
+        teacher = "kl_weight 0" if taught else "no teacher"
+        raise UsageError(
+            f"there is nothing to learn from: no task with questions, lm_weight 0 and {teacher}",
+            hint="raise kl_weight or lm_weight" if taught else "name a teacher with --teacher, or raise lm_weight",
+        )
+
+
 def _check_folder(out: Path, recipe: Recipe) -> None:
     """Raises UsageError for a folder that holds a run of another recipe, or a model that no run made."""
     if not (out / RUN).is_file():
@@ -118,29 +141,32 @@ def _placement(options: TrainOptions) -> tuple[str, torch.dtype]:
     return device, getattr(torch, dtype)
 
 
-def _tokenizer(out: Path, checkpoint: Checkpoint | None, shape: Shape, texts: list[str], seed: int) -> Tokenizer:
-    """The checkpoint's, or one made for these texts."""
-    if checkpoint:
-        for path in (checkpoint.folder / name for name in TOKENIZER_FILES):
-            if path.is_file():
-                write_bytes(out / path.name, path.read_bytes())
-    elif not (out / "tokenizer.model").exists():
-        train_tokenizer(tokenizer_lines(texts, seed), out, shape.config.vocabulary)
-    tokenizer = load_tokenizer(out)
-    if tokenizer.vocabulary > shape.config.vocabulary:
+def _vocabulary(out: Path, checkpoint: Checkpoint | None, shape: Shape, texts: list[str], seed: int) -> Vocabulary:
+    """The run's, else the checkpoint's, else one made for these texts."""
+    if (out / RUN).is_file():
+        vocabulary = _vocabulary_in(out)
+    elif checkpoint:
+        vocabulary = _vocabulary_in(checkpoint.folder)
+    else:
+        with TemporaryDirectory() as folder:
+            train_tokenizer(tokenizer_lines(texts, seed), Path(folder), shape.config.vocabulary)
+            vocabulary = _vocabulary_in(Path(folder))
+    if vocabulary.tokenizer.vocabulary > shape.config.vocabulary:
         raise ModelError(
-            f"the tokenizer has {tokenizer.vocabulary} pieces, the model a vocabulary of {shape.config.vocabulary}",
+            f"the tokenizer has {vocabulary.tokenizer.vocabulary} pieces, "
+            f"the model a vocabulary of {shape.config.vocabulary}",
             hint="the files belong to different models",
         )
-    return tokenizer
+    return vocabulary
+
+
+def _vocabulary_in(folder: Path) -> Vocabulary:
+    paths = [folder / name for name in TOKENIZER_FILES]
+    return Vocabulary(load_tokenizer(folder), {path.name: path.read_bytes() for path in paths if path.is_file()})
 
 
 def _trainer(start: Start, writer: Writer, recipe: Recipe, device: str, dtype: torch.dtype) -> Trainer:
     select_trained(start.model, recipe.train)
-    if not trained(start.model):
-        raise UsageError(
-            f"the model has no {recipe.train} to train with memory {recipe.memory}", hint="use --train all"
-        )
     return Trainer(start.model.to(device), writer, recipe, dtype=dtype)
 
 
@@ -156,10 +182,15 @@ def _teacher(options: TrainOptions, trainer: Trainer, device: str, dtype: torch.
     return teacher, model.fingerprint
 
 
-def _begin(terminal: Terminal, out: Path, trainer: Trainer, origin: Origin) -> None:
+def _begin(terminal: Terminal, out: Path, trainer: Trainer, origin: Origin, vocabulary: Vocabulary) -> None:
     """Go on from the folder's run, or make it one of no steps."""
     saved = load_run(out, trainer)
     if saved is None:
+        for name in TOKENIZER_FILES:
+            if name in vocabulary.files:
+                write_bytes(out / name, vocabulary.files[name])
+            else:
+                (out / name).unlink(missing_ok=True)
         write_json(out / "recipe.json", asdict(trainer.recipe))
         _save(trainer, origin, out)
         return
@@ -181,9 +212,9 @@ def _run(notes: Notes, trainer: Trainer, origin: Origin, out: Path, log: Log, st
         notes.stage()
         try:
             report = trainer.step()
-        except TrainingError as error:
-            raise TrainingError(f"{error.message}; {out} holds the checkpoint of step {saved}", error.hint) from error
-        log.add(report)
+            log.add(report)
+        except (TrainingError, DiskError) as error:
+            raise type(error)(f"{error.message}; {out} holds the checkpoint of step {saved}", error.hint) from error
         notes.step(report)
         if stop() or trainer.done or report.step % trainer.recipe.save_every == 0:
             _save(trainer, origin, out)

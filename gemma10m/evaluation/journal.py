@@ -6,13 +6,12 @@ The documents of a cell lie in a file of their own, named after the results and 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from gemma10m.bench.rows import append_row
+from gemma10m.bench.rows import append_lines, append_rows, whole_lines
 from gemma10m.errors import DiskError, UsageError
 from gemma10m.strict_json import canonical_json, strict_json
 
@@ -53,14 +52,12 @@ class Journal:
 
     def add(self, key: Mapping[str, object], batch: Batch) -> None:
         if path := self._partial(key):
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(batch)) + "\n")
+            append_lines(path, [asdict(batch)])
 
     def finish(self, kind: str, key: Mapping[str, object], rows: Iterable[Row]) -> None:
         if self.results is None:
             return
-        for row in rows:
-            append_row(self.results, kind, self.command, row)
+        append_rows(self.results, kind, self.command, rows)
         if path := self._partial(key):
             path.unlink(missing_ok=True)
 
@@ -73,7 +70,7 @@ class Journal:
 
 def _read_lines(path: Path) -> list[Row]:
     try:
-        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        lines = whole_lines(path.read_bytes()).decode().removesuffix("\n").split("\n")
     except FileNotFoundError:
         return []
     except (OSError, UnicodeDecodeError) as error:

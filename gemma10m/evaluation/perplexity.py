@@ -47,7 +47,7 @@ def measure_perplexity(
     read = torch.cat((torch.tensor([tokenizer.bos]), measured[:-1]))
     on, off = (token_losses(one, read, measured) for one in (model, without_memory(model)))
     segment = model.reading.segment
-    return [_row(on, off, *bucket, segment) for bucket in _buckets(tokens, segment)]
+    return [_row(on, off, *bucket, segment) for bucket in buckets(tokens, segment)]
 
 
 @torch.inference_mode()
@@ -73,7 +73,7 @@ def token_losses(model: Gemma, read: Tensor, expected: Tensor) -> Tensor:
     return found
 
 
-def _buckets(tokens: int, segment: int) -> Iterator[tuple[int, int]]:
+def buckets(tokens: int, segment: int) -> Iterator[tuple[int, int]]:
     start, stop = 0, 1 << (segment - 1).bit_length()
     while stop < tokens:
         yield start, stop

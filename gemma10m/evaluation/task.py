@@ -12,7 +12,7 @@ from gemma10m.tasks.babi import draw_babi
 from gemma10m.tasks.case import Case
 from gemma10m.tasks.needle import Form, draw_needle
 from gemma10m.tasks.passkey import draw_passkey
-from gemma10m.tasks.words import ValueKind
+from gemma10m.tasks.words import UNSEEN_NAMES, ValueKind
 
 STORIES = {f"babi{number}": number for number in range(1, 6)}
 RECALL_TASKS = ("passkey", "needle", *STORIES)
@@ -84,4 +84,10 @@ def _task(name: str, form: str | None, facts: int | None, values: str | None, un
         raise UsageError(f"--form single has one fact, found --facts {facts}", hint="use --form multi-key")
     if form in SEVERAL and facts < 2:
         raise UsageError(f"--form {form} needs two facts or more, found {facts}", hint="use --facts 4")
+    most = UNSEEN_NAMES - (form == "absent")  # which asks for one more name
+    if unseen and form != "multi-value" and facts > most:
+        raise UsageError(
+            f"--form {form} with --unseen has names for at most {most} facts, found --facts {facts}",
+            hint=f"use --facts {most}, or leave --unseen out",
+        )
     return Task(name, facts, unseen, cast(Form, form), cast(ValueKind, values or "number"))

@@ -37,6 +37,7 @@ UNSEEN_ADJECTIVES = (
 UNSEEN_NOUNS = (
     "almanac barrel camel furnace lantana mitten penguin pulpit sandal spindle thistle wardrobe zebra".split()
 )
+UNSEEN_NAMES = len(UNSEEN_ADJECTIVES) * len(UNSEEN_NOUNS)
 
 
 def make_name(draw: random.Random, unseen: bool = False) -> str:
@@ -54,7 +55,7 @@ def _made_up(draw: random.Random) -> str:
 
 
 def make_names(draw: random.Random, count: int, unseen: bool = False) -> list[str]:
-    """Different names."""
+    """Different names; of the unseen ones there are UNSEEN_NAMES."""
     names: dict[str, None] = {}
     while len(names) < count:
         names[make_name(draw, unseen)] = None

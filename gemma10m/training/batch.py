@@ -15,7 +15,7 @@ from gemma10m.tasks.passkey import passkey
 from gemma10m.tasks.words import ValueKind, make_hard_number
 from gemma10m.tasks.writer import Row, Writer
 from gemma10m.training.mixture import draw_needles, draw_pairs, draw_repeat, draw_story, with_strays
-from gemma10m.training.recipe import Recipe, Stage
+from gemma10m.training.recipe import SEEN_IN_A_WINDOW, Recipe, Stage
 
 INTERLUDES = 0.25  # of the segments are followed by one
 MOST_SEEN = 2  # facts that a window holds beside their question
@@ -69,10 +69,11 @@ def is_without_memory(recipe: Recipe, step: int) -> bool:
 
 
 def seen_in_the_window(recipe: Recipe) -> Recipe:
-    """The recipe with documents whose answers stand just before their question."""
+    """The recipe with documents whose answers stand just before their question, and the tasks that can have such."""
+    tasks = {task: weight for task, weight in recipe.tasks.items() if task in SEEN_IN_A_WINDOW}
     facts = min(recipe.facts, MOST_SEEN)
     fewest = min(recipe.fewest_facts, facts)
-    return replace(recipe, facts=facts, fewest_facts=fewest, questions=1, end_share=1.0, start_share=0.0)
+    return replace(recipe, tasks=tasks, facts=facts, fewest_facts=fewest, questions=1, end_share=1.0, start_share=0.0)
 
 
 def draw_case(recipe: Recipe, length: int, draw: random.Random) -> tuple[str, Case]:

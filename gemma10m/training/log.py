@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from io import FileIO
 from pathlib import Path
-from typing import TextIO
 
 from gemma10m.atomic_file import atomic_file
 from gemma10m.errors import DiskError
@@ -17,14 +17,15 @@ LOG = "log.jsonl"
 
 
 class Log:
-    def __init__(self, path: Path, file: TextIO) -> None:
+    def __init__(self, path: Path, file: FileIO) -> None:
         self._path, self._file = path, file
 
     def add(self, report: StepReport) -> None:
         """Raises DiskError."""
+        line = f"{json.dumps(asdict(report))}\n".encode()
         try:
-            self._file.write(json.dumps(asdict(report)) + "\n")
-            self._file.flush()
+            while line:
+                line = line[self._file.write(line) :]
         except OSError as error:
             raise _disk_error(self._path, error) from error
 
@@ -37,7 +38,8 @@ def open_log(folder: Path, steps: int) -> Iterator[Log]:
     with atomic_file(path) as whole:
         whole.write(b"".join(kept))
     try:
-        file = path.open("a", encoding="utf-8")
+        # Without a buffer: closing one writes again what a full disk refused, and says so in its own words.
+        file = path.open("ab", buffering=0)
     except OSError as error:
         raise _disk_error(path, error) from error
     try:

@@ -11,6 +11,7 @@ from gemma10m.config import MEMORY_KINDS, ModelConfig, ReadingConfig
 from gemma10m.errors import ConfigError
 
 TASKS = ("needle", "pairs", "passkey", "repeat", "story", "text")
+SEEN_IN_A_WINDOW = ("needle", "passkey", "repeat", "text")  # tasks that ask for what can stand just before
 TRAINABLE = ("gates", "attention", "all")
 MOST_VIRTUAL = 20
 HINT = "recipes/ holds examples"
@@ -56,6 +57,11 @@ def _is_flag(value: object) -> bool:
 
 def _are_weights(value: object) -> bool:
     return isinstance(value, Mapping) and all(map(_is_number, value.values()))
+
+
+def _in_order(value: object) -> object:
+    """The order of the tasks decides what is drawn, and equal mappings may have another."""
+    return list(value.items()) if isinstance(value, Mapping) else value
 
 
 @dataclass(frozen=True)
@@ -127,6 +133,8 @@ class Recipe:
             yield f"recompute must be true or false, found {self.recompute!r}"
         if self.train not in TRAINABLE:
             yield f"train must be one of {', '.join(TRAINABLE)}, found {self.train!r}"
+        elif self.train == "gates" and self.window_share:
+            yield "train gates leaves nothing to train in the steps of a window_share, which have no memory"
         yield from self._task_problems()
         yield from self._reading_problems()
         yield from self._stage_problems()
@@ -139,6 +147,8 @@ class Recipe:
             yield f"tasks must be among {', '.join(TASKS)}, found {', '.join(unknown)}"
         if not any(self.tasks.values()):
             yield "one of the tasks must have a weight above 0"
+        elif self.window_share and not any(self.tasks.get(name) for name in SEEN_IN_A_WINDOW):
+            yield f"window_share needs one of the tasks {', '.join(SEEN_IN_A_WINDOW)}, found {', '.join(self.tasks)}"
 
     def _reading_problems(self) -> Iterator[str]:
         if self.memory not in (None, *MEMORY_KINDS):
@@ -153,6 +163,8 @@ class Recipe:
             yield "a recipe needs at least one stage"
         for number, stage in enumerate(self.stages, start=1):
             yield from (problems := list(stage.problems(number)))
+            if stage.virtual and self.memory not in (None, "gated"):
+                yield f"virtual of stage {number} is for memory 'gated' alone, found memory {self.memory!r}"
             if self.segment and not problems and _is_count(self.segment) and stage.length % self.segment:
                 yield (
                     f"length of stage {number} must be a multiple of the segment ({self.segment}), found {stage.length}"
@@ -162,6 +174,11 @@ class Recipe:
     def longest(self) -> int:
         return max(stage.length for stage in self.stages)
 
+    def learns(self, taught: bool) -> bool:
+        """Whether any token has a loss; taught: there is a teacher."""
+        asks = any(weight for task, weight in self.tasks.items() if task != "text")
+        return asks or self.lm_weight > 0 or (taught and self.kl_weight > 0)
+
     def rate(self, tokens: int) -> float:
         """The learning rates' factor after `tokens` tokens: linear warm-up, then cosine to a tenth."""
         end = self.decay_tokens or sum(stage.tokens for stage in self.stages)
@@ -170,8 +187,12 @@ class Recipe:
 
     def differences(self, other: Recipe) -> list[str]:
         """The fields that are not the same, with both values."""
-        names = [item.name for item in fields(self) if getattr(self, item.name) != getattr(other, item.name)]
-        return [f"{name} ({getattr(self, name)!r}, was {getattr(other, name)!r})" for name in names]
+        pairs = {item.name: (getattr(self, item.name), getattr(other, item.name)) for item in fields(self)}
+        return [
+            f"{name} ({mine!r}, was {theirs!r})"
+            for name, (mine, theirs) in pairs.items()
+            if _in_order(mine) != _in_order(theirs)
+        ]
 
 
 def recipe_of(said: Any) -> Recipe:
