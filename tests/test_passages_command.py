@@ -13,6 +13,7 @@ from gemma10m.commands.ask import ask, read
 from gemma10m.commands.indexing import has_index, index_path
 from gemma10m.commands.models import ModelOptions
 from gemma10m.commands.passages import RecallOptions
+from gemma10m.commands.questions import ask_all
 from gemma10m.config import ReadingConfig
 from gemma10m.errors import UsageError
 from gemma10m.passages.quotes import NOT_IN_TEXT
@@ -58,22 +59,79 @@ def test_json_always_has_the_sources(tale: Path, capsys: pytest.CaptureFixture[s
 
 def test_with_recall_off_the_model_s_own_words_come_unchecked(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked(tale, RecallOptions("off"))
-    out = capsys.readouterr().out
-    assert out.startswith(f"{ANSWER}\n\nThe magic number for")
-    assert NOT_IN_TEXT not in out
+    told = capsys.readouterr()
+    assert told.out.startswith(f"{ANSWER}\n\nThe magic number for")
+    assert NOT_IN_TEXT not in told.out
+    assert "no passage says" not in told.err
+
+
+def test_with_recall_off_sources_stand_beside_the_model_s_own_words(
+    tale: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked(tale, RecallOptions("off"), json=True)
+    known, unknown = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert [source["quote"] for source in known["sources"]] == [FACT]
+    assert unknown["answer"] == unknown["unchecked_answer"] != NOT_IN_TEXT
+    assert (known["in_text"], unknown["in_text"], unknown["sources"]) == (True, False, [])
+    asked(tale, RecallOptions("off", sources=True))
+    told = capsys.readouterr()
+    assert f'"{FACT}"' in told.out
+    assert told.out.endswith(f"{unknown['answer']}\n")
+    assert told.err.endswith("no passage says what the model answered\n")
+
+
+def test_a_list_of_questions_is_answered_with_sources(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    questions = tale.with_name("questions.txt")
+    questions.write_text(f"{KNOWN}\n{UNKNOWN}\n")
+    for said, withheld in (("off", False), ("auto", True)):
+        ask_all(Terminal(), [str(tale)], str(questions), None, DEMO, Sampling(max_new_tokens=40), RecallOptions(said))
+        known, unknown = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+        assert [source["quote"] for source in known["sources"]] == [FACT]
+        assert (unknown["answer"] == NOT_IN_TEXT) is withheld
+
+
+def talked(
+    monkeypatch: pytest.MonkeyPatch, source: Path, lines: list[str], options: RecallOptions, json: bool = False
+) -> None:
+    typed = iter([*lines, "/quit"])
+    monkeypatch.setattr(Terminal, "ask", lambda _: next(typed))
+    monkeypatch.setattr(Terminal, "interactive", True)
+    ask(Terminal(json=json), [str(source)], [], DEMO, Sampling(max_new_tokens=40), options)
 
 
 def test_a_conversation_shows_where_its_last_answer_stands(
     tale: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines = iter(["/sources", KNOWN, "/sources", "/quit"])
-    monkeypatch.setattr(Terminal, "ask", lambda _: next(lines))
-    monkeypatch.setattr(Terminal, "interactive", True)
-    ask(Terminal(), [str(tale)], [], DEMO, Sampling(max_new_tokens=40), RecallOptions())
+    talked(monkeypatch, tale, ["/sources", KNOWN, "/sources", "/new", "/sources"], RecallOptions())
     told = capsys.readouterr()
     assert told.out.startswith(f"{ANSWER}\n\n[1] {tale}:2, bytes ")
     assert told.out.endswith(f'"{FACT}"\n')
-    assert "there is nothing to look up" in told.err
+    assert told.err.count("there is nothing to look up") == 2
+
+
+def test_a_conversation_withholds_and_quotes_as_a_single_question_does(
+    tale: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talked(monkeypatch, tale, [KNOWN, "/new", UNKNOWN, "/sources"], RecallOptions(sources=True))
+    told = capsys.readouterr()
+    assert told.out.startswith(f"{ANSWER}\n\n[1] {tale}:2, bytes ")
+    assert told.out.endswith(f'"{FACT}"\n{NOT_IN_TEXT}\n')
+    assert "no passage says what the model answers: it is not shown" in told.err
+    assert told.err.endswith("no passage says what the model answered\n")
+    talked(monkeypatch, tale, [UNKNOWN], RecallOptions("off"))
+    assert capsys.readouterr().out.startswith("The magic number for")
+
+
+@pytest.mark.parametrize(("said", "withheld"), [("auto", True), ("off", False)])
+def test_a_conversation_in_json_has_the_sources(
+    tale: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, said: str, withheld: bool
+) -> None:
+    talked(monkeypatch, tale, [KNOWN, "/new", UNKNOWN], RecallOptions(said), json=True)
+    known, unknown = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (known["answer"], known["in_text"]) == (ANSWER, True)
+    assert [source["quote"] for source in known["sources"]] == [FACT]
+    assert (unknown["answer"] == NOT_IN_TEXT, unknown["in_text"], unknown["sources"]) == (withheld, False, [])
+    assert unknown["unchecked_answer"].startswith("The magic number for")
 
 
 @pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"nothing")])

@@ -7,14 +7,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from gemma10m.answering.answer import answer
-from gemma10m.answering.sampling import Sampling
 from gemma10m.commands.indexing import has_index, index_path
 from gemma10m.commands.models import remembers
 from gemma10m.commands.reading import ReadSource
 from gemma10m.documents import Document, open_source
 from gemma10m.errors import DocumentError, UsageError
-from gemma10m.memory.state import State
 from gemma10m.models.gemma import Gemma
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, open_index
@@ -27,7 +24,7 @@ from gemma10m.terminal import Terminal
 @dataclass(frozen=True)
 class RecallOptions:
     recall: str = "auto"  # "auto", "off", or tokens
-    sources: bool = False
+    sources: bool = False  # where it stands is told, which JSON always does
 
     def __post_init__(self) -> None:
         """Raises UsageError."""
@@ -37,7 +34,12 @@ class RecallOptions:
     @property
     def checks(self) -> bool:
         """Whether an answer is held against the document."""
-        return self.recall != "off" or self.sources
+        return self.withholds or self.sources
+
+    @property
+    def withholds(self) -> bool:
+        """Whether an answer that no passage says is not given."""
+        return self.recall != "off"
 
     def budget(self, model: Gemma) -> int:
         """Tokens of passages before a question; 0 for none.
@@ -57,59 +59,61 @@ class Checked:
     """An answer and what it rests on."""
 
     made: str  # what the model said
-    sources: list[Source]
+    sources: list[Source] | None  # None: there was nothing to look it up in
+    withheld: bool = False
 
     @property
     def shown(self) -> str:
-        return self.made if self.sources else NOT_IN_TEXT
+        return NOT_IN_TEXT if self.withheld else self.made
 
     def record(self) -> dict[str, object]:
         return {
             "answer": self.shown,
-            "in_text": bool(self.sources),
+            "in_text": None if self.sources is None else bool(self.sources),
             "unchecked_answer": self.made,
-            "sources": [asdict(source) for source in self.sources],
+            "sources": [asdict(source) for source in self.sources or []],
         }
 
 
 @dataclass(frozen=True)
 class Passages:
-    """A document's index, and the document itself where it is at hand."""
+    """A document's index and the document itself, each where it is at hand."""
 
-    index: PassageIndex
+    index: PassageIndex | None
     document: Document | None
     options: RecallOptions
 
-    def answer(self, reader: Reader, state: State, question: str, sampling: Sampling) -> Checked:
-        recalled = self.recalled(reader, question)
-        made = "".join(answer(reader.model, reader.tokenizer, state, question, sampling, recalled))
-        return Checked(made, self.sources(question, made))
+    @property
+    def withhold(self) -> bool:
+        """Whether an answer waits for its sources, and is not given without."""
+        return self.index is not None and self.options.withholds
 
     def recalled(self, reader: Reader, question: str) -> str:
         """What is read again before the question."""
         budget = self.options.budget(reader.model)
-        return shown(recall(self.index, reader.tokenizer, question, budget)) if budget else ""
+        return shown(recall(self.index, reader.tokenizer, question, budget)) if self.index and budget else ""
 
-    def sources(self, question: str, made: str) -> list[Source]:
-        return locate(find_support(self.index, question, made), self.index, self.document)
+    def check(self, question: str, made: str) -> Checked:
+        if self.index is None:
+            return Checked(made, None)
+        sources = locate(find_support(self.index, question, made), self.index, self.document)
+        return Checked(made, sources, withheld=self.withhold and not sources)
 
 
 @contextmanager
-def recalled_from(
-    terminal: Terminal, reader: Reader, source: ReadSource, options: RecallOptions
-) -> Iterator[Passages | None]:
+def recalled_from(terminal: Terminal, reader: Reader, source: ReadSource, options: RecallOptions) -> Iterator[Passages]:
     """The index beside the source's state, made now where it is missing, damaged or of another document.
 
-    None when nothing is to be checked, and, which is said, when there is no index and no document to make one from.
+    None when nothing is to be checked, and, which is said, when there is no document to make one from.
     """
     if not options.checks:
-        yield None
+        yield Passages(None, None, options)
         return
     document, path = source.document or _document_of(source), index_path(source.path)
     if not has_index(source.path, source.record.fingerprint):
         if document is None:
             terminal.warn(f"{path} is missing: no passage is recalled, and no answer checked")
-            yield None
+            yield Passages(None, None, options)
             return
         terminal.note("indexing the document's passages")
         build_index(document, path)
@@ -126,17 +130,3 @@ def _document_of(source: ReadSource) -> Document | None:
     except DocumentError:
         return None
     return document if document.fingerprint == source.record.fingerprint else None
-
-
-def write_sources(terminal: Terminal, sources: list[Source]) -> None:
-    for number, source in enumerate(sources, start=1):
-        terminal.write(f"\n[{number}] {described(source)}\n")
-
-
-def described(source: Source) -> str:
-    """Where it stands, and on a line of its own what it says."""
-    inside = f" ({source.place})" if source.place else ""
-    place = f"{source.file}:{source.line}{inside}, bytes {source.start}-{source.stop}"
-    if source.quote is None:
-        return f"{place}\n    (the file is not at hand as it was read: no quote)"
-    return f'{place}\n    "{source.quote}"'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from gemma10m.answering.answer import answer
@@ -51,7 +51,7 @@ def ask_all(
     if len(left) < len(wanted):
         terminal.note(f"{len(wanted) - len(left)} of {len(wanted)} questions were answered by an earlier run")
     with (
-        recalled_from(terminal, reader, source, recalling) as passages,
+        recalled_from(terminal, reader, source, replace(recalling, sources=True)) as passages,
         terminal.count_progress("answering", "questions", len(wanted)) as bar,
     ):
         for done, asked in enumerate(left, start=len(wanted) - len(left) + 1):
@@ -67,7 +67,7 @@ def _circumstances(reader: Reader, source: ReadSource, sampling: Sampling, recal
     return {"read": read, "sampling": asdict(sampling), **recall}
 
 
-def _answer(reader: Reader, source: ReadSource, question: str, sampling: Sampling, passages: Passages | None) -> Record:
-    if passages:
-        return passages.answer(reader, source.state, question, sampling).record()
-    return {"answer": "".join(answer(reader.model, reader.tokenizer, source.state, question, sampling))}
+def _answer(reader: Reader, source: ReadSource, question: str, sampling: Sampling, passages: Passages) -> Record:
+    recalled = passages.recalled(reader, question)
+    said = answer(reader.model, reader.tokenizer, source.state, question, sampling, recalled)
+    return passages.check(question, "".join(said)).record()
