@@ -134,7 +134,7 @@ def test_a_conversation_in_json_has_the_sources(
     assert unknown["unchecked_answer"].startswith("The magic number for")
 
 
-@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"nothing")])
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:100])])
 def test_a_lost_index_is_made_again(tale: Path, capsys: pytest.CaptureFixture[str], damage: object) -> None:
     state = tale.with_name("tale.state")
     read(Terminal(quiet=True), [str(tale)], state, DEMO)
@@ -146,6 +146,33 @@ def test_a_lost_index_is_made_again(tale: Path, capsys: pytest.CaptureFixture[st
     assert told.out.endswith(f"{ANSWER}\n\n{NOT_IN_TEXT}\n")
     assert "indexing the document's passages" in told.err
     assert index_path(state).read_bytes() == kept
+
+
+def test_a_read_that_was_done_before_leaves_an_index_too(tale: Path) -> None:
+    state = tale.with_name("tale.state")
+    read(Terminal(quiet=True), [str(tale)], None, DEMO)
+    for lose in (lambda: None, index_path(state).unlink):
+        lose()
+        read(Terminal(quiet=True), [str(tale)], state, DEMO)
+        assert has_index(state, open_source(tale).fingerprint)
+
+
+def test_a_file_that_has_the_index_s_name_is_not_lost(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mine = tale.with_name("tale.state.passages")
+    mine.write_text("notes of my own")
+    state = tale.with_name("tale.state")
+    with pytest.raises(UsageError, match=r"tale\.state\.passages is not a passage index and would be lost"):
+        read(Terminal(quiet=True), [str(tale)], state, DEMO)
+    assert not state.exists()
+    mine.rename(tale.with_name("away"))
+    read(Terminal(quiet=True), [str(tale)], state, DEMO)
+    tale.with_name("away").rename(mine)
+    capsys.readouterr()
+    asked(state, RecallOptions())
+    told = capsys.readouterr()
+    assert told.out.startswith(ANSWER)
+    assert "is not a passage index and would be lost: no passage is recalled" in told.err
+    assert mine.read_text() == "notes of my own"
 
 
 def test_a_state_alone_answers_and_says_what_it_cannot(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,13 +7,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from gemma10m.commands.indexing import has_index, index_path
+from gemma10m.commands.indexing import ensure_index, has_index, index_path
 from gemma10m.commands.models import remembers
 from gemma10m.commands.reading import ReadSource
 from gemma10m.documents import Document, open_source
 from gemma10m.errors import DocumentError, UsageError
 from gemma10m.models.gemma import Gemma
-from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, open_index
 from gemma10m.passages.quotes import NOT_IN_TEXT, Source, find_support, locate
 from gemma10m.passages.recall import default_budget, has_room_for_passages, recall, shown
@@ -104,21 +103,26 @@ class Passages:
 def recalled_from(terminal: Terminal, reader: Reader, source: ReadSource, options: RecallOptions) -> Iterator[Passages]:
     """The index beside the source's state, made now where it is missing, damaged or of another document.
 
-    None when nothing is to be checked, and, which is said, when there is no document to make one from.
+    None when nothing is to be checked, and, which is said, when none can be made.
     """
     if not options.checks:
         yield Passages(None, None, options)
         return
-    document, path = source.document or _document_of(source), index_path(source.path)
-    if not has_index(source.path, source.record.fingerprint):
-        if document is None:
-            terminal.warn(f"{path} is missing: no passage is recalled, and no answer checked")
-            yield Passages(None, None, options)
-            return
-        terminal.note("indexing the document's passages")
-        build_index(document, path)
-    with open_index(path) as index:
+    document = source.document or _document_of(source)
+    if not _is_indexed(terminal, source, document):
+        yield Passages(None, document, options)
+        return
+    with open_index(index_path(source.path)) as index:
         yield Passages(index, document, options)
+
+
+def _is_indexed(terminal: Terminal, source: ReadSource, document: Document | None) -> bool:
+    if document is not None:
+        return ensure_index(terminal, document, source.path)
+    if not has_index(source.path, source.record.fingerprint):
+        terminal.warn(f"{index_path(source.path)} is missing: no passage is recalled, and no answer checked")
+        return False
+    return True
 
 
 def _document_of(source: ReadSource) -> Document | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import zlib
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from gemma10m.passages.words import as_trigrams, as_words
 
 Row = tuple[Any, ...]
 RANK_OFFSET = 60.0  # of reciprocal rank fusion (Cormack et al., SIGIR 2009)
+SQLITE = b"SQLite format 3\0"  # how its files begin
+APPLICATION_PLACE = slice(68, 72)  # where they keep the mark
 LARGEST = 1 << 16  # bytes of a passage's text: more is no index of ours
 
 
@@ -91,6 +94,16 @@ def _first(rows: list[Row]) -> Row:
     if not rows:
         raise damaged()
     return rows[0]
+
+
+def is_index_file(path: Path) -> bool:
+    """Whether the file begins like an index, of any version and in any condition. Never raises, never blocks."""
+    try:
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            start = file.read(APPLICATION_PLACE.stop) or b""  # a pipe may have nothing
+    except OSError:
+        return False
+    return start.startswith(SQLITE) and start[APPLICATION_PLACE] == APPLICATION.to_bytes(4)
 
 
 @contextmanager
