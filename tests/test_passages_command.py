@@ -14,9 +14,13 @@ from gemma10m.commands.indexing import has_index, index_path
 from gemma10m.commands.models import ModelOptions
 from gemma10m.commands.passages import RecallOptions
 from gemma10m.commands.questions import ask_all
+from gemma10m.commands.reading import Patterns
 from gemma10m.config import ReadingConfig
+from gemma10m.documents import Document
 from gemma10m.errors import UsageError
 from gemma10m.passages.quotes import NOT_IN_TEXT
+from gemma10m.saved_states import document_of
+from gemma10m.state_file import DocumentRecord
 from gemma10m.terminal import Terminal
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -187,6 +191,50 @@ def test_a_state_alone_answers_and_says_what_it_cannot(tale: Path, capsys: pytes
     told = capsys.readouterr()
     assert told.out.startswith(ANSWER)
     assert "no passage is recalled, and no answer checked" in told.err
+
+
+def test_a_state_finds_its_document_from_anywhere(
+    tale: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = tale.with_name("tale.state")
+    tale.with_name("notes.log").write_text("Log.")
+    monkeypatch.chdir(tale.parent)
+    read(Terminal(quiet=True), ["."], state, DEMO, Patterns(include=("tale.txt",)))
+    index_path(state).unlink()
+    monkeypatch.chdir("/")
+    capsys.readouterr()
+    asked(state, RecallOptions(sources=True))
+    assert f'"{FACT}"' in capsys.readouterr().out
+
+
+def test_the_document_is_opened_only_for_a_quote_or_an_index(
+    tale: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, opened = tale.with_name("tale.state"), list[str]()
+    read(Terminal(quiet=True), [str(tale)], state, DEMO)
+
+    def spy(record: DocumentRecord) -> Document | None:
+        opened.append(record.name)
+        return document_of(record)
+
+    monkeypatch.setattr("gemma10m.commands.passages.document_of", spy)
+    asked(state, RecallOptions())
+    assert not opened
+    asked(state, RecallOptions(), json=True)
+    assert opened == [str(tale)]
+    talked(monkeypatch, state, [KNOWN, "/sources"], RecallOptions())
+    assert opened == [str(tale)] * 2
+    assert capsys.readouterr().out.endswith(f'"{FACT}"\n')
+
+
+def test_an_index_that_cannot_be_written_is_gone_without(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state = tale.with_name("tale.state")
+    read(Terminal(quiet=True), [str(tale)], state, DEMO)
+    capsys.readouterr()
+    asked(state.rename(tale.with_name("s" * 250)), RecallOptions())
+    told = capsys.readouterr()
+    assert told.out.startswith(ANSWER)
+    assert "cannot be written: the name is too long: no passage is recalled, and no answer checked" in told.err
 
 
 def test_a_failed_read_leaves_no_half_made_index(tale: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ from gemma10m.saved_states import Reader
 from gemma10m.terminal import Terminal
 
 Typed = Callable[..., tuple[str, str]]
-UNCHECKED = Passages(None, None, RecallOptions("off"))
+UNCHECKED = Passages(None, lambda: None, RecallOptions("off"))
 QUESTIONS = ["Who is Anne?", "  And the number?\n", "汉字 é?"]
 
 

@@ -24,15 +24,15 @@ def show_answer(terminal: Terminal, passages: Passages, question: str, pieces: I
     terminal.write("\n")
     if found.withheld and found.made.strip():
         terminal.note("no passage says what the model answers: it is not shown (--recall off shows it)")
-    elif passages.options.sources:
-        show_sources(terminal, found)
+    elif passages.options.sources and found.sources is not None:
+        show_sources(terminal, found.sources)
     return found
 
 
-def show_sources(terminal: Terminal, found: Checked) -> None:
-    if found.sources == []:
+def show_sources(terminal: Terminal, sources: list[Source]) -> None:
+    if not sources:
         terminal.note(NOT_SAID)
-    for number, source in enumerate(found.sources or [], start=1):
+    for number, source in enumerate(sources, start=1):
         terminal.write(f"\n[{number}] {described(source)}\n")
 
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from functools import cache
 
 from gemma10m.commands.indexing import ensure_index, has_index, index_path
 from gemma10m.commands.models import remembers
 from gemma10m.commands.reading import ReadSource
-from gemma10m.documents import Document, open_source
-from gemma10m.errors import DocumentError, UsageError
+from gemma10m.documents import Document
+from gemma10m.errors import UsageError
 from gemma10m.models.gemma import Gemma
 from gemma10m.passages.index import PassageIndex, open_index
 from gemma10m.passages.quotes import NOT_IN_TEXT, Source, find_support, locate
 from gemma10m.passages.recall import default_budget, has_room_for_passages, recall, shown
-from gemma10m.saved_states import Reader
+from gemma10m.saved_states import Reader, document_of
 from gemma10m.terminal import Terminal
 
 
@@ -79,7 +79,7 @@ class Passages:
     """A document's index and the document itself, each where it is at hand."""
 
     index: PassageIndex | None
-    document: Document | None
+    document: Callable[[], Document | None]  # opened when it is asked for
     options: RecallOptions
 
     @property
@@ -95,42 +95,34 @@ class Passages:
     def check(self, question: str, made: str) -> Checked:
         if self.index is None:
             return Checked(made, None)
-        sources = locate(find_support(self.index, question, made), self.index, self.document)
+        sources = self.sources(question, made, quoted=self.options.sources)
         return Checked(made, sources, withheld=self.withhold and not sources)
+
+    def sources(self, question: str, made: str, quoted: bool) -> list[Source]:
+        if self.index is None:
+            return []
+        found = find_support(self.index, question, made)
+        return locate(found, self.index, self.document() if quoted and found else None)
 
 
 @contextmanager
 def recalled_from(terminal: Terminal, reader: Reader, source: ReadSource, options: RecallOptions) -> Iterator[Passages]:
     """The index beside the source's state, made now where it is missing, damaged or of another document.
 
-    None when nothing is to be checked, and, which is said, when none can be made.
+    No index when nothing is to be checked, and, which is said, when none can be made.
     """
-    if not options.checks:
-        yield Passages(None, None, options)
-        return
-    document = source.document or _document_of(source)
-    if not _is_indexed(terminal, source, document):
+    document = cache(lambda: source.document or document_of(source.record))
+    if not options.checks or not _is_indexed(terminal, source, document):
         yield Passages(None, document, options)
         return
     with open_index(index_path(source.path)) as index:
         yield Passages(index, document, options)
 
 
-def _is_indexed(terminal: Terminal, source: ReadSource, document: Document | None) -> bool:
-    if document is not None:
-        return ensure_index(terminal, document, source.path)
-    if not has_index(source.path, source.record.fingerprint):
-        terminal.warn(f"{index_path(source.path)} is missing: no passage is recalled, and no answer checked")
-        return False
-    return True
-
-
-def _document_of(source: ReadSource) -> Document | None:
-    """The document that a state was made of, where it stands under its name and has not changed."""
-    if not Path(source.record.name).exists():  # a pipe has no name, and "-" would wait for one
-        return None
-    try:
-        document = open_source(Path(source.record.name).resolve())
-    except DocumentError:
-        return None
-    return document if document.fingerprint == source.record.fingerprint else None
+def _is_indexed(terminal: Terminal, source: ReadSource, document: Callable[[], Document | None]) -> bool:
+    if has_index(source.path, source.record.fingerprint):
+        return True
+    if (found := document()) is not None:
+        return ensure_index(terminal, found, source.path)
+    terminal.warn(f"{index_path(source.path)} is missing: no passage is recalled, and no answer checked")
+    return False

@@ -93,7 +93,7 @@ def _answer(talk: Talk, question: str) -> None:
 def _sources(talk: Talk, _: str) -> None:
     if talk.found is None or talk.found.sources is None:
         raise UsageError("there is nothing to look up", hint="ask a question first, without --recall off")
-    show_sources(talk.terminal, talk.found)
+    show_sources(talk.terminal, talk.passages.sources(str(talk.turns[-1]["question"]), talk.found.made, quoted=True))
 
 
 def _new(talk: Talk, _: str) -> None:

@@ -101,6 +101,16 @@ class SourceFile:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What `open_source` was given, and where: enough to open the same again from anywhere."""
+
+    folder: str  # that relative names start from
+    names: tuple[str, ...]
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Document:
     """Made by `open_source`. `headed` documents (a folder, an archive, several paths) begin each file with a header.
 
@@ -115,6 +125,7 @@ class Document:
     notices: tuple[str, ...] = ()
     headed: bool = False
     contents: bool = False
+    origin: Origin | None = field(default=None, repr=False, compare=False)  # None: it cannot be opened again
 
     @property
     def nbytes(self) -> int:
