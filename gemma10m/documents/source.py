@@ -20,6 +20,7 @@ from gemma10m.documents.inspecting import inspect
 from gemma10m.documents.names import printable
 from gemma10m.documents.repository import Walk
 from gemma10m.documents.spool import Spool
+from gemma10m.documents.stamp import Stamp
 from gemma10m.errors import DocumentError, UsageError
 
 STANDARD_INPUT = "-"
@@ -67,19 +68,20 @@ class _Gathering:
     def add(self, name: str) -> None:
         path = os.path.join(self.folder, name)
         if name == STANDARD_INPUT:
-            self._add_named("standard input", self.spool.keep(_standard_input()))
+            self._add_named("standard input", self.spool.keep(_standard_input()), stamp=None)
         elif _is_folder(path, name):
             self._add_folder(path, name)
         else:
-            self._add_named(printable(name), Content(partial(open_regular, path, follow_links=True)))
+            stamp = Stamp.of(path, follow_links=True)
+            self._add_named(printable(name), Content(partial(open_regular, path, follow_links=True)), stamp)
 
-    def _add_named(self, shown: str, content: Content) -> None:
+    def _add_named(self, shown: str, content: Content, stamp: Stamp | None) -> None:
         try:
             opened = open_content(content, shown, self.spool, Budget(content.size()))
             if isinstance(opened, Archive):
-                self._add_archive(shown, opened)
+                self._add_archive(shown, opened, stamp)
                 return
-            file = inspect(shown, opened)
+            file = inspect(shown, opened, stamp)
         except UnreadableError as error:
             raise DocumentError(f"{shown} cannot be read: {error}", hint=error.hint) from error
         if file.nbytes <= file.mark:
@@ -92,18 +94,23 @@ class _Gathering:
         except UnreadableError as error:
             raise DocumentError(f"{printable(name)} cannot be listed: {error}", hint=error.hint) from error
 
-        def load(path: str) -> Content:
-            return Content(partial(open_regular, os.path.join(root, path), follow_links=False))
+        def load(path: str) -> tuple[Content, Stamp]:
+            real = os.path.join(root, path)
+            return Content(partial(open_regular, real, follow_links=False)), Stamp.of(real, follow_links=False)
 
         self._add_tree(name.rstrip("/"), walk, load, budget=None)
 
-    def _add_archive(self, shown: str, archive: Archive) -> None:
+    def _add_archive(self, shown: str, archive: Archive, stamp: Stamp | None) -> None:
         """Raises `UnreadableError` for an archive that is refused as a whole."""
         selection = Selection(archive, self.choice, self.spool)
-        self._add_tree(shown, selection, selection.load, archive.budget)
+        self._add_tree(shown, selection, lambda path: (selection.load(path), stamp), archive.budget)
 
     def _add_tree(
-        self, name: str, tree: Walk | Selection, load: Callable[[str], Content], budget: Budget | None
+        self,
+        name: str,
+        tree: Walk | Selection,
+        load: Callable[[str], tuple[Content, Stamp | None]],
+        budget: Budget | None,
     ) -> None:
         """`budget` is an archive's for all of its members; in a folder each file has one of its own."""
         self.headed = self.contents = True
@@ -113,9 +120,9 @@ class _Gathering:
         for path in tree.files:
             shown = above + printable(path)
             try:
-                content = load(path)
+                content, stamp = load(path)
                 opened = open_content(content, path, self.spool, budget or Budget(content.size()))
-                self._append(inspect(shown, _text(opened)))
+                self._append(inspect(shown, _text(opened), stamp))
             except UnreadableError as error:
                 if budget is not None and isinstance(error, BombError):
                     raise
