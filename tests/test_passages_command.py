@@ -94,6 +94,32 @@ def test_a_list_of_questions_is_answered_with_sources(tale: Path, capsys: pytest
         assert (unknown["answer"] == NOT_IN_TEXT) is withheld
 
 
+def test_answers_that_were_checked_and_others_are_answers_of_their_own(
+    tale: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state, output = tale.with_name("tale.state"), tale.with_name("answers.jsonl")
+    questions = tale.with_name("questions.txt")
+    questions.write_text(UNKNOWN)
+    read(Terminal(quiet=True), [str(tale)], state, DEMO)
+
+    def checked(said: str) -> list[tuple[int, bool, bool]]:
+        """Of every answer there is now: tokens recalled, whether it was checked, whether withheld."""
+        ask_all(
+            Terminal(), [str(state)], str(questions), output, DEMO, Sampling(max_new_tokens=40), RecallOptions(said)
+        )
+        records = [json.loads(line) for line in output.read_text().splitlines()]
+        return [(each["recall"], each["checked"], each["answer"] == NOT_IN_TEXT) for each in records]
+
+    assert checked("off") == [(0, False, False)]
+    assert checked("auto") == checked("off") == [(0, False, False), (0, True, True)]
+    output.unlink()
+    index_path(state).rename(tale.with_name("away"))
+    tale.rename(tale.with_name("gone.txt"))
+    assert checked("64") == [(0, False, False)]
+    tale.with_name("away").rename(index_path(state))
+    assert checked("64") == [(0, False, False), (64, True, True)]
+
+
 def talked(
     monkeypatch: pytest.MonkeyPatch, source: Path, lines: list[str], options: RecallOptions, json: bool = False
 ) -> None:

@@ -89,8 +89,12 @@ class Passages:
 
     def recalled(self, reader: Reader, question: str) -> str:
         """What is read again before the question."""
-        budget = self.options.budget(reader.model)
+        budget = self.budget(reader)
         return shown(recall(self.index, reader.tokenizer, question, budget)) if self.index and budget else ""
+
+    def budget(self, reader: Reader) -> int:
+        """Tokens that are read again before a question."""
+        return self.options.budget(reader.model) if self.index else 0
 
     def check(self, question: str, made: str) -> Checked:
         if self.index is None:
