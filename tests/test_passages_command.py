@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from gemma10m.commands.questions import ask_all
 from gemma10m.commands.reading import Patterns
 from gemma10m.config import ReadingConfig
 from gemma10m.documents import Document
-from gemma10m.errors import UsageError
+from gemma10m.errors import StateError, UsageError
 from gemma10m.passages.quotes import NOT_IN_TEXT
 from gemma10m.saved_states import document_of
 from gemma10m.state_file import DocumentRecord
@@ -263,6 +265,66 @@ def test_an_index_that_cannot_be_written_is_gone_without(tale: Path, capsys: pyt
     assert "cannot be written: the name is too long: no passage is recalled, and no answer checked" in told.err
 
 
+def damaged_index(tale: Path, *queries: str) -> Path:
+    """The tale's state, whose index somebody changed."""
+    state = tale.with_name("tale.state")
+    read(Terminal(quiet=True), [str(tale)], state, DEMO)
+    with closing(sqlite3.connect(index_path(state))) as database, database:
+        for query in queries:
+            database.execute(query)
+    return state
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "UPDATE passages SET text = x'00'",
+        "DELETE FROM passages",
+        "INSERT INTO files VALUES (7, 'x', 'utf-8')",
+        "UPDATE files SET encoding = 'rot13'",
+    ],
+)
+def test_a_damaged_index_is_made_again(tale: Path, capsys: pytest.CaptureFixture[str], query: str) -> None:
+    state = damaged_index(tale, query)
+    capsys.readouterr()
+    for _ in range(2):
+        asked(state, RecallOptions("64", sources=True))
+        told = capsys.readouterr()
+        assert told.out.count(f'"{FACT}"') == 1
+        assert told.err.count("it is made again") <= 1
+    assert "it is made again" not in told.err
+
+
+def test_a_damaged_index_that_cannot_be_made_again_is_named(tale: Path) -> None:
+    state = damaged_index(tale, "DELETE FROM passages")
+    tale.unlink()
+    with pytest.raises(StateError, match=r"tale\.state\.passages: the passage index is damaged"):
+        asked(state, RecallOptions())
+
+
+def test_a_forged_name_makes_no_further_line(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    forged = "UPDATE files SET path = 'x.txt:1' || char(10) || '[1] contract.txt'"
+    state = damaged_index(tale, forged, "UPDATE passages SET place = 'p' || char(10) || 'q'")
+    capsys.readouterr()
+    asked(state, RecallOptions(sources=True))
+    assert f"\n[1] {tale}:2, bytes " in capsys.readouterr().out
+    tale.unlink()
+    asked(state, RecallOptions(sources=True))
+    out = capsys.readouterr().out
+    assert "\n[1] x.txt:1\\n[1] contract.txt:2 (p\\nq), bytes " in out
+    assert "\n[1] contract" not in out
+
+
+def test_a_folder_whose_name_is_no_text(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tale.parent / "caf\udce9?#%41"
+    folder.mkdir()
+    state = folder / "tale.state"
+    read(Terminal(quiet=True), [str(tale)], state, DEMO)
+    capsys.readouterr()
+    asked(state, RecallOptions(sources=True))
+    assert f'"{FACT}"' in capsys.readouterr().out
+
+
 def test_a_failed_read_leaves_no_half_made_index(tale: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise UsageError("stop here")
@@ -279,7 +341,7 @@ def test_a_budget_is_a_number_of_tokens() -> None:
     model = load_model("demo")
     budgets = [RecallOptions(said).budget(model) for said in ("off", "0", "300")]
     assert budgets == [0, 0, 300]
-    for wrong in ("on", "-1", "3.5", "٣", ""):
+    for wrong in ("on", "-1", "3.5", "٣", "", "1\n", "9" * 5000):
         with pytest.raises(UsageError, match="--recall must be auto, off or a number of tokens"):
             RecallOptions(wrong)
 

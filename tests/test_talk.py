@@ -19,14 +19,21 @@ from gemma10m.answering.conversation import Conversation, reply
 from gemma10m.answering.prompt import Prompt
 from gemma10m.commands.passages import Passages, RecallOptions
 from gemma10m.commands.talk import talk
-from gemma10m.errors import UsageError
+from gemma10m.errors import StateError, UsageError
 from gemma10m.memory.state import State
+from gemma10m.passages.index import PassageIndex
 from gemma10m.sanitise import sanitise
 from gemma10m.saved_states import Reader
 from gemma10m.terminal import Terminal
 
 Typed = Callable[..., tuple[str, str]]
-UNCHECKED = Passages(None, lambda: None, RecallOptions("off"))
+
+
+def refuse(error: StateError) -> PassageIndex:
+    raise error
+
+
+UNCHECKED = Passages(None, lambda: None, RecallOptions("off"), refuse)
 QUESTIONS = ["Who is Anne?", "  And the number?\n", "汉字 é?"]
 
 

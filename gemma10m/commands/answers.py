@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from gemma10m.commands.passages import Checked, Passages
 from gemma10m.passages.quotes import Source
+from gemma10m.sanitise import sanitise_line
 from gemma10m.terminal import Terminal
 
 NOT_SAID = "no passage says what the model answered"
@@ -37,9 +38,10 @@ def show_sources(terminal: Terminal, sources: list[Source]) -> None:
 
 
 def described(source: Source) -> str:
-    """Where it stands, and on a line of its own what it says."""
-    inside = f" ({source.place})" if source.place else ""
-    place = f"{source.file}:{source.line}{inside}, bytes {source.start}-{source.stop}"
+    """Where it stands, and on a line of its own what it says; a name from a forged index makes no further line."""
+    file, where, quote = (sanitise_line(text or "") for text in (source.file, source.place, source.quote))
+    inside = f" ({where})" if where else ""
+    place = f"{file}:{source.line}{inside}, bytes {source.start}-{source.stop}"
     if source.quote is None:
         return f"{place}\n    (the file is not at hand as it was read: no quote)"
-    return f'{place}\n    "{source.quote}"'
+    return f'{place}\n    "{quote}"'

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
+from reprlib import repr as shortened
+from typing import TypeVar
 
 from gemma10m.commands.indexing import ensure_index, has_index, index_path
 from gemma10m.commands.models import remembers
 from gemma10m.commands.reading import ReadSource
 from gemma10m.documents import Document
-from gemma10m.errors import UsageError
+from gemma10m.errors import StateError, UsageError
 from gemma10m.models.gemma import Gemma
-from gemma10m.passages.index import PassageIndex, open_index
+from gemma10m.passages.building import build_index
+from gemma10m.passages.index import PassageIndex, damaged, open_index
 from gemma10m.passages.quotes import NOT_IN_TEXT, Source, find_support, locate
 from gemma10m.passages.recall import default_budget, has_room_for_passages, recall, shown
 from gemma10m.saved_states import Reader, document_of
 from gemma10m.terminal import Terminal
+
+T = TypeVar("T")
+NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -27,8 +34,8 @@ class RecallOptions:
 
     def __post_init__(self) -> None:
         """Raises UsageError."""
-        if self.recall not in ("auto", "off") and not (self.recall.isascii() and self.recall.isdigit()):
-            raise UsageError(f"--recall must be auto, off or a number of tokens, found {self.recall!r}")
+        if self.recall not in ("auto", "off") and not NUMBER.fullmatch(self.recall):
+            raise UsageError(f"--recall must be auto, off or a number of tokens, found {shortened(self.recall)}")
 
     @property
     def checks(self) -> bool:
@@ -74,13 +81,14 @@ class Checked:
         }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Passages:
     """A document's index and the document itself, each where it is at hand."""
 
     index: PassageIndex | None
     document: Callable[[], Document | None]  # opened when it is asked for
     options: RecallOptions
+    mend: Callable[[StateError], PassageIndex]  # a new index for one that turned out to be damaged; raises StateError
 
     @property
     def withhold(self) -> bool:
@@ -90,7 +98,8 @@ class Passages:
     def recalled(self, reader: Reader, question: str) -> str:
         """What is read again before the question."""
         budget = self.budget(reader)
-        return shown(recall(self.index, reader.tokenizer, question, budget)) if self.index and budget else ""
+        found = self._look(lambda index: recall(index, reader.tokenizer, question, budget)) if budget else []
+        return shown(found)
 
     def budget(self, reader: Reader) -> int:
         """Tokens that are read again before a question."""
@@ -103,10 +112,23 @@ class Passages:
         return Checked(made, sources, withheld=self.withhold and not sources)
 
     def sources(self, question: str, made: str, quoted: bool) -> list[Source]:
+        def located(index: PassageIndex) -> list[Source]:
+            found = find_support(index, question, made)
+            document = self.document() if quoted and found else None
+            if document and len(document.files) != len(index.files):
+                raise damaged()
+            return locate(found, index, document)
+
+        return self._look(located)
+
+    def _look(self, look: Callable[[PassageIndex], list[T]]) -> list[T]:
         if self.index is None:
             return []
-        found = find_support(self.index, question, made)
-        return locate(found, self.index, self.document() if quoted and found else None)
+        try:
+            return look(self.index)
+        except StateError as error:
+            self.index = self.mend(error)
+        return look(self.index)
 
 
 @contextmanager
@@ -116,11 +138,21 @@ def recalled_from(terminal: Terminal, reader: Reader, source: ReadSource, option
     No index when nothing is to be checked, and, which is said, when none can be made.
     """
     document = cache(lambda: source.document or document_of(source.record))
-    if not options.checks or not _is_indexed(terminal, source, document):
-        yield Passages(None, document, options)
-        return
-    with open_index(index_path(source.path)) as index:
-        yield Passages(index, document, options)
+    path = index_path(source.path)
+
+    with ExitStack() as opened:
+
+        def mend(damage: StateError) -> PassageIndex:
+            found = document()
+            if found is None:
+                raise StateError(f"{path}: {damage.message}", damage.hint) from damage
+            terminal.warn(f"{path}: {damage.message}; it is made again")
+            build_index(found, path)
+            return opened.enter_context(open_index(path))
+
+        there = options.checks and _is_indexed(terminal, source, document)
+        index = opened.enter_context(open_index(path)) if there else None
+        yield Passages(index, document, options, mend)
 
 
 def _is_indexed(terminal: Terminal, source: ReadSource, document: Callable[[], Document | None]) -> bool:
