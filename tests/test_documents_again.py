@@ -83,6 +83,8 @@ def test_files_with_other_names_or_sizes_are_not_read(folder: Path, monkeypatch:
     assert again(several) is None
     for name in ("more", "/usr"):
         assert again(several, Origin(str(folder), (name,))) is None
+    monkeypatch.setattr("gemma10m.documents.again.MORE", 100)
+    assert again(several, Origin("/", ("usr",), include=("nothing of this name",))) is None
 
 
 def test_an_origin_that_leads_nowhere_is_no_document(folder: Path) -> None:

@@ -44,7 +44,7 @@ def _may_be(origin: Origin, name: str, sizes: Mapping[str, int], skipped: Collec
     walk = Walk(root, Choice.of(origin.include, origin.exclude), most).run()
     above = "" if len(origin.names) == 1 else printable(name) + "/"
     shown_and_real = ((above + printable(path), os.path.join(root, path)) for path in walk.files)
-    return len(walk.files) <= most and all(
+    return len(walk.files) + len(walk.skipped) <= most and all(
         _may_hold(path, sizes[shown], follow_links=False) if shown in sizes else shown in skipped or not _read_as(path)
         for shown, path in shown_and_real
     )
