@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gemma10m import __version__
 from gemma10m.answering.prompt import Prompt
-from gemma10m.documents import Document
+from gemma10m.documents import Document, Origin, open_again
 from gemma10m.errors import StateError
 from gemma10m.folders import states_folder
 from gemma10m.models.gemma import Gemma
@@ -21,6 +21,7 @@ from gemma10m.reading import Bookmark, Step, read_steps
 from gemma10m.state_file import (
     DocumentRecord,
     Expectation,
+    OriginRecord,
     SkippedRecord,
     SourceRecord,
     StateHeader,
@@ -137,7 +138,15 @@ def document_record(document: Document, file_tokens: tuple[int, ...]) -> Documen
             for file, count in zip(document.files, tokens, strict=True)
         ),
         skipped=tuple(SkippedRecord(skipped.path, skipped.reason) for skipped in document.skipped),
+        origin=OriginRecord(*astuple(document.origin)) if document.origin else None,
     )
+
+
+def document_of(record: DocumentRecord) -> Document | None:
+    """The document where it still stands; one without an origin is looked for under its name."""
+    origin = Origin(*record.origin) if record.origin else Origin("", (record.name,))
+    sizes = {source.path: source.nbytes for source in record.sources}
+    return open_again(origin, record.fingerprint, sizes, {skipped.path for skipped in record.skipped})
 
 
 def find_bookmark(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.memory.state import LayerState, State
-from gemma10m.state_file import DocumentRecord, Expectation, SkippedRecord, SourceRecord, StateHeader
+from gemma10m.state_file import DocumentRecord, Expectation, OriginRecord, SkippedRecord, SourceRecord, StateHeader
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -76,6 +76,7 @@ def sample_document() -> DocumentRecord:
             SourceRecord("books/\udcff\x1b[2J\u202e.txt", 30, hashlib.sha256(b"b").hexdigest(), 9),
         ),
         skipped=(SkippedRecord("books/cover.png", "binary"),),
+        origin=OriginRecord("/home/\udcff", ("books",), (), ("*.log",)),
     )
 
 

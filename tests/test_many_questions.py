@@ -18,6 +18,7 @@ from terminal_runs import clean_environment
 
 from gemma10m import Sampling
 from gemma10m.commands import questions as command
+from gemma10m.commands.answers_file import add_answer, answers_in
 from gemma10m.commands.models import ModelOptions
 from gemma10m.commands.passages import RecallOptions
 from gemma10m.commands.question_file import read_questions
@@ -186,6 +187,17 @@ def test_ids_come_back_with_the_answers(book: Path, answered: list[str]) -> None
     assert [record["id"] for record in records(output)] == [7, "b"]
     assert answered == ["Who?", "Who?"]
     assert records(output)[0]["answer"] != "Nobody"
+
+
+def test_a_line_cut_short_after_any_of_its_bytes_is_written_anew(tmp_path: Path) -> None:
+    record = {"question": "Who?", "answer": "A", "read": "r", "sampling": {"seed": 0}, "recall": 0, "sources": [{}]}
+    path = tmp_path / "answers.jsonl"
+    add_answer(path, record)
+    line = path.read_bytes()
+    for length in range(len(line)):
+        path.write_bytes(line + line[:length])
+        assert answers_in(path) == [record]
+        assert path.read_bytes() == line
 
 
 @pytest.mark.parametrize(

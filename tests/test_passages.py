@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -388,3 +389,15 @@ def test_what_cannot_be_checked_is_not_quoted(index: PassageIndex, story: Docume
     (source,) = locate(found.excerpts, index, story)
     assert source.quote is None
     assert source.line == 121
+
+
+def test_a_question_of_very_many_words_takes_no_quadratic_time(tmp_path: Path) -> None:
+    text = "\n".join(f"word{number} and thing{number} for the sake of it." for number in range(2000))
+    build_index(written(tmp_path / "many.txt", text), tmp_path / "index")
+    words = [f"word{number}" for number in range(50_000)]
+    with open_index(tmp_path / "index") as index:
+        started = time.process_time()
+        assert index.search(words, 3)
+        assert index.having(["word1"], words, 3)
+        assert not index.having(words, [], 3)
+        assert time.process_time() - started < 2

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,14 @@ from gemma10m.commands.ask import ask, read
 from gemma10m.commands.indexing import has_index, index_path
 from gemma10m.commands.models import ModelOptions
 from gemma10m.commands.passages import RecallOptions
+from gemma10m.commands.questions import ask_all
+from gemma10m.commands.reading import Patterns
 from gemma10m.config import ReadingConfig
-from gemma10m.errors import UsageError
+from gemma10m.documents import Document
+from gemma10m.errors import StateError, UsageError
 from gemma10m.passages.quotes import NOT_IN_TEXT
+from gemma10m.saved_states import document_of
+from gemma10m.state_file import DocumentRecord
 from gemma10m.terminal import Terminal
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -58,25 +65,108 @@ def test_json_always_has_the_sources(tale: Path, capsys: pytest.CaptureFixture[s
 
 def test_with_recall_off_the_model_s_own_words_come_unchecked(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked(tale, RecallOptions("off"))
-    out = capsys.readouterr().out
-    assert out.startswith(f"{ANSWER}\n\nThe magic number for")
-    assert NOT_IN_TEXT not in out
+    told = capsys.readouterr()
+    assert told.out.startswith(f"{ANSWER}\n\nThe magic number for")
+    assert NOT_IN_TEXT not in told.out
+    assert "no passage says" not in told.err
+
+
+def test_with_recall_off_sources_stand_beside_the_model_s_own_words(
+    tale: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked(tale, RecallOptions("off"), json=True)
+    known, unknown = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert [source["quote"] for source in known["sources"]] == [FACT]
+    assert unknown["answer"] == unknown["unchecked_answer"] != NOT_IN_TEXT
+    assert (known["in_text"], unknown["in_text"], unknown["sources"]) == (True, False, [])
+    asked(tale, RecallOptions("off", sources=True))
+    told = capsys.readouterr()
+    assert f'"{FACT}"' in told.out
+    assert told.out.endswith(f"{unknown['answer']}\n")
+    assert told.err.endswith("no passage says what the model answered\n")
+
+
+def test_a_list_of_questions_is_answered_with_sources(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    questions = tale.with_name("questions.txt")
+    questions.write_text(f"{KNOWN}\n{UNKNOWN}\n")
+    for said, withheld in (("off", False), ("auto", True)):
+        ask_all(Terminal(), [str(tale)], str(questions), None, DEMO, Sampling(max_new_tokens=40), RecallOptions(said))
+        known, unknown = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+        assert [source["quote"] for source in known["sources"]] == [FACT]
+        assert (unknown["answer"] == NOT_IN_TEXT) is withheld
+
+
+def test_answers_that_were_checked_and_others_are_answers_of_their_own(
+    tale: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state, output = tale.with_name("tale.state"), tale.with_name("answers.jsonl")
+    questions = tale.with_name("questions.txt")
+    questions.write_text(UNKNOWN)
+    read(Terminal(quiet=True), [str(tale)], state, DEMO)
+
+    def checked(said: str) -> list[tuple[int, bool, bool]]:
+        """Of every answer there is now: tokens recalled, whether it was checked, whether withheld."""
+        ask_all(
+            Terminal(), [str(state)], str(questions), output, DEMO, Sampling(max_new_tokens=40), RecallOptions(said)
+        )
+        records = [json.loads(line) for line in output.read_text().splitlines()]
+        return [(each["recall"], each["checked"], each["answer"] == NOT_IN_TEXT) for each in records]
+
+    assert checked("off") == [(0, False, False)]
+    assert checked("auto") == checked("off") == [(0, False, False), (0, True, True)]
+    output.unlink()
+    index_path(state).rename(tale.with_name("away"))
+    tale.rename(tale.with_name("gone.txt"))
+    assert checked("64") == [(0, False, False)]
+    tale.with_name("away").rename(index_path(state))
+    assert checked("64") == [(0, False, False), (64, True, True)]
+
+
+def talked(
+    monkeypatch: pytest.MonkeyPatch, source: Path, lines: list[str], options: RecallOptions, json: bool = False
+) -> None:
+    typed = iter([*lines, "/quit"])
+    monkeypatch.setattr(Terminal, "ask", lambda _: next(typed))
+    monkeypatch.setattr(Terminal, "interactive", True)
+    ask(Terminal(json=json), [str(source)], [], DEMO, Sampling(max_new_tokens=40), options)
 
 
 def test_a_conversation_shows_where_its_last_answer_stands(
     tale: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines = iter(["/sources", KNOWN, "/sources", "/quit"])
-    monkeypatch.setattr(Terminal, "ask", lambda _: next(lines))
-    monkeypatch.setattr(Terminal, "interactive", True)
-    ask(Terminal(), [str(tale)], [], DEMO, Sampling(max_new_tokens=40), RecallOptions())
+    talked(monkeypatch, tale, ["/sources", KNOWN, "/sources", "/new", "/sources"], RecallOptions())
     told = capsys.readouterr()
     assert told.out.startswith(f"{ANSWER}\n\n[1] {tale}:2, bytes ")
     assert told.out.endswith(f'"{FACT}"\n')
-    assert "there is nothing to look up" in told.err
+    assert told.err.count("there is nothing to look up") == 2
 
 
-@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"nothing")])
+def test_a_conversation_withholds_and_quotes_as_a_single_question_does(
+    tale: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talked(monkeypatch, tale, [KNOWN, "/new", UNKNOWN, "/sources"], RecallOptions(sources=True))
+    told = capsys.readouterr()
+    assert told.out.startswith(f"{ANSWER}\n\n[1] {tale}:2, bytes ")
+    assert told.out.endswith(f'"{FACT}"\n{NOT_IN_TEXT}\n')
+    assert "no passage says what the model answers: it is not shown" in told.err
+    assert told.err.endswith("no passage says what the model answered\n")
+    talked(monkeypatch, tale, [UNKNOWN], RecallOptions("off"))
+    assert capsys.readouterr().out.startswith("The magic number for")
+
+
+@pytest.mark.parametrize(("said", "withheld"), [("auto", True), ("off", False)])
+def test_a_conversation_in_json_has_the_sources(
+    tale: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, said: str, withheld: bool
+) -> None:
+    talked(monkeypatch, tale, [KNOWN, "/new", UNKNOWN], RecallOptions(said), json=True)
+    known, unknown = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (known["answer"], known["in_text"]) == (ANSWER, True)
+    assert [source["quote"] for source in known["sources"]] == [FACT]
+    assert (unknown["answer"] == NOT_IN_TEXT, unknown["in_text"], unknown["sources"]) == (withheld, False, [])
+    assert unknown["unchecked_answer"].startswith("The magic number for")
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:100])])
 def test_a_lost_index_is_made_again(tale: Path, capsys: pytest.CaptureFixture[str], damage: object) -> None:
     state = tale.with_name("tale.state")
     read(Terminal(quiet=True), [str(tale)], state, DEMO)
@@ -88,6 +178,33 @@ def test_a_lost_index_is_made_again(tale: Path, capsys: pytest.CaptureFixture[st
     assert told.out.endswith(f"{ANSWER}\n\n{NOT_IN_TEXT}\n")
     assert "indexing the document's passages" in told.err
     assert index_path(state).read_bytes() == kept
+
+
+def test_a_read_that_was_done_before_leaves_an_index_too(tale: Path) -> None:
+    state = tale.with_name("tale.state")
+    read(Terminal(quiet=True), [str(tale)], None, DEMO)
+    for lose in (lambda: None, index_path(state).unlink):
+        lose()
+        read(Terminal(quiet=True), [str(tale)], state, DEMO)
+        assert has_index(state, open_source(tale).fingerprint)
+
+
+def test_a_file_that_has_the_index_s_name_is_not_lost(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mine = tale.with_name("tale.state.passages")
+    mine.write_text("notes of my own")
+    state = tale.with_name("tale.state")
+    with pytest.raises(UsageError, match=r"tale\.state\.passages is not a passage index and would be lost"):
+        read(Terminal(quiet=True), [str(tale)], state, DEMO)
+    assert not state.exists()
+    mine.rename(tale.with_name("away"))
+    read(Terminal(quiet=True), [str(tale)], state, DEMO)
+    tale.with_name("away").rename(mine)
+    capsys.readouterr()
+    asked(state, RecallOptions())
+    told = capsys.readouterr()
+    assert told.out.startswith(ANSWER)
+    assert "is not a passage index and would be lost: no passage is recalled" in told.err
+    assert mine.read_text() == "notes of my own"
 
 
 def test_a_state_alone_answers_and_says_what_it_cannot(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,6 +219,110 @@ def test_a_state_alone_answers_and_says_what_it_cannot(tale: Path, capsys: pytes
     told = capsys.readouterr()
     assert told.out.startswith(ANSWER)
     assert "no passage is recalled, and no answer checked" in told.err
+
+
+def test_a_state_finds_its_document_from_anywhere(
+    tale: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = tale.with_name("tale.state")
+    tale.with_name("notes.log").write_text("Log.")
+    monkeypatch.chdir(tale.parent)
+    read(Terminal(quiet=True), ["."], state, DEMO, Patterns(include=("tale.txt",)))
+    index_path(state).unlink()
+    monkeypatch.chdir("/")
+    capsys.readouterr()
+    asked(state, RecallOptions(sources=True))
+    assert f'"{FACT}"' in capsys.readouterr().out
+
+
+def test_the_document_is_opened_only_for_a_quote_or_an_index(
+    tale: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, opened = tale.with_name("tale.state"), list[str]()
+    read(Terminal(quiet=True), [str(tale)], state, DEMO)
+
+    def spy(record: DocumentRecord) -> Document | None:
+        opened.append(record.name)
+        return document_of(record)
+
+    monkeypatch.setattr("gemma10m.commands.passages.document_of", spy)
+    asked(state, RecallOptions())
+    assert not opened
+    asked(state, RecallOptions(), json=True)
+    assert opened == [str(tale)]
+    talked(monkeypatch, state, [KNOWN, "/sources"], RecallOptions())
+    assert opened == [str(tale)] * 2
+    assert capsys.readouterr().out.endswith(f'"{FACT}"\n')
+
+
+def test_an_index_that_cannot_be_written_is_gone_without(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state = tale.with_name("tale.state")
+    read(Terminal(quiet=True), [str(tale)], state, DEMO)
+    capsys.readouterr()
+    asked(state.rename(tale.with_name("s" * 250)), RecallOptions())
+    told = capsys.readouterr()
+    assert told.out.startswith(ANSWER)
+    assert "cannot be written: the name is too long: no passage is recalled, and no answer checked" in told.err
+
+
+def damaged_index(tale: Path, *queries: str) -> Path:
+    """The tale's state, whose index somebody changed."""
+    state = tale.with_name("tale.state")
+    read(Terminal(quiet=True), [str(tale)], state, DEMO)
+    with closing(sqlite3.connect(index_path(state))) as database, database:
+        for query in queries:
+            database.execute(query)
+    return state
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "UPDATE passages SET text = x'00'",
+        "DELETE FROM passages",
+        "INSERT INTO files VALUES (7, 'x', 'utf-8')",
+        "UPDATE files SET encoding = 'rot13'",
+    ],
+)
+def test_a_damaged_index_is_made_again(tale: Path, capsys: pytest.CaptureFixture[str], query: str) -> None:
+    state = damaged_index(tale, query)
+    capsys.readouterr()
+    for _ in range(2):
+        asked(state, RecallOptions("64", sources=True))
+        told = capsys.readouterr()
+        assert told.out.count(f'"{FACT}"') == 1
+        assert told.err.count("it is made again") <= 1
+    assert "it is made again" not in told.err
+
+
+def test_a_damaged_index_that_cannot_be_made_again_is_named(tale: Path) -> None:
+    state = damaged_index(tale, "DELETE FROM passages")
+    tale.unlink()
+    with pytest.raises(StateError, match=r"tale\.state\.passages: the passage index is damaged"):
+        asked(state, RecallOptions())
+
+
+def test_a_forged_name_makes_no_further_line(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    forged = "UPDATE files SET path = 'x.txt:1' || char(10) || '[1] contract.txt'"
+    state = damaged_index(tale, forged, """UPDATE passages SET places = '[[0, "p\\nq"]]'""")
+    capsys.readouterr()
+    asked(state, RecallOptions(sources=True))
+    assert f"\n[1] {tale}:2, bytes " in capsys.readouterr().out
+    tale.unlink()
+    asked(state, RecallOptions(sources=True))
+    out = capsys.readouterr().out
+    assert "\n[1] x.txt:1\\n[1] contract.txt:2 (p\\nq), bytes " in out
+    assert "\n[1] contract" not in out
+
+
+def test_a_folder_whose_name_is_no_text(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tale.parent / "caf\udce9?#%41"
+    folder.mkdir()
+    state = folder / "tale.state"
+    read(Terminal(quiet=True), [str(tale)], state, DEMO)
+    capsys.readouterr()
+    asked(state, RecallOptions(sources=True))
+    assert f'"{FACT}"' in capsys.readouterr().out
 
 
 def test_a_failed_read_leaves_no_half_made_index(tale: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +341,7 @@ def test_a_budget_is_a_number_of_tokens() -> None:
     model = load_model("demo")
     budgets = [RecallOptions(said).budget(model) for said in ("off", "0", "300")]
     assert budgets == [0, 0, 300]
-    for wrong in ("on", "-1", "3.5", "٣", ""):
+    for wrong in ("on", "-1", "3.5", "٣", "", "1\n", "9" * 5000):
         with pytest.raises(UsageError, match="--recall must be auto, off or a number of tokens"):
             RecallOptions(wrong)
 

@@ -9,6 +9,7 @@ import re
 import socket
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
-from states import expectation, random_state, sample_header, small_config
+from states import expectation, random_state, sample_document, sample_header, small_config
 
 from gemma10m.config import ReadingConfig
 from gemma10m.errors import StateError
@@ -127,6 +128,16 @@ def test_the_forger_knows_the_format(good: bytes) -> None:
     assert forge(good, lambda table, payload: None) == good
 
 
+def test_a_file_from_before_origins_were_kept_is_read(good: bytes, tmp_path: Path) -> None:
+    def without_origin(table: Table, payload: bytearray) -> None:
+        record = json.loads(table["__metadata__"]["document"])
+        del record["origin"]
+        table["__metadata__"]["document"] = json.dumps(record)
+
+    (tmp_path / "state").write_bytes(forge(good, without_origin))
+    assert read_header(tmp_path / "state").document == replace(sample_document(), origin=None)
+
+
 def field(name: str, text: str) -> Callable[[Table, bytearray], object]:
     return lambda table, payload: table["__metadata__"].update({name: text})
 
@@ -168,6 +179,9 @@ FORGERIES: dict[str, tuple[Callable[[Table, bytearray], object], str]] = {
     "position long": (field("position", "9" * 5000), "position: "),
     "position boundary": (field("position", "8"), "tensor open_ids is .* expected"),
     "position empty": (field("position", ""), "position: "),
+    "origin text": (document(origin="/home"), "document: expected a row of 4"),
+    "origin names": (document(origin=["/home", "books", [], []]), "document: expected a list, found 'books'"),
+    "origin patterns": (document(origin=["/home", ["books"], [3], []]), "document: expected text, found 3"),
     "seconds NaN": (field("seconds", "NaN"), "seconds: found NaN"),
     "seconds Infinity": (field("seconds", "-Infinity"), "seconds: found -Infinity"),
     "seconds 1e999": (field("seconds", "1e999"), "beyond every finite number"),

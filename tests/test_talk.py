@@ -17,14 +17,23 @@ from terminal_runs import Screened, run_on_terminal
 from gemma10m import Sampling
 from gemma10m.answering.conversation import Conversation, reply
 from gemma10m.answering.prompt import Prompt
+from gemma10m.commands.passages import Passages, RecallOptions
 from gemma10m.commands.talk import talk
-from gemma10m.errors import UsageError
+from gemma10m.errors import StateError, UsageError
 from gemma10m.memory.state import State
+from gemma10m.passages.index import PassageIndex
 from gemma10m.sanitise import sanitise
 from gemma10m.saved_states import Reader
 from gemma10m.terminal import Terminal
 
 Typed = Callable[..., tuple[str, str]]
+
+
+def refuse(error: StateError) -> PassageIndex:
+    raise error
+
+
+UNCHECKED = Passages(None, lambda: None, RecallOptions("off"), refuse)
 QUESTIONS = ["Who is Anne?", "  And the number?\n", "汉字 é?"]
 
 
@@ -106,7 +115,9 @@ def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     def run(text: str, as_json: bool = False) -> tuple[str, str]:
         monkeypatch.setattr("sys.stdin", io.StringIO(text))
         capsys.readouterr()
-        talk(Terminal(json=as_json), tiny, state, Sampling(max_new_tokens=9), lambda: {"document": "book.txt"})
+        talk(
+            Terminal(json=as_json), tiny, state, Sampling(max_new_tokens=9), lambda: {"document": "book.txt"}, UNCHECKED
+        )
         assert same_bits(state, read_text(tiny, SENTENCE * 3))
         return capsys.readouterr()
 
@@ -164,7 +175,7 @@ def test_ctrl_c_drops_the_question_that_is_being_answered(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Terminal, "ask", lambda _: next(lines))
     monkeypatch.setattr(Terminal, "write", write)
-    talk(Terminal(), tiny, state, Sampling(max_new_tokens=9), dict)
+    talk(Terminal(), tiny, state, Sampling(max_new_tokens=9), dict, UNCHECKED)
     (alone,), _ = replies(tiny, state, ["Where?"], 9)
     assert "".join(written) == alone + "\n"
 
@@ -176,7 +187,7 @@ def conversation_on_a_terminal(book: Path, typed: bytes, stdout_too: bool = Fals
         from gemma10m.commands.models import ModelOptions
         from gemma10m.commands.passages import RecallOptions
         options = ModelOptions(model={str(checkpoint())!r}, device="cpu")
-        ask(terminal, [{str(book)!r}], [], options, Sampling(max_new_tokens=9), RecallOptions())
+        ask(terminal, [{str(book)!r}], [], options, Sampling(max_new_tokens=9), RecallOptions("off"))
     """
     return run_on_terminal(
         body,

@@ -15,7 +15,7 @@ from gemma10m.strict_json import canonical_json, strict_json
 Record = dict[str, Any]
 
 _START = b'{"question":"'  # of every line: how one that was cut short is told from what another program wrote
-_KEY = ("question", "id", "read", "sampling", "recall")
+_KEY = ("question", "id", "read", "sampling", "recall", "checked")
 
 
 def answers_in(path: Path) -> list[Record]:
@@ -67,14 +67,19 @@ def _key(record: Record) -> str:
 
 
 def _is_cut_short(line: bytes) -> bool:
-    return (line.startswith(_START) or _START.startswith(line)) and not line.endswith(b"}")
+    return (line.startswith(_START) or _START.startswith(line)) and _value(line) is None
+
+
+def _value(line: bytes) -> object:
+    """None where it is no JSON."""
+    try:
+        return strict_json(line.decode("utf-8"))
+    except ValueError:
+        return None
 
 
 def _record(line: bytes, path: Path, number: int) -> Record:
-    try:
-        value = strict_json(line.decode("utf-8"))
-    except ValueError:
-        value = None
+    value = _value(line)
     if not isinstance(value, dict) or not {"question", "answer", "read", "sampling", "recall"} <= value.keys():
         raise _not_ours(path, f"line {number} is no answer")
     return value

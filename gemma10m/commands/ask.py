@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import torch
 
 from gemma10m.answering.answer import answer
 from gemma10m.answering.sampling import Sampling
+from gemma10m.commands.answers import show_answer
 from gemma10m.commands.models import ModelOptions, load_reader
-from gemma10m.commands.passages import Passages, RecallOptions, recalled_from, write_sources
+from gemma10m.commands.passages import Passages, RecallOptions, recalled_from
 from gemma10m.commands.reading import ALL, Patterns, ReadSource, open_document, open_state, read_document, saved_state
 from gemma10m.commands.talk import talk
 from gemma10m.errors import UsageError
@@ -37,6 +39,7 @@ def ask(
     if not all(question.strip() for question in questions):
         raise UsageError("a question is empty", hint="say what you want to know")
     reader, source = prepare(terminal, sources, options, patterns)
+    recalling = replace(recalling, sources=recalling.sources or terminal.json)
     with recalled_from(terminal, reader, source, recalling) as passages:
         if not questions and terminal.interactive:
             talk(terminal, reader, source.state, sampling, partial(facts, reader, source), passages)
@@ -45,10 +48,7 @@ def ask(
         for number, question in enumerate(asked):
             if number:
                 terminal.write("\n")
-            if passages is None:
-                answer_one(terminal, reader, source, question, sampling)
-            else:
-                _answer_checked(terminal, reader, source, question, sampling, passages)
+            _answer_question(terminal, reader, source, question, sampling, passages)
 
 
 def read(
@@ -84,16 +84,12 @@ def answer_one(terminal: Terminal, reader: Reader, source: ReadSource, question:
         terminal.json_line({"question": question, "answer": "".join(pieces), **facts(reader, source)})
 
 
-def _answer_checked(
+def _answer_question(
     terminal: Terminal, reader: Reader, source: ReadSource, question: str, sampling: Sampling, passages: Passages
 ) -> None:
-    """With passages read again; an answer that no passage supports is not given."""
-    found = passages.answer(reader, source.state, question, sampling)
-    if found.made.strip() and not found.sources:
-        terminal.note("no passage says what the model answers: it is not shown (--recall off shows it)")
-    terminal.write(f"{found.shown}\n")
-    if passages.options.sources:
-        write_sources(terminal, found.sources)
+    recalled = passages.recalled(reader, question)
+    pieces = answer(reader.model, reader.tokenizer, source.state, question, sampling, recalled)
+    found = show_answer(terminal, passages, question, pieces)
     if terminal.json:
         terminal.json_line({"question": question, **found.record(), **facts(reader, source)})
 

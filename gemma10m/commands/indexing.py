@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -9,13 +10,21 @@ from pathlib import Path
 from threading import Event
 
 from gemma10m.documents import Document
-from gemma10m.errors import StateError
+from gemma10m.errors import DiskError, StateError, UsageError
 from gemma10m.passages.building import build_index
-from gemma10m.passages.index import open_index
+from gemma10m.passages.index import is_index_file, open_index
+from gemma10m.terminal import Terminal
 
 
 def index_path(state: Path) -> Path:
     return state.with_name(f"{state.name}.passages")
+
+
+def refuse_other_file(state: Path) -> None:
+    """Raises UsageError rather than write an index over a file that is none."""
+    path = index_path(state)
+    if os.path.exists(path) and not is_index_file(path):
+        raise UsageError(f"{path} is not a passage index and would be lost", hint="move it, or name another state")
 
 
 @contextmanager
@@ -43,3 +52,17 @@ def has_index(state: Path, fingerprint: str) -> bool:
             return index.fingerprint == fingerprint
     except StateError:
         return False
+
+
+def ensure_index(terminal: Terminal, document: Document, state: Path) -> bool:
+    """Whether there is an index of the document now. Why none could be made is said."""
+    if has_index(state, document.fingerprint):
+        return True
+    terminal.note("indexing the document's passages")
+    try:
+        refuse_other_file(state)
+        build_index(document, index_path(state))
+    except (DiskError, UsageError) as error:
+        terminal.warn(f"{error.message}: no passage is recalled, and no answer checked")
+        return False
+    return True

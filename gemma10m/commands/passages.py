@@ -2,42 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from functools import cache
+from reprlib import repr as shortened
+from typing import TypeVar
 
-from gemma10m.answering.answer import answer
-from gemma10m.answering.sampling import Sampling
-from gemma10m.commands.indexing import has_index, index_path
+from gemma10m.commands.indexing import ensure_index, has_index, index_path
 from gemma10m.commands.models import remembers
 from gemma10m.commands.reading import ReadSource
-from gemma10m.documents import Document, open_source
-from gemma10m.errors import DocumentError, UsageError
-from gemma10m.memory.state import State
+from gemma10m.documents import Document
+from gemma10m.errors import StateError, UsageError
 from gemma10m.models.gemma import Gemma
 from gemma10m.passages.building import build_index
-from gemma10m.passages.index import PassageIndex, open_index
+from gemma10m.passages.index import PassageIndex, damaged, open_index
 from gemma10m.passages.quotes import NOT_IN_TEXT, Source, find_support, locate
 from gemma10m.passages.recall import default_budget, has_room_for_passages, recall, shown
-from gemma10m.saved_states import Reader
+from gemma10m.saved_states import Reader, document_of
 from gemma10m.terminal import Terminal
+
+T = TypeVar("T")
+NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
 class RecallOptions:
     recall: str = "auto"  # "auto", "off", or tokens
-    sources: bool = False
+    sources: bool = False  # where it stands is told, which JSON always does
 
     def __post_init__(self) -> None:
         """Raises UsageError."""
-        if self.recall not in ("auto", "off") and not (self.recall.isascii() and self.recall.isdigit()):
-            raise UsageError(f"--recall must be auto, off or a number of tokens, found {self.recall!r}")
+        if self.recall not in ("auto", "off") and not NUMBER.fullmatch(self.recall):
+            raise UsageError(f"--recall must be auto, off or a number of tokens, found {shortened(self.recall)}")
 
     @property
     def checks(self) -> bool:
         """Whether an answer is held against the document."""
-        return self.recall != "off" or self.sources
+        return self.withholds or self.sources
+
+    @property
+    def withholds(self) -> bool:
+        """Whether an answer that no passage says is not given."""
+        return self.recall != "off"
 
     def budget(self, model: Gemma) -> int:
         """Tokens of passages before a question; 0 for none.
@@ -57,86 +65,104 @@ class Checked:
     """An answer and what it rests on."""
 
     made: str  # what the model said
-    sources: list[Source]
+    sources: list[Source] | None  # None: there was nothing to look it up in
+    missing: tuple[str, ...] = ()  # its sentences that rest on nothing
+    withheld: bool = False
 
     @property
     def shown(self) -> str:
-        return self.made if self.sources else NOT_IN_TEXT
+        return NOT_IN_TEXT if self.withheld else self.made
 
     def record(self) -> dict[str, object]:
         return {
             "answer": self.shown,
-            "in_text": bool(self.sources),
+            "in_text": None if self.sources is None else bool(self.sources),
             "unchecked_answer": self.made,
-            "sources": [asdict(source) for source in self.sources],
+            "sources": [asdict(source) for source in self.sources or []],
+            "not_in_text": list(self.missing),
         }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Passages:
-    """A document's index, and the document itself where it is at hand."""
+    """A document's index and the document itself, each where it is at hand."""
 
-    index: PassageIndex
-    document: Document | None
+    index: PassageIndex | None
+    document: Callable[[], Document | None]  # opened when it is asked for
     options: RecallOptions
+    mend: Callable[[StateError], PassageIndex]  # a new index for one that turned out to be damaged; raises StateError
 
-    def answer(self, reader: Reader, state: State, question: str, sampling: Sampling) -> Checked:
-        recalled = self.recalled(reader, question)
-        made = "".join(answer(reader.model, reader.tokenizer, state, question, sampling, recalled))
-        return Checked(made, self.sources(question, made))
+    @property
+    def withhold(self) -> bool:
+        """Whether an answer waits for its sources, and is not given without."""
+        return self.index is not None and self.options.withholds
 
     def recalled(self, reader: Reader, question: str) -> str:
         """What is read again before the question."""
-        budget = self.options.budget(reader.model)
-        return shown(recall(self.index, reader.tokenizer, question, budget)) if budget else ""
+        budget = self.budget(reader)
+        return shown(self._look(lambda index: recall(index, reader.tokenizer, question, budget), [])) if budget else ""
 
-    def sources(self, question: str, made: str) -> list[Source]:
-        return locate(find_support(self.index, question, made).excerpts, self.index, self.document)
+    def budget(self, reader: Reader) -> int:
+        """Tokens that are read again before a question."""
+        return self.options.budget(reader.model) if self.index else 0
+
+    def check(self, question: str, made: str) -> Checked:
+        if self.index is None:
+            return Checked(made, None)
+        sources, missing = self.sources(question, made, quoted=self.options.sources)
+        return Checked(made, sources, missing, withheld=self.withhold and not sources)
+
+    def sources(self, question: str, made: str, quoted: bool) -> tuple[list[Source], tuple[str, ...]]:
+        """What an answer rests on, and its sentences that rest on nothing."""
+        none: tuple[list[Source], tuple[str, ...]] = [], ()
+
+        def located(index: PassageIndex) -> tuple[list[Source], tuple[str, ...]]:
+            found = find_support(index, question, made)
+            document = self.document() if quoted and found.excerpts else None
+            if document and len(document.files) != len(index.files):
+                raise damaged()
+            return locate(found.excerpts, index, document), found.missing
+
+        return self._look(located, none)
+
+    def _look(self, look: Callable[[PassageIndex], T], nothing: T) -> T:
+        if self.index is None:
+            return nothing
+        try:
+            return look(self.index)
+        except StateError as error:
+            self.index = self.mend(error)
+        return look(self.index)
 
 
 @contextmanager
-def recalled_from(
-    terminal: Terminal, reader: Reader, source: ReadSource, options: RecallOptions
-) -> Iterator[Passages | None]:
+def recalled_from(terminal: Terminal, reader: Reader, source: ReadSource, options: RecallOptions) -> Iterator[Passages]:
     """The index beside the source's state, made now where it is missing, damaged or of another document.
 
-    None when nothing is to be checked, and, which is said, when there is no index and no document to make one from.
+    No index when nothing is to be checked, and, which is said, when none can be made.
     """
-    if not options.checks:
-        yield None
-        return
-    document, path = source.document or _document_of(source), index_path(source.path)
-    if not has_index(source.path, source.record.fingerprint):
-        if document is None:
-            terminal.warn(f"{path} is missing: no passage is recalled, and no answer checked")
-            yield None
-            return
-        terminal.note("indexing the document's passages")
-        build_index(document, path)
-    with open_index(path) as index:
-        yield Passages(index, document, options)
+    document = cache(lambda: source.document or document_of(source.record))
+    path = index_path(source.path)
+
+    with ExitStack() as opened:
+
+        def mend(damage: StateError) -> PassageIndex:
+            found = document()
+            if found is None:
+                raise StateError(f"{path}: {damage.message}", damage.hint) from damage
+            terminal.warn(f"{path}: {damage.message}; it is made again")
+            build_index(found, path)
+            return opened.enter_context(open_index(path))
+
+        there = options.checks and _is_indexed(terminal, source, document)
+        index = opened.enter_context(open_index(path)) if there else None
+        yield Passages(index, document, options, mend)
 
 
-def _document_of(source: ReadSource) -> Document | None:
-    """The document that a state was made of, where it stands under its name and has not changed."""
-    if not Path(source.record.name).exists():  # a pipe has no name, and "-" would wait for one
-        return None
-    try:
-        document = open_source(Path(source.record.name).resolve())
-    except DocumentError:
-        return None
-    return document if document.fingerprint == source.record.fingerprint else None
-
-
-def write_sources(terminal: Terminal, sources: list[Source]) -> None:
-    for number, source in enumerate(sources, start=1):
-        terminal.write(f"\n[{number}] {described(source)}\n")
-
-
-def described(source: Source) -> str:
-    """Where it stands, and on a line of its own what it says."""
-    inside = f" ({source.place})" if source.place else ""
-    place = f"{source.file}:{source.line}{inside}, bytes {source.start}-{source.stop}"
-    if source.quote is None:
-        return f"{place}\n    (the file is not at hand as it was read: no quote)"
-    return f'{place}\n    "{source.quote}"'
+def _is_indexed(terminal: Terminal, source: ReadSource, document: Callable[[], Document | None]) -> bool:
+    if has_index(source.path, source.record.fingerprint):
+        return True
+    if (found := document()) is not None:
+        return ensure_index(terminal, found, source.path)
+    terminal.warn(f"{index_path(source.path)} is missing: no passage is recalled, and no answer checked")
+    return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from gemma10m.answering.answer import answer
@@ -46,28 +46,26 @@ def ask_all(
         raise UsageError(f"{file} holds no question", hint="write one question a line")
     answered = answers_in(output) if output else []
     reader, source = prepare(terminal, sources, options, patterns)
-    wanted = [question | _circumstances(reader, source, sampling, recalling) for question in questions]
-    left = unanswered(wanted, answered)
-    if len(left) < len(wanted):
-        terminal.note(f"{len(wanted) - len(left)} of {len(wanted)} questions were answered by an earlier run")
-    with (
-        recalled_from(terminal, reader, source, recalling) as passages,
-        terminal.count_progress("answering", "questions", len(wanted)) as bar,
-    ):
-        for done, asked in enumerate(left, start=len(wanted) - len(left) + 1):
-            record = asked | _answer(reader, source, asked["question"], sampling, passages) | facts(reader, source)
-            add_answer(output, record) if output else terminal.json_line(record)
-            bar.update(done)
+    with recalled_from(terminal, reader, source, replace(recalling, sources=True)) as passages:
+        wanted = [question | _circumstances(reader, source, sampling, passages) for question in questions]
+        left = unanswered(wanted, answered)
+        if len(left) < len(wanted):
+            terminal.note(f"{len(wanted) - len(left)} of {len(wanted)} questions were answered by an earlier run")
+        with terminal.count_progress("answering", "questions", len(wanted)) as bar:
+            for done, asked in enumerate(left, start=len(wanted) - len(left) + 1):
+                record = asked | _answer(reader, source, asked["question"], sampling, passages) | facts(reader, source)
+                add_answer(output, record) if output else terminal.json_line(record)
+                bar.update(done)
 
 
-def _circumstances(reader: Reader, source: ReadSource, sampling: Sampling, recalling: RecallOptions) -> Record:
-    """What an answer depends on beside its question."""
+def _circumstances(reader: Reader, source: ReadSource, sampling: Sampling, passages: Passages) -> Record:
+    """What an answer depends on beside its question. checked: whether it is withheld where no passage says it."""
     read = reader.identity(source.record.fingerprint, source.state.position)
-    recall = {"recall": recalling.budget(reader.model), "checked": recalling.checks}
+    recall = {"recall": passages.budget(reader), "checked": passages.withhold}
     return {"read": read, "sampling": asdict(sampling), **recall}
 
 
-def _answer(reader: Reader, source: ReadSource, question: str, sampling: Sampling, passages: Passages | None) -> Record:
-    if passages:
-        return passages.answer(reader, source.state, question, sampling).record()
-    return {"answer": "".join(answer(reader.model, reader.tokenizer, source.state, question, sampling))}
+def _answer(reader: Reader, source: ReadSource, question: str, sampling: Sampling, passages: Passages) -> Record:
+    recalled = passages.recalled(reader, question)
+    said = answer(reader.model, reader.tokenizer, source.state, question, sampling, recalled)
+    return passages.check(question, "".join(said)).record()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from gemma10m.answering.prompt import Prompt
-from gemma10m.commands.indexing import indexing
+from gemma10m.commands.indexing import ensure_index, indexing, refuse_other_file
 from gemma10m.commands.signals import stop_on_signals
 from gemma10m.documents import Document, open_source
 from gemma10m.errors import Interrupted, StateError, UsageError
@@ -81,10 +82,10 @@ def open_state(terminal: Terminal, reader: Reader, path: Path) -> ReadSource:
 def read_document(terminal: Terminal, reader: Reader, document: Document, path: Path | None) -> ReadSource:
     """The state of the whole document, from `path` or the cache as far as it is there.
 
-    Raises Interrupted, and UsageError rather than write over a file that is no state.
+    Raises Interrupted, and UsageError rather than write over a file that is no state or no index.
     """
-    if path and path.exists() and not is_state_file(path):
-        raise UsageError(f"{path} is not a saved state and would be lost", hint="give --output another name")
+    if path:
+        _refuse_other_files(path)
     target = path or reader.state_path(document)
 
     def pass_over(error: StateError) -> None:
@@ -94,9 +95,17 @@ def read_document(terminal: Terminal, reader: Reader, document: Document, path: 
     if start and start.complete:
         if path:
             reader.save(path, start, document)
+        ensure_index(terminal, document, target)
         record = document_record(document, start.file_tokens)
         return _read_source(reader, start, target, document, record, 0, 0.0)
     return _read_on(terminal, reader, document, target, start)
+
+
+def _refuse_other_files(path: Path) -> None:
+    """Raises UsageError."""
+    if os.path.exists(path) and not is_state_file(path):
+        raise UsageError(f"{path} is not a saved state and would be lost", hint="give --output another name")
+    refuse_other_file(path)
 
 
 def _read_on(

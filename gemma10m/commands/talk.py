@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gemma10m.answering.conversation import Conversation, reply
 from gemma10m.answering.sampling import Sampling
-from gemma10m.commands.passages import Passages, write_sources
+from gemma10m.commands.answers import show_answer, show_sources
+from gemma10m.commands.passages import Checked, Passages
 from gemma10m.errors import DiskError, Gemma10MError, UsageError
 from gemma10m.memory.state import State
 from gemma10m.saved_states import Reader
 from gemma10m.strict_json import canonical_json
 from gemma10m.terminal import Terminal
-
-NOT_SAID = "no passage says what the model answered"
 
 
 @dataclass
@@ -25,8 +24,9 @@ class Talk:
     document: State  # never changed
     sampling: Sampling
     facts: Callable[[], dict[str, object]]  # what `--json` says of the read
-    passages: Passages | None
+    passages: Passages
     conversation: Conversation
+    found: Checked | None = None  # the last answer
     turns: list[dict[str, object]] = field(default_factory=list)
     over: bool = False
 
@@ -43,7 +43,7 @@ def talk(
     state: State,
     sampling: Sampling,
     facts: Callable[[], dict[str, object]],
-    passages: Passages | None = None,
+    passages: Passages,
 ) -> None:
     """Until /quit or Ctrl-D. Ctrl-C drops the line that is typed, or the question that is being answered."""
     terminal.note(f"ask about the document; {_known_commands()}")
@@ -75,40 +75,31 @@ def _take(talk: Talk, line: str) -> None:
 
 
 def _answer(talk: Talk, question: str) -> None:
-    model, tokenizer = talk.reader.model, talk.reader.tokenizer
-    recalled = talk.passages.recalled(talk.reader, question) if talk.passages else ""
-    said = reply(model, tokenizer, talk.conversation, question, talk.sampling, recalled)
-    talk.conversation, answer = _show(talk.terminal, said)
-    turn: dict[str, object] = {"question": question, "answer": answer}
-    talk.turns.append(turn)
+    """A question that is dropped leaves the conversation as it was."""
+    conversation = talk.conversation
+
+    def pieces() -> Iterator[str]:
+        nonlocal conversation
+        recalled, model = talk.passages.recalled(talk.reader, question), talk.reader.model
+        conversation = yield from reply(model, talk.reader.tokenizer, conversation, question, talk.sampling, recalled)
+
+    found = show_answer(talk.terminal, talk.passages, question, pieces())
+    talk.conversation, talk.found = conversation, found
+    talk.turns.append({"question": question, "answer": found.shown})
     if talk.terminal.json:
-        talk.terminal.json_line(turn | talk.facts())
-
-
-def _show(terminal: Terminal, pieces: Generator[str, None, Conversation]) -> tuple[Conversation, str]:
-    """Write the pieces as they come; the conversation after them, and all of them."""
-    said = []
-    while True:
-        try:
-            said.append(next(pieces))
-        except StopIteration as end:
-            terminal.write("\n")
-            return end.value, "".join(said)
-        terminal.write(said[-1])
+        talk.terminal.json_line({"question": question, **found.record(), **talk.facts()})
 
 
 def _sources(talk: Talk, _: str) -> None:
-    if not talk.turns or talk.passages is None:
+    if talk.found is None or talk.found.sources is None:
         raise UsageError("there is nothing to look up", hint="ask a question first, without --recall off")
-    last = talk.turns[-1]
-    found = talk.passages.sources(str(last["question"]), str(last["answer"]))
-    if not found:
-        talk.terminal.note(NOT_SAID)
-    write_sources(talk.terminal, found)
+    sources = talk.passages.sources(str(talk.turns[-1]["question"]), talk.found.made, quoted=True)[0]
+    show_sources(talk.terminal, sources)
 
 
 def _new(talk: Talk, _: str) -> None:
     talk.conversation = Conversation(talk.document)
+    talk.found = None
     talk.turns.clear()
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from gemma10m.documents.files import BLOCK, DIGEST, UnreadableError, block_digest, read_block
+from gemma10m.documents.stamp import Stamp
 from gemma10m.documents.text import decoder
 from gemma10m.errors import DocumentError
 
@@ -46,6 +47,7 @@ class SourceFile:
     open: Callable[[], int] = field(repr=False, compare=False)  # a new descriptor; raises UnreadableError
     start: int = field(default=0, repr=False)  # where in what `open` opens its bytes begin
     places: tuple[tuple[int, str], ...] = field(default=(), repr=False)  # (byte offset, "page 12"), ascending
+    stamp: Stamp | None = field(default=None, repr=False, compare=False)  # of the file that its text was taken out of
 
     def place(self, offset: int) -> str:
         """The page, chapter or cell that the byte at `offset` of the text is in; "" when there is none."""
@@ -60,7 +62,12 @@ class SourceFile:
         return self._blocks(range(0, self.nbytes, BLOCK))
 
     def cut(self, start: int, stop: int) -> bytes:
-        """The bytes [start, stop) as they were at opening. Raises `DocumentError` as `blocks` does."""
+        """The bytes [start, stop) as they were at opening.
+
+        Raises `DocumentError` as `blocks` does, and when the file that the text was taken out of is another one now.
+        """
+        if self.stamp and not self.stamp.holds():
+            raise self._changed()
         first = start // BLOCK * BLOCK
         inside = b"".join(self._blocks(range(first, min(stop, self.nbytes), BLOCK)))
         return inside[start - first : stop - first]
@@ -101,6 +108,16 @@ class SourceFile:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What `open_source` was given, and where: enough to open the same again from anywhere."""
+
+    folder: str  # that relative names start from
+    names: tuple[str, ...]
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Document:
     """Made by `open_source`. `headed` documents (a folder, an archive, several paths) begin each file with a header.
 
@@ -115,6 +132,7 @@ class Document:
     notices: tuple[str, ...] = ()
     headed: bool = False
     contents: bool = False
+    origin: Origin | None = field(default=None, repr=False, compare=False)  # None: it cannot be opened again
 
     @property
     def nbytes(self) -> int:

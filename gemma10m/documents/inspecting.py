@@ -7,11 +7,13 @@ import hashlib
 from gemma10m.documents.document import SourceFile
 from gemma10m.documents.files import BLOCK, block_digest, read_block
 from gemma10m.documents.formats import Text
+from gemma10m.documents.spool import Spool
+from gemma10m.documents.stamp import Stamp
 from gemma10m.documents.text import EncodingDetector
 
 
-def inspect(shown: str, text: Text) -> SourceFile:
-    """In constant memory. Raises `UnreadableError`."""
+def inspect(shown: str, text: Text, stamp: Stamp | None) -> SourceFile:
+    """In constant memory. stamp: of the file that was opened, before it was. Raises `UnreadableError`."""
     content = text.content
     sha256, digests, nbytes = hashlib.sha256(), bytearray(), 0
 
@@ -39,4 +41,5 @@ def inspect(shown: str, text: Text) -> SourceFile:
         open=content.open,
         start=content.start,
         places=text.places,
+        stamp=stamp if isinstance(content.open, Spool) else None,  # what lies in a file itself is compared with it
     )

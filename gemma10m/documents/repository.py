@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ class Walk:
 
     root: str
     choice: Choice
+    most: float = math.inf  # files and what is skipped: with more, the walk ends early
     files: list[str] = field(default_factory=list)
     skipped: list[SkippedFile] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
@@ -28,7 +30,7 @@ class Walk:
     def run(self) -> Walk:
         """Raises `UnreadableError` when `root` itself cannot be listed."""
         folders: list[tuple[Parts, Rules]] = [((), ())]
-        while folders:
+        while folders and len(self.files) + len(self.skipped) <= self.most:
             path, rules = folders.pop()
             try:
                 with os.scandir(self._real(path)) as entries:

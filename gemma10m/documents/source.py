@@ -13,13 +13,14 @@ from gemma10m.documents.archive import Archive, Selection
 from gemma10m.documents.budget import BombError, Budget
 from gemma10m.documents.choosing import Choice
 from gemma10m.documents.content import Content
-from gemma10m.documents.document import Document, SkippedFile, SourceFile
+from gemma10m.documents.document import Document, Origin, SkippedFile, SourceFile
 from gemma10m.documents.files import BLOCK, UnreadableError, open_regular, reason
 from gemma10m.documents.formats import Text, open_content
 from gemma10m.documents.inspecting import inspect
 from gemma10m.documents.names import printable
 from gemma10m.documents.repository import Walk
 from gemma10m.documents.spool import Spool
+from gemma10m.documents.stamp import Stamp
 from gemma10m.errors import DocumentError, UsageError
 
 STANDARD_INPUT = "-"
@@ -39,19 +40,25 @@ def open_source(*paths: str | Path, include: Sequence[str] = (), exclude: Sequen
         raise UsageError("no document was named", hint='name a file or a folder, or "-" for standard input')
     if names.count(STANDARD_INPUT) > 1:
         raise UsageError('"-" was named twice, and standard input can be read only once', hint="name it once")
-    gathering = _Gathering(alone=len(names) == 1, choice=Choice.of(include, exclude))
-    for name in names:
+    return open_from("", Origin(_working_folder(), tuple(names), tuple(include), tuple(exclude)))
+
+
+def open_from(folder: str, origin: Origin) -> Document:
+    """What `origin` names, seen from a folder. Raises `DocumentError` and `DiskError`."""
+    gathering = _Gathering(folder, origin)
+    for name in origin.names:
         gathering.add(name)
-    return gathering.document(names)
+    return gathering.document()
 
 
 class _Gathering:
     """The files of a document that is being opened."""
 
-    def __init__(self, alone: bool, choice: Choice) -> None:
-        self.alone = alone
-        self.headed = not alone
-        self.choice = choice
+    def __init__(self, folder: str, origin: Origin) -> None:
+        self.folder, self.origin = folder, origin
+        self.alone = len(origin.names) == 1
+        self.headed = not self.alone
+        self.choice = Choice.of(origin.include, origin.exclude)
         self.spool = Spool()
         self.contents = False
         self.files: list[SourceFile] = []
@@ -59,44 +66,51 @@ class _Gathering:
         self.notices: list[str] = []
 
     def add(self, name: str) -> None:
+        path = os.path.join(self.folder, name)
         if name == STANDARD_INPUT:
-            self._add_named("standard input", self.spool.keep(_standard_input()))
-        elif _is_folder(name):
-            self._add_folder(name)
+            self._add_named("standard input", self.spool.keep(_standard_input()), stamp=None)
+        elif _is_folder(path, name):
+            self._add_folder(path, name)
         else:
-            self._add_named(printable(name), Content(partial(open_regular, name, follow_links=True)))
+            stamp = Stamp.of(path, follow_links=True)
+            self._add_named(printable(name), Content(partial(open_regular, path, follow_links=True)), stamp)
 
-    def _add_named(self, shown: str, content: Content) -> None:
+    def _add_named(self, shown: str, content: Content, stamp: Stamp | None) -> None:
         try:
             opened = open_content(content, shown, self.spool, Budget(content.size()))
             if isinstance(opened, Archive):
-                self._add_archive(shown, opened)
+                self._add_archive(shown, opened, stamp)
                 return
-            file = inspect(shown, opened)
+            file = inspect(shown, opened, stamp)
         except UnreadableError as error:
             raise DocumentError(f"{shown} cannot be read: {error}", hint=error.hint) from error
         if file.nbytes <= file.mark:
             raise DocumentError(f"{shown} is empty", hint="name a file that holds text")
         self._append(file)
 
-    def _add_folder(self, name: str) -> None:
+    def _add_folder(self, root: str, name: str) -> None:
         try:
-            walk = Walk(name, self.choice).run()
+            walk = Walk(root, self.choice).run()
         except UnreadableError as error:
             raise DocumentError(f"{printable(name)} cannot be listed: {error}", hint=error.hint) from error
 
-        def load(path: str) -> Content:
-            return Content(partial(open_regular, os.path.join(name, path), follow_links=False))
+        def load(path: str) -> tuple[Content, Stamp]:
+            real = os.path.join(root, path)
+            return Content(partial(open_regular, real, follow_links=False)), Stamp.of(real, follow_links=False)
 
         self._add_tree(name.rstrip("/"), walk, load, budget=None)
 
-    def _add_archive(self, shown: str, archive: Archive) -> None:
+    def _add_archive(self, shown: str, archive: Archive, stamp: Stamp | None) -> None:
         """Raises `UnreadableError` for an archive that is refused as a whole."""
         selection = Selection(archive, self.choice, self.spool)
-        self._add_tree(shown, selection, selection.load, archive.budget)
+        self._add_tree(shown, selection, lambda path: (selection.load(path), stamp), archive.budget)
 
     def _add_tree(
-        self, name: str, tree: Walk | Selection, load: Callable[[str], Content], budget: Budget | None
+        self,
+        name: str,
+        tree: Walk | Selection,
+        load: Callable[[str], tuple[Content, Stamp | None]],
+        budget: Budget | None,
     ) -> None:
         """`budget` is an archive's for all of its members; in a folder each file has one of its own."""
         self.headed = self.contents = True
@@ -106,9 +120,9 @@ class _Gathering:
         for path in tree.files:
             shown = above + printable(path)
             try:
-                content = load(path)
+                content, stamp = load(path)
                 opened = open_content(content, path, self.spool, budget or Budget(content.size()))
-                self._append(inspect(shown, _text(opened)))
+                self._append(inspect(shown, _text(opened), stamp))
             except UnreadableError as error:
                 if budget is not None and isinstance(error, BombError):
                     raise
@@ -119,7 +133,8 @@ class _Gathering:
         if file.encoding == "cp1252":
             self.notices.append(f"{file.path} is not UTF-8: read as Windows-1252")
 
-    def document(self, names: list[str]) -> Document:
+    def document(self) -> Document:
+        names = self.origin.names
         name = "standard input" if names[0] == STANDARD_INPUT else printable(names[0])
         if len(names) > 1:
             name += f" and {len(names) - 1} more"
@@ -129,7 +144,15 @@ class _Gathering:
                 hint="name a folder that holds text files, or the files themselves",
             )
         contents = self.contents and len(self.files) > 1
-        return Document(name, tuple(self.files), tuple(self.skipped), tuple(self.notices), self.headed, contents)
+        return Document(
+            name,
+            tuple(self.files),
+            tuple(self.skipped),
+            tuple(self.notices),
+            self.headed,
+            contents,
+            None if STANDARD_INPUT in names else self.origin,
+        )
 
     def _why_nothing(self) -> str:
         reasons = [f"{skipped.path}: {skipped.reason}" for skipped in self.skipped]
@@ -144,9 +167,16 @@ def _text(opened: Text | Archive) -> Text:
     return opened
 
 
-def _is_folder(name: str) -> bool:
+def _working_folder() -> str:
     try:
-        return stat.S_ISDIR(os.stat(name).st_mode)
+        return os.getcwd()
+    except OSError:  # it was removed: only absolute names lead anywhere
+        return ""
+
+
+def _is_folder(path: str, name: str) -> bool:
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
     except FileNotFoundError as error:
         shown = printable(name) or "the empty path"
         raise DocumentError(f"{shown} does not exist", hint="check the spelling of the path") from error

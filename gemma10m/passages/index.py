@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import zlib
 from collections.abc import Iterator
@@ -18,6 +19,10 @@ from gemma10m.strict_json import strict_json
 
 Row = tuple[Any, ...]
 RANK_OFFSET = 60.0  # of reciprocal rank fusion (Cormack et al., SIGIR 2009)
+SEARCHED_WORDS = 500  # more take time that grows with their square; no passage has room for so many
+ENCODINGS = frozenset("utf-8 utf-8-sig utf-16-le utf-16-be utf-32-le utf-32-be cp1252".split())
+SQLITE = b"SQLite format 3\0"  # how its files begin
+APPLICATION_PLACE = slice(68, 72)  # where they keep the mark
 LARGEST = 1 << 16  # bytes of a passage's text: more is no index of ours
 
 
@@ -30,9 +35,12 @@ class PassageIndex:
         self.fingerprint = str(_first(self._rows("SELECT fingerprint FROM about", ()))[0])
         rows = self._rows("SELECT path, encoding FROM files ORDER BY id", ())
         self.files = [(str(path), str(encoding)) for path, encoding in rows]
+        if not ENCODINGS.issuperset(encoding for _, encoding in self.files):
+            raise damaged()
 
     def search(self, words: list[str], limit: int) -> list[Passage]:
         """The passages with the most telling of the words (BM25), the best first."""
+        words = words[:SEARCHED_WORDS]
         rankings = [self._ranked("words", as_words(words), limit), self._ranked("trigrams", as_trigrams(words), limit)]
         scores: dict[int, float] = {}
         for ranking in rankings:
@@ -43,6 +51,9 @@ class PassageIndex:
 
     def having(self, every: list[str], any_of: list[str], limit: int) -> list[Passage]:
         """The passages that have all of the first words and one of the others, the best first."""
+        if len(every) > SEARCHED_WORDS:
+            return []
+        any_of = any_of[:SEARCHED_WORDS]
         unspaced = any(map(is_unspaced, (*every, *any_of)))
         query = as_trigrams if unspaced else as_words
         terms = [f"({term})" for words in ([word] for word in every) if (term := query(words))]
@@ -104,11 +115,21 @@ def _first(rows: list[Row]) -> Row:
     return rows[0]
 
 
+def is_index_file(path: Path) -> bool:
+    """Whether the file begins like an index, of any version and in any condition. Never raises, never blocks."""
+    try:
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            start = file.read(APPLICATION_PLACE.stop) or b""  # a pipe may have nothing
+    except OSError:
+        return False
+    return start.startswith(SQLITE) and start[APPLICATION_PLACE] == APPLICATION.to_bytes(4)
+
+
 @contextmanager
 def open_index(path: Path) -> Iterator[PassageIndex]:
     """Raises StateError for a file that is no index of this version."""
     try:
-        database = sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro&immutable=1", uri=True)
+        database = sqlite3.connect(f"file:{quote(os.fsencode(path.resolve()))}?mode=ro&immutable=1", uri=True)
     except sqlite3.Error as error:
         raise damaged() from error
     try:

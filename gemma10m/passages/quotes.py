@@ -137,12 +137,13 @@ def locate(excerpts: Sequence[Excerpt], index: PassageIndex, document: Document 
 
 def _located(excerpt: Excerpt, index: PassageIndex, document: Document | None) -> Source:
     passage = excerpt.passage
-    path, encoding = index.files[passage.file]
+    file = document.files[passage.file] if document else None
+    path, encoding = (file.path, file.encoding) if file else index.files[passage.file]
     start = passage.start + nbytes(passage.text[: excerpt.first], encoding)
     stop = start + nbytes(excerpt.text, encoding)
-    file = document.files[passage.file] if document else None
     found = _on_disk(file, start, stop) if file else None
-    return Source(path, excerpt.line, excerpt.place, start, stop, excerpt.text if found == excerpt.text else None)
+    place = file.place(start) if file else excerpt.place
+    return Source(path, excerpt.line, place, start, stop, excerpt.text if found == excerpt.text else None)
 
 
 def _on_disk(file: SourceFile, start: int, stop: int) -> str | None:

@@ -9,7 +9,7 @@ header.py      what a state says about itself
 
 from __future__ import annotations
 
-from gemma10m.state_file.header import FORMAT, DocumentRecord, SkippedRecord, SourceRecord, StateHeader
+from gemma10m.state_file.header import FORMAT, DocumentRecord, OriginRecord, SkippedRecord, SourceRecord, StateHeader
 from gemma10m.state_file.loading import Expectation, is_state_file, load_state, read_header
 from gemma10m.state_file.saving import save_state
 
@@ -17,6 +17,7 @@ __all__ = [
     "FORMAT",
     "DocumentRecord",
     "Expectation",
+    "OriginRecord",
     "SkippedRecord",
     "SourceRecord",
     "StateHeader",

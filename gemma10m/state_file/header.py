@@ -32,6 +32,15 @@ class SkippedRecord(NamedTuple):
     reason: str
 
 
+class OriginRecord(NamedTuple):
+    """What the document was opened by."""
+
+    folder: str  # that relative names start from
+    names: tuple[str, ...]
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class DocumentRecord:
     """The manifest of what was read: names and hashes, never text."""
@@ -41,6 +50,7 @@ class DocumentRecord:
     nbytes: int
     sources: tuple[SourceRecord, ...]
     skipped: tuple[SkippedRecord, ...] = ()
+    origin: OriginRecord | None = None  # None for standard input, and in files written before it was kept
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +109,12 @@ def _text(value: object) -> str:
     return value
 
 
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise _wrong("a list", value)
+    return tuple(map(_text, value))
+
+
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise _wrong("true or false", value)
@@ -144,14 +160,20 @@ def _reading(value: object) -> ReadingConfig:
 
 
 def _document(value: object) -> DocumentRecord:
-    found = _object(value, DocumentRecord)
+    found = _object({"origin": None} | value if isinstance(value, dict) else value, DocumentRecord)
     return DocumentRecord(
         name=_text(found["name"]),
         fingerprint=_text(found["fingerprint"]),
         nbytes=_count(found["nbytes"]),
         sources=tuple(SourceRecord(*row) for row in _rows(found["sources"], (_text, _count, _text, _count))),
         skipped=tuple(SkippedRecord(*row) for row in _rows(found["skipped"], (_text, _text))),
+        origin=None if found["origin"] is None else _origin(found["origin"]),
     )
+
+
+def _origin(value: object) -> OriginRecord:
+    (row,) = _rows([value], (_text, _texts, _texts, _texts))
+    return OriginRecord(*row)
 
 
 def _rows(value: object, columns: tuple[Callable[[object], Any], ...]) -> list[list[Any]]:

@@ -1,0 +1,51 @@
+"""An answer as it is shown: at once, or when it is known what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gemma10m.commands.passages import Checked, Passages
+from gemma10m.passages.quotes import Source
+from gemma10m.sanitise import sanitise_line
+from gemma10m.terminal import Terminal
+
+NOT_SAID = "no passage says what the model answered"
+
+
+def show_answer(terminal: Terminal, passages: Passages, question: str, pieces: Iterable[str]) -> Checked:
+    """With its sources where they are wanted. One that may have to be withheld waits until it is looked up."""
+    said = []
+    for piece in pieces:
+        said.append(piece)
+        if not passages.withhold:
+            terminal.write(piece)
+    found = passages.check(question, "".join(said))
+    if passages.withhold:
+        terminal.write(found.shown)
+    terminal.write("\n")
+    if found.withheld and found.made.strip():
+        terminal.note("no passage says what the model answers: it is not shown (--recall off shows it)")
+        return found
+    if found.sources:
+        for sentence in found.missing:
+            terminal.warn(f"no passage says: {sanitise_line(sentence)}")
+    if passages.options.sources and found.sources is not None:
+        show_sources(terminal, found.sources)
+    return found
+
+
+def show_sources(terminal: Terminal, sources: list[Source]) -> None:
+    if not sources:
+        terminal.note(NOT_SAID)
+    for number, source in enumerate(sources, start=1):
+        terminal.write(f"\n[{number}] {described(source)}\n")
+
+
+def described(source: Source) -> str:
+    """Where it stands, and on a line of its own what it says; a name from a forged index makes no further line."""
+    file, where, quote = (sanitise_line(text or "") for text in (source.file, source.place, source.quote))
+    inside = f" ({where})" if where else ""
+    place = f"{file}:{source.line}{inside}, bytes {source.start}-{source.stop}"
+    if source.quote is None:
+        return f"{place}\n    (the file is not at hand as it was read: no quote)"
+    return f'{place}\n    "{quote}"'

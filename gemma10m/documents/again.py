@@ -1,0 +1,65 @@
+"""A document that was opened before, opened again where its files still stand as they were."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from functools import partial
+
+from gemma10m.documents.choosing import Choice
+from gemma10m.documents.content import Content
+from gemma10m.documents.document import Document, Origin
+from gemma10m.documents.files import UnreadableError, open_regular
+from gemma10m.documents.kinds import kind_of
+from gemma10m.documents.names import printable
+from gemma10m.documents.repository import Walk
+from gemma10m.documents.source import STANDARD_INPUT, open_from
+from gemma10m.errors import DiskError, DocumentError
+
+MORE = 10_000  # files beside the document's, at most, that are passed over
+
+
+def open_again(origin: Origin, fingerprint: str, sizes: Mapping[str, int], skipped: Collection[str]) -> Document | None:
+    """None where another document stands there, or none that can be opened.
+
+    sizes: of each file's text. Names and sizes are compared first: files that are others are not read.
+    """
+    if not origin.names or STANDARD_INPUT in origin.names:
+        return None
+    try:
+        if not all(_may_be(origin, name, sizes, skipped) for name in origin.names):
+            return None
+        document = open_from(origin.folder, origin)
+    except (DocumentError, DiskError, UnreadableError, OSError, ValueError):
+        return None
+    return document if document.fingerprint == fingerprint else None
+
+
+def _may_be(origin: Origin, name: str, sizes: Mapping[str, int], skipped: Collection[str]) -> bool:
+    root = os.path.join(origin.folder, name)
+    if not os.path.isdir(root):
+        shown = printable(name)
+        return _may_hold(root, sizes[shown], follow_links=True) if shown in sizes else os.path.isfile(root)
+    most = len(sizes) + len(skipped) + MORE
+    walk = Walk(root, Choice.of(origin.include, origin.exclude), most).run()
+    above = "" if len(origin.names) == 1 else printable(name) + "/"
+    shown_and_real = ((above + printable(path), os.path.join(root, path)) for path in walk.files)
+    return len(walk.files) + len(walk.skipped) <= most and all(
+        _may_hold(path, sizes[shown], follow_links=False) if shown in sizes else shown in skipped or not _read_as(path)
+        for shown, path in shown_and_real
+    )
+
+
+def _may_hold(path: str, nbytes: int, follow_links: bool) -> bool:
+    """Whether a text of this size can be the file's, or be extracted from it."""
+    return os.stat(path).st_size == nbytes or _read_as(path, follow_links) not in ("", "text")
+
+
+def _read_as(path: str, follow_links: bool = False) -> str:
+    """Its kind; "" for a file that is passed over, as those are that a read itself leaves in the folder."""
+    try:
+        head = Content(partial(open_regular, path, follow_links=follow_links)).head()
+    except UnreadableError:
+        return ""
+    kind = kind_of(head, path)
+    return "" if kind == "text" and b"\0" in head else kind
