@@ -11,15 +11,18 @@ import pytest
 
 from gemma10m import load_model, open_source
 from gemma10m.answering.sampling import Sampling
+from gemma10m.commands.answers import show_answer
 from gemma10m.commands.ask import ask, read
 from gemma10m.commands.indexing import has_index, index_path
 from gemma10m.commands.models import ModelOptions
-from gemma10m.commands.passages import RecallOptions
+from gemma10m.commands.passages import Passages, RecallOptions
 from gemma10m.commands.questions import ask_all
 from gemma10m.commands.reading import Patterns
 from gemma10m.config import ReadingConfig
 from gemma10m.documents import Document
 from gemma10m.errors import StateError, UsageError
+from gemma10m.passages.building import build_index
+from gemma10m.passages.index import open_index
 from gemma10m.passages.quotes import NOT_IN_TEXT
 from gemma10m.saved_states import document_of
 from gemma10m.state_file import DocumentRecord
@@ -61,6 +64,20 @@ def test_json_always_has_the_sources(tale: Path, capsys: pytest.CaptureFixture[s
     assert tale.read_bytes()[source["start"] : source["stop"]].decode() == source["quote"] == FACT
     assert (unknown["answer"], unknown["in_text"], unknown["sources"]) == (NOT_IN_TEXT, False, [])
     assert unknown["unchecked_answer"].startswith("The magic number for")
+
+
+def test_a_sentence_that_rests_on_nothing_is_told(
+    tale: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document, path = open_source(tale), tmp_path / "index"
+    build_index(document, path)
+    with open_index(path) as index:
+        passages = Passages(index, lambda: document, RecallOptions(), lambda damage: index)
+        found = show_answer(Terminal(), passages, KNOWN, [ANSWER, " Elephants never", " forget."])
+    told = capsys.readouterr()
+    assert told.out == f"{ANSWER} Elephants never forget.\n"
+    assert "no passage says: Elephants never forget." in told.err
+    assert (found.record()["in_text"], found.record()["not_in_text"]) == (True, ["Elephants never forget."])
 
 
 def test_with_recall_off_the_model_s_own_words_come_unchecked(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
