@@ -12,4 +12,6 @@ python tools/settle_pieces.py "$2/14" "$1/train" "$2/settled-again"
 gemma10m train "$2/settled-again" --data "$1/train" --out "$2/15" --recipe recipes/demo-15.json
 python tools/settle_pieces.py "$2/15" "$1/train" "$2/settled-a-third-time"
 gemma10m train "$2/settled-a-third-time" --data "$1/train" --out "$2/16" --recipe recipes/demo-16.json
-python tools/settle_pieces.py "$2/16" "$1/train" "$2/demo"
+python tools/settle_pieces.py "$2/16" "$1/train" "$2/settled-a-fourth-time"
+gemma10m train "$2/settled-a-fourth-time" --data "$1/train" --out "$2/17" --recipe recipes/demo-17.json
+python tools/settle_pieces.py "$2/17" "$1/train" "$2/demo"
