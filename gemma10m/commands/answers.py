@@ -12,26 +12,33 @@ from gemma10m.terminal import Terminal
 NOT_SAID = "no passage says what the model answered"
 
 
-def show_answer(terminal: Terminal, passages: Passages, question: str, pieces: Iterable[str]) -> Checked:
+def show_answer(
+    terminal: Terminal, passages: Passages, question: str, pieces: Iterable[str], withhold: bool
+) -> Checked:
     """With its sources where they are wanted. One that may have to be withheld waits until it is looked up."""
     said = []
     for piece in pieces:
         said.append(piece)
-        if not passages.withhold:
+        if not withhold:
             terminal.write(piece)
-    found = passages.check(question, "".join(said))
-    if passages.withhold:
+    found = passages.check(question, "".join(said), withhold)
+    if withhold:
         terminal.write(found.shown)
     terminal.write("\n")
-    if found.withheld and found.made.strip():
+    if not found.withheld:
+        _show_support(terminal, passages, found)
+    elif found.made.strip():
         terminal.note("no passage says what the model answers: it is not shown (--recall off shows it)")
-        return found
-    if found.sources:
-        for sentence in found.missing:
-            terminal.warn(f"no passage says: {sanitise_line(sentence)}")
+    return found
+
+
+def _show_support(terminal: Terminal, passages: Passages, found: Checked) -> None:
+    for sentence in found.missing if found.sources else ():
+        terminal.warn(f"no passage says: {sanitise_line(sentence)}")
     if passages.options.sources and found.sources is not None:
         show_sources(terminal, found.sources)
-    return found
+    elif passages.withhold and not found.sources:
+        terminal.note(NOT_SAID)
 
 
 def show_sources(terminal: Terminal, sources: list[Source]) -> None:

@@ -89,7 +89,7 @@ def _answer_question(
 ) -> None:
     recalled = passages.recalled(reader, question)
     pieces = answer(reader.model, reader.tokenizer, source.state, question, sampling, recalled)
-    found = show_answer(terminal, passages, question, pieces)
+    found = show_answer(terminal, passages, question, pieces, passages.withhold)
     if terminal.json:
         terminal.json_line({"question": question, **found.record(), **facts(reader, source)})
 

@@ -94,7 +94,7 @@ class Passages:
 
     @property
     def withhold(self) -> bool:
-        """Whether an answer waits for its sources, and is not given without."""
+        """Whether an answer that no passage says is not given."""
         return self.index is not None and self.options.withholds
 
     def recalled(self, reader: Reader, question: str) -> str:
@@ -106,11 +106,11 @@ class Passages:
         """Tokens that are read again before a question."""
         return self.options.budget(reader.model) if self.index else 0
 
-    def check(self, question: str, made: str) -> Checked:
+    def check(self, question: str, made: str, withhold: bool) -> Checked:
         if self.index is None:
             return Checked(made, None)
         sources, missing = self.sources(question, made, quoted=self.options.sources)
-        return Checked(made, sources, missing, withheld=self.withhold and not sources)
+        return Checked(made, sources, missing, withheld=withhold and not sources)
 
     def sources(self, question: str, made: str, quoted: bool) -> tuple[list[Source], tuple[str, ...]]:
         """What an answer rests on, and its sentences that rest on nothing."""

@@ -68,4 +68,4 @@ def _circumstances(reader: Reader, source: ReadSource, sampling: Sampling, passa
 def _answer(reader: Reader, source: ReadSource, question: str, sampling: Sampling, passages: Passages) -> Record:
     recalled = passages.recalled(reader, question)
     said = answer(reader.model, reader.tokenizer, source.state, question, sampling, recalled)
-    return passages.check(question, "".join(said)).record()
+    return passages.check(question, "".join(said), passages.withhold).record()

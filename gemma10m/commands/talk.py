@@ -83,7 +83,7 @@ def _answer(talk: Talk, question: str) -> None:
         recalled, model = talk.passages.recalled(talk.reader, question), talk.reader.model
         conversation = yield from reply(model, talk.reader.tokenizer, conversation, question, talk.sampling, recalled)
 
-    found = show_answer(talk.terminal, talk.passages, question, pieces())
+    found = show_answer(talk.terminal, talk.passages, question, pieces(), withhold=False)
     talk.conversation, talk.found = conversation, found
     talk.turns.append({"question": question, "answer": found.shown})
     if talk.terminal.json:
