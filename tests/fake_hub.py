@@ -58,6 +58,9 @@ class Faults:
     redirect_to: str | None = None  # another host name
 
 
+LIBRARYS_OWN = "/api/agent-harnesses"  # asked for by huggingface_hub once a day, whatever is downloaded
+
+
 class FakeHub(ThreadingHTTPServer):
     daemon_threads = True
 
@@ -112,6 +115,9 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         headers = self.headers
         seen = Seen(path, headers.get("Host", ""), headers.get("Range"), headers.get("Authorization"))
+        if path == LIBRARYS_OWN:
+            self._reply(404, {}, b"")
+            return
         self.server.seen.append(seen)
         if path.startswith("/api/models/"):
             self._model_info(path)

@@ -22,14 +22,22 @@ when standard error is no terminal. Shell completion: `gemma10m --install-comple
 `gemma10m ask SOURCE "Q"` and `-q Q` (repeatable) ask; without a question they come from standard input, one a line.
 Each is answered on its own copy of the document's state.
 
-On a terminal, `ask SOURCE` without a question is a conversation: a question goes on from the answers before it. `/new`
-goes back to the document, `/save FILE` writes the questions and answers as JSON lines, `/quit` or Ctrl-D ends; Ctrl-C
-drops the line or the question that is being answered. The document's saved state never changes.
+An answer is looked up in the document, sentence by sentence. One of which no passage says even half is replaced by
+`The text does not contain the answer.`, unless `--recall off`; a single sentence that no passage says is told on
+standard error. `--sources` says where an answer stands, with quotes; `--json` always does: `sources`, `in_text` (null
+where there was nothing to look it up in), `not_in_text`, the sentences without a source, and `unchecked_answer`, the
+model's own words, stand beside `answer`.
+
+On a terminal, `ask SOURCE` without a question is a conversation: a question goes on from the answers before it.
+Answers come as they are made; one that no passage says is told as such, and stands. `/sources` says where the last
+answer stands, `/new` goes back to the document, `/save FILE` writes the questions and answers as JSON lines, `/quit`
+or Ctrl-D ends; Ctrl-C drops the line or the question that is being answered. The document's saved state never
+changes.
 
 `ask SOURCE --questions FILE` answers a list: one question a line, or in a `.jsonl` objects with `question` and, if
-wanted, `id`; `-` is standard input. It writes a JSON object for each answer. With `--output FILE.jsonl` they are added
-to that file one by one, and questions that it already answers for the same document, model and sampling are skipped: a
-run that was killed goes on.
+wanted, `id`; `-` is standard input. It writes a JSON object for each answer, as `--json` does. With `--output
+FILE.jsonl` they are added to that file one by one, and questions that it already answers for the same document, model
+and sampling are skipped: a run that was killed goes on.
 
 `summarize --by state` asks the state of the whole document. `--by sections` goes over its files, or over the chapters
 of a single file (headings, else whole pages, chapters or cells, as many as the model sees at once, else parts of equal
@@ -47,7 +55,8 @@ tar of those. Of a folder or an archive the list of files comes first, then the 
 `.gitignore`, `--exclude` and `--include` leave out and what cannot be read is listed with the reason by `info` and
 `--json`. HTML and notebooks are read as their text, in a repository too: `--exclude '*.html'` leaves them out.
 
-`read -o FILE` writes the state to FILE. `ask FILE` then needs no document: zero of its tokens are computed again.
+`read -o FILE` writes the state to FILE and the document's passages to `FILE.passages`; other files of these names are
+not written over. `ask FILE` then needs no document: zero of its tokens are computed again.
 
 Environment: `HF_TOKEN`, `HF_ENDPOINT`, `HF_HUB_OFFLINE` as for huggingface_hub; `XDG_CACHE_HOME`, `XDG_DATA_HOME`;
 `GEMMA10M_TRACEBACK=1` shows the traceback of an error.
