@@ -74,16 +74,6 @@ def prepare(
     return reader, read_document(terminal, reader, document, None)
 
 
-def answer_one(terminal: Terminal, reader: Reader, source: ReadSource, question: str, sampling: Sampling) -> None:
-    pieces = []
-    for piece in answer(reader.model, reader.tokenizer, source.state, question, sampling):
-        terminal.write(piece)
-        pieces.append(piece)
-    terminal.write("\n")
-    if terminal.json:
-        terminal.json_line({"question": question, "answer": "".join(pieces), **facts(reader, source)})
-
-
 def _answer_question(
     terminal: Terminal, reader: Reader, source: ReadSource, question: str, sampling: Sampling, passages: Passages
 ) -> None:

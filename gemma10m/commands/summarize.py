@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict, astuple, dataclass
 from functools import partial
 
+from gemma10m.answering.answer import answer
 from gemma10m.answering.map_reduce import Summary, Write, by_sections, combine, refine
 from gemma10m.answering.parts import parts, room
 from gemma10m.answering.sampling import Sampling
 from gemma10m.answering.summarize import Requests, say_about, sentence_requests, summary_requests
-from gemma10m.commands.ask import answer_one, prepare
+from gemma10m.commands.ask import facts, prepare
 from gemma10m.commands.models import ModelOptions, load_reader, remembers
-from gemma10m.commands.reading import ALL, Patterns, open_document, read_document, saved_state
+from gemma10m.commands.reading import ALL, Patterns, ReadSource, open_document, read_document, saved_state
 from gemma10m.documents import Document
 from gemma10m.errors import DocumentError, UsageError
 from gemma10m.saved_states import Reader
@@ -71,13 +72,13 @@ def summarize(
     if path := saved_state(sources):
         if wanted.needs_text:
             raise UsageError(f"{path} is a saved state and holds no text to go over", hint="name the document itself")
-        answer_one(terminal, *prepare(terminal, sources, options, patterns), requests.text, sampling)
+        _answer(terminal, *prepare(terminal, sources, options, patterns), requests.text, sampling)
         return
     document = open_document(terminal, sources, patterns)
     reader = load_reader(terminal, options)
     by = wanted.by or ("state" if remembers(reader.model) and not wanted.outline else "sections")
     if by == "state":
-        answer_one(terminal, reader, read_document(terminal, reader, document, None), requests.text, sampling)
+        _answer(terminal, reader, read_document(terminal, reader, document, None), requests.text, sampling)
         return
     ask = partial(say_about, reader.model, reader.tokenizer, sampling=sampling)
     write = kept(ask, reader.identity("summary", astuple(sampling)))
@@ -164,3 +165,13 @@ def _show_whole(work: Work, by: str, summary: str, tokens: int) -> None:
 
 def _nothing_to_sum_up(document: Document) -> DocumentError:
     return DocumentError(f"{document.name} holds nothing but white space", hint="name a file that holds text")
+
+
+def _answer(terminal: Terminal, reader: Reader, source: ReadSource, question: str, sampling: Sampling) -> None:
+    pieces = []
+    for piece in answer(reader.model, reader.tokenizer, source.state, question, sampling):
+        terminal.write(piece)
+        pieces.append(piece)
+    terminal.write("\n")
+    if terminal.json:
+        terminal.json_line({"question": question, "answer": "".join(pieces), **facts(reader, source)})

@@ -155,7 +155,8 @@ def _accuracy_line(axes: Axes, rows: list[Row], label: str, style: dict[str, Any
     lengths = _values(rows, "tokens")
     pooled = [_pooled(row for row in rows if row["tokens"] == length) for length in lengths]
     shares = [right / n for right, n in pooled]
-    intervals = [wilson(right, n) for right, n in pooled]
+    alone = [sum(row["n"] / row.get("effect", 1.0) for row in rows if row["tokens"] == length) for length in lengths]
+    intervals = [wilson(share * n, n) for share, n in zip(shares, alone, strict=True)]
     below = [max(0.0, share - low) for share, (low, _) in zip(shares, intervals, strict=True)]
     above = [max(0.0, high - share) for share, (_, high) in zip(shares, intervals, strict=True)]
     axes.errorbar(lengths, shares, yerr=(below, above), label=label, capsize=2, elinewidth=0.8, **style)

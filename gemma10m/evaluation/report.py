@@ -67,6 +67,7 @@ def cell_row(cell: Cell, batches: Sequence[Batch]) -> Row:
         "low": low,
         "high": high,
         "texts": -(-cell.n // GROUP),
+        "effect": effect,
         "chance": cell.chance(),
         "read": read,
         "seconds": seconds,

@@ -54,11 +54,12 @@ class PassageIndex:
         if len(every) > SEARCHED_WORDS:
             return []
         any_of = any_of[:SEARCHED_WORDS]
-        unspaced = any(map(is_unspaced, (*every, *any_of)))
-        query = as_trigrams if unspaced else as_words
-        terms = [f"({term})" for words in ([word] for word in every) if (term := query(words))]
-        terms += [f"({term})"] if (term := query(any_of)) else []
-        return [self.passage(n) for n in self._ranked("trigrams" if unspaced else "words", " AND ".join(terms), limit)]
+        table, query = "words", as_words
+        if any(map(is_unspaced, (*every, *any_of))):
+            table, query = "trigrams", as_trigrams
+        terms = [*(query([word]) for word in every), query(any_of)]
+        found = self._ranked(table, " AND ".join(f"({term})" for term in terms if term), limit)
+        return [self.passage(number) for number in found]
 
     def passage(self, number: int) -> Passage:
         """Raises StateError for one that is not what was written."""
