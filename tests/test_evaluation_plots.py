@@ -13,6 +13,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from gemma10m.errors import DiskError, UsageError
+from gemma10m.evaluation.cell import wilson
 from gemma10m.evaluation.plots import heat_map, length_plot
 
 DRAWINGS = (heat_map, length_plot)
@@ -107,6 +108,16 @@ def test_lengths_are_on_a_log_axis_with_a_line_for_each_memory(tmp_path: Path, d
     assert [list(line.get_ydata()) for line in speed.lines] == [[3e4] * 3] * 2
     assert list(accuracy.containers[0].lines[0].get_ydata()) == [1.0, 1.0, 0.83]
     assert memory.get_ylim()[1] > 300
+
+
+def test_documents_of_one_text_count_for_fewer_in_the_intervals(tmp_path: Path, drawn: list[Figure]) -> None:
+    """A hundred documents whose texts decide like ten: the interval that Wilson gives for ten."""
+    length_plot(
+        [row(n=100, right=50, effect=effect, memory=f"m{effect}") for effect in (1.0, 10.0)], tmp_path / "a.png"
+    )
+    axes = next(axes for axes in drawn[0].axes if axes.containers)
+    heights = [container.lines[2][0].get_segments()[0][:, 1] for container in axes.containers]
+    assert [tuple(each) for each in heights] == [pytest.approx(wilson(0.5 * n, n)) for n in (100, 10)]
 
 
 def test_what_was_not_measured_is_said(tmp_path: Path, drawn: list[Figure]) -> None:
