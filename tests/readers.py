@@ -42,12 +42,12 @@ def workshop() -> Path:
 
 
 @cache
-def checkpoint(seed: int = 0, turns: bool = True, vectors: bool = False) -> Path:
+def checkpoint(seed: int = 0, turns: bool = True, vectors: bool = False, gates: bool = True) -> Path:
     """Random weights, open gates, write gates or state vectors; its vocabulary is padded beyond the tokenizer's."""
-    folder = workshop() / f"model-{seed}-{turns}-{vectors}"
+    folder = workshop() / f"model-{seed}-{turns}-{vectors}-{gates}"
     train_sentencepiece(folder, turns=turns)
-    config = tiny_config(layers=3, vocabulary=1040, segment_size=SEGMENT, memory="gated")
-    shapes = gemma_shapes(config, gates=True, write_gates=not vectors, state_vectors=vectors)
+    config = tiny_config(layers=3, vocabulary=1040, segment_size=SEGMENT, memory="gated" if gates else "window")
+    shapes = gemma_shapes(config, gates=gates, write_gates=gates and not vectors, state_vectors=vectors)
     tensors = random_tensors(shapes, seed=seed)
     for name, tensor in tensors.items():
         if "o_proj" in name or "down_proj" in name:

@@ -25,6 +25,7 @@ from gemma10m.errors import DiskError, DocumentError, Gemma10MError, Interrupted
 from gemma10m.evaluation import plots
 from gemma10m.evaluation.cell import GROUP
 from gemma10m.evaluation.recall import answer
+from gemma10m.reading.stretch import peak_memory, process_memory
 from gemma10m.terminal import Terminal
 
 BOOK = "It was a fine day, and they walked on.\nThe house stood still; nobody spoke of it again.\n\n" * 20
@@ -222,34 +223,6 @@ def test_a_finished_row_that_was_changed_is_refused(wanted: EvalOptions) -> None
             run(wanted)
 
 
-def test_perplexity_is_measured_once(wanted: EvalOptions, capsys: pytest.CaptureFixture[str]) -> None:
-    wanted = replace(wanted, tasks=("perplexity",), lengths=("100",))
-    run(wanted)
-    shown, rows = capsys.readouterr().out, rows_in(wanted.results)
-    assert {row["kind"] for row in rows} == {"perplexity"}
-    assert [(row["start"], row["stop"]) for row in rows] == [(0, 16), (16, 32), (32, 64), (64, 100), (0, 100)]
-    assert "0 to 100" in shown
-    run(wanted)
-    assert capsys.readouterr().out == shown
-    assert rows_in(wanted.results) == rows
-
-
-@pytest.mark.parametrize("left", [1, 3, 4])
-def test_a_part_of_a_perplexity_is_measured_again(
-    wanted: EvalOptions, capsys: pytest.CaptureFixture[str], left: int
-) -> None:
-    wanted = replace(wanted, tasks=("perplexity",), lengths=("100",))
-    assert wanted.results
-    run(wanted)
-    shown, rows = capsys.readouterr().out, wanted.results.read_text().splitlines(keepends=True)
-    assert len(rows) == 5
-    wanted.results.write_text("".join(rows[:left]))
-    for _ in range(2):
-        run(wanted)
-        assert capsys.readouterr().out == shown
-        assert len(rows_in(wanted.results)) == left + 5
-
-
 def test_plots_are_drawn_from_the_rows(wanted: EvalOptions, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     drawn: dict[str, list[dict[str, Any]]] = {}
     monkeypatch.setattr(command, "find_spec", lambda _: object())
@@ -261,6 +234,26 @@ def test_plots_are_drawn_from_the_rows(wanted: EvalOptions, monkeypatch: pytest.
     monkeypatch.setattr(command, "find_spec", lambda _: None)
     with pytest.raises(UsageError, match="--plot needs matplotlib"):
         run(replace(wanted, plot=tmp_path / "heat.png"))
+
+
+def test_the_table_has_intervals(wanted: EvalOptions, capsys: pytest.CaptureFixture[str]) -> None:
+    run(wanted)
+    assert "0/12 (0-24 %)" in capsys.readouterr().out  # Wilson's, of twelve
+
+
+def test_a_model_without_memory_is_said(wanted: EvalOptions, capsys: pytest.CaptureFixture[str]) -> None:
+    chosen = ModelOptions(model=str(checkpoint(gates=False)), device="cpu")
+    evaluate(Terminal(), chosen, replace(wanted, n=1), "gemma10m eval")
+    assert "has no memory: what has left its window cannot be right" in capsys.readouterr().err
+
+
+def test_peak_memory_is_the_cell_s_own(wanted: EvalOptions) -> None:
+    before = bytearray(b"x") * 600_000_000
+    del before
+    most = process_memory() + 300_000_000
+    assert most < peak_memory()
+    run(replace(wanted, n=1))
+    assert all(row["peak_memory_bytes"] < most for row in rows_in(wanted.results))
 
 
 @pytest.mark.parametrize(

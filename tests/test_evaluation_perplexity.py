@@ -29,6 +29,10 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     return load_tokenizer(folder)
 
 
+def measured(model: Gemma, tokenizer: Tokenizer, text: str, tokens: int, seed: int) -> list[dict[str, object]]:
+    return measure_perplexity(model, tokenizer.bos, torch.tensor(tokenizer.encode(text)), tokens, seed)
+
+
 def model_for(tokenizer: Tokenizer, kind: Any = "gated", **changes: Any) -> Gemma:
     settings: dict[str, Any] = dict(segment=5, carry=5, sinks=2, vocabulary=tokenizer.vocabulary)
     return tiny_model(kind, **(settings | changes))
@@ -54,7 +58,7 @@ def test_the_losses_are_those_of_a_loop_over_tokens_in_float64(tokenizer: Tokeni
     on, off = slow_losses(model, read, expected), slow_losses(bare, read, expected)
     assert max(abs(a - b) for a, b in zip(on, off, strict=True)) > 1e-3
 
-    rows = [numbers(row) for row in measure_perplexity(model, tokenizer, TEXT, tokens, seed)]
+    rows = [numbers(row) for row in measured(model, tokenizer, TEXT, tokens, seed)]
 
     assert [(row["start"], row["stop"], row["n"]) for row in rows] == [
         (0, 8, 8), (8, 16, 8), (16, 32, 16), (32, 37, 5), (0, 37, 37),
@@ -70,7 +74,7 @@ def test_the_losses_are_those_of_a_loop_over_tokens_in_float64(tokenizer: Tokeni
 
 def test_the_first_segment_cannot_differ(tokenizer: Tokenizer) -> None:
     model = model_for(tokenizer, segment=8, carry=0)
-    first = measure_perplexity(model, tokenizer, TEXT, 40, 0)[0]
+    first = measured(model, tokenizer, TEXT, 40, 0)[0]
     assert (first["stop"], first["difference"], first["low"], first["high"]) == (8, 0.0, None, None)
 
 
@@ -79,7 +83,7 @@ def test_the_interval_is_made_of_segments(tokenizer: Tokenizer, monkeypatch: pyt
     on = torch.tensor([1.0, 2.0, 3.0, 6.0]).repeat_interleave(5)
     losses = iter([on, torch.zeros(20)])
     monkeypatch.setattr(perplexity, "token_losses", lambda *_: next(losses).double())
-    whole = numbers(measure_perplexity(model_for(tokenizer), tokenizer, TEXT, 20, 0)[-1])
+    whole = numbers(measured(model_for(tokenizer), tokenizer, TEXT, 20, 0)[-1])
     half = 3.182 * statistics.stdev([1, 2, 3, 6]) / math.sqrt(4)
     assert (whole["low"], whole["high"]) == (pytest.approx(3 - half), pytest.approx(3 + half))
 
@@ -105,10 +109,10 @@ def test_student(freedom: int, expected: float) -> None:
 
 def test_cuts_and_rows_change_nothing(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
     model = model_for(tokenizer)
-    whole = measure_perplexity(model, tokenizer, TEXT, 50, 1)
+    whole = measured(model, tokenizer, TEXT, 50, 1)
     monkeypatch.setattr(perplexity, "stretch_tokens", lambda _: 10)
     monkeypatch.setattr(perplexity, "LOGIT_BYTES", 4 * 3 * model.config.vocabulary)
-    for row, other in zip(whole, measure_perplexity(model, tokenizer, TEXT, 50, 1), strict=True):
+    for row, other in zip(whole, measured(model, tokenizer, TEXT, 50, 1), strict=True):
         assert numbers(row) == pytest.approx(numbers(other), rel=1e-5, abs=2e-5)
 
 
@@ -143,15 +147,15 @@ def test_the_control_shares_the_weights(tokenizer: Tokenizer) -> None:
 
 def test_the_seed_chooses_the_tokens(tokenizer: Tokenizer) -> None:
     model = model_for(tokenizer)
-    first, same, other = (measure_perplexity(model, tokenizer, TEXT, 40, seed) for seed in (1, 1, 2))
+    first, same, other = (measured(model, tokenizer, TEXT, 40, seed) for seed in (1, 1, 2))
     assert first == same
     assert first != other
 
 
 def test_all_of_a_text_can_be_measured(tokenizer: Tokenizer) -> None:
     count = len(tokenizer.encode(PROSE[0]))
-    assert measure_perplexity(model_for(tokenizer), tokenizer, PROSE[0], count, 0)[-1]["stop"] == count
-    only = measure_perplexity(model_for(tokenizer), tokenizer, PROSE[0], 4, 0)
+    assert measured(model_for(tokenizer), tokenizer, PROSE[0], count, 0)[-1]["stop"] == count
+    only = measured(model_for(tokenizer), tokenizer, PROSE[0], 4, 0)
     assert [(row["start"], row["stop"]) for row in only] == [(0, 4)]
 
 
@@ -159,19 +163,19 @@ def test_all_of_a_text_can_be_measured(tokenizer: Tokenizer) -> None:
 def test_a_short_text_is_one_sentence(tokenizer: Tokenizer, text: str) -> None:
     count = len(tokenizer.encode(text))
     with pytest.raises(UsageError, match=rf"^9,999 tokens are to be measured, and the text has {count}$") as error:
-        measure_perplexity(model_for(tokenizer), tokenizer, text, 9999, 0)
+        measured(model_for(tokenizer), tokenizer, text, 9999, 0)
     assert error.value.hint
 
 
 @pytest.mark.parametrize("tokens", [0, -3])
 def test_nothing_to_measure(tokenizer: Tokenizer, tokens: int) -> None:
     with pytest.raises(UsageError, match="are to be measured"):
-        measure_perplexity(model_for(tokenizer), tokenizer, TEXT, tokens, 0)
+        measured(model_for(tokenizer), tokenizer, TEXT, tokens, 0)
 
 
 def test_a_model_without_memory_has_nothing_to_compare(tokenizer: Tokenizer) -> None:
     with pytest.raises(UsageError, match="without memory"):
-        measure_perplexity(model_for(tokenizer, "window"), tokenizer, TEXT, 20, 0)
+        measured(model_for(tokenizer, "window"), tokenizer, TEXT, 20, 0)
 
 
 def test_a_loss_that_is_no_number_is_said(tokenizer: Tokenizer) -> None:
@@ -179,4 +183,4 @@ def test_a_loss_that_is_no_number_is_said(tokenizer: Tokenizer) -> None:
     with torch.no_grad():
         model.model.layers[0].self_attn.gate.fill_(math.nan)
     with pytest.raises(ModelError, match="gives token 0 the loss nan when it reads with gated memory"):
-        measure_perplexity(model, tokenizer, TEXT, 20, 0)
+        measured(model, tokenizer, TEXT, 20, 0)

@@ -99,13 +99,13 @@ def test_rows_without_a_task_are_needles(tmp_path: Path, drawn: list[Figure]) ->
     assert titles == ["needle\nmemory gated", "needle, 4 facts\nmemory gated"]
 
 
-def test_lengths_are_on_a_log_axis_with_a_line_for_each_memory(tmp_path: Path, drawn: list[Figure]) -> None:
+def test_lengths_are_on_a_log_axis_and_what_was_not_read_has_no_speed(tmp_path: Path, drawn: list[Figure]) -> None:
     length_plot(ROWS, tmp_path / "a.png")
     accuracy, speed, memory = drawn[0].axes
     assert [axes.get_ylabel() for axes in drawn[0].axes] == ["accuracy", "tokens per second", "peak memory (MB)"]
     assert {axes.get_xscale() for axes in drawn[0].axes} == {"log"}
-    assert [list(line.get_ydata()) for line in memory.lines] == [[300.0] * 3] * 2
-    assert [list(line.get_ydata()) for line in speed.lines] == [[3e4] * 3] * 2
+    assert [list(line.get_ydata()) for line in memory.lines] == [[300.0] * 3, []]
+    assert [list(line.get_ydata()) for line in speed.lines] == [[3e4] * 3, []]
     assert list(accuracy.containers[0].lines[0].get_ydata()) == [1.0, 1.0, 0.83]
     assert memory.get_ylim()[1] > 300
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from gemma10m.commands.models import ModelOptions, load_reader
+from gemma10m.commands.perplexity import Perplexity
 from gemma10m.commands.recall import Recall
 from gemma10m.documents import open_source
 from gemma10m.errors import DocumentError, UsageError
 from gemma10m.evaluation.cell import GROUP, Cell
-from gemma10m.evaluation.journal import Journal
-from gemma10m.evaluation.report import checked, model_key, perplexity_lines, table_lines
+from gemma10m.evaluation.journal import Journal, Row
+from gemma10m.evaluation.report import table_lines
 from gemma10m.evaluation.task import PERPLEXITY, make_tasks
-from gemma10m.saved_states import Reader
 from gemma10m.terminal import Terminal
 
 UNITS = {"K": 1 << 10, "M": 1 << 20}
@@ -46,23 +45,33 @@ class EvalOptions:
 def evaluate(terminal: Terminal, options: ModelOptions, wanted: EvalOptions, command: str) -> None:
     """Raises UsageError and DocumentError before anything is measured, Interrupted after a signal."""
     cells = _cells(wanted)
+    if wanted.plot and not cells:
+        raise UsageError("--plot draws right answers by length and depth, and perplexity has none", "leave --plot out")
     if wanted.plot and not find_spec("matplotlib"):
         raise UsageError("--plot needs matplotlib, which is not installed", hint="pip install 'gemma10m[plot]'")
     text = _text(wanted)
     journal = Journal(wanted.results, command)
     reader = load_reader(terminal, options)
+    if reader.model.reading.memory == "window" and options.memory is None:
+        terminal.warn(f"{reader.model.name} has no memory: what has left its window cannot be right")
+    perplexity = None
+    if PERPLEXITY in wanted.tasks:
+        perplexity = Perplexity(terminal, reader, text or "", _lengths(wanted), wanted.seed, journal)
     if cells:
         rows = Recall(terminal, reader, text, journal, wanted.batch).measure(cells, wanted.controls, wanted.recall)
         for line in table_lines(rows):
             terminal.line(line)
         if wanted.plot:
-            from gemma10m.evaluation.plots import heat_map, length_plot
+            _draw(rows, wanted.plot)
+    if perplexity:
+        perplexity.measure()
 
-            heat_map(rows, wanted.plot)
-            length_plot(rows, wanted.plot.with_stem(f"{wanted.plot.stem}-lengths"))
-    if PERPLEXITY in wanted.tasks:
-        for tokens in _lengths(wanted):
-            _perplexity(terminal, reader, text or "", tokens, wanted, journal)
+
+def _draw(rows: list[Row], path: Path) -> None:
+    from gemma10m.evaluation.plots import heat_map, length_plot
+
+    heat_map(rows, path)
+    length_plot(rows, path.with_stem(f"{path.stem}-lengths"))
 
 
 def _cells(wanted: EvalOptions) -> list[Cell]:
@@ -109,26 +118,3 @@ def _text(wanted: EvalOptions) -> str | None:
     if not text.strip():
         raise DocumentError(f"{wanted.data} holds no text", hint="give --data a book")
     return text
-
-
-def _perplexity(
-    terminal: Terminal, reader: Reader, text: str, tokens: int, wanted: EvalOptions, journal: Journal
-) -> None:
-    from gemma10m.evaluation.perplexity import buckets, measure_perplexity
-
-    key = model_key(reader.model, reader.tokenizer)
-    key |= {"task": PERPLEXITY, "tokens": tokens, "seed": wanted.seed}
-    key["text_sha256"] = hashlib.sha256(text.encode()).hexdigest()
-    wanted_buckets = list(buckets(tokens, reader.model.reading.segment))
-    rows = [checked(row) for row in journal.finished(PERPLEXITY, key)][-len(wanted_buckets) :]
-    if [(row["start"], row["stop"]) for row in rows] != wanted_buckets:
-        terminal.note(f"measuring the perplexity of {tokens:,} tokens, with memory and without")
-        measured = measure_perplexity(reader.model, reader.tokenizer, text, tokens, wanted.seed)
-        rows = [{**key, **bucket, "model": reader.model.name} for bucket in measured]
-        journal.finish(PERPLEXITY, key, rows)
-    terminal.line(f"perplexity of {tokens:,} tokens")
-    for line in perplexity_lines(rows):
-        terminal.line(line)
-    if terminal.json:
-        for row in rows:
-            terminal.json_line(row)

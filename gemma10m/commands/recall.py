@@ -20,7 +20,7 @@ from gemma10m.evaluation.recall import Stretch, Tick, answer
 from gemma10m.evaluation.report import cell_key, cell_row, checked, model_key
 from gemma10m.models.gemma import Gemma, without_memory
 from gemma10m.progress import ProgressView
-from gemma10m.reading.stretch import device_memory, peak_memory, process_memory
+from gemma10m.reading.stretch import device_memory, peak_memory, process_memory, reset_peak_memory
 from gemma10m.saved_states import Reader
 from gemma10m.tasks.prose import Prose
 from gemma10m.tasks.writer import Writer
@@ -136,8 +136,7 @@ class Recall:
 
     def _batch(self, job: Job, indices: list[int], label: str, meter: Meter, stop: StopRequest) -> Batch:
         started = time.monotonic()
-        if job.model.device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(job.model.device)
+        _reset_peak_memory(job.model)
         scripts = job.cell.scripts(self.writer, job.model.reading.segment, indices)
         read = without_middle(job.model, scripts) if job.forgets else scripts
         with self.terminal.progress(label) as progress:
@@ -188,6 +187,13 @@ def split_into_batches(n: int, size: int, done: set[int]) -> Iterator[list[int]]
             batch.append(index)
     if batch:
         yield batch
+
+
+def _reset_peak_memory(model: Gemma) -> None:
+    if model.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(model.device)
+    else:
+        reset_peak_memory()
 
 
 def _peak_memory(model: Gemma) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,8 @@ from torch import Tensor
 from gemma10m.errors import ModelError, UsageError
 from gemma10m.models.gemma import Gemma, without_memory
 from gemma10m.reading.stretch import stretch_tokens
-from gemma10m.tokens import Tokenizer
+
+Tick = Callable[[int], None]
 
 LOGIT_BYTES = 1 << 28  # float32 logits that exist at a time
 # Student's t at 97.5 % for 1, 2, ... degrees of freedom.
@@ -21,37 +22,42 @@ _T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 _Z = 1.960
 
 
+def check_perplexity(model: Gemma, available: int, tokens: int) -> None:
+    """Raises UsageError for a text with fewer tokens or a model without memory."""
+    if model.reading.memory == "window":
+        raise UsageError(
+            "the model reads without memory: there is nothing to compare", hint="leave --memory window out"
+        )
+    if not 1 <= tokens <= available:
+        raise UsageError(
+            f"{tokens:,} tokens are to be measured, and the text has {available:,}",
+            hint="name a longer text, or ask for fewer tokens",
+        )
+
+
 def measure_perplexity(
-    model: Gemma, tokenizer: Tokenizer, text: str, tokens: int, seed: int
+    model: Gemma, bos: int, text: Tensor, tokens: int, seed: int, tick: Tick = lambda read: None
 ) -> list[dict[str, object]]:
-    """The losses of `tokens` tokens of the text, from a start that follows from the seed, read after <bos>.
+    """The losses of `tokens` tokens of the text's ids (T), from a start that follows from the seed, read after `bos`.
 
     A row for each bucket of positions: up to the first power of two that holds a segment, then from one power of two
     to the next, and last all of them. Its fields: start, stop, n; loss_on, loss_off (nats), perplexity_on,
     perplexity_off; difference, the mean of on - off (below 0: the memory helps), and its 95 % interval low, high, from
     the means of the segments, since neighbouring tokens are not independent: None where there is one segment only.
-    Raises UsageError for a text with fewer tokens or a model without memory, ModelError for a loss that is no number.
+    Raises as `check_perplexity` does, and ModelError for a loss that is no number. `tick` gets the tokens of each
+    stretch, of both readings.
     """
-    if model.reading.memory == "window":
-        raise UsageError(
-            "the model reads without memory: there is nothing to compare", hint="leave --memory window out"
-        )
-    ids = torch.tensor(tokenizer.encode(text))
-    if not 1 <= tokens <= ids.numel():
-        raise UsageError(
-            f"{tokens:,} tokens are to be measured, and the text has {ids.numel():,}",
-            hint="name a longer text, or ask for fewer tokens",
-        )
-    start = random.Random(f"{seed} {tokens}").randrange(ids.numel() - tokens + 1)
-    measured = ids[start : start + tokens]
-    read = torch.cat((torch.tensor([tokenizer.bos]), measured[:-1]))
-    on, off = (token_losses(one, read, measured) for one in (model, without_memory(model)))
+    check_perplexity(model, text.numel(), tokens)
+    start = random.Random(f"{seed} {tokens}").randrange(text.numel() - tokens + 1)
+    measured = text[start : start + tokens]
+    read = torch.cat((torch.tensor([bos]), measured[:-1]))
+    on, off = (token_losses(one, read, measured, tick) for one in (model, without_memory(model)))
     segment = model.reading.segment
     return [_row(on, off, *bucket, segment) for bucket in buckets(tokens, segment)]
 
 
 @torch.inference_mode()
-def token_losses(model: Gemma, read: Tensor, expected: Tensor) -> Tensor:
+def token_losses(model: Gemma, read: Tensor, expected: Tensor, tick: Tick = lambda read: None) -> Tensor:
     """-log p of each expected token (T) after the tokens read up to its place (T). -> (T) float64 on the CPU.
 
     Raises ModelError for a loss that is no number.
@@ -62,6 +68,7 @@ def token_losses(model: Gemma, read: Tensor, expected: Tensor) -> Tensor:
         hidden, state = model.hidden(ids.unsqueeze(0), state, ids.numel())  # (B, S, D)
         for some, wanted in zip(hidden[0].split(rows), targets.to(model.device).split(rows), strict=True):
             losses.append(F.cross_entropy(model.head(some).float(), wanted, reduction="none"))
+        tick(ids.numel())
     found = torch.cat(losses).double().cpu()
     broken = (~found.isfinite()).nonzero()
     if broken.numel():

@@ -60,7 +60,7 @@ def heat_map(rows: Sequence[Row], path: Path) -> None:
 def length_plot(rows: Sequence[Row], path: Path) -> None:
     """Accuracy with its 95 % interval, tokens/s and peak memory against length as a PNG, a line for each panel of
     `heat_map`. Depths are pooled; speed is their median, memory their most. Rows without a speed or a memory have no
-    point there. Raises as `heat_map` does.
+    point there, nor have those of a model without memory. Raises as `heat_map` does.
     """
     panels = _panels(rows)
     figure = _figure_class()(figsize=(13.5, 4.4), layout="constrained")
@@ -68,11 +68,12 @@ def length_plot(rows: Sequence[Row], path: Path) -> None:
     for number, (title, mine) in enumerate(panels.items()):
         style = {"color": LINES[number % len(LINES)], "marker": MARKERS[number % len(MARKERS)], "markersize": 5}
         _accuracy_line(accuracy, mine, title.replace("\n", ", "), style)
-        _line(speed, mine, "tokens_per_second", median, style)
-        _line(memory, mine, "peak_memory_bytes", lambda found: max(found) / 1e6, style)
+        _line(speed, _whole_reads(mine), "tokens_per_second", median, style)
+        _line(memory, _whole_reads(mine), "peak_memory_bytes", lambda found: max(found) / 1e6, style)
     _label(accuracy, rows, "accuracy", 1.0)
-    _label(speed, rows, "tokens per second", max(_known(rows, "tokens_per_second"), default=0.0))
-    _label(memory, rows, "peak memory (MB)", max(_known(rows, "peak_memory_bytes"), default=0.0) / 1e6)
+    whole = _whole_reads(rows)
+    _label(speed, rows, "tokens per second", max(_known(whole, "tokens_per_second"), default=0.0))
+    _label(memory, rows, "peak memory (MB)", max(_known(whole, "peak_memory_bytes"), default=0.0) / 1e6)
     figure.legend(loc="outside lower center", ncols=min(3, len(panels)), frameon=False, fontsize=8)
     _save(figure, path)
 
@@ -124,6 +125,11 @@ def _title(row: Row) -> str:
 
 def _values(rows: Iterable[Row], name: str) -> list[float]:
     return sorted({row[name] for row in rows})
+
+
+def _whole_reads(rows: Iterable[Row]) -> list[Row]:
+    """Without those of models that forget: `eval` does not read to them what they cannot see."""
+    return [row for row in rows if not row.get("memory", "").startswith("window")]
 
 
 def _pooled(rows: Iterable[Row]) -> tuple[int, int]:

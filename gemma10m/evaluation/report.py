@@ -18,7 +18,7 @@ Kinds = dict[str, type | UnionType]
 HEADINGS = ("task", "tokens", "memory", "chance")
 BUCKET_HEADINGS = ("positions", "perplexity with memory", "without", "difference in nats")
 # What a row that is shown must have.
-CELL: Kinds = {"label": str, "right": int, "n": int, "chance": float}
+CELL: Kinds = {"label": str, "right": int, "n": int, "low": float, "high": float, "chance": float}
 BUCKET: Kinds = {name: int for name in ("start", "stop", "n")}
 BUCKET |= {name: float for name in ("perplexity_on", "perplexity_off", "difference")}
 BUCKET |= {name: float | None for name in ("low", "high")}
@@ -99,9 +99,14 @@ def table_lines(rows: Iterable[Row]) -> Iterator[str]:
         for memory in dict.fromkeys(row["memory"] for row in found):
             scores = {row["depth"]: row for row in found if row["memory"] == memory}
             first = [label, f"{tokens:,}"] if memory == found[0]["memory"] else ["", ""]
-            shown = [f"{scores[depth]['right']}/{scores[depth]['n']}" if depth in scores else "" for depth in depths]
+            shown = [_score(scores[depth]) if depth in scores else "" for depth in depths]
             table.append([*first, memory, f"{found[0]['chance']:.2g}", *shown])
     yield from _aligned(table)
+
+
+def _score(row: Row) -> str:
+    """With its 95 % interval in percent."""
+    return f"{row['right']}/{row['n']} ({100 * row['low']:.0f}-{100 * row['high']:.0f} %)"
 
 
 def perplexity_lines(rows: Iterable[Row]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import sys
+from contextlib import suppress
 
 import torch
 
@@ -58,6 +59,12 @@ def process_memory() -> int:
 
 
 def peak_memory() -> int:
-    """The most resident bytes this process has had."""
+    """The most resident bytes this process has had since it started, or since `reset_peak_memory`."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def reset_peak_memory() -> None:
+    """Count the peak from now on; Linux alone can."""
+    with suppress(OSError), open("/proc/self/clear_refs", "w", encoding="ascii") as clear_refs:
+        clear_refs.write("5")
