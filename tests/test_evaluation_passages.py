@@ -12,7 +12,9 @@ from gemma10m.commands.evaluate import EvalOptions, evaluate
 from gemma10m.commands.models import ModelOptions
 from gemma10m.errors import UsageError
 from gemma10m.evaluation.passages import SUFFIX
+from gemma10m.folders import demo_folder
 from gemma10m.terminal import Terminal
+from gemma10m.tokens import load_tokenizer
 
 PROSE = "It was a fine day, and they walked on.\nThe house stood still; nobody spoke of it again.\n\n" * 40
 
@@ -51,7 +53,7 @@ def test_an_index_is_timed_and_asked_for_sentences_it_must_find(tmp_path: Path) 
         f"The keeper of lighthouse number{n} wrote about storm{n} and whale{n} every winter.\n" for n in range(3000)
     )
     (tmp_path / "log.txt").write_text("".join(lines))
-    row = measure_index(tmp_path / "log.txt", 20, seed=0)
+    row = measure_index(tmp_path / "log.txt", load_tokenizer(demo_folder()), 20, seed=0)
     assert (row["found"], row["n"], row["files"]) == (20, 20, 1)
     assert row["text_bytes"] == (tmp_path / "log.txt").stat().st_size
     assert isinstance(row["index_bytes"], int)
@@ -61,4 +63,4 @@ def test_an_index_is_timed_and_asked_for_sentences_it_must_find(tmp_path: Path) 
 def test_a_short_document_is_not_asked_about(tmp_path: Path) -> None:
     (tmp_path / "short.txt").write_text("Too short to say much of anything at all.\n")
     with pytest.raises(UsageError, match="too short to ask 20 questions about"):
-        measure_index(tmp_path / "short.txt", 20, seed=0)
+        measure_index(tmp_path / "short.txt", load_tokenizer(demo_folder()), 20, seed=0)

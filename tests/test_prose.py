@@ -25,7 +25,7 @@ from gemma10m.prose import getting, packages
 from gemma10m.prose.damage import LARGEST, DamagedError
 from gemma10m.prose.lzw import expand
 from gemma10m.prose.packages import AUSTEN, BIBLE, unpack
-from gemma10m.prose.verses import bible_text
+from gemma10m.prose.verses import bible_texts
 from gemma10m.terminal import Terminal
 
 TRAIN = {"emma", "mansfield-park", "northanger-abbey", "pride-and-prejudice", "sense-and-sensibility"}
@@ -58,10 +58,11 @@ def test_the_books_are_written_apart_for_training_and_testing(
     get(tmp_path, local)
     assert {path.stem for path in (tmp_path / "train").iterdir()} == TRAIN
     assert {path.stem for path in (tmp_path / "test").iterdir()} == TEST
+    assert {path.stem for path in (tmp_path / "documents").iterdir()} == {"kjv"}
     shown = capsys.readouterr()
     assert sorted(shown.out.split()) == sorted(str(path) for path in tmp_path.glob("*/*.txt"))
     assert shown.err.count("warning: ") == 2  # the packages made here are not the known ones
-    assert "7 books" in shown.err
+    assert "8 books" in shown.err
 
 
 def test_the_texts_are_the_books(local: Path, tmp_path: Path) -> None:
@@ -70,6 +71,8 @@ def test_the_texts_are_the_books(local: Path, tmp_path: Path) -> None:
     assert text == "Persuasion\n\nSir Walter Elliot, of Kellynch Hall — a man who\n"
     verses = (tmp_path / "test" / "kjv.txt").read_text(encoding="utf-8")
     assert verses == "In the beginning.\nAnd the earth.\n\nThus.\n\nNow there was a man.\n"
+    numbered = (tmp_path / "documents" / "kjv.txt").read_text(encoding="utf-8")
+    assert numbered.startswith("Ge1:1 In the beginning.\nGe1:2 And the earth.\n\nGe2:1 Thus.\n\n")
 
 
 def test_the_sources_are_said(local: Path, tmp_path: Path) -> None:
@@ -210,7 +213,7 @@ def test_a_connection_that_breaks_is_said(mirror: FakeHub, tmp_path: Path) -> No
     with pytest.raises(NetworkError, match="cannot fetch http"):
         get(tmp_path)
     get(tmp_path)
-    assert len(contents(tmp_path)) == 8
+    assert len(contents(tmp_path)) == 9
 
 
 @pytest.mark.usefixtures("mirror")
@@ -370,9 +373,9 @@ def test_any_bytes_are_text_or_damaged(data: bytes) -> None:
 
 
 def test_a_verse_may_go_on_in_the_next_window() -> None:
-    whole = bible_text(debs.bible(debs.VERSES.encode()))
+    whole = bible_texts(debs.bible(debs.VERSES.encode()))
     for window in (7, 20, 64):
-        assert bible_text(debs.bible(debs.VERSES.encode(), window)) == whole
+        assert bible_texts(debs.bible(debs.VERSES.encode(), window)) == whole
 
 
 @pytest.mark.parametrize("place", [84, 88, 92, 96])
@@ -380,4 +383,4 @@ def test_windows_that_lie_wrong_are_refused(place: int) -> None:
     data = bytearray(debs.bible(debs.VERSES.encode(), 20))
     data[place : place + 4] = b"\xff\xff\xff\xf0"
     with pytest.raises(DamagedError):
-        bible_text(bytes(data))
+        bible_texts(bytes(data))

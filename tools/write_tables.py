@@ -17,7 +17,27 @@ DEMO = ROOT / "gemma10m" / "demo"
 RESULTS = ROOT / "docs" / "benchmarks" / "results.jsonl"
 PAGES = ("README.md", "docs/recall.md")
 LONG = 32_768  # tokens
+DEPTHS = (0.0, 0.5, 1.0)
+FOUR = "needle multi-key, 4 facts"
+BARS = (  # what, label, tokens, memory, share
+    *(("passkey", "passkey", tokens, "gated", 1.0) for tokens in (32_768, 131_072, 524_288, 1_048_576)),
+    ("one fact", "needle single", 1_048_576, "gated", 0.95),
+    ("four names with numbers, one asked", FOUR, 131_072, "gated", 0.9),
+    ("four names with words, one asked", f"{FOUR}, word", 131_072, "gated", 0.9),
+    ("a fact changed later", "needle update", 131_072, "gated", 0.9),
+    ("babi1", "babi1, 8 facts", 131_072, "gated", 0.9),
+    ("one fact, passages alone", "needle single", 1_048_576, "window + passages", 0.99),
+    ("four names with numbers, passages alone", FOUR, 1_048_576, "window + passages", 0.97),
+    ("an answer that is not there, passages alone", "needle absent", 131_072, "window + passages", 0.95),
+    ("stretch: passkey", "passkey", 10_485_760, "gated", 1.0),
+    ("stretch: one fact", "needle single", 10_485_760, "gated", 0.99),
+    ("stretch: four names with numbers", FOUR, 1_048_576, "gated", 0.9),
+    ("stretch: sixteen names with numbers", "needle multi-key, 16 facts", 131_072, "gated", 0.9),
+    ("stretch: a fact changed later", "needle update", 1_048_576, "gated", 0.9),
+    ("stretch: babi1", "babi1, 8 facts", 10_485_760, "gated", 0.89),
+)
 Row = dict[str, Any]
+Place = tuple[str, int, str, float]
 
 
 def rows(kind: str) -> list[Row]:
@@ -27,9 +47,7 @@ def rows(kind: str) -> list[Row]:
 
 def recall_table(shortest: int) -> str:
     """Every cell of the demo model: a line a task, length and memory, a column a depth; the newest row counts."""
-    model = open_checkpoint(DEMO).fingerprint
-    found = [row for row in rows("recall") if row.get("model_fingerprint") == model and row["tokens"] >= shortest]
-    cells = {_place(row): row for row in found}
+    cells = _demo_cells(shortest)
     depths = sorted({place[-1] for place in cells})
     lines = ["| task | tokens | memory | " + " | ".join(f"depth {depth:g}" for depth in depths) + " | chance |"]
     lines.append("| --- " * (len(depths) + 4) + "|")
@@ -42,7 +60,39 @@ def recall_table(shortest: int) -> str:
     return "\n".join(lines)
 
 
-def _place(row: Row) -> tuple[str, int, str, float]:
+def bars_table() -> str:
+    """What is to be reached, and every cell of it at depth 0, 0.5 and 1 that was measured."""
+    cells = _demo_cells(0)
+    lines = ["| what | tokens | to reach | right, by depth | |", "| --- " * 5 + "|"]
+    for what, label, tokens, memory, bar in BARS:
+        found = {depth: cells[place] for depth in DEPTHS if (place := (label, tokens, memory, depth)) in cells}
+        shown = ", ".join(f"{row['right']}/{row['n']} at {depth:g}" for depth, row in found.items())
+        missed = [row for row in found.values() if row["accuracy"] < bar]
+        verdict = "not measured" if not found else "missed" if missed else "reached"
+        lines.append(f"| {what} | {tokens:,} | {100 * bar:g} % | {shown} | {verdict} |")
+    return "\n".join(lines)
+
+
+def perplexity_table() -> str:
+    """The newest measurement of the demo model, by position."""
+    model = open_checkpoint(DEMO).fingerprint
+    found = [row for row in rows("perplexity") if row["model_fingerprint"] == model]
+    lines = ["| positions | perplexity with memory | without | difference in nats (95 %) |", "| --- " * 4 + "|"]
+    for row in {(row["start"], row["stop"]): row for row in found}.values():
+        interval = "" if row["low"] is None else f" ({row['low']:+.4f} to {row['high']:+.4f})"
+        numbers = f"{row['perplexity_on']:.2f} | {row['perplexity_off']:.2f} | {row['difference']:+.4f}{interval}"
+        lines.append(f"| {row['start']:,} to {row['stop']:,} | {numbers} |")
+    return "\n".join(lines)
+
+
+def _demo_cells(shortest: int) -> dict[Place, Row]:
+    """The newest row of each of the demo model's cells."""
+    model = open_checkpoint(DEMO).fingerprint
+    found = [row for row in rows("recall") if row.get("model_fingerprint") == model and row["tokens"] >= shortest]
+    return {_place(row): row for row in found}
+
+
+def _place(row: Row) -> Place:
     other_text = ", King James" if "kjv" in row["command"] else ""
     return row["label"] + other_text, row["tokens"], row["memory"], row["depth"]
 
@@ -66,7 +116,14 @@ def speed_lines() -> str:
 
 
 def filled(text: str) -> str:
-    for name, made in (("recall", recall_table(LONG)), ("all recall", recall_table(0)), ("speed", speed_lines())):
+    made_of = {
+        "recall": recall_table(LONG),
+        "all recall": recall_table(0),
+        "bars": bars_table(),
+        "perplexity": perplexity_table(),
+        "speed": speed_lines(),
+    }
+    for name, made in made_of.items():
         pattern = rf"(<!-- {name} -->\n).*?(<!-- end {name} -->)"
         text = re.sub(pattern, lambda match, made=made: f"{match[1]}{made}\n{match[2]}", text, flags=re.DOTALL)
     return text

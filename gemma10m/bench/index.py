@@ -14,16 +14,19 @@ from gemma10m.errors import UsageError
 from gemma10m.passages.building import build_index
 from gemma10m.passages.cutting import Passage, cut_document, sentences
 from gemma10m.passages.index import open_index
+from gemma10m.passages.recall import Excerpt, recall
 from gemma10m.passages.words import telling
 from gemma10m.reading.stretch import peak_memory
+from gemma10m.tokens import Tokenizer
 
 ASKED = 6  # words of a sentence
-RECALLED = 8  # passages: what fits half of a window of 4096 tokens
+SEARCHED = 8  # passages of a query whose time is taken
+BUDGET = 1024  # tokens of what is recalled: half of Gemma's segment
 
 
-def measure_index(source: Path, n: int, seed: int) -> dict[str, object]:
+def measure_index(source: Path, tokenizer: Tokenizer, n: int, seed: int) -> dict[str, object]:
     """Seconds to open the source and to index it, bytes, and of `n` sentences drawn from it, each asked by six of its
-    words in any order, how many had their passage among the first eight.
+    words in any order, how many are among what is recalled for the model to read again.
 
     Raises UsageError when hardly a sentence of the source has six telling words.
     """
@@ -37,11 +40,11 @@ def measure_index(source: Path, n: int, seed: int) -> dict[str, object]:
         peak, index_bytes = peak_memory(), path.stat().st_size
         found, seconds = 0, []
         with open_index(path) as index:
-            for passage, words in _questions(document, n, random.Random(seed)):
+            for sentence, words in _questions(document, n, random.Random(seed)):
                 asked = time.perf_counter()
-                recalled = index.search(words, RECALLED)
+                index.search(words, SEARCHED)
                 seconds.append(time.perf_counter() - asked)
-                found += (passage.file, passage.start) in {(each.file, each.start) for each in recalled}
+                found += any(_holds(each, sentence) for each in recall(index, tokenizer, " ".join(words), BUDGET))
     return {
         "source": source.name,
         "files": len(document.files),
@@ -52,18 +55,24 @@ def measure_index(source: Path, n: int, seed: int) -> dict[str, object]:
         "peak_memory_bytes": peak,
         "query_seconds": spread(seconds),
         "slowest_query_seconds": max(seconds),
+        "budget": BUDGET,
         "found": found,
         "n": n,
     }
 
 
-def _questions(document: Document, n: int, draw: random.Random) -> Iterator[tuple[Passage, list[str]]]:
-    """Passages drawn without regard to their length, each with six words of one of its sentences."""
+def _questions(document: Document, n: int, draw: random.Random) -> Iterator[tuple[Excerpt, list[str]]]:
+    """A sentence each of passages drawn without regard to their length, with six of its words."""
     drawn = _reservoir(document, 4 * n, draw)
-    asked = [(passage, words) for passage in drawn if (words := _six_words(passage, draw))]
+    asked = [question for passage in drawn if (question := _question(passage, draw))]
     if len(asked) < n:
         raise UsageError(f"{document.name} is too short to ask {n} questions about", hint="name a longer document")
     yield from asked[:n]
+
+
+def _holds(recalled: Excerpt, sentence: Excerpt) -> bool:
+    same = (recalled.passage.file, recalled.passage.start) == (sentence.passage.file, sentence.passage.start)
+    return same and recalled.first <= sentence.first and sentence.last <= recalled.last
 
 
 def _reservoir(document: Document, size: int, draw: random.Random) -> list[Passage]:
@@ -78,7 +87,10 @@ def _reservoir(document: Document, size: int, draw: random.Random) -> list[Passa
     return kept
 
 
-def _six_words(passage: Passage, draw: random.Random) -> list[str]:
-    spans = [telling(passage.text[first:last]) for first, last in sentences(passage.text)]
-    long = [words for words in spans if len(words) >= ASKED]
-    return draw.sample(draw.choice(long), ASKED) if long else []
+def _question(passage: Passage, draw: random.Random) -> tuple[Excerpt, list[str]] | None:
+    told = [(span, telling(passage.text[slice(*span)])) for span in sentences(passage.text)]
+    long = [(Excerpt(passage, *span), words) for span, words in told if len(words) >= ASKED]
+    if not long:
+        return None
+    sentence, words = draw.choice(long)
+    return sentence, draw.sample(words, ASKED)

@@ -13,8 +13,9 @@ from gemma10m.commands.models import ModelOptions, load_reader, model_folder, re
 from gemma10m.config import MemoryKind
 from gemma10m.errors import UsageError
 from gemma10m.terminal import Terminal
+from gemma10m.tokens import load_tokenizer
 from gemma10m.weights.checkpoint import open_checkpoint
-from gemma10m.weights.loading import resolve_device
+from gemma10m.weights.loading import resolve_device, resolve_model_folder
 
 if TYPE_CHECKING:
     from gemma10m.models.gemma import Gemma
@@ -153,7 +154,8 @@ def _start(terminal: Terminal, options: BenchOptions) -> Rows:
 def _index(terminal: Terminal, options: BenchOptions) -> Rows:
     from gemma10m.bench.index import measure_index
 
-    yield "bench index", measure_index(_source(options), SENTENCES, seed=0)
+    tokenizer = load_tokenizer(resolve_model_folder(options.models.model or "demo"))
+    yield "bench index", measure_index(_source(options), tokenizer, SENTENCES, seed=0)
 
 
 def _documents(terminal: Terminal, options: BenchOptions) -> Rows:

@@ -42,7 +42,7 @@ def _sources(packages: Sequence[Unpacked]) -> str:
     lines = [
         "# Sources",
         "",
-        "Written by `gemma10m prose`. `train/` is for training; `test/` is for measuring alone.",
+        "Written by `gemma10m prose`. `train/` is for training; `test/` is for measuring alone, as is `documents/`.",
         "",
         "| file | title | | package |",
         "| --- | --- | --- | --- |",

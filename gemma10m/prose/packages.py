@@ -9,7 +9,7 @@ from gemma10m.errors import DocumentError
 from gemma10m.prose.damage import DamagedError
 from gemma10m.prose.deb import open_deb, read_member
 from gemma10m.prose.r_data import character_vectors
-from gemma10m.prose.verses import bible_text
+from gemma10m.prose.verses import bible_texts
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ AUSTEN = Package(
     ),
     licence="The novels are in the public domain: Jane Austen died in 1817. The package is (c) Julia Silge, MIT.",
 )
+BIBLE_TITLE, NUMBERED_TITLE = "The King James Bible", "The King James Bible with verse numbers"
 BIBLE = Package(
     name="bible-kjv-text",
     version="4.38",
@@ -66,8 +67,11 @@ BIBLE = Package(
     size=2_445_000,
     sha256="d61b6aad4c51ba9e2800b825325fa6a09e99a0d02a9bb6dc4724fcc4995a1b7a",
     member="usr/lib/bible.data",
-    texts=lambda data: {"The King James Bible": bible_text(data)},
-    books=(Book("test/kjv.txt", "The King James Bible", "the translation of 1611, one verse a line, unnumbered"),),
+    texts=lambda data: dict(zip((BIBLE_TITLE, NUMBERED_TITLE), bible_texts(data), strict=True)),
+    books=(
+        Book("test/kjv.txt", BIBLE_TITLE, "the translation of 1611, one verse a line, unnumbered"),
+        Book("documents/kjv.txt", NUMBERED_TITLE, "the same with the numbers of the verses, to be asked about"),
+    ),
     licence="The translation's copyright has expired; in the United Kingdom the Crown's patent covers printing it.",
 )
 PACKAGES = (AUSTEN, BIBLE)

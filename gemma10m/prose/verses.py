@@ -18,11 +18,14 @@ from gemma10m.prose.lzw import expand
 _HEADER = struct.Struct(">II")
 _HEADER_AT = 84
 _LARGEST_WINDOW = 1 << 16
-_VERSE = re.compile(r"([1-3]?[A-Z][A-Za-z]+\d+):\d+ (.+)")
+_VERSE = re.compile(r"(([1-3]?[A-Z][A-Za-z]+\d+):\d+ )(.+)")
 
 
-def bible_text(data: bytes) -> str:
-    """One verse a line, without its number; a blank line between chapters. Raises `DamagedError`."""
+def bible_texts(data: bytes) -> tuple[str, str]:
+    """One verse a line, a blank line between chapters: without its number, and with it (`Ge1:1 In the beginning ...`).
+
+    Raises `DamagedError`.
+    """
     try:
         lines = _windows(data).decode("ascii").splitlines()[1:]
     except UnicodeDecodeError as error:
@@ -30,8 +33,10 @@ def bible_text(data: bytes) -> str:
     verses = [match.groups() for line in lines if (match := _VERSE.fullmatch(line))]
     if not verses or len(verses) != len(lines):
         raise DamagedError(f"{len(lines) - len(verses):,} of the {len(lines):,} lines of its text are no verses")
-    chapters = groupby(verses, key=lambda verse: verse[0])
-    return "\n".join("".join(f"{words}\n" for _, words in chapter) for _, chapter in chapters)
+    chapters = [list(chapter) for _, chapter in groupby(verses, key=lambda verse: verse[1])]
+    plain = "\n".join("".join(f"{words}\n" for _, _, words in chapter) for chapter in chapters)
+    numbered = "\n".join("".join(f"{number}{words}\n" for number, _, words in chapter) for chapter in chapters)
+    return plain, numbered
 
 
 def _windows(data: bytes) -> bytes:
