@@ -10,7 +10,8 @@ from functools import cache
 from reprlib import repr as shortened
 from typing import TypeVar
 
-from gemma10m.commands.indexing import ensure_index, has_index, index_path
+from gemma10m.answering.prompt import Prompt
+from gemma10m.commands.indexing import ensure_index, has_index, index_path, warn_without_index
 from gemma10m.commands.models import remembers
 from gemma10m.commands.reading import ReadSource
 from gemma10m.documents import Document
@@ -164,5 +165,5 @@ def _is_indexed(terminal: Terminal, source: ReadSource, document: Callable[[], D
         return True
     if (found := document()) is not None:
         return ensure_index(terminal, found, source.path)
-    terminal.warn(f"{index_path(source.path)} is missing: no passage is recalled, and no answer checked")
+    warn_without_index(terminal, source.path, source.record.fingerprint)
     return False

@@ -112,7 +112,7 @@ def _read_on(
     terminal: Terminal, reader: Reader, document: Document, target: Path, start: Bookmark | None
 ) -> ReadSource:
     said, halvings = start is None, 0
-    with stop_on_signals() as stop, indexing(document, target, stop), terminal.progress("reading") as bar:
+    with stop_on_signals() as stop, indexing(terminal, document, target, stop), terminal.progress("reading") as bar:
         for step in read_and_save(reader, document, target, start, stop):
             if not said and step.started_at:
                 terminal.note(f"going on after {format_count(step.started_at)} tokens read earlier")
