@@ -77,7 +77,7 @@ def prepare(
 def _answer_question(
     terminal: Terminal, reader: Reader, source: ReadSource, question: str, sampling: Sampling, passages: Passages
 ) -> None:
-    recalled = passages.recalled(reader, question)
+    recalled = passages.recalled(reader, question, source.state)
     pieces = answer(reader.model, reader.tokenizer, source.state, question, sampling, recalled)
     found = show_answer(terminal, passages, question, pieces, passages.withhold)
     if terminal.json:
