@@ -19,6 +19,7 @@ from gemma10m.options import (
     Include,
     Json,
     MaxNewTokens,
+    MeasuredModel,
     Memory,
     Model,
     Offline,
@@ -183,13 +184,16 @@ def info(
     memory: Memory = None,
     carry: Carry = None,
     sinks: Sinks = None,
+    include: Include = None,
+    exclude: Exclude = None,
 ) -> None:
-    """Say what something is, what it will need, and where it will run."""
+    """Say what something is, what it will need, and where it will run; of a document, what is left out and why."""
 
     def run(terminal: Terminal) -> None:
         from gemma10m.commands.info import info as describe
 
-        describe(terminal, target, model_options(None, device, dtype, memory, carry, sinks, offline=False))
+        options = model_options(None, device, dtype, memory, carry, sinks, offline=False)
+        describe(terminal, target, options, patterns(include, exclude))
 
     run_command(run)
 
@@ -245,7 +249,7 @@ def evaluate(
     tasks: Annotated[list[str], typer.Argument(metavar="TASK...", help="passkey, needle, babi1 to babi5, perplexity.")],
     length: Annotated[list[str], typer.Option(help="Tokens: 32K is 32,768, 1M is 1,048,576; repeatable.")],
     data: Haystack = None,
-    model: Model = "demo",
+    model: MeasuredModel = "demo",
     depth: Depths = None,
     n: Annotated[int, typer.Option("-n", help="Documents for each length and depth.")] = 20,
     facts: Facts = None,
@@ -256,7 +260,8 @@ def evaluate(
     unseen: Annotated[bool, typer.Option("--unseen", help="Names and sentences that training never drew.")] = False,
     seed: Annotated[int, typer.Option(help="Of the documents.")] = 0,
     controls: Annotated[
-        bool, typer.Option(" /--no-controls", help="Leave out the same cells with memory window.")
+        bool,
+        typer.Option(" /--no-controls", help="Leave out the same cells with memory window.", show_default=False),
     ] = True,
     recall: Annotated[bool, typer.Option("--recall", help="The same cells with passages recalled too.")] = False,
     batch: Annotated[int, typer.Option(help="Documents read side by side, 1 to 10.")] = 10,
@@ -306,7 +311,7 @@ def evaluate(
 @app.command(short_help="Measure speed and memory on this machine.")
 def bench(
     name: Annotated[str, typer.Argument(help="read, answer, documents, index, kernels, load, length or start.")],
-    model: Model = None,
+    model: MeasuredModel = None,
     shape: Annotated[str | None, typer.Option(help="Random weights of this shape: gemma-2b or gemma-7b.")] = None,
     layers: Annotated[int | None, typer.Option(min=1, help="Of the shape, instead of all.")] = None,
     tokens: Annotated[list[int] | None, typer.Option(min=1, help="To read: 1000000 if none is given.")] = None,

@@ -39,6 +39,12 @@ Model = Annotated[
     str | None,
     typer.Option("--model", "-m", help="A downloaded name, a checkpoint folder, or demo. Default: gemma-2B-10M."),
 ]
+MeasuredModel = Annotated[
+    str | None,
+    typer.Option(
+        "--model", "-m", help="A downloaded name, a checkpoint folder, or demo. Default: demo.", show_default=False
+    ),
+]
 Device = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
 Dtype = Annotated[str, typer.Option(help="float32, bfloat16 or auto.")]
 Memory = Annotated[

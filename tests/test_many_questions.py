@@ -76,7 +76,7 @@ def test_a_list_is_answered_with_one_read(book: Path, capsys: pytest.CaptureFixt
     assert fed[: len(ids)] == ids
     assert sum(fed[i : i + 40] == ids[:40] for i in range(len(fed))) == 1
     assert {record["tokens_read"] for record in found} == {len(ids) - len(document_ids(tiny, ""))}
-    assert {"model", "memory", "files", "complete", "state_bytes"} <= found[0].keys()
+    assert {"model", "memory", "files_in_document", "complete", "state_bytes"} <= found[0].keys()
     assert "answering: 4 / 4 questions, 100%" in captured.err
     assert "\x1b" not in captured.out
 
@@ -232,6 +232,17 @@ def test_output_that_is_no_file_is_refused(book: Path) -> None:
         run(book, question_file(book.parent, "Who?"), book.parent / "none" / "answers.jsonl")
 
 
+def test_answers_of_a_version_that_listed_every_file_are_not_asked_again(book: Path, answered: list[str]) -> None:
+    file, output = question_file(book.parent, QUESTIONS[0]), book.with_name("answers.jsonl")
+    run(book, file, output)
+    (record,) = records(output)
+    listed = record | {"files": [{"path": str(book), "sha256": "0" * 64, "tokens": 9}], "skipped": []}
+    output.write_text(json.dumps(listed, separators=(",", ":")) + "\n")
+    run(book, file, output)
+    assert records(output) == [listed]
+    assert answered == QUESTIONS[:1]
+
+
 @pytest.mark.parametrize("lines", [[], ["", " \t ", "\r"]])
 def test_a_file_without_questions_is_refused(book: Path, lines: list[str]) -> None:
     with pytest.raises(UsageError, match="holds no question"):
@@ -253,6 +264,12 @@ def test_odd_question_files(tmp_path: Path) -> None:
         objects.write_text('{"question": "Who?"}\n' + line)
         with pytest.raises(UsageError, match="line 2"):
             read_questions(objects)
+
+
+def test_a_suffix_in_capitals_means_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "Q.JSONL"
+    path.write_text('{"question": "Who?"}')
+    assert read_questions(path) == [{"question": "Who?"}]
 
 
 def test_a_very_long_question_is_answered(book: Path, capsys: pytest.CaptureFixture[str]) -> None:

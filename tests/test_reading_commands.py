@@ -143,11 +143,11 @@ def test_each_question_gets_an_object_in_json(book: Path, capsys: pytest.Capture
     document = open_source(book.parent)
     assert [record["question"] for record in records] == questions
     for record in records:
-        assert record["tokens_read"] == record["tokens_in_document"] == sum(file["tokens"] for file in record["files"])
-        assert [file["path"] for file in record["files"]] == [file.path for file in document.files]
-        assert record["files"][0]["sha256"] == document.files[0].sha256
-        assert [skipped["path"] for skipped in record["skipped"]] == [skipped.path for skipped in document.skipped]
-        assert any("binary" in skipped["reason"] for skipped in record["skipped"])
+        assert record["tokens_read"] == record["tokens_in_document"]
+        assert (record["document"], record["fingerprint"]) == (document.name, document.fingerprint)
+        assert record["files_in_document"] == len(document.files)
+        assert record["files_skipped"] == len(document.skipped) > 0
+        assert record["bytes_in_document"] == document.nbytes
         assert (record["complete"], record["tokens_read_now"], record["tokens_per_second"]) == (True, 0, None)
         assert (record["model"], record["memory"]) == (str(checkpoint()), "gated")
         assert record["state_bytes"] == read_all(tiny, document)[-1].bookmark.state.nbytes
@@ -155,6 +155,24 @@ def test_each_question_gets_an_object_in_json(book: Path, capsys: pytest.Capture
         assert record["seconds"] == 0.0
         assert record["seconds_ever"] > 0
     assert sanitise("\n\n".join(record["answer"] for record in records) + "\n") == plain
+
+
+def test_an_answer_does_not_list_the_files_and_a_read_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for number in range(300):
+        (folder / f"{number}.txt").write_text(f"{number}")
+    (folder / "cover.png").write_bytes(b"\x89PNG\x00")
+    assert len(asked(folder, ["Who?"], capsys, json=True)) < 2000
+    read(Terminal(json=True), [str(folder)], None, ModelOptions(model=str(checkpoint()), device="cpu"))
+    record, document = json.loads(capsys.readouterr().out), open_source(folder)
+    assert [(file["path"], file["sha256"]) for file in record["files"]] == [
+        (file.path, file.sha256) for file in document.files
+    ]
+    assert record["tokens_in_document"] == sum(file["tokens"] for file in record["files"])
+    (skipped,) = record["skipped"]
+    assert skipped["path"] == "cover.png"
+    assert "binary" in skipped["reason"]
 
 
 def test_the_first_run_says_how_fast_it_read(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -172,6 +190,17 @@ def test_questions_come_one_a_line_from_standard_input(
     expected = asked(book, ["Who is Anne?", "What?"], capsys)
     monkeypatch.setattr("sys.stdin", io.StringIO("Who is Anne?\n\n  What?  "))
     assert asked(book, [], capsys) == expected
+
+
+@pytest.mark.parametrize("piped", ["", "\n \n"])
+def test_what_nobody_asks_about_is_not_read(
+    book: Path, cache: Path, piped: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(piped))
+    with pytest.raises(UsageError, match="no question was asked") as refused:
+        asked(book, [], capsys)
+    assert refused.value.hint
+    assert not cache.exists()
 
 
 def test_a_tokenizer_larger_than_the_models_vocabulary_is_refused(tmp_path: Path) -> None:

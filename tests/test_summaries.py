@@ -226,7 +226,7 @@ def test_a_folder_has_a_line_a_file_then_the_whole(
     records = [json.loads(line) for line in run(folder, capsys, json=True, by="sections").splitlines()]
     assert [record["summary"] for record in records] == ["s1", None, "s2", "s3"]
     assert records[-1]["by"] == "sections"
-    assert [skipped["path"] for skipped in records[-1]["skipped"]] == ["d.png"]
+    assert [records[-1][name] for name in ("files_in_document", "files_skipped")] == [3, 1]
 
 
 @pytest.mark.usefixtures("cache")
@@ -281,10 +281,34 @@ def test_the_default_is_what_the_model_can_do(
     train_sentencepiece(closed)
     assert not remembers(load_reader(Terminal(), replace(OPTIONS, model=str(closed))).model)
     record = json.loads(run(book, capsys, json=True))
-    assert record["answer"]
+    assert record["summary"]
     assert record["tokens_read"] == record["tokens_in_document"]
     assert len(list(cache.glob("*.safetensors"))) == 1
     assert not summaries_folder().exists()
+
+
+@pytest.mark.usefixtures("cache")
+def test_every_summary_in_json_has_the_same_members(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By parts the count is another, and called otherwise: pieces are counted each on its own."""
+    document, tokenizer = open_source(book), reader().tokenizer
+    cut = parts(document, lambda text: len(tokenizer.encode(text)), room(reader().model.reading, 8192))
+    counts = {"sections": ("tokens_in_parts", sum(part.tokens for part in cut))}
+    counts["state"] = ("tokens_read", len(tokenizer.encode(book.read_text())))
+    for by in ("state", "sections", "refine"):
+        record = json.loads(run(book, capsys, json=True, by=by, focus="Anne").splitlines()[-1])
+        assert isinstance(record["summary"], str)
+        assert (record["by"], record["focus"]) == (by, "Anne")
+        assert not {"question", "answer", "skipped"} & record.keys()
+        assert (record["files_in_document"], record["files_skipped"]) == (1, 0)
+        assert (record["bytes_in_document"], record["fingerprint"]) == (document.nbytes, document.fingerprint)
+        assert (record["model"], record["memory"]) == (str(checkpoint()), "gated")
+        if by in counts:
+            name, count = counts[by]
+            assert record[name] == count
+    assert counts["state"][1] < counts["sections"][1]
+    state = reader().state_path(document)
+    record = json.loads(run(state, capsys, json=True).splitlines()[-1])
+    assert (record["by"], record["focus"]) == ("state", None)
 
 
 @pytest.mark.usefixtures("cache")

@@ -148,6 +148,13 @@ def test_quit_ends_and_an_unknown_word_lists_the_commands(typed: Typed) -> None:
     assert all(name in warning for name in ("/new", "/save", "/quit"))
 
 
+@pytest.mark.parametrize("line", ["/etc/hosts says what?", "/home's?", "/3 of what?", "//", "/"])
+def test_a_path_is_no_command(typed: Typed, line: str) -> None:
+    out, messages = typed(f"{line}\n", as_json=True)
+    assert json.loads(out)["question"] == line
+    assert "warning" not in messages
+
+
 def test_what_was_said_is_saved_and_nothing_is_overwritten(typed: Typed, tmp_path: Path) -> None:
     path = tmp_path / "talk.jsonl"
     lines = f"/save\nWho is Anne?\n/save {path}\n/new\n/save {path}\n/save {tmp_path}/none/talk.jsonl\nWhat?\n"

@@ -26,13 +26,32 @@ An answer is looked up in the document, sentence by sentence. One of which no pa
 `The text does not contain the answer.`, unless `--recall off`; a single sentence that no passage says is told on
 standard error. `--sources` says where an answer stands, with quotes; `--json` always does: `sources`, `in_text` (null
 where there was nothing to look it up in), `not_in_text`, the sentences without a source, and `unchecked_answer`, the
-model's own words, stand beside `answer`.
+model's own words, stand beside `answer`. Each of `sources` has:
+
+| member | what it is |
+| --- | --- |
+| `file` | its path, as in `files` of `read --json` |
+| `line` | of the quote's first character, from 1 |
+| `place` | the page, chapter, cell or node that it is in; `""` where there are none |
+| `start`, `stop` | byte offsets: the quote is the bytes from `start` up to, not including, `stop` |
+| `quote` | the words themselves, null where the file is not at hand as it was read |
+| `status` | whether that file is still as it was read, was changed since, or is gone |
+
+Lines and bytes are the file's own, for plain text; of PDF, EPUB, HTML, DOCX, notebooks, Info manuals and compressed
+files they are of the text that was taken out of them.
+
+Beside every answer `--json` tells of the document by numbers: `fingerprint` (the same text has the same one),
+`files_in_document`, `files_skipped`, `bytes_in_document` (of text), `tokens_in_document` and `tokens_read`. The files
+themselves are listed once, by `read --json`, which computes nothing again for a document that was read: `files` (path,
+nbytes, sha256, tokens) and `skipped` (path, reason).
+
+`--recall N` is cut down, which is said, to what the window has room for beside the question and a short answer.
 
 On a terminal, `ask SOURCE` without a question is a conversation: a question goes on from the answers before it.
 Answers come as they are made; one that no passage says is told as such, and stands. `/sources` says where the last
 answer stands, `/new` goes back to the document, `/save FILE` writes the questions and answers as JSON lines, `/quit`
-or Ctrl-D ends; Ctrl-C drops the line or the question that is being answered. The document's saved state never
-changes.
+or Ctrl-D ends; Ctrl-C drops the line or the question that is being answered. A line that begins with anything but
+letters after the slash, such as `/etc/hosts`, is a question. The document's saved state never changes.
 
 `ask SOURCE --questions FILE` answers a list: one question a line, or in a `.jsonl` objects with `question` and, if
 wanted, `id`; `-` is standard input. It writes a JSON object for each answer, as `--json` does. With `--output
@@ -45,6 +64,8 @@ size), sums each up and then the summaries, until one is left; several files get
 `--by refine` carries one summary through the document. The default is `state` for a model with a memory whose gates are
 open, else `sections`. `--outline` says in one sentence what each section is about, and where it is:
 `thesis.pdf:120 (pages 3-7)`. What was written stays in the user's cache folder, so that an interrupted run goes on.
+With `--json` the summary's object has `summary`, `by` and `focus`; `tokens_read` by state, else `tokens_in_parts`, a
+little more for the same text: it is counted piece by piece, and what lies at a cut is more tokens than in the whole.
 
 `read` and `ask` keep a document's state under the user's cache folder (`gemma10m info` shows it) and go on from
 there: after an interruption, when the file has grown, and at once when the document was read before.
@@ -52,11 +73,13 @@ there: after an interruption, when the file has grown, and at once when the docu
 A source is a text file (UTF-8, UTF-16 with its mark, else Windows-1252), PDF (`pip install 'gemma10m[pdf]'`), EPUB,
 HTML, DOCX, notebook or Info manual, also compressed by gzip, bzip2, xz or zstd (`gemma10m[zstd]`), or a folder, zip or
 tar of those. Of a folder or an archive the list of files comes first, then the README, then the others in order; what
-`.gitignore`, `--exclude` and `--include` leave out and what cannot be read is listed with the reason by `info` and
-`--json`. HTML and notebooks are read as their text, in a repository too: `--exclude '*.html'` leaves them out.
+`.gitignore`, `--exclude` and `--include` leave out and what cannot be read is listed with the reason by `info SOURCE`,
+which takes both options too, and by `read --json`. HTML and notebooks are read as their text, in a repository too:
+`--exclude '*.html'` leaves them out. Both options are refused where there is no folder and no archive to choose from.
 
 `read -o FILE` writes the state to FILE and the document's passages to `FILE.passages`; other files of these names are
-not written over. `ask FILE` then needs no document: zero of its tokens are computed again.
+not written over. The passages take their place once the state is saved; where they cannot be written, the state is kept
+and a warning says so. `ask FILE` then needs no document: zero of its tokens are computed again.
 
 Environment: `HF_TOKEN`, `HF_ENDPOINT`, `HF_HUB_OFFLINE` as for huggingface_hub; `XDG_CACHE_HOME`, `XDG_DATA_HOME`;
 `GEMMA10M_TRACEBACK=1` shows the traceback of an error.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -14,11 +15,21 @@ from gemma10m.answering.sampling import Sampling
 from gemma10m.commands.answers import show_answer
 from gemma10m.commands.models import ModelOptions, load_reader
 from gemma10m.commands.passages import Passages, RecallOptions, recalled_from
-from gemma10m.commands.reading import ALL, Patterns, ReadSource, open_document, open_state, read_document, saved_state
+from gemma10m.commands.reading import (
+    ALL,
+    Patterns,
+    ReadSource,
+    open_document,
+    open_state,
+    read_document,
+    refuse_patterns,
+    saved_state,
+)
 from gemma10m.commands.talk import talk
 from gemma10m.errors import UsageError
 from gemma10m.reading.stretch import peak_memory
 from gemma10m.saved_states import Reader
+from gemma10m.state_file import DocumentRecord
 from gemma10m.terminal import Terminal
 
 
@@ -38,13 +49,14 @@ def ask(
         )
     if not all(question.strip() for question in questions):
         raise UsageError("a question is empty", hint="say what you want to know")
+    talks = not questions and terminal.interactive
+    asked = () if talks else questions or _questions_from(terminal)
     reader, source = prepare(terminal, sources, options, patterns)
     recalling = replace(recalling, sources=recalling.sources or terminal.json)
     with recalled_from(terminal, reader, source, recalling) as passages:
-        if not questions and terminal.interactive:
+        if talks:
             talk(terminal, reader, source.state, sampling, partial(facts, reader, source), passages)
             return
-        asked: Iterable[str] = questions or terminal.prompt()
         for number, question in enumerate(asked):
             if number:
                 terminal.write("\n")
@@ -58,7 +70,10 @@ def read(
     reader = load_reader(terminal, options)
     source = read_document(terminal, reader, document, output)
     path = output or reader.state_path(document)
-    terminal.json_line({**facts(reader, source), "state": str(path)}) if terminal.json else terminal.line(str(path))
+    if terminal.json:
+        terminal.json_line({**facts(reader, source), **_manifest(source), "state": str(path)})
+    else:
+        terminal.line(str(path))
 
 
 def prepare(
@@ -67,6 +82,7 @@ def prepare(
     """The model, and the source's state: saved, or read now."""
     path = saved_state(sources)
     if path:
+        refuse_patterns(f"{path} is a saved state", patterns)
         reader = load_reader(terminal, options)
         return reader, open_state(terminal, reader, path)
     document = open_document(terminal, sources, patterns)
@@ -74,10 +90,20 @@ def prepare(
     return reader, read_document(terminal, reader, document, None)
 
 
+def _questions_from(terminal: Terminal) -> Iterable[str]:
+    """The first is waited for: a read of hours that nobody asks anything about is refused before it begins."""
+    asked: Iterator[str] = terminal.prompt()
+    first = next(asked, None)
+    if first is None:
+        hint = "give one on the command line, or one a line on standard input; `gemma10m read` only reads"
+        raise UsageError("no question was asked", hint)
+    return chain([first], asked)
+
+
 def _answer_question(
     terminal: Terminal, reader: Reader, source: ReadSource, question: str, sampling: Sampling, passages: Passages
 ) -> None:
-    recalled = passages.recalled(reader, question)
+    recalled = passages.recalled(reader, question, source.state)
     pieces = answer(reader.model, reader.tokenizer, source.state, question, sampling, recalled)
     found = show_answer(terminal, passages, question, pieces, passages.withhold)
     if terminal.json:
@@ -85,23 +111,45 @@ def _answer_question(
 
 
 def facts(reader: Reader, source: ReadSource) -> dict[str, object]:
-    """What `--json` says of a read; tokens of the document, seconds and bytes."""
+    """What `--json` says of a read; tokens of the document, seconds and bytes.
+
+    Of the files their number alone: this stands beside every answer.
+    """
     rate = source.tokens_now / source.seconds if source.seconds > 0 else None
     device = reader.model.device
     return {
-        "document": source.record.name,
+        **document_facts(source.record),
         "tokens_read": source.tokens_read,
         "tokens_in_document": source.tokens_in_document,
         "tokens_read_now": source.tokens_now,
         "complete": source.complete,
-        "files": [entry._asdict() for entry in source.record.sources],
-        "skipped": [entry._asdict() for entry in source.record.skipped],
         "seconds": source.seconds,
         "seconds_ever": source.seconds_ever,
         "tokens_per_second": rate,
         "peak_memory_bytes": peak_memory(),
         "peak_device_memory_bytes": torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None,
         "state_bytes": source.state.nbytes,
-        "model": reader.model.name,
-        "memory": reader.model.reading.memory,
+        **model_facts(reader),
+    }
+
+
+def document_facts(record: DocumentRecord) -> dict[str, object]:
+    return {
+        "document": record.name,
+        "fingerprint": record.fingerprint,
+        "files_in_document": len(record.sources),
+        "files_skipped": len(record.skipped),
+        "bytes_in_document": record.nbytes,
+    }
+
+
+def model_facts(reader: Reader) -> dict[str, object]:
+    return {"model": reader.model.name, "memory": reader.model.reading.memory}
+
+
+def _manifest(source: ReadSource) -> dict[str, object]:
+    """Every file by name: said once, where the document was read."""
+    return {
+        "files": [entry._asdict() for entry in source.record.sources],
+        "skipped": [entry._asdict() for entry in source.record.skipped],
     }

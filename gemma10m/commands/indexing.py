@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event
 
+from gemma10m.atomic_file import atomic_path
 from gemma10m.documents import Document
-from gemma10m.errors import DiskError, StateError, UsageError
+from gemma10m.errors import DiskError, DocumentError, StateError, UsageError
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import is_index_file, open_index
 from gemma10m.terminal import Terminal
@@ -28,30 +29,72 @@ def refuse_other_file(state: Path) -> None:
 
 
 @contextmanager
-def indexing(document: Document, state: Path, stop: Callable[[], bool]) -> Iterator[None]:
-    """Index the document in a thread beside the block; given up, and nothing left, when `stop` says so or the block
-    fails before it is whole.
+def indexing(terminal: Terminal, document: Document, state: Path, stop: Callable[[], bool]) -> Iterator[None]:
+    """Index the document in a thread beside the block, which reads it and saves its state.
 
-    Raises DiskError and DocumentError at the end of the block.
+    The index takes its place when the block ends: never beside an older document's state. It is given up, and nothing
+    left, when the block fails, and when `stop` says so before it is whole. Why none could be made is said: a read of
+    hours is worth keeping without.
     """
-    failed = Event()
+    failed, ended, path = Event(), Event(), index_path(state)
+
+    def make() -> None:
+        with suppress(_GivenUp), atomic_path(path) as temporary:
+            try:
+                whole = build_index(document, temporary, lambda: failed.is_set() or stop())
+            except DiskError as error:
+                raise DiskError(error.message.replace(str(temporary), str(path)), error.hint) from error
+            ended.wait()
+            if failed.is_set() or not whole:
+                raise _GivenUp
+
     with ThreadPoolExecutor(1, "indexing") as thread:
-        made = thread.submit(build_index, document, index_path(state), lambda: failed.is_set() or stop())
+        made = thread.submit(make)
         try:
             yield
         except BaseException:
             failed.set()
             raise
+        finally:
+            ended.set()
+        _warn_if_failed(terminal, made)
+
+
+class _GivenUp(Exception):
+    pass
+
+
+def _warn_if_failed(terminal: Terminal, made: Future[None]) -> None:
+    try:
         made.result()
+    except (DiskError, DocumentError) as error:
+        _warn(terminal, error.message)
+
+
+def _warn(terminal: Terminal, why: str) -> None:
+    terminal.warn(f"{why}: no passage is recalled, and no answer checked")
 
 
 def has_index(state: Path, fingerprint: str) -> bool:
     """Whether an index of the document with this fingerprint stands beside the state, undamaged as far as it begins."""
+    return not _fault(index_path(state), fingerprint)
+
+
+def warn_without_index(terminal: Terminal, state: Path, fingerprint: str) -> None:
+    """Say what is wrong with an index that cannot be made again."""
+    path = index_path(state)
+    _warn(terminal, f"{path} {_fault(path, fingerprint)}, and the document is not there as it was read")
+
+
+def _fault(path: Path, fingerprint: str) -> str:
+    """Why the index is none of this document; "" where it is one."""
+    if not os.path.lexists(path):
+        return "is missing"
     try:
-        with open_index(index_path(state)) as index:
-            return index.fingerprint == fingerprint
+        with open_index(path) as index:
+            return "" if index.fingerprint == fingerprint else "is of another document"
     except StateError:
-        return False
+        return "is damaged or of another version"
 
 
 def ensure_index(terminal: Terminal, document: Document, state: Path) -> bool:
@@ -62,7 +105,7 @@ def ensure_index(terminal: Terminal, document: Document, state: Path) -> bool:
     try:
         refuse_other_file(state)
         build_index(document, index_path(state))
-    except (DiskError, UsageError) as error:
-        terminal.warn(f"{error.message}: no passage is recalled, and no answer checked")
+    except (DiskError, DocumentError, UsageError) as error:
+        _warn(terminal, error.message)
         return False
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import torch
 
 from gemma10m import __version__, ops
 from gemma10m.commands.models import ModelOptions, model_folder, resolve_dtype
+from gemma10m.commands.reading import ALL, Patterns, open_chosen, refuse_patterns
 from gemma10m.config import ReadingConfig
-from gemma10m.documents import Document, open_source
+from gemma10m.documents import Document
 from gemma10m.folders import models_folder, states_folder
 from gemma10m.progress import format_bytes, format_duration
 from gemma10m.state_file import is_state_file, read_header
@@ -26,15 +28,18 @@ Rows = list[tuple[str, str]]
 DEMO_NOTE = "knows nothing but planted facts: One of the special magic numbers for NAME is: NUMBER."
 
 
-def info(terminal: Terminal, target: str | None, options: ModelOptions) -> None:
+def info(terminal: Terminal, target: str | None, options: ModelOptions, patterns: Patterns = ALL) -> None:
     if target is None:
+        refuse_patterns("none was named", patterns)
         terminal.table("gemma10m", _program(options))
     elif target != "-" and is_state_file(Path(target)):
+        refuse_patterns(f"{target} is a saved state", patterns)
         terminal.table(f"{target}: a saved state", _state(Path(target)))
     elif _is_model(target):
+        refuse_patterns(f"{target} is a model", patterns)
         _model(terminal, target, options)
     else:
-        document = open_source(target)
+        document = open_chosen([target], patterns)
         terminal.table(f"{document.name}: a document", _document(document))
 
 
@@ -59,8 +64,18 @@ def _where(options: ModelOptions) -> Rows:
     name = torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} threads"
     return [
         ("device", f"{device} ({name}; {asked})"),
-        ("backend", f"{ops.BACKEND} (plain PyTorch: this version has no kernels of its own)"),
+        ("backend", _backend(device)),
     ]
+
+
+def _backend(device: str) -> str:
+    """Kernels take what lies on a GPU; where they are interpreted, as tests do, everything."""
+    interpreted = os.environ.get("TRITON_INTERPRET") == "1"
+    if ops.BACKEND != "triton":
+        return "reference (plain PyTorch)"
+    if device != "cuda" and not interpreted:
+        return "reference (plain PyTorch: the kernels need the GPU)"
+    return "triton (this program's own kernels, interpreted)" if interpreted else "triton (this program's own kernels)"
 
 
 def _state(path: Path) -> Rows:

@@ -10,11 +10,13 @@ from functools import cache
 from reprlib import repr as shortened
 from typing import TypeVar
 
-from gemma10m.commands.indexing import ensure_index, has_index, index_path
+from gemma10m.answering.prompt import Prompt
+from gemma10m.commands.indexing import ensure_index, has_index, index_path, warn_without_index
 from gemma10m.commands.models import remembers
 from gemma10m.commands.reading import ReadSource
 from gemma10m.documents import Document
 from gemma10m.errors import StateError, UsageError
+from gemma10m.memory.state import State
 from gemma10m.models.gemma import Gemma
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, damaged, open_index
@@ -25,6 +27,7 @@ from gemma10m.terminal import Terminal
 
 T = TypeVar("T")
 NUMBER = re.compile(r"[0-9]{1,9}")
+SHORT_ANSWER = 64  # tokens
 
 
 @dataclass(frozen=True)
@@ -91,20 +94,35 @@ class Passages:
     document: Callable[[], Document | None]  # opened when it is asked for
     options: RecallOptions
     mend: Callable[[StateError], PassageIndex]  # a new index for one that turned out to be damaged; raises StateError
+    warn: Callable[[str], None] = lambda text: None
+    _capped: bool = False
 
     @property
     def withhold(self) -> bool:
         """Whether an answer that no passage says is not given."""
         return self.index is not None and self.options.withholds
 
-    def recalled(self, reader: Reader, question: str) -> str:
-        """What is read again before the question."""
-        budget = self.budget(reader)
+    def recalled(self, reader: Reader, question: str, state: State) -> str:
+        """What is read again between the state and the question."""
+        budget = self._fitting(self.budget(reader), reader, question, state)
         return shown(self._look(lambda index: recall(index, reader.tokenizer, question, budget), [])) if budget else ""
 
     def budget(self, reader: Reader) -> int:
         """Tokens that are read again before a question."""
         return self.options.budget(reader.model) if self.index else 0
+
+    def _fitting(self, wanted: int, reader: Reader, question: str, state: State) -> int:
+        """What `auto` takes is left alone; a number that the user gave may push out its own passages."""
+        room = room_for_passages(reader, question, state) if self.options.recall != "auto" else None
+        if room is None or wanted <= room:
+            return wanted
+        if not self._capped:
+            self.warn(
+                f"--recall {wanted} is more than the window holds beside the question and its answer: "
+                f"{room} tokens are recalled"
+            )
+        self._capped = True
+        return room
 
     def check(self, question: str, made: str, withhold: bool) -> Checked:
         if self.index is None:
@@ -135,6 +153,21 @@ class Passages:
         return look(self.index)
 
 
+def room_for_passages(reader: Reader, question: str, state: State) -> int | None:
+    """Tokens after which the question and a short answer still see all of them; None where nothing leaves the window.
+
+    The window ends with the open segment, of which the state fills a part: where that leaves less than `auto` takes,
+    sentences are worth more than that the first of them is seen to the end.
+    """
+    reading = reader.model.reading
+    if reading.memory == "full":
+        return None
+    window = reading.carry + reading.segment
+    asked = len(Prompt(reader.tokenizer).next_question(question.strip()))
+    room = max(0, window - asked - min(SHORT_ANSWER, window // 4))
+    return max(room - state.position % reading.segment, min(room, default_budget(reading)))
+
+
 @contextmanager
 def recalled_from(terminal: Terminal, reader: Reader, source: ReadSource, options: RecallOptions) -> Iterator[Passages]:
     """The index beside the source's state, made now where it is missing, damaged or of another document.
@@ -156,7 +189,7 @@ def recalled_from(terminal: Terminal, reader: Reader, source: ReadSource, option
 
         there = options.checks and _is_indexed(terminal, source, document)
         index = opened.enter_context(open_index(path)) if there else None
-        yield Passages(index, document, options, mend)
+        yield Passages(index, document, options, mend, terminal.warn)
 
 
 def _is_indexed(terminal: Terminal, source: ReadSource, document: Callable[[], Document | None]) -> bool:
@@ -164,5 +197,5 @@ def _is_indexed(terminal: Terminal, source: ReadSource, document: Callable[[], D
         return True
     if (found := document()) is not None:
         return ensure_index(terminal, found, source.path)
-    terminal.warn(f"{index_path(source.path)} is missing: no passage is recalled, and no answer checked")
+    warn_without_index(terminal, source.path, source.record.fingerprint)
     return False

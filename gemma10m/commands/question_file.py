@@ -18,7 +18,7 @@ def read_questions(path: Path) -> list[dict[str, Any]]:
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read: {error}", hint="name a file with one question a line") from error
     lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
-    if path.suffix == ".jsonl":
+    if path.suffix.lower() == ".jsonl":
         return [_parse(line, f"{path}, line {number},") for number, line in lines]
     return [{"question": line} for _, line in lines]
 

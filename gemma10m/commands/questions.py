@@ -66,6 +66,6 @@ def _circumstances(reader: Reader, source: ReadSource, sampling: Sampling, passa
 
 
 def _answer(reader: Reader, source: ReadSource, question: str, sampling: Sampling, passages: Passages) -> Record:
-    recalled = passages.recalled(reader, question)
+    recalled = passages.recalled(reader, question, source.state)
     said = answer(reader.model, reader.tokenizer, source.state, question, sampling, recalled)
     return passages.check(question, "".join(said), passages.withhold).record()

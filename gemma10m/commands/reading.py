@@ -55,7 +55,7 @@ ALL = Patterns()
 
 
 def open_document(terminal: Terminal, sources: list[str], patterns: Patterns = ALL) -> Document:
-    document = open_source(*sources, include=patterns.include, exclude=patterns.exclude)
+    document = open_chosen(sources, patterns)
     for notice in document.notices:
         terminal.warn(notice)
     if document.skipped:
@@ -63,6 +63,28 @@ def open_document(terminal: Terminal, sources: list[str], patterns: Patterns = A
         listed = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
         terminal.note(f"skipped {len(document.skipped)} of {len(document.skipped) + len(document.files)}: {listed}")
     return document
+
+
+def open_chosen(sources: list[str], patterns: Patterns) -> Document:
+    """Raises UsageError for patterns where there is nothing to choose from."""
+    document = open_source(*sources, include=patterns.include, exclude=patterns.exclude)
+    if not _has_folder(document):
+        refuse_patterns(f"{document.name} is neither", patterns)
+    return document
+
+
+def refuse_patterns(instead: str, patterns: Patterns) -> None:
+    """Raises UsageError where there are any. instead: what was named."""
+    if patterns != ALL:
+        raise UsageError(
+            f"--include and --exclude choose among the files of a folder or an archive, and {instead}",
+            hint="leave them out, or name the folder",
+        )
+
+
+def _has_folder(document: Document) -> bool:
+    """A single file has no header, and several on their own have no list of files before them."""
+    return document.contents or (document.headed and len(document.files) == 1)
 
 
 def saved_state(sources: list[str]) -> Path | None:
@@ -112,7 +134,7 @@ def _read_on(
     terminal: Terminal, reader: Reader, document: Document, target: Path, start: Bookmark | None
 ) -> ReadSource:
     said, halvings = start is None, 0
-    with stop_on_signals() as stop, indexing(document, target, stop), terminal.progress("reading") as bar:
+    with stop_on_signals() as stop, indexing(terminal, document, target, stop), terminal.progress("reading") as bar:
         for step in read_and_save(reader, document, target, start, stop):
             if not said and step.started_at:
                 terminal.note(f"going on after {format_count(step.started_at)} tokens read earlier")

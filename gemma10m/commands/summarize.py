@@ -10,12 +10,12 @@ from gemma10m.answering.map_reduce import Summary, Write, by_sections, combine, 
 from gemma10m.answering.parts import parts, room
 from gemma10m.answering.sampling import Sampling
 from gemma10m.answering.summarize import Requests, say_about, sentence_requests, summary_requests
-from gemma10m.commands.ask import facts, prepare
+from gemma10m.commands.ask import document_facts, facts, model_facts, prepare
 from gemma10m.commands.models import ModelOptions, load_reader, remembers
 from gemma10m.commands.reading import ALL, Patterns, ReadSource, open_document, read_document, saved_state
 from gemma10m.documents import Document
 from gemma10m.errors import DocumentError, UsageError
-from gemma10m.saved_states import Reader
+from gemma10m.saved_states import Reader, document_record
 from gemma10m.saved_summaries import kept
 from gemma10m.terminal import Terminal
 
@@ -72,13 +72,14 @@ def summarize(
     if path := saved_state(sources):
         if wanted.needs_text:
             raise UsageError(f"{path} is a saved state and holds no text to go over", hint="name the document itself")
-        _answer(terminal, *prepare(terminal, sources, options, patterns), requests.text, sampling)
+        _from_state(terminal, *prepare(terminal, sources, options, patterns), requests.text, wanted.focus, sampling)
         return
     document = open_document(terminal, sources, patterns)
     reader = load_reader(terminal, options)
     by = wanted.by or ("state" if remembers(reader.model) and not wanted.outline else "sections")
     if by == "state":
-        _answer(terminal, reader, read_document(terminal, reader, document, None), requests.text, sampling)
+        source = read_document(terminal, reader, document, None)
+        _from_state(terminal, reader, source, requests.text, wanted.focus, sampling)
         return
     ask = partial(say_about, reader.model, reader.tokenizer, sampling=sampling)
     write = kept(ask, reader.identity("summary", astuple(sampling)))
@@ -148,30 +149,24 @@ def _show_whole(work: Work, by: str, summary: str, tokens: int) -> None:
     work.terminal.write(summary + "\n")
     work.terminal.note(f"summed up {tokens:,} tokens by {by}")
     if work.terminal.json:
-        skipped = [asdict(each) for each in work.document.skipped]
-        model = work.reader.model
-        work.terminal.json_line(
-            {
-                "summary": summary,
-                "by": by,
-                "document": work.document.name,
-                "tokens_read": tokens,
-                "skipped": skipped,
-                "model": model.name,
-                "memory": model.reading.memory,
-            }
-        )
+        about = document_facts(document_record(work.document, ()))
+        # Not `tokens_read`, which is of the text in one piece: what lies at a cut between parts is more tokens.
+        counts = {**about, "tokens_in_parts": tokens, **model_facts(work.reader)}
+        work.terminal.json_line({"summary": summary, "by": by, "focus": work.focus, **counts})
 
 
 def _nothing_to_sum_up(document: Document) -> DocumentError:
     return DocumentError(f"{document.name} holds nothing but white space", hint="name a file that holds text")
 
 
-def _answer(terminal: Terminal, reader: Reader, source: ReadSource, question: str, sampling: Sampling) -> None:
+def _from_state(
+    terminal: Terminal, reader: Reader, source: ReadSource, request: str, focus: str | None, sampling: Sampling
+) -> None:
     pieces = []
-    for piece in answer(reader.model, reader.tokenizer, source.state, question, sampling):
+    for piece in answer(reader.model, reader.tokenizer, source.state, request, sampling):
         terminal.write(piece)
         pieces.append(piece)
     terminal.write("\n")
     if terminal.json:
-        terminal.json_line({"question": question, "answer": "".join(pieces), **facts(reader, source)})
+        about = facts(reader, source)
+        terminal.json_line({"summary": "".join(pieces).strip(), "by": "state", "focus": focus, **about})

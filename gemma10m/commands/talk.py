@@ -60,18 +60,23 @@ def talk(
 
 
 def _take(talk: Talk, line: str) -> None:
-    if not line.startswith("/"):
+    name, *rest = line.split(maxsplit=1)
+    if not _names_a_command(name):
         _answer(talk, line)
         return
-    name, _, rest = line.partition(" ")
     command = COMMANDS.get(name)
     if command is None:
         talk.terminal.warn(f"{name} is no command; {_known_commands()}")
         return
     try:
-        command.run(talk, rest.strip())
+        command.run(talk, rest[0] if rest else "")
     except Gemma10MError as error:
         talk.terminal.error(error)
+
+
+def _names_a_command(word: str) -> bool:
+    """Letters after a slash: a question may well begin with a path such as /etc/hosts."""
+    return word.startswith("/") and word[1:].isalpha()
 
 
 def _answer(talk: Talk, question: str) -> None:
@@ -80,7 +85,7 @@ def _answer(talk: Talk, question: str) -> None:
 
     def pieces() -> Iterator[str]:
         nonlocal conversation
-        recalled, model = talk.passages.recalled(talk.reader, question), talk.reader.model
+        recalled, model = talk.passages.recalled(talk.reader, question, conversation.state), talk.reader.model
         conversation = yield from reply(model, talk.reader.tokenizer, conversation, question, talk.sampling, recalled)
 
     found = show_answer(talk.terminal, talk.passages, question, pieces(), withhold=False)
