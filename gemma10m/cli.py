@@ -200,7 +200,7 @@ def info(
 
 @app.command(short_help="Fetch public-domain books to train and measure with.")
 def prose(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where train/ and test/ go.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where train/, test/ and documents/ go.")],
     sources: Annotated[
         list[Path] | None,
         typer.Option("--from", metavar="DEB", help="Not the network: this package, or a folder of them; repeatable."),
