@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from checkpoints import tiny_config
-from training_runs import book, changed_checkpoint, recipe_file, run
+from training_runs import TEXT, book, changed_checkpoint, recipe_file, run
 
 from gemma10m.errors import ConfigError, DocumentError, UsageError
 from gemma10m.strict_json import canonical_json
 from gemma10m.tasks.words import make_names
-from gemma10m.training.tokenizer import train_tokenizer
+from gemma10m.training.tokenizer import tokenizer_lines, train_tokenizer
 
 SHORT = [{"length": 96, "tokens": 250}]
 
@@ -24,6 +24,11 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def other_words() -> list[str]:
     return make_names(random.Random(0), 2000)
+
+
+def begin(out: Path, run: Path) -> None:
+    """Leave in `out` what a crash before the first save would leave of the run."""
+    (out / "recipe.json").write_bytes((run / "recipe.json").read_bytes())
 
 
 def test_a_refused_start_leaves_the_run_its_tokenizer(tmp_path: Path) -> None:
@@ -47,17 +52,20 @@ def test_a_start_that_fails_leaves_nothing_that_the_next_one_uses(tmp_path: Path
     with pytest.raises(DocumentError, match="longest stage has 96"):
         run(out, recipe, checkpoint=None, config=config, data=[str(short)])
     assert not out.exists()
+    run(fresh, recipe, checkpoint=None, config=config, data=[str(book())])
     train_tokenizer(other_words(), out, 420)
-    for folder in (out, fresh):
-        run(folder, recipe, checkpoint=None, config=config, data=[str(book())])
+    begin(out, fresh)
+    run(out, recipe, checkpoint=None, config=config, data=[str(book())])
     assert (out / "tokenizer.model").read_bytes() == (fresh / "tokenizer.model").read_bytes()
 
 
 def test_a_tokenizer_of_another_kind_does_not_stay_beside_the_run_s_own(tmp_path: Path) -> None:
-    out = tmp_path / "out"
+    out, recipe = tmp_path / "out", recipe_file(tmp_path, stages=SHORT)
+    run(tmp_path / "whole", recipe)
     out.mkdir()
     (out / "tokenizer.json").write_text("{}")
-    run(out, recipe_file(tmp_path, stages=SHORT))
+    begin(out, tmp_path / "whole")
+    run(out, recipe)
     assert not (out / "tokenizer.json").exists()
 
 
@@ -82,4 +90,67 @@ def test_a_run_that_would_learn_nothing_is_refused(tmp_path: Path, teacher: str 
     recipe = recipe_file(tmp_path, stages=SHORT, tasks={"text": 1, "needle": 0}, lm_weight=0, kl_weight=0)
     with pytest.raises(UsageError, match=f"nothing to learn from: no task with questions, lm_weight 0 and {told}"):
         run(tmp_path / "out", recipe, teacher=teacher)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "config.json",
+        "model.safetensors.index.json",
+        "model-00001-of-00002.safetensors",
+        "tokenizer.model",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    ],
+)
+@pytest.mark.parametrize("recipe", ["", "not json", '{"stages": [{"length": 0, "tokens": 1}]}'])
+def test_a_checkpoint_s_files_are_never_written_over(tmp_path: Path, name: str, recipe: str) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / name).write_text("mine")
+    if recipe:
+        (out / "recipe.json").write_text(recipe)
+    before = contents(out)
+    with pytest.raises(UsageError, match=f"holds {name} and no training run: a checkpoint there would be lost"):
+        run(out, recipe_file(tmp_path, stages=SHORT))
+    assert contents(out) == before
+
+
+def test_a_model_beside_its_recipe_is_never_written_over(tmp_path: Path) -> None:
+    """As of a run whose run.safetensors was removed to save space."""
+    out, recipe = tmp_path / "out", recipe_file(tmp_path, stages=SHORT)
+    run(out, recipe)
+    (out / "run.safetensors").unlink()
+    before = contents(out)
+    with pytest.raises(UsageError, match=r"holds config\.json and no training run"):
+        run(out, recipe)
+    assert contents(out) == before
+
+
+@pytest.mark.parametrize("inside", [".", "deep/out", "link/out"])
+def test_a_run_inside_of_its_own_text_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: str) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "book.txt").write_text(book().read_text())
+    (tmp_path / "link").symlink_to(data)
+    out, before = data / inside if inside != "link/out" else tmp_path / inside, contents(data)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="lies in data, and what the run writes there would become text to train on"):
+        run(out, recipe_file(tmp_path, stages=SHORT), data=["data"])
+    assert contents(data) == before
+
+
+def test_random_weights_teach_nobody(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--teacher same would imitate random weights"):
+        run(tmp_path / "out", recipe_file(tmp_path, stages=SHORT), checkpoint=None, teacher="same")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_teacher_with_another_tokenizer_is_refused(tmp_path: Path) -> None:
+    """Its vocabulary is as large as the student's, both padded."""
+    teacher = changed_checkpoint(tmp_path / "teacher")
+    train_tokenizer(tokenizer_lines([TEXT], 0), teacher, 500)
+    with pytest.raises(UsageError, match="teacher has another tokenizer than the student"):
+        run(tmp_path / "out", recipe_file(tmp_path, stages=SHORT), teacher=str(teacher))
     assert not (tmp_path / "out").exists()

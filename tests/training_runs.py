@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from readers import checkpoint, workshop
 from safetensors.torch import load_file, save_file
@@ -23,9 +27,11 @@ from gemma10m.tokens import Tokenizer, load_tokenizer
 from gemma10m.training.batch import Batch
 from gemma10m.training.initial import initialise
 from gemma10m.training.recipe import Recipe, Stage
+from gemma10m.training.train import StepReport, Trainer
 
 TEXT = "It was a fine day, and they walked on.\nThe house stood still; nobody spoke of it again.\n\n" * 60
 SEGMENT = 32
+NOW = "run.safetensors", "model.safetensors", "config.json", "recipe.json", "tokenizer.model"
 
 
 @cache
@@ -131,3 +137,28 @@ def run(out: Path, recipe: Path, start: Path | None = None, **options: Any) -> N
 def log_of(out: Path) -> list[dict[str, Any]]:
     lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     return [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
+
+
+def assert_same_run(found: Path, expected: Path) -> None:
+    """Bit for bit: weights, moments, position; the log but for its seconds."""
+    for name in NOW:
+        assert (found / name).read_bytes() == (expected / name).read_bytes(), name
+    assert log_of(found) == log_of(expected)
+
+
+@contextmanager
+def acting_before(number: int, act: Callable[[Trainer], object]) -> Iterator[pytest.MonkeyPatch]:
+    step = Trainer.step
+
+    def acting(trainer: Trainer) -> StepReport:
+        if trainer.position.step == number - 1:
+            act(trainer)
+        return step(trainer)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trainer, "step", acting)
+        yield patch
+
+
+def interrupted_before(number: int) -> AbstractContextManager[pytest.MonkeyPatch]:
+    return acting_before(number, lambda _: signal.raise_signal(signal.SIGINT))

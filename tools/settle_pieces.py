@@ -2,7 +2,7 @@
 
 A piece that no document has is only ever pushed away by the softmax. Its embedding grows to three times the usual
 length, and where it does turn up ("Shepherd" is in one novel and not in five others), every head of the first layer
-looks at it.
+looks at it. OUT gets a checkpoint and nothing of the run that MODEL may be: one goes on from its own weights.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import gemma10m
 from gemma10m.answering.prompt import Prompt
 from gemma10m.tasks.case import Case
 from gemma10m.tasks.passkey import draw_passkey
+from gemma10m.training.checkpoint import RUN, TOKENIZER_FILES
 from gemma10m.training.mixture import draw_needles, draw_story, with_strays
 
 SELDOM = 40  # fewer than so many times in the prose and in DRAWN cases of each kind
@@ -49,6 +50,8 @@ def case_texts(case: Case) -> Iterator[str]:
 
 
 def main(model: Path, prose: Path, out: Path) -> None:
+    if (out / RUN).exists():
+        sys.exit(f"{out} holds a training run, which would put its own weights back: name another folder")
     tokenizer = gemma10m.load_tokenizer(model)
     prompt, counts = Prompt(tokenizer), Counter[int]()
     for text in texts(prose):
@@ -64,7 +67,10 @@ def main(model: Path, prose: Path, out: Path) -> None:
     mean = table[seldom].mean(0)  # (D)
     # Nearer to the mean than those are, and yet not all the same.
     table[hardly] = mean + 0.7 * (table[chosen] - mean)
-    shutil.copytree(model, out, dirs_exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
+    for name in ("config.json", *TOKENIZER_FILES):
+        if (model / name).is_file():
+            shutil.copyfile(model / name, out / name)
     save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
     sys.stderr.write(f"{int(hardly.sum())} of {len(table)} pieces settled\n")
 

@@ -9,18 +9,19 @@ from tempfile import TemporaryDirectory
 import torch
 
 from gemma10m.commands.reading import open_document
-from gemma10m.commands.signals import StopRequest, stop_on_signals
+from gemma10m.commands.signals import stop_on_signals
 from gemma10m.commands.training_notes import Notes
+from gemma10m.commands.training_run import Run
 from gemma10m.config import DTYPES
-from gemma10m.errors import DiskError, Interrupted, ModelError, TrainingError, UsageError
+from gemma10m.errors import ConfigError, ModelError, UsageError
 from gemma10m.memory.infini import REMEMBERING
 from gemma10m.strict_json import strict_json
 from gemma10m.tasks.writer import Writer
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import Tokenizer, load_tokenizer
-from gemma10m.training.checkpoint import RUN, Origin, load_run, restore, save_model, save_run, write_bytes, write_json
+from gemma10m.training.checkpoint import RUN, TOKENIZER_FILES, Origin, load_run, write_bytes, write_json
 from gemma10m.training.corpus import corpus
-from gemma10m.training.log import Log, open_log
+from gemma10m.training.log import open_log
 from gemma10m.training.parameters import select_trained
 from gemma10m.training.recipe import Recipe, default_stages, recipe_of
 from gemma10m.training.start import Shape, Start, checkpoint_shape, from_checkpoint, from_scratch, scratch_shape
@@ -30,8 +31,8 @@ from gemma10m.training.train import Trainer
 from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
 from gemma10m.weights.loading import load_model, resolve_device, resolve_model_folder
 
+RECIPE = "recipe.json"
 SAME = "same"  # the teacher that has the student's own weights
-TOKENIZER_FILES = ("tokenizer.model", "tokenizer.json", "tokenizer_config.json")
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,10 @@ class Vocabulary:
 
 
 def train(terminal: Terminal, options: TrainOptions) -> None:
-    """Raises UsageError, ModelError, DocumentError, StateError, DiskError, TrainingError and Interrupted."""
-    if options.checkpoint and options.config:
-        raise UsageError("a checkpoint has a config.json of its own", hint="leave out --config or the checkpoint")
+    """Raises UsageError, ModelError, DocumentError, StateError, OutOfMemoryError, DiskError, TrainingError and
+    Interrupted.
+    """
+    _check_words(options)
     checkpoint = _checkpoint(options)
     recipe, shape = _settle(options, checkpoint)
     _check_learning(recipe, taught=options.teacher is not None)
@@ -70,13 +72,11 @@ def train(terminal: Terminal, options: TrainOptions) -> None:
     writer = Writer(vocabulary.tokenizer, corpus(vocabulary.tokenizer, texts, recipe.longest))
     start = from_checkpoint(checkpoint, shape, recipe.seed) if checkpoint else from_scratch(shape, recipe.seed)
     trainer = _trainer(start, writer, recipe, device, dtype)
-    trainer.teacher, taught_by = _teacher(options, trainer, device, dtype)
-    origin = Origin(document.fingerprint, start.fingerprint, taught_by)
-    for note in start.notes:
-        terminal.note(note)
-    _begin(terminal, options.out, trainer, origin, vocabulary)
+    trainer.teacher, taught_by = _teacher(options, trainer, vocabulary.tokenizer, device, dtype)
+    run = Run(trainer, Origin(document.fingerprint, start.fingerprint, taught_by), options.out)
+    _begin(terminal, run, vocabulary, start.notes)
     with stop_on_signals() as stop, open_log(options.out, trainer.position.step) as log:
-        _run(Notes(terminal, trainer), trainer, origin, options.out, log, stop)
+        run.go(Notes(terminal, trainer), log, stop)
     terminal.line(str(options.out))
 
 
@@ -87,6 +87,23 @@ def read_recipe(path: Path) -> Recipe:
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} is not a recipe: {error}", hint="recipes/ holds examples") from error
     return recipe_of(said)
+
+
+def _check_words(options: TrainOptions) -> None:
+    """Raises UsageError for words that do not go together."""
+    if options.checkpoint and options.config:
+        raise UsageError("a checkpoint has a config.json of its own", hint="leave out --config or the checkpoint")
+    if options.teacher == SAME and options.checkpoint is None:
+        raise UsageError(
+            "--teacher same would imitate random weights: there is no checkpoint to start from",
+            hint="name a checkpoint to start from, or leave out --teacher",
+        )
+    for source in options.data:
+        if Path(source).is_dir() and options.out.resolve().is_relative_to(Path(source).resolve()):
+            raise UsageError(
+                f"{options.out} lies in {source}, and what the run writes there would become text to train on",
+                hint="give --out a folder outside of what --data names",
+            )
 
 
 def _checkpoint(options: TrainOptions) -> Checkpoint | None:
@@ -120,16 +137,29 @@ def _check_learning(recipe: Recipe, taught: bool) -> None:
 
 
 def _check_folder(out: Path, recipe: Recipe) -> None:
-    """Raises UsageError for a folder that holds a run of another recipe, or a model that no run made."""
+    """Raises UsageError for a folder that holds a run of another recipe, or a checkpoint's files that no run made."""
     if not (out / RUN).is_file():
-        if (out / "model.safetensors").exists():
-            raise UsageError(f"{out} holds a model and no training run", hint="give --out another folder")
+        kept = () if _has_begun(out, recipe) else TOKENIZER_FILES
+        held = [name for name in ("config.json", *kept) if (out / name).exists()]
+        if held := [*held, *sorted(path.name for path in out.glob("*.safetensors*"))]:
+            raise UsageError(
+                f"{out} holds {held[0]} and no training run: a checkpoint there would be lost",
+                hint="give --out another folder",
+            )
         return
-    if differences := recipe.differences(read_recipe(out / "recipe.json")):
+    if differences := recipe.differences(read_recipe(out / RECIPE)):
         raise UsageError(
             f"{out} holds a run of another recipe: {'; '.join(differences)}",
             hint="give --out another folder, or the recipe of before to go on",
         )
+
+
+def _has_begun(out: Path, recipe: Recipe) -> bool:
+    """Whether this run began here and ended before its first save: its recipe and its tokenizer are then there."""
+    try:
+        return not recipe.differences(read_recipe(out / RECIPE))
+    except (UsageError, ConfigError):
+        return False
 
 
 def _placement(options: TrainOptions) -> tuple[str, torch.dtype]:
@@ -170,63 +200,61 @@ def _trainer(start: Start, writer: Writer, recipe: Recipe, device: str, dtype: t
     return Trainer(start.model.to(device), writer, recipe, dtype=dtype)
 
 
-def _teacher(options: TrainOptions, trainer: Trainer, device: str, dtype: torch.dtype) -> tuple[Teacher | None, str]:
+def _teacher(
+    options: TrainOptions, trainer: Trainer, tokenizer: Tokenizer, device: str, dtype: torch.dtype
+) -> tuple[Teacher | None, str]:
     """The teacher, and the name that its weights go by."""
     if options.teacher is None:
         return None, ""
     if options.teacher == SAME:
         return Teacher.of_student(trainer.working), SAME
-    model = load_model(options.teacher, device, str(dtype).removeprefix("torch."), memory="full")
+    folder = resolve_model_folder(options.teacher)
+    if not _mean_the_same(load_tokenizer(folder), tokenizer):
+        raise UsageError(
+            f"the teacher {options.teacher} has another tokenizer than the student",
+            hint="name a teacher with the student's tokenizer",
+        )
+    model = load_model(folder, device, str(dtype).removeprefix("torch."), memory="full")
     teacher = Teacher(model)
     teacher.check(trainer.model)
     return teacher, model.fingerprint
 
 
-def _begin(terminal: Terminal, out: Path, trainer: Trainer, origin: Origin, vocabulary: Vocabulary) -> None:
-    """Go on from the folder's run, or make it one of no steps."""
-    saved = load_run(out, trainer)
+def _mean_the_same(one: Tokenizer, other: Tokenizer) -> bool:
+    """Whether every id stands for the same text; one vocabulary may lie in files of two formats."""
+    ids = range(max(one.vocabulary, other.vocabulary))
+    return one.fingerprint == other.fingerprint or all(one.decode([i]) == other.decode([i]) for i in ids)
+
+
+def _begin(terminal: Terminal, run: Run, vocabulary: Vocabulary, notes: tuple[str, ...]) -> None:
+    """Go on from the folder's run, or make it one of no steps; notes: what is to be said of a start."""
+    out, saved = run.out, load_run(run.out, run.trainer)
     if saved is None:
-        for name in TOKENIZER_FILES:
-            if name in vocabulary.files:
-                write_bytes(out / name, vocabulary.files[name])
-            else:
-                (out / name).unlink(missing_ok=True)
-        write_json(out / "recipe.json", asdict(trainer.recipe))
-        _save(trainer, origin, out)
+        for note in notes:
+            terminal.note(note)
+        # First, so that a start which is cut off is known as this run's.
+        write_json(out / RECIPE, asdict(run.trainer.recipe))
+        _write_tokenizer(vocabulary, out)
+        run.save()
         return
-    if saved.origin != origin:
-        found, expected = asdict(saved.origin), asdict(origin)
+    if saved.origin != run.origin:
+        found, expected = asdict(saved.origin), asdict(run.origin)
         other = [name for name in found if found[name] != expected[name]]
         raise UsageError(
             f"{out} holds a run that was started with another {' and another '.join(other)}",
             hint="give --out another folder, or say what the run was started with",
         )
-    restore(trainer, saved)
-    save_model(trainer.model, out)
-    terminal.note(f"going on after step {saved.position.step:,} of the run in {out}")
+    run.resume(saved)
+    if run.trainer.done:
+        terminal.note(f"the run in {out} is complete after {saved.position.step:,} steps")
+    else:
+        terminal.note(f"going on after step {saved.position.step:,} of the run in {out}")
 
 
-def _run(notes: Notes, trainer: Trainer, origin: Origin, out: Path, log: Log, stop: StopRequest) -> None:
-    saved = trainer.position.step
-    while not trainer.done:
-        notes.stage()
-        try:
-            report = trainer.step()
-            log.add(report)
-        except (TrainingError, DiskError) as error:
-            raise type(error)(f"{error.message}; {out} holds the checkpoint of step {saved}", error.hint) from error
-        notes.step(report)
-        if stop() or trainer.done or report.step % trainer.recipe.save_every == 0:
-            _save(trainer, origin, out)
-            saved = report.step
-        if stop():
-            raise Interrupted(
-                f"stopped after step {saved}; the run is saved in {out}",
-                hint="run the same command again to go on from there",
-                signal_number=stop.signal_number,
-            )
-
-
-def _save(trainer: Trainer, origin: Origin, out: Path) -> None:
-    save_run(trainer, origin, out)
-    save_model(trainer.model, out)
+def _write_tokenizer(vocabulary: Vocabulary, out: Path) -> None:
+    """Raises DiskError."""
+    for name in TOKENIZER_FILES:
+        if name in vocabulary.files:
+            write_bytes(out / name, vocabulary.files[name])
+        else:
+            (out / name).unlink(missing_ok=True)

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from gemma10m.atomic_file import atomic_file
 from gemma10m.config import ModelConfig, ReadingConfig
-from gemma10m.errors import StateError
+from gemma10m.errors import StateError, TrainingError
 from gemma10m.models.gemma import Gemma
 from gemma10m.strict_json import quote, strict_json
 from gemma10m.training.parameters import trained
@@ -29,6 +29,7 @@ from gemma10m.training.train import Trainer
 RUN = "run.safetensors"
 FORMAT = "gemma10m.training/1"
 MOMENTS = ("exp_avg", "exp_avg_sq")
+TOKENIZER_FILES = ("tokenizer.model", "tokenizer.json", "tokenizer_config.json")
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,17 @@ def save_model(model: Gemma, folder: Path) -> None:
 
 
 def save_run(trainer: Trainer, origin: Origin, folder: Path) -> None:
-    """Everything a run needs to go on from here. Raises DiskError; the file of before is then as it was."""
+    """Everything a run needs to go on from here.
+
+    Raises DiskError, and TrainingError for numbers that are not finite; the file of before is then as it was.
+    """
     about = {"format": FORMAT, "origin": asdict(origin), "position": asdict(trainer.position)}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _run_tensors(trainer).items()}
+    if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
+        raise TrainingError(
+            f"the weights of step {trainer.position.step} are no longer finite",
+            hint="lower learning_rate or gate_learning_rate in the recipe",
+        )
     # One entry: safetensors writes several in whatever order, and equal runs would not have equal bytes.
     write_bytes(folder / RUN, save(tensors, metadata={"run": json.dumps(about)}))
 
@@ -98,7 +107,9 @@ def _run_tensors(trainer: Trainer) -> dict[str, Tensor]:
         tensors[f"weight.{name}"] = parameter
         kept = trainer.optimizer.state.get(parameter, {})
         tensors[f"step.{name}"] = kept.get("step", torch.zeros(()))
-        tensors |= {f"{moment}.{name}": kept.get(moment, torch.zeros_like(parameter)) for moment in MOMENTS}
+        for moment in MOMENTS:
+            # On the CPU, because a run is saved when the GPU's memory is full, too.
+            tensors[f"{moment}.{name}"] = kept[moment] if moment in kept else torch.zeros_like(parameter, device="cpu")
     return tensors
 
 

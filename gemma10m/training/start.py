@@ -115,8 +115,12 @@ def _fresh_notes(fresh: list[str]) -> Iterator[str]:
     gates = sum(is_gate(name) for name in fresh)
     if gates:
         yield f"the checkpoint has no memory gates: {gates} layers get open ones"
-    if others := len({name.rsplit(".", 1)[0] for name in fresh if not is_gate(name)}):
-        yield f"the checkpoint lacks parts of the memory: {others} are made, the write gates nearly closed"
+    for part, lacking, made in (
+        (".write_gate.bias", "write gates", "nearly closed ones"),
+        (".state_vector.first", "state vectors", "new ones"),
+    ):
+        if layers := sum(name.endswith(part) for name in fresh):
+            yield f"the checkpoint has no {lacking}: {layers} layers get {made}"
 
 
 def _reopen(model: Gemma, fresh: list[str]) -> Iterator[str]:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from gemma10m.errors import TrainingError
+from gemma10m.memory.infini import REMEMBERING
 from gemma10m.models.gemma import Gemma
 from gemma10m.tasks.writer import Writer
 from gemma10m.training.backprop import backward, recompute_layers
@@ -63,6 +64,7 @@ class Trainer:
             recompute_layers(self.working)
             recompute_layers(self.forgetful)
         self.position = Position()
+        self.whole = True  # weights, moments and position are of one step
 
     @property
     def done(self) -> bool:
@@ -72,9 +74,13 @@ class Trainer:
         """Go on from there, with the weights as they now are."""
         self.position = position
         refresh(self.working, self.model)
+        self.whole = True
 
     def step(self) -> StepReport:
-        """Raises TrainingError for a loss or gradient that is no number; the weights are then as before the step."""
+        """Raises TrainingError for a loss or gradient that is no number.
+
+        Whatever it raises, all is as before the step while `whole` holds.
+        """
         started, before = time.monotonic(), self.position
         stage = self.recipe.stages[before.stage]
         forgets = is_without_memory(self.recipe, before.step)
@@ -88,6 +94,7 @@ class Trainer:
         rate = self.recipe.rate(before.tokens + tokens)
         gradient = self._move(rate)
         self.position = before.after(self.recipe, tokens, losses.answer)
+        self.whole = True
         return StepReport(
             step=self.position.step,
             stage=before.stage,
@@ -114,6 +121,7 @@ class Trainer:
         self._check("gradient", norm)
         for group in self.optimizer.param_groups:
             group["lr"] = group["base"] * rate
+        self.whole = False
         self.optimizer.step()
         refresh(self.working, self.model)
         return norm
@@ -122,11 +130,13 @@ class Trainer:
         if value is not None and not math.isfinite(value):
             raise TrainingError(
                 f"the {what} of step {self.position.step + 1} is {value}",
-                hint="lower learning_rate or gate_learning_rate in the recipe and start again in another folder",
+                hint="lower learning_rate or gate_learning_rate in the recipe",
             )
 
 
 def mean_gates(model: Gemma) -> list[float]:
-    """Each layer's mean sigmoid; none for a model without gates."""
+    """Each layer's mean sigmoid; none where the memory uses no gates, even if the model has them."""
+    if model.reading.memory not in REMEMBERING:
+        return []
     gates = [parameter for name, parameter in model.named_parameters() if is_gate(name)]
     return [float(torch.sigmoid(gate.detach()).mean()) for gate in gates]

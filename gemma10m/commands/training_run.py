@@ -1,0 +1,122 @@
+"""A run's steps, and what its folder holds of them when one fails or a signal comes."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import torch
+
+from gemma10m.commands.signals import StopRequest
+from gemma10m.commands.training_notes import Notes
+from gemma10m.errors import DiskError, Gemma10MError, Interrupted, OutOfMemoryError
+from gemma10m.training.checkpoint import Origin, SavedRun, restore, save_model, save_run
+from gemma10m.training.log import Log
+from gemma10m.training.train import StepReport, Trainer
+
+
+class Run:
+    def __init__(self, trainer: Trainer, origin: Origin, out: Path) -> None:
+        self.trainer, self.origin, self.out = trainer, origin, out
+        self._held = self._model_held = -1  # the step that run.safetensors is of, and that of model.safetensors
+
+    def resume(self, saved: SavedRun) -> None:
+        """Raises DiskError."""
+        restore(self.trainer, saved)
+        self._held = saved.position.step
+        with self._telling_what_is_held():
+            self._save_model()
+
+    def go(self, notes: Notes, log: Log, stop: StopRequest) -> None:
+        """To the last step. Raises Interrupted, and whatever ends a step, with the step that the folder then holds."""
+        while not self.trainer.done and not stop():
+            notes.stage()
+            notes.step(self._step(log))
+            if self.trainer.done or self.trainer.position.step % self.trainer.recipe.save_every == 0:
+                with self._telling_what_is_held():
+                    self.save()
+        if stop():
+            raise self._interrupted(stop.signal_number)
+
+    def save(self) -> None:
+        """Raises DiskError and TrainingError."""
+        save_run(self.trainer, self.origin, self.out)
+        self._held = self.trainer.position.step
+        self._save_model()
+
+    def _save_model(self) -> None:
+        save_model(self.trainer.model, self.out)
+        self._model_held = self._held
+
+    def _step(self, log: Log) -> StepReport:
+        number = self.trainer.position.step + 1
+        try:
+            report = self.trainer.step()
+            log.add(report)
+        except Gemma10MError as error:
+            self._rescue()
+            self._tell(error)
+            raise
+        except (RuntimeError, MemoryError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            self._rescue()
+            raise self._out_of_memory(number) from error
+        return report
+
+    def _rescue(self) -> None:
+        """Save the steps before the one that failed; what failed is the news, whether or not they can be saved."""
+        if self.trainer.whole and self.trainer.position.step > self._held:
+            with suppress(Exception):
+                self.save()
+
+    @contextmanager
+    def _telling_what_is_held(self) -> Iterator[None]:
+        try:
+            yield
+        except Gemma10MError as error:
+            self._tell(error)
+            raise
+
+    def _tell(self, error: Gemma10MError) -> None:
+        """Add what the folder holds to an error, whose class says how the program ends."""
+        if self._model_held != self._held:
+            error.message += f"; {self.out} holds the run of step {self._held}, and the same command writes its model"
+        else:
+            error.message += f"; {self.out} holds the checkpoint of step {self._held}"
+            if not isinstance(error, DiskError):
+                command = f"gemma10m train {shlex.quote(str(self.out))} --out OTHER"
+                elsewhere = f"`{command}` goes on from there with another recipe"
+                error.hint = f"{error.hint}; {elsewhere}" if error.hint else elsewhere
+        error.args = (error.message,)
+
+    def _out_of_memory(self, step: int) -> OutOfMemoryError:
+        error = OutOfMemoryError(
+            f"step {step} needs more memory than is free",
+            hint="free some and run the same command again, or lower tokens_per_step or backprop in the recipe",
+        )
+        self._tell(error)
+        return error
+
+    def _interrupted(self, signal_number: int) -> Interrupted:
+        step = self.trainer.position.step
+        if self.trainer.done:
+            return Interrupted(
+                f"stopped after step {step}, the last one: the run in {self.out} is complete",
+                signal_number=signal_number,
+            )
+        if step > self._held:
+            with self._telling_what_is_held():
+                self.save()
+        return Interrupted(
+            f"stopped after step {step}; the run is saved in {self.out}",
+            hint="run the same command again to go on from there",
+            signal_number=signal_number,
+        )
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """On the CPU torch has no class for it."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator" in str(error)
