@@ -10,7 +10,7 @@ from gemma10m.documents.choosing import Choice
 from gemma10m.documents.content import Content
 from gemma10m.documents.document import Document, Origin
 from gemma10m.documents.files import UnreadableError, open_regular
-from gemma10m.documents.kinds import kind_of
+from gemma10m.documents.kinds import REFUSED, kind_of
 from gemma10m.documents.names import printable
 from gemma10m.documents.repository import Walk
 from gemma10m.documents.source import STANDARD_INPUT, open_from
@@ -62,4 +62,4 @@ def _read_as(path: str, follow_links: bool = False) -> str:
     except UnreadableError:
         return ""
     kind = kind_of(head, path)
-    return "" if kind == "text" and b"\0" in head else kind
+    return "" if kind in REFUSED or (kind == "text" and b"\0" in head) else kind
