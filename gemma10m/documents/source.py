@@ -51,6 +51,13 @@ def open_from(folder: str, origin: Origin) -> Document:
     return gathering.document()
 
 
+def open_named(origin: Origin, name: str) -> list[SourceFile]:
+    """The files that one of an origin's names leads to. Raises `DocumentError` and `DiskError`."""
+    gathering = _Gathering(origin.folder, origin)
+    gathering.add(name)
+    return gathering.files
+
+
 class _Gathering:
     """The files of a document that is being opened."""
 
