@@ -36,7 +36,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("names", [["notes/a.txt"], ["notes/f.txt.gz"], ["notes"], ["notes", "more/e.txt", "more"]])
+@pytest.mark.parametrize("names", [["notes/a.txt"], ["notes/f.txt.gz"], ["notes"], ["notes/", "more/e.txt", "more"]])
 def test_it_is_found_from_anywhere_with_its_patterns(
     folder: Path, names: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,4 +65,10 @@ def test_the_readme_comes_first() -> None:
     assert in_order(["p/b", "p/README", "p/A"]) == ["p/README", "p/A", "p/b"]
     assert in_order(["p/README", "q/a"]) == ["p/README", "q/a"]
     assert in_order(["q/README", "p/a"]) == ["p/a", "q/README"]
+    assert in_order(["a", "README.rst", "README"]) == ["README", "README.rst", "a"]
     assert in_order([]) == []
+
+
+@pytest.mark.parametrize("name", ["readme.png", "readme_helper.py", "README.py", "readme-old/a.txt", "readme.d"])
+def test_what_only_begins_like_a_readme_comes_in_its_turn(name: str) -> None:
+    assert in_order(["A", name]) == ["A", name]

@@ -34,6 +34,36 @@ def test_what_is_and_is_not_text(tmp_path: Path) -> None:
     assert text_of(opened(tmp_path, "a", docx(runs))) == "a \tb\nc & <d>\ndrawn"
 
 
+def row(*cells: str) -> str:
+    return f"<w:tr>{''.join(f'<w:tc>{cell}</w:tc>' for cell in cells)}</w:tr>"
+
+
+def test_a_row_of_a_table_is_a_line(tmp_path: Path) -> None:
+    table = row(paragraph("Name"), paragraph("Age")) + row(paragraph("Ann"), paragraph(""), paragraph("9"))
+    body = f"{paragraph('Before.')}<w:tbl>{table}</w:tbl>{paragraph('After.')}"
+    assert text_of(opened(tmp_path, "a", docx(body))) == "Before.\nName\tAge\nAnn\t\t9\nAfter.\n"
+
+
+def test_what_is_in_a_cell_stays_on_its_line(tmp_path: Path) -> None:
+    broken = "<w:p><w:r><w:br/><w:t>c</w:t><w:br/><w:t>d</w:t><w:tab/><w:t>e</w:t></w:r></w:p>"
+    cells = row(paragraph("") + paragraph("a") + paragraph("") + paragraph("b", "Heading1"), broken)
+    document = opened(tmp_path, "a", docx(f"<w:tbl>{cells}</w:tbl>"))
+    assert text_of(document) == "a b\tc d e\n"
+    assert document.files[0].places == ((2, "section b"),)
+
+
+def test_a_table_in_a_cell_keeps_its_rows(tmp_path: Path) -> None:
+    inner = f"<w:tbl>{row(paragraph('1'), paragraph('2'))}{row(paragraph('3'), paragraph('4'))}</w:tbl>"
+    cells = row(paragraph("a") + inner + paragraph(""), paragraph("b"), paragraph("c"))
+    text = text_of(opened(tmp_path, "a", docx(f"<w:tbl>{cells}</w:tbl>{paragraph('z')}")))
+    assert text == "a\n1\t2\n3\t4\nb\tc\nz\n"
+
+
+def test_a_table_that_repeats_a_drawing_is_not_read(tmp_path: Path) -> None:
+    body = f"<w:Fallback><w:tbl>{row(paragraph('a'), paragraph('b'))}</w:tbl></w:Fallback>{paragraph('z')}"
+    assert text_of(opened(tmp_path, "a", docx(body))) == "z\n"
+
+
 def test_notes_follow_the_text(tmp_path: Path) -> None:
     notes = f"<w:footnotes {WORD}>{paragraph('A note.')}</w:footnotes>"
     assert text_of(opened(tmp_path, "a", docx(paragraph("Text."), footnotes=notes))) == "Text.\nA note.\n"

@@ -57,8 +57,59 @@ def test_a_scan_is_not_read_as_empty(tmp_path: Path) -> None:
     assert "ocr" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("texts", "blank", "notices"),
+    [
+        (1, 9, ["half.pdf: 9 of 10 pages hold no text (scanned?)"]),
+        (1, 1, ["half.pdf: 1 of 2 pages hold no text (scanned?)"]),
+        (3, 1, []),
+        (8, 2, []),
+        (9, 0, []),
+    ],
+)
+def test_a_pdf_of_mostly_scans_is_told(
+    tmp_path: Path, texts: int, blank: int, notices: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "half.pdf").write_bytes(pdf(*["It was late."] * texts, *[""] * blank))
+    assert list(open_source(tmp_path).notices) == notices
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("gemma10m.documents.pdf.BLOCK", 7)
+    assert list(open_source("half.pdf").notices) == notices
+    archive = opened(tmp_path, "a.tar", tarred({"half.pdf": (tmp_path / "half.pdf").read_bytes()}))
+    assert list(archive.notices) == notices
+
+
 def test_a_pdf_in_name_only_is_text(tmp_path: Path) -> None:
     assert text_of(opened(tmp_path, "notes.pdf", "just text")) == "just text"
+
+
+@pytest.mark.parametrize(
+    ("name", "before"),
+    [
+        ("a", b"\r\n"),
+        ("a", b"\xef\xbb\xbf \n\0"),
+        ("a", b"\0\x08from a Mac" + b"\0" * 100),
+        ("a.pdf", b"HTTP/1.1 200 OK\r\n\r\n"),
+        ("a.PDF", b"x" * 1000),
+        ("a.pdf.gz", b"From the post office: "),
+    ],
+)
+def test_a_pdf_may_begin_late(tmp_path: Path, name: str, before: bytes) -> None:
+    content = before + BOOK
+    late = opened(tmp_path, name, gzip.compress(content) if name.endswith(".gz") else content)
+    assert text_of(late) == text_of(opened(tmp_path, "book.pdf", BOOK))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.txt", "A PDF begins with %PDF-1.7, as everybody knows."),
+        ("a", "caf\u00e9:\n%PDF-1.4\n"),
+        ("a.pdf", "x" * 1020 + "%PDF-1.7"),
+    ],
+)
+def test_a_text_that_speaks_of_pdf_is_text(tmp_path: Path, name: str, text: str) -> None:
+    assert text_of(opened(tmp_path, name, text)) == text
 
 
 def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

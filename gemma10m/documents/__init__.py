@@ -1,7 +1,34 @@
 """Sources to documents: text in order, and where each piece of it came from."""
 
 from gemma10m.documents.again import open_again
-from gemma10m.documents.document import Document, Origin, Piece, SkippedFile, SourceFile
+from gemma10m.documents.document import (
+    AS_READ,
+    CHANGED,
+    GONE,
+    NOT_AT_HAND,
+    Document,
+    FileNow,
+    Origin,
+    Piece,
+    SkippedFile,
+    SourceFile,
+)
+from gemma10m.documents.now import FileRead, FilesNow
 from gemma10m.documents.source import open_source
 
-__all__ = ["Document", "Origin", "Piece", "SkippedFile", "SourceFile", "open_again", "open_source"]
+__all__ = [
+    "AS_READ",
+    "CHANGED",
+    "GONE",
+    "NOT_AT_HAND",
+    "Document",
+    "FileNow",
+    "FileRead",
+    "FilesNow",
+    "Origin",
+    "Piece",
+    "SkippedFile",
+    "SourceFile",
+    "open_again",
+    "open_source",
+]

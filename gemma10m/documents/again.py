@@ -10,7 +10,7 @@ from gemma10m.documents.choosing import Choice
 from gemma10m.documents.content import Content
 from gemma10m.documents.document import Document, Origin
 from gemma10m.documents.files import UnreadableError, open_regular
-from gemma10m.documents.kinds import kind_of
+from gemma10m.documents.kinds import REFUSED, kind_of
 from gemma10m.documents.names import printable
 from gemma10m.documents.repository import Walk
 from gemma10m.documents.source import STANDARD_INPUT, open_from
@@ -39,18 +39,18 @@ def _may_be(origin: Origin, name: str, sizes: Mapping[str, int], skipped: Collec
     root = os.path.join(origin.folder, name)
     if not os.path.isdir(root):
         shown = printable(name)
-        return _may_hold(root, sizes[shown], follow_links=True) if shown in sizes else os.path.isfile(root)
+        return may_hold(root, sizes[shown], follow_links=True) if shown in sizes else os.path.isfile(root)
     most = len(sizes) + len(skipped) + MORE
     walk = Walk(root, Choice.of(origin.include, origin.exclude), most).run()
-    above = "" if len(origin.names) == 1 else printable(name) + "/"
+    above = "" if len(origin.names) == 1 else printable(name.rstrip("/")) + "/"
     shown_and_real = ((above + printable(path), os.path.join(root, path)) for path in walk.files)
     return len(walk.files) + len(walk.skipped) <= most and all(
-        _may_hold(path, sizes[shown], follow_links=False) if shown in sizes else shown in skipped or not _read_as(path)
+        may_hold(path, sizes[shown], follow_links=False) if shown in sizes else shown in skipped or not _read_as(path)
         for shown, path in shown_and_real
     )
 
 
-def _may_hold(path: str, nbytes: int, follow_links: bool) -> bool:
+def may_hold(path: str, nbytes: int, follow_links: bool) -> bool:
     """Whether a text of this size can be the file's, or be extracted from it."""
     return os.stat(path).st_size == nbytes or _read_as(path, follow_links) not in ("", "text")
 
@@ -62,4 +62,4 @@ def _read_as(path: str, follow_links: bool = False) -> str:
     except UnreadableError:
         return ""
     kind = kind_of(head, path)
-    return "" if kind == "text" and b"\0" in head else kind
+    return "" if kind in REFUSED or (kind == "text" and b"\0" in head) else kind

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 
 from gemma10m.documents.ignoring import IgnoreRules
 
+_README_ENDINGS = frozenset(
+    ["", *".md .markdown .mdown .mkd .txt .text .rst .adoc .asciidoc .org .textile .rdoc .pod .creole .wiki".split()]
+)
+
 Parts = tuple[str, ...]  # a path's parts, from the top
 Rules = tuple[IgnoreRules, ...]  # the nearest folder's first
 
@@ -53,4 +57,5 @@ def in_order(paths: Iterable[str]) -> list[str]:
 
 
 def _is_readme(path: str, folder: str) -> bool:
-    return os.path.dirname(path) == folder and os.path.basename(path).lower().startswith("readme")
+    stem, ending = os.path.splitext(os.path.basename(path).lower())
+    return os.path.dirname(path) == folder and stem == "readme" and ending in _README_ENDINGS

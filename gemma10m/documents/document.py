@@ -14,6 +14,7 @@ from gemma10m.documents.stamp import Stamp
 from gemma10m.documents.text import decoder
 from gemma10m.errors import DocumentError
 
+AS_READ, CHANGED, GONE, NOT_AT_HAND = "as read", "changed", "gone", "not at hand"  # what became of a file
 _NONCE = 16  # hexadecimal digits of the fingerprint that each header shows
 
 
@@ -72,6 +73,16 @@ class SourceFile:
         inside = b"".join(self._blocks(range(first, min(stop, self.nbytes), BLOCK)))
         return inside[start - first : stop - first]
 
+    def status(self) -> str:
+        """What became of it, where its bytes are not what they were."""
+        if self.stamp:
+            return CHANGED if os.path.lexists(self.stamp.path) else GONE
+        try:
+            os.close(self.open())
+        except UnreadableError as error:
+            return GONE if isinstance(error.__cause__, FileNotFoundError) else CHANGED
+        return CHANGED
+
     def _blocks(self, starts: range) -> Iterator[bytes]:
         try:
             descriptor = self.open()
@@ -105,6 +116,14 @@ class SourceFile:
                 yield Piece(text, index, offset, line, self.encoding)
                 line += text.count("\n")
                 offset = position - len(decode.getstate()[0])
+
+
+@dataclass(frozen=True)
+class FileNow:
+    """What stands in a file's place now."""
+
+    status: str  # AS_READ, CHANGED, GONE or NOT_AT_HAND
+    file: SourceFile | None = None  # one that is as it was read
 
 
 @dataclass(frozen=True)
@@ -145,6 +164,10 @@ class Document:
         content = [[path, file.encoding, file.sha256] for path, file in zip(paths, self.files, strict=True)]
         form = "gemma10m.contents/1" if self.contents else "gemma10m.document/1"
         return hashlib.sha256(json.dumps([form, content]).encode()).hexdigest()
+
+    def now(self, number: int) -> FileNow:
+        """A file of this document, which notices by itself that it is no longer what it was."""
+        return FileNow(AS_READ, self.files[number])
 
     def pieces(self) -> Iterator[Piece]:
         """The text, file by file. Raises `DocumentError` when a file is no longer what it was at opening."""

@@ -1,4 +1,7 @@
-"""DOCX: a zip file with paragraphs in XML. Notes follow the text; headers, footers and comments are not read."""
+"""DOCX: a zip file with paragraphs in XML. A line for each paragraph, and for each row of a table.
+
+Notes follow the text. Headers, footers, comments and automatic numbering (`3.2`, `(a)`) are not read.
+"""
 
 from __future__ import annotations
 
@@ -50,35 +53,87 @@ class _Paragraphs:
         self._fallbacks = 0  # open elements that repeat a drawing's text for older programs
         self._title: str | None = None  # of the heading that is open
         self._title_at = 0
+        self._rows = 0  # open rows, of tables in cells of tables
+        self._first_cell = False  # no cell of the open row has begun
+        self._cell_begun = False  # the open cell has text
+        self._gap = ""  # owed before the next text of a cell
 
     def start(self, tag: str, given: Attributes) -> None:
         if tag == "Fallback":
             self._fallbacks += 1
+        elif self._fallbacks:
+            return
         elif tag == "pStyle" and given.get("val") in self._headings:
-            self._title, self._title_at = "", self._writer.nbytes
+            self._title = ""
         elif tag == "t":
             self._in_text = True
         elif tag in _BREAKS and not given.get("pos"):  # a tab that has a position is a tab stop
-            self._write(_BREAKS[tag])
+            self._break(_BREAKS[tag])
+        elif tag == "tr":
+            self._begin_row()
+        elif tag == "tc":
+            self._begin_cell()
 
     def end(self, tag: str) -> None:
         if tag == "Fallback":
             self._fallbacks -= 1
+        elif self._fallbacks:
+            return
         elif tag == "t":
             self._in_text = False
         elif tag == "p":
-            self._write("\n")
-            if self._title and self._title.strip():
-                self._writer.place(f"section {self._title}", self._title_at)
-            self._title = None
+            self._end_paragraph()
+        elif tag == "tr":
+            self._end_row()
 
     def text(self, text: str) -> None:
         if self._in_text:
             self._write(text)
 
+    def _end_paragraph(self) -> None:
+        if self._title and self._title.strip():
+            self._writer.place(f"section {self._title}", self._title_at)
+        self._title = None
+        if self._rows:
+            self._owe_space()
+        else:
+            self._writer.write("\n")
+
+    def _break(self, white: str) -> None:
+        if self._rows and white.isspace():
+            self._owe_space()
+        else:
+            self._write(white)
+
+    def _owe_space(self) -> None:
+        """In a cell lines and tabs would be taken for the row's."""
+        if self._cell_begun:
+            self._gap = self._gap or " "
+
     def _write(self, text: str) -> None:
-        if self._fallbacks:
-            return
+        gap, self._gap, self._cell_begun = self._gap, "", True
+        self._writer.write(gap)
+        if self._title == "":
+            self._title_at = self._writer.nbytes
         self._writer.write(text)
         if self._title is not None and len(self._title) < limits.LABEL:
-            self._title += text
+            self._title += gap + text
+
+    def _begin_row(self) -> None:
+        if self._rows and self._cell_begun:
+            self._gap = "\n"
+        self._rows += 1
+        self._first_cell = True
+
+    def _begin_cell(self) -> None:
+        if not self._first_cell and self._gap != "\n":
+            self._writer.write("\t")
+            self._gap = ""
+        self._first_cell = self._cell_begun = False
+
+    def _end_row(self) -> None:
+        self._rows -= 1
+        self._first_cell, self._cell_begun = False, True
+        self._gap = "\n" if self._rows else ""
+        if not self._rows:
+            self._writer.write("\n")

@@ -14,7 +14,7 @@ from gemma10m.documents.content import Content
 from gemma10m.documents.files import UnreadableError
 from gemma10m.documents.html_text import write_html
 from gemma10m.documents.info import write_info
-from gemma10m.documents.kinds import COMPRESSED, kind_of
+from gemma10m.documents.kinds import COMPRESSED, REFUSED, kind_of
 from gemma10m.documents.notebook import write_notebook
 from gemma10m.documents.pdf import write_pdf
 from gemma10m.documents.spool import Places, Spool, TextWriter
@@ -36,6 +36,7 @@ class Text(NamedTuple):
 
     content: Content
     places: Places = ()
+    notice: str = ""  # what its reader should know
 
 
 def open_content(content: Content, name: str, spool: Spool, budget: Budget) -> Text | Archive:
@@ -55,6 +56,9 @@ def _opened(content: Content, name: str, spool: Spool, budget: Budget) -> Text |
         kind = kind_of(content.head(), os.path.splitext(name)[0])
     if kind in COMPRESSED:
         raise UnreadableError("compressed more than once", hint="unpack it yourself if you trust it")
+    if kind in REFUSED:
+        why, hint = REFUSED[kind]
+        raise UnreadableError(why, hint)
     if kind == "tar":
         return TarArchive(content, budget)
     if kind == "zip":

@@ -6,6 +6,10 @@ import os
 import re
 
 COMPRESSED = {"gzip": b"\x1f\x8b", "bzip2": b"BZh", "xz": b"\xfd7zXZ\0", "zstd": b"\x28\xb5\x2f\xfd"}
+REFUSED = {  # why, and what to do about it
+    "rtf": ("an RTF file, which is not read", "save it as DOCX or text"),
+    "state": ("a saved state, which is asked alone", "name it as the only source: gemma10m ask FILE"),
+}
 _BZIP2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")  # three letters alone may begin a text
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _TAR = slice(257, 262)
@@ -14,20 +18,27 @@ _HTML = re.compile(
 )
 _INFO = re.compile(rb"This is [^\n]{1,200}, produced by\s+(?:GNU )?(?:makeinfo|texi2any)\b")
 _HTML_NAMES = (".html", ".htm", ".xhtml")
+_PDF = b"%PDF-"
+_PDF_WITHIN = 1024  # bytes; as other readers accept it
+_BLANK = re.compile(rb"(?:\xef\xbb\xbf)?[\s\0]*")
+_NO_TEXT = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_RTF = re.compile(rb"\{\\rtf\d")
+_STATE = re.compile(rb'.{8}\{"__metadata__":\{"format":"gemma10m\.state/', re.S)
 
 
 def kind_of(head: bytes, name: str) -> str:
-    """One of COMPRESSED, "zip", "tar", "pdf", "html", "info", "notebook", or "text", which it may still not be."""
-    if head.startswith(_ZIP):
-        return "zip"
-    if head[_TAR] == b"ustar":
-        return "tar"
-    if head.startswith(b"%PDF-"):
-        return "pdf"
-    for kind, magic in COMPRESSED.items():
-        if head.startswith(magic) and (kind != "bzip2" or _BZIP2.match(head)):
-            return kind
+    """One of COMPRESSED, "zip", "tar", "pdf", "html", "info", "notebook", one of REFUSED, or "text", which it may
+    still not be.
+    """
+    if packed := _packed(head):
+        return packed
+    if _STATE.match(head):
+        return "state"
     ending = os.path.splitext(name)[1].lower()
+    if _is_pdf(head, ending):
+        return "pdf"
+    if _RTF.match(head):
+        return "rtf"
     if ending in _HTML_NAMES or _HTML.match(head[:4096]):
         return "html"
     if _INFO.match(head):
@@ -35,3 +46,23 @@ def kind_of(head: bytes, name: str) -> str:
     if ending == ".ipynb" and head.lstrip().startswith(b"{"):
         return "notebook"
     return "text"
+
+
+def _packed(head: bytes) -> str:
+    if head.startswith(_ZIP):
+        return "zip"
+    if head[_TAR] == b"ustar":
+        return "tar"
+    for kind, magic in COMPRESSED.items():
+        if head.startswith(magic) and (kind != "bzip2" or _BZIP2.match(head)):
+            return kind
+    return ""
+
+
+def _is_pdf(head: bytes, ending: str) -> bool:
+    """A text that only speaks of the mark is none."""
+    at = head.find(_PDF, 0, _PDF_WITHIN)
+    if at < 0:
+        return False
+    before = head[:at]
+    return ending == ".pdf" or bool(_BLANK.fullmatch(before) or _NO_TEXT.search(before))

@@ -20,6 +20,7 @@ from gemma10m.documents.files import BLOCK, UnreadableError
 from gemma10m.documents.spool import TextWriter
 
 _PROGRAM = Path(pdf_process.__file__)
+_BLANK_PAGES = 0.25  # of all; so many are covers and separators
 _WHY = {
     pdf_process.ENCRYPTED: "a PDF that only a password opens",
     pdf_process.BROKEN: "damaged: it begins as a PDF but is not",
@@ -43,6 +44,8 @@ def write_pdf(content: Content, writer: TextWriter, budget: Budget) -> None:
         raise UnreadableError(
             "a PDF without text: it seems to be a scan", hint="have its pages recognised first, for example by ocrmypdf"
         )
+    if pages.blank > pages.number * _BLANK_PAGES:
+        writer.notice = f"{pages.blank:,} of {pages.number:,} pages hold no text (scanned?)"
 
 
 @contextmanager
@@ -83,8 +86,8 @@ class _Pages:
     def __init__(self, writer: TextWriter) -> None:
         self._writer = writer
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._number = 0
-        self._ended = True
+        self._ended = self._page_blank = True
+        self.number = self.blank = 0  # pages begun, and those of them without text so far
 
     def feed(self, block: bytes) -> None:
         """A form feed ends a page."""
@@ -92,12 +95,20 @@ class _Pages:
         for index, text in enumerate(pages):
             if self._ended and (text or index < len(pages) - 1):
                 self._begin()
-            self._writer.write(text)
+            self._write(text)
             self._ended = index < len(pages) - 1 or self._ended
 
     def _begin(self) -> None:
-        if self._number:
+        if self.number:
             self._writer.write("\n\n")
-        self._number += 1
-        self._writer.place(f"page {self._number}")
+        self.number += 1
+        self.blank += 1
+        self._page_blank = True
+        self._writer.place(f"page {self.number}")
         self._ended = False
+
+    def _write(self, text: str) -> None:
+        if self._page_blank and text.strip():
+            self.blank -= 1
+            self._page_blank = False
+        self._writer.write(text)

@@ -51,6 +51,13 @@ def open_from(folder: str, origin: Origin) -> Document:
     return gathering.document()
 
 
+def open_named(origin: Origin, name: str) -> list[SourceFile]:
+    """The files that one of an origin's names leads to. Raises `DocumentError` and `DiskError`."""
+    gathering = _Gathering(origin.folder, origin)
+    gathering.add(name)
+    return gathering.files
+
+
 class _Gathering:
     """The files of a document that is being opened."""
 
@@ -86,7 +93,7 @@ class _Gathering:
             raise DocumentError(f"{shown} cannot be read: {error}", hint=error.hint) from error
         if file.nbytes <= file.mark:
             raise DocumentError(f"{shown} is empty", hint="name a file that holds text")
-        self._append(file)
+        self._append(file, opened.notice)
 
     def _add_folder(self, root: str, name: str) -> None:
         try:
@@ -121,15 +128,17 @@ class _Gathering:
             shown = above + printable(path)
             try:
                 content, stamp = load(path)
-                opened = open_content(content, path, self.spool, budget or Budget(content.size()))
-                self._append(inspect(shown, _text(opened), stamp))
+                text = _text(open_content(content, path, self.spool, budget or Budget(content.size())))
+                self._append(inspect(shown, text, stamp), text.notice)
             except UnreadableError as error:
                 if budget is not None and isinstance(error, BombError):
                     raise
                 self.skipped.append(SkippedFile(shown, str(error)))
 
-    def _append(self, file: SourceFile) -> None:
+    def _append(self, file: SourceFile, notice: str) -> None:
         self.files.append(file)
+        if notice:
+            self.notices.append(f"{file.path}: {notice}")
         if file.encoding == "cp1252":
             self.notices.append(f"{file.path} is not UTF-8: read as Windows-1252")
 

@@ -81,6 +81,7 @@ class TextWriter:
         self._places: list[tuple[int, str]] = []
         self.nbytes = 0
         self.blank = True  # nothing but white space so far
+        self.notice = ""  # what the text's reader should know
 
     def write(self, text: str) -> None:
         """Raises `DiskError`. NUL would make the text binary; it and lone surrogates are replaced."""
@@ -97,9 +98,9 @@ class TextWriter:
             label = printable(" ".join(label.split()))[: limits.LABEL]
             self._places.append((self.nbytes if offset is None else offset, label))
 
-    def finish(self) -> tuple[Content, Places]:
+    def finish(self) -> tuple[Content, Places, str]:
         self._flush()
-        return self._spool.content(self._start), tuple(self._places)
+        return self._spool.content(self._start), tuple(self._places), self.notice
 
     def _flush(self) -> None:
         self._spool.write(bytes(self._waiting))

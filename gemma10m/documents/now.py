@@ -1,0 +1,134 @@
+"""Files of a document that was opened before, each looked at by itself: whether it still is what was read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from itertools import islice
+from typing import NamedTuple
+
+from gemma10m.documents.again import MORE, may_hold
+from gemma10m.documents.archive import Archive
+from gemma10m.documents.budget import Budget
+from gemma10m.documents.content import Content
+from gemma10m.documents.document import AS_READ, CHANGED, GONE, NOT_AT_HAND, FileNow, Origin, SourceFile
+from gemma10m.documents.files import UnreadableError, open_regular
+from gemma10m.documents.formats import open_content
+from gemma10m.documents.inspecting import inspect
+from gemma10m.documents.names import printable
+from gemma10m.documents.source import STANDARD_INPUT, open_named
+from gemma10m.documents.spool import Spool
+from gemma10m.documents.stamp import Stamp
+from gemma10m.errors import DiskError, DocumentError
+
+_FAILURES = (DocumentError, DiskError, UnreadableError, OSError, ValueError)
+
+
+class FileRead(NamedTuple):
+    """What is kept of a file that was read."""
+
+    path: str  # for display
+    nbytes: int  # of its text
+    sha256: str
+
+
+class FilesNow:
+    """A file in a folder is what it was by its own size and hash; a member of an archive only with all the others."""
+
+    def __init__(self, origin: Origin | None, name: str, files: Sequence[FileRead]) -> None:
+        """name: of the document, under which one without an origin is looked for."""
+        self.files = files
+        self._origin = origin or Origin("", (name,))
+        self._lost = NOT_AT_HAND if origin is None else ""
+        self._found: dict[str, SourceFile] = {}
+
+    def now(self, number: int) -> FileNow:
+        """Never raises. A file that was not as it was read is looked at again."""
+        path = self.files[number].path
+        if path in self._found:
+            return FileNow(AS_READ, self._found[path])
+        if STANDARD_INPUT in self._origin.names:
+            return FileNow(NOT_AT_HAND)
+        status = self._look(self.files[number])
+        return FileNow(self._lost or status) if status else FileNow(AS_READ, self._found[path])
+
+    def _look(self, read: FileRead) -> str:
+        """What became of it; "" where it is found as it was."""
+        for name in sorted(self._origin.names, key=len, reverse=True):  # an archive before the folder it is in
+            root = os.path.join(self._origin.folder, name)
+            if os.path.isdir(root):
+                above = self._above(name.rstrip("/"))
+                if read.path.startswith(above):
+                    return self._look_inside(root, read.path[len(above) :], read)
+            elif read in self._of(name):
+                return self._look_at(root, name)
+        return GONE
+
+    def _above(self, name: str) -> str:
+        """What the paths of a folder's files begin with, or an archive's under the name that is shown for it."""
+        return "" if len(self._origin.names) == 1 else printable(name) + "/"
+
+    def _of(self, name: str) -> list[FileRead]:
+        """What was read of a file that was named, which may be an archive, or a folder that is gone."""
+        shown = printable(name)
+        above = (self._above(shown), self._above(name.rstrip("/")))
+        found = (read for read in self.files if read.path == shown or read.path.startswith(above))
+        return list(dict.fromkeys(found))  # it may have been named twice
+
+    def _look_at(self, root: str, name: str) -> str:
+        wanted = self._of(name)
+        try:
+            if wanted[0].path == printable(name) and not may_hold(root, wanted[0].nbytes, follow_links=True):
+                return CHANGED
+            found = open_named(self._origin, name)
+        except _FAILURES:
+            return CHANGED if os.path.exists(root) else GONE
+        if [_read(file) for file in found] != wanted:
+            return CHANGED
+        self._found |= {file.path: file for file in found}
+        return ""
+
+    def _look_inside(self, root: str, shown: str, read: FileRead) -> str:
+        path = _real(root, shown)
+        if path is None or not os.path.lexists(path):
+            return GONE
+        try:
+            file = _opened(path, read) if may_hold(path, read.nbytes, follow_links=False) else None
+        except _FAILURES:
+            return CHANGED
+        if file is None or _read(file) != read:
+            return CHANGED
+        self._found[read.path] = file
+        return ""
+
+
+def _opened(path: str, read: FileRead) -> SourceFile | None:
+    content, stamp = Content(partial(open_regular, path, follow_links=False)), Stamp.of(path, follow_links=False)
+    opened = open_content(content, path, Spool(), Budget(content.size()))
+    return None if isinstance(opened, Archive) else inspect(read.path, opened, stamp)
+
+
+def _read(file: SourceFile) -> FileRead:
+    return FileRead(file.path, file.nbytes, file.sha256)
+
+
+def _real(root: str, shown: str) -> str | None:
+    """The path below a folder that is shown so. None where there is none: what was kept may be forged."""
+    path = root
+    for part in shown.split("/"):
+        name: str | None = part
+        if "\\" in part:  # a name with what cannot be shown
+            name = _name_shown_as(path, part)
+        if name in (None, "", ".", ".."):
+            return None
+        path = os.path.join(path, str(name))
+    return path
+
+
+def _name_shown_as(folder: str, shown: str) -> str | None:
+    try:
+        with os.scandir(folder) as entries:
+            return next((entry.name for entry in islice(entries, MORE) if printable(entry.name) == shown), None)
+    except OSError:
+        return None
