@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gemma10m import __version__
 from gemma10m.answering.prompt import Prompt
-from gemma10m.documents import Document, Origin, open_again
+from gemma10m.documents import Document, FileRead, FilesNow, Origin, open_again
 from gemma10m.errors import StateError
 from gemma10m.folders import states_folder
 from gemma10m.models.gemma import Gemma
@@ -147,6 +147,12 @@ def document_of(record: DocumentRecord) -> Document | None:
     origin = Origin(*record.origin) if record.origin else Origin("", (record.name,))
     sizes = {source.path: source.nbytes for source in record.sources}
     return open_again(origin, record.fingerprint, sizes, {skipped.path for skipped in record.skipped})
+
+
+def files_of(record: DocumentRecord) -> FilesNow:
+    """The document's files, each by itself, whether or not the others are what was read."""
+    files = [FileRead(source.path, source.nbytes, source.sha256) for source in record.sources]
+    return FilesNow(Origin(*record.origin) if record.origin else None, record.name, files)
 
 
 def find_bookmark(

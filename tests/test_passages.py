@@ -314,7 +314,7 @@ def test_a_quote_is_what_stands_in_the_file(tmp_path: Path, encoding: str) -> No
     with open_index(tmp_path / "index") as index:
         found = find_support(index, "What is the magic number for amber-lantern?", "It is 48213 for amber-lantern.")
         (source,) = locate(found.excerpts, index, document)
-        assert source.quote == FACT
+        assert (source.quote, source.status) == (FACT, "as read")
         assert source.line == 122
         body = (tmp_path / "café.txt").read_bytes()[source.start : source.stop]
         assert body.decode("utf-16-le" if encoding == "utf-16" else encoding.removesuffix("-sig")) == FACT
@@ -322,11 +322,12 @@ def test_a_quote_is_what_stands_in_the_file(tmp_path: Path, encoding: str) -> No
 
 def test_what_cannot_be_checked_is_not_quoted(index: PassageIndex, story: Document, tmp_path: Path) -> None:
     found = find_support(index, "the number for amber-lantern?", "amber-lantern has 48213")
-    assert [source.quote for source in locate(found.excerpts, index, None)] == [None]
+    (source,) = locate(found.excerpts, index, None)
+    assert (source.quote, source.status) == (None, "not at hand")
     text = (tmp_path / "story.txt").read_text()
     (tmp_path / "story.txt").write_text(text.replace("48213", "48214"))
     (source,) = locate(found.excerpts, index, story)
-    assert source.quote is None
+    assert (source.quote, source.status) == (None, "changed")
     assert source.line == 121
 
 

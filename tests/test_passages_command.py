@@ -19,12 +19,12 @@ from gemma10m.commands.passages import Passages, RecallOptions
 from gemma10m.commands.questions import ask_all
 from gemma10m.commands.reading import Patterns
 from gemma10m.config import ReadingConfig
-from gemma10m.documents import Document
+from gemma10m.documents import FilesNow
 from gemma10m.errors import StateError, UsageError
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import open_index
 from gemma10m.passages.quotes import NOT_IN_TEXT
-from gemma10m.saved_states import document_of
+from gemma10m.saved_states import files_of
 from gemma10m.state_file import DocumentRecord
 from gemma10m.terminal import Terminal
 
@@ -231,7 +231,7 @@ def test_a_state_alone_answers_and_says_what_it_cannot(tale: Path, capsys: pytes
     tale.write_text(tale.read_text().replace("late", "dark"))
     capsys.readouterr()
     asked(state, RecallOptions(sources=True))
-    assert "the file is not at hand as it was read: no quote" in capsys.readouterr().out
+    assert f"({tale} changed since it was read: no quote)" in capsys.readouterr().out
     index_path(state).unlink()
     asked(state, RecallOptions(sources=True))
     told = capsys.readouterr()
@@ -259,11 +259,11 @@ def test_the_document_is_opened_only_for_a_quote_or_an_index(
     state, opened = tale.with_name("tale.state"), list[str]()
     read(Terminal(quiet=True), [str(tale)], state, DEMO)
 
-    def spy(record: DocumentRecord) -> Document | None:
+    def spy(record: DocumentRecord) -> FilesNow:
         opened.append(record.name)
-        return document_of(record)
+        return files_of(record)
 
-    monkeypatch.setattr("gemma10m.commands.passages.document_of", spy)
+    monkeypatch.setattr("gemma10m.commands.passages.files_of", spy)
     asked(state, RecallOptions())
     assert not opened
     asked(state, RecallOptions(), json=True)

@@ -24,7 +24,8 @@ Each is answered on its own copy of the document's state.
 
 An answer is looked up in the document, sentence by sentence. One of which no passage says even half is replaced by
 `The text does not contain the answer.`, unless `--recall off`; a single sentence that no passage says is told on
-standard error. `--sources` says where an answer stands, with quotes; `--json` always does: `sources`, `in_text` (null
+standard error. `--sources` says where an answer stands, with quotes; `--json` always does: `sources`, each with its
+file's `status` (`as read`, and only then with a quote, `changed`, `gone` or `not at hand`), `in_text` (null
 where there was nothing to look it up in), `not_in_text`, the sentences without a source, and `unchecked_answer`, the
 model's own words, stand beside `answer`. Each of `sources` has:
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gemma10m.commands.passages import Checked, Passages
+from gemma10m.documents import CHANGED, GONE
 from gemma10m.passages.quotes import Source
 from gemma10m.sanitise import sanitise_line
 from gemma10m.terminal import Terminal
 
 NOT_SAID = "no passage says what the model answered"
+_WITHOUT_QUOTE = {CHANGED: "{} changed since it was read", GONE: "{} is gone"}
 
 
 def show_answer(
@@ -54,5 +56,6 @@ def described(source: Source) -> str:
     inside = f" ({where})" if where else ""
     place = f"{file}:{source.line}{inside}, bytes {source.start}-{source.stop}"
     if source.quote is None:
-        return f"{place}\n    (the file is not at hand as it was read: no quote)"
+        why = _WITHOUT_QUOTE.get(source.status, "the document is not at hand").format(file)
+        return f"{place}\n    ({why}: no quote)"
     return f'{place}\n    "{quote}"'

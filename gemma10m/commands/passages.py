@@ -14,7 +14,7 @@ from gemma10m.answering.prompt import Prompt
 from gemma10m.commands.indexing import ensure_index, has_index, index_path, warn_without_index
 from gemma10m.commands.models import remembers
 from gemma10m.commands.reading import ReadSource
-from gemma10m.documents import Document
+from gemma10m.documents import Document, FilesNow
 from gemma10m.errors import StateError, UsageError
 from gemma10m.memory.state import State
 from gemma10m.models.gemma import Gemma
@@ -22,7 +22,7 @@ from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, damaged, open_index
 from gemma10m.passages.quotes import NOT_IN_TEXT, Source, find_support, locate
 from gemma10m.passages.recall import default_budget, has_room_for_passages, recall, shown
-from gemma10m.saved_states import Reader, document_of
+from gemma10m.saved_states import Reader, document_of, files_of
 from gemma10m.terminal import Terminal
 
 T = TypeVar("T")
@@ -91,7 +91,7 @@ class Passages:
     """A document's index and the document itself, each where it is at hand."""
 
     index: PassageIndex | None
-    document: Callable[[], Document | None]  # opened when it is asked for
+    document: Callable[[], Document | FilesNow | None]  # its files, opened when they are asked for
     options: RecallOptions
     mend: Callable[[StateError], PassageIndex]  # a new index for one that turned out to be damaged; raises StateError
     warn: Callable[[str], None] = lambda text: None
@@ -175,6 +175,7 @@ def recalled_from(terminal: Terminal, reader: Reader, source: ReadSource, option
     No index when nothing is to be checked, and, which is said, when none can be made.
     """
     document = cache(lambda: source.document or document_of(source.record))
+    files = cache(lambda: source.document or files_of(source.record))
     path = index_path(source.path)
 
     with ExitStack() as opened:
@@ -189,7 +190,7 @@ def recalled_from(terminal: Terminal, reader: Reader, source: ReadSource, option
 
         there = options.checks and _is_indexed(terminal, source, document)
         index = opened.enter_context(open_index(path)) if there else None
-        yield Passages(index, document, options, mend, terminal.warn)
+        yield Passages(index, files, options, mend, terminal.warn)
 
 
 def _is_indexed(terminal: Terminal, source: ReadSource, document: Callable[[], Document | None]) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gemma10m.documents import Document, SourceFile
+from gemma10m.documents import NOT_AT_HAND, Document, FileNow, FilesNow, SourceFile
 from gemma10m.documents.text import decoder
 from gemma10m.encodings import nbytes
 from gemma10m.errors import DocumentError
@@ -30,6 +30,7 @@ class Source:
     start: int
     stop: int
     quote: str | None  # None where the file is not what was read: what cannot be checked is not quoted
+    status: str  # of the file: "as read", "changed", "gone", or "not at hand" where nobody knows
 
 
 @dataclass(frozen=True)
@@ -130,20 +131,23 @@ def _best_sentence(passage: Passage, claim: Claim) -> Excerpt:
     return Excerpt(passage, *spans[fits.index(max(fits))])
 
 
-def locate(excerpts: Sequence[Excerpt], index: PassageIndex, document: Document | None) -> list[Source]:
+def locate(excerpts: Sequence[Excerpt], index: PassageIndex, document: Document | FilesNow | None) -> list[Source]:
     """Each excerpt's place, and its words where the file at hand has them still."""
     return [_located(excerpt, index, document) for excerpt in excerpts]
 
 
-def _located(excerpt: Excerpt, index: PassageIndex, document: Document | None) -> Source:
+def _located(excerpt: Excerpt, index: PassageIndex, document: Document | FilesNow | None) -> Source:
     passage = excerpt.passage
-    file = document.files[passage.file] if document else None
+    now = document.now(passage.file) if document else FileNow(NOT_AT_HAND)
+    file = now.file
     path, encoding = (file.path, file.encoding) if file else index.files[passage.file]
     start = passage.start + nbytes(passage.text[: excerpt.first], encoding)
     stop = start + nbytes(excerpt.text, encoding)
     found = _on_disk(file, start, stop) if file else None
     place = file.place(start) if file else excerpt.place
-    return Source(path, excerpt.line, place, start, stop, excerpt.text if found == excerpt.text else None)
+    quote = excerpt.text if found == excerpt.text else None
+    status = file.status() if file and quote is None else now.status
+    return Source(path, excerpt.line, place, start, stop, quote, status)
 
 
 def _on_disk(file: SourceFile, start: int, stop: int) -> str | None:
