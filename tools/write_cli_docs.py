@@ -36,7 +36,7 @@ model's own words, stand beside `answer`. Each of `sources` has:
 | `place` | the page, chapter, cell or node that it is in; `""` where there are none |
 | `start`, `stop` | byte offsets: the quote is the bytes from `start` up to, not including, `stop` |
 | `quote` | the words themselves, null where the file is not at hand as it was read |
-| `status` | whether that file is still as it was read, was changed since, or is gone |
+| `status` | of that file: `as read`, `changed`, `gone`, or `not at hand` where nobody knows |
 
 Lines and bytes are the file's own, for plain text; of PDF, EPUB, HTML, DOCX, notebooks, Info manuals and compressed
 files they are of the text that was taken out of them.
