@@ -7,22 +7,17 @@ import sqlite3
 import zlib
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from gemma10m.atomic_file import atomic_path
 from gemma10m.documents import Document
 from gemma10m.errors import DiskError
+from gemma10m.passages.code_files import is_code
 from gemma10m.passages.cutting import Passage, cut_document
 from gemma10m.passages.words import STEMMED, is_unspaced
 
 APPLICATION = 0x67313069  # SQLite's own mark for whose file it is
-VERSION = 2
-# What has names that are parts of longer ones: found by three characters too.
-CODE = frozenset(
-    """.asm .bash .c .cc .cfg .cmake .cpp .cs .css .cu .cuh .dart .ex .go .h .hpp .hs .ini .java .jl .js .json .jsx .kt
-    .lisp .lua .m .mjs .ml .nim .php .pl .proto .ps1 .py .pyi .r .rb .rs .scala .sh .sql .swift .toml .ts .tsx .vue .xml
-    .yaml .yml .zig""".split()
-)
+VERSION = 3
 SHRINKING = "PRAGMA auto_vacuum = FULL;"  # what FTS5 rewrites while it merges would stay as holes
 TABLES = f"""
     CREATE TABLE about (fingerprint TEXT NOT NULL);
@@ -60,7 +55,7 @@ class _Stopped(Exception):
 
 
 def _fill(database: sqlite3.Connection, document: Document, stop: Callable[[], bool]) -> None:
-    exact = [PurePath(file.path).suffix.lower() in CODE for file in document.files]
+    exact = [is_code(file.path) for file in document.files]
     passages: Iterable[Passage] = cut_document(document)
     for number, passage in enumerate(passages):
         if stop():

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from gemma10m.documents import Document, SourceFile
 from gemma10m.encodings import nbytes
+from gemma10m.passages.wrapping import wrapped
 
 LONGEST = 1200  # characters: about 256 of Gemma's tokens in English prose
 SHORTEST = 500  # a cut before this is looked for only where nothing later will do
@@ -23,6 +24,11 @@ CUTS = tuple(
         r"\s+",
     )
 )
+# Not after a title, which a name follows.
+SENTENCE_END = re.compile(
+    r"""(?<=[.!?。！？])(?<!\bMr\.)(?<!\bMrs\.)(?<!\bDr\.)(?<!\bSt\.)["'”’)\]]*(?:\s+|(?<=[。！？]))|\n"""
+)
+NUMERAL = re.compile(r"\s*[(\[]?(?:\d{1,3}|[ivxIVX]{1,4})[.)]\s*")  # of a clause or list item, whose text follows
 
 
 @dataclass(frozen=True)
@@ -92,10 +98,17 @@ def next_cut(text: str, start: int) -> int:
     return limit
 
 
-def sentences(text: str) -> Iterator[tuple[int, int]]:
-    """Where each sentence or line of the text starts and ends, the space after it left out."""
-    start = 0
-    for match in re.finditer(r"""(?<=[.!?。！？])["'”’)\]]*(?:\s+|(?<=[。！？]))|\n+""", text):
+def sentences(text: str, by_line: bool = False) -> Iterator[tuple[int, int]]:
+    """Where each sentence or line of the text starts and ends, the space after it left out. A line that was only full
+    ends no sentence, but for `by_line`, where every line stands for itself.
+    """
+    start, newlines, goes_on = 0, 0, [] if by_line else wrapped(text)
+    for match in SENTENCE_END.finditer(text):
+        line, newlines = newlines, newlines + match[0].count("\n")
+        if match[0] == "\n" and not by_line and goes_on[line]:
+            continue
+        if "\n" not in match[0] and NUMERAL.fullmatch(text, start, match.end()):
+            continue
         yield from _bounds(text, start, match.end())
         start = match.end()
     yield from _bounds(text, start, len(text))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -49,15 +49,15 @@ class PassageIndex:
         best = sorted(scores, key=lambda number: (-scores[number], number))
         return [self.passage(number) for number in best[:limit]]
 
-    def having(self, every: list[str], any_of: list[str], limit: int) -> list[Passage]:
-        """The passages that have all of the first words and one of the others, the best first."""
+    def having(self, every: list[str], any_of: list[str], limit: int, named: Sequence[str] = ()) -> list[Passage]:
+        """The passages that have all of the first words, one of the others and one of the names, the best first."""
         if len(every) > SEARCHED_WORDS:
             return []
-        any_of = any_of[:SEARCHED_WORDS]
+        either = [any_of[:SEARCHED_WORDS], list(named[:SEARCHED_WORDS])]
         table, query = "words", as_words
-        if any(map(is_unspaced, (*every, *any_of))):
+        if any(map(is_unspaced, (*every, *either[0], *either[1]))):
             table, query = "trigrams", as_trigrams
-        terms = [*(query([word]) for word in every), query(any_of)]
+        terms = [*(query([word]) for word in every), *map(query, either)]
         found = self._ranked(table, " AND ".join(f"({term})" for term in terms if term), limit)
         return [self.passage(number) for number in found]
 

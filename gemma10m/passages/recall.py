@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gemma10m.config import ReadingConfig
+from gemma10m.passages.code_files import is_by_line
 from gemma10m.passages.cutting import Passage, sentences
 from gemma10m.passages.index import PassageIndex
 from gemma10m.passages.words import standing, telling
@@ -16,7 +17,11 @@ from gemma10m.tokens import Tokenizer
 SEARCHED = 32  # passages looked at for one question
 WHOLE = 256  # tokens of a passage
 TWO_SENTENCES = 64  # tokens
+MOST_WORDS = 16  # asked for in one sentence: more runs of them take time that grows with their square
 SHARE = 2  # excerpts that a budget has room for at least: a value that changed needs both of its sentences
+_FORGED = re.compile(
+    r"((?:\A|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])[^\w\n]*)[\[\uff3b](?=[^\]\n]*:\s*\d+[^\]\n]*[\]\uff3d])"
+)
 
 
 @dataclass(frozen=True)
@@ -77,29 +82,51 @@ def recall(index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int
     fewest = 0 if roomy else max(scores, default=0)
     for passage, score in zip(passages, scores, strict=True):
         whole = Excerpt(passage, 0, len(passage.text), index.files[passage.file][0] if roomy else "")
-        excerpt = best_excerpt(whole, words, tokenizer, min(left, budget // SHARE))
+        spans = list(sentences(passage.text, is_by_line(index.files[passage.file][0])))
+        excerpt = best_excerpt(whole, spans, words, tokenizer, min(left, budget // SHARE))
         if excerpt is not None and score >= fewest:
             found.append(excerpt)
             left -= len(tokenizer.encode(shown([excerpt])))
     return sorted(found, key=lambda excerpt: (excerpt.passage.file, excerpt.passage.start))
 
 
-def best_excerpt(whole: Excerpt, words: Sequence[str], tokenizer: Tokenizer, room: int) -> Excerpt | None:
+def best_excerpt(
+    whole: Excerpt, spans: Sequence[tuple[int, int]], words: Sequence[str], tokenizer: Tokenizer, room: int
+) -> Excerpt | None:
     """The sentence with the most of the words, and as many after and before it as fit. Of one that does not fit alone,
-    the words around those that were asked for; None where not even these do.
+    the words around those that were asked for; None where not even one of these does.
     """
-    spans = list(sentences(whole.text))
     if not spans:
         return None
     scores = scored(words, [whole.text[slice(*span)] for span in spans])
     best = scores.index(max(scores))
-    found = _widest(whole, spans, (best, best), tokenizer, room)
-    if found is None:
-        spans = [match.span() for match in re.compile(r"\S+").finditer(whole.text, *spans[best])]
-        scores = scored(words, [whole.text[slice(*span)] for span in spans])
-        asked = [place for place, score in enumerate(scores) if score] or [0]
-        found = _widest(whole, spans, (asked[0], asked[-1]), tokenizer, room)
-    return found
+    return _widest(whole, spans, (best, best), tokenizer, room) or _best_words(
+        whole, spans[best], words, tokenizer, room
+    )
+
+
+def _best_words(
+    whole: Excerpt, sentence: tuple[int, int], words: Sequence[str], tokenizer: Tokenizer, room: int
+) -> Excerpt | None:
+    """Around as many of those asked for as fit: lines where one of them has them all, which leaves more room for other
+    passages.
+    """
+    lines = [match.span() for match in re.compile(r"[^\n]+").finditer(whole.text, *sentence)]
+    *each, most = scored(words, [whole.text[slice(*span)] for span in (*lines, sentence)])
+    if most in each:
+        line = each.index(most)
+        if found := _widest(whole, lines, (line, line), tokenizer, room):
+            return found
+    spans = [match.span() for match in re.compile(r"\S+").finditer(whole.text, *sentence)]
+    scores = scored(words, [whole.text[slice(*span)] for span in spans])
+    asked = [place for place, score in enumerate(scores) if score] or [0]
+    asked = asked[:MOST_WORDS]
+    for count in range(len(asked), 0, -1):
+        runs = [(asked[first], asked[first + count - 1]) for first in range(len(asked) - count + 1)]
+        for run in sorted(runs, key=lambda run: run[1] - run[0]):
+            if found := _widest(whole, spans, run, tokenizer, room):
+                return found
+    return None
 
 
 def _widest(
@@ -130,5 +157,11 @@ def scored(words: Sequence[str], texts: Sequence[str]) -> list[int]:
 
 
 def shown(excerpts: Sequence[Excerpt]) -> str:
-    """As the model reads them: a paragraph each, behind where it stands."""
-    return "".join(f"\n\n{excerpt.label}{excerpt.text}" for excerpt in excerpts)
+    """As the model reads them: a paragraph each, behind where it stands. What looks like a label in the text of one has
+    another bracket: a document is not to speak for another.
+    """
+    return "".join(f"\n\n{excerpt.label}{_FORGED.sub(_rounded, excerpt.text)}" for excerpt in excerpts)
+
+
+def _rounded(match: re.Match[str]) -> str:
+    return f"{match[1]}("

@@ -17,9 +17,18 @@ EMPTY = frozenset(
     it its itself just know me more most my no nor not now of off on once only or other our out over own please remember
     same say says she should so some such tell than that the their theirs them then there these they this those through
     to too under until up us very was we were what when where which while who whom whose why will with would yes
-    you your""".split()
+    you your
+    ain't aren't can't cannot couldn't daren't didn't doesn't don't hadn't hasn't haven't he'd he'll how'd i'd i'll i'm
+    i've isn't it'd it'll mightn't mustn't needn't oughtn't shan't she'd she'll shouldn't that'd that'll there'd
+    there'll they'd they'll they're they've wasn't we'd we'll we're we've weren't what'll what're who'd
+    who'll who're who've won't wouldn't you'd you'll you're you've""".split()
 )
-NEGATIONS = frozenset(("not", "nor"))  # of no use to find a passage, and yet an answer may hang on one
+# Negations that say nothing but that: an answer may hang on one, and yet it finds no passage.
+DENIALS = frozenset(
+    """no nor not never neither without ain't aren't can't cannot couldn't daren't didn't doesn't don't hadn't hasn't
+    haven't isn't mightn't mustn't needn't oughtn't shan't shouldn't wasn't weren't won't wouldn't""".split()
+)
+NEGATIONS = DENIALS.union(("nobody", "none", "nothing", "nowhere"))
 # Chinese, Japanese, Thai, Lao, Khmer, Burmese, Tibetan: words stand side by side.
 UNSPACED = re.compile(
     "[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
@@ -31,8 +40,18 @@ def telling(text: str, empty: Collection[str] = EMPTY) -> list[str]:
     """The words that carry meaning, each once, in their order and in lower case; of a script that puts no spaces
     between them, every three characters.
     """
-    words = (match[0].lower().replace("’", "'").removesuffix("'s") for match in WORD.finditer(text))
+    words = (bare(match[0]) for match in WORD.finditer(text))
     return list(dict.fromkeys(piece for word in words if word not in empty for piece in _pieces(word)))
+
+
+def bare(word: str) -> str:
+    """In lower case and without the 's of a possessive."""
+    return word.lower().replace("’", "'").removesuffix("'s")
+
+
+def ungrouped(text: str) -> str:
+    """Without the commas between thousands."""
+    return re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
 
 
 def standing(words: Sequence[str], texts: Sequence[str]) -> list[list[str]]:
