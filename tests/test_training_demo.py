@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import runpy
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,17 @@ def settle(model: Path, prose: Path, out: Path) -> None:
     tool["main"](model, prose, out)
 
 
-def test_a_settled_model_is_a_checkpoint_and_no_run(tmp_path: Path) -> None:
+@pytest.fixture
+def prose(tmp_path: Path) -> Path:
+    (tmp_path / "prose").mkdir()
+    shutil.copy(book(), tmp_path / "prose")
+    return tmp_path / "prose"
+
+
+def test_a_settled_model_is_a_checkpoint_and_no_run(tmp_path: Path, prose: Path) -> None:
     recipe = recipe_file(tmp_path, stages=SHORT)
     run(tmp_path / "12", recipe)
-    settle(tmp_path / "12", book().parent, tmp_path / "settled")
+    settle(tmp_path / "12", prose, tmp_path / "settled")
     assert {path.name for path in (tmp_path / "settled").iterdir()} == {
         "config.json", "model.safetensors", "tokenizer.model", "tokenizer_config.json",
     }  # fmt: skip
@@ -38,11 +46,11 @@ def test_a_settled_model_is_a_checkpoint_and_no_run(tmp_path: Path) -> None:
         run(tmp_path / "settled", recipe, start=tmp_path / "12")
 
 
-def test_a_run_is_never_settled_over(tmp_path: Path) -> None:
+def test_a_run_is_never_settled_over(tmp_path: Path, prose: Path) -> None:
     run(tmp_path / "out", recipe_file(tmp_path, stages=SHORT))
     before = (tmp_path / "out" / "model.safetensors").read_bytes()
     with pytest.raises(SystemExit, match="out holds a training run"):
-        settle(tmp_path / "out", book().parent, tmp_path / "out")
+        settle(tmp_path / "out", prose, tmp_path / "out")
     assert (tmp_path / "out" / "model.safetensors").read_bytes() == before
 
 
