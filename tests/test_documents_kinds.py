@@ -19,7 +19,7 @@ STATE = b"\x10\x02\0\0\0\0\0\0" + b'{"__metadata__":{"format":"gemma10m.state/1"
     ("content", "why", "hint"),
     [
         (RTF, "a cannot be read: an RTF file, which is not read", "save it as DOCX or text"),
-        (gzip.compress(RTF), "a cannot be read: an RTF file, which is not read", "save it as DOCX or text"),
+        (gzip.compress(RTF, mtime=0), "a cannot be read: an RTF file, which is not read", "save it as DOCX or text"),
         (STATE, "a cannot be read: a saved state, which is asked alone", "name it as the only source"),
     ],
 )
