@@ -160,7 +160,9 @@ def test_what_is_recalled_fits_the_budget_in_the_documents_order(index: PassageI
 
 def test_a_small_budget_is_kept_for_what_was_asked(index: PassageIndex) -> None:
     excerpts = recall(index, TOKENIZER, "What is the special magic number for copper-hill?", 64)
-    assert [excerpt.text for excerpt in excerpts] == [OTHER]
+    (text,) = (excerpt.text for excerpt in excerpts)
+    assert text == f"{OTHER} The quick brown fox jumps over the"  # its words, and what fits of the next sentence
+    assert len(TOKENIZER.encode(shown(excerpts))) <= 32
     assert excerpts[0].passage.text.splitlines()[excerpts[0].line - excerpts[0].passage.first_line].startswith(OTHER)
 
 
@@ -170,7 +172,7 @@ def test_a_budget_for_whole_passages_says_where_each_stands(index: PassageIndex)
     assert [excerpt.label for excerpt in excerpts] == [f"[{path}:{excerpt.line}]\n" for excerpt in excerpts]
     assert shown(excerpts).startswith(f"\n\n{excerpts[0].label}{excerpts[0].text}")
     small = recall(index, TOKENIZER, "What is the special magic number for copper-hill?", 64)
-    assert shown(small) == f"\n\n{OTHER}"
+    assert shown(small).startswith(f"\n\n{OTHER} ")
 
 
 def test_of_a_sentence_without_an_end_the_words_that_were_asked_for_are_recalled(tmp_path: Path) -> None:

@@ -72,8 +72,8 @@ def recall(index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int
     """The best passages for the question that fit `budget` tokens, in the document's order.
 
     A passage that is longer than its share of the budget is cut down to the sentences around the best one. A budget
-    that has no room for whole passages is kept for those that have as many of the question's words as any, and for
-    their words alone: where they stand is left out.
+    that has no room for whole passages is kept for those that have as many of the question's words as any, each filled
+    up with words of the sentences beside it, for words alone: where they stand is left out.
     """
     words, left, found = telling(question), budget, list[Excerpt]()
     passages = index.search(words, SEARCHED)
@@ -83,8 +83,10 @@ def recall(index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int
     for passage, score in zip(passages, scores, strict=True):
         whole = Excerpt(passage, 0, len(passage.text), index.files[passage.file][0] if roomy else "")
         spans = list(sentences(passage.text, is_by_line(index.files[passage.file][0])))
-        excerpt = best_excerpt(whole, spans, words, tokenizer, min(left, budget // SHARE))
+        room = min(left, budget // SHARE)
+        excerpt = best_excerpt(whole, spans, words, tokenizer, room)
         if excerpt is not None and score >= fewest:
+            excerpt = excerpt if roomy else _filled(excerpt, tokenizer, room)
             found.append(excerpt)
             left -= len(tokenizer.encode(shown([excerpt])))
     return sorted(found, key=lambda excerpt: (excerpt.passage.file, excerpt.passage.start))
@@ -103,6 +105,13 @@ def best_excerpt(
     return _widest(whole, spans, (best, best), tokenizer, room) or _best_words(
         whole, spans[best], words, tokenizer, room
     )
+
+
+def _filled(excerpt: Excerpt, tokenizer: Tokenizer, room: int) -> Excerpt:
+    """With as many words of the next sentence, and of the one before, as fit."""
+    spans = [match.span() for match in re.compile(r"\S+").finditer(excerpt.passage.text)]
+    inside = [place for place, span in enumerate(spans) if span[1] > excerpt.first and span[0] < excerpt.last]
+    return _widest(excerpt, spans, (inside[0], inside[-1]), tokenizer, room) or excerpt
 
 
 def _best_words(
