@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import pytest
 from formats import opened, pdf, zipped
@@ -127,9 +128,9 @@ def test_only_the_file_that_is_asked_for_is_read(folder: Path, monkeypatch: pyte
 
     opening = module.open_content
 
-    def spy(content: object, name: str, *rest: object) -> object:
+    def spy(content: Any, name: str, *rest: Any) -> object:
         read.append(Path(name).name)
-        return opening(content, name, *rest)  # type: ignore[arg-type]
+        return opening(content, name, *rest)
 
     monkeypatch.setattr(module, "open_content", spy)
     files = kept(document)

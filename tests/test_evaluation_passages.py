@@ -60,6 +60,12 @@ def test_an_index_is_timed_and_asked_for_sentences_it_must_find(tmp_path: Path) 
     assert 0 < row["index_bytes"] < 3 * (tmp_path / "log.txt").stat().st_size
 
 
+def test_of_code_lines_are_asked_for(tmp_path: Path) -> None:
+    lines = (f"the keeper{n} of lighthouse{n} wrote of storm{n} and whale{n} in winter{n} and\n" for n in range(2000))
+    (tmp_path / "log.py").write_text("".join(lines))
+    assert measure_index(tmp_path / "log.py", load_tokenizer(demo_folder()), 20, seed=0)["found"] == 20
+
+
 def test_a_short_document_is_not_asked_about(tmp_path: Path) -> None:
     (tmp_path / "short.txt").write_text("Too short to say much of anything at all.\n")
     with pytest.raises(UsageError, match="too short to ask 20 questions about"):

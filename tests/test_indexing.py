@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 from readers import SENTENCE, TEXT, checkpoint, read_book, reader
@@ -70,15 +71,15 @@ def test_the_new_index_comes_after_the_new_state(book: Path, monkeypatch: pytest
     build = build_index
     made = Event()
 
-    def build_and_tell(*arguments: object) -> bool:
-        whole = build(*arguments)  # type: ignore[arg-type]
+    def build_and_tell(*arguments: Any) -> bool:
+        whole = build(*arguments)
         made.set()
         return whole
 
-    def save_late(*arguments: object) -> None:
+    def save_late(*arguments: Any) -> None:
         assert made.wait(timeout=60)
         found.append(has_index(state, old))
-        save(*arguments)  # type: ignore[arg-type]
+        save(*arguments)
 
     monkeypatch.setattr(command, "build_index", build_and_tell)
     monkeypatch.setattr(Reader, "save", save_late)

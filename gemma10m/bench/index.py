@@ -12,6 +12,7 @@ from gemma10m.bench.timing import spread
 from gemma10m.documents import Document, open_source
 from gemma10m.errors import UsageError
 from gemma10m.passages.building import build_index
+from gemma10m.passages.code_files import is_by_line
 from gemma10m.passages.cutting import Passage, cut_document, sentences
 from gemma10m.passages.index import open_index
 from gemma10m.passages.recall import Excerpt, recall
@@ -64,7 +65,7 @@ def measure_index(source: Path, tokenizer: Tokenizer, n: int, seed: int) -> dict
 def _questions(document: Document, n: int, draw: random.Random) -> Iterator[tuple[Excerpt, list[str]]]:
     """A sentence each of passages drawn without regard to their length, with six of its words."""
     drawn = _reservoir(document, 4 * n, draw)
-    asked = [question for passage in drawn if (question := _question(passage, draw))]
+    asked = [question for passage in drawn if (question := _question(document, passage, draw))]
     if len(asked) < n:
         raise UsageError(f"{document.name} is too short to ask {n} questions about", hint="name a longer document")
     yield from asked[:n]
@@ -87,8 +88,9 @@ def _reservoir(document: Document, size: int, draw: random.Random) -> list[Passa
     return kept
 
 
-def _question(passage: Passage, draw: random.Random) -> tuple[Excerpt, list[str]] | None:
-    told = [(span, telling(passage.text[slice(*span)])) for span in sentences(passage.text)]
+def _question(document: Document, passage: Passage, draw: random.Random) -> tuple[Excerpt, list[str]] | None:
+    spans = sentences(passage.text, is_by_line(document.files[passage.file].path))
+    told = [(span, telling(passage.text[slice(*span)])) for span in spans]
     long = [(Excerpt(passage, *span), words) for span, words in told if len(words) >= ASKED]
     if not long:
         return None

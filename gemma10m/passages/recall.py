@@ -69,7 +69,8 @@ def has_room_for_passages(budget: int) -> bool:
 
 
 def recall(index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int) -> list[Excerpt]:
-    """The best passages for the question that fit `budget` tokens, in the document's order.
+    """The best passages for the question that fit `budget` tokens, in the document's order: those with most of its words
+    first. Two rankings fused put a passage that stands in both before one that has every word and stands in one.
 
     A passage that is longer than its share of the budget is cut down to the sentences around the best one. A budget
     that has no room for whole passages is kept for those that have as many of the question's words as any, each filled
@@ -80,7 +81,7 @@ def recall(index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int
     roomy = has_room_for_passages(budget)
     scores = scored(words, [passage.text for passage in passages])
     fewest = 0 if roomy else max(scores, default=0)
-    for passage, score in zip(passages, scores, strict=True):
+    for passage, score in sorted(zip(passages, scores, strict=True), key=lambda pair: -pair[1]):
         whole = Excerpt(passage, 0, len(passage.text), index.files[passage.file][0] if roomy else "")
         spans = list(sentences(passage.text, is_by_line(index.files[passage.file][0])))
         room = min(left, budget // SHARE)
