@@ -69,8 +69,8 @@ def has_room_for_passages(budget: int) -> bool:
 
 
 def recall(index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int) -> list[Excerpt]:
-    """The best passages for the question that fit `budget` tokens, in the document's order: those with most of its words
-    first. Two rankings fused put a passage that stands in both before one that has every word and stands in one.
+    """The best passages for the question that fit `budget` tokens, in the document's order: those with most of its
+    words first. Two rankings fused put a passage that stands in both before one that has every word and stands in one.
 
     A passage that is longer than its share of the budget is cut down to the sentences around the best one. A budget
     that has no room for whole passages is kept for those that have as many of the question's words as any, each filled
