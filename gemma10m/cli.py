@@ -23,6 +23,7 @@ from gemma10m.options import (
     Memory,
     Model,
     Offline,
+    Pointed,
     QuestionFile,
     Quoted,
     Recalled,
@@ -71,6 +72,7 @@ def ask(
     max_new_tokens: MaxNewTokens = 512,
     recall: Recalled = "auto",
     quoted: Quoted = False,
+    landmarks: Pointed = False,
 ) -> None:
     """Read SOURCE, unless it was read before, and answer questions; without one, on a terminal, talk about it."""
     asked, sources = [*(questions or []), *(question or [])], [source, *(also or [])]
@@ -81,7 +83,8 @@ def ask(
         from gemma10m.commands.questions import ask_all, refuse_mixed
 
         chosen = model_options(model, device, dtype, memory, carry, sinks, offline)
-        sampling, recalling = sampling_options(temperature, top_p, seed, max_new_tokens), RecallOptions(recall, quoted)
+        sampling = sampling_options(temperature, top_p, seed, max_new_tokens)
+        recalling = RecallOptions(recall, quoted, landmarks)
         chosen_files = patterns(include, exclude)
         refuse_mixed(asked, question_file, output)
         if question_file:
@@ -145,6 +148,7 @@ def read(
     sinks: Sinks = None,
     offline: Offline = False,
     json: Json = False,
+    landmarks: Pointed = False,
 ) -> None:
     """Read SOURCE and save its state; print the state's path."""
 
@@ -152,7 +156,7 @@ def read(
         from gemma10m.commands.ask import read as read_sources
 
         chosen = model_options(model, device, dtype, memory, carry, sinks, offline)
-        read_sources(terminal, sources, output, chosen, patterns(include, exclude))
+        read_sources(terminal, sources, output, chosen, patterns(include, exclude), landmarks)
 
     run_command(run, json)
 
@@ -310,7 +314,9 @@ def evaluate(
 
 @app.command(short_help="Measure speed and memory on this machine.")
 def bench(
-    name: Annotated[str, typer.Argument(help="read, answer, documents, index, kernels, load, length or start.")],
+    name: Annotated[
+        str, typer.Argument(help="read, answer, documents, index, landmarks, kernels, load, length or start.")
+    ],
     model: MeasuredModel = None,
     shape: Annotated[str | None, typer.Option(help="Random weights of this shape: gemma-2b or gemma-7b.")] = None,
     layers: Annotated[int | None, typer.Option(min=1, help="Of the shape, instead of all.")] = None,
@@ -323,7 +329,7 @@ def bench(
     carry: Carry = None,
     state: Annotated[Path | None, typer.Option(help="A saved state: start times its answer.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw speed and memory by length as this PNG, for read.")] = None,
-    source: Annotated[Path | None, typer.Option(help="A document, for index; files, for documents.")] = None,
+    source: Annotated[Path | None, typer.Option(help="A document, for index, landmarks; files, for documents.")] = None,
     results: Annotated[Path, typer.Option(help="Append rows to this JSONL file.")] = Path("results.jsonl"),
     json: Json = False,
 ) -> None:

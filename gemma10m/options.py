@@ -28,6 +28,10 @@ AnswersFile = Annotated[
 ]
 Recalled = Annotated[str, typer.Option(metavar="auto|off|N", help="Tokens of passages read again before a question.")]
 Quoted = Annotated[bool, typer.Option("--sources", help="Say where the answer stands, with quotes.")]
+Pointed = Annotated[
+    bool,
+    typer.Option("--landmarks", help="Find passages by the model's keys too: for other words than the text's."),
+]
 Haystack = Annotated[
     Path | None, typer.Option(help="Prose that training never saw, a file or a folder; for all but passkey.")
 ]

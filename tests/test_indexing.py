@@ -28,7 +28,7 @@ OPTIONS = ModelOptions(model=str(checkpoint()), device="cpu")
 
 
 def index_that_fails(monkeypatch: pytest.MonkeyPatch, error: type[DiskError | DocumentError]) -> None:
-    def fail(_: Document, path: Path, *__: object) -> bool:
+    def fail(_: Document, path: Path, *__: object, keys: object = None) -> bool:
         raise error(f"{path} is in trouble", "free some space")
 
     monkeypatch.setattr(command, "build_index", fail)

@@ -41,11 +41,11 @@ def measure_index(source: Path, tokenizer: Tokenizer, n: int, seed: int) -> dict
         peak, index_bytes = peak_memory(), path.stat().st_size
         found, seconds = 0, []
         with open_index(path) as index:
-            for sentence, words in _questions(document, n, random.Random(seed)):
+            for sentence, words in drawn_questions(document, n, random.Random(seed)):
                 asked = time.perf_counter()
                 index.search(words, SEARCHED)
                 seconds.append(time.perf_counter() - asked)
-                found += any(_holds(each, sentence) for each in recall(index, tokenizer, " ".join(words), BUDGET))
+                found += any(holds(each, sentence) for each in recall(index, tokenizer, " ".join(words), BUDGET))
     return {
         "source": source.name,
         "files": len(document.files),
@@ -62,7 +62,7 @@ def measure_index(source: Path, tokenizer: Tokenizer, n: int, seed: int) -> dict
     }
 
 
-def _questions(document: Document, n: int, draw: random.Random) -> Iterator[tuple[Excerpt, list[str]]]:
+def drawn_questions(document: Document, n: int, draw: random.Random) -> Iterator[tuple[Excerpt, list[str]]]:
     """A sentence each of passages drawn without regard to their length, with six of its words."""
     drawn = _reservoir(document, 4 * n, draw)
     asked = [question for passage in drawn if (question := _question(document, passage, draw))]
@@ -71,7 +71,7 @@ def _questions(document: Document, n: int, draw: random.Random) -> Iterator[tupl
     yield from asked[:n]
 
 
-def _holds(recalled: Excerpt, sentence: Excerpt) -> bool:
+def holds(recalled: Excerpt, sentence: Excerpt) -> bool:
     same = (recalled.passage.file, recalled.passage.start) == (sentence.passage.file, sentence.passage.start)
     return same and recalled.first <= sentence.first and sentence.last <= recalled.last
 

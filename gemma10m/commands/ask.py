@@ -51,7 +51,7 @@ def ask(
         raise UsageError("a question is empty", hint="say what you want to know")
     talks = not questions and terminal.interactive
     asked = () if talks else questions or _questions_from(terminal)
-    reader, source = prepare(terminal, sources, options, patterns)
+    reader, source = prepare(terminal, sources, options, patterns, recalling.landmarks)
     recalling = replace(recalling, sources=recalling.sources or terminal.json)
     with recalled_from(terminal, reader, source, recalling) as passages:
         if talks:
@@ -64,11 +64,16 @@ def ask(
 
 
 def read(
-    terminal: Terminal, sources: list[str], output: Path | None, options: ModelOptions, patterns: Patterns = ALL
+    terminal: Terminal,
+    sources: list[str],
+    output: Path | None,
+    options: ModelOptions,
+    patterns: Patterns = ALL,
+    landmarks: bool = False,
 ) -> None:
     document = open_document(terminal, sources, patterns)
     reader = load_reader(terminal, options)
-    source = read_document(terminal, reader, document, output)
+    source = read_document(terminal, reader, document, output, landmarks)
     path = output or reader.state_path(document)
     if terminal.json:
         terminal.json_line({**facts(reader, source), **_manifest(source), "state": str(path)})
@@ -77,7 +82,11 @@ def read(
 
 
 def prepare(
-    terminal: Terminal, sources: list[str], options: ModelOptions, patterns: Patterns = ALL
+    terminal: Terminal,
+    sources: list[str],
+    options: ModelOptions,
+    patterns: Patterns = ALL,
+    landmarks: bool = False,
 ) -> tuple[Reader, ReadSource]:
     """The model, and the source's state: saved, or read now."""
     path = saved_state(sources)
@@ -87,7 +96,7 @@ def prepare(
         return reader, open_state(terminal, reader, path)
     document = open_document(terminal, sources, patterns)
     reader = load_reader(terminal, options)
-    return reader, read_document(terminal, reader, document, None)
+    return reader, read_document(terminal, reader, document, None, landmarks)
 
 
 def _questions_from(terminal: Terminal) -> Iterable[str]:

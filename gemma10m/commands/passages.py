@@ -11,7 +11,7 @@ from reprlib import repr as shortened
 from typing import TypeVar
 
 from gemma10m.answering.prompt import Prompt
-from gemma10m.commands.indexing import ensure_index, has_index, index_path, warn_without_index
+from gemma10m.commands.indexing import ensure_index, has_index, index_path, keys_of, warn_without_index
 from gemma10m.commands.models import remembers
 from gemma10m.commands.reading import ReadSource
 from gemma10m.documents import Document, FilesNow
@@ -20,6 +20,7 @@ from gemma10m.memory.state import State
 from gemma10m.models.gemma import Gemma
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, damaged, open_index
+from gemma10m.passages.landmarks import Keys
 from gemma10m.passages.quotes import NOT_IN_TEXT, Source, find_support, locate
 from gemma10m.passages.recall import default_budget, has_room_for_passages, recall, shown
 from gemma10m.saved_states import Reader, document_of, files_of
@@ -34,6 +35,7 @@ SHORT_ANSWER = 64  # tokens
 class RecallOptions:
     recall: str = "auto"  # "auto", "off", or tokens
     sources: bool = False  # where it stands is told, which JSON always does
+    landmarks: bool = False  # made where there are none; those that are there are used
 
     def __post_init__(self) -> None:
         """Raises UsageError."""
@@ -105,11 +107,20 @@ class Passages:
     def recalled(self, reader: Reader, question: str, state: State) -> str:
         """What is read again between the state and the question."""
         budget = self._fitting(self.budget(reader), reader, question, state)
-        return shown(self._look(lambda index: recall(index, reader.tokenizer, question, budget), [])) if budget else ""
+        if not budget:
+            return ""
+        return shown(
+            self._look(lambda index: recall(index, reader.tokenizer, question, budget, keys_of(reader)), nothing=[])
+        )
 
     def budget(self, reader: Reader) -> int:
         """Tokens that are read again before a question."""
         return self.options.budget(reader.model) if self.index else 0
+
+    @property
+    def points(self) -> bool:
+        """Whether the index has landmarks."""
+        return self.index is not None and bool(self.index.pointer)
 
     def _fitting(self, wanted: int, reader: Reader, question: str, state: State) -> int:
         """What `auto` takes is left alone; a number that the user gave may push out its own passages."""
@@ -176,7 +187,7 @@ def recalled_from(terminal: Terminal, reader: Reader, source: ReadSource, option
     """
     document = cache(lambda: source.document or document_of(source.record))
     files = cache(lambda: source.document or files_of(source.record))
-    path = index_path(source.path)
+    path, keys = index_path(source.path), keys_of(reader) if options.landmarks else None
 
     with ExitStack() as opened:
 
@@ -185,18 +196,23 @@ def recalled_from(terminal: Terminal, reader: Reader, source: ReadSource, option
             if found is None:
                 raise StateError(f"{path}: {damage.message}", damage.hint) from damage
             terminal.warn(f"{path}: {damage.message}; it is made again")
-            build_index(found, path)
+            build_index(found, path, keys=keys)
             return opened.enter_context(open_index(path))
 
-        there = options.checks and _is_indexed(terminal, source, document)
+        there = options.checks and _is_indexed(terminal, source, document, keys)
         index = opened.enter_context(open_index(path)) if there else None
         yield Passages(index, files, options, mend, terminal.warn)
 
 
-def _is_indexed(terminal: Terminal, source: ReadSource, document: Callable[[], Document | None]) -> bool:
-    if has_index(source.path, source.record.fingerprint):
+def _is_indexed(
+    terminal: Terminal, source: ReadSource, document: Callable[[], Document | None], keys: Keys | None
+) -> bool:
+    if has_index(source.path, source.record.fingerprint, keys):
         return True
     if (found := document()) is not None:
-        return ensure_index(terminal, found, source.path)
+        return ensure_index(terminal, found, source.path, keys)
+    if has_index(source.path, source.record.fingerprint):
+        terminal.warn("no landmarks are made: the document is not there as it was read")
+        return True
     warn_without_index(terminal, source.path, source.record.fingerprint)
     return False

@@ -45,7 +45,7 @@ def ask_all(
     if not questions:
         raise UsageError(f"{file} holds no question", hint="write one question a line")
     answered = answers_in(output) if output else []
-    reader, source = prepare(terminal, sources, options, patterns)
+    reader, source = prepare(terminal, sources, options, patterns, recalling.landmarks)
     with recalled_from(terminal, reader, source, replace(recalling, sources=True)) as passages:
         wanted = [question | _circumstances(reader, source, sampling, passages) for question in questions]
         left = unanswered(wanted, answered)
@@ -61,7 +61,7 @@ def ask_all(
 def _circumstances(reader: Reader, source: ReadSource, sampling: Sampling, passages: Passages) -> Record:
     """What an answer depends on beside its question. checked: whether it is withheld where no passage says it."""
     read = reader.identity(source.record.fingerprint, source.state.position)
-    recall = {"recall": passages.budget(reader), "checked": passages.withhold}
+    recall = {"recall": passages.budget(reader), "landmarks": passages.points, "checked": passages.withhold}
     return {"read": read, "sampling": asdict(sampling), **recall}
 
 

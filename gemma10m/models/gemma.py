@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -59,16 +59,24 @@ class Backbone(nn.Module):
     def forward(
         self, ids: Tensor, state: State, stretch: Stretch, wanted: int
     ) -> tuple[Tensor, tuple[LayerState, ...]]:
-        weight = self.embed_tokens.weight
-        # The root is rounded to the weights' dtype, as the published model was trained.
-        x = self.embed_tokens(ids) * torch.tensor(weight.shape[1] ** 0.5, dtype=weight.dtype)  # (B, S, D)
-        added, states = None, []
+        x, added, states = self._embedded(ids), None, []
         for number, (layer, layer_state) in enumerate(zip(self.layers, state.layers, strict=True), start=1):
             # The last layer's output is read by the head alone: tokens without logits stop at their keys and values.
             needed = wanted if number == len(self.layers) else ids.shape[1]
             x, added, layer_state = layer(x, added, layer_state, stretch, needed)
             states.append(layer_state)
         return self.norm.after(x, added)[1], tuple(states)
+
+    def first_keys(self, ids: Tensor) -> Tensor:
+        layer = cast(Layer, self.layers[0])
+        keys: Tensor = layer.self_attn.k_proj(layer.input_layernorm(self._embedded(ids)))  # (..., K * E)
+        return keys
+
+    def _embedded(self, ids: Tensor) -> Tensor:
+        weight = self.embed_tokens.weight
+        # The root is rounded to the weights' dtype, as the published model was trained.
+        x: Tensor = self.embed_tokens(ids) * torch.tensor(weight.shape[1] ** 0.5, dtype=weight.dtype)  # (..., D)
+        return x
 
 
 class Gemma(nn.Module):
@@ -134,6 +142,11 @@ class Gemma(nn.Module):
         stretch = Stretch(plan, cos, sin, interludes)
         hidden, layers = self.model(ids.to(self.device), state, stretch, wanted)
         return hidden, State(layers, state.position + ids.shape[1])
+
+    def first_keys(self, ids: Tensor) -> Tensor:
+        """The first layer's keys without positions, which hang on no other token. ids (S) int64 -> (S, K * E)."""
+        with torch.inference_mode():
+            return self.model.first_keys(ids.to(self.device))
 
     def head(self, hidden: Tensor) -> Tensor:
         weight = self.model.embed_tokens.weight if self.config.tied_head else self.lm_head.weight

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from gemma10m.errors import StateError
 from gemma10m.passages.building import APPLICATION, VERSION
 from gemma10m.passages.cutting import Passage
+from gemma10m.passages.landmarks import Keys, unpacked
 from gemma10m.passages.words import as_trigrams, as_words, is_unspaced
 from gemma10m.strict_json import strict_json
 
@@ -40,14 +41,31 @@ class PassageIndex:
 
     def search(self, words: list[str], limit: int) -> list[Passage]:
         """The passages with the most telling of the words (BM25), the best first."""
+        return [self.passage(number) for number in self.with_words(words, limit)]
+
+    def with_words(self, words: list[str], limit: int) -> list[int]:
+        """Their numbers."""
         words = words[:SEARCHED_WORDS]
         rankings = [self._ranked("words", as_words(words), limit), self._ranked("trigrams", as_trigrams(words), limit)]
-        scores: dict[int, float] = {}
-        for ranking in rankings:
-            for rank, number in enumerate(ranking):
-                scores[number] = scores.get(number, 0.0) + 1.0 / (RANK_OFFSET + rank)
-        best = sorted(scores, key=lambda number: (-scores[number], number))
-        return [self.passage(number) for number in best[:limit]]
+        return fused(rankings)[:limit]
+
+    @property
+    def pointer(self) -> str:
+        """The fingerprint of the model whose landmarks it has; "" for none."""
+        return str(self._rows("SELECT coalesce(max(model), '') FROM landmarks", ())[0][0])
+
+    def pointed_at(self, keys: Keys, question: str, limit: int) -> list[int]:
+        """The numbers of the passages whose landmarks the question's keys point at, the nearest first; none where there
+        are no landmarks of these keys. Raises StateError for damaged ones.
+        """
+        held = self._rows("SELECT tensors FROM landmarks WHERE model = ?", (keys.fingerprint,))
+        if not held:
+            return []
+        passages = int(self._rows("SELECT count(*) FROM passages", ())[0][0])
+        landmarks = unpacked(held[0][0], keys.tokenizer.vocabulary, passages)
+        if landmarks is None:
+            raise damaged()
+        return landmarks.nearest(keys, question, limit)
 
     def having(self, every: list[str], any_of: list[str], limit: int, named: Sequence[str] = ()) -> list[Passage]:
         """The passages that have all of the first words, one of the others and one of the names, the best first."""
@@ -86,6 +104,15 @@ class PassageIndex:
             return self._database.execute(query, values).fetchall()
         except sqlite3.Error as error:
             raise damaged() from error
+
+
+def fused(rankings: Sequence[Sequence[int]]) -> list[int]:
+    """All that stand in any of them, the best first."""
+    scores: dict[int, float] = {}
+    for ranking in rankings:
+        for rank, number in enumerate(ranking):
+            scores[number] = scores.get(number, 0.0) + 1.0 / (RANK_OFFSET + rank)
+    return sorted(scores, key=lambda number: (-scores[number], number))
 
 
 def _unpacked(packed: bytes) -> str:
