@@ -227,7 +227,7 @@ def train(
     checkpoint: Annotated[
         str | None, typer.Argument(metavar="[CHECKPOINT]", help="Default: a new model with a tokenizer of its own.")
     ] = None,
-    recipe: Annotated[Path | None, typer.Option(help="JSON: stages, tasks, learning rates; see recipes/.")] = None,
+    recipe: Annotated[Path | None, typer.Option(help="JSON: stages, tasks, learning rates.")] = None,
     config: Annotated[Path | None, typer.Option(help="config.json of a new model. Default: the demo's shape.")] = None,
     train: Annotated[str | None, typer.Option(help="gates, attention or all. Default: what the recipe says.")] = None,
     teacher: Annotated[

@@ -30,7 +30,7 @@ Recalled = Annotated[str, typer.Option(metavar="auto|off|N", help="Tokens of pas
 Quoted = Annotated[bool, typer.Option("--sources", help="Say where the answer stands, with quotes.")]
 Pointed = Annotated[
     bool,
-    typer.Option("--landmarks", help="Find passages by the model's keys too: for other words than the text's."),
+    typer.Option("--landmarks", help="Recall what the model's own keys point at, too."),
 ]
 Haystack = Annotated[
     Path | None, typer.Option(help="Prose that training never saw, a file or a folder; for all but passkey.")

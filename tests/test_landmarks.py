@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -12,19 +13,23 @@ import pytest
 import torch
 from passage_texts import FILLER, written
 from safetensors.torch import save
+from torch import Tensor
 
 from gemma10m import load_model
 from gemma10m.answering.sampling import Sampling
 from gemma10m.bench.landmarks import measure_landmarks
+from gemma10m.commands import indexing
 from gemma10m.commands.ask import ask, read
 from gemma10m.commands.indexing import has_index, index_path, keys_of
 from gemma10m.commands.models import ModelOptions, load_reader
 from gemma10m.commands.passages import RecallOptions
+from gemma10m.commands.questions import ask_all
 from gemma10m.documents import Document
-from gemma10m.errors import StateError
+from gemma10m.errors import DiskError, StateError
+from gemma10m.models.gemma import Gemma
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, open_index
-from gemma10m.passages.landmarks import WIDTH, Keys
+from gemma10m.passages.landmarks import WIDTH, Keys, unpacked
 from gemma10m.passages.recall import recall
 from gemma10m.passages.words import telling
 from gemma10m.terminal import Terminal
@@ -99,37 +104,59 @@ def test_passages_that_are_all_alike_have_landmarks_that_are_numbers(tmp_path: P
         opened.pointed_at(knowing(), "same", 5)  # damaged landmarks would be said
 
 
-DAMAGE: dict[str, bytes] = {
-    "no tensors": b"words",
-    "tensors of another kind": save({"rarity": torch.zeros(1)}),
-    "too few passages": save(
-        {"rarity": torch.zeros(TOKENIZER.vocabulary), "mean": torch.zeros(4), "marks": torch.zeros(1, 4).half()}
+def tensors(passages: int, width: int = WIDTH, known: int = 3) -> dict[str, Tensor]:
+    marks = torch.zeros(passages, width, dtype=torch.float16)  # (passages, width)
+    return {
+        "known": torch.arange(known, dtype=torch.int32),
+        "rarity": torch.ones(known),
+        "mean": torch.zeros(width),
+        "marks": marks,
+    }
+
+
+DAMAGE: dict[str, Callable[[int], object]] = {
+    "no tensors": lambda n: b"words",
+    "text": lambda n: "words",
+    "tensors of another kind": lambda n: save({"rarity": torch.zeros(1)}),
+    "too few passages": lambda n: save(tensors(n - 1)),
+    "another width": lambda n: save(tensors(n, width=4)),
+    "widths that differ": lambda n: save(tensors(n) | {"mean": torch.zeros(4)}),
+    "no numbers": lambda n: save(tensors(n) | {"rarity": torch.full((3,), torch.nan)}),
+    "a mean without width": lambda n: save(tensors(n) | {"mean": torch.tensor(0.0)}),
+    "tokens that there are not": lambda n: save(
+        tensors(n) | {"known": torch.tensor([0, 1, TOKENIZER.vocabulary], dtype=torch.int32)}
     ),
-    "another width": save(
-        {"rarity": torch.zeros(TOKENIZER.vocabulary), "mean": torch.zeros(3), "marks": torch.zeros(5, 4).half()}
-    ),
-    "no numbers": save(
-        {
-            "rarity": torch.full((TOKENIZER.vocabulary,), torch.nan),
-            "mean": torch.zeros(WIDTH),
-            "marks": torch.zeros(5, WIDTH).half(),
-        }
-    ),
-    "a mean without width": save(
-        {"rarity": torch.zeros(TOKENIZER.vocabulary), "mean": torch.tensor(0.0), "marks": torch.zeros(5, 4).half()}
-    ),
+    "tokens before the first": lambda n: save(tensors(n) | {"known": torch.tensor([0, 1, -1], dtype=torch.int32)}),
 }
+
+
+def spoil(path: Path, damage: str) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        (passages,) = database.execute("SELECT count(*) FROM passages").fetchone()
+        database.execute("UPDATE landmarks SET tensors = ?", (DAMAGE[damage](passages),))
+        database.commit()
+
+
+def test_what_is_damaged_below_would_fit_undamaged(tmp_path: Path, story: Document) -> None:
+    build_index(story, tmp_path / "index", keys=knowing())
+    with closing(sqlite3.connect(tmp_path / "index")) as database:
+        (passages,) = database.execute("SELECT count(*) FROM passages").fetchone()
+    assert unpacked(save(tensors(passages)), knowing(), passages)
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damaged_landmarks_are_said(tmp_path: Path, story: Document, damage: str) -> None:
     path = tmp_path / "index"
     build_index(story, path, keys=knowing())
-    with closing(sqlite3.connect(path)) as database:
-        database.execute("UPDATE landmarks SET tensors = ?", (DAMAGE[damage],))
-        database.commit()
+    spoil(path, damage)
     with open_index(path) as opened, pytest.raises(StateError, match="the passage index is damaged"):
         opened.pointed_at(knowing(), "sister garden", 5)
+
+
+def test_of_wide_keys_only_what_is_used_is_kept() -> None:
+    wide = replace(knowing(), of=lambda ids: torch.zeros(len(ids), 8 * WIDTH))
+    held = wide.narrow(torch.arange(100))  # (S, width)
+    assert (held.shape, held.untyped_storage().nbytes()) == ((100, WIDTH), 100 * WIDTH * 4)
 
 
 def test_first_keys_are_those_that_reading_keeps() -> None:
@@ -196,6 +223,76 @@ def test_a_document_that_is_gone_gets_no_landmarks_and_is_answered_about(
     told = capsys.readouterr()
     assert told.out == "The magic number for quiet-harbor is: 30518.\n"
     assert "no landmarks are made: the document is not there as it was read" in told.err
+
+
+def test_landmarks_that_cannot_be_made_cost_neither_read_nor_index(
+    tale: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def no_room(*_: object) -> Tensor:
+        raise torch.OutOfMemoryError("no room")
+
+    monkeypatch.setattr(Gemma, "first_keys", no_room)
+    state = tmp_path / "tale.state"
+    read(Terminal(), [str(tale)], state, DEMO, landmarks=True)
+    assert "the GPU's memory does not suffice for landmarks: no passage is recalled" in capsys.readouterr().err
+    asked(state, RecallOptions())
+    capsys.readouterr()
+    asked(state, RecallOptions(sources=True, landmarks=True))
+    told = capsys.readouterr()
+    assert f'"{PLANTED}"' in told.out
+    assert "suffice for landmarks: passages are found by their words alone" in told.err
+
+
+def test_a_full_disk_leaves_the_index_that_was_there(
+    tale: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = tmp_path / "tale.state"
+    read(Terminal(), [str(tale)], state, DEMO)
+    before = index_path(state).read_bytes()
+
+    def full(*_: object, **__: object) -> bool:
+        raise DiskError("the disk is full", "free some space")
+
+    monkeypatch.setattr(indexing, "build_index", full)
+    capsys.readouterr()
+    asked(state, RecallOptions(sources=True, landmarks=True))
+    told = capsys.readouterr()
+    assert f'"{PLANTED}"' in told.out
+    assert "the disk is full: passages are found by their words alone" in told.err
+    assert index_path(state).read_bytes() == before
+
+
+def test_an_index_that_is_mended_keeps_its_landmarks(
+    tale: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = tmp_path / "tale.state"
+    read(Terminal(), [str(tale)], state, DEMO, landmarks=True)
+    made = index_path(state).read_bytes()
+    spoil(index_path(state), "no tensors")
+    asked(state, RecallOptions("64"))
+    assert "the passage index is damaged; it is made again" in capsys.readouterr().err
+    assert index_path(state).read_bytes() == made
+
+
+def test_answers_with_landmarks_are_others_than_those_without(
+    tale: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    questions, answers = tmp_path / "questions.txt", tmp_path / "answers.jsonl"
+    questions.write_text(f"{QUESTION}\n")
+    for options in (RecallOptions("64"), RecallOptions("64", landmarks=True), RecallOptions("64", landmarks=True)):
+        ask_all(Terminal(), [str(tale)], str(questions), answers, DEMO, Sampling(max_new_tokens=40), options)
+    written = [json.loads(line) for line in answers.read_text().splitlines()]
+    assert [record["landmarks"] for record in written] == [False, True]
+
+
+def test_landmarks_that_lead_nowhere_are_said(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for options, said in (
+        (RecallOptions(landmarks=True), True),
+        (RecallOptions("64", landmarks=True), False),
+        (RecallOptions(), False),
+    ):
+        asked(tale, options)
+        assert ("landmarks lead to none" in capsys.readouterr().err) == said
 
 
 def test_landmarks_are_measured_against_words(tmp_path: Path) -> None:

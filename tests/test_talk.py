@@ -157,8 +157,8 @@ def test_a_path_is_no_command(typed: Typed, line: str) -> None:
 
 def test_what_was_said_is_saved_and_nothing_is_overwritten(typed: Typed, tmp_path: Path) -> None:
     path = tmp_path / "talk.jsonl"
-    lines = f"/save\nWho is Anne?\n/save {path}\n/new\n/save {path}\n/save {tmp_path}/none/talk.jsonl\nWhat?\n"
-    out, messages = typed(lines, as_json=True)
+    saves = f"/save {path}\n/save {path}\n/save {tmp_path}/none/talk.jsonl\n"
+    out, messages = typed(f"/save\nWho is Anne?\n{saves}/new\n/save {tmp_path}/new.jsonl\nWhat?\n", as_json=True)
     answers = [json.loads(line)["answer"] for line in out.splitlines()]
     assert len(answers) == 2, "an error must not end the conversation"
     assert [json.loads(line) for line in path.read_text().splitlines()] == [
@@ -167,6 +167,8 @@ def test_what_was_said_is_saved_and_nothing_is_overwritten(typed: Typed, tmp_pat
     assert "no file was named" in messages
     assert f"{path} exists and would be lost" in messages
     assert "cannot be written" in messages
+    assert "nothing was asked yet" in messages
+    assert not (tmp_path / "new.jsonl").exists()
 
 
 def test_ctrl_c_drops_the_question_that_is_being_answered(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -223,6 +223,14 @@ def test_recipes_in_the_repository_are_recipes() -> None:
     assert Recipe(default_stages(64), segment=64).longest == 1024
 
 
+def test_the_recipe_that_a_hint_shows_is_one(tmp_path: Path) -> None:
+    (tmp_path / "recipe.json").write_text("stages")
+    with pytest.raises(UsageError) as refused:
+        read_recipe(tmp_path / "recipe.json")
+    (tmp_path / "recipe.json").write_text(str(refused.value.hint).removeprefix("the shortest recipe: "))
+    assert read_recipe(tmp_path / "recipe.json").stages == (Stage(512, 1_000_000),)
+
+
 def test_the_order_of_the_tasks_is_a_difference() -> None:
     one, other = (
         small_recipe(tasks=dict(pairs)) for pairs in ([("needle", 1), ("text", 2)], [("text", 2), ("needle", 1)])

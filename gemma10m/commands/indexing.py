@@ -11,7 +11,7 @@ from threading import Event
 
 from gemma10m.atomic_file import atomic_path
 from gemma10m.documents import Document
-from gemma10m.errors import DiskError, DocumentError, StateError, UsageError
+from gemma10m.errors import DiskError, DocumentError, OutOfMemoryError, StateError, UsageError
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import is_index_file, open_index
 from gemma10m.passages.landmarks import Keys
@@ -76,7 +76,7 @@ class _GivenUp(Exception):
 def _warn_if_failed(terminal: Terminal, made: Future[None]) -> None:
     try:
         made.result()
-    except (DiskError, DocumentError) as error:
+    except (DiskError, DocumentError, OutOfMemoryError) as error:
         _warn(terminal, error.message)
 
 
@@ -118,7 +118,15 @@ def ensure_index(terminal: Terminal, document: Document, state: Path, keys: Keys
     try:
         refuse_other_file(state)
         build_index(document, index_path(state), keys=keys)
-    except (DiskError, DocumentError, UsageError) as error:
-        _warn(terminal, error.message)
-        return False
+    except (DiskError, DocumentError, OutOfMemoryError, UsageError) as error:
+        return _without_landmarks(terminal, document, state, keys, error.message)
     return True
+
+
+def _without_landmarks(terminal: Terminal, document: Document, state: Path, keys: Keys | None, why: str) -> bool:
+    """Whether there is an index that only lacks landmarks."""
+    if keys and has_index(state, document.fingerprint):
+        terminal.warn(f"{why}: passages are found by their words alone")
+        return True
+    _warn(terminal, why)
+    return False

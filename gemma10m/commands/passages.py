@@ -35,7 +35,7 @@ SHORT_ANSWER = 64  # tokens
 class RecallOptions:
     recall: str = "auto"  # "auto", "off", or tokens
     sources: bool = False  # where it stands is told, which JSON always does
-    landmarks: bool = False  # made where there are none; those that are there are used
+    landmarks: bool = False  # are made where there are none; those that are there are used anyway
 
     def __post_init__(self) -> None:
         """Raises UsageError."""
@@ -201,6 +201,10 @@ def recalled_from(terminal: Terminal, reader: Reader, source: ReadSource, option
 
         there = options.checks and _is_indexed(terminal, source, document, keys)
         index = opened.enter_context(open_index(path)) if there else None
+        if index and index.pointer:
+            keys = keys_of(reader)  # what mends it makes them again
+        if options.landmarks and not options.budget(reader.model):
+            terminal.note("no passages are recalled, and landmarks lead to none; --recall N recalls some")
         yield Passages(index, files, options, mend, terminal.warn)
 
 

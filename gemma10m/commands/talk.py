@@ -111,6 +111,8 @@ def _new(talk: Talk, _: str) -> None:
 def _save(talk: Talk, name: str) -> None:
     if not name:
         raise UsageError("no file was named", hint="say where the conversation goes: /save talk.jsonl")
+    if not talk.turns:
+        raise UsageError("nothing was asked yet", hint="ask a question first")
     path = Path(name).expanduser()
     try:
         with path.open("x", encoding="utf-8") as file:

@@ -23,7 +23,7 @@ from gemma10m.training.checkpoint import RUN, TOKENIZER_FILES, Origin, load_run,
 from gemma10m.training.corpus import corpus
 from gemma10m.training.log import open_log
 from gemma10m.training.parameters import select_trained
-from gemma10m.training.recipe import Recipe, default_stages, recipe_of
+from gemma10m.training.recipe import HINT, Recipe, default_stages, recipe_of
 from gemma10m.training.start import Shape, Start, checkpoint_shape, from_checkpoint, from_scratch, scratch_shape
 from gemma10m.training.teacher import Teacher
 from gemma10m.training.tokenizer import tokenizer_lines, train_tokenizer
@@ -85,7 +85,7 @@ def read_recipe(path: Path) -> Recipe:
     try:
         said = strict_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} is not a recipe: {error}", hint="recipes/ holds examples") from error
+        raise UsageError(f"{path} is not a recipe: {error}", hint=HINT) from error
     return recipe_of(said)
 
 

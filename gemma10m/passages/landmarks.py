@@ -18,12 +18,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from gemma10m.errors import OutOfMemoryError
 from gemma10m.tokens import Tokenizer
 
 WIDTH = 256  # numbers of a landmark, half a KB: all of a 2B's only key head, the first of a larger model's
-LEAST = 1e-12  # where all passages are alike
-ROWS = 1 << 13  # of the vocabulary at a time: what a model makes of a token before its key is far wider
 RIDGE = 1e-3  # of the mean variance: directions in which passages hardly differ are noise
+LEAST = 1e-12  # where all passages are alike
+ROWS = 1 << 10  # tokens at a time: what a model makes of one before its key is far wider
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,14 @@ class Keys:
     of: Callable[[Tensor], Tensor]  # ids (S) -> (S, K * E), of any dtype on any device
 
     def narrow(self, ids: Tensor) -> Tensor:
-        return self.of(ids)[:, :WIDTH].float().cpu()  # (S, width)
+        """(S) -> (S, width). Raises OutOfMemoryError for a GPU that has no room for a few MB."""
+        try:
+            parts = [self.of(part)[:, :WIDTH].to("cpu", torch.float32, copy=True) for part in ids.split(ROWS)]
+        except torch.OutOfMemoryError as error:
+            raise OutOfMemoryError(
+                "the GPU's memory does not suffice for landmarks", "leave --landmarks out"
+            ) from error
+        return torch.cat(parts)  # (S, width)
 
 
 class LandmarkMaker:
@@ -53,28 +61,31 @@ class LandmarkMaker:
         self._having.update(set(ids))
 
     def landmarks(self) -> Landmarks:
-        rarity = self._rarity()
-        means = unit(self._sums(rarity))  # (rows, width)
+        """Raises OutOfMemoryError."""
+        having = torch.tensor(sorted(self._having.items()), dtype=torch.int32)  # (rows, 2): tokens that there are
+        rarity = _rarity(len(self._starts), having[:, 1])  # (rows)
+        means = unit(self._sums(having[:, 0], rarity))  # (count, width)
         mean = means.mean(0)  # (width)
-        marks = _decorrelated(means - mean)  # (rows, width)
-        return Landmarks(rarity, mean, (marks / marks.abs().amax().clamp(min=LEAST)).half())
+        marks = _decorrelated(means - mean)  # (count, width)
+        scale = marks.abs().amax().clamp(min=LEAST)
+        return Landmarks(having[:, 0].contiguous(), rarity, mean, (marks / scale).half())
 
-    def _rarity(self) -> Tensor:
-        """The square of each token's inverse document frequency, a passage being a document. -> (V)"""
-        having = torch.ones(self.keys.tokenizer.vocabulary)  # (V): one more than have it
-        for token, count in self._having.items():
-            having[token] += count
-        return (len(self._starts) / having).log().clamp(min=0.0).square()
-
-    def _sums(self, rarity: Tensor) -> Tensor:
-        rows = torch.arange(len(rarity)).split(ROWS)
-        table = torch.cat([self.keys.narrow(part) for part in rows])  # (V, width)
+    def _sums(self, known: Tensor, rarity: Tensor) -> Tensor:
+        """Of each passage's keys, by the rarity of their tokens; known and rarity (rows). -> (count, width)"""
+        place = torch.zeros(self.keys.tokenizer.vocabulary, dtype=torch.int32)  # (V): of a token among the known
+        place[known] = torch.arange(len(known), dtype=torch.int32)
         ids, starts = (torch.frombuffer(held, dtype=torch.int32) for held in (self._ids, self._starts))
-        return F.embedding_bag(ids, table, starts, mode="sum", per_sample_weights=rarity[ids])  # (rows, width)
+        weighted = self.keys.narrow(known.long()).mul_(rarity.unsqueeze(1))  # (rows, width)
+        return F.embedding_bag(place[ids], weighted, starts, mode="sum")  # (count, width)
+
+
+def _rarity(passages: int, having: Tensor) -> Tensor:
+    """The square of a token's inverse document frequency, a passage being a document; of the same shape as `having`."""
+    return (passages / (1.0 + having)).log().clamp(min=0.0).square()
 
 
 def _decorrelated(centred: Tensor) -> Tensor:
-    """(rows, width), with their covariance divided out."""
+    """(count, width), with their covariance divided out."""
     covariance = centred.mT @ centred / len(centred)  # (width, width)
     ridge = (RIDGE * covariance.diagonal().mean()).clamp(min=LEAST)
     inverse: Tensor = torch.linalg.inv(covariance + ridge * torch.eye(len(covariance)))  # (width, width)
@@ -83,41 +94,53 @@ def _decorrelated(centred: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Landmarks:
-    rarity: Tensor  # (V) float32
+    known: Tensor  # (rows) int32: tokens that the text has
+    rarity: Tensor  # (rows) float32
     mean: Tensor  # (width) float32
-    marks: Tensor  # (rows, width) float16
+    marks: Tensor  # (count, width) float16: of each passage
 
     def nearest(self, keys: Keys, question: str, limit: int) -> list[int]:
         """The passages whose landmarks lie in the direction of the question's keys, the nearest first; none for a
         question of which every passage has every token.
         """
         ids = torch.tensor(keys.tokenizer.encode(f" {question}"), dtype=torch.int64)  # (S)
-        asked = (keys.narrow(ids) * self.rarity[ids].unsqueeze(1)).sum(0)  # (width)
+        asked = (keys.narrow(ids) * self._rarity_of(ids, keys).unsqueeze(1)).sum(0)  # (width)
         if not asked.any():
             return []
-        scores = self.marks.float() @ (unit(asked) - self.mean)  # (rows)
+        scores = self.marks.float() @ (unit(asked) - self.mean)  # (count)
         return [int(number) for number in scores.topk(min(limit, len(scores))).indices]
 
+    def _rarity_of(self, ids: Tensor, keys: Keys) -> Tensor:
+        """Of any token, those included that the text has not. (S) -> (S)"""
+        every = _rarity(len(self.marks), torch.zeros(keys.tokenizer.vocabulary))  # (V)
+        every[self.known] = self.rarity
+        return every[ids]
+
     def packed(self) -> bytes:
-        return save({"rarity": self.rarity, "mean": self.mean, "marks": self.marks})
+        return save({"known": self.known, "rarity": self.rarity, "mean": self.mean, "marks": self.marks})
 
 
-def unpacked(content: bytes, vocabulary: int, passages: int) -> Landmarks | None:
-    """None where it is not what was packed, for that many ids and passages."""
+def unpacked(content: object, keys: Keys, passages: int) -> Landmarks | None:
+    """None where it is not what was packed, for these keys and that many passages."""
+    if not isinstance(content, bytes):
+        return None
     try:
         held = load(content)
-        found = Landmarks(held["rarity"], held["mean"], held["marks"])
-    except (SafetensorError, KeyError, TypeError, ValueError):
+        found = Landmarks(held["known"], held["rarity"], held["mean"], held["marks"])
+    except (SafetensorError, KeyError, ValueError):
         return None
-    kinds = [(tensor.dtype, tuple(tensor.shape)) for tensor in (found.rarity, found.mean, found.marks)]
-    width = len(found.mean) if found.mean.dim() else 0
-    shapes = ((vocabulary,), (width,), (passages, width))
-    expected = list(zip((torch.float32, torch.float32, torch.float16), shapes, strict=True))
-    return found if kinds == expected and _all_finite(found) else None
+    return found if _fits(found, keys, passages) else None
 
 
-def _all_finite(found: Landmarks) -> bool:
-    return all(bool(tensor.isfinite().all()) for tensor in (found.rarity, found.mean, found.marks))
+def _fits(found: Landmarks, keys: Keys, passages: int) -> bool:
+    tensors = (found.known, found.rarity, found.mean, found.marks)
+    rows, width = found.known.numel(), keys.narrow(torch.zeros(1, dtype=torch.int64)).shape[1]
+    shapes = ((rows,), (rows,), (width,), (passages, width))
+    dtypes = (torch.int32, torch.float32, torch.float32, torch.float16)
+    if [(t.dtype, tuple(t.shape)) for t in tensors] != list(zip(dtypes, shapes, strict=True)):
+        return False
+    tokens = bool(((found.known >= 0) & (found.known < keys.tokenizer.vocabulary)).all())
+    return tokens and all(bool(t.isfinite().all()) for t in tensors)
 
 
 def unit(x: Tensor) -> Tensor:

@@ -81,7 +81,7 @@ def recall(
     up with words of the sentences beside it, for words alone: where they stand is left out.
     """
     words, left, found = telling(question), budget, list[Excerpt]()
-    pointed = index.pointed_at(keys, question, SEARCHED) if keys else []
+    pointed = index.pointed_at(keys, question, SEARCHED) if keys and words else []
     passages = [index.passage(number) for number in fused([index.with_words(words, SEARCHED), pointed])]
     roomy = has_room_for_passages(budget)
     scores = scored(words, [passage.text for passage in passages])

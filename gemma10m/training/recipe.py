@@ -14,7 +14,8 @@ TASKS = ("needle", "pairs", "passkey", "repeat", "story", "text")
 SEEN_IN_A_WINDOW = ("needle", "passkey", "repeat", "text")  # tasks that ask for what can stand just before
 TRAINABLE = ("gates", "attention", "all")
 MOST_VIRTUAL = 20
-HINT = "recipes/ holds examples"
+SHORTEST = '{"stages": [{"length": 512, "tokens": 1000000}]}'
+HINT = f"the shortest recipe: {SHORTEST}"
 
 _LEAST = {
     "tokens_per_step": 1,
