@@ -16,7 +16,7 @@ from gemma10m.documents import Document, open_source
 from gemma10m.errors import DiskError, StateError
 from gemma10m.passages import building
 from gemma10m.passages.building import build_index
-from gemma10m.passages.index import PassageIndex, open_index
+from gemma10m.passages.index import PassageIndex, fused, open_index
 from gemma10m.passages.quotes import NOT_IN_TEXT, find_support, locate
 from gemma10m.passages.recall import default_budget, recall, shown
 from gemma10m.passages.words import as_trigrams, is_unspaced, telling
@@ -53,6 +53,11 @@ def test_a_passage_is_found_by_its_words(index: PassageIndex) -> None:
 def test_a_question_is_never_a_query_of_its_own(index: PassageIndex, words: list[str]) -> None:
     question = " ".join(words)
     index.search(telling(question), 5)  # raises nothing, whatever the question is
+
+
+def test_rankings_are_fused_by_rank_and_the_earlier_one_breaks_a_tie() -> None:
+    assert fused([[7, 3], [5, 3], []]) == [3, 7, 5]
+    assert fused([]) == []
 
 
 def test_a_part_of_a_name_is_found_in_code_and_not_in_prose(tmp_path: Path) -> None:

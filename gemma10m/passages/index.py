@@ -109,12 +109,12 @@ class PassageIndex:
 
 
 def fused(rankings: Sequence[Sequence[int]]) -> list[int]:
-    """All that stand in any of them, the best first."""
+    """All that stand in any of them, the best first; of two that are as good the one of the earlier ranking."""
     scores: dict[int, float] = {}
     for ranking in rankings:
         for rank, number in enumerate(ranking):
             scores[number] = scores.get(number, 0.0) + 1.0 / (RANK_OFFSET + rank)
-    return sorted(scores, key=lambda number: (-scores[number], number))
+    return sorted(scores, key=lambda number: -scores[number])
 
 
 def _unpacked(packed: bytes) -> str:
