@@ -14,6 +14,7 @@ from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, fused, open_index
 from gemma10m.passages.landmarks import Keys
 from gemma10m.passages.recall import recall
+from gemma10m.reading.stretch import peak_memory
 
 
 def measure_landmarks(source: Path, keys: Keys, n: int, seed: int) -> dict[str, object]:
@@ -26,7 +27,7 @@ def measure_landmarks(source: Path, keys: Keys, n: int, seed: int) -> dict[str, 
     with TemporaryDirectory() as folder:
         path = Path(folder) / "index"
         plain = _built(document, path, None)
-        pointing = _built(document, path, keys)
+        pointing, peak = _built(document, path, keys), peak_memory()
         with open_index(path) as index:
             found = _found(index, document, keys, n, random.Random(seed))
     return {
@@ -37,6 +38,7 @@ def measure_landmarks(source: Path, keys: Keys, n: int, seed: int) -> dict[str, 
         "index_bytes": plain[1],
         "seconds_with_landmarks": pointing[0],
         "bytes_with_landmarks": pointing[1],
+        "peak_memory_bytes": peak,
         **found,
         "n": n,
     }
