@@ -51,32 +51,34 @@ class LandmarkMaker:
 
     def __init__(self, keys: Keys) -> None:
         self.keys = keys
-        self._ids, self._starts = array("i"), array("i")
-        self._having: Counter[int] = Counter()  # passages, by token
+        self._numbers: dict[int, int] = {}  # of the tokens that there are, by id
+        self._tokens, self._starts = array("i"), array("i")  # numbers, passage after passage
+        self._having: Counter[int] = Counter()  # passages, by number
 
     def add(self, text: str) -> None:
-        ids = self.keys.tokenizer.encode(text)
-        self._starts.append(len(self._ids))
-        self._ids.extend(ids)
-        self._having.update(set(ids))
+        known = self._numbers
+        numbers = [known.setdefault(token, len(known)) for token in self.keys.tokenizer.encode(text)]
+        self._starts.append(len(self._tokens))
+        self._tokens.extend(numbers)
+        self._having.update(set(numbers))
 
     def landmarks(self) -> Landmarks:
-        """Raises OutOfMemoryError."""
-        having = torch.tensor(sorted(self._having.items()), dtype=torch.int32)  # (rows, 2): tokens that there are
-        rarity = _rarity(len(self._starts), having[:, 1])  # (rows)
-        means = unit(self._sums(having[:, 0], rarity))  # (count, width)
+        """In place as far as it goes: of ten million tokens each copy is tens of MB. Raises OutOfMemoryError."""
+        known = torch.tensor(list(self._numbers), dtype=torch.int32)  # (rows)
+        having = torch.tensor([self._having[number] for number in range(len(known))])  # (rows)
+        rarity = _rarity(len(self._starts), having)  # (rows)
+        means = self._sums(known, rarity)  # (count, width)
+        means.div_(means.norm(dim=1, keepdim=True).clamp(min=LEAST))
         mean = means.mean(0)  # (width)
-        marks = _decorrelated(means - mean)  # (count, width)
-        scale = marks.abs().amax().clamp(min=LEAST)
-        return Landmarks(having[:, 0].contiguous(), rarity, mean, (marks / scale).half())
+        marks = _decorrelated(means.sub_(mean))  # (count, width)
+        scale = torch.maximum(marks.max(), -marks.min()).clamp(min=LEAST)
+        return Landmarks(known, rarity, mean, marks.div_(scale).half())
 
     def _sums(self, known: Tensor, rarity: Tensor) -> Tensor:
         """Of each passage's keys, by the rarity of their tokens; known and rarity (rows). -> (count, width)"""
-        place = torch.zeros(self.keys.tokenizer.vocabulary, dtype=torch.int32)  # (V): of a token among the known
-        place[known] = torch.arange(len(known), dtype=torch.int32)
-        ids, starts = (torch.frombuffer(held, dtype=torch.int32) for held in (self._ids, self._starts))
         weighted = self.keys.narrow(known.long()).mul_(rarity.unsqueeze(1))  # (rows, width)
-        return F.embedding_bag(place[ids], weighted, starts, mode="sum")  # (count, width)
+        tokens, starts = (torch.frombuffer(held, dtype=torch.int32) for held in (self._tokens, self._starts))
+        return F.embedding_bag(tokens, weighted, starts, mode="sum")  # (count, width)
 
 
 def _rarity(passages: int, having: Tensor) -> Tensor:
@@ -107,7 +109,7 @@ class Landmarks:
         asked = (keys.narrow(ids) * self._rarity_of(ids, keys).unsqueeze(1)).sum(0)  # (width)
         if not asked.any():
             return []
-        scores = self.marks.float() @ (unit(asked) - self.mean)  # (count)
+        scores = self.marks.float() @ (F.normalize(asked, dim=0) - self.mean)  # (count)
         return [int(number) for number in scores.topk(min(limit, len(scores))).indices]
 
     def _rarity_of(self, ids: Tensor, keys: Keys) -> Tensor:
@@ -141,7 +143,3 @@ def _fits(found: Landmarks, keys: Keys, passages: int) -> bool:
         return False
     tokens = bool(((found.known >= 0) & (found.known < keys.tokenizer.vocabulary)).all())
     return tokens and all(bool(t.isfinite().all()) for t in tensors)
-
-
-def unit(x: Tensor) -> Tensor:
-    return F.normalize(x, dim=-1)
