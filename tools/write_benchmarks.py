@@ -93,7 +93,7 @@ CELLS = (
         "gemma10m bench start --shape gemma-2b --results docs/benchmarks/results.jsonl",
     ),
     Cell(
-        "passages of 35.6 MB of Python's library and seven books, about 9M tokens: index, peak memory, a query",
+        "passages of 35.6 MB of Python's library and novels, about 9M tokens: index, peak memory, a query",
         "3 minutes, 500 MB, 100 ms",
         {"kind": "bench index", "source": "python-and-novels"},
         lambda row: (
