@@ -34,7 +34,8 @@ class PassageIndex:
         """fingerprint: of the document that was indexed. files: each one's path and encoding. pointer: the fingerprint
         of the model whose landmarks there are; "" for none.
         """
-        self._database, self._landmarks = database, dict[str, Landmarks]()
+        self._database = database
+        self._landmarks: Landmarks | None = None  # once they were asked for: megabytes
         self.fingerprint = str(_first(self._rows("SELECT fingerprint FROM about", ()))[0])
         self.pointer = str(self._rows("SELECT coalesce(max(model), '') FROM landmarks", ())[0][0])
         rows = self._rows("SELECT path, encoding FROM files ORDER BY id", ())
@@ -58,9 +59,8 @@ class PassageIndex:
         """
         if self.pointer != keys.fingerprint:
             return []
-        if keys.fingerprint not in self._landmarks:
-            self._landmarks[keys.fingerprint] = self._read_landmarks(keys)
-        return self._landmarks[keys.fingerprint].nearest(keys, question, limit)
+        self._landmarks = self._landmarks or self._read_landmarks(keys)
+        return self._landmarks.nearest(keys, question, limit)
 
     def _read_landmarks(self, keys: Keys) -> Landmarks:
         passages = int(self._rows("SELECT coalesce(max(id) + 1, 0) FROM passages", ())[0][0])
