@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "folders": set(),
     "atomic_file": {"errors"},
     "strict_json": set(),
+    "tensor_bytes": {"strict_json"},
     "sanitise": set(),
     "progress": set(),
     "encodings": set(),
@@ -42,8 +43,8 @@ MAY_IMPORT = {
         "config",
         "errors",
     },
-    "passages": {"documents", "encodings", "tokens", "config", "atomic_file", "errors", "strict_json"},
-    "state_file": {"memory", "config", "errors", "atomic_file", "strict_json"},
+    "passages": {"documents", "encodings", "tokens", "config", "atomic_file", "errors", "strict_json", "tensor_bytes"},
+    "state_file": {"memory", "config", "errors", "atomic_file", "strict_json", "tensor_bytes"},
     "saved_states": {
         "answering",
         "reading",

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load
 from torch import Tensor
 
 from gemma10m.errors import OutOfMemoryError
+from gemma10m.tensor_bytes import safetensors_bytes
 from gemma10m.tokens import Tokenizer
 
 WIDTH = 256  # numbers of a landmark, half a KB: all of a 2B's only key head, the first of a larger model's
@@ -119,7 +120,7 @@ class Landmarks:
         return every[ids]
 
     def packed(self) -> bytes:
-        return save({"known": self.known, "rarity": self.rarity, "mean": self.mean, "marks": self.marks})
+        return safetensors_bytes({"known": self.known, "rarity": self.rarity, "mean": self.mean, "marks": self.marks})
 
 
 def unpacked(content: object, keys: Keys, passages: int) -> Landmarks | None:

@@ -14,6 +14,7 @@ from gemma10m.memory.state import State
 from gemma10m.state_file.header import FORMAT, StateHeader, header_metadata, parse_metadata
 from gemma10m.state_file.layout import OPEN_IDS, StateShape, TensorSpec, all_finite, state_layout, tensor_table
 from gemma10m.strict_json import canonical_json
+from gemma10m.tensor_bytes import bytes_of
 
 MAX_HEADER_BYTES = 16 * 2**20
 LENGTH_BYTES = 8
@@ -30,13 +31,13 @@ def save_state(path: Path, state: State, header: StateHeader) -> None:
     """
     tensors = _named_tensors(state, header)
     layout = _checked_layout(tensors, state, header)
-    metadata = header_metadata(header) | {"open_ids_sha256": hashlib.sha256(_bytes_of(tensors[OPEN_IDS])).hexdigest()}
+    metadata = header_metadata(header) | {"open_ids_sha256": hashlib.sha256(bytes_of(tensors[OPEN_IDS])).hexdigest()}
     with atomic_file(path) as file:
         # The payload's digest is known after the payload: its place in the header has a fixed width.
         file.write(_header_bytes(metadata | {"payload_sha256": UNKNOWN_DIGEST}, layout))
         digest = hashlib.sha256()
         for spec in layout:
-            data = _bytes_of(_finite(spec.name, tensors[spec.name], header.position))
+            data = bytes_of(_finite(spec.name, tensors[spec.name], header.position))
             digest.update(data)
             file.write(data)
         file.seek(0)
@@ -88,14 +89,6 @@ def _finite(name: str, tensor: Tensor, position: int) -> Tensor:
             hint="read the document again with --dtype float32",
         )
     return tensor
-
-
-def _bytes_of(tensor: Tensor) -> bytearray:
-    """The tensor's values in order, wherever and however it lies in memory."""
-    data = bytearray(tensor.nbytes)
-    if data:
-        torch.frombuffer(data, dtype=tensor.dtype).view(tensor.shape).copy_(tensor)
-    return data
 
 
 def _header_bytes(metadata: dict[str, str], layout: tuple[TensorSpec, ...]) -> bytes:

@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from gemma10m.atomic_file import atomic_file
@@ -22,6 +21,7 @@ from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.errors import StateError, TrainingError
 from gemma10m.models.gemma import Gemma
 from gemma10m.strict_json import quote, strict_json
+from gemma10m.tensor_bytes import safetensors_bytes
 from gemma10m.training.parameters import trained
 from gemma10m.training.schedule import Position
 from gemma10m.training.train import Trainer
@@ -52,7 +52,7 @@ def save_model(model: Gemma, folder: Path) -> None:
     """config.json and model.safetensors. Raises DiskError."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     write_json(folder / "config.json", config_json(model.config, model.reading))
-    write_bytes(folder / "model.safetensors", save(tensors, metadata={"format": "pt"}))
+    write_bytes(folder / "model.safetensors", safetensors_bytes(tensors, {"format": "pt"}))
 
 
 def save_run(trainer: Trainer, origin: Origin, folder: Path) -> None:
@@ -67,8 +67,7 @@ def save_run(trainer: Trainer, origin: Origin, folder: Path) -> None:
             f"the weights of step {trainer.position.step} are no longer finite",
             hint="lower learning_rate or gate_learning_rate in the recipe",
         )
-    # One entry: safetensors writes several in whatever order, and equal runs would not have equal bytes.
-    write_bytes(folder / RUN, save(tensors, metadata={"run": json.dumps(about)}))
+    write_bytes(folder / RUN, safetensors_bytes(tensors, {"run": json.dumps(about)}))
 
 
 def load_run(folder: Path, trainer: Trainer) -> SavedRun | None:

@@ -1,0 +1,43 @@
+"""Tensors as bytes, and as those of a safetensors file, whose own writer needs numpy as nothing else here does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from gemma10m.strict_json import canonical_json
+
+_NAMES = {
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
+_ALIGNMENT = 8
+
+
+def bytes_of(tensor: Tensor) -> bytearray:
+    """The tensor's values in order, wherever and however it lies in memory."""
+    data = bytearray(tensor.nbytes)
+    if data:
+        torch.frombuffer(data, dtype=tensor.dtype).view(tensor.shape).copy_(tensor)
+    return data
+
+
+def safetensors_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> bytes:
+    """A whole file: equal tensors and metadata are equal bytes. Wide values come first, so that all lie aligned."""
+    ordered = sorted(tensors.items(), key=lambda named: (-named[1].dtype.itemsize, named[0]))
+    header: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))} if metadata else {}
+    offset = 0
+    for name, tensor in ordered:
+        stop = offset + tensor.nbytes
+        header[name] = {"dtype": _NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [offset, stop]}
+        offset = stop
+    text = canonical_json(header).encode()
+    text += b" " * (-len(text) % _ALIGNMENT)
+    return b"".join((len(text).to_bytes(8, "little"), text, *(bytes_of(tensor) for _, tensor in ordered)))
