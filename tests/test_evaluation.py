@@ -18,7 +18,7 @@ from gemma10m.errors import UsageError
 from gemma10m.evaluation import recall
 from gemma10m.evaluation.cell import GROUP, Cell, design_effect, wilson
 from gemma10m.evaluation.control import window_tokens, without_middle
-from gemma10m.evaluation.recall import Stretch, answer, common_prefix
+from gemma10m.evaluation.recall import Stretch, answer, common_prefix, read_side_by_side
 from gemma10m.evaluation.task import make_tasks
 from gemma10m.models.gemma import Gemma, without_memory
 from gemma10m.tasks.prose import Prose
@@ -68,7 +68,7 @@ def test_documents_side_by_side_are_as_each_alone(
     model = reader(kind).model
     scripts = cell(name, tokens=420, depth=depth).scripts(writer(), SEGMENT, [11, 12, 15])
     with last_hidden(model) as hidden:
-        answers = answer(model, scripts, ignore)
+        answers = answer(model, scripts, ignore, read_side_by_side)
         found = hidden()
     with torch.inference_mode():
         for row, script in enumerate(scripts):
@@ -82,8 +82,8 @@ def test_documents_side_by_side_are_as_each_alone(
 def test_what_documents_have_in_common_is_read_once() -> None:
     model = reader().model
     late, early = (cell("passkey", depth=depth).scripts(writer(), SEGMENT, range(5)) for depth in (1.0, 0.0))
-    assert answer(model, late, ignore).read < 1.7 * TOKENS
-    assert answer(model, early, ignore).read > 4.0 * TOKENS
+    assert answer(model, late, ignore, read_side_by_side).read < 1.7 * TOKENS
+    assert answer(model, early, ignore, read_side_by_side).read > 4.0 * TOKENS
 
 
 @pytest.mark.parametrize("stretch", [16, 100, 10**6])
@@ -91,7 +91,7 @@ def test_ticks_count_what_is_read(monkeypatch: pytest.MonkeyPatch, stretch: int)
     small_stretches(monkeypatch, stretch)
     scripts = cell("needle", depth=0.5).scripts(writer(), SEGMENT, range(4))
     ticks: list[Stretch] = []
-    answers = answer(reader().model, scripts, ticks.append)
+    answers = answer(reader().model, scripts, ticks.append, read_side_by_side)
     tail = answers.read - sum(tick.read for tick in ticks)
     assert 0 < tail <= 4 * (SEGMENT + 60)
     assert sum(tick.read * tick.documents for tick in ticks) == 4 * len(scripts[0]) - tail
@@ -119,8 +119,11 @@ def test_right_is_what_greedy_decoding_gives_with_its_stop() -> None:
     scripts = [
         Script((prompt, torch.tensor(ids)), (slice(300, 305),)) for prompt, ids in zip(prompts, wrong, strict=True)
     ]
-    assert answer(model, scripts, ignore).right == (True, False, False, False)
-    assert all(answer(model, [_script(*pair)], ignore).right == (True,) for pair in zip(prompts, greedy, strict=True))
+    assert answer(model, scripts, ignore, read_side_by_side).right == (True, False, False, False)
+    assert all(
+        answer(model, [_script(*pair)], ignore, read_side_by_side).right == (True,)
+        for pair in zip(prompts, greedy, strict=True)
+    )
 
 
 def _script(prompt: Tensor, ids: list[int]) -> Script:
@@ -146,9 +149,9 @@ def test_the_control_s_shortcut_changes_nothing(kind: str, carry: int) -> None:
     brief = without_middle(control, whole)
     assert all(sum(window_tokens(control)) <= len(script) < 900 for script in brief)
     with last_hidden(control) as hidden:
-        found = answer(control, brief, ignore)
+        found = answer(control, brief, ignore, read_side_by_side)
         short = hidden()
-        assert answer(control, whole, ignore).right == found.right
+        assert answer(control, whole, ignore, read_side_by_side).right == found.right
         torch.testing.assert_close(short, hidden(), atol=1e-6, rtol=1e-6)
 
 
@@ -156,9 +159,9 @@ def test_the_shortcut_does_change_a_model_with_memory() -> None:
     model = reader().model
     whole = cell(depth=0.5, tokens=1500).scripts(writer(), SEGMENT, range(2))
     with last_hidden(model) as hidden:
-        answer(model, without_middle(model, whole), ignore)
+        answer(model, without_middle(model, whole), ignore, read_side_by_side)
         short = hidden()
-        answer(model, whole, ignore)
+        answer(model, whole, ignore, read_side_by_side)
         assert float((short - hidden()).abs().max()) > 1e-3
 
 
@@ -274,13 +277,15 @@ def test_the_interval_is_wilson_s() -> None:
 
 def test_bfloat16_reads_too() -> None:
     model = reader(dtype="bfloat16").model
-    answers = answer(model, cell().scripts(writer(), SEGMENT, range(3)), ignore)
+    answers = answer(model, cell().scripts(writer(), SEGMENT, range(3)), ignore, read_side_by_side)
     assert len(answers.right) == 3
 
 
 def test_the_state_is_as_large_after_a_short_document_as_after_a_long_one() -> None:
     sizes = {
-        answer(reader().model, cell(tokens=tokens).scripts(writer(), SEGMENT, [index]), ignore).state_bytes
+        answer(
+            reader().model, cell(tokens=tokens).scripts(writer(), SEGMENT, [index]), ignore, read_side_by_side
+        ).state_bytes
         for tokens, index in [(200, 0), (201, 10), (1500, 20), (3000, 30)]
     }
     assert len(sizes) == 1

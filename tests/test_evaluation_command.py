@@ -144,8 +144,8 @@ def test_an_interrupted_cell_goes_on_with_the_next_batch(wanted: EvalOptions, mo
     assert [len(line["right"]) for line in rows_in(partial)] == [10]
     with monkeypatch.context() as patch:
         read: list[int] = []
-        patch.setattr(measuring, "answer", lambda model, scripts, tick: (
-            read.append(len(scripts)), answer(model, scripts, tick))[1])  # fmt: skip
+        patch.setattr(measuring, "answer", lambda model, scripts, *others: (
+            read.append(len(scripts)), answer(model, scripts, *others))[1])  # fmt: skip
         run(wanted)
     assert read == [2, 10, 2]
     assert what_was_measured(wanted.results) == what_was_measured(unbroken.results)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,8 +12,12 @@ from gemma10m.bench.index import measure_index
 from gemma10m.commands.evaluate import EvalOptions, evaluate
 from gemma10m.commands.models import ModelOptions
 from gemma10m.errors import UsageError
+from gemma10m.evaluation import readings
 from gemma10m.evaluation.passages import SUFFIX
+from gemma10m.evaluation.recall import read_side_by_side
 from gemma10m.folders import demo_folder
+from gemma10m.memory.state import State
+from gemma10m.models.gemma import Gemma
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import load_tokenizer
 
@@ -34,6 +39,26 @@ def test_the_four_ways_stand_side_by_side(tmp_path: Path) -> None:
     assert right["window"] == 0  # the fact is beyond the window, and nothing brings it back
     assert right["gated"] >= 5
     assert right[f"gated{SUFFIX}"] >= 5
+
+
+@pytest.mark.parametrize(("most", "times"), [(1 << 28, 1), (0, 2)])
+def test_what_is_kept_of_a_read_is_asked_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, times: int
+) -> None:
+    read: list[str] = []
+
+    def reading(model: Gemma, *others: Any) -> tuple[State, int]:
+        read.append(model.reading.memory)
+        return read_side_by_side(model, *others)
+
+    monkeypatch.setattr(readings, "read_side_by_side", reading)
+    monkeypatch.setattr(readings, "MOST_KEPT", most)
+    right = measured(tmp_path, "single")
+    assert sorted(read) == ["gated"] * times + ["window"] * times
+    plain, _, recalled, _ = map(json.loads, (tmp_path / "rows.jsonl").read_text().splitlines())
+    assert right[plain["memory"]] >= 5
+    assert right[recalled["memory"]] >= 5
+    assert 0 < plain["read"] - recalled["read"] < 6 * 128  # the six questions, which passages come before
 
 
 def test_what_is_not_in_the_text_is_never_answered(tmp_path: Path) -> None:

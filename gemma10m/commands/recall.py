@@ -16,6 +16,7 @@ from gemma10m.evaluation.cell import GROUP, Cell
 from gemma10m.evaluation.control import window_tokens, without_middle
 from gemma10m.evaluation.journal import Batch, Journal, Row
 from gemma10m.evaluation.passages import SUFFIX, answer_with_passages
+from gemma10m.evaluation.readings import Readings
 from gemma10m.evaluation.recall import Stretch, Tick, answer
 from gemma10m.evaluation.report import cell_key, cell_row, checked, model_key
 from gemma10m.models.gemma import Gemma, without_memory
@@ -58,6 +59,10 @@ class Meter:
         self.done = self.read = 0
         self.started = time.monotonic()
 
+    def skip(self, tokens: int) -> None:
+        """Of documents whose state was there already."""
+        self.left = max(0, self.left - tokens)
+
     def view(self, model: Gemma, stretch: Stretch, done: int, total: int) -> ProgressView:
         """`done` of `total` tokens of the documents that are being read."""
         moved = stretch.read * stretch.documents
@@ -83,6 +88,7 @@ class Recall:
         self.terminal, self.reader, self.journal, self.batch = terminal, reader, journal, batch
         prose = [Prose.of(reader.tokenizer, text)] if text else []
         self.writer = Writer(reader.tokenizer, prose)
+        self.readings = Readings(twice=False)
         self.text_sha256 = hashlib.sha256(text.encode()).hexdigest() if text else None
 
     def measure(self, cells: Sequence[Cell], controls: bool, passages: bool) -> list[Row]:
@@ -90,6 +96,7 @@ class Recall:
 
         Raises UsageError when a length is too short for its task, Interrupted after a signal.
         """
+        self.readings = Readings(twice=passages)
         shortest = min(cell.tokens for cell in cells)
         for cell in cells:
             if cell.tokens == shortest:
@@ -136,6 +143,7 @@ class Recall:
 
     def _batch(self, job: Job, indices: list[int], label: str, meter: Meter, stop: StopRequest) -> Batch:
         started = time.monotonic()
+        self.readings.begin(job.cell, indices[0])
         _reset_peak_memory(job.model)
         scripts = job.cell.scripts(self.writer, job.model.reading.segment, indices)
         read = without_middle(job.model, scripts) if job.forgets else scripts
@@ -143,13 +151,15 @@ class Recall:
             tick = _ticker(progress, meter, job.model, len(read) * len(read[0]), stop)
             if job.passages:
                 cases = [job.cell.case(index) for index in indices]
-                answers = answer_with_passages(job.model, self.reader.tokenizer, cases, scripts, read, tick)
+                answers = answer_with_passages(
+                    job.model, self.reader.tokenizer, cases, scripts, read, tick, self.readings.side_by_side
+                )
             else:
-                answers = answer(job.model, read, tick)
+                answers = answer(job.model, read, tick, self.readings.side_by_side)
         return Batch(
             first=indices[0],
             right=answers.right,
-            seconds=time.monotonic() - started,
+            seconds=time.monotonic() - started + self.readings.seconds_saved,
             read=answers.read,
             state_bytes=answers.state_bytes,
             peak_memory_bytes=_peak_memory(job.model),

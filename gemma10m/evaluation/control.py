@@ -32,4 +32,5 @@ def without_middle(model: Gemma, scripts: Sequence[Script]) -> list[Script]:
 
 def _without(script: Script, start: int, count: int) -> Script:
     parts = (script.cut(0, start), script.cut(start + count, len(script)))
-    return Script(parts, tuple(slice(answer.start - count, answer.stop - count) for answer in script.answers))
+    answers = tuple(slice(answer.start - count, answer.stop - count) for answer in script.answers)
+    return Script(parts, answers, closing=script.closing)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gemma10m.answering.answer import answer
 from gemma10m.documents import open_source
-from gemma10m.evaluation.recall import Answers, Tick, read_side_by_side
+from gemma10m.evaluation.recall import Answers, ReadDocuments, Tick, questions_begin
 from gemma10m.memory.state import LayerState, State
 from gemma10m.models.gemma import Gemma
 from gemma10m.passages.building import build_index
@@ -32,17 +32,17 @@ def answer_with_passages(
     scripts: Sequence[Script],
     read: Sequence[Script],
     tick: Tick,
+    read_documents: ReadDocuments,
 ) -> Answers:
     """`read`: what the model reads of the scripts, whose whole text is indexed.
 
     Right: the answer letter by letter, and its first source is a sentence that was planted; for a question whose answer
     is not in the text, that it is said so.
     """
-    closing = [len(script.parts[-1]) for script in scripts]
-    ends = [len(script) - count for script, count in zip(read, closing, strict=True)]
-    first = min(ends) // model.reading.segment * model.reading.segment
+    ends = [len(script) - script.closing for script in read]
+    first = questions_begin(model, read)
     with torch.inference_mode():
-        state, tokens = read_side_by_side(model, read, first, tick)
+        state, tokens = read_documents(model, read, first, tick)
         rows = [
             model(script.cut(first, end).unsqueeze(0), _row(state, number), logits="none")[1]
             for number, (script, end) in enumerate(zip(read, ends, strict=True))
@@ -74,7 +74,7 @@ def _is_right(model: Gemma, tokenizer: Tokenizer, case: Case, script: Script, st
 
 def _document_ids(script: Script) -> Tensor:
     """Without the prompt's opening and the question."""
-    return script.cut(len(script.parts[0]), len(script) - len(script.parts[-1]))  # (S)
+    return script.cut(len(script.parts[0]), len(script) - script.closing)  # (S)
 
 
 def _is_supported(index: PassageIndex, case: Case, made: str) -> bool:

@@ -26,6 +26,7 @@ class Stretch:
 
 
 Tick = Callable[[Stretch], None]
+ReadDocuments = Callable[[Gemma, Sequence[Script], int, Tick], tuple[State, int]]
 
 
 @dataclass(frozen=True)
@@ -35,20 +36,26 @@ class Answers:
     state_bytes: int  # of one document, at the start of the question's segment
 
 
-def answer(model: Gemma, scripts: Sequence[Script], tick: Tick) -> Answers:
+def answer(model: Gemma, scripts: Sequence[Script], tick: Tick, read_documents: ReadDocuments) -> Answers:
     """Documents of one length with one question each. What they begin with in common is read once.
 
     Teacher forcing: an answer is right when each of its ids is the likeliest after the ones before it, which is when
     greedy decoding gives it.
     """
-    segment = model.reading.segment
-    first = (min(script.answers[0].start for script in scripts) - 1) // segment * segment  # logits are asked for after
+    first = questions_begin(model, scripts)
     with torch.inference_mode():
-        state, read = read_side_by_side(model, scripts, first, tick)
+        state, read = read_documents(model, scripts, first, tick)
         tail = _ids(scripts, first, len(scripts[0]))  # (B, S)
         hidden, _ = model.hidden(tail[:, :-1], state, tail.shape[1] - 1)  # (B, S - 1, D)
         right = tuple(_is_right(model, *row, first) for row in zip(hidden, tail, scripts, strict=True))
     return Answers(right, read + tail.numel(), state.nbytes // len(scripts))
+
+
+def questions_begin(model: Gemma, scripts: Sequence[Script]) -> int:
+    """The last start of a segment before any of the questions."""
+    segment = model.reading.segment
+    first: int = min(min(len(script) - script.closing, script.answers[0].start - 1) for script in scripts)
+    return first // segment * segment
 
 
 def read_side_by_side(model: Gemma, scripts: Sequence[Script], stop: int, tick: Tick) -> tuple[State, int]:

@@ -30,7 +30,7 @@ def stretch_tokens(model: Gemma, rows: int = 1) -> int:
         room = 0.8 * free - FEED_FORWARD_ROWS * 3 * model.config.feed_forward_size * model.dtype.itemsize
         tokens = min(LONGEST, int(room / scratch_per_token(model.config, model.dtype) / rows))
     else:
-        tokens = min(CPU_LONGEST, int(CPU_FLOPS / model.config.flops_per_token / rows))
+        tokens = min(CPU_LONGEST, int(CPU_FLOPS / model.config.flops_per_token)) // rows
     return max(1, tokens // segment) * segment
 
 

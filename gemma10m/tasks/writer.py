@@ -30,6 +30,7 @@ class Script:
     parts: tuple[Tensor | Passage, ...]
     answers: tuple[slice, ...]
     haystack: tuple[slice, ...] = ()  # where nothing stands that is asked for
+    closing: int = 0  # tokens from the first question on
 
     def __len__(self) -> int:
         return sum(len(part) for part in self.parts)
@@ -73,6 +74,7 @@ class Writer:
             parts,
             tuple(slice(first + start, first + stop) for start, stop in answers),
             tuple(_haystack(parts, (True, *asked, True))),
+            len(closing),
         )
 
     def least(self, case: Case) -> int:
