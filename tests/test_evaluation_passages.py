@@ -11,6 +11,7 @@ import pytest
 from gemma10m.bench.index import measure_index
 from gemma10m.commands.evaluate import EvalOptions, evaluate
 from gemma10m.commands.models import ModelOptions
+from gemma10m.commands.recall import Meter
 from gemma10m.errors import UsageError
 from gemma10m.evaluation import readings
 from gemma10m.evaluation.passages import SUFFIX
@@ -51,10 +52,13 @@ def test_what_is_kept_of_a_read_is_asked_twice(
         read.append(model.reading.memory)
         return read_side_by_side(model, *others)
 
+    skipped: list[int] = []
+    monkeypatch.setattr(Meter, "skip", lambda _, tokens: skipped.append(tokens))
     monkeypatch.setattr(readings, "read_side_by_side", reading)
     monkeypatch.setattr(readings, "MOST_KEPT", most)
     right = measured(tmp_path, "single")
     assert sorted(read) == ["gated"] * times + ["window"] * times
+    assert len(skipped) == 2 * (2 - times)  # what is left to read is told without them
     plain, _, recalled, _ = map(json.loads, (tmp_path / "rows.jsonl").read_text().splitlines())
     assert right[plain["memory"]] >= 5
     assert right[recalled["memory"]] >= 5

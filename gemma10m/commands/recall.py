@@ -156,6 +156,8 @@ class Recall:
                 )
             else:
                 answers = answer(job.model, read, tick, self.readings.side_by_side)
+        if self.readings.seconds_saved:
+            meter.skip(len(read) * len(read[0]))
         return Batch(
             first=indices[0],
             right=answers.right,
