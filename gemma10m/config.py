@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 from gemma10m.errors import ConfigError
 
 MemoryKind = Literal["linear", "delta", "gated", "state-vector", "window", "full"]
 MEMORY_KINDS: tuple[str, ...] = get_args(MemoryKind)
+Activation = Literal["gelu_tanh", "silu"]
 DTYPES = ("float32", "bfloat16")
 
 DEFAULT_SEGMENT = 2048
@@ -20,9 +21,71 @@ def _is_integer(value: object) -> bool:
     return type(value) is int  # bool is an int in Python; a config must not say true where a count is due
 
 
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float) and 0 < value < float("inf")  # type: ignore[operator]
+
+
+@dataclass(frozen=True)
+class Rope:
+    """Rotary embedding (arXiv 2104.09864): frequency i of E/2 is theta**(-2i/E) over its factor."""
+
+    theta: float = 10000.0
+    factors: tuple[float, ...] = ()  # one for every frequency, or a single one for all; () leaves them as they are
+
+
+@dataclass(frozen=True)
+class AttentionSpec:
+    """One layer's attention. Layers of one model may differ in all of it."""
+
+    heads: int  # H
+    kv_heads: int  # K
+    head_size: int  # E
+    rope: Rope = Rope()
+    window: int | None = None  # keys that a token sees, itself included; None for a layer that sees everything
+    scale: float | None = None  # what scores are multiplied with; None for 1 / sqrt(E)
+    score_cap: float | None = None  # c tanh(score / c) before the mask (Gemma 2)
+    query_key_norm: bool = False  # RMS norm of each head's queries and keys: Gemma 3 and Qwen 3
+    projection_bias: bool = False  # of queries, keys and values (Qwen 2.5)
+
+    @property
+    def query_size(self) -> int:
+        return self.heads * self.head_size
+
+    @property
+    def kv_size(self) -> int:
+        return self.kv_heads * self.head_size
+
+    @property
+    def score_scale(self) -> float:
+        return self.head_size**-0.5 if self.scale is None else self.scale
+
+    def problems(self) -> Iterator[str]:
+        sizes = ("heads", "kv_heads", "head_size", "window")
+        for name in sizes:
+            value = getattr(self, name)
+            if not (_is_integer(value) and 0 < value < 2**31) and not (name == "window" and value is None):
+                yield f"{name} must be a positive integer, found {value!r}"
+        numbers = {"rope_theta": self.rope.theta, "scale": self.scale, "score_cap": self.score_cap}
+        numbers |= {f"rope factor {i}": factor for i, factor in enumerate(self.rope.factors)}
+        for name, number in numbers.items():
+            if number is not None and not _is_number(number):
+                yield f"{name} must be a positive number, found {number!r}"
+        if not all(_is_integer(n) and n > 0 for n in (self.heads, self.kv_heads, self.head_size)):
+            return
+        if self.heads % self.kv_heads:
+            yield f"heads ({self.heads}) must be a multiple of kv_heads ({self.kv_heads})"
+        if self.head_size % 2:
+            yield f"head_size ({self.head_size}) must be even: rotary embedding turns pairs"
+        elif len(self.rope.factors) not in (0, 1, self.head_size // 2):
+            yield f"rope factors must be 1 or {self.head_size // 2}, found {len(self.rope.factors)}"
+
+
 @dataclass(frozen=True)
 class ModelConfig:
-    """The shape of a Gemma 1 checkpoint (letters of the design: D, L, H, K, E, F, V)."""
+    """The shape of a checkpoint (letters of docs/architecture.md: D, L, H, K, E, F, V); the defaults are Gemma 1's.
+
+    heads, kv_heads, head_size and rope_theta hold for every layer, unless `attention` has a specification for each.
+    """
 
     hidden_size: int  # D
     layers: int  # L
@@ -34,10 +97,17 @@ class ModelConfig:
     context: int = 8192  # tokens the checkpoint was trained on at a time
     rope_theta: float = 10000.0
     norm_eps: float = 1e-6
-    has_gates: bool = False  # self_attn.gate, [1, H, 1, 1] per layer
+    has_gates: bool = False  # self_attn.gate, [1, H, 1, 1] per layer that sees everything
     has_write_gates: bool = False  # self_attn.write_gate.{weight, bias}
     has_state_vectors: bool = False  # self_attn.state_vector.{first, up.weight, down.weight, down.bias}
     tied_head: bool = True
+    architecture: str = "gemma"  # a key of models.ARCHITECTURES
+    attention: tuple[AttentionSpec, ...] = ()  # one a layer; (): as the fields above say
+    activation: Activation = "gelu_tanh"
+    norm_offset: float = 1.0  # added to the weights of RMS norms: 1 in Gemma, 0 elsewhere
+    post_norms: bool = False  # RMS norms of what attention and feed-forward add, too: Gemma 2 and 3
+    scaled_embedding: bool = True  # the embedding is multiplied with sqrt(D)
+    logit_cap: float | None = None  # c tanh(logit / c) (Gemma 2)
 
     def __post_init__(self) -> None:
         problems = list(self._problems())
@@ -45,18 +115,26 @@ class ModelConfig:
             raise ConfigError(problems, hint="compare config.json with the one the model was published with")
 
     def _problems(self) -> Iterator[str]:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.type == "int" and not (_is_integer(value) and 0 < value < 2**31):
-                yield f"{field.name} must be a positive integer, found {value!r}"
-            elif field.type == "float" and not (isinstance(value, int | float) and 0 < value < float("inf")):
-                yield f"{field.name} must be a positive number, found {value!r}"
-        if not all(_is_integer(n) and n > 0 for n in (self.heads, self.kv_heads, self.head_size)):
-            return
-        if self.heads % self.kv_heads:
-            yield f"heads ({self.heads}) must be a multiple of kv_heads ({self.kv_heads})"
-        if self.head_size % 2:
-            yield f"head_size ({self.head_size}) must be even: rotary embedding turns pairs"
+        for name in ("hidden_size", "layers", "feed_forward_size", "vocabulary", "context"):
+            value = getattr(self, name)
+            if not (_is_integer(value) and 0 < value < 2**31):
+                yield f"{name} must be a positive integer, found {value!r}"
+        for name in ("norm_eps", "logit_cap"):
+            value = getattr(self, name)
+            if not _is_number(value) and not (name == "logit_cap" and value is None):
+                yield f"{name} must be a positive number, found {value!r}"
+        if self.attention and len(self.attention) != self.layers:
+            yield f"attention must be given for {self.layers} layers, found {len(self.attention)}"
+        specs = dict.fromkeys((self._uniform, *self.attention))
+        yield from dict.fromkeys(problem for spec in specs for problem in spec.problems())
+
+    @property
+    def _uniform(self) -> AttentionSpec:
+        return AttentionSpec(self.heads, self.kv_heads, self.head_size, Rope(self.rope_theta))
+
+    def attention_of(self, layer: int) -> AttentionSpec:
+        """The specification of a layer's attention, layers counted from 0."""
+        return self.attention[layer] if self.attention else self._uniform
 
     @property
     def query_size(self) -> int:
@@ -65,12 +143,6 @@ class ModelConfig:
     @property
     def kv_size(self) -> int:
         return self.kv_heads * self.head_size
-
-    @property
-    def flops_per_token(self) -> int:
-        """Matrix-product FLOPs a token costs without the head (2 per weight)."""
-        attention = self.hidden_size * (2 * self.query_size + 2 * self.kv_size)
-        return 2 * self.layers * (attention + 3 * self.hidden_size * self.feed_forward_size)
 
 
 @dataclass(frozen=True)

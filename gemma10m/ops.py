@@ -17,6 +17,23 @@ from torch import Tensor
 
 from gemma10m.errors import UsageError
 from gemma10m.kernels import reference
+from gemma10m.kernels.reference import wide
+
+__all__ = [
+    "BACKEND",
+    "add_rms_norm",
+    "choose_backend",
+    "delta_decay",
+    "gated_update",
+    "geglu",
+    "linear_update",
+    "mix",
+    "rms_norm",
+    "rotate",
+    "scan",
+    "swiglu",
+    "wide",
+]
 
 BACKENDS = ("triton", "reference")
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -72,3 +89,4 @@ mix = _choose(reference.mix)
 rms_norm = _choose(reference.rms_norm)
 rotate = _choose(reference.rotate)
 scan = _choose(reference.scan)
+swiglu = _choose(reference.swiglu)

@@ -16,7 +16,7 @@ from gemma10m.answering.prompt import Prompt
 from gemma10m.documents import Document, FileRead, FilesNow, Origin, open_again
 from gemma10m.errors import StateError
 from gemma10m.folders import states_folder
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 from gemma10m.reading import Bookmark, Step, read_steps
 from gemma10m.state_file import (
     DocumentRecord,
@@ -39,7 +39,7 @@ CHECKPOINT_SECONDS = 60.0
 class Reader:
     """A model and its tokenizer, and the fingerprints that bind states to them."""
 
-    model: Gemma
+    model: Decoder
     tokenizer: Tokenizer
 
     @property
@@ -58,7 +58,8 @@ class Reader:
             tokenizer_fingerprint=self.tokenizer_fingerprint,
             reading=self.model.reading,
             dtype=self.dtype,
-            config=self.model.config,
+            layout=self.model.layout,
+            vocabulary=self.model.config.vocabulary,
         )
 
     def identity(self, *of: object) -> str:

@@ -9,6 +9,7 @@ from gemma10m.kernels.mix import mix
 from gemma10m.kernels.rms_norm import add_rms_norm, rms_norm
 from gemma10m.kernels.rotary import rotate
 from gemma10m.kernels.scan import scan
+from gemma10m.kernels.swiglu import swiglu
 from gemma10m.kernels.update import delta_decay, linear_update
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "rms_norm",
     "rotate",
     "scan",
+    "swiglu",
 ]

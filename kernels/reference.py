@@ -20,21 +20,26 @@ def wide(x: Tensor) -> Tensor:
     return x if x.dtype == torch.float64 else x.float()
 
 
-def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """Gemma's RMSNorm: float32 inside, scaled by 1 + weight, cast back last. x (..., D) -> (..., D)."""
-    scale = 1.0 + weight.to(wide(x).dtype)
+def rms_norm(x: Tensor, weight: Tensor, eps: float, offset: float = 1.0) -> Tensor:
+    """RMS norm: float32 inside, scaled by offset + weight (1 in Gemma), cast back last. x (..., D) -> (..., D)."""
+    scale = offset + weight.to(wide(x).dtype)
     return F.rms_norm(wide(x), weight.shape, scale, eps).to(x.dtype)
 
 
-def add_rms_norm(x: Tensor, added: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+def add_rms_norm(x: Tensor, added: Tensor, weight: Tensor, eps: float, offset: float = 1.0) -> tuple[Tensor, Tensor]:
     """x + added, and that normalised. x, added (..., D) -> (..., D), (..., D)."""
     total = x + added
-    return total, rms_norm(total, weight, eps)
+    return total, rms_norm(total, weight, eps, offset)
 
 
 def geglu(gate: Tensor, up: Tensor) -> Tensor:
     """gelu_tanh(gate) * up, both (..., F)."""
     return F.gelu(gate, approximate="tanh") * up
+
+
+def swiglu(gate: Tensor, up: Tensor) -> Tensor:
+    """silu(gate) * up, both (..., F)."""
+    return F.silu(gate) * up
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -45,8 +50,8 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def feature(x: Tensor) -> Tensor:
-    """sigma(x) = ELU(x) + 1 in float32 (Katharopoulos 2020): positive, so that normalisers are."""
-    return F.elu(x.float()) + 1.0
+    """sigma(x) = ELU(x) + 1 in float32 or wider (Katharopoulos 2020): positive, so that normalisers are."""
+    return F.elu(wide(x)) + 1.0
 
 
 def unit(x: Tensor) -> Tensor:
@@ -83,11 +88,11 @@ def mix(local: Tensor, queries: Tensor, memory: Tensor, normaliser: Tensor | Non
     count = queries.shape[3]
     grouped = queries.unflatten(1, (memory.shape[1], -1)).transpose(2, 3).flatten(3, 4)  # (B, K, G, H/K * Q, E)
     if normaliser is None:
-        found = read_contracted(grouped.float(), memory)  # (B, K, G, H/K * Q, E)
+        found = read_contracted(wide(grouped), memory)  # (B, K, G, H/K * Q, E)
     else:
         found = read_normalised(grouped, memory, normaliser)  # (B, K, G, H/K * Q, E)
     recalled = found.unflatten(3, (-1, count)).transpose(2, 3).flatten(1, 2)  # (B, H, G, Q, E)
-    opened = torch.sigmoid(gate.float()).view(1, -1, 1, 1, 1)  # (1, H, 1, 1, 1)
+    opened = torch.sigmoid(wide(gate)).view(1, -1, 1, 1, 1)  # (1, H, 1, 1, 1)
     mixed = torch.addcmul((1.0 - opened) * local, opened, recalled).to(local.dtype)  # (B, H, G, Q, E)
     return mixed.flatten(2, 3).transpose(1, 2).flatten(2)
 
@@ -95,7 +100,7 @@ def mix(local: Tensor, queries: Tensor, memory: Tensor, normaliser: Tensor | Non
 def linear_update(keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
     """What a segment adds to M and z, equation 8. keys, values (..., N, E) -> (..., E, E), (..., E)."""
     phi = feature(keys)  # (..., N, E)
-    return phi.mT @ values.float(), phi.sum(-2)
+    return phi.mT @ wide(values), phi.sum(-2)
 
 
 def delta_decay(keys: Tensor, normaliser: Tensor) -> Tensor:

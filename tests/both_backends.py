@@ -46,7 +46,7 @@ def main() -> None:
     from models import random_ids, tiny_model
 
     memory: Any = sys.argv[1]
-    model = tiny_model(memory, carry=5, sinks=2)
+    model = tiny_model(memory, carry=5, sinks=2, dtype=torch.float32)
     ids = random_ids(model, 37, batch=2)
     expected = [tensor.detach() for tensor in run(model, ids)]
     with_gradient = sum(launched.values())

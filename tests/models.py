@@ -10,8 +10,11 @@ from oracle import random_weights
 from torch import Tensor, nn
 
 from gemma10m.config import MemoryKind, ModelConfig, ReadingConfig
+from gemma10m.memory import KINDS as MEMORIES
+from gemma10m.memory.interludes import Interludes
+from gemma10m.memory.matrix import Memories
 from gemma10m.memory.state import LayerState, State
-from gemma10m.models.gemma import Gemma, Logits
+from gemma10m.models.decoder import Decoder, Logits
 
 KINDS: tuple[MemoryKind, ...] = get_args(MemoryKind)
 CLOSING: tuple[MemoryKind, ...] = ("linear", "delta", "gated", "state-vector", "window")  # whose segments close
@@ -32,28 +35,31 @@ def tiny_model(
     carry: int = 0,
     sinks: int = 0,
     beta: float | None = None,
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype = torch.float64,
     seed: int = 0,
     **sizes: Any,
-) -> Gemma:
-    """A model that reads as told. beta: every memory gate's (None: random ones in [-2, 2]); sizes: of ModelConfig."""
+) -> Decoder:
+    """A model that reads as told, in float64 unless another type is asked for.
+
+    beta: every memory gate's (None: random ones in [-2, 2]); sizes: of ModelConfig.
+    """
     config = tiny_config(has_write_gates=kind == "gated", has_state_vectors=kind == "state-vector", **sizes)
     weights = random_weights(config, seed)
     for name, weight in weights.items():
         if beta is not None and name.endswith("self_attn.gate"):
             weight.fill_(beta)
-    model = Gemma(config, ReadingConfig(memory=kind, segment=segment, carry=carry, sinks=sinks))
+    model = Decoder(config, ReadingConfig(memory=kind, segment=segment, carry=carry, sinks=sinks))
     model.load_state_dict(weights, strict=True)
     return model.to(dtype).eval()
 
 
-def random_ids(model: Gemma, length: int, batch: int = 1, seed: int = 0) -> Tensor:
+def random_ids(model: Decoder, length: int, batch: int = 1, seed: int = 0) -> Tensor:
     """(B, S) int64."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(model.config.vocabulary, (batch, length), generator=generator)
 
 
-def changed(model: Gemma, ids: Tensor, place: int) -> Tensor:
+def changed(model: Decoder, ids: Tensor, place: int) -> Tensor:
     """The same ids but for one token."""
     other = ids.clone()
     other[:, place] = (other[:, place] + 1) % model.config.vocabulary
@@ -62,7 +68,7 @@ def changed(model: Gemma, ids: Tensor, place: int) -> Tensor:
 
 @torch.no_grad()
 def read_cut(
-    model: Gemma, ids: Tensor, cuts: Iterable[int] = (), state: State | None = None, logits: Logits = "all"
+    model: Decoder, ids: Tensor, cuts: Iterable[int] = (), state: State | None = None, logits: Logits = "all"
 ) -> tuple[Tensor, State]:
     """The ids in calls that end at the cuts; the calls' logits side by side, and the last state."""
     if state is None:
@@ -72,6 +78,22 @@ def read_cut(
         some, state = model(part, state, logits=logits)
         found.append(some)
     return torch.cat(found, dim=1), state
+
+
+def written(
+    kind: MemoryKind,
+    memory: Tensor,
+    normaliser: Tensor | None,
+    keys: Tensor,
+    values: Tensor,
+    write_gates: Tensor | None,
+    interludes: Interludes | None = None,
+) -> Memories:
+    """What a memory makes of closed segments. memory (B, K, E, E), keys and values (B, K, G, N, E)."""
+    state = LayerState(memory=memory) if normaliser is None else LayerState(memory=memory, normaliser=normaliser)
+    found = MEMORIES[kind].write(state, keys, values, write_gates, interludes)
+    assert found is not None
+    return found
 
 
 def named_tensors(state: State) -> dict[str, Tensor]:
@@ -88,7 +110,7 @@ def assert_same_state(found: State, expected: State) -> None:
         assert torch.equal(tensor, right[name]), name
 
 
-def assert_close_state(found: State, expected: State, tolerance: float = 1e-5) -> None:
+def assert_close_state(found: State, expected: State, tolerance: float = 1e-10) -> None:
     """To within `tolerance` of each tensor's largest number."""
     assert found.position == expected.position
     left, right = named_tensors(found), named_tensors(expected)
@@ -101,12 +123,11 @@ def assert_close_state(found: State, expected: State, tolerance: float = 1e-5) -
 
 
 def copy_of(state: State) -> State:
-    layers = tuple(LayerState(**{name: tensor.clone() for name, tensor in layer.tensors()}) for layer in state.layers)
-    return State(layers, state.position)
+    return state.map(Tensor.clone)
 
 
 @torch.no_grad()
-def outputs_of(module: nn.Module, model: Gemma, ids: Tensor) -> Tensor:
+def outputs_of(module: nn.Module, model: Decoder, ids: Tensor) -> Tensor:
     """What a module of the model gives for each token of a document that is read in one call."""
     seen: list[Tensor] = []
 
@@ -123,7 +144,7 @@ def difference(a: Tensor, b: Tensor) -> float:
     return float((a - b).abs().max())
 
 
-def gradient_of_embeddings(model: Gemma, ids: Tensor) -> Tensor:
+def gradient_of_embeddings(model: Decoder, ids: Tensor) -> Tensor:
     """Of the last token's logits, by each token's embedding (S, D): zero where a token was not read."""
     embedded: list[Tensor] = []
 

@@ -20,7 +20,7 @@ from gemma10m.commands.reading import ReadSource, open_document, read_document
 from gemma10m.config import MEMORY_KINDS
 from gemma10m.documents import Document, open_source
 from gemma10m.memory.state import State
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 from gemma10m.reading import Bookmark, Step, pace, read_steps
 from gemma10m.saved_states import Reader, read_and_save
 from gemma10m.terminal import Terminal
@@ -61,7 +61,9 @@ def reader(
 ) -> Reader:
     folder = checkpoint(seed, turns, kind == "state-vector")
     window = {"carry": 0, "sinks": 0} if kind == "full" else {"carry": carry, "sinks": 4}
-    return Reader(load_model(folder, dtype=dtype, memory=kind, segment=SEGMENT, **window), load_tokenizer(folder))
+    narrow = "float32" if dtype == "float64" else dtype
+    model = load_model(folder, dtype=narrow, memory=kind, segment=SEGMENT, **window)
+    return Reader(model.double() if dtype == "float64" else model, load_tokenizer(folder))
 
 
 def document(text: str | bytes, name: str = "book.txt") -> Document:
@@ -81,7 +83,7 @@ def document_ids(reader: Reader, text: str) -> list[int]:
 
 
 @contextmanager
-def fed_ids(model: Gemma) -> Iterator[list[int]]:
+def fed_ids(model: Decoder) -> Iterator[list[int]]:
     """Every id of every call, in order."""
     ids: list[int] = []
     hook = model.register_forward_pre_hook(lambda _, arguments: ids.extend(arguments[0][0].tolist()))
@@ -128,7 +130,7 @@ def flip_a_byte(path: Path) -> None:
     path.write_bytes(content)
 
 
-def assert_close(found: State, expected: State, tolerance: float = 1e-5) -> None:
+def assert_close(found: State, expected: State, tolerance: float = 1e-10) -> None:
     """Same position, names, shapes and dtypes; numbers within `tolerance`, relative for those above 1."""
     assert found.position == expected.position
     for mine, theirs in zip(found.layers, expected.layers, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.memory.state import LayerState, State
+from gemma10m.models.decoder import Decoder
 from gemma10m.state_file import DocumentRecord, Expectation, OriginRecord, SkippedRecord, SourceRecord, StateHeader
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -49,7 +51,7 @@ def random_state(config: ModelConfig, reading: ReadingConfig, position: int, dty
 
     def layer() -> LayerState:
         kind = reading.memory
-        return LayerState(
+        tensors = dict(
             keys=local(window),
             values=local(window),
             sink_keys=local(sinks),
@@ -62,6 +64,7 @@ def random_state(config: ModelConfig, reading: ReadingConfig, position: int, dty
             state_vector=wide() if kind == "state-vector" else None,
             output_mean=wide() if kind == "state-vector" else None,
         )
+        return LayerState(**{name: tensor for name, tensor in tensors.items() if tensor is not None})
 
     return State(tuple(layer() for _ in range(config.layers)), position)
 
@@ -104,7 +107,21 @@ def sample_header(
 
 def expectation(config: ModelConfig, header: StateHeader) -> Expectation:
     """What fits the header."""
-    return Expectation(header.model_fingerprint, header.tokenizer_fingerprint, header.reading, header.dtype, config)
+    with torch.device("meta"):
+        config = replace(
+            config,
+            has_write_gates=header.reading.memory == "gated",
+            has_state_vectors=header.reading.memory == "state-vector",
+        )
+        model = Decoder(config, header.reading).to(DTYPES[header.dtype])
+    return Expectation(
+        header.model_fingerprint,
+        header.tokenizer_fingerprint,
+        header.reading,
+        header.dtype,
+        model.layout,
+        config.vocabulary,
+    )
 
 
 def same_bits(a: State, b: State) -> bool:

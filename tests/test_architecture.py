@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "ops": {"kernels", "errors"},
     "memory": {"ops", "config"},
     "models": {"memory", "ops", "config", "errors"},
-    "weights": {"models", "config", "errors", "folders", "atomic_file", "strict_json"},
+    "weights": {"models", "memory", "config", "errors", "folders", "atomic_file", "strict_json"},
     "answering": {"models", "tokens", "memory", "documents", "config", "errors"},
     "reading": {
         "models",
@@ -43,7 +43,17 @@ MAY_IMPORT = {
         "config",
         "errors",
     },
-    "passages": {"documents", "encodings", "tokens", "config", "atomic_file", "errors", "strict_json", "tensor_bytes"},
+    "passages": {
+        "memory",
+        "documents",
+        "encodings",
+        "tokens",
+        "config",
+        "atomic_file",
+        "errors",
+        "strict_json",
+        "tensor_bytes",
+    },
     "state_file": {"memory", "config", "errors", "atomic_file", "strict_json", "tensor_bytes"},
     "saved_states": {
         "answering",

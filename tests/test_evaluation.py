@@ -20,7 +20,7 @@ from gemma10m.evaluation.cell import GROUP, Cell, design_effect, wilson
 from gemma10m.evaluation.control import window_tokens, without_middle
 from gemma10m.evaluation.recall import Stretch, answer, common_prefix, read_side_by_side
 from gemma10m.evaluation.task import make_tasks
-from gemma10m.models.gemma import Gemma, without_memory
+from gemma10m.models.decoder import Decoder, without_memory
 from gemma10m.tasks.prose import Prose
 from gemma10m.tasks.words import UNSEEN_NAMES
 from gemma10m.tasks.writer import Script, Writer
@@ -45,7 +45,7 @@ def ignore(_: Stretch) -> None:
 
 
 @contextmanager
-def last_hidden(model: Gemma) -> Iterator[Callable[[], Tensor]]:
+def last_hidden(model: Decoder) -> Iterator[Callable[[], Tensor]]:
     """What the head would read in the last call (B, S, D)."""
     seen: list[Tensor] = []
     hook = model.model.register_forward_hook(lambda _module, _inputs, output: seen.append(output[0]))
@@ -131,7 +131,7 @@ def _script(prompt: Tensor, ids: list[int]) -> Script:
 
 
 @torch.inference_mode()
-def _decoded(model: Gemma, prompt: Tensor, count: int) -> list[int]:
+def _decoded(model: Decoder, prompt: Tensor, count: int) -> list[int]:
     logits, state = model(prompt.unsqueeze(0), model.empty_state(), logits="last")
     ids = [int(logits[0, -1].argmax())]
     while len(ids) < count:

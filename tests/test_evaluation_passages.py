@@ -18,7 +18,7 @@ from gemma10m.evaluation.passages import SUFFIX
 from gemma10m.evaluation.recall import read_side_by_side
 from gemma10m.folders import demo_folder
 from gemma10m.memory.state import State
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import load_tokenizer
 
@@ -48,7 +48,7 @@ def test_what_is_kept_of_a_read_is_asked_twice(
 ) -> None:
     read: list[str] = []
 
-    def reading(model: Gemma, *others: Any) -> tuple[State, int]:
+    def reading(model: Decoder, *others: Any) -> tuple[State, int]:
         read.append(model.reading.memory)
         return read_side_by_side(model, *others)
 

@@ -16,7 +16,7 @@ from tokenizer_fixtures import PROSE, train_sentencepiece
 from gemma10m.errors import ModelError, UsageError
 from gemma10m.evaluation import perplexity
 from gemma10m.evaluation.perplexity import measure_perplexity, token_losses
-from gemma10m.models.gemma import Gemma, without_memory
+from gemma10m.models.decoder import Decoder, without_memory
 from gemma10m.tokens import Tokenizer, load_tokenizer
 
 TEXT = "\n".join(PROSE[:4])
@@ -29,11 +29,11 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     return load_tokenizer(folder)
 
 
-def measured(model: Gemma, tokenizer: Tokenizer, text: str, tokens: int, seed: int) -> list[dict[str, object]]:
+def measured(model: Decoder, tokenizer: Tokenizer, text: str, tokens: int, seed: int) -> list[dict[str, object]]:
     return measure_perplexity(model, tokenizer.bos, torch.tensor(tokenizer.encode(text)), tokens, seed)
 
 
-def model_for(tokenizer: Tokenizer, kind: Any = "gated", **changes: Any) -> Gemma:
+def model_for(tokenizer: Tokenizer, kind: Any = "gated", **changes: Any) -> Decoder:
     settings: dict[str, Any] = dict(segment=5, carry=5, sinks=2, vocabulary=tokenizer.vocabulary)
     return tiny_model(kind, **(settings | changes))
 
@@ -42,7 +42,7 @@ def numbers(row: dict[str, object]) -> dict[str, float]:
     return {name: value for name, value in row.items() if isinstance(value, int | float)}
 
 
-def slow_losses(model: Gemma, ids: list[int], expected: list[int]) -> list[float]:
+def slow_losses(model: Decoder, ids: list[int], expected: list[int]) -> list[float]:
     logits = oracle_logits(dict(model.state_dict()), model.config, model.reading, ids)
     return [float(row.logsumexp(0) - row[token]) for row, token in zip(logits, expected, strict=True)]
 

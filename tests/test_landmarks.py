@@ -26,7 +26,7 @@ from gemma10m.commands.passages import RecallOptions
 from gemma10m.commands.questions import ask_all
 from gemma10m.documents import Document
 from gemma10m.errors import DiskError, StateError
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, open_index
 from gemma10m.passages.landmarks import WIDTH, Keys, unpacked
@@ -164,7 +164,7 @@ def test_first_keys_are_those_that_reading_keeps() -> None:
     ids = torch.tensor(TOKENIZER.encode("They walked on along the shore."))  # (S)
     with torch.inference_mode():
         _, state = model(ids.unsqueeze(0), model.empty_state(), logits="none")
-    kept = state.layers[0].keys[0].transpose(0, 1).flatten(1)  # (S, K * E)
+    kept = state.layers[0]["keys"][0].transpose(0, 1).flatten(1)  # (S, K * E)
     torch.testing.assert_close(model.first_keys(ids), kept, rtol=1e-6, atol=1e-6)
 
 
@@ -231,7 +231,7 @@ def test_landmarks_that_cannot_be_made_cost_neither_read_nor_index(
     def no_room(*_: object) -> Tensor:
         raise torch.OutOfMemoryError("no room")
 
-    monkeypatch.setattr(Gemma, "first_keys", no_room)
+    monkeypatch.setattr(Decoder, "first_keys", no_room)
     state = tmp_path / "tale.state"
     read(Terminal(), [str(tale)], state, DEMO, landmarks=True)
     assert "the GPU's memory does not suffice for landmarks: no passage is recalled" in capsys.readouterr().err

@@ -10,14 +10,23 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from models import CLOSING, KINDS, REMEMBERING, assert_same_state, named_tensors, random_ids, read_cut, tiny_model
+from models import (
+    CLOSING,
+    KINDS,
+    REMEMBERING,
+    assert_same_state,
+    named_tensors,
+    random_ids,
+    read_cut,
+    tiny_model,
+    written,
+)
 from torch import Tensor
 
 from gemma10m import ops
-from gemma10m.config import MemoryKind, ReadingConfig
-from gemma10m.memory import infini
+from gemma10m.config import AttentionSpec, MemoryKind, ReadingConfig, Rope
 from gemma10m.memory.interludes import Interludes
-from gemma10m.memory.window import plan_stretch
+from gemma10m.models.attention import window_of
 from gemma10m.models.rotary import cos_sin
 
 TEN_MILLION = 10_000_000
@@ -50,7 +59,7 @@ def test_full_memory_keeps_every_token() -> None:
     model = tiny_model("full")
     config = model.config
     _, state = read_cut(model, random_ids(model, 300), logits="none")
-    assert state.nbytes == 300 * config.layers * config.kv_heads * config.head_size * 2 * 4  # K and V, float32
+    assert state.nbytes == 300 * config.layers * config.kv_heads * config.head_size * 2 * 8  # K and V, float64
 
 
 @every_kind
@@ -104,7 +113,7 @@ def test_a_plan_shows_every_token_its_own_window(
 ) -> None:
     sinks = data.draw(st.integers(0, segment))
     reading = ReadingConfig(memory="linear", segment=segment, carry=carried * segment, sinks=sinks)
-    plan = plan_stretch(reading, position, tokens)
+    plan = window_of(AttentionSpec(1, 1, 2), reading).plan(position, tokens)
     kept = position - max(0, position // segment * segment - carried * segment)
     buffer = range(position - kept, position + tokens)  # the document's tokens whose keys are at hand
     seen = position
@@ -119,12 +128,12 @@ def test_a_plan_shows_every_token_its_own_window(
             seen += span.queries
     assert seen == position + tokens
     assert plan.closed == (position + tokens) // segment - position // segment
-    assert plan.kept_keys == position + tokens - max(0, (position + tokens) // segment * segment - carried * segment)
+    assert plan.kept_after == position + tokens - max(0, (position + tokens) // segment * segment - carried * segment)
 
 
 def test_like_windows_go_through_attention_together() -> None:
     reading = ReadingConfig(memory="linear", segment=4, carry=4, sinks=2)
-    spans = plan_stretch(reading, position=1, tokens=4 * 100).spans
+    spans = window_of(AttentionSpec(1, 1, 2), reading).plan(position=1, tokens=4 * 100).spans
     assert [span.segments for span in spans] == [1, 1, 98, 1]  # without carry, without sinks, all alike, unfinished
 
 
@@ -137,16 +146,16 @@ def test_an_interlude_is_writing_all_plain_segments_that_often() -> None:
     empty = torch.zeros(3, 2, 6, 6)
     plain = torch.tensor([[True, False, True], [False, False, False], [False, True, True]])
     times = torch.tensor([[0, 3, 1], [0, 0, 0], [1, 2, 0]])
-    found = infini.write("gated", empty, None, keys, values, gates, Interludes(plain, times)).last()[0]
+    found = written("gated", empty, None, keys, values, gates, Interludes(plain, times)).last()["memory"]
     for row, counts in enumerate(times.tolist()):
         order = []
         for segment, count in enumerate(counts):
             order.append((row, segment))
             order += plain.nonzero().tolist() * (2 ** (count - 1) if count else 0)
         here = [torch.stack([part[b, :, g] for b, g in order], dim=1).unsqueeze(0) for part in (keys, values, gates)]
-        expected = infini.write("gated", empty[:1], None, *here).last()[0]
+        expected = written("gated", empty[:1], None, *here).last()["memory"]
         torch.testing.assert_close(found[row : row + 1], expected, atol=1e-5, rtol=0)
-    once = infini.write("gated", empty, None, keys, values, gates).last()[0]
+    once = written("gated", empty, None, keys, values, gates).last()["memory"]
     assert ((once - found).abs().amax((1, 2, 3)) > 0.01).tolist() == [True, False, True]
 
 
@@ -162,9 +171,8 @@ def test_the_normaliser_still_grows_after_sixteen_million_tokens_where_bfloat16_
     segment, heads, size = 2048, 1, 4
     keys = torch.zeros(1, heads, 1, segment, size)  # sigma(0) = 1: a segment adds 2048
     memory, seen = torch.zeros(1, heads, size, size), 2.0**24
-    written = infini.write("linear", memory, torch.full((1, heads, size), seen), keys, keys, None)
-    normaliser = written.last()[1]
-    assert normaliser is not None
+    found = written("linear", memory, torch.full((1, heads, size), seen), keys, keys, None)
+    normaliser = found.last()["normaliser"]
     assert normaliser.dtype == torch.float32
     assert torch.equal(normaliser, torch.full_like(normaliser, seen + segment))
     added = ops.linear_update(keys[:, :, 0].bfloat16(), keys[:, :, 0].bfloat16())[1]
@@ -182,7 +190,7 @@ def test_gated_memory_is_bounded_after_ten_thousand_segments_and_linear_memory_i
 
     def largest(kind: MemoryKind) -> tuple[float, float]:
         """Of the first tenth and of the last."""
-        matrices = infini.write(kind, empty, torch.zeros(1, 1, size), keys, values, gates).matrices[0, 0]
+        matrices = written(kind, empty, torch.zeros(1, 1, size), keys, values, gates).matrices[0, 0]
         assert matrices.isfinite().all()
         sizes = matrices.abs().amax((-1, -2))
         return float(sizes[: count // 10].max()), float(sizes[-count // 10 :].max())
@@ -216,7 +224,7 @@ def exact_angle(position: int, pair: int, head_size: int, theta: int) -> float:
 @pytest.mark.parametrize("position", [0, 1, 2048, TEN_MILLION - 1, TEN_MILLION, 2**31])
 def test_angles_are_exact_at_position_ten_million(position: int) -> None:
     head_size = 256
-    cos, sin = cos_sin(position, 3, head_size, 10000.0, torch.device("cpu"))
+    cos, sin = cos_sin(position, 3, head_size, Rope(), torch.device("cpu"))
     assert cos.shape == sin.shape == (3, head_size)
     assert cos.dtype == sin.dtype == torch.float32
     for step in range(3):
@@ -229,7 +237,7 @@ def test_float32_angles_would_be_wrong_at_position_ten_million() -> None:
     head_size = 256
     rates = 1.0 / (10000.0 ** (torch.arange(0, head_size, 2, dtype=torch.float32) / head_size))
     angles = torch.tensor(TEN_MILLION, dtype=torch.float32) * rates
-    cos, _ = cos_sin(TEN_MILLION, 1, head_size, 10000.0, torch.device("cpu"))
+    cos, _ = cos_sin(TEN_MILLION, 1, head_size, Rope(), torch.device("cpu"))
     assert (angles.cos() - cos[0, : head_size // 2]).abs().max() > 0.1
 
 
@@ -237,7 +245,7 @@ def test_scores_depend_on_the_distance_alone_at_any_position() -> None:
     query, key = normal(1, 64, seed=7), normal(1, 64, seed=8)
     scores = []
     for start in (0, 5, TEN_MILLION):
-        cos, sin = cos_sin(start, 10, 64, 10000.0, torch.device("cpu"))
+        cos, sin = cos_sin(start, 10, 64, Rope(), torch.device("cpu"))
         scores.append(ops.rotate(query, cos[9:], sin[9:]) @ ops.rotate(key, cos[:1], sin[:1]).mT)
     torch.testing.assert_close(scores[1], scores[0], atol=1e-5, rtol=0)
     torch.testing.assert_close(scores[2], scores[0], atol=1e-5, rtol=0)

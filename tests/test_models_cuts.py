@@ -28,7 +28,7 @@ from gemma10m.config import MemoryKind
 from gemma10m.errors import UsageError
 from gemma10m.memory.state import State
 from gemma10m.models import layers
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 
 MODEST = settings(max_examples=25, derandomize=True)
 every_kind = pytest.mark.parametrize("kind", KINDS)
@@ -46,17 +46,17 @@ documents = st.tuples(st.integers(1, 45), st.integers(1, 2), st.integers(0, 9)) 
 
 
 @cache
-def model_for(kind: MemoryKind, window: Window) -> Gemma:
+def model_for(kind: MemoryKind, window: Window) -> Decoder:
     return tiny_model(kind, segment=window.segment, carry=window.carried * window.segment, sinks=window.sinks)
 
 
-def ids_of(model: Gemma, document: tuple[int, int, int]) -> Tensor:
+def ids_of(model: Decoder, document: tuple[int, int, int]) -> Tensor:
     tokens, batch, seed = document
     return random_ids(model, tokens, batch, seed)
 
 
 def assert_close(found: Tensor, expected: Tensor) -> None:
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(found, expected, atol=1e-10, rtol=0)
 
 
 # --- cuts -------------------------------------------------------------------------------------------------------------
@@ -214,11 +214,11 @@ OTHER_SIZES: list[dict[str, Any]] = [dict(layers=3), dict(layers=1), dict(kv_hea
 OTHER_READINGS: list[dict[str, Any]] = [dict(segment=7, carry=7), dict(carry=0), dict(carry=10)]
 
 
-def state_after(model: Gemma, tokens: int = 17, batch: int = 1) -> State:
+def state_after(model: Decoder, tokens: int = 17, batch: int = 1) -> State:
     return read_cut(model, random_ids(model, tokens, batch))[1]
 
 
-def assert_refused(model: Gemma, state: State) -> None:
+def assert_refused(model: Decoder, state: State) -> None:
     with pytest.raises(UsageError, match="state does not fit") as raised:
         model(random_ids(model, 3), state)
     assert raised.value.hint
@@ -287,7 +287,7 @@ def test_fused_weights_give_the_same_and_are_the_same_numbers(kind: MemoryKind) 
     for wanted in ("all", "last", "none"):
         expected, state = read_cut(model, ids, [7], logits=wanted)
         found, fused_state = read_cut(fused, ids, [7], logits=wanted)
-        torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+        torch.testing.assert_close(found, expected, atol=1e-10, rtol=0)
         assert_close_state(fused_state, state)
     layer = fused.model.layers[0]
     assert layer.mlp.up_proj.weight.data_ptr() == layer.mlp.gate_up[fused.config.feed_forward_size].data_ptr()

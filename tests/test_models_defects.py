@@ -22,6 +22,7 @@ from models import (
     random_ids,
     read_cut,
     tiny_model,
+    written,
 )
 from torch import Tensor
 
@@ -29,8 +30,7 @@ import gemma10m
 from gemma10m import ops
 from gemma10m.config import MemoryKind
 from gemma10m.errors import UsageError
-from gemma10m.memory import infini
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 
 OPEN = 100.0  # sigmoid(100) is 1 in float32: nothing but memory is read
 CLOSED = -100.0  # what the released checkpoint was trained from
@@ -50,18 +50,18 @@ def test_m1_local_attention_knows_the_order_of_earlier_tokens(kind: MemoryKind) 
 def test_m2_every_layer_has_a_memory_of_its_own(kind: MemoryKind) -> None:
     model = tiny_model(kind, layers=3, beta=0.0)
     _, state = read_cut(model, random_ids(model, 12))
-    memories = [layer.memory for layer in state.layers]
+    memories = [layer["memory"] for layer in state.layers]
     assert [memory.shape for memory in memories] == [(1, 2, 6, 6)] * 3
     assert difference(memories[0], memories[1]) > 0.01
     assert difference(memories[1], memories[2]) > 0.01
 
-    middle = replace(state.layers[1], memory=memories[1] + 1.0)
+    middle = state.layers[1].replace(memory=memories[1] + 1.0)
     other = replace(state, layers=(state.layers[0], middle, state.layers[2]))
     ids = random_ids(model, 5, seed=1)
     logits, after = read_cut(model, ids, state=state)
     other_logits, other_after = read_cut(model, ids, state=other)
-    assert torch.equal(other_after.layers[0].memory, after.layers[0].memory)
-    assert not torch.equal(other_after.layers[2].memory, after.layers[2].memory)
+    assert torch.equal(other_after.layers[0]["memory"], after.layers[0]["memory"])
+    assert not torch.equal(other_after.layers[2]["memory"], after.layers[2]["memory"])
     assert difference(other_logits, logits) > 1e-3
 
 
@@ -92,14 +92,14 @@ def test_m3_a_segment_reads_the_memory_of_the_segments_before_it(kind: MemoryKin
 @every_remembering_kind
 def test_m4_new_gates_can_learn_and_the_released_ones_could_not(kind: MemoryKind, dtype: torch.dtype) -> None:
     model = tiny_model(kind)
-    initial = Gemma(model.config, model.reading).model.layers[0].self_attn.gate.unique().item()
+    initial = Decoder(model.config, model.reading).model.layers[0].self_attn.gate.unique().item()
     for gradient in gate_gradients(tiny_model(kind, dtype=dtype, beta=initial)):
         assert gradient.all()
     for gradient in gate_gradients(tiny_model(kind, dtype=dtype, beta=CLOSED)):
         assert not gradient.any()
 
 
-def gate_gradients(model: Gemma) -> list[Tensor]:
+def gate_gradients(model: Decoder) -> list[Tensor]:
     logits, _ = model(random_ids(model, 12), model.empty_state())
     logits.float().pow(2).sum().backward()
     return [layer.self_attn.gate.grad for layer in model.model.layers]
@@ -137,14 +137,14 @@ def test_m5_gradients_flow_through_memory_to_what_wrote_it(kind: MemoryKind) -> 
 def test_m6_reading_an_empty_memory_gives_zeros(kind: MemoryKind) -> None:
     shape = (1, 2, 1, 5, 6)  # (B, K, G, N, E)
     queries = torch.randn(shape, generator=torch.Generator().manual_seed(1))
-    unwritten = infini.write(
+    nothing = written(
         kind, torch.zeros(1, 2, 6, 6), torch.zeros(1, 2, 6), queries, queries, torch.full(shape[:-1], 0.5)
     )
     local, gate = torch.zeros(shape), torch.zeros(2)  # half of the output is what memory says
-    assert torch.equal(unwritten.mix(local, queries, gate, 0), torch.zeros(1, 5, 12))
-    written = unwritten.mix(local, queries, gate, 1)  # (B, N, H * E)
-    assert written.isfinite().all()
-    assert written.any()
+    assert torch.equal(nothing.mix(local, queries, gate, 0), torch.zeros(1, 5, 12))
+    recalled = nothing.mix(local, queries, gate, 1)  # (B, N, H * E)
+    assert recalled.isfinite().all()
+    assert recalled.any()
 
 
 @every_remembering_kind
@@ -160,7 +160,7 @@ def test_m6_keys_and_queries_that_underflow_make_no_nan(kind: MemoryKind) -> Non
     ids = random_ids(model, 18)
     _, state = read_cut(model, ids)
     assert all(tensor.isfinite().all() for tensor in named_tensors(state).values())
-    assert not state.layers[0].memory.any()
+    assert not state.layers[0]["memory"].any()
     gradient = gradient_of_embeddings(model, ids)
     assert gradient.isfinite().all()
     assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
@@ -172,12 +172,12 @@ def test_m7_memory_is_float32_in_a_bfloat16_model(kind: MemoryKind) -> None:
     state = model.empty_state()
     for _ in range(2):
         for layer in state.layers:
-            assert layer.memory.dtype == torch.float32
-            assert (layer.normaliser is None) == (kind == "gated")
-            assert layer.normaliser is None or layer.normaliser.dtype == torch.float32
+            assert layer["memory"].dtype == torch.float32
+            assert (layer.get("normaliser") is None) == (kind == "gated")
+            assert layer.get("normaliser") is None or layer["normaliser"].dtype == torch.float32
         _, state = read_cut(model, random_ids(model, 12), state=state)
-    rounded = state.layers[0].memory.bfloat16().float()
-    assert not torch.equal(state.layers[0].memory, rounded)  # nor was it rounded on the way
+    rounded = state.layers[0]["memory"].bfloat16().float()
+    assert not torch.equal(state.layers[0]["memory"], rounded)  # nor was it rounded on the way
 
 
 def test_m8_delta_replaces_what_a_key_held_where_linear_adds_to_it() -> None:
@@ -185,8 +185,8 @@ def test_m8_delta_replaces_what_a_key_held_where_linear_adds_to_it() -> None:
     values = torch.tensor([[1.0, 2.0, 3.0, 4.0], [-7.0, 0.5, 0.0, 9.0]]).view(1, 1, 2, 1, 4)
     empty, z = torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 4)
     sigma = ops.linear_update(key[0, 0, 0], values[0, 0, 0])[1]
-    linear = infini.write("linear", empty, z, key, values, None).last()[0][0, 0]
-    delta = infini.write("delta", empty, z, key, values, None).last()[0][0, 0]
+    linear = written("linear", empty, z, key, values, None).last()["memory"][0, 0]
+    delta = written("delta", empty, z, key, values, None).last()["memory"][0, 0]
     torch.testing.assert_close(linear, torch.outer(sigma, values.sum((0, 1, 2, 3))))
     torch.testing.assert_close(delta, torch.outer(sigma, values[0, 0, 1, 0]))
 

@@ -54,7 +54,7 @@ def ids_kept(kind: str, old: list[int], new: list[int]) -> int:
 def test_the_grown_document_is_read_on_and_the_state_is_that_of_a_whole_read(
     kind: str, text: str, tail: str, tokens: int
 ) -> None:
-    tiny = reader(kind)
+    tiny = reader(kind, dtype="float64")
     old, new = document_ids(tiny, text), document_ids(tiny, text + tail)
     with stretch_of(tokens):
         start = read_all(tiny, document(text))[-1].bookmark
@@ -72,7 +72,7 @@ def test_the_grown_document_is_read_on_and_the_state_is_that_of_a_whole_read(
 
 def text_ending_inside_a_segment(kind: str, end: str) -> str:
     """Several segments, the last with at least three tokens before `end`."""
-    tiny = reader(kind)
+    tiny = reader(kind, dtype="float64")
     for words in range(SEGMENT):
         text = SENTENCE * 8 + " truth" * words + end
         if len(document_ids(tiny, text)) % SEGMENT in range(6, SEGMENT - 2):
@@ -85,7 +85,7 @@ def text_ending_inside_a_segment(kind: str, end: str) -> str:
     ("end", "tail"), [(" univers", "ally said"), ("\n\n", "\n\nmore"), (" 4", "8213."), ("é", "t")]
 )
 def test_a_last_word_that_goes_on_costs_its_own_tokens_only(kind: str, end: str, tail: str) -> None:
-    tiny, text = reader(kind), text_ending_inside_a_segment(kind, end)
+    tiny, text = reader(kind, dtype="float64"), text_ending_inside_a_segment(kind, end)
     start = read_all(tiny, document(text))[-1].bookmark
     grown = read_all(tiny, document(text + tail), start)[-1]
     added = len(document_ids(tiny, text + tail)) - len(document_ids(tiny, text))
@@ -95,7 +95,7 @@ def test_a_last_word_that_goes_on_costs_its_own_tokens_only(kind: str, end: str,
 
 
 def test_an_unfinished_read_is_gone_on_from_in_the_grown_file() -> None:
-    tiny = reader("gated")
+    tiny = reader("gated", dtype="float64")
     with stretch_of(SEGMENT):
         start = read_all(tiny, document(SENTENCE * 9))[3].bookmark
         grown = read_all(tiny, document(SENTENCE * 11), start)[-1]
@@ -105,7 +105,7 @@ def test_an_unfinished_read_is_gone_on_from_in_the_grown_file() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_file_whose_beginning_changed_is_read_from_zero(kind: str) -> None:
-    tiny = reader(kind)
+    tiny = reader(kind, dtype="float64")
     start = read_all(tiny, document(SENTENCE * 9))[-1].bookmark
     changed = "J" + SENTENCE[1:] + SENTENCE * 9
     with fed_ids(tiny.model) as fed:
@@ -117,7 +117,7 @@ def test_a_file_whose_beginning_changed_is_read_from_zero(kind: str) -> None:
 
 def test_a_file_that_ended_inside_a_character_was_read_in_another_encoding() -> None:
     """The half character made it Windows-1252; whole again, the same bytes are UTF-8."""
-    tiny, text = reader("linear"), SENTENCE * 9 + "caf\u00e9 and more"
+    tiny, text = reader("linear", dtype="float64"), SENTENCE * 9 + "caf\u00e9 and more"
     half = text.encode()[: -len("\u00a9 and more".encode()) + 1]
     cut = document(half)
     start = read_all(tiny, cut)[-1].bookmark
@@ -128,7 +128,7 @@ def test_a_file_that_ended_inside_a_character_was_read_in_another_encoding() -> 
 
 
 def test_stretches_end_where_those_of_a_whole_read_do() -> None:
-    tiny = reader("gated")
+    tiny = reader("gated", dtype="float64")
     with stretch_of(3 * SEGMENT):
         start = read_all(tiny, document(SENTENCE * 9))[-1].bookmark
         grown = [step.bookmark.state.position for step in read_all(tiny, document(SENTENCE * 16), start)]

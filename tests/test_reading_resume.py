@@ -24,9 +24,8 @@ from readers import (
 from states import same_bits
 
 from gemma10m.memory.state import State
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 from gemma10m.reading import Step
-from gemma10m.reading.bookmark import rewind
 
 TEXT = SENTENCE * 15
 STRETCH = 3 * SEGMENT
@@ -118,36 +117,42 @@ def test_rewinding_takes_back_what_the_open_segment_holds(kind: str, kept: int, 
         kept -= kept % SEGMENT
     room = 40 if kind == "full" else SEGMENT - 1 - kept % SEGMENT
     taken_back = data.draw(st.integers(0, room), label="taken back")
-    model = reader(kind).model
+    model = reader(kind, dtype="float64").model
     ids = torch.randint(
         0, model.config.vocabulary, (1, kept + taken_back), generator=torch.Generator().manual_seed(kept)
     )
     before = extend(model, model.empty_state(), ids[:, :kept])
     after = extend(model, before, ids[:, kept:])
-    assert same_bits(rewind(after, model.reading, taken_back), before)
-    assert_close(rewind(extend(model, model.empty_state(), ids), model.reading, taken_back), before)
+    assert same_bits(taken_back_from(model, after, taken_back), before)
+    assert_close(taken_back_from(model, extend(model, model.empty_state(), ids), taken_back), before)
 
 
-def extend(model: Gemma, state: State, ids: torch.Tensor) -> State:
+def taken_back_from(model: Decoder, state: State, tokens: int) -> State:
+    before = model.rewind(state, tokens)
+    assert before is not None
+    return before
+
+
+def extend(model: Decoder, state: State, ids: torch.Tensor) -> State:
     return model(ids, state, logits="none")[1] if ids.shape[1] else state
 
 
 def test_a_rewound_state_can_be_read_on_from() -> None:
-    model = reader("gated").model
+    model = reader("gated", dtype="float64").model
     ids = torch.randint(0, model.config.vocabulary, (1, 5 * SEGMENT), generator=torch.Generator().manual_seed(3))
     kept, wrong = 3 * SEGMENT + 5, torch.full((1, 7), 999)
     state = extend(model, extend(model, model.empty_state(), ids[:, :kept]), wrong)
-    again = extend(model, rewind(state, model.reading, 7), ids[:, kept:])
+    again = extend(model, taken_back_from(model, state, 7), ids[:, kept:])
     assert_close(again, extend(model, model.empty_state(), ids))
 
 
 def test_rewinding_leaves_the_state_it_was_given_alone() -> None:
-    model = reader("gated").model
+    model = reader("gated", dtype="float64").model
     state = extend(model, model.empty_state(), torch.arange(SEGMENT + 9)[None])
     copy = extend(model, model.empty_state(), torch.arange(SEGMENT + 9)[None])
-    rewound = rewind(state, model.reading, 4)
+    rewound = taken_back_from(model, state, 4)
     for layer in rewound.layers:
-        layer.keys.zero_()
-        assert layer.write_gates is not None
-        layer.write_gates.zero_()
+        layer["keys"].zero_()
+        assert layer.get("write_gates") is not None
+        layer["write_gates"].zero_()
     assert same_bits(state, copy)

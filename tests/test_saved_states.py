@@ -115,7 +115,7 @@ def test_a_state_of_another_model_or_way_of_reading_is_not_used(other: dict[str,
         assert list(mine.earlier(document)) == []
         source, fed = read_book(mine, path)
         assert fed == document_ids(mine, path.read_text())
-        assert_close(source.state, read_all(mine, document)[-1].bookmark.state)
+        assert_close(source.state, read_all(mine, document)[-1].bookmark.state, tolerance=0.0)
         mine.state_path(document).unlink()
 
 
@@ -143,7 +143,8 @@ def test_a_grown_file_is_read_on_from_its_old_state(book: Path, capsys: pytest.C
     assert fed == whole[old.state.position :]
     assert source.tokens_now == len(fed)
     assert source.tokens_read == source.tokens_in_document == len(whole) - len(opening(tiny))
-    assert_close(source.state, read_all(tiny, open_source(book))[-1].bookmark.state)
+    # Which tokens were read: how float32 rounds them at other cuts is not asked here but in float64, where files grow.
+    assert_close(source.state, read_all(tiny, open_source(book))[-1].bookmark.state, tolerance=1e-3)
     assert read_book(tiny, book)[1] == []
 
 

@@ -16,8 +16,7 @@ from training_runs import SEGMENT, gradients, random_batch, small_model, small_r
 
 from gemma10m.config import ReadingConfig
 from gemma10m.errors import TrainingError
-from gemma10m.memory.state import State
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 from gemma10m.training.backprop import backward, chunks, recompute_layers
 from gemma10m.training.batch import Batch
 from gemma10m.training.parameters import (
@@ -32,11 +31,11 @@ from gemma10m.training.teacher import Teacher, distillation_loss
 from gemma10m.training.train import Trainer
 
 
-def memory_model() -> Gemma:
+def memory_model() -> Decoder:
     return tiny_model("gated", segment=5, carry=5, sinks=2, layers=3)
 
 
-def plain_loss(model: Gemma, batch: Batch, recipe: Recipe, segments: int) -> Tensor:
+def plain_loss(model: Decoder, batch: Batch, recipe: Recipe, segments: int) -> Tensor:
     """Both losses in one expression, the state cut off every `segments` segments, counted from the document's end."""
     length, step = batch.ids.shape[1] - 1, segments * model.reading.segment
     whole = -(-length // model.reading.segment) * model.reading.segment
@@ -48,10 +47,7 @@ def plain_loss(model: Gemma, batch: Batch, recipe: Recipe, segments: int) -> Ten
         interludes = batch.interludes.of(start // 5, stop // 5)
         hidden, state = model.hidden(batch.ids[:, start:stop], state, stop - start, interludes)
         found.append(model.head(hidden))
-        state = State(
-            tuple(replace(layer, **{n: t.detach() for n, t in layer.tensors()}) for layer in state.layers),
-            state.position,
-        )
+        state = state.map(torch.Tensor.detach)
     logits, targets = torch.cat(found, dim=1), batch.ids[:, 1:]
     answers, text = batch.answers[:, 1:], batch.text[:, 1:]
     return F.cross_entropy(logits[answers], targets[answers]) + recipe.lm_weight * F.cross_entropy(

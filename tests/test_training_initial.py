@@ -11,7 +11,7 @@ from torch import Tensor
 from gemma10m import ops
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.models.attention import Attention
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 from gemma10m.models.rotary import cos_sin
 from gemma10m.training.initial import initialise
 
@@ -19,9 +19,9 @@ DEMO = ModelConfig(128, 4, 4, 4, 32, 384, 4096, has_gates=True, has_write_gates=
 TOKENS = 40
 
 
-def fresh(config: ModelConfig = DEMO) -> Gemma:
+def fresh(config: ModelConfig = DEMO) -> Decoder:
     torch.manual_seed(0)
-    model = Gemma(config, ReadingConfig("gated", 64, 64, 4))
+    model = Decoder(config, ReadingConfig("gated", 64, 64, 4))
     initialise(model)
     return model.eval()
 
@@ -29,22 +29,22 @@ def fresh(config: ModelConfig = DEMO) -> Gemma:
 def weights(attention: Attention, x: Tensor, positions: bool) -> Tensor:
     """Of each head's causal attention, (H, S, S)."""
     queries, keys = attention._heads(attention.q_proj(x)), attention._heads(attention.k_proj(x))  # (B, heads, S, E)
-    keys = keys.repeat_interleave(attention.config.heads // attention.config.kv_heads, dim=1)  # (B, H, S, E)
+    keys = keys.repeat_interleave(attention.spec.heads // attention.spec.kv_heads, dim=1)  # (B, H, S, E)
     if positions:
-        config = attention.config
-        cos, sin = cos_sin(0, x.shape[1], config.head_size, config.rope_theta, x.device)  # (S, E) each
+        spec = attention.spec
+        cos, sin = cos_sin(0, x.shape[1], spec.head_size, spec.rope, x.device)  # (S, E) each
         queries, keys = ops.rotate(queries, cos, sin), ops.rotate(keys, cos, sin)
-    scores = queries @ keys.mT / attention.config.head_size**0.5
+    scores = queries @ keys.mT / attention.spec.head_size**0.5
     return scores.masked_fill(~torch.ones(scores.shape[-2:]).tril().bool(), -torch.inf).softmax(-1)[0]
 
 
 @torch.no_grad()
-def embedded(model: Gemma, ids: Tensor) -> Tensor:
+def embedded(model: Decoder, ids: Tensor) -> Tensor:
     table = model.model.embed_tokens.weight
     return model.model.embed_tokens(ids) * table.shape[1] ** 0.5  # (B, S, D)
 
 
-def random_ids(model: Gemma, seed: int = 1) -> Tensor:
+def random_ids(model: Decoder, seed: int = 1) -> Tensor:
     return torch.randint(model.config.vocabulary, (1, TOKENS), generator=torch.Generator().manual_seed(seed))
 
 

@@ -14,24 +14,24 @@ from torch import Tensor
 
 from gemma10m.config import MemoryKind, ReadingConfig
 from gemma10m.errors import UsageError
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 from gemma10m.training import teacher as teacher_module
 from gemma10m.training.teacher import Teacher, chunked_distillation, distillation_loss
 
 
-def student_and_teacher(length: int = 23, batch: int = 2, **sizes: int) -> tuple[Gemma, Teacher, Tensor]:
+def student_and_teacher(length: int = 23, batch: int = 2, **sizes: int) -> tuple[Decoder, Teacher, Tensor]:
     """In float64; `sizes` are the teacher's."""
     student = tiny_model("linear", segment=4, dtype=torch.float64)
     model = tiny_model("full", dtype=torch.float64, seed=1, **sizes)
     return student, Teacher(model), random_ids(student, length, batch)
 
 
-def read(model: Gemma, ids: Tensor) -> Tensor:
+def read(model: Decoder, ids: Tensor) -> Tensor:
     hidden, _ = model.hidden(ids, model.empty_state(len(ids)), ids.shape[1])
     return hidden
 
 
-def gradients(loss: Tensor, model: Gemma) -> dict[str, Tensor]:
+def gradients(loss: Tensor, model: Decoder) -> dict[str, Tensor]:
     names, parameters = zip(*model.named_parameters(), strict=True)
     return dict(zip(names, torch.autograd.grad(loss, parameters), strict=True))
 
@@ -121,8 +121,8 @@ def test_no_block_s_logits_are_kept_for_the_backward_pass(monkeypatch: pytest.Mo
         kept.append(tuple(tensor.shape))
         return tensor
 
-    head = Gemma.head
-    monkeypatch.setattr(Gemma, "head", lambda self, rows: note(head(self, rows)))
+    head = Decoder.head
+    monkeypatch.setattr(Decoder, "head", lambda self, rows: note(head(self, rows)))
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         loss = chunked_distillation(student, hidden, teacher, theirs)
     loss.backward()
@@ -166,7 +166,7 @@ def test_frozen_weights_are_shared_and_trained_ones_copied() -> None:
 
 def test_an_untied_head_is_taught_too() -> None:
     _, teacher, ids = student_and_teacher()
-    untied = Gemma(tiny_config(tied_head=False), ReadingConfig("linear", segment=4)).double()
+    untied = Decoder(tiny_config(tied_head=False), ReadingConfig("linear", segment=4)).double()
     torch.nn.init.normal_(untied.model.embed_tokens.weight)
     own = Teacher.of_student(untied)
     assert torch.equal(own.model.lm_head.weight, untied.lm_head.weight)

@@ -250,7 +250,7 @@ class TestTensorsAgainstConfig:
             shapes |= {f"extra.{number}": (1,) for number in range(7)}
 
         message = refused(self.write(tmp_path, change))
-        assert "2 missing (model.norm.weight, model.layers.1.self_attn.gate)" in message
+        assert "2 missing (model.layers.1.self_attn.gate, model.norm.weight)" in message
         assert "7 unexpected ('extra.0', 'extra.1', 'extra.2', 'extra.3', 'extra.4', and 2 more)" in message
         assert "1 of another shape (model.layers.0.mlp.up_proj.weight: found [24, 40], expected [40, 24])" in message
 

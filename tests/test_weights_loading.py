@@ -200,7 +200,7 @@ class TestReading:
         assert not model.warnings
         assert model.model.layers[1].self_attn.state_vector.first.dtype == torch.float32
         _, state = model(torch.arange(9).unsqueeze(0), model.empty_state())
-        assert all(layer.state_vector.any() for layer in state.layers)
+        assert all(layer["state_vector"].any() for layer in state.layers)
 
     def test_a_layer_without_its_state_vector_is_missed(self, tmp_path):
         config = tiny_config(memory="state-vector")

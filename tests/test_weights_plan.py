@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
 from gemma10m.config import ModelConfig, ReadingConfig
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 from gemma10m.weights.loading import load_model
 from gemma10m.weights.plan import memory_plan
 
@@ -42,7 +42,7 @@ def test_state_is_what_a_model_holds_right_before_a_segment_closes(
 ):
     config = ModelConfig(12, 2, 4, kv_heads, 6, 10, 17, has_gates=True, **parameters_of(memory))
     reading = ReadingConfig(memory, segment, carried_segments * segment, sinks)
-    model = Gemma(config, reading).to(dtype).requires_grad_(False)
+    model = Decoder(config, reading).to(dtype).requires_grad_(False)
     ids = torch.zeros(1, (carried_segments + 3) * segment - 1, dtype=torch.int64)
     _, before = model(ids, model.empty_state(), logits="none")
     _, closed = model(ids[:, :1], before, logits="none")
@@ -56,7 +56,7 @@ def test_full_memory_grows_with_the_document(sinks):
     config = ModelConfig(12, 2, 4, 2, 6, 10, 17)
     reading = ReadingConfig("full", 8, 0, sinks)
     plan = memory_plan(config, reading, torch.float32, stretch=1)
-    model = Gemma(config, reading).requires_grad_(False)
+    model = Decoder(config, reading).requires_grad_(False)
     _, state = model(torch.zeros(1, 50, dtype=torch.int64), model.empty_state(), logits="none")
     assert state.nbytes == plan.state + 50 * plan.state_per_token
 
@@ -111,7 +111,7 @@ class LiveBytes(TorchDispatchMode):
 def test_activations_are_right_to_a_factor_of_two(memory, kv_heads, feed_forward, dtype):
     config = ModelConfig(128, 2, 8, kv_heads, 32, feed_forward, 101, has_gates=True, **parameters_of(memory))
     reading = ReadingConfig(memory, 128, 128, 4)
-    model = Gemma(config, reading).to(dtype).requires_grad_(False)
+    model = Decoder(config, reading).to(dtype).requires_grad_(False)
     ids = torch.zeros(1, 3 * 128, dtype=torch.int64)
     _, state = model(ids, model.empty_state(), logits="none")
     held = [tensor for layer in state.layers for _, tensor in layer.tensors()]

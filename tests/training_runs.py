@@ -19,7 +19,7 @@ from torch import Tensor
 from gemma10m.commands.train import TrainOptions, train
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.memory.interludes import Interludes
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 from gemma10m.tasks.prose import Prose
 from gemma10m.tasks.writer import Writer
 from gemma10m.terminal import Terminal
@@ -62,10 +62,10 @@ def small_recipe(**changes: Any) -> Recipe:
     return Recipe(**(said | changes))
 
 
-def small_model(recipe: Recipe, seed: int = 0) -> Gemma:
+def small_model(recipe: Recipe, seed: int = 0) -> Decoder:
     torch.manual_seed(seed)
     config = ModelConfig(32, 2, 2, 2, 16, 48, tokenizer().vocabulary, has_gates=True, has_write_gates=True)
-    model = Gemma(config, ReadingConfig("gated", recipe.segment or SEGMENT, recipe.carry or 0, 4))
+    model = Decoder(config, ReadingConfig("gated", recipe.segment or SEGMENT, recipe.carry or 0, 4))
     initialise(model)
     return model
 
@@ -85,7 +85,7 @@ def random_batch(rows: int, length: int, vocabulary: int, segment: int, stride: 
     return Batch(ids, answers, text & ~answers, slice(0, None, stride), turns, interludes)
 
 
-def gradients(model: Gemma) -> dict[str, Tensor]:
+def gradients(model: Decoder) -> dict[str, Tensor]:
     return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
 

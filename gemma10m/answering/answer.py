@@ -10,12 +10,12 @@ from gemma10m.answering.prompt import Prompt
 from gemma10m.answering.sampling import Sampler, Sampling
 from gemma10m.errors import UsageError
 from gemma10m.memory.state import State
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 from gemma10m.tokens import Tokenizer
 
 
 def answer(
-    model: Gemma,
+    model: Decoder,
     tokenizer: Tokenizer,
     state: State,
     question: str,
@@ -34,7 +34,7 @@ def answer(
 
 
 def speak(
-    model: Gemma, tokenizer: Tokenizer, state: State, ids: list[int], sampling: Sampling
+    model: Decoder, tokenizer: Tokenizer, state: State, ids: list[int], sampling: Sampling
 ) -> Generator[str, None, tuple[State, list[int]]]:
     """Read `ids`, then say what follows, in pieces; ends as `answer` does.
 

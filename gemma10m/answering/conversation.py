@@ -9,7 +9,7 @@ from gemma10m.answering.answer import refuse_empty, speak
 from gemma10m.answering.prompt import Prompt
 from gemma10m.answering.sampling import Sampling
 from gemma10m.memory.state import State
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 from gemma10m.tokens import Tokenizer
 
 
@@ -23,7 +23,7 @@ class Conversation:
 
 
 def reply(
-    model: Gemma,
+    model: Decoder,
     tokenizer: Tokenizer,
     conversation: Conversation,
     question: str,

@@ -11,6 +11,7 @@ from gemma10m.config import ReadingConfig
 from gemma10m.documents import Document
 from gemma10m.documents.paragraphs import Paragraph
 from gemma10m.documents.sections import Section, section_at, sectioned
+from gemma10m.memory import KINDS
 
 Count = Callable[[str], int]  # tokens of a text
 
@@ -30,7 +31,7 @@ class Part:
 
 def room(reading: ReadingConfig, context: int) -> int:
     """Tokens of text that leave a quarter of what the model sees verbatim to the request and the answer."""
-    seen = context if reading.memory == "full" else reading.carry + reading.segment
+    seen = reading.carry + reading.segment if KINDS[reading.memory].closes else context
     return max(1, seen * 3 // 4)
 
 

@@ -8,7 +8,7 @@ from gemma10m.answering.answer import speak
 from gemma10m.answering.prompt import Prompt
 from gemma10m.answering.sampling import Sampling
 from gemma10m.errors import UsageError
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 from gemma10m.tokens import Tokenizer
 
 
@@ -46,7 +46,7 @@ def _requests(request: str, focus: str | None) -> Requests:
     )
 
 
-def say_about(model: Gemma, tokenizer: Tokenizer, text: str, request: str, sampling: Sampling) -> str:
+def say_about(model: Decoder, tokenizer: Tokenizer, text: str, request: str, sampling: Sampling) -> str:
     """What the model says to a request about a text that it reads in one go."""
     prompt = Prompt(tokenizer)
     ids = [*prompt.opening(), *tokenizer.encode(text), *prompt.question(request)]

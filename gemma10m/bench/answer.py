@@ -9,13 +9,13 @@ import torch
 from gemma10m.bench.ceiling import copy_rate
 from gemma10m.bench.timing import spread, synchronise
 from gemma10m.memory.state import State
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 from gemma10m.reading.pace import Pace
 
 QUESTION, ANSWER, REPEATS = 32, 64, 5  # tokens, tokens, questions
 
 
-def measure_answer(model: Gemma, tokens: int) -> dict[str, object]:
+def measure_answer(model: Decoder, tokens: int) -> dict[str, object]:
     """Greedy tokens after a question of 32 tokens, on a state of `tokens`; a first question is not counted."""
     device = model.device.type
     state = Pace(model).read(torch.randint(model.config.vocabulary, (tokens,)).tolist(), model.empty_state())
@@ -39,7 +39,7 @@ def measure_answer(model: Gemma, tokens: int) -> dict[str, object]:
 
 
 @torch.inference_mode()
-def _token_seconds(model: Gemma, ids: torch.Tensor, state: State) -> list[float]:
+def _token_seconds(model: Decoder, ids: torch.Tensor, state: State) -> list[float]:
     """Of the first token of an answer, and of each after it."""
     found = []
     for _ in range(1 + ANSWER):

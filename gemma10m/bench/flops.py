@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from gemma10m.config import ModelConfig, ReadingConfig
+from gemma10m.models.decoder import Decoder
+from gemma10m.reading.stretch import product_flops
 
 
-def needed_flops(config: ModelConfig, reading: ReadingConfig) -> float:
-    """A token's, far into a long document, without the head and without what the last layer may skip."""
-    last = 2 * config.hidden_size * (2 * config.query_size + 3 * config.feed_forward_size)
-    attending = (config.layers - 1) * (_window_flops(config, reading) + _recall_flops(config, reading))
-    return config.flops_per_token - last + attending + config.layers * _update_flops(config, reading)
-
-
-def _window_flops(config: ModelConfig, reading: ReadingConfig) -> float:
-    """Scores and weighted values over the keys a token sees on average."""
-    keys = reading.sinks + reading.carry + (reading.segment + 1) / 2
-    return 4 * keys * config.query_size
-
-
-def _recall_flops(config: ModelConfig, reading: ReadingConfig) -> float:
-    kinds = ("linear", "delta", "gated")
-    return 2 * config.query_size * config.head_size if reading.memory in kinds else 0
-
-
-def _update_flops(config: ModelConfig, reading: ReadingConfig) -> float:
-    products = {"linear": 1, "delta": 2, "gated": 4}.get(reading.memory, 0)  # of keys with an E x E matrix
-    return 2 * products * config.kv_size * config.head_size
+def needed_flops(model: Decoder) -> float:
+    """FLOPs of a token far into a long document, without the head and without what the last layer may skip."""
+    costs = [mixer.cost() for mixer in model.mixers]
+    skipped = costs[-1].query_flops + 6 * model.config.hidden_size * model.config.feed_forward_size
+    mixing = sum(cost.mixing_flops for cost in costs[:-1]) + sum(cost.writing_flops for cost in costs)
+    return product_flops(model) - skipped + mixing

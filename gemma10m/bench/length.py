@@ -5,11 +5,11 @@ from __future__ import annotations
 import statistics
 
 from gemma10m.bench.read import read_random
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 from gemma10m.reading.stretch import peak_memory
 
 
-def measure_length(model: Gemma, short: int, repeats: int) -> dict[str, object]:
+def measure_length(model: Decoder, short: int, repeats: int) -> dict[str, object]:
     """Read random ids of `short` and of 10 * `short` tokens in turn; tokens/s are medians over `repeats` pairs."""
     rates: dict[int, list[float]] = {short: [], 10 * short: []}
     peaks: dict[int, int] = {}
@@ -32,5 +32,5 @@ def measure_length(model: Gemma, short: int, repeats: int) -> dict[str, object]:
     }
 
 
-def _read(model: Gemma, tokens: int) -> float:
+def _read(model: Decoder, tokens: int) -> float:
     return sum(seconds for _, seconds in read_random(model, tokens).stretches)

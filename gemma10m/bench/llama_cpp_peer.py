@@ -12,14 +12,14 @@ from torch import Tensor
 
 from gemma10m.bench.shape import stock_weights
 from gemma10m.errors import UsageError
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 
 HINT = "pip install llama-cpp-python gguf (the first is built from source: some 15 minutes on two cores)"
 ROWS = 512  # llama.cpp's own default for tokens that go through a layer together
 
 
 @contextmanager
-def opened(ours: Gemma, tokens: int) -> Iterator[Callable[[Tensor], Tensor]]:
+def opened(ours: Decoder, tokens: int) -> Iterator[Callable[[Tensor], Tensor]]:
     """Its prefill of `tokens` tokens, on the CPU, with our weights and as many threads as we have.
 
     Raises UsageError when llama-cpp-python or gguf is not installed, and for a model on a GPU.
@@ -51,7 +51,7 @@ def opened(ours: Gemma, tokens: int) -> Iterator[Callable[[Tensor], Tensor]]:
             theirs.close()
 
 
-def write_gguf(model: Gemma, context: int, file: Path) -> None:
+def write_gguf(model: Decoder, context: int, file: Path) -> None:
     """Matrices in the model's own numbers, norms in float32 with their 1 added, no vocabulary."""
     try:
         import gguf

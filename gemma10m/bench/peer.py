@@ -14,21 +14,21 @@ from gemma10m.bench.shape import random_model
 from gemma10m.bench.timing import seconds
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.errors import UsageError
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 from gemma10m.reading.pace import Pace
 
 Prefill = Callable[[Tensor], Tensor]  # ids (1, S) -> logits (1, V) of the last one
 
 
 # With a model's weights, for so many tokens.
-PEERS: dict[str, Callable[[Gemma, int], AbstractContextManager[Prefill]]] = {
+PEERS: dict[str, Callable[[Decoder, int], AbstractContextManager[Prefill]]] = {
     "transformers": transformers_peer.opened,
     "llama.cpp": llama_cpp_peer.opened,
 }
 TOLERANCE = 1e-5  # of logits in float32 at a tiny size, as a share of the largest
 
 
-def measure_against(ours: Gemma, name: str, tokens: int, repeats: int) -> dict[str, object]:
+def measure_against(ours: Decoder, name: str, tokens: int, repeats: int) -> dict[str, object]:
     """Seconds to read `tokens` tokens and give the last one's logits, in turn; the ratio is the median over pairs.
 
     Raises UsageError for a peer that is not known or not installed, or when the two do not compute the same.
@@ -70,7 +70,7 @@ def parity(name: str, device: str) -> float:
     return found
 
 
-def _read(model: Gemma, ids: Tensor) -> Tensor:
+def _read(model: Decoder, ids: Tensor) -> Tensor:
     """All but the last segment as a document is read, then the last one's logits (1, V)."""
     pace, segment = Pace(model), model.reading.segment
     closed = (ids.shape[1] - 1) // segment * segment

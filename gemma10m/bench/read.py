@@ -12,7 +12,7 @@ from gemma10m import ops
 from gemma10m.bench.ceiling import matrix_peak
 from gemma10m.bench.flops import needed_flops
 from gemma10m.bench.timing import spread, synchronise
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 from gemma10m.reading.pace import Pace
 from gemma10m.reading.stretch import peak_memory
 
@@ -25,7 +25,7 @@ class RandomRead:
     stretches: list[tuple[int, float]]  # tokens and seconds of each
 
 
-def measure_read(model: Gemma, tokens: int) -> dict[str, object]:
+def measure_read(model: Decoder, tokens: int) -> dict[str, object]:
     """One read of `tokens` tokens after two stretches that are not counted; rates by stretch and of the whole."""
     device = model.device.type
     peak = matrix_peak(device, model.dtype)
@@ -34,7 +34,7 @@ def measure_read(model: Gemma, tokens: int) -> dict[str, object]:
         torch.cuda.reset_peak_memory_stats()
     found = read_random(model, tokens)
     seconds = sum(taken for _, taken in found.stretches)
-    flops = needed_flops(model.config, model.reading)
+    flops = needed_flops(model)
     return {
         "layers": model.config.layers,
         "memory": model.reading.memory,
@@ -55,7 +55,7 @@ def measure_read(model: Gemma, tokens: int) -> dict[str, object]:
     }
 
 
-def read_random(model: Gemma, tokens: int) -> RandomRead:
+def read_random(model: Decoder, tokens: int) -> RandomRead:
     """Read random ids. On a GPU the host is a stretch ahead: what it waits for is the stretch before."""
     pace, state, counts, ends = Pace(model), model.empty_state(), list[int](), [0.0]
     synchronise(model.device.type)

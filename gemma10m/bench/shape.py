@@ -9,7 +9,8 @@ from torch import Tensor
 
 from gemma10m.config import MemoryKind, ModelConfig, ReadingConfig
 from gemma10m.errors import UsageError
-from gemma10m.models.gemma import Gemma
+from gemma10m.memory import KINDS
+from gemma10m.models.decoder import Decoder
 
 SHAPES = {
     "gemma-2b": ModelConfig(2048, 18, 8, 1, 256, 16384, 256000, has_gates=True),
@@ -30,9 +31,9 @@ def reading_with(memory: MemoryKind | None, carry: int | None) -> ReadingConfig:
     return replace(READING, memory=memory or READING.memory, carry=READING.carry if carry is None else carry)
 
 
-def random_model(config: ModelConfig, reading: ReadingConfig, device: str, dtype: torch.dtype) -> Gemma:
+def random_model(config: ModelConfig, reading: ReadingConfig, device: str, dtype: torch.dtype) -> Decoder:
     with torch.device(device):
-        model = Gemma(replace(config, has_write_gates=reading.memory == "gated"), reading).to(dtype)
+        model = Decoder(replace(config, has_write_gates=KINDS[reading.memory].needs_write_gates), reading).to(dtype)
     for parameter in model.requires_grad_(False).parameters():
         torch.nn.init.normal_(parameter, std=0.02)
     if device == "cuda":
@@ -40,6 +41,6 @@ def random_model(config: ModelConfig, reading: ReadingConfig, device: str, dtype
     return model.eval()
 
 
-def stock_weights(model: Gemma) -> dict[str, Tensor]:
+def stock_weights(model: Decoder) -> dict[str, Tensor]:
     """What a stock Gemma has as well: all but the gates."""
     return {name: tensor for name, tensor in model.state_dict().items() if not name.endswith(GATES)}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gemma10m.errors import UsageError
 from gemma10m.folders import demo_folder
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 from gemma10m.state_file import read_header
 from gemma10m.training.checkpoint import save_model
 
@@ -54,7 +54,7 @@ def measure_first_progress(model: str, device: str, folder: Path, repeats: int) 
     return {"seconds": statistics.median(seconds), "all_seconds": seconds, "device": device}
 
 
-def write_checkpoint(model: Gemma, folder: Path) -> None:
+def write_checkpoint(model: Decoder, folder: Path) -> None:
     """The model as a checkpoint folder, with the demo's tokenizer: what is in the ids does not matter to the clock."""
     save_model(model, folder)
     for name in ("tokenizer.model", "tokenizer_config.json"):

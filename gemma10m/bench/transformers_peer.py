@@ -10,12 +10,12 @@ from torch import Tensor
 
 from gemma10m.bench.shape import stock_weights
 from gemma10m.errors import UsageError
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 from gemma10m.training.checkpoint import config_json
 
 
 @contextmanager
-def opened(ours: Gemma, tokens: int) -> Iterator[Callable[[Tensor], Tensor]]:
+def opened(ours: Decoder, tokens: int) -> Iterator[Callable[[Tensor], Tensor]]:
     """Its prefill, on our device, with our weights; gates are no part of it. Any number of tokens fits."""
     try:
         from transformers import GemmaConfig, GemmaForCausalLM

@@ -19,7 +19,7 @@ from gemma10m.weights.checkpoint import open_checkpoint
 from gemma10m.weights.loading import resolve_device, resolve_model_folder
 
 if TYPE_CHECKING:
-    from gemma10m.models.gemma import Gemma
+    from gemma10m.models.decoder import Decoder
 
 Rows = Iterator[tuple[str, Mapping[str, object]]]  # a row's kind and what was measured
 QUESTION = "What is the special magic number for amber-lantern?"
@@ -79,7 +79,7 @@ def _read(terminal: Terminal, options: BenchOptions) -> Rows:
             yield "bench read", _named(options, measure_read(model, tokens))
 
 
-def _full(terminal: Terminal, options: BenchOptions, model: Gemma) -> Rows:
+def _full(terminal: Terminal, options: BenchOptions, model: Decoder) -> Rows:
     """Every cell of docs/benchmarks.md that a GPU fills, the cheap ones first."""
     from gemma10m.bench.answer import measure_answer
     from gemma10m.bench.read import measure_read
@@ -94,7 +94,7 @@ def _full(terminal: Terminal, options: BenchOptions, model: Gemma) -> Rows:
         yield "bench read", _named(options, measure_read(model, tokens))
 
 
-def _against(model: Gemma, peer: str, tokens: int) -> dict[str, object]:
+def _against(model: Decoder, peer: str, tokens: int) -> dict[str, object]:
     from gemma10m.bench.peer import measure_against
 
     return measure_against(model, peer, tokens, repeats=3)
@@ -192,7 +192,7 @@ def _source(options: BenchOptions) -> Path:
     return options.source
 
 
-def _model(terminal: Terminal, options: BenchOptions) -> Gemma:
+def _model(terminal: Terminal, options: BenchOptions) -> Decoder:
     """The named model, or random weights of a published shape."""
     if options.shape is None:
         return load_reader(terminal, options.models).model

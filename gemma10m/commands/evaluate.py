@@ -15,6 +15,7 @@ from gemma10m.evaluation.cell import GROUP, Cell
 from gemma10m.evaluation.journal import Journal, Row
 from gemma10m.evaluation.report import table_lines
 from gemma10m.evaluation.task import PERPLEXITY, make_tasks
+from gemma10m.memory import KINDS
 from gemma10m.terminal import Terminal
 
 UNITS = {"K": 1 << 10, "M": 1 << 20}
@@ -52,7 +53,7 @@ def evaluate(terminal: Terminal, options: ModelOptions, wanted: EvalOptions, com
     text = _text(wanted)
     journal = Journal(wanted.results, command)
     reader = load_reader(terminal, options)
-    if reader.model.reading.memory == "window" and options.memory is None:
+    if not KINDS[reader.model.reading.memory].remembers and options.memory is None:
         terminal.warn(f"{reader.model.name} has no memory: what has left its window cannot be right")
     perplexity = None
     if PERPLEXITY in wanted.tasks:

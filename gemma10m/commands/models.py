@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gemma10m.errors import ModelError
-from gemma10m.models.gemma import Gemma
+from gemma10m.memory import KINDS
+from gemma10m.models.decoder import Decoder
 from gemma10m.saved_states import Reader
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import load_tokenizer
@@ -65,10 +66,10 @@ def load_reader(terminal: Terminal, options: ModelOptions) -> Reader:
     return Reader(model, tokenizer)
 
 
-def remembers(model: Gemma) -> bool:
+def remembers(model: Decoder) -> bool:
     """Whether what has left the window can still be asked for."""
     gates = [weight for name, weight in model.named_parameters() if name.endswith("self_attn.gate")]
-    return model.reading.memory != "window" and closed_gate_warning(gates or None, model.reading) is None
+    return KINDS[model.reading.memory].remembers and closed_gate_warning(gates or None, model.reading) is None
 
 
 def go_offline() -> None:

@@ -16,8 +16,9 @@ from gemma10m.commands.models import remembers
 from gemma10m.commands.reading import ReadSource
 from gemma10m.documents import Document, FilesNow
 from gemma10m.errors import StateError, UsageError
+from gemma10m.memory import KINDS
 from gemma10m.memory.state import State
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, damaged, open_index
 from gemma10m.passages.landmarks import Keys
@@ -52,7 +53,7 @@ class RecallOptions:
         """Whether an answer that no passage says is not given."""
         return self.recall != "off"
 
-    def budget(self, model: Gemma) -> int:
+    def budget(self, model: Decoder) -> int:
         """Tokens of passages before a question; 0 for none.
 
         auto: what has room for whole passages; single sentences only for a model that remembers nothing by itself.
@@ -171,7 +172,7 @@ def room_for_passages(reader: Reader, question: str, state: State) -> int | None
     sentences are worth more than that the first of them is seen to the end.
     """
     reading = reader.model.reading
-    if reading.memory == "full":
+    if not KINDS[reading.memory].closes:
         return None
     window = reading.carry + reading.segment
     asked = len(Prompt(reader.tokenizer).next_question(question.strip()))

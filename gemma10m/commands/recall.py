@@ -19,7 +19,8 @@ from gemma10m.evaluation.passages import SUFFIX, answer_with_passages
 from gemma10m.evaluation.readings import Readings
 from gemma10m.evaluation.recall import Stretch, Tick, answer
 from gemma10m.evaluation.report import cell_key, cell_row, checked, model_key
-from gemma10m.models.gemma import Gemma, without_memory
+from gemma10m.memory import KINDS
+from gemma10m.models.decoder import Decoder, without_memory
 from gemma10m.progress import ProgressView
 from gemma10m.reading.stretch import device_memory, peak_memory, process_memory, reset_peak_memory
 from gemma10m.saved_states import Reader
@@ -35,14 +36,14 @@ class Job:
     """A cell for one model: the one that is measured, or the one without memory that is its control."""
 
     cell: Cell
-    model: Gemma
+    model: Decoder
     key: Row
     passages: bool
 
     @property
     def forgets(self) -> bool:
         """Nothing but the start and the end of a document changes this model's answers."""
-        return self.model.reading.memory == "window"
+        return not KINDS[self.model.reading.memory].remembers
 
     @property
     def tokens(self) -> int:
@@ -63,7 +64,7 @@ class Meter:
         """Of documents whose state was there already."""
         self.left = max(0, self.left - tokens)
 
-    def view(self, model: Gemma, stretch: Stretch, done: int, total: int) -> ProgressView:
+    def view(self, model: Decoder, stretch: Stretch, done: int, total: int) -> ProgressView:
         """`done` of `total` tokens of the documents that are being read."""
         moved = stretch.read * stretch.documents
         self.done, self.left, self.read = self.done + moved, max(0, self.left - moved), self.read + stretch.read
@@ -115,7 +116,7 @@ class Recall:
 
     def _jobs(self, cells: Sequence[Cell], controls: bool, passages: bool) -> Iterator[Job]:
         models = [self.reader.model]
-        if controls and self.reader.model.reading.memory != "window":
+        if controls and KINDS[self.reader.model.reading.memory].remembers:
             models.append(without_memory(self.reader.model))
         for cell, recalling, model in product(cells, (False, True) if passages else (False,), models):
             key = cell_key(cell, self.text_sha256) | model_key(model, self.reader.tokenizer)
@@ -174,7 +175,7 @@ class Recall:
         return Interrupted(f"stopped in {label}", hint, stopped.exit_code - 128)
 
 
-def _ticker(progress: ReadingProgress, meter: Meter, model: Gemma, total: int, stop: StopRequest) -> Tick:
+def _ticker(progress: ReadingProgress, meter: Meter, model: Decoder, total: int, stop: StopRequest) -> Tick:
     done = 0
 
     def tick(stretch: Stretch) -> None:
@@ -201,13 +202,13 @@ def split_into_batches(n: int, size: int, done: set[int]) -> Iterator[list[int]]
         yield batch
 
 
-def _reset_peak_memory(model: Gemma) -> None:
+def _reset_peak_memory(model: Decoder) -> None:
     if model.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(model.device)
     else:
         reset_peak_memory()
 
 
-def _peak_memory(model: Gemma) -> int:
+def _peak_memory(model: Decoder) -> int:
     """On the device that the model runs on."""
     return torch.cuda.max_memory_allocated(model.device) if model.device.type == "cuda" else peak_memory()

@@ -14,7 +14,7 @@ from gemma10m.commands.training_notes import Notes
 from gemma10m.commands.training_run import Run
 from gemma10m.config import DTYPES
 from gemma10m.errors import ConfigError, ModelError, UsageError
-from gemma10m.memory.infini import REMEMBERING
+from gemma10m.memory import KINDS
 from gemma10m.strict_json import strict_json
 from gemma10m.tasks.writer import Writer
 from gemma10m.terminal import Terminal
@@ -126,7 +126,7 @@ def _settle(options: TrainOptions, checkpoint: Checkpoint | None) -> tuple[Recip
 
 def _check_learning(recipe: Recipe, taught: bool) -> None:
     """Raises UsageError for a recipe under which no weight would move."""
-    if recipe.train == "gates" and recipe.memory not in REMEMBERING:
+    if recipe.train == "gates" and not (recipe.memory and KINDS[recipe.memory].mixes):
         raise UsageError(f"the model has no gates to train with memory {recipe.memory}", hint="use --train all")
     if not recipe.learns(taught):
         teacher = "kl_weight 0" if taught else "no teacher"

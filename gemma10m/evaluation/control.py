@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 from gemma10m.tasks.writer import Script
 
 
-def window_tokens(model: Gemma) -> tuple[int, int]:
+def window_tokens(model: Decoder) -> tuple[int, int]:
     """How many tokens from the start, and how many before a token, that token's logits in a `window` model depend on.
 
     At the start stand the sinks and the windows that are not full yet; each layer sees a carry further back than the
@@ -19,7 +19,7 @@ def window_tokens(model: Gemma) -> tuple[int, int]:
     return front, model.config.layers * (reading.carry + reading.segment) + 2 * reading.segment
 
 
-def without_middle(model: Gemma, scripts: Sequence[Script]) -> list[Script]:
+def without_middle(model: Decoder, scripts: Sequence[Script]) -> list[Script]:
     """What a `window` model's answers depend on.
 
     Whole segments are left out, so that every token kept stands where it stood in its segment.

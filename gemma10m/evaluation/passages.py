@@ -12,8 +12,8 @@ from torch import Tensor
 from gemma10m.answering.answer import answer
 from gemma10m.documents import open_source
 from gemma10m.evaluation.recall import Answers, ReadDocuments, Tick, questions_begin
-from gemma10m.memory.state import LayerState, State
-from gemma10m.models.gemma import Gemma
+from gemma10m.memory.state import State
+from gemma10m.models.decoder import Decoder
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, open_index
 from gemma10m.passages.quotes import NOT_IN_TEXT, find_support
@@ -26,7 +26,7 @@ SUFFIX = " + passages"  # of the memory's name in a row
 
 
 def answer_with_passages(
-    model: Gemma,
+    model: Decoder,
     tokenizer: Tokenizer,
     cases: Sequence[Case],
     scripts: Sequence[Script],
@@ -55,12 +55,10 @@ def answer_with_passages(
 
 def _row(state: State, number: int) -> State:
     here = slice(number, number + 1)
-    return State(
-        tuple(LayerState(**{name: t[here] for name, t in layer.tensors()}) for layer in state.layers), state.position
-    )
+    return state.map(lambda tensor: tensor[here])
 
 
-def _is_right(model: Gemma, tokenizer: Tokenizer, case: Case, script: Script, state: State) -> bool:
+def _is_right(model: Decoder, tokenizer: Tokenizer, case: Case, script: Script, state: State) -> bool:
     turn = case.turns[0]
     with TemporaryDirectory() as folder:
         document, path = Path(folder) / "document.txt", Path(folder) / "document.passages"

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gemma10m.errors import ModelError, UsageError
-from gemma10m.models.gemma import Gemma, without_memory
+from gemma10m.memory import KINDS
+from gemma10m.models.decoder import Decoder, without_memory
 from gemma10m.reading.stretch import stretch_tokens
 
 Tick = Callable[[int], None]
@@ -22,9 +23,9 @@ _T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 _Z = 1.960
 
 
-def check_perplexity(model: Gemma, available: int, tokens: int) -> None:
+def check_perplexity(model: Decoder, available: int, tokens: int) -> None:
     """Raises UsageError for a text with fewer tokens or a model without memory."""
-    if model.reading.memory == "window":
+    if not KINDS[model.reading.memory].remembers:
         raise UsageError(
             "the model reads without memory: there is nothing to compare", hint="leave --memory window out"
         )
@@ -36,7 +37,7 @@ def check_perplexity(model: Gemma, available: int, tokens: int) -> None:
 
 
 def measure_perplexity(
-    model: Gemma, bos: int, text: Tensor, tokens: int, seed: int, tick: Tick = lambda read: None
+    model: Decoder, bos: int, text: Tensor, tokens: int, seed: int, tick: Tick = lambda read: None
 ) -> list[dict[str, object]]:
     """The losses of `tokens` tokens of the text's ids (T), from a start that follows from the seed, read after `bos`.
 
@@ -57,7 +58,7 @@ def measure_perplexity(
 
 
 @torch.inference_mode()
-def token_losses(model: Gemma, read: Tensor, expected: Tensor, tick: Tick = lambda read: None) -> Tensor:
+def token_losses(model: Decoder, read: Tensor, expected: Tensor, tick: Tick = lambda read: None) -> Tensor:
     """-log p of each expected token (T) after the tokens read up to its place (T). -> (T) float64 on the CPU.
 
     Raises ModelError for a loss that is no number.

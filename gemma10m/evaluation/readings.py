@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gemma10m.evaluation.cell import Cell
 from gemma10m.evaluation.recall import Tick, read_side_by_side
 from gemma10m.memory.state import State
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 from gemma10m.tasks.writer import Script
 
 MOST_KEPT = 1 << 28  # bytes of a cell's states
@@ -38,7 +38,7 @@ class Readings:
             self._cell, self._kept = cell, {}
         self._first, self.seconds_saved = first, 0.0
 
-    def side_by_side(self, model: Gemma, scripts: Sequence[Script], stop: int, tick: Tick) -> tuple[State, int]:
+    def side_by_side(self, model: Decoder, scripts: Sequence[Script], stop: int, tick: Tick) -> tuple[State, int]:
         """As `read_side_by_side`, which is not called again for documents whose state is there."""
         place = (model.reading.memory, self._first, len(scripts), stop)
         if place in self._kept:
@@ -50,7 +50,7 @@ class Readings:
             del self._kept[place]
         return found.state, found.read
 
-    def _reading(self, model: Gemma, scripts: Sequence[Script], stop: int, tick: Tick) -> Reading:
+    def _reading(self, model: Decoder, scripts: Sequence[Script], stop: int, tick: Tick) -> Reading:
         started = time.monotonic()
         state, read = read_side_by_side(model, scripts, stop, tick)
         return Reading(state, read, time.monotonic() - started)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gemma10m.memory.state import LayerState, State
-from gemma10m.models.gemma import Gemma
+from gemma10m.memory.state import State
+from gemma10m.models.decoder import Decoder
 from gemma10m.reading.stretch import stretch_tokens
 from gemma10m.tasks.writer import Script
 
@@ -26,7 +26,7 @@ class Stretch:
 
 
 Tick = Callable[[Stretch], None]
-ReadDocuments = Callable[[Gemma, Sequence[Script], int, Tick], tuple[State, int]]
+ReadDocuments = Callable[[Decoder, Sequence[Script], int, Tick], tuple[State, int]]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Answers:
     state_bytes: int  # of one document, at the start of the question's segment
 
 
-def answer(model: Gemma, scripts: Sequence[Script], tick: Tick, read_documents: ReadDocuments) -> Answers:
+def answer(model: Decoder, scripts: Sequence[Script], tick: Tick, read_documents: ReadDocuments) -> Answers:
     """Documents of one length with one question each. What they begin with in common is read once.
 
     Teacher forcing: an answer is right when each of its ids is the likeliest after the ones before it, which is when
@@ -51,14 +51,14 @@ def answer(model: Gemma, scripts: Sequence[Script], tick: Tick, read_documents: 
     return Answers(right, read + tail.numel(), state.nbytes // len(scripts))
 
 
-def questions_begin(model: Gemma, scripts: Sequence[Script]) -> int:
+def questions_begin(model: Decoder, scripts: Sequence[Script]) -> int:
     """The last start of a segment before any of the questions."""
     segment = model.reading.segment
     first: int = min(min(len(script) - script.closing, script.answers[0].start - 1) for script in scripts)
     return first // segment * segment
 
 
-def read_side_by_side(model: Gemma, scripts: Sequence[Script], stop: int, tick: Tick) -> tuple[State, int]:
+def read_side_by_side(model: Decoder, scripts: Sequence[Script], stop: int, tick: Tick) -> tuple[State, int]:
     """The state of all the documents after `stop` tokens, whole segments, and how many went through the model."""
     shared = common_prefix(scripts, stop) // model.reading.segment * model.reading.segment
     state = _read(model, model.empty_state(), scripts[:1], range(shared), len(scripts), tick)
@@ -76,7 +76,7 @@ def common_prefix(scripts: Sequence[Script], stop: int) -> int:
     return stop
 
 
-def _read(model: Gemma, state: State, scripts: Sequence[Script], span: range, documents: int, tick: Tick) -> State:
+def _read(model: Decoder, state: State, scripts: Sequence[Script], span: range, documents: int, tick: Tick) -> State:
     stretch = stretch_tokens(model, len(scripts))
     for start in span[::stretch]:
         ids = _ids(scripts, start, min(start + stretch, span.stop))  # (B, S)
@@ -91,11 +91,10 @@ def _ids(scripts: Sequence[Script], first: int, stop: int) -> Tensor:
 
 def _widened(state: State, rows: int) -> State:
     """One document's state, once for each of `rows` documents that go on from it."""
-    wide = [{name: t.expand(rows, *t.shape[1:]).contiguous() for name, t in layer.tensors()} for layer in state.layers]
-    return State(tuple(LayerState(**layer) for layer in wide), state.position)
+    return state.map(lambda tensor: tensor.expand(rows, *tensor.shape[1:]).contiguous())
 
 
-def _is_right(model: Gemma, hidden: Tensor, ids: Tensor, script: Script, first: int) -> bool:
+def _is_right(model: Decoder, hidden: Tensor, ids: Tensor, script: Script, first: int) -> bool:
     """hidden (S - 1, D), ids (S) from the token `first` on."""
     start, stop = script.answers[0].start - first, script.answers[0].stop - first
     guessed = model.head(hidden[start - 1 : stop - 1]).argmax(-1).cpu()  # (answer)

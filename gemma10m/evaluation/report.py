@@ -10,7 +10,7 @@ from gemma10m.errors import UsageError
 from gemma10m.evaluation.cell import GROUP, Cell, design_effect, wilson
 from gemma10m.evaluation.journal import Batch, Row
 from gemma10m.evaluation.task import PERPLEXITY
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 from gemma10m.tokens import Tokenizer
 
 Kinds = dict[str, type | UnionType]
@@ -24,7 +24,7 @@ BUCKET |= {name: float for name in ("perplexity_on", "perplexity_off", "differen
 BUCKET |= {name: float | None for name in ("low", "high")}
 
 
-def model_key(model: Gemma, tokenizer: Tokenizer) -> Row:
+def model_key(model: Decoder, tokenizer: Tokenizer) -> Row:
     """What makes a model's answers: weights, and how they are read."""
     reading = model.reading
     return {

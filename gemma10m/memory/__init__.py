@@ -1,0 +1,22 @@
+"""What layers keep: `KINDS` has one object for each kind of memory."""
+
+from __future__ import annotations
+
+from gemma10m.config import MEMORY_KINDS
+from gemma10m.memory.base import Memory
+from gemma10m.memory.delta import DeltaMemory
+from gemma10m.memory.gated import GatedMemory
+from gemma10m.memory.linear import LinearMemory
+from gemma10m.memory.state_vector import StateVectorMemory
+from gemma10m.memory.verbatim import FullMemory, WindowMemory
+
+_ALL: tuple[Memory, ...] = (
+    LinearMemory(),
+    DeltaMemory(),
+    GatedMemory(),
+    StateVectorMemory(),
+    WindowMemory(),
+    FullMemory(),
+)
+KINDS: dict[str, Memory] = {memory.name: memory for memory in _ALL}
+assert tuple(KINDS) == MEMORY_KINDS

@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
+import torch
 from torch import Tensor
 
+Layout = dict[str, tuple[torch.dtype, tuple[int, ...]]]  # a layer's state: names, dtypes and shapes
 
-@dataclass(frozen=True)
+
 class LayerState:
-    """One layer's state. Keys are unrotated; `keys` and `values` hold carry + open segment (all tokens, for `full`).
+    """One layer's state: named tensors. Which ones is the layer's own business (`Mixer.layout`)."""
 
-    n is the number of tokens in the open segment, W the carried tokens plus n.
-    """
+    __slots__ = ("_tensors",)
 
-    keys: Tensor  # (B, K, W, E)
-    values: Tensor  # (B, K, W, E)
-    sink_keys: Tensor  # (B, K, sinks, E), fewer before the document has that many tokens
-    sink_values: Tensor  # (B, K, sinks, E)
-    memory: Tensor | None = None  # M (B, K, E, E) float32: linear, delta, gated
-    normaliser: Tensor | None = None  # z (B, K, E) float32: linear, delta
-    write_gates: Tensor | None = None  # b (B, K, n) float32, of the open segment: gated
-    state_vector: Tensor | None = None  # h (B, D) float32, 0 before a segment has closed: state-vector
-    output_mean: Tensor | None = None  # (B, D) float32, the open segment's outputs over N: state-vector
+    def __init__(self, **tensors: Tensor) -> None:
+        self._tensors: Mapping[str, Tensor] = MappingProxyType(tensors)
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self._tensors[name]
+
+    def get(self, name: str) -> Tensor | None:
+        return self._tensors.get(name)
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
-        for field in fields(self):
-            tensor = getattr(self, field.name)
-            if tensor is not None:
-                yield field.name, tensor
+        return iter(self._tensors.items())
+
+    def replace(self, **changes: Tensor) -> LayerState:
+        return LayerState(**(dict(self._tensors) | changes))
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> LayerState:
+        return LayerState(**{name: function(tensor) for name, tensor in self.tensors()})
+
+    @property
+    def layout(self) -> Layout:
+        return {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in self.tensors()}
 
 
 @dataclass(frozen=True)
@@ -42,3 +50,7 @@ class State:
     @property
     def nbytes(self) -> int:
         return sum(tensor.nbytes for layer in self.layers for _, tensor in layer.tensors())
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> State:
+        """The same state with `function` applied to every tensor."""
+        return State(tuple(layer.map(function) for layer in self.layers), self.position)

@@ -10,28 +10,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gemma10m import ops
-from gemma10m.config import ModelConfig, ReadingConfig
-from gemma10m.memory import infini
-from gemma10m.memory.interludes import Interludes
-from gemma10m.memory.state import LayerState
-from gemma10m.memory.window import Plan, Span
-from gemma10m.models.layers import fuse
+from gemma10m.config import AttentionSpec, ModelConfig, ReadingConfig
+from gemma10m.memory import KINDS
+from gemma10m.memory.base import Memory
+from gemma10m.memory.matrix import Memories
+from gemma10m.memory.spans import Plan, SegmentWindow, SlidingWindow, Span, Window
+from gemma10m.memory.state import LayerState, Layout
+from gemma10m.models.chunk import Chunk, View, wide_dtype
+from gemma10m.models.layers import RMSNorm, fuse_bias, fuse_weights
+from gemma10m.models.mixer import Cost, Mixer
 from gemma10m.models.rotary import cos_sin_at
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """What all layers share about the tokens that go through them together."""
-
-    plan: Plan
-    cos: Tensor  # (W + S, E) float32, positions counted from the buffer's start
-    sin: Tensor  # (W + S, E)
-    interludes: Interludes | None = None  # training only
-
-    def turn(self, x: Tensor, first: int) -> Tensor:
-        """Rotate x (B, heads, S, E) to the positions from `first` on."""
-        here = slice(first, first + x.shape[2])
-        return ops.rotate(x, self.cos[here], self.sin[here])
+from gemma10m.models.scores import attend
 
 
 class Projected(NamedTuple):
@@ -47,9 +36,9 @@ class Buffer:
     keys: Tensor  # (B, K, W + S, E), without positions
     turned_keys: Tensor  # (B, K, W + S, E), positions counted from the buffer's start
     values: Tensor  # (B, K, W + S, E)
-    sink_keys: Tensor  # (B, K, sinks, E)
-    sink_values: Tensor  # (B, K, sinks, E)
-    memories: infini.Memories | None
+    sink_keys: Tensor | None  # (B, K, sinks, E); None in a sliding window
+    sink_values: Tensor | None  # (B, K, sinks, E)
+    memories: Memories | None
     write_gates: Tensor | None  # (B, K, n + S)
     extra_key: Tensor | None = None  # (B, K, 1, E) in front of every window, turned
     extra_value: Tensor | None = None  # (B, K, 1, E)
@@ -67,90 +56,176 @@ class Queries:
         return Queries(self.plain[:, :, here].unflatten(2, shape), self.turned[:, :, here].unflatten(2, shape))
 
 
-class Attention(nn.Module):
+def window_of(spec: AttentionSpec, reading: ReadingConfig) -> Window:
+    """The window that a layer reads with: its own where it slides, else what the reading says."""
+    memory = KINDS[reading.memory]
+    if spec.window is not None:
+        return SlidingWindow(spec.window, reading.segment if memory.closes else None)
+    return SegmentWindow(reading.segment, reading.carry, reading.sinks, memory.closes, memory.in_turn)
+
+
+def memory_of(spec: AttentionSpec, reading: ReadingConfig) -> Memory:
+    """The memory that a layer keeps. A layer that slides was never meant to see what has left its window."""
+    return KINDS[reading.memory if spec.window is None else "window"]
+
+
+class Attention(Mixer):
     qkv: Tensor | None
+    qkv_bias: Tensor | None
 
-    def __init__(self, config: ModelConfig, reading: ReadingConfig) -> None:
+    def __init__(self, config: ModelConfig, spec: AttentionSpec, reading: ReadingConfig) -> None:
         super().__init__()
-        self.config, self.reading = config, reading
-        self.q_proj = nn.Linear(config.hidden_size, config.query_size, bias=False)
-        self.k_proj = nn.Linear(config.hidden_size, config.kv_size, bias=False)
-        self.v_proj = nn.Linear(config.hidden_size, config.kv_size, bias=False)
-        self.o_proj = nn.Linear(config.query_size, config.hidden_size, bias=False)
+        self.spec, self.hidden_size, self.segment = spec, config.hidden_size, reading.segment
+        self.window, self.memory = window_of(spec, reading), memory_of(spec, reading)
+        bias = spec.projection_bias
+        self.q_proj = nn.Linear(config.hidden_size, spec.query_size, bias=bias)
+        self.k_proj = nn.Linear(config.hidden_size, spec.kv_size, bias=bias)
+        self.v_proj = nn.Linear(config.hidden_size, spec.kv_size, bias=bias)
+        self.o_proj = nn.Linear(spec.query_size, config.hidden_size, bias=False)
         self.register_buffer("qkv", None, persistent=False)  # (H * E + 2 * K * E, D) once fused
-        if config.has_gates:
-            self.gate = nn.Parameter(torch.zeros(1, config.heads, 1, 1))
-        if config.has_write_gates:
-            self.write_gate = nn.Linear(config.hidden_size, config.kv_heads)
+        self.register_buffer("qkv_bias", None, persistent=False)  # (H * E + 2 * K * E)
+        if spec.query_key_norm:
+            self.q_norm = RMSNorm(spec.head_size, config.norm_eps, config.norm_offset)
+            self.k_norm = RMSNorm(spec.head_size, config.norm_eps, config.norm_offset)
+        self.has_gates = config.has_gates and spec.window is None
+        if self.has_gates:
+            self.gate = nn.Parameter(torch.zeros(1, spec.heads, 1, 1))
+        if config.has_write_gates and spec.window is None:
+            self.write_gate = nn.Linear(config.hidden_size, spec.kv_heads)
 
-    def forward(self, x: Tensor, state: LayerState, stretch: Stretch, wanted: int) -> tuple[Tensor, LayerState]:
-        """x (B, S, D) -> the last `wanted` tokens' output (B, wanted, D), and the state after the stretch."""
+    def forward(self, x: Tensor, state: LayerState, chunk: Chunk, wanted: int) -> tuple[Tensor, LayerState]:
+        """x (B, S, D) -> the last `wanted` tokens' output (B, wanted, D), and the state after the chunk."""
+        view = chunk.view(self.window, self.spec)
         new = self._project(x, wanted)
-        buffer = self._buffer(x, new, state, stretch)
-        output = self._attend(queries_of(new, stretch), buffer, stretch.plan, wanted) if wanted else x[:, :0]
-        return output, self._next_state(stretch.plan, buffer)
+        buffer = self._buffer(x, new, state, view)
+        output = self._attend(queries_of(new, view), buffer, view.plan, wanted) if wanted else x[:, :0]
+        return output, self._next_state(view.plan, buffer)
 
     def fuse(self) -> None:
-        self.qkv = fuse(self.q_proj, self.k_proj, self.v_proj)
+        self.qkv = fuse_weights(self.q_proj, self.k_proj, self.v_proj)
+        self.qkv_bias = fuse_bias(self.q_proj, self.k_proj, self.v_proj)
+
+    def layout(self, position: int, batch: int, dtype: torch.dtype) -> Layout:
+        spec = self.spec
+        kept = (dtype, (batch, spec.kv_heads, self.window.kept(position), spec.head_size))
+        layout: Layout = {"keys": kept, "values": kept}
+        if spec.window is None:
+            sinks = (dtype, (batch, spec.kv_heads, min(self.window.sinks, position), spec.head_size))
+            layout |= {"sink_keys": sinks, "sink_values": sinks}
+        opened, wide = self.window.open_tokens(position), wide_dtype(dtype)
+        return layout | self.memory.layout(spec, self.hidden_size, opened, batch, wide)
+
+    def rewind(self, state: LayerState, position: int, tokens: int) -> LayerState | None:
+        """Nothing of the open segment is in a matrix yet, so that cutting its keys off is enough."""
+        before = self.window.kept(position - tokens)
+        # A sliding window has let go of the oldest keys that it needs back only where segments never close.
+        if self.window.kept(position) - tokens < before:
+            return None
+        changes = {name: _cut(state[name], tokens, before) for name in ("keys", "values")}
+        for name in ("sink_keys", "sink_values"):
+            if (sinks := state.get(name)) is not None:
+                changes[name] = sinks[:, :, : position - tokens]
+        if (gates := state.get("write_gates")) is not None:
+            changes["write_gates"] = gates[:, :, : gates.shape[2] - tokens].clone()
+        return state.replace(**changes)
+
+    def cost(self) -> Cost:
+        spec, D = self.spec, self.hidden_size
+        keys = self.window.mean_keys
+        return Cost(
+            projection_flops=4 * D * (spec.query_size + spec.kv_size),
+            mixing_flops=4 * keys * spec.query_size + 2 * self.memory.mixes * spec.query_size * spec.head_size,
+            writing_flops=2 * self.memory.products * spec.kv_size * spec.head_size,
+            narrow_scratch=4 * (spec.query_size + 2 * spec.kv_size),
+            wide_scratch=4 * (spec.query_size + spec.kv_size),
+            query_flops=4 * D * spec.query_size,
+        )
+
+    def scratch(self, tokens: int, item: int) -> int:
+        """Without the allocator's rounding or a library's own; good to a factor of 2."""
+        query_size, kv_size, window = self.spec.query_size, self.spec.kv_size, self.window
+        segments = -(-tokens // self.segment)
+        queries = 4 * tokens * query_size * item  # queries, rotated, attended, joined
+        carried = window.carry if isinstance(window, SegmentWindow) else window.width
+        buffer = 2 * (carried + tokens) * kv_size * item
+        together = 1 if self.memory.in_turn else segments  # in attention at a time
+        windows = 3 * together * (window.sinks + carried + self.segment) * kv_size * item  # keys, rotated keys, values
+        if not self.memory.mixes:
+            return queries + buffer + windows
+        mixed = 3 * tokens * query_size * 4  # feature map, recalled, mixed
+        memories = 4 * (segments + 1) * kv_size * self.spec.head_size * 4  # maps A, B, M and their product
+        return queries + buffer + windows + mixed + memories
+
+    def first_kept(self, position: int) -> int:
+        return 0 if self.memory.remembers else position - self.window.kept(position)
+
+    def first_seen(self, position: int) -> int:
+        return 0 if self.memory.remembers else self.window.first_seen(position)
 
     def _project(self, x: Tensor, wanted: int) -> Projected:
         """Queries of the last `wanted` tokens, keys and values of all."""
-        sizes = [self.config.query_size, self.config.kv_size, self.config.kv_size]
+        sizes = [self.spec.query_size, self.spec.kv_size, self.spec.kv_size]
         asking = x[:, x.shape[1] - wanted :]  # (B, wanted, D)
         if self.qkv is None:
             queries, keys, values = self.q_proj(asking), self.k_proj(x), self.v_proj(x)
         elif wanted == x.shape[1]:
-            queries, keys, values = F.linear(x, self.qkv).split(sizes, dim=-1)
+            queries, keys, values = F.linear(x, self.qkv, self.qkv_bias).split(sizes, dim=-1)
         else:
+            bias = None if self.qkv_bias is None else self.qkv_bias[sizes[0] :]
             queries = self.q_proj(asking)
-            keys, values = F.linear(x, self.qkv[sizes[0] :]).split(sizes[1:], dim=-1)
-        return Projected(self._heads(queries), self._heads(keys), self._heads(values))
+            keys, values = F.linear(x, self.qkv[sizes[0] :], bias).split(sizes[1:], dim=-1)
+        return Projected(*self._normed(self._heads(queries), self._heads(keys)), self._heads(values))
 
-    def _buffer(self, x: Tensor, new: Projected, state: LayerState, stretch: Stretch) -> Buffer:
-        buffer_keys = torch.cat((state.keys, new.keys), dim=2)  # (B, K, W + S, E)
-        buffer_values = torch.cat((state.values, new.values), dim=2)  # (B, K, W + S, E)
+    def _normed(self, queries: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
+        """Norms come before the cache, so that kept keys are normalised and have no position."""
+        if not self.spec.query_key_norm:
+            return queries, keys
+        return self.q_norm(queries), self.k_norm(keys)
+
+    def _buffer(self, x: Tensor, new: Projected, state: LayerState, view: View) -> Buffer:
+        buffer_keys = torch.cat((state["keys"], new.keys), dim=2)  # (B, K, W + S, E)
+        buffer_values = torch.cat((state["values"], new.values), dim=2)  # (B, K, W + S, E)
         write_gates = self._write_gates(x, state)
         return Buffer(
             buffer_keys,
-            stretch.turn(buffer_keys, 0),
+            view.rotate(buffer_keys, 0),
             buffer_values,
-            self._sinks(state.sink_keys, new.keys),
-            self._sinks(state.sink_values, new.values),
-            self._remember(state, stretch, buffer_keys, buffer_values, write_gates),
+            self._sinks(state.get("sink_keys"), new.keys),
+            self._sinks(state.get("sink_values"), new.values),
+            self._remember(state, view, buffer_keys, buffer_values, write_gates),
             write_gates,
         )
 
     def _heads(self, x: Tensor) -> Tensor:
-        heads: Tensor = x.unflatten(-1, (-1, self.config.head_size))  # (B, S, heads, E)
+        heads: Tensor = x.unflatten(-1, (-1, self.spec.head_size))  # (B, S, heads, E)
         return heads.transpose(1, 2)  # (B, heads, S, E)
 
-    def _sinks(self, kept: Tensor, new: Tensor) -> Tensor:
-        missing = self.reading.sinks - kept.shape[2]
+    def _sinks(self, kept: Tensor | None, new: Tensor) -> Tensor | None:
+        if kept is None:
+            return None
+        missing = self.window.sinks - kept.shape[2]
         return torch.cat((kept, new[:, :, :missing]), dim=2) if missing else kept
 
     def _write_gates(self, x: Tensor, state: LayerState) -> Tensor | None:
-        if state.write_gates is None:
+        earlier = state.get("write_gates")
+        if earlier is None:
             return None
         weight, bias = self.write_gate.weight, self.write_gate.bias
-        new = torch.sigmoid(F.linear(x.to(weight.dtype), weight, bias).float()).mT  # (B, K, S)
-        return torch.cat((state.write_gates, new), dim=2)  # (B, K, n + S)
+        new = torch.sigmoid(ops.wide(F.linear(x.to(weight.dtype), weight, bias))).mT  # (B, K, S)
+        return torch.cat((earlier, new), dim=2)  # (B, K, n + S)
 
     def _remember(
-        self, state: LayerState, stretch: Stretch, keys: Tensor, values: Tensor, write_gates: Tensor | None
-    ) -> infini.Memories | None:
-        if state.memory is None:
-            return None
-        count, length, first = stretch.plan.closed, self.reading.segment, stretch.plan.carried_before
+        self, state: LayerState, view: View, keys: Tensor, values: Tensor, write_gates: Tensor | None
+    ) -> Memories | None:
+        count, length, first = view.plan.closed, self.segment, view.plan.carried_before
         closed = slice(first, first + count * length)
         shape = (count, length)
-        return infini.write(
-            self.reading.memory,
-            state.memory,
-            state.normaliser,
+        return self.memory.write(
+            state,
             keys[:, :, closed].unflatten(2, shape),  # (B, K, G, N, E)
             values[:, :, closed].unflatten(2, shape),  # (B, K, G, N, E)
             None if write_gates is None else write_gates[:, :, : count * length].unflatten(2, shape),  # (B, K, G, N)
-            stretch.interludes,
+            view.interludes,
         )
 
     def _attend(self, queries: Queries, buffer: Buffer, plan: Plan, wanted: int) -> Tensor:
@@ -162,67 +237,70 @@ class Attention(nn.Module):
     def _span(self, queries: Queries, buffer: Buffer, span: Span) -> Tensor:
         """One batch of like windows: local attention and memory, mixed by the gates -> (B, G * Q, H * E)."""
         local = self._local(queries.turned, buffer, span)  # (B, H, G, Q, E)
-        if not self.config.has_gates or self.reading.memory in ("state-vector", "full"):
+        # What reads everything, or a state vector, has no use for a mixture: there gates are ignored.
+        if not self.has_gates or (self.memory.remembers and not self.memory.mixes):
             return _merge_heads(local)
         gate = self.gate.flatten()  # (H)
         if buffer.memories is None:
-            kept = 1.0 - torch.sigmoid(gate.float()).view(-1, 1, 1, 1)  # (H, 1, 1, 1)
+            kept = 1.0 - torch.sigmoid(ops.wide(gate)).view(-1, 1, 1, 1)  # (H, 1, 1, 1)
             return _merge_heads((kept * local).to(local.dtype))
         return buffer.memories.mix(local, queries.plain, gate, span.first_segment)
 
     def _local(self, queries: Tensor, buffer: Buffer, span: Span) -> Tensor:
-        """softmax(q k^T / sqrt(E)) v inside each window. (B, H, G, Q, E) -> (B, H, G, Q, E)."""
+        """Attention inside each window. (B, H, G, Q, E) -> (B, H, G, Q, E)."""
         sinks = self._turned_sinks(buffer, span) if span.sinks else None  # (B, K, G, sinks, E)
-        keys = self._windows(buffer.turned_keys, sinks, span)  # (B, K, G, width, E)
-        values = self._windows(buffer.values, buffer.sink_values.unsqueeze(2), span)  # (B, K, G, width, E)
+        keys = _windows(buffer.turned_keys, sinks, span)  # (B, K, G, width, E)
+        sink_values = None if buffer.sink_values is None else buffer.sink_values.unsqueeze(2)
+        values = _windows(buffer.values, sink_values, span)  # (B, K, G, width, E)
         keys, values = _behind(buffer.extra_key, keys), _behind(buffer.extra_value, values)
-        out = F.scaled_dot_product_attention(
+        out = attend(
             _batch(queries),
             _batch(keys),
             _batch(values),
-            attn_mask=causal_mask(span.queries, keys.shape[3], keys.device),
-            enable_gqa=self.config.heads != self.config.kv_heads,
+            reach=span.reach,
+            scale=self.spec.scale,
+            cap=self.spec.score_cap,
         )  # (B * G, H, Q, E)
         split: Tensor = out.unflatten(0, (-1, span.segments))  # (B, G, H, Q, E)
         return split.transpose(1, 2)  # (B, H, G, Q, E)
 
     def _turned_sinks(self, buffer: Buffer, span: Span) -> Tensor:
         """The sinks just before each window of the span. -> (B, K, G, sinks, E)."""
-        config, step, first = self.config, self.reading.segment, span.first_key - self.reading.sinks
-        starts = first + step * torch.arange(span.segments, device=buffer.keys.device).unsqueeze(1)  # (G, 1)
-        places = starts + torch.arange(self.reading.sinks, device=buffer.keys.device)  # (G, sinks)
-        cos, sin = cos_sin_at(places.flatten(), config.head_size, config.rope_theta)  # (G * sinks, E) each
+        assert buffer.sink_keys is not None
+        spec, count, device = self.spec, self.window.sinks, buffer.keys.device
+        starts = span.first_key - count + span.step * torch.arange(span.segments, device=device).unsqueeze(1)  # (G, 1)
+        places = starts + torch.arange(count, device=device)  # (G, sinks)
+        wide = wide_dtype(buffer.keys.dtype)
+        cos, sin = cos_sin_at(places.flatten(), spec.head_size, spec.rope, wide)  # (G * sinks, E) each
         kept = buffer.sink_keys.unsqueeze(2).expand(-1, -1, span.segments, -1, -1)  # (B, K, G, sinks, E)
         turned = ops.rotate(kept.flatten(2, 3), cos, sin)  # (B, K, G * sinks, E)
         split: Tensor = turned.unflatten(2, places.shape)  # (B, K, G, sinks, E)
         return split
 
-    def _windows(self, kept: Tensor, sinks: Tensor | None, span: Span) -> Tensor:
-        """Each segment's [sinks | carry | segment] of the buffer. -> (B, K, G, width, E)."""
-        stop = span.first_key + (span.segments - 1) * self.reading.segment + span.width
-        inside = kept[:, :, span.first_key : stop]
-        windows = inside.unfold(2, span.width, self.reading.segment).mT if span.segments > 1 else inside.unsqueeze(2)
-        if not span.sinks or sinks is None:
-            return windows
-        return torch.cat((sinks.expand(-1, -1, span.segments, -1, -1), windows), dim=3)
-
     def _next_state(self, plan: Plan, buffer: Buffer) -> LayerState:
-        memory, normaliser = (None, None) if buffer.memories is None else buffer.memories.last()
-        gates_read = plan.closed * self.reading.segment
-        return LayerState(
-            keys=_tail(buffer.keys, plan.kept_keys),
-            values=_tail(buffer.values, plan.kept_keys),
-            sink_keys=buffer.sink_keys,
-            sink_values=buffer.sink_values,
-            memory=memory,
-            normaliser=normaliser,
-            write_gates=None if buffer.write_gates is None else buffer.write_gates[:, :, gates_read:].clone(),
-        )
+        tensors = {"keys": _tail(buffer.keys, plan.kept_after), "values": _tail(buffer.values, plan.kept_after)}
+        if buffer.sink_keys is not None and buffer.sink_values is not None:
+            tensors |= {"sink_keys": buffer.sink_keys, "sink_values": buffer.sink_values}
+        if buffer.memories is not None:
+            tensors |= buffer.memories.last()
+        if buffer.write_gates is not None:
+            tensors["write_gates"] = buffer.write_gates[:, :, plan.closed * self.segment :].clone()
+        return LayerState(**tensors)
 
 
-def queries_of(new: Projected, stretch: Stretch) -> Queries:
-    """Of the stretch's last tokens."""
-    return Queries(new.queries, stretch.turn(new.queries, len(stretch.cos) - new.queries.shape[2]))
+def queries_of(new: Projected, view: View) -> Queries:
+    """The queries of the chunk's last tokens."""
+    return Queries(new.queries, view.rotate(new.queries, len(view.cos) - new.queries.shape[2]))
+
+
+def _windows(kept: Tensor, sinks: Tensor | None, span: Span) -> Tensor:
+    """Each window of the buffer, with the sinks in front. -> (B, K, G, width, E)."""
+    stop = span.first_key + (span.segments - 1) * span.step + span.width
+    inside = kept[:, :, span.first_key : stop]
+    windows = inside.unfold(2, span.width, span.step).mT if span.segments > 1 else inside.unsqueeze(2)
+    if not span.sinks or sinks is None:
+        return windows
+    return torch.cat((sinks.expand(-1, -1, span.segments, -1, -1), windows), dim=3)
 
 
 def _behind(extra: Tensor | None, windows: Tensor) -> Tensor:
@@ -245,15 +323,7 @@ def _tail(x: Tensor, count: int) -> Tensor:
     return x if count == x.shape[2] else x[:, :, x.shape[2] - count :].clone()
 
 
-def causal_mask(queries: int, width: int, device: torch.device) -> Tensor | None:
-    """The queries are the window's last tokens; each sees the window up to itself."""
-    if device.type == "cuda":
-        # For one query too: without a mask cuDNN is taken, which plans anew for every length of an answer.
-        # Imported here: it brings in torch's compiler, a second that a run on the CPU has no use for.
-        from torch.nn.attention.bias import causal_lower_right
-
-        mask: Tensor = causal_lower_right(queries, width)
-        return mask
-    if queries == 1:
-        return None
-    return torch.ones(queries, width, dtype=torch.bool, device=device).tril(width - queries)
+def _cut(x: Tensor, tokens: int, kept: int) -> Tensor:
+    """Without the last `tokens` keys, and no more than the `kept` before them."""
+    left = x[:, :, : x.shape[2] - tokens]
+    return left[:, :, left.shape[2] - kept :].clone()

@@ -14,22 +14,24 @@ FEED_FORWARD_ROWS = 8192
 
 
 class RMSNorm(nn.Module):
-    def __init__(self, size: int, eps: float) -> None:
+    """RMS norm whose weights have `offset` added: Gemma keeps them around 0, other models around 1."""
+
+    def __init__(self, size: int, eps: float, offset: float) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.zeros(size))
-        self.eps = eps
+        self.weight = nn.Parameter(torch.full((size,), 1.0 - offset))
+        self.eps, self.offset = eps, offset
 
     def forward(self, x: Tensor) -> Tensor:
-        return ops.rms_norm(x, self.weight, self.eps)
+        return ops.rms_norm(x, self.weight, self.eps, self.offset)
 
     def after(self, x: Tensor, added: Tensor | None) -> tuple[Tensor, Tensor]:
         """x + added, and that normalised: (..., D) each. Nothing is added where `added` is None."""
         if added is None:
             return x, self(x)
-        return ops.add_rms_norm(x, added, self.weight, self.eps)
+        return ops.add_rms_norm(x, added, self.weight, self.eps, self.offset)
 
 
-def fuse(*linears: nn.Linear) -> Tensor:
+def fuse_weights(*linears: nn.Linear) -> Tensor:
     """One weight (rows, D), of which the linears' own weights become parts: a GPU prefers one product to several."""
     fused = torch.cat([linear.weight.detach() for linear in linears])  # (rows, D)
     parts = fused.split([linear.out_features for linear in linears])
@@ -38,20 +40,27 @@ def fuse(*linears: nn.Linear) -> Tensor:
     return fused
 
 
+def fuse_bias(*linears: nn.Linear) -> Tensor | None:
+    """The linears' biases side by side (rows); None where they have none."""
+    biases = [linear.bias.detach() for linear in linears if linear.bias is not None]
+    return torch.cat(biases) if biases else None
+
+
 class FeedForward(nn.Module):
-    """down(gelu_tanh(gate(x)) * up(x)), no biases."""
+    """down(act(gate(x)) * up(x)), no biases; act is tanh-GELU or SiLU."""
 
     gate_up: Tensor | None
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
+        self.gated = ops.geglu if config.activation == "gelu_tanh" else ops.swiglu
         self.gate_proj = nn.Linear(config.hidden_size, config.feed_forward_size, bias=False)
         self.up_proj = nn.Linear(config.hidden_size, config.feed_forward_size, bias=False)
         self.down_proj = nn.Linear(config.feed_forward_size, config.hidden_size, bias=False)
         self.register_buffer("gate_up", None, persistent=False)  # (2F, D) once fused
 
     def fuse(self) -> None:
-        self.gate_up = fuse(self.gate_proj, self.up_proj)
+        self.gate_up = fuse_weights(self.gate_proj, self.up_proj)
 
     def forward(self, x: Tensor) -> Tensor:
         if x.shape[1] <= FEED_FORWARD_ROWS:
@@ -63,5 +72,5 @@ class FeedForward(nn.Module):
             gate, up = self.gate_proj(x), self.up_proj(x)  # (B, rows, F) each
         else:
             gate, up = F.linear(x, self.gate_up).chunk(2, dim=-1)  # (B, rows, F) each
-        rows: Tensor = self.down_proj(ops.geglu(gate, up))  # (B, rows, D)
+        rows: Tensor = self.down_proj(self.gated(gate, up))  # (B, rows, D)
         return rows

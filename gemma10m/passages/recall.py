@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gemma10m.config import ReadingConfig
+from gemma10m.memory import KINDS
 from gemma10m.passages.code_files import is_by_line
 from gemma10m.passages.cutting import Passage, sentences
 from gemma10m.passages.index import PassageIndex, fused
@@ -61,7 +62,7 @@ def default_budget(reading: ReadingConfig) -> int:
     What does not fill a segment lies in two at most, which a carry of one segment keeps in sight: passages, question
     and answer up to its end.
     """
-    return 0 if reading.memory == "full" else max(TWO_SENTENCES, reading.segment // 2)
+    return max(TWO_SENTENCES, reading.segment // 2) if KINDS[reading.memory].closes else 0
 
 
 def has_room_for_passages(budget: int) -> bool:

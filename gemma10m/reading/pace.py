@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gemma10m.errors import OutOfMemoryError
 from gemma10m.memory.state import State
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 from gemma10m.reading.stretch import stretch_tokens
 
 QUEUED = 1  # stretches the host may be ahead of a GPU: enough that it never waits, and progress tells the truth
@@ -18,7 +18,7 @@ QUEUED = 1  # stretches the host may be ahead of a GPU: enough that it never wai
 class Pace:
     """`tokens` is the stretch. What it is changes no result, so that it may change while a document is read."""
 
-    def __init__(self, model: Gemma) -> None:
+    def __init__(self, model: Decoder) -> None:
         self.model = model
         self.tokens = stretch_tokens(model)
         self.halvings = 0

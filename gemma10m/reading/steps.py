@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gemma10m.answering.prompt import Prompt
 from gemma10m.documents import Document
 from gemma10m.memory.state import State
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 from gemma10m.reading.bookmark import Bookmark, IdDigest, skip_to
 from gemma10m.reading.ids import IdStream
 from gemma10m.reading.pace import Pace
@@ -47,19 +47,21 @@ class Step:
         return self.bookmark.state.position - self.started_at
 
 
-def read(model: Gemma, tokenizer: Tokenizer, document: Document) -> State:
+def read(model: Decoder, tokenizer: Tokenizer, document: Document) -> State:
     """All of the document, once. Raises DocumentError when it changes meanwhile."""
     for step in read_steps(model, tokenizer, document):
         state = step.bookmark.state
     return state
 
 
-def read_steps(model: Gemma, tokenizer: Tokenizer, document: Document, start: Bookmark | None = None) -> Iterator[Step]:
+def read_steps(
+    model: Decoder, tokenizer: Tokenizer, document: Document, start: Bookmark | None = None
+) -> Iterator[Step]:
     """One step a stretch; the last has a complete bookmark. `start` is used as far as its ids are this document's."""
     opening = Prompt(tokenizer).opening()
     stream = IdStream(tokenizer, document, opening)
     try:
-        found = skip_to(start, stream, model.reading) if start else None
+        found = skip_to(start, stream, model) if start else None
         if start and found is None:
             stream.close()
             stream, start = IdStream(tokenizer, document, opening), None
@@ -70,7 +72,7 @@ def read_steps(model: Gemma, tokenizer: Tokenizer, document: Document, start: Bo
 
 
 def _stretches(
-    model: Gemma,
+    model: Decoder,
     stream: IdStream,
     state: State,
     digest: IdDigest,

@@ -9,8 +9,7 @@ from contextlib import suppress
 
 import torch
 
-from gemma10m.config import ModelConfig
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 from gemma10m.models.layers import FEED_FORWARD_ROWS
 
 LONGEST = 65536
@@ -19,7 +18,7 @@ CPU_FLOPS = 4e10
 CPU_LONGEST = 2048
 
 
-def stretch_tokens(model: Gemma, rows: int = 1) -> int:
+def stretch_tokens(model: Decoder, rows: int = 1) -> int:
     """Of each of `rows` documents, whole segments that fit together: on CUDA into 80 % of the free memory, on the CPU
     into CPU_FLOPS.
     """
@@ -28,20 +27,26 @@ def stretch_tokens(model: Gemma, rows: int = 1) -> int:
         free, _ = torch.cuda.mem_get_info(model.device)
         free += torch.cuda.memory_reserved(model.device) - torch.cuda.memory_allocated(model.device)
         room = 0.8 * free - FEED_FORWARD_ROWS * 3 * model.config.feed_forward_size * model.dtype.itemsize
-        tokens = min(LONGEST, int(room / scratch_per_token(model.config, model.dtype) / rows))
+        tokens = min(LONGEST, int(room / scratch_per_token(model) / rows))
     else:
-        tokens = min(CPU_LONGEST, int(CPU_FLOPS / model.config.flops_per_token)) // rows
+        tokens = min(CPU_LONGEST, int(CPU_FLOPS / product_flops(model))) // rows
     return max(1, tokens // segment) * segment
 
 
-def scratch_per_token(config: ModelConfig, dtype: torch.dtype) -> int:
-    """Bytes a layer needs for one token: residual, norm and projections, and the memory's float32 copies of q, k, v."""
-    narrow = 6 * config.hidden_size + 4 * (config.query_size + 2 * config.kv_size)
-    wide = 4 * config.query_size + 4 * config.kv_size
-    return narrow * dtype.itemsize + wide * 4
+def product_flops(model: Decoder) -> int:
+    """FLOPs of a token's products with weights, without the head."""
+    feed_forward = 6 * model.config.hidden_size * model.config.feed_forward_size
+    return sum(mixer.cost().projection_flops + feed_forward for mixer in model.mixers)
 
 
-def device_memory(model: Gemma) -> tuple[int, int] | None:
+def scratch_per_token(model: Decoder) -> int:
+    """Bytes that the hungriest layer needs for one token: residual, norm, projections, and memory's float32 copies."""
+    costs = [mixer.cost() for mixer in model.mixers]
+    narrow = 6 * model.config.hidden_size + max(cost.narrow_scratch for cost in costs)
+    return narrow * model.dtype.itemsize + max(cost.wide_scratch for cost in costs) * 4
+
+
+def device_memory(model: Decoder) -> tuple[int, int] | None:
     """Bytes used on the GPU by everyone, and its size; None on the CPU."""
     if model.device.type != "cuda":
         return None

@@ -1,24 +1,27 @@
-"""Which tensors a state has: names, dtypes and shapes follow from the model's shape, how it reads, and the position."""
+"""A state's tensors as a file lists them: names, dtypes and shapes in the order of their bytes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from reprlib import repr as shortened
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from gemma10m.config import ModelConfig, ReadingConfig
-from gemma10m.memory.layout import layer_layout
-from gemma10m.memory.state import State
-from gemma10m.memory.window import open_tokens
+from gemma10m.config import ReadingConfig
+from gemma10m.memory import KINDS
+from gemma10m.memory.state import Layout
 
 OPEN_IDS = "open_ids"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _CODES = {torch.float32: "F32", torch.bfloat16: "BF16", torch.int32: "I32"}
-_LARGEST_SIZE = 2**31  # the bound of ModelConfig
+_DTYPES_BY_CODE = {code: dtype for dtype, code in _CODES.items()}
+_TENSOR_NAME = re.compile(r"layers\.(0|[1-9][0-9]{0,5})\.([a-z_]{1,40})")
+_LARGEST_SIZE = 2**53
 
 
 @dataclass(frozen=True)
@@ -32,71 +35,20 @@ class TensorSpec:
         return math.prod(self.shape) * self.dtype.itemsize
 
 
-@dataclass(frozen=True)
-class StateShape:
-    layers: int  # L
-    kv_heads: int  # K
-    head_size: int  # E
-    vector_size: int = 0  # D where there are state vectors
-
-    def __str__(self) -> str:
-        vectors = f" and state vectors of size {self.vector_size}" if self.vector_size else ""
-        return f"{self.layers} layers with {self.kv_heads} K/V heads of size {self.head_size}{vectors}"
-
-    @classmethod
-    def of_model(cls, config: ModelConfig, reading: ReadingConfig) -> StateShape:
-        vector_size = config.hidden_size if reading.memory == "state-vector" else 0
-        return cls(config.layers, config.kv_heads, config.head_size, vector_size)
-
-    @classmethod
-    def of_state(cls, state: State) -> StateShape:
-        first = state.layers[0]
-        _, kv_heads, _, head_size = first.keys.shape
-        vector_size = 0 if first.state_vector is None else first.state_vector.shape[-1]
-        return cls(len(state.layers), kv_heads, head_size, vector_size)
-
-    @classmethod
-    def of_table(cls, table: dict[str, Any]) -> StateShape | None:
-        """What the tensors named in a file suggest; None if they suggest nothing."""
-        layers = sum(name.startswith("layers.") and name.endswith(".keys") for name in table)
-        match table.get("layers.0.keys"):
-            case {"shape": [1, int(kv_heads), int(), int(head_size)]} if (
-                0 < kv_heads < _LARGEST_SIZE and 0 < head_size < _LARGEST_SIZE
-            ):
-                return cls(layers, kv_heads, head_size, _vector_size(table))
-        return None
-
-
-def _vector_size(table: dict[str, Any]) -> int:
-    match table.get("layers.0.state_vector"):
-        case {"shape": [1, int(size)]} if 0 < size < _LARGEST_SIZE:
-            return size
-    return 0
-
-
 def open_ids_count(reading: ReadingConfig, position: int) -> int:
-    """Ids stored for the open segment. `full` closes nothing, and keeps no ids for it."""
-    return 0 if reading.memory == "full" else open_tokens(reading, position)
+    """Ids stored for the open segment. Where segments never close, none are kept for it."""
+    return position % reading.segment if KINDS[reading.memory].closes else 0
 
 
-def state_layout(shape: StateShape, reading: ReadingConfig, dtype: str, position: int) -> Iterator[TensorSpec]:
+def state_layout(layers: Sequence[Layout], reading: ReadingConfig, position: int) -> Iterator[TensorSpec]:
     """Every tensor of a state file, in the order of its bytes."""
     yield TensorSpec(OPEN_IDS, torch.int32, (open_ids_count(reading, position),))
-    layer = layer_layout(
-        reading,
-        DTYPES[dtype],
-        position,
-        batch=1,
-        kv_heads=shape.kv_heads,
-        head_size=shape.head_size,
-        vector_size=shape.vector_size,
-    )
-    for number in range(shape.layers):
-        for name, (tensor_dtype, tensor_shape) in layer.items():
-            yield TensorSpec(f"layers.{number}.{name}", tensor_dtype, tensor_shape)
+    for number, layer in enumerate(layers):
+        for name, (dtype, shape) in layer.items():
+            yield TensorSpec(f"layers.{number}.{name}", dtype, shape)
 
 
-def tensor_table(layout: tuple[TensorSpec, ...]) -> dict[str, dict[str, Any]]:
+def tensor_table(layout: Sequence[TensorSpec]) -> dict[str, dict[str, Any]]:
     """The tensors as a safetensors header lists them."""
     table, start = {}, 0
     for spec in layout:
@@ -104,6 +56,39 @@ def tensor_table(layout: tuple[TensorSpec, ...]) -> dict[str, dict[str, Any]]:
         table[spec.name] = {"dtype": _CODES[spec.dtype], "shape": list(spec.shape), "data_offsets": [start, end]}
         start = end
     return table
+
+
+def parse_table(table: dict[str, Any], open_ids: int) -> tuple[TensorSpec, ...]:
+    """The inverse of `tensor_table`: names, types, sizes and the absence of holes are checked, nothing is allocated.
+
+    Whether these are a model's tensors, its own layout tells. Raises ValueError that says what was found.
+    """
+    position, layout = 0, list[TensorSpec]()
+    for name, fields in table.items():
+        spec, start, end = _row(name, fields)
+        if start != position or end - start != spec.nbytes:
+            found = f"the bytes {start} to {end}, expected {spec.nbytes} from {position}"
+            raise ValueError(f"its tensor {name} is in {found}")
+        position = end
+        layout.append(spec)
+    if not layout or layout[0] != TensorSpec(OPEN_IDS, torch.int32, (open_ids,)):
+        raise ValueError(f"its first tensor is not {OPEN_IDS} with {open_ids} ids")
+    return tuple(layout)
+
+
+def _row(name: str, fields: object) -> tuple[TensorSpec, int, int]:
+    if name != OPEN_IDS and not _TENSOR_NAME.fullmatch(name):
+        raise ValueError(f"it holds a tensor {shortened(name)} that no state has")
+    match fields:
+        case {"dtype": str(code), "shape": [*shape], "data_offsets": [start, end], **rest} if (
+            not rest and code in _DTYPES_BY_CODE and len(shape) <= 4 and all(map(_is_size, (*shape, start, end)))
+        ):
+            return TensorSpec(name, _DTYPES_BY_CODE[code], tuple(shape)), start, end
+    raise ValueError(f"its tensor {name} is {shortened(fields)}")
+
+
+def _is_size(value: object) -> bool:
+    return type(value) is int and 0 <= value < _LARGEST_SIZE
 
 
 def all_finite(tensor: Tensor) -> bool:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from reprlib import repr as shortened
 
 import torch
-from torch import Tensor
 
-from gemma10m.config import ModelConfig, ReadingConfig
+from gemma10m.config import ReadingConfig
 from gemma10m.errors import StateError
-from gemma10m.memory.state import LayerState, State
+from gemma10m.memory.state import LayerState, Layout, State
 from gemma10m.state_file.container import START, Head, opened, read_head, read_tensors
 from gemma10m.state_file.header import StateHeader
-from gemma10m.state_file.layout import StateShape
+from gemma10m.state_file.layout import TensorSpec, state_layout
 from gemma10m.state_file.saving import LENGTH_BYTES
 
 
@@ -27,7 +26,8 @@ class Expectation:
     tokenizer_fingerprint: str
     reading: ReadingConfig
     dtype: str
-    config: ModelConfig
+    layout: Callable[[int], Sequence[Layout]]  # a position to what the model's layers keep there
+    vocabulary: int
 
 
 def read_header(path: Path) -> StateHeader:
@@ -46,7 +46,10 @@ def load_state(path: Path, *, expect: Expectation, device: torch.device | str = 
         for problem, hint in _mismatches(head, expect):
             raise StateError(f"{path} {problem}", hint)
         tensors = read_tensors(path, file, head)
-    layers = tuple(_layer(tensors, number, device) for number in range(head.shape.layers))
+    layers = tuple(
+        LayerState(**{name: tensors[f"layers.{number}.{name}"].to(device) for name in layer})
+        for number, layer in enumerate(expect.layout(head.header.position))
+    )
     return State(layers, head.header.position), head.header
 
 
@@ -57,11 +60,6 @@ def is_state_file(path: Path) -> bool:
             return file.read(LENGTH_BYTES + len(START))[LENGTH_BYTES:] == START
     except (StateError, ValueError):  # ValueError: a NUL in the name
         return False
-
-
-def _layer(tensors: dict[str, Tensor], number: int, device: torch.device | str) -> LayerState:
-    names = {field.name: f"layers.{number}.{field.name}" for field in fields(LayerState)}
-    return LayerState(**{field: tensors[name].to(device) for field, name in names.items() if name in tensors})
 
 
 def _mismatches(head: Head, expect: Expectation) -> Iterator[tuple[str, str]]:
@@ -91,14 +89,26 @@ def _mismatches(head: Head, expect: Expectation) -> Iterator[tuple[str, str]]:
             f"was read in {header.dtype}, expected {expect.dtype}",
             f"ask with --dtype {header.dtype}, or read the document again",
         )
-    yield from _misfits(head, expect.config, expect.reading)
-
-
-def _misfits(head: Head, config: ModelConfig, reading: ReadingConfig) -> Iterator[tuple[str, str]]:
     hint = "use the model the document was read with, or read the document again"
-    if head.shape != (wanted := StateShape.of_model(config, reading)):
-        yield f"holds {head.shape}, expected {wanted}", hint
-    largest = max(head.header.open_ids, default=0)
-    smallest = min(head.header.open_ids, default=0)
-    if not 0 <= smallest <= largest < config.vocabulary:
-        yield f"holds token ids from {smallest} to {largest}, the vocabulary has {config.vocabulary}", hint
+    expected = tuple(state_layout(expect.layout(header.position), header.reading, header.position))
+    yield from ((problem, hint) for problem in _misfits(head.layout, expected))
+    largest = max(header.open_ids, default=0)
+    smallest = min(header.open_ids, default=0)
+    if not 0 <= smallest <= largest < expect.vocabulary:
+        yield f"holds token ids from {smallest} to {largest}, the vocabulary has {expect.vocabulary}", hint
+
+
+def _misfits(found: Sequence[TensorSpec], expected: Sequence[TensorSpec]) -> Iterator[str]:
+    """What the file's tensors are instead of the model's."""
+    there, wanted = ({spec.name: spec for spec in specs} for specs in (found, expected))
+    yield from (f"has no tensor {name}" for name in wanted if name not in there)
+    yield from (f"holds a tensor {name} that this model's state has not" for name in there if name not in wanted)
+    for name in wanted.keys() & there.keys():
+        if there[name] != wanted[name]:
+            yield f"holds a tensor {name} of {_described(there[name])}, expected {_described(wanted[name])}"
+    if tuple(there) != tuple(wanted):
+        yield "has its tensors in another order than this model's state"
+
+
+def _described(spec: TensorSpec) -> str:
+    return f"{list(spec.shape)} in {str(spec.dtype).removeprefix('torch.')}"

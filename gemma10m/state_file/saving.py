@@ -12,7 +12,15 @@ from gemma10m.atomic_file import atomic_file
 from gemma10m.errors import DocumentError, StateError, UsageError
 from gemma10m.memory.state import State
 from gemma10m.state_file.header import FORMAT, StateHeader, header_metadata, parse_metadata
-from gemma10m.state_file.layout import OPEN_IDS, StateShape, TensorSpec, all_finite, state_layout, tensor_table
+from gemma10m.state_file.layout import (
+    DTYPES,
+    OPEN_IDS,
+    TensorSpec,
+    all_finite,
+    open_ids_count,
+    state_layout,
+    tensor_table,
+)
 from gemma10m.strict_json import canonical_json
 from gemma10m.tensor_bytes import bytes_of
 
@@ -54,17 +62,20 @@ def _named_tensors(state: State, header: StateHeader) -> dict[str, Tensor]:
 
 
 def _checked_layout(tensors: dict[str, Tensor], state: State, header: StateHeader) -> tuple[TensorSpec, ...]:
-    """The layout the header promises, once header and state are known to keep it."""
+    """The layout, once header and state are known to belong together."""
     _check_header(header)
     if header.position != state.position:
         raise UsageError(f"the state is at token {state.position}, its header at token {header.position}")
-    layout = tuple(state_layout(StateShape.of_state(state), header.reading, header.dtype, header.position))
-    expected = {spec.name: (spec.dtype, spec.shape) for spec in layout}
-    found = {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in tensors.items()}
-    for name in sorted(expected.keys() | found.keys()):
-        if found.get(name) != expected.get(name):
+    count = open_ids_count(header.reading, header.position)
+    if len(header.open_ids) != count:
+        raise UsageError(f"the header has {len(header.open_ids)} ids of the open segment, expected {count}")
+    layout = tuple(state_layout([layer.layout for layer in state.layers], header.reading, header.position))
+    dtypes = (DTYPES[header.dtype], torch.float32)
+    for spec in layout[1:]:
+        if spec.dtype not in dtypes or spec.shape[:1] != (1,):
+            found = f"{list(spec.shape)} in {spec.dtype}"
             raise UsageError(
-                f"the state cannot be saved: its tensor {name} is {found.get(name)}, expected {expected.get(name)}",
+                f"the state cannot be saved: its tensor {spec.name} is {found}, expected batch 1 in {header.dtype}",
                 hint="a state file holds one document (batch 1), read as its header says",
             )
     return layout

@@ -6,7 +6,7 @@ Each chunk's backward pass runs before the next chunk is read, so that peak memo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from gemma10m.memory.state import LayerState, State
-from gemma10m.models.gemma import Gemma
+from gemma10m.memory.state import State
+from gemma10m.models.decoder import Decoder
 from gemma10m.training.batch import Batch
 from gemma10m.training.recipe import Recipe
 from gemma10m.training.teacher import LOGITS_AT_ONCE, Teacher, chunked_distillation
@@ -32,14 +32,14 @@ class Losses:
     write_gates: list[float]  # a layer's mean over the open segment: gated
 
 
-def recompute_layers(model: Gemma) -> None:
+def recompute_layers(model: Decoder) -> None:
     """Keep a layer's input alone for the backward pass, which runs the layer again."""
     for layer in model.model.layers:
         again = partial(checkpoint, layer.forward, use_reentrant=False, preserve_rng_state=False)
         vars(layer)["forward"] = again
 
 
-def backward(model: Gemma, batch: Batch, recipe: Recipe, teacher: Teacher | None = None) -> Losses:
+def backward(model: Decoder, batch: Batch, recipe: Recipe, teacher: Teacher | None = None) -> Losses:
     """Add the batch's gradients to the parameters'."""
     work = _Work(model, batch, recipe, teacher)
     state = model.empty_state(batch.ids.shape[0])
@@ -60,7 +60,7 @@ def chunks(positions: int, segment: int, segments: int) -> Iterator[tuple[int, i
 class _Work:
     """What all chunks of a batch share, and the sums over them."""
 
-    def __init__(self, model: Gemma, batch: Batch, recipe: Recipe, teacher: Teacher | None) -> None:
+    def __init__(self, model: Decoder, batch: Batch, recipe: Recipe, teacher: Teacher | None) -> None:
         self.model, self.batch, self.recipe, self.teacher = model, batch, recipe, teacher
         ids = batch.ids.to(model.device)
         self.inputs, self.targets = ids[:, :-1], ids[:, 1:]  # (B, S - 1) each
@@ -85,7 +85,7 @@ class _Work:
             hidden, state = self.model.hidden(self.inputs[:, here], state, stop - start, interludes)  # (B, S, D)
             if learns:
                 self._loss(hidden, here).backward()
-        return _detached(state)
+        return state.map(Tensor.detach)
 
     def _learns(self, here: slice) -> bool:
         """Whether any token of the chunk has a loss."""
@@ -122,15 +122,19 @@ class _Work:
             text=float(self.text_loss) if self.told and self.recipe.lm_weight else None,
             teacher=float(self.teacher_loss) if self.taught.any() else None,
             right=_right(self.batch, self.hits),
-            write_gates=[
-                float(layer.write_gates.mean())
-                for layer in state.layers
-                if layer.write_gates is not None and layer.write_gates.numel()
-            ],
+            write_gates=[float(gates.mean()) for gates in _write_gates(state)],
         )
 
 
-def _cross_entropy(model: Gemma, hidden: Tensor, targets: Tensor, count: int) -> tuple[Tensor, Tensor]:
+def _write_gates(state: State) -> Iterator[Tensor]:
+    """The open segment's write gates, layer by layer, where there are any."""
+    for layer in state.layers:
+        gates = layer.get("write_gates")
+        if gates is not None and gates.numel():
+            yield gates
+
+
+def _cross_entropy(model: Decoder, hidden: Tensor, targets: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """The sum over tokens divided by `count`, and which tokens are the likeliest. hidden (rows, D)."""
     rows = max(1, LOGITS_AT_ONCE // model.config.vocabulary)
     if len(targets) <= rows:
@@ -145,7 +149,7 @@ def _cross_entropy(model: Gemma, hidden: Tensor, targets: Tensor, count: int) ->
     return torch.stack(losses).sum() / count, torch.cat(rights)
 
 
-def _scored(model: Gemma, hidden: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+def _scored(model: Decoder, hidden: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     logits = model.head(hidden)  # (rows, V)
     wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
     return F.cross_entropy(wide, targets, reduction="sum"), logits.argmax(-1) == targets
@@ -158,10 +162,3 @@ def _right(batch: Batch, hits: Tensor) -> dict[str, tuple[int, int]]:
             right, asked = counts.get(task, (0, 0))
             counts[task] = (right + int(hits[index, turn].all()), asked + 1)
     return counts
-
-
-def _detached(state: State) -> State:
-    layers: list[LayerState] = [
-        replace(layer, **{name: tensor.detach() for name, tensor in layer.tensors()}) for layer in state.layers
-    ]
-    return State(tuple(layers), state.position)

@@ -19,7 +19,7 @@ from torch import Tensor
 from gemma10m.atomic_file import atomic_file
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.errors import StateError, TrainingError
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 from gemma10m.strict_json import quote, strict_json
 from gemma10m.tensor_bytes import safetensors_bytes
 from gemma10m.training.parameters import trained
@@ -48,7 +48,7 @@ class SavedRun:
     tensors: dict[str, Tensor]
 
 
-def save_model(model: Gemma, folder: Path) -> None:
+def save_model(model: Decoder, folder: Path) -> None:
     """config.json and model.safetensors. Raises DiskError."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     write_json(folder / "config.json", config_json(model.config, model.reading))

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from gemma10m import ops
 from gemma10m.models.attention import Attention
-from gemma10m.models.gemma import Gemma, Layer
+from gemma10m.models.blocks import PreNormLayer
+from gemma10m.models.decoder import Decoder
 from gemma10m.models.rotary import cos_sin
 from gemma10m.training.parameters import is_gate
 
@@ -36,7 +37,7 @@ CONTRAST = 3.0
 SLOWEST = 0.1  # radians a token: slower turns tell neighbours apart no better than noise
 
 
-def initialise(model: Gemma, only: Container[str] | None = None) -> None:
+def initialise(model: Decoder, only: Container[str] | None = None) -> None:
     """Weights ~ N(0, 1/fan_in), embeddings ~ N(0, 1/D), norms 0, write gates at sigmoid(-2) = 0.12.
 
     Memory gates: the first half of the heads at sigmoid(-3) = 0.05, the others at 0.5; in the first layer all at 0.05,
@@ -65,19 +66,18 @@ def _draw(name: str, weight: Tensor) -> None:
 
 
 @torch.no_grad()
-def _teach_to_copy(model: Gemma) -> None:
+def _teach_to_copy(model: Decoder) -> None:
     table = model.model.embed_tokens.weight  # (V, D)
     table[:, 0] = CONSTANT * table.shape[1] ** -0.5
     if not model.config.tied_head:
         model.lm_head.weight.copy_(table)
-    layers = [cast(Layer, layer) for layer in model.model.layers]
-    first, *others = layers
-    _look_back(first.self_attn)
-    for number, layer in enumerate(others):
-        _match(layer.self_attn, first.self_attn, 2 * number)
-        _give_back(layer.self_attn)
-    for layer in layers:
-        layer.mlp.down_proj.weight.mul_(QUIET)
+    first, *others = (cast(Attention, mixer) for mixer in model.mixers)
+    _look_back(first)
+    for number, attention in enumerate(others):
+        _match(attention, first, 2 * number)
+        _give_back(attention)
+    for layer in model.model.layers:
+        cast(PreNormLayer, layer).mlp.down_proj.weight.mul_(QUIET)
 
 
 def _look_back(attention: Attention) -> None:
@@ -85,40 +85,40 @@ def _look_back(attention: Attention) -> None:
 
     Keys are of the constant coordinate alone, and a head's query is the same key as it would stand j tokens back.
     """
-    config, size = attention.config, attention.config.head_size
-    cos, sin = cos_sin(1, config.heads, size, config.rope_theta, attention.k_proj.weight.device)  # (H, E) each
+    spec, size = attention.spec, attention.spec.head_size
+    cos, sin = cos_sin(1, spec.heads, size, spec.rope, attention.k_proj.weight.device)  # (H, E) each
     turning = cos[0] < math.cos(SLOWEST)  # (E)
     turning[size // 2 :] = False
-    reach = CONSTANT / (1.0 + CONSTANT**2 / config.hidden_size) ** 0.5  # the constant after the norm
+    reach = CONSTANT / (1.0 + CONSTANT**2 / attention.hidden_size) ** 0.5  # the constant after the norm
     length = (CONTRAST * size**0.5 / (1.0 - cos[0, turning]).sum()).sqrt() / reach
     key = length * turning  # (E)
     for projection, columns in (
-        (attention.k_proj, key.expand(config.kv_heads, -1)),
-        (attention.q_proj, ops.rotate(key.expand(config.heads, -1), cos, -sin)),
+        (attention.k_proj, key.expand(spec.kv_heads, -1)),
+        (attention.q_proj, ops.rotate(key.expand(spec.heads, -1), cos, -sin)),
     ):
         projection.weight.zero_()[:, 0] = columns.flatten()
-    values = attention.v_proj.weight.unflatten(0, (config.kv_heads, -1))  # (K, E, D)
+    values = attention.v_proj.weight.unflatten(0, (spec.kv_heads, -1))  # (K, E, D)
     values[1:] = values[0]
     nn.init.orthogonal_(attention.o_proj.weight)
-    if config.has_gates:
+    if attention.has_gates:
         attention.gate.fill_(LOCAL_GATE)
 
 
 def _match(attention: Attention, first: Attention, shift: int) -> None:
     """Head j of 0, 1, ... asks, with the token j back, for keys that have the same token j + 1 back."""
-    config, size = attention.config, attention.config.head_size
+    spec, size = attention.spec, attention.spec.head_size
     shown = first.v_proj.weight[:size], *first.o_proj.weight.split(size, dim=1)  # (E, D), (D, E) for each head
     readers = shown[0], *(place.mT for place in shown[1:])  # (E, D) each: the token 0, 1, 2, ... back
-    queries = attention.q_proj.weight.unflatten(0, (config.kv_heads, -1, size))  # (K, H/K, E, D)
-    keys = attention.k_proj.weight.unflatten(0, (config.kv_heads, size))  # (K, E, D)
-    for head in range(config.kv_heads):
-        back = (head + shift) % config.heads
+    queries = attention.q_proj.weight.unflatten(0, (spec.kv_heads, -1, size))  # (K, H/K, E, D)
+    keys = attention.k_proj.weight.unflatten(0, (spec.kv_heads, size))  # (K, E, D)
+    for head in range(spec.kv_heads):
+        back = (head + shift) % spec.heads
         queries[head] = readers[back]
         keys[head] = readers[back + 1]
 
 
 def _give_back(attention: Attention) -> None:
     """What a head's values took out of a token, its output puts back: summed over heads, about the identity."""
-    groups = attention.config.heads // attention.config.kv_heads
-    values = attention.v_proj.weight.unflatten(0, (attention.config.kv_heads, -1))  # (K, E, D)
+    groups = attention.spec.heads // attention.spec.kv_heads
+    values = attention.v_proj.weight.unflatten(0, (attention.spec.kv_heads, -1))  # (K, E, D)
     attention.o_proj.weight.copy_(values.repeat_interleave(groups, dim=0).flatten(0, 1).mT / groups)

@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from gemma10m.models.gemma import Gemma, without_memory
+from gemma10m.models.decoder import Decoder, without_memory
 from gemma10m.training.recipe import Recipe
 from gemma10m.weights.expected import stays_float32
 
@@ -27,16 +27,16 @@ def is_trained(name: str, train: str) -> bool:
     return train == "all" or ".self_attn." in name
 
 
-def select_trained(model: Gemma, train: str) -> None:
+def select_trained(model: Decoder, train: str) -> None:
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(is_trained(name, train))
 
 
-def trained(model: Gemma) -> dict[str, nn.Parameter]:
+def trained(model: Decoder) -> dict[str, nn.Parameter]:
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
-def make_optimizer(model: Gemma, recipe: Recipe) -> torch.optim.AdamW:
+def make_optimizer(model: Decoder, recipe: Recipe) -> torch.optim.AdamW:
     """Gates have their own learning rate; only matrices decay."""
     groups: dict[str, list[nn.Parameter]] = {"gates": [], "vectors": [], "matrices": []}
     for name, parameter in trained(model).items():
@@ -52,7 +52,7 @@ def make_optimizer(model: Gemma, recipe: Recipe) -> torch.optim.AdamW:
     )
 
 
-def working_copy(model: Gemma, dtype: torch.dtype) -> Gemma:
+def working_copy(model: Decoder, dtype: torch.dtype) -> Decoder:
     """The model in `dtype`, gates in float32; its gradients arrive in the model's own. The model itself for float32."""
     if dtype == model.dtype:
         return model
@@ -64,7 +64,7 @@ def working_copy(model: Gemma, dtype: torch.dtype) -> Gemma:
     return copy
 
 
-def without_memory_in_training(model: Gemma) -> Gemma:
+def without_memory_in_training(model: Decoder) -> Decoder:
     """One that reads with `window` memory and whose gradients are the model's."""
     bare = without_memory(model)
     for name, parameter in model.named_parameters():
@@ -81,7 +81,7 @@ def _hand_over(wide: nn.Parameter, narrow: Tensor) -> None:
 
 
 @torch.no_grad()
-def refresh(working: Gemma, model: Gemma) -> None:
+def refresh(working: Decoder, model: Decoder) -> None:
     """Give a working copy the model's weights of now."""
     if working is not model:
         for mine, theirs in zip(model.parameters(), working.parameters(), strict=True):

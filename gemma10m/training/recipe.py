@@ -9,6 +9,7 @@ from typing import Any
 
 from gemma10m.config import MEMORY_KINDS, ModelConfig, ReadingConfig
 from gemma10m.errors import ConfigError
+from gemma10m.memory import KINDS
 
 TASKS = ("needle", "pairs", "passkey", "repeat", "story", "text")
 SEEN_IN_A_WINDOW = ("needle", "passkey", "repeat", "text")  # tasks that ask for what can stand just before
@@ -164,7 +165,7 @@ class Recipe:
             yield "a recipe needs at least one stage"
         for number, stage in enumerate(self.stages, start=1):
             yield from (problems := list(stage.problems(number)))
-            if stage.virtual and self.memory not in (None, "gated"):
+            if stage.virtual and self.memory is not None and not KINDS[self.memory].needs_write_gates:
                 yield f"virtual of stage {number} is for memory 'gated' alone, found memory {self.memory!r}"
             if self.segment and not problems and _is_count(self.segment) and stage.length % self.segment:
                 yield (

@@ -11,8 +11,8 @@ import torch
 
 from gemma10m.config import MemoryKind, ModelConfig, ReadingConfig
 from gemma10m.errors import UsageError
-from gemma10m.memory.infini import REMEMBERING
-from gemma10m.models.gemma import Gemma
+from gemma10m.memory import KINDS
+from gemma10m.models.decoder import Decoder
 from gemma10m.training.initial import initialise
 from gemma10m.training.parameters import is_gate
 from gemma10m.training.recipe import DEMO_READING, Recipe, demo_config
@@ -35,7 +35,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Start:
-    model: Gemma  # float32, on the CPU
+    model: Decoder  # float32, on the CPU
     fingerprint: str  # the checkpoint's, or "scratch"
     notes: tuple[str, ...]  # what a user should know
 
@@ -63,7 +63,7 @@ def checkpoint_shape(checkpoint: Checkpoint, recipe: Recipe) -> Shape:
 
 
 def from_scratch(shape: Shape, seed: int) -> Start:
-    model = Gemma(shape.config, shape.reading)
+    model = Decoder(shape.config, shape.reading)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         initialise(model)
@@ -73,7 +73,7 @@ def from_scratch(shape: Shape, seed: int) -> Start:
 def from_checkpoint(checkpoint: Checkpoint, shape: Shape, seed: int) -> Start:
     """The checkpoint's weights; closed gates are reopened and missing ones made. Raises ModelError."""
     with torch.device("meta"):
-        model = Gemma(shape.config, shape.reading)
+        model = Decoder(shape.config, shape.reading)
     weights = load_weights(checkpoint, device="cpu", dtype=torch.float32)
     fresh = [name for name in model.state_dict() if name not in weights]
     for name in fresh:
@@ -90,7 +90,7 @@ def _scratch_reading(recipe: Recipe, stated: StatedReading | None) -> ReadingCon
     """What the recipe says, else config.json, else the demo's; the carry is a segment where nobody says."""
     memory = recipe.memory or (stated and stated["memory"]) or DEMO_READING.memory
     segment = recipe.segment or (stated and stated["segment"]) or DEMO_READING.segment
-    window = (0, 0) if memory == "full" else (segment, min(DEMO_READING.sinks, segment))
+    window = (segment, min(DEMO_READING.sinks, segment)) if KINDS[memory].closes else (0, 0)
     carry = (recipe.carry, stated["carry"] if stated else None, window[0])
     sinks = (recipe.sinks, stated["sinks"] if stated else None, window[1])
     return ReadingConfig(
@@ -105,9 +105,9 @@ def _with_gates(config: ModelConfig, memory: str) -> ModelConfig:
     """The config with the parameters that the memory cannot do without."""
     return replace(
         config,
-        has_gates=config.has_gates or memory in REMEMBERING,
-        has_write_gates=config.has_write_gates or memory == "gated",
-        has_state_vectors=config.has_state_vectors or memory == "state-vector",
+        has_gates=config.has_gates or KINDS[memory].mixes,
+        has_write_gates=config.has_write_gates or KINDS[memory].needs_write_gates,
+        has_state_vectors=config.has_state_vectors or KINDS[memory].needs_state_vectors,
     )
 
 
@@ -123,9 +123,9 @@ def _fresh_notes(fresh: list[str]) -> Iterator[str]:
             yield f"the checkpoint has no {lacking}: {layers} layers get {made}"
 
 
-def _reopen(model: Gemma, fresh: list[str]) -> Iterator[str]:
+def _reopen(model: Decoder, fresh: list[str]) -> Iterator[str]:
     """A closed gate has no gradient: it goes back to 0, which lets half of the memory through."""
-    if model.reading.memory not in REMEMBERING:
+    if not KINDS[model.reading.memory].mixes:
         return
     reopened = total = 0
     for name, parameter in model.named_parameters():

@@ -12,7 +12,8 @@ from torch.utils.checkpoint import checkpoint
 
 from gemma10m.config import ReadingConfig
 from gemma10m.errors import UsageError
-from gemma10m.models.gemma import Gemma
+from gemma10m.memory import KINDS
+from gemma10m.models.decoder import Decoder
 
 STRETCH = 2048  # tokens the teacher reads at a time: beyond that only its keys and values grow with the document
 LOGITS_AT_ONCE = 2**25  # numbers: 128 MiB of float32, 131 rows of Gemma's vocabulary
@@ -21,9 +22,9 @@ LOGITS_AT_ONCE = 2**25  # numbers: 128 MiB of float32, 131 rows of Gemma's vocab
 class Teacher:
     """A frozen model that sees the whole document with full attention."""
 
-    def __init__(self, model: Gemma) -> None:
+    def __init__(self, model: Decoder) -> None:
         """Freezes the model. Raises UsageError for one that does not read with memory "full"."""
-        if model.reading.memory != "full":
+        if KINDS[model.reading.memory].closes:
             raise UsageError(
                 f"a teacher must see the whole document, and this one reads with memory {model.reading.memory!r}",
                 hint='load the teacher with memory="full"',
@@ -31,7 +32,7 @@ class Teacher:
         self.model = model.requires_grad_(False).eval()
 
     @classmethod
-    def of_student(cls, student: Gemma) -> Teacher:
+    def of_student(cls, student: Decoder) -> Teacher:
         """The student as it is now, reading with full attention.
 
         Parameters without requires_grad share the student's storage, the others are copied: freeze what is not
@@ -50,7 +51,7 @@ class Teacher:
             for name, weight in student.named_parameters()
         }
         with torch.device("meta"):
-            model = Gemma(student.config, ReadingConfig("full", segment=reading.segment))
+            model = Decoder(student.config, ReadingConfig("full", segment=reading.segment))
         model.load_state_dict(weights, strict=True, assign=True)
         return cls(model)
 
@@ -63,7 +64,7 @@ class Teacher:
         """Tokens of a document of `length` tokens that the teacher cannot teach."""
         return max(0, length - self.context)
 
-    def check(self, student: Gemma) -> None:
+    def check(self, student: Decoder) -> None:
         """Raises UsageError for a student whose distribution is over another vocabulary."""
         found, expected = self.model.config.vocabulary, student.config.vocabulary
         if found != expected:
@@ -93,7 +94,7 @@ def distillation_loss(student_logits: Tensor, teacher_logits: Tensor, temperatur
 
 
 def chunked_distillation(
-    student: Gemma,
+    student: Decoder,
     student_hidden: Tensor,
     teacher: Teacher,
     teacher_hidden: Tensor,
@@ -125,5 +126,5 @@ def chunked_distillation(
     return torch.stack(losses).sum() / len(mine)
 
 
-def _block(student: Gemma, mine: Tensor, teacher: Gemma, theirs: Tensor, temperature: float) -> Tensor:
+def _block(student: Decoder, mine: Tensor, teacher: Decoder, theirs: Tensor, temperature: float) -> Tensor:
     return distillation_loss(student.head(mine), teacher.head(theirs), temperature)  # logits (rows, V)

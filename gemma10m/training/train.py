@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from gemma10m.errors import TrainingError
-from gemma10m.memory.infini import REMEMBERING
-from gemma10m.models.gemma import Gemma
+from gemma10m.memory import KINDS
+from gemma10m.models.decoder import Decoder
 from gemma10m.tasks.writer import Writer
 from gemma10m.training.backprop import backward, recompute_layers
 from gemma10m.training.batch import draw_batch, is_without_memory, seen_in_the_window
@@ -50,7 +50,7 @@ class Trainer:
 
     def __init__(
         self,
-        model: Gemma,
+        model: Decoder,
         writer: Writer,
         recipe: Recipe,
         teacher: Teacher | None = None,
@@ -134,9 +134,9 @@ class Trainer:
             )
 
 
-def mean_gates(model: Gemma) -> list[float]:
+def mean_gates(model: Decoder) -> list[float]:
     """Each layer's mean sigmoid; none where the memory uses no gates, even if the model has them."""
-    if model.reading.memory not in REMEMBERING:
+    if not KINDS[model.reading.memory].mixes:
         return []
     gates = [parameter for name, parameter in model.named_parameters() if is_gate(name)]
     return [float(torch.sigmoid(gate.detach()).mean()) for gate in gates]

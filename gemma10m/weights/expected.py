@@ -1,15 +1,16 @@
-"""The tensors a Gemma 1 checkpoint must hold: names and shapes in the letters of the design."""
+"""The tensors that a checkpoint must hold: those of its model, which is built on the meta device to ask it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from gemma10m.config import ModelConfig
+import torch
+
+from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.errors import ModelError
+from gemma10m.models.decoder import Decoder
 from gemma10m.strict_json import quote
 from gemma10m.weights.headers import TensorEntry
-
-Shape = tuple[int, ...]
 
 HEAD = "lm_head.weight"
 
@@ -28,37 +29,11 @@ def stays_float32(name: str) -> bool:
     return name.endswith(_STAYS_FLOAT32)
 
 
-def outer_shapes(config: ModelConfig) -> dict[str, Shape]:
-    table = (config.vocabulary, config.hidden_size)  # (V, D)
-    shapes: dict[str, Shape] = {"model.embed_tokens.weight": table, "model.norm.weight": (config.hidden_size,)}
-    return shapes if config.tied_head else shapes | {HEAD: table}
-
-
-def layer_shapes(config: ModelConfig) -> dict[str, Shape]:
-    """One layer's tensors, without the `model.layers.i.` in front."""
-    D, F = config.hidden_size, config.feed_forward_size
-    shapes: dict[str, Shape] = {
-        "self_attn.q_proj.weight": (config.query_size, D),
-        "self_attn.k_proj.weight": (config.kv_size, D),
-        "self_attn.v_proj.weight": (config.kv_size, D),
-        "self_attn.o_proj.weight": (D, config.query_size),
-        "mlp.gate_proj.weight": (F, D),
-        "mlp.up_proj.weight": (F, D),
-        "mlp.down_proj.weight": (D, F),
-        "input_layernorm.weight": (D,),
-        "post_attention_layernorm.weight": (D,),
-    }
-    if config.has_gates:
-        shapes["self_attn.gate"] = (1, config.heads, 1, 1)
-    if config.has_write_gates:
-        shapes["self_attn.write_gate.weight"] = (config.kv_heads, D)
-        shapes["self_attn.write_gate.bias"] = (config.kv_heads,)
-    if config.has_state_vectors:
-        shapes["self_attn.state_vector.first"] = (D,)
-        shapes["self_attn.state_vector.up.weight"] = (D, 2 * D)
-        shapes["self_attn.state_vector.down.weight"] = (2 * D, D)
-        shapes["self_attn.state_vector.down.bias"] = (2 * D,)
-    return shapes
+def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Every tensor of the model by name."""
+    with torch.device("meta"):
+        model = Decoder(config, ReadingConfig())
+    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
 
 
 def check_tensors(config: ModelConfig, tensors: Mapping[str, TensorEntry]) -> None:
@@ -67,9 +42,7 @@ def check_tensors(config: ModelConfig, tensors: Mapping[str, TensorEntry]) -> No
         raise ModelError(
             f"config.json says {config.layers:,} layers, but the files hold {len(tensors):,} tensors", _MIXED
         )
-    expected = outer_shapes(config)
-    for index in range(config.layers):
-        expected |= {f"model.layers.{index}.{name}": shape for name, shape in layer_shapes(config).items()}
+    expected = expected_shapes(config)
     faults = {
         "missing": [name for name in expected if name not in tensors],
         "unexpected": [quote(name) for name in tensors if name not in expected],

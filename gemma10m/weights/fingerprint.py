@@ -13,9 +13,9 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from gemma10m.config import ModelConfig
 from gemma10m.errors import ModelError
@@ -25,19 +25,34 @@ WHOLE_BYTES = 64 * 2**20
 BLOCK = 4096
 SPREAD_BLOCKS = 8
 _CHUNK = 2**20
+_FIRST_FIELDS = frozenset(
+    {
+        "hidden_size", "layers", "heads", "kv_heads", "head_size", "feed_forward_size", "vocabulary", "context",
+        "rope_theta", "norm_eps", "has_gates", "has_write_gates", "has_state_vectors", "tied_head",
+    }
+)  # fmt: skip
 _RERUN = "run the command again when nothing writes to the folder"
 
 
 def fingerprint(config: ModelConfig, tensors: Mapping[str, TensorEntry]) -> str:
     """64 hex digits. Raises ModelError when a shard has shrunk since its header was read."""
     layout = [[name, entry.dtype, entry.shape] for name, entry in sorted(tensors.items())]
-    identity = json.dumps([asdict(config), layout], sort_keys=True)
+    identity = json.dumps([_numbers(config), layout], sort_keys=True)
     digest = hashlib.sha256(identity.encode())
     whole = sum(entry.nbytes for entry in tensors.values()) <= WHOLE_BYTES
     contents = _hash_contents(tensors.values(), whole)
     for name in sorted(tensors):
         digest.update(contents[name])
     return digest.hexdigest()
+
+
+def _numbers(config: ModelConfig) -> dict[str, Any]:
+    """The config's fields, those added since the first version only where they say something new.
+
+    So a checkpoint keeps its fingerprint, and the states that were read with it, when the program learns more.
+    """
+    defaults = {field.name: field.default for field in fields(config) if field.name not in _FIRST_FIELDS}
+    return {name: value for name, value in asdict(config).items() if name not in defaults or value != defaults[name]}
 
 
 def _hash_contents(entries: Iterable[TensorEntry], whole: bool) -> dict[str, bytes]:

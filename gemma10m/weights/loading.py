@@ -9,7 +9,7 @@ import torch
 from gemma10m.config import DTYPES
 from gemma10m.errors import ModelError, UsageError
 from gemma10m.folders import demo_folder
-from gemma10m.models.gemma import Gemma
+from gemma10m.models.decoder import Decoder
 from gemma10m.weights.checkpoint import open_checkpoint
 from gemma10m.weights.downloads import find_downloaded
 from gemma10m.weights.options import closed_gate_warning, resolve_reading
@@ -33,7 +33,7 @@ def load_model(
     segment: int | None = None,
     carry: int | None = None,
     sinks: int | None = None,
-) -> Gemma:
+) -> Decoder:
     """A model ready to read and answer.
 
     path: a checkpoint folder, a name from `gemma10m download`, or "demo". device: "cpu", "cuda" or "auto".
@@ -47,7 +47,7 @@ def load_model(
     reading = resolve_reading(checkpoint, memory=memory, segment=segment, carry=carry, sinks=sinks)
     weights = load_weights(checkpoint, device=place, dtype=getattr(torch, dtype))
     with torch.device("meta"):
-        model = Gemma(checkpoint.config, reading)
+        model = Decoder(checkpoint.config, reading)
     model.load_state_dict(weights, strict=True, assign=True)
     model.name, model.fingerprint = checkpoint.name, checkpoint.fingerprint
     gates = [tensor for name, tensor in weights.items() if name.endswith("self_attn.gate")]

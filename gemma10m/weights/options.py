@@ -11,12 +11,10 @@ from torch import Tensor
 
 from gemma10m.config import DEFAULT_SEGMENT, DEFAULT_SINKS, MemoryKind, ModelConfig, ReadingConfig
 from gemma10m.errors import ConfigError, ModelError, UsageError
+from gemma10m.memory import KINDS
 from gemma10m.weights.checkpoint import Checkpoint
 
 CLOSED_GATE = 1e-6
-
-# The parameters a kind cannot do without: ModelConfig's field, and their name.
-_NEEDS = {"gated": ("has_write_gates", "write gates"), "state-vector": ("has_state_vectors", "state-vector parameters")}
 
 T = TypeVar("T")
 
@@ -45,8 +43,12 @@ def resolve_reading(
 
 
 def _check_parameters(checkpoint: Checkpoint, reading: ReadingConfig) -> None:
-    field, name = _NEEDS.get(reading.memory, (None, ""))
-    if field is not None and not getattr(checkpoint.config, field):
+    memory, config = KINDS[reading.memory], checkpoint.config
+    lacking = {
+        "write gates": memory.needs_write_gates and not config.has_write_gates,
+        "state-vector parameters": memory.needs_state_vectors and not config.has_state_vectors,
+    }
+    for name in (name for name, lacks in lacking.items() if lacks):
         raise ModelError(
             f"{checkpoint.name} has no {name}, which {reading.memory} memory needs",
             hint="use --memory linear or window, or train a checkpoint that has them",
@@ -60,11 +62,11 @@ def _reading(
     kind = _first(memory, stated["memory"], _default_memory(config))
     reading = ReadingConfig(memory=cast(MemoryKind, kind), segment=_first(segment, stated["segment"], DEFAULT_SEGMENT))
     default_carry, default_sinks = _default_carry(config, reading.segment), min(DEFAULT_SINKS, reading.segment)
-    if kind == "full":
+    if not KINDS[reading.memory].closes:
         default_carry = default_sinks = 0
-    # `full` keeps every token: a carry and sinks stated for another memory are not meant for it.
+    # What closes no segment keeps every token: a carry and sinks stated for another memory are not meant for it.
     stated_carry, stated_sinks = stated["carry"], stated["sinks"]
-    if kind == "full" and stated["memory"] != "full":
+    if not KINDS[reading.memory].closes and stated["memory"] != kind:
         stated_carry = stated_sinks = None
     return replace(
         reading, carry=_first(carry, stated_carry, default_carry), sinks=_first(sinks, stated_sinks, default_sinks)
@@ -91,7 +93,7 @@ def _default_carry(config: ModelConfig, segment: int) -> int:
 
 def closed_gate_warning(gates: Iterable[Tensor] | None, reading: ReadingConfig) -> str | None:
     """One sentence when memory is asked for but no gate lets it through. gates: the layers' betas [1, H, 1, 1]."""
-    if reading.memory not in ("linear", "delta", "gated"):
+    if not KINDS[reading.memory].mixes:
         return None
     if gates is not None and any(bool((torch.sigmoid(gate.float()) >= CLOSED_GATE).any()) for gate in gates):
         return None

@@ -1,4 +1,4 @@
-"""Gemma 1 (arXiv 2403.08295) whose attention reads segment by segment: ids and state in, logits and state out."""
+"""A decoder that reads chunk by chunk: ids and state in, logits and state out. What it is made of, its config says."""
 
 from __future__ import annotations
 
@@ -12,39 +12,21 @@ from torch import Tensor, nn
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.errors import UsageError
 from gemma10m.memory.interludes import Interludes
-from gemma10m.memory.layout import Layout, layer_layout
-from gemma10m.memory.state import LayerState, State
-from gemma10m.memory.window import plan_stretch
-from gemma10m.models.attention import Attention, Stretch
+from gemma10m.memory.state import LayerState, Layout, State
+from gemma10m.models.attention import Attention
+from gemma10m.models.blocks import PreNormLayer, make_layer
+from gemma10m.models.chunk import Chunk
 from gemma10m.models.layers import FeedForward, RMSNorm
-from gemma10m.models.rotary import cos_sin
-from gemma10m.models.state_vector import StateVectorAttention
+from gemma10m.models.mixer import Mixer
+from gemma10m.models.vector_attention import StateVectorAttention
 
 Logits = Literal["all", "last", "none"]
 
 
-class Layer(nn.Module):
-    def __init__(self, config: ModelConfig, reading: ReadingConfig) -> None:
-        super().__init__()
-        self.self_attn = (StateVectorAttention if config.has_state_vectors else Attention)(config, reading)
-        self.mlp = FeedForward(config)
-        self.input_layernorm = RMSNorm(config.hidden_size, config.norm_eps)
-        self.post_attention_layernorm = RMSNorm(config.hidden_size, config.norm_eps)
-
-    def forward(
-        self, x: Tensor, added: Tensor | None, state: LayerState, stretch: Stretch, wanted: int
-    ) -> tuple[Tensor, Tensor, LayerState]:
-        """The residual stream x and what the layer before adds to it, both (B, S, D), None for the first layer.
-
-        -> the last `wanted` tokens' stream and what this layer adds to it, both (B, wanted, D). The state always
-        gets the whole stretch. Adding is left to the norm that follows, which reads the sum anyway.
-        """
-        x, normed = self.input_layernorm.after(x, added)
-        attended, state = self.self_attn(normed, state, stretch, wanted)
-        if not wanted:
-            return attended, attended, state
-        x, normed = self.post_attention_layernorm.after(x[:, -wanted:], attended)
-        return x, self.mlp(normed), state
+def make_mixer(config: ModelConfig, reading: ReadingConfig, layer: int) -> Mixer:
+    spec = config.attention_of(layer)
+    has_vector = config.has_state_vectors and spec.window is None
+    return (StateVectorAttention if has_vector else Attention)(config, spec, reading)
 
 
 class Backbone(nn.Module):
@@ -53,33 +35,31 @@ class Backbone(nn.Module):
         # Embedding's own init brings in torch's compiler when it runs on the meta device: a second at every start.
         table = torch.zeros(config.vocabulary, config.hidden_size)
         self.embed_tokens: nn.Embedding = nn.Embedding.from_pretrained(table, freeze=False)
-        self.layers = nn.ModuleList([Layer(config, reading) for _ in range(config.layers)])
-        self.norm = RMSNorm(config.hidden_size, config.norm_eps)
+        self.layers = nn.ModuleList(
+            [make_layer(config, make_mixer(config, reading, number)) for number in range(config.layers)]
+        )
+        self.norm = RMSNorm(config.hidden_size, config.norm_eps, config.norm_offset)
+        self.scaled_embedding = config.scaled_embedding
 
-    def forward(
-        self, ids: Tensor, state: State, stretch: Stretch, wanted: int
-    ) -> tuple[Tensor, tuple[LayerState, ...]]:
-        x, added, states = self._embedded(ids), None, []
+    def forward(self, ids: Tensor, state: State, chunk: Chunk, wanted: int) -> tuple[Tensor, tuple[LayerState, ...]]:
+        x, added, states = self.embedded(ids), None, []
         for number, (layer, layer_state) in enumerate(zip(self.layers, state.layers, strict=True), start=1):
             # The last layer's output is read by the head alone: tokens without logits stop at their keys and values.
             needed = wanted if number == len(self.layers) else ids.shape[1]
-            x, added, layer_state = layer(x, added, layer_state, stretch, needed)
+            x, added, layer_state = layer(x, added, layer_state, chunk, needed)
             states.append(layer_state)
         return self.norm.after(x, added)[1], tuple(states)
 
-    def first_keys(self, ids: Tensor) -> Tensor:
-        layer = cast(Layer, self.layers[0])
-        keys: Tensor = layer.self_attn.k_proj(layer.input_layernorm(self._embedded(ids)))  # (..., K * E)
-        return keys
-
-    def _embedded(self, ids: Tensor) -> Tensor:
+    def embedded(self, ids: Tensor) -> Tensor:
         weight = self.embed_tokens.weight
+        x: Tensor = self.embed_tokens(ids)  # (..., D)
+        if not self.scaled_embedding:
+            return x
         # The root is rounded to the weights' dtype, as the published model was trained.
-        x: Tensor = self.embed_tokens(ids) * torch.tensor(weight.shape[1] ** 0.5, dtype=weight.dtype)  # (..., D)
-        return x
+        return x * torch.tensor(weight.shape[1] ** 0.5, dtype=weight.dtype)
 
 
-class Gemma(nn.Module):
+class Decoder(nn.Module):
     """State-dict names are those of the published checkpoints."""
 
     name: str = ""
@@ -96,7 +76,7 @@ class Gemma(nn.Module):
     def fuse(self) -> None:
         """Lay each layer's q, k, v weights into one tensor, and its gate and up: for reading alone, and once."""
         for module in self.model.modules():
-            if isinstance(module, Attention | FeedForward):
+            if isinstance(module, Mixer | FeedForward):
                 module.fuse()
 
     @property
@@ -107,14 +87,52 @@ class Gemma(nn.Module):
     def dtype(self) -> torch.dtype:
         return self.model.embed_tokens.weight.dtype
 
+    @property
+    def mixers(self) -> tuple[Mixer, ...]:
+        return tuple(cast(PreNormLayer, layer).self_attn for layer in self.model.layers)
+
+    def layout(self, position: int, batch: int = 1) -> tuple[Layout, ...]:
+        """Each layer's state after `position` tokens: names, dtypes and shapes."""
+        return tuple(mixer.layout(position, batch, self.dtype) for mixer in self.mixers)
+
     def empty_state(self, batch: int = 1) -> State:
         """The state before the first token, for `batch` documents side by side."""
-        layout = self._layout(batch, position=0)
-        empty = {name: torch.zeros(shape, dtype=dtype, device=self.device) for name, (dtype, shape) in layout.items()}
-        return State(tuple(LayerState(**empty) for _ in range(self.config.layers)), position=0)
+        return self.blank_state(0, batch)
+
+    def blank_state(self, position: int, batch: int = 1) -> State:
+        """A state of zeros that has the shapes of one after `position` tokens."""
+        layers = [
+            {name: torch.zeros(shape, dtype=dtype, device=self.device) for name, (dtype, shape) in layout.items()}
+            for layout in self.layout(position, batch)
+        ]
+        return State(tuple(LayerState(**tensors) for tensors in layers), position)
+
+    def rewind(self, state: State, tokens: int) -> State | None:
+        """The state `tokens` tokens ago, inside the open segment: nothing of them is in a memory yet.
+
+        None where a layer can go back by the whole open segment alone.
+        """
+        if not tokens:
+            return state
+        layers = [
+            mixer.rewind(layer, state.position, tokens) for mixer, layer in zip(self.mixers, state.layers, strict=True)
+        ]
+        found = tuple(layer for layer in layers if layer is not None)
+        return State(found, state.position - tokens) if len(found) == len(layers) else None
+
+    def first_needed(self, position: int) -> int:
+        """The first token on which the state after `position` tokens depends, sinks aside; 0 where memory has no end.
+
+        From the last layer down: a layer's kept keys, and the keys seen by tokens whose output the layer above needs.
+        """
+        first = position
+        for mixer in reversed(self.mixers):
+            seen = mixer.first_seen(first) if first < position else position
+            first = min(mixer.first_kept(position), seen)
+        return first
 
     def forward(self, ids: Tensor, state: State, logits: Logits = "all") -> tuple[Tensor, State]:
-        """Read one stretch.
+        """Read one chunk.
 
         ids (B, S) int64, S >= 1; state from `empty_state` or an earlier call, unchanged by this one.
         Returns logits (B, S, V), (B, 1, V) or (B, 0, V) for logits="all", "last" or "none", and the new state.
@@ -136,33 +154,22 @@ class Gemma(nn.Module):
         """
         if wanted not in (0, 1, ids.shape[1]):
             raise UsageError(f"hidden states are given for all {ids.shape[1]} tokens, the last or none, not {wanted}")
-        plan, config = plan_stretch(self.reading, state.position, ids.shape[1]), self.config
-        width = plan.carried_before + plan.open_before + plan.tokens
-        cos, sin = cos_sin(0, width, config.head_size, config.rope_theta, self.device)  # (W + S, E) each
-        stretch = Stretch(plan, cos, sin, interludes)
-        hidden, layers = self.model(ids.to(self.device), state, stretch, wanted)
+        chunk = Chunk(state.position, ids.shape[1], self.device, self.dtype, interludes)
+        hidden, layers = self.model(ids.to(self.device), state, chunk, wanted)
         return hidden, State(layers, state.position + ids.shape[1])
 
     def first_keys(self, ids: Tensor) -> Tensor:
-        """The first layer's keys without positions, which hang on no other token. ids (S) int64 -> (S, K * E)."""
+        """The first layer's keys without positions, which depend on no other token. ids (S) int64 -> (S, K * E)."""
+        layer = cast(PreNormLayer, self.model.layers[0])
         with torch.inference_mode():
-            return self.model.first_keys(ids.to(self.device))
+            normed = layer.input_layernorm(self.model.embedded(ids.to(self.device)))
+            keys: Tensor = cast(Attention, layer.self_attn).k_proj(normed)  # (S, K * E)
+        return keys
 
     def head(self, hidden: Tensor) -> Tensor:
         weight = self.model.embed_tokens.weight if self.config.tied_head else self.lm_head.weight
-        return F.linear(hidden, weight)  # (B, wanted, V)
-
-    def _layout(self, batch: int, position: int) -> Layout:
-        config = self.config
-        return layer_layout(
-            self.reading,
-            self.dtype,
-            position,
-            batch=batch,
-            kv_heads=config.kv_heads,
-            head_size=config.head_size,
-            vector_size=config.hidden_size,
-        )
+        logits, cap = F.linear(hidden, weight), self.config.logit_cap  # (B, wanted, V)
+        return logits if cap is None else torch.tanh(logits / cap) * cap
 
     def _check(self, ids: Tensor, state: State) -> None:
         if ids.dim() != 2 or ids.dtype != torch.int64 or not ids.numel():
@@ -171,26 +178,25 @@ class Gemma(nn.Module):
         if ids.device.type == "cpu" and not (int(ids.min()) >= 0 and int(ids.max()) < self.config.vocabulary):
             found = f"{int(ids.min())} to {int(ids.max())}"
             raise UsageError(f"ids must lie in [0, {self.config.vocabulary}), found {found}")
-        expected = self._layout(ids.shape[0], state.position)
-        layers = [{name: (t.dtype, tuple(t.shape)) for name, t in layer.tensors()} for layer in state.layers]
-        if len(layers) != self.config.layers or any(found != expected for found in layers):
+        expected = self.layout(state.position, ids.shape[0])
+        layers = tuple(layer.layout for layer in state.layers)
+        if layers != expected:
             raise UsageError(
-                f"the state does not fit this model: found {_described(layers)}, "
-                f"expected {_described([expected] * self.config.layers)}",
+                f"the state does not fit this model: found {_described(layers)}, expected {_described(expected)}",
                 hint="use the state that this model's own calls returned",
             )
 
 
-def without_memory(model: Gemma) -> Gemma:
+def without_memory(model: Decoder) -> Decoder:
     """The same weights, not copied, read with the same window and carry and no memory. They need no gradient."""
     with torch.device("meta"):
-        bare = Gemma(model.config, replace(model.reading, memory="window"))
+        bare = Decoder(model.config, replace(model.reading, memory="window"))
     bare.load_state_dict(model.state_dict(), strict=True, assign=True)
     bare.name, bare.fingerprint = model.name, model.fingerprint
     return bare.requires_grad_(False).eval()
 
 
-def _described(layers: list[Layout]) -> str:
+def _described(layers: tuple[Layout, ...]) -> str:
     shapes = {name: shape for layer in layers[:1] for name, (_, shape) in layer.items()}
     dtypes = sorted({str(dtype).removeprefix("torch.") for layer in layers for dtype, _ in layer.values()})
     return f"{len(layers)} layers of {shapes} in {' and '.join(dtypes)}"

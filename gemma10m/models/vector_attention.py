@@ -12,9 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gemma10m import ops
-from gemma10m.config import ModelConfig, ReadingConfig
+from gemma10m.config import AttentionSpec, ModelConfig, ReadingConfig
 from gemma10m.memory.state import LayerState
-from gemma10m.models.attention import Attention, Buffer, Stretch, queries_of
+from gemma10m.models.attention import Attention, Buffer, queries_of
+from gemma10m.models.chunk import Chunk, wide_dtype
 from gemma10m.models.rotary import cos_sin
 
 
@@ -44,33 +45,44 @@ class StateVector(nn.Module):
 class StateVectorAttention(Attention):
     """Attention whose segments see, beside their window, the vector that the segments before them left."""
 
-    def __init__(self, config: ModelConfig, reading: ReadingConfig) -> None:
-        super().__init__(config, reading)
+    def __init__(self, config: ModelConfig, spec: AttentionSpec, reading: ReadingConfig) -> None:
+        super().__init__(config, spec, reading)
         self.state_vector = StateVector(config)
 
-    def forward(self, x: Tensor, state: LayerState, stretch: Stretch, wanted: int) -> tuple[Tensor, LayerState]:
+    def forward(self, x: Tensor, state: LayerState, chunk: Chunk, wanted: int) -> tuple[Tensor, LayerState]:
         """As in Attention; the outputs of all tokens are computed whatever is wanted, for the vector needs them."""
-        if state.state_vector is None or state.output_mean is None:
-            return super().forward(x, state, stretch, wanted)
-        plan, new = stretch.plan, self._project(x, x.shape[1])
-        buffer, queries = self._buffer(x, new, state, stretch), queries_of(new, stretch)
-        vector, mean = state.state_vector, state.output_mean  # (B, D) each
-        if plan.position < self.reading.segment:
-            vector = self.state_vector.first.float().repeat(x.shape[0], 1)  # (B, D)
+        if not self.memory.in_turn:
+            return super().forward(x, state, chunk, wanted)
+        view = chunk.view(self.window, self.spec)
+        plan, new = view.plan, self._project(x, x.shape[1])
+        buffer, queries = self._buffer(x, new, state, view), queries_of(new, view)
+        vector, mean = state["state_vector"], state["output_mean"]  # (B, D) each
+        if plan.position < self.segment:
+            vector = ops.wide(self.state_vector.first).repeat(x.shape[0], 1)  # (B, D)
         outputs = []
         for span in plan.spans:
             behind = self._with_vector(buffer, vector, span.first_key - span.sinks)
             outputs.append(self.o_proj(self._span(queries.of(span, 0), behind, span)))  # (B, Q, D)
-            mean = mean + outputs[-1].float().sum(1) / self.reading.segment
-            if span.seen + span.queries == self.reading.segment:
+            mean = mean + ops.wide(outputs[-1]).sum(1) / self.segment
+            if span.seen + span.queries == self.segment:
                 vector, mean = self.state_vector(vector, mean), torch.zeros_like(mean)
-        left = vector if plan.closed else state.state_vector
+        left = vector if plan.closed else state["state_vector"]
         output = torch.cat(outputs, dim=1)[:, plan.tokens - wanted :]  # (B, wanted, D)
-        return output, replace(self._next_state(plan, buffer), state_vector=left, output_mean=mean)
+        return output, self._next_state(plan, buffer).replace(state_vector=left, output_mean=mean)
+
+    def rewind(self, state: LayerState, position: int, tokens: int) -> LayerState | None:
+        """A mean cannot give back single tokens, but the whole open segment's is that of nothing."""
+        if not self.memory.in_turn:
+            return super().rewind(state, position, tokens)
+        before = super().rewind(state, position, tokens)
+        if before is None or tokens != self.window.open_tokens(position):
+            return None
+        return before.replace(output_mean=torch.zeros_like(state["output_mean"]))
 
     def _with_vector(self, buffer: Buffer, vector: Tensor, place: int) -> Buffer:
         """The vector (B, D) as one more key and value, which stands where the window starts."""
-        seen = self.state_vector.normalised(vector).to(buffer.keys.dtype).unsqueeze(1)  # (B, 1, D)
-        cos, sin = cos_sin(place, 1, self.config.head_size, self.config.rope_theta, seen.device)  # (1, E) each
+        dtype = buffer.keys.dtype
+        seen = self.state_vector.normalised(vector).to(dtype).unsqueeze(1)  # (B, 1, D)
+        cos, sin = cos_sin(place, 1, self.spec.head_size, self.spec.rope, seen.device, wide_dtype(dtype))  # (1, E) each
         key = ops.rotate(self._heads(self.k_proj(seen)), cos, sin)  # (B, K, 1, E)
         return replace(buffer, extra_key=key, extra_value=self._heads(self.v_proj(seen)))

@@ -1,0 +1,42 @@
+"""What an attention layer keeps of segments that have closed: one object a kind, all of them in `memory.KINDS`."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gemma10m.config import AttentionSpec, MemoryKind
+from gemma10m.memory.interludes import Interludes
+from gemma10m.memory.matrix import Memories
+from gemma10m.memory.state import LayerState, Layout
+
+
+class Memory:
+    """A memory that keeps nothing; the kinds override what they do otherwise."""
+
+    name: MemoryKind
+    closes = True  # segments close; False: the document is one segment
+    in_turn = False  # a segment's attention needs what the segment before it left, so segments go one by one
+    remembers = False  # what has left the window can still reach a later token
+    mixes = False  # its answers are mixed with local attention's by the memory gates
+    needs_write_gates = False
+    needs_state_vectors = False
+    products = 0  # of a token's key with an E x E matrix when a segment is written
+
+    def layout(self, spec: AttentionSpec, hidden_size: int, opened: int, batch: int, wide: torch.dtype) -> Layout:
+        """The tensors it adds to a layer's state while `opened` tokens are in the open segment, in `wide`."""
+        return {}
+
+    def write(
+        self,
+        state: LayerState,
+        keys: Tensor,
+        values: Tensor,
+        write_gates: Tensor | None,
+        interludes: Interludes | None,
+    ) -> Memories | None:
+        """The memories before and after the closed segments of a stretch; None for kinds without a matrix.
+
+        keys and values (B, K, G, N, E) without positions, write_gates (B, K, G, N); interludes: training only.
+        """
+        return None

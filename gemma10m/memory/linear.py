@@ -1,0 +1,43 @@
+"""`linear`: Infini-attention's memory (arXiv 2404.07143, equations 7 and 8). M += K^T V, z += K^T 1, read Q M / Q z."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gemma10m import ops
+from gemma10m.config import AttentionSpec, MemoryKind
+from gemma10m.memory.base import Memory
+from gemma10m.memory.interludes import Interludes
+from gemma10m.memory.matrix import Memories, unwritten
+from gemma10m.memory.state import LayerState, Layout
+
+
+class LinearMemory(Memory):
+    name: MemoryKind = "linear"
+    remembers = True
+    mixes = True
+    products = 1
+
+    def layout(self, spec: AttentionSpec, hidden_size: int, opened: int, batch: int, wide: torch.dtype) -> Layout:
+        heads, size = spec.kv_heads, spec.head_size
+        return {"memory": (wide, (batch, heads, size, size)), "normaliser": (wide, (batch, heads, size))}
+
+    def write(
+        self,
+        state: LayerState,
+        keys: Tensor,
+        values: Tensor,
+        write_gates: Tensor | None,
+        interludes: Interludes | None,
+    ) -> Memories:
+        memory, normaliser = state["memory"], state["normaliser"]  # (B, K, E, E), (B, K, E)
+        if not keys.shape[2]:
+            return unwritten(memory, normaliser)
+        gain, added = ops.linear_update(keys, values)  # (B, K, G, E, E), (B, K, G, E)
+        normalisers = torch.cat((normaliser.unsqueeze(2), normaliser.unsqueeze(2) + added.cumsum(2)), dim=2)
+        return Memories(ops.scan(memory, self.decay(keys, normalisers), gain), normalisers)
+
+    def decay(self, keys: Tensor, normalisers: Tensor) -> Tensor | None:
+        """A of M <- A M + B; None for the identity. normalisers (B, K, G + 1, E)."""
+        return None

@@ -1,0 +1,210 @@
+"""Which keys a token sees verbatim, counted from the document's start.
+
+A stretch is cut into spans. A span is one or more neighbouring windows of the same shape, which go through attention as
+one batch. Spans index the stretch's key buffer: [kept | new tokens]. Two kinds of window make plans of spans:
+
+`SegmentWindow`   sinks, carry and the token's own segment; or everything, where segments never close
+`SlidingWindow`   the last `width` tokens, the token itself included (local layers of Gemma 2 and 3)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+LARGEST_BLOCK = 512  # queries of a sliding window that share their keys
+
+
+@dataclass(frozen=True)
+class Span:
+    segments: int  # G
+    first_segment: int  # counted from the first segment the stretch touches
+    first_key: int  # where the first window starts in the buffer
+    carried: int  # tokens of the window before the segment
+    sinks: int  # sinks visible in front of the window: 0 or all of them
+    seen: int  # tokens of the segment read before this stretch
+    queries: int  # tokens of the segment read in this stretch
+    first_query: int  # where they start in the stretch
+    step: int  # tokens from one window's start to the next one's
+    reach: int | None = None  # keys that a query sees, itself included; None for all of its window up to itself
+
+    @property
+    def width(self) -> int:
+        """Keys of one window, without the sinks."""
+        return self.carried + self.seen + self.queries
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.carried, self.sinks, self.seen, self.queries
+
+    def last_token(self) -> Span:
+        """The span's last query alone."""
+        earlier, skipped = self.segments - 1, self.queries - 1
+        last = replace(
+            self,
+            segments=1,
+            first_segment=self.first_segment + earlier,
+            first_key=self.first_key + earlier * self.step,
+            seen=self.seen + skipped,
+            queries=1,
+            first_query=self.first_query + earlier * self.queries + skipped,
+        )
+        if self.reach is None or last.width <= self.reach:
+            return last
+        dropped = last.width - self.reach  # keys that only the queries before it see
+        return replace(last, first_key=last.first_key + dropped, carried=self.reach - 1, seen=0)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one stretch of `tokens` tokens at `position` runs through a layer."""
+
+    position: int
+    tokens: int  # S
+    spans: tuple[Span, ...]
+    kept_before: int  # keys in front of the new ones in the buffer
+    kept_after: int  # keys that the next stretch needs
+    open_before: int  # tokens of the open segment among the keys in front
+    closed: int  # segments that close in this stretch (G of the memory's scan)
+
+    @property
+    def carried_before(self) -> int:
+        return self.kept_before - self.open_before
+
+    def wanted_spans(self, wanted: int) -> tuple[Span, ...]:
+        """The spans that give the last `wanted` tokens: all of the stretch, only its last token, or none."""
+        if wanted == self.tokens:
+            return self.spans
+        return (self.spans[-1].last_token(),) if wanted else ()
+
+
+@dataclass(frozen=True)
+class SegmentWindow:
+    """Sinks, carry and the token's own segment up to itself. `closes` False: one segment as long as the document."""
+
+    segment: int  # N
+    carry: int  # C
+    sinks: int
+    closes: bool = True
+    in_turn: bool = False  # every segment is a span of its own
+
+    def open_tokens(self, position: int) -> int:
+        """Tokens in the open segment."""
+        return position % self.segment if self.closes else position
+
+    def kept(self, position: int) -> int:
+        """Keys that a stretch at `position` needs: the carry and the open segment."""
+        opened = self.open_tokens(position)
+        return min(self.carry, position - opened) + opened
+
+    def first_seen(self, position: int) -> int:
+        """The first token that the token at `position` sees, sinks aside."""
+        return max(0, position - self.open_tokens(position) - self.carry)
+
+    @property
+    def mean_keys(self) -> float:
+        """Keys that a token far into the document sees; of one segment alone where segments never close."""
+        return self.sinks + self.carry + (self.segment + 1) / 2
+
+    def plan(self, position: int, tokens: int) -> Plan:
+        return Plan(
+            position,
+            tokens,
+            tuple(self._segments(position, tokens) if self.in_turn else _joined(self._segments(position, tokens))),
+            kept_before=self.kept(position),
+            kept_after=self.kept(position + tokens),
+            open_before=self.open_tokens(position),
+            closed=(self.open_tokens(position) + tokens) // self.segment if self.closes else 0,
+        )
+
+    def _segments(self, position: int, tokens: int) -> Iterator[Span]:
+        """One span a segment."""
+        buffer_start = position - self.kept(position)
+        start, end, count = position - self.open_tokens(position), position + tokens, 0
+        while start < end:
+            length = min(self.segment, end - start) if self.closes else end - start
+            carried, seen = min(self.carry, start), max(0, position - start)
+            yield Span(
+                segments=1,
+                first_segment=count,
+                first_key=start - carried - buffer_start,
+                carried=carried,
+                sinks=self.sinks if start > carried else 0,
+                seen=seen,
+                queries=length - seen,
+                first_query=start + seen - position,
+                step=self.segment,
+            )
+            start, count = start + length, count + 1
+
+
+@dataclass(frozen=True)
+class SlidingWindow:
+    """The last `width` tokens, itself included. The open segment's keys are kept, so that its tokens can be taken back.
+
+    segment: the model's; None where segments never close, and nothing has to be given back.
+    """
+
+    width: int
+    segment: int | None
+    sinks: int = 0
+
+    def open_tokens(self, position: int) -> int:
+        return 0 if self.segment is None else position % self.segment
+
+    def kept(self, position: int) -> int:
+        return min(position, self.width - 1 + self.open_tokens(position))
+
+    def first_seen(self, position: int) -> int:
+        return max(0, position - self.width + 1)
+
+    @property
+    def mean_keys(self) -> float:
+        return self.width
+
+    def plan(self, position: int, tokens: int) -> Plan:
+        return Plan(
+            position,
+            tokens,
+            tuple(_joined(self._blocks(position, tokens))),
+            kept_before=self.kept(position),
+            kept_after=self.kept(position + tokens),
+            open_before=min(self.kept(position), self.open_tokens(position)),
+            closed=0,
+        )
+
+    def _blocks(self, position: int, tokens: int) -> Iterator[Span]:
+        """Some queries at a time, with the keys that any of them sees."""
+        size = min(LARGEST_BLOCK, max(1, self.width // 4))
+        buffer_start = position - self.kept(position)
+        for count, start in enumerate(range(position, position + tokens, size)):
+            carried = min(self.width - 1, start)
+            yield Span(
+                segments=1,
+                first_segment=count,
+                first_key=start - carried - buffer_start,
+                carried=carried,
+                sinks=0,
+                seen=0,
+                queries=min(size, position + tokens - start),
+                first_query=start - position,
+                step=size,
+                reach=self.width,
+            )
+
+
+Window = SegmentWindow | SlidingWindow
+
+
+def _joined(spans: Iterable[Span]) -> Iterator[Span]:
+    """Neighbours of one shape as one span."""
+    waiting: Span | None = None
+    for span in spans:
+        if waiting is not None and waiting.shape == span.shape:
+            waiting = replace(waiting, segments=waiting.segments + 1)
+            continue
+        if waiting is not None:
+            yield waiting
+        waiting = span
+    if waiting is not None:
+        yield waiting

@@ -1,0 +1,20 @@
+"""`state-vector`: D numbers that a segment leaves to the next one (models/vector_attention.py makes them)."""
+
+from __future__ import annotations
+
+import torch
+
+from gemma10m.config import AttentionSpec, MemoryKind
+from gemma10m.memory.base import Memory
+from gemma10m.memory.state import Layout
+
+
+class StateVectorMemory(Memory):
+    name: MemoryKind = "state-vector"
+    remembers = True
+    in_turn = True
+    needs_state_vectors = True
+
+    def layout(self, spec: AttentionSpec, hidden_size: int, opened: int, batch: int, wide: torch.dtype) -> Layout:
+        vector = (wide, (batch, hidden_size))
+        return {"state_vector": vector, "output_mean": vector}

@@ -1,0 +1,16 @@
+"""The kinds without a compressive memory: `window` keeps what is in the window alone, `full` closes no segment."""
+
+from __future__ import annotations
+
+from gemma10m.config import MemoryKind
+from gemma10m.memory.base import Memory
+
+
+class WindowMemory(Memory):
+    name: MemoryKind = "window"
+
+
+class FullMemory(Memory):
+    name: MemoryKind = "full"
+    closes = False
+    remembers = True

@@ -1,0 +1,54 @@
+"""What all layers share about the tokens that go through them together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gemma10m import ops
+from gemma10m.config import AttentionSpec, Rope
+from gemma10m.memory.interludes import Interludes
+from gemma10m.memory.spans import Plan, Window
+from gemma10m.models.rotary import cos_sin
+
+
+@dataclass(frozen=True)
+class View:
+    """A chunk as layers with one kind of window and one rotary embedding see it."""
+
+    plan: Plan
+    cos: Tensor  # (W + S, E), positions counted from the buffer's start
+    sin: Tensor  # (W + S, E)
+    interludes: Interludes | None = None  # training only
+
+    def rotate(self, x: Tensor, first: int) -> Tensor:
+        """Rotate x (B, heads, S, E) to the positions from `first` on."""
+        here = slice(first, first + x.shape[2])
+        return ops.rotate(x, self.cos[here], self.sin[here])
+
+
+class Chunk:
+    """Consecutive tokens at a position. Views are made once and shared by all layers of a kind."""
+
+    def __init__(
+        self, position: int, tokens: int, device: torch.device, dtype: torch.dtype, interludes: Interludes | None = None
+    ) -> None:
+        self.position, self.tokens = position, tokens
+        self._device, self._wide, self._interludes = device, wide_dtype(dtype), interludes
+        self._views: dict[tuple[Window, Rope, int], View] = {}
+
+    def view(self, window: Window, spec: AttentionSpec) -> View:
+        key = (window, spec.rope, spec.head_size)
+        if key not in self._views:
+            plan = window.plan(self.position, self.tokens)
+            width = plan.kept_before + plan.tokens
+            cos, sin = cos_sin(0, width, spec.head_size, spec.rope, self._device, self._wide)  # (W + S, E) each
+            self._views[key] = View(plan, cos, sin, self._interludes)
+        return self._views[key]
+
+
+def wide_dtype(dtype: torch.dtype) -> torch.dtype:
+    """The type of angles and of memory: float32, or float64 in a float64 model."""
+    return torch.float64 if dtype == torch.float64 else torch.float32
