@@ -18,6 +18,7 @@ from torch import Tensor
 
 from gemma10m.errors import ModelError
 from gemma10m.weights.headers import TensorEntry
+from gemma10m.weights.packaged import PACKAGED, find_packaged, packaged_path
 from gemma10m.weights.sources import dequantise
 from gemma10m.weights.sources.dequantise import PLAIN, QUANTISED, load_tensor
 from gemma10m.weights.sources.gguf import GgufSource
@@ -316,3 +317,30 @@ def test_the_converters_rows_are_not_the_checkpoints() -> None:
     """The interleaving that the tests above undo does something."""
     weight = torch.arange(128.0).view(128, 1)
     assert not torch.equal(converted("llama", "model.layers.0.self_attn.q_proj.weight", weight), weight)
+
+
+# --- a published model
+
+
+@pytest.mark.real_weights
+@pytest.mark.parametrize("name", ["small", "chat"])
+def test_a_published_models_tensors_are_bit_for_bit_what_gguf_makes_of_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    model = find_packaged(name)
+    if model is None:
+        pytest.skip(PACKAGED[name].install)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    source = GgufSource(packaged_path(model))
+    content = np.memmap(source.path, np.uint8, "r")
+    for entry in source.entries().values():
+        packed = content[entry.start : entry.end].reshape(*entry.shape[:-1], -1)
+        whole = torch.from_numpy(gguf.dequantize(packed, gguf.GGMLQuantizationType[entry.dtype]).copy())
+        found = source.load(entry, torch.float32, "cpu")
+        if name == "small" and entry.name.endswith("norm.weight"):
+            assert torch.equal(found, whole - 1)
+        elif name == "chat" and re.search(r"[qk]_proj", entry.name):
+            heads = 9 if "q_proj" in entry.name else 3
+            assert torch.equal(found.view(heads, 2, 32, -1).transpose(1, 2).reshape(whole.shape), whole)
+        else:
+            assert torch.equal(found, whole)
