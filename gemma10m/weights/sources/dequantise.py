@@ -12,6 +12,9 @@ from gemma10m.errors import ModelError
 from gemma10m.weights.headers import TensorEntry
 
 PIECE = 2**18  # weights: beyond some MB a piece leaves the processor's cache and takes twice the time
+# PyTorch goes through fewer numbers than this in one thread. Its threads wait for one another, and where other programs
+# keep the processors busy the many short waits took 28 s in place of one.
+_SERIAL = 2**15 - 1
 PLAIN = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 QUANTISED = frozenset(
     {"Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL"}
@@ -44,13 +47,21 @@ def load_tensor(
             count = min(piece, len(rows) - first)
             _fill(file, memoryview(buffer)[: count * row_bytes], entry)
             values = numbers(buffer, count * row_bytes).view(count, width)
-            if added:
-                values = values.float() + added
-            if places is None:
-                rows[first : first + count] = values
-            else:
-                rows[places[first : first + count]] = values.to(device=device, dtype=dtype)
+            _put(rows, first, values, added, places)
     return result
+
+
+def _put(rows: Tensor, first: int, values: Tensor, added: float, places: Tensor | None) -> None:
+    """Write values into the rows from `first` on, or into their places."""
+    count = max(1, _SERIAL // values.shape[1]) if rows.is_cpu else len(values)
+    for start in range(0, len(values), count):
+        part = values[start : start + count]
+        part = part.float() + added if added else part
+        there = slice(first + start, first + start + len(part))
+        if places is None:
+            rows[there] = part
+        else:
+            rows.index_copy_(0, places[there].to(rows.device), part.to(device=rows.device, dtype=rows.dtype))
 
 
 def _fill(file: FileIO, buffer: memoryview, entry: TensorEntry) -> None:
