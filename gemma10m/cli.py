@@ -163,8 +163,9 @@ def read(
 
 @app.command(short_help="Fetch a model's weights.")
 def download(
-    model: Annotated[str, typer.Argument(help="A Gemma repository.")] = "mustafaaljadery/gemma-2B-10M",
+    model: Annotated[str, typer.Argument(help="A repository of safetensors or GGUF.")] = "mustafaaljadery/gemma-2B-10M",
     revision: Annotated[str | None, typer.Option(help="A branch, tag or commit.")] = None,
+    file: Annotated[str | None, typer.Option(help="One of several .gguf files.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be fetched.")] = False,
     offline: Offline = False,
 ) -> None:
@@ -173,7 +174,7 @@ def download(
     def run(terminal: Terminal) -> None:
         from gemma10m.commands.download import download as fetch
 
-        fetch(terminal, model, revision, dry_run, offline)
+        fetch(terminal, model, revision, file, dry_run, offline)
 
     run_command(run)
 

@@ -11,6 +11,11 @@ def models_folder() -> Path:
     return Path(platformdirs.user_data_dir("gemma10m")) / "models"
 
 
+def packaged_folder() -> Path:
+    """Where models out of packages are joined; they can be joined again."""
+    return Path(platformdirs.user_cache_dir("gemma10m")) / "models"
+
+
 def states_folder() -> Path:
     return Path(platformdirs.user_cache_dir("gemma10m")) / "states"
 

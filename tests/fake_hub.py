@@ -23,7 +23,7 @@ def git_sha1(content: bytes) -> str:
 
 
 def is_large(path: str) -> bool:
-    return path.endswith((".safetensors", "tokenizer.model", "tokenizer.json", ".bin"))
+    return path.endswith((".safetensors", ".gguf", "tokenizer.model", "tokenizer.json", ".bin"))
 
 
 def sibling(path: str, content: bytes) -> dict[str, Any]:

@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "atomic_file": {"errors"},
     "strict_json": set(),
     "tensor_bytes": {"strict_json"},
+    "gguf_file": {"errors", "strict_json"},
     "sanitise": set(),
     "progress": set(),
     "encodings": set(),
@@ -30,7 +31,7 @@ MAY_IMPORT = {
     "ops": {"kernels", "errors"},
     "memory": {"ops", "config"},
     "models": {"memory", "ops", "config", "errors"},
-    "weights": {"models", "memory", "config", "errors", "folders", "atomic_file", "strict_json"},
+    "weights": {"models", "memory", "config", "errors", "folders", "atomic_file", "strict_json", "gguf_file"},
     "answering": {"models", "tokens", "memory", "documents", "config", "errors"},
     "reading": {
         "models",

@@ -8,8 +8,12 @@ from gemma10m.weights.hub import download as move_bytes
 from gemma10m.weights.hub import plan_download
 
 
-def download(terminal: Terminal, model: str, revision: str | None, dry_run: bool, offline: bool) -> None:
-    plan = plan_download(model, revision, offline=offline)
+def download(
+    terminal: Terminal, model: str, revision: str | None, file: str | None, dry_run: bool, offline: bool
+) -> None:
+    plan = plan_download(model, revision, offline=offline, file=file)
+    if plan.choice:
+        terminal.note(plan.choice)
     summary = (
         f"{plan.repository} at {plan.commit[:12]}: {len(plan.files)} files, {format_bytes(plan.total_bytes)}, "
         f"{format_bytes(plan.bytes_to_fetch)} to fetch"

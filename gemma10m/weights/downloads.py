@@ -34,7 +34,7 @@ PLAIN_FILES = frozenset(
         "tokenizer_config.json",
     }
 )
-_SHARD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}\.safetensors")
+_WEIGHTS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}\.(safetensors|gguf)")
 _WORD = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
 _REPOSITORY = re.compile(rf"(?:{_WORD}/)?{_WORD}")
 _REVISION = re.compile(r"[!-~]{1,100}")
@@ -71,8 +71,8 @@ class Downloaded:
 
 
 def is_wanted(path: object) -> bool:
-    """Whether a file named so belongs to a checkpoint: a plain name, never one that leaves its folder."""
-    return isinstance(path, str) and (path in PLAIN_FILES or _SHARD.fullmatch(path) is not None)
+    """Whether a file named so belongs to a model: a plain name, never one that leaves its folder."""
+    return isinstance(path, str) and (path in PLAIN_FILES or _WEIGHTS.fullmatch(path) is not None)
 
 
 def check_name(repository: str, revision: str | None) -> None:

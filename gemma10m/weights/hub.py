@@ -42,7 +42,10 @@ LOCK = ".lock"
 
 @dataclass(frozen=True)
 class DownloadPlan:
-    """What a download would do. `revision` is the one asked for; sizes in bytes, the parts of files included."""
+    """What a download would do. `revision` is the one asked for; sizes in bytes, the parts of files included.
+
+    `choice` says why these files, where the repository has others that would do.
+    """
 
     repository: str
     revision: str | None
@@ -50,6 +53,7 @@ class DownloadPlan:
     files: tuple[RemoteFile, ...]
     folder: Path
     bytes_here: int
+    choice: str = ""
 
     @property
     def total_bytes(self) -> int:
@@ -60,8 +64,10 @@ class DownloadPlan:
         return self.total_bytes - self.bytes_here
 
 
-def plan_download(repository: str, revision: str | None = None, *, offline: bool = False) -> DownloadPlan:
-    """Asks the hub what a model consists of; fetches no file.
+def plan_download(
+    repository: str, revision: str | None = None, *, offline: bool = False, file: str | None = None
+) -> DownloadPlan:
+    """Asks the hub what a model consists of; fetches no file. `file` names one of several .gguf files.
 
     Raises UsageError (impossible name), NetworkError (offline, unreachable, gated), ModelError (no such model, or not
     one this program can use).
@@ -70,10 +76,10 @@ def plan_download(repository: str, revision: str | None = None, *, offline: bool
     if offline or constants.HF_HUB_OFFLINE:
         raise offline_error(repository)
     commit, siblings = ask_hub(repository, revision)
-    files = choose_files(repository, siblings)
+    files, choice = choose_files(repository, siblings, file)
     folder = downloads.folder_for(repository, revision)
     bytes_here = sum(_bytes_here(folder, file) for file in files)
-    return DownloadPlan(repository, revision, commit, files, folder, bytes_here)
+    return DownloadPlan(repository, revision, commit, files, folder, bytes_here, choice)
 
 
 def download(plan: DownloadPlan, on_progress: Callable[[int, int], None]) -> Path:

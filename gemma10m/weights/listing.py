@@ -10,6 +10,7 @@ from huggingface_hub.hf_api import RepoSibling
 from gemma10m.errors import ModelError
 from gemma10m.strict_json import quote
 from gemma10m.weights.downloads import is_wanted
+from gemma10m.weights.gguf_choice import choose_gguf
 from gemma10m.weights.hub_errors import HUB_FAILURES, explain, not_a_hub
 from gemma10m.weights.parts import RemoteFile
 
@@ -34,18 +35,30 @@ def ask_hub(repository: str, revision: str | None) -> tuple[str, list[RepoSiblin
     return info.sha, info.siblings or []
 
 
-def choose_files(repository: str, siblings: list[RepoSibling]) -> tuple[RemoteFile, ...]:
-    """What a checkpoint needs, small files first: a refusal comes before gigabytes do.
+def choose_files(
+    repository: str, siblings: list[RepoSibling], file: str | None = None
+) -> tuple[tuple[RemoteFile, ...], str]:
+    """What a model needs, and a sentence about the choice where there was one.
 
+    A checkpoint's files, small ones first: a refusal comes before gigabytes do. Else one .gguf file, or `file`.
     Only plain names in the repository's root are taken. Raises ModelError where config or weights are missing.
     """
-    chosen = {sibling.rfilename: _listed(repository, sibling) for sibling in siblings if is_wanted(sibling.rfilename)}
-    has = [quote(sibling.rfilename) for sibling in siblings]
-    if "config.json" not in chosen:
-        raise _unusable(repository, "config.json", has)
-    if not any(path.endswith(".safetensors") for path in chosen):
-        raise _unusable(repository, "safetensors weights", has)
-    return tuple(sorted(chosen.values(), key=lambda file: (file.path.endswith(".safetensors"), file.path)))
+    wanted = {sibling.rfilename: _listed(repository, sibling) for sibling in siblings if is_wanted(sibling.rfilename)}
+    in_gguf = {path: remote.bytes for path, remote in wanted.items() if path.endswith(".gguf")}
+    chosen = [remote for path, remote in wanted.items() if path not in in_gguf]
+    lacking = _lacking({remote.path for remote in chosen})
+    if file is not None or (lacking and in_gguf):
+        name, why = choose_gguf(repository, in_gguf, file)
+        return (wanted[name],), why
+    if lacking:
+        raise _unusable(repository, lacking, [quote(sibling.rfilename) for sibling in siblings])
+    return tuple(sorted(chosen, key=lambda remote: (remote.path.endswith(".safetensors"), remote.path))), ""
+
+
+def _lacking(paths: set[str]) -> str:
+    if "config.json" not in paths:
+        return "config.json"
+    return "" if any(path.endswith(".safetensors") for path in paths) else "safetensors weights"
 
 
 def _listed(repository: str, sibling: RepoSibling) -> RemoteFile:
@@ -66,5 +79,6 @@ def _unusable(repository: str, lacking: str, has: list[str]) -> ModelError:
     more = f" and {len(has) - _NAMES_SHOWN} more" if len(has) > _NAMES_SHOWN else ""
     return ModelError(
         f"{repository} has no {lacking}; it has {names}{more}",
-        hint="choose a Gemma repository with config.json and .safetensors files; pickled weights are never loaded",
+        hint="choose a repository with config.json and .safetensors files, or with a .gguf file; "
+        "pickled weights are never loaded",
     )

@@ -43,5 +43,5 @@ _KINDS: tuple[tuple[Callable[[bytes], object], str, str], ...] = (
     (_is_html, "an HTML page (an error or login page saved under this name?)", _DOWNLOAD_AGAIN),
     (lambda head: head.startswith(b"PK\x03\x04"), "a zip archive as torch.save writes it (a pickle)", _CONVERT),
     (_PICKLE.match, "a Python pickle", _CONVERT),
-    (lambda head: head.startswith(b"GGUF"), "a GGUF file", "use the safetensors version of the model"),
+    (lambda head: head.startswith(b"GGUF"), "a GGUF file", "give it a name that ends in .gguf"),
 )
