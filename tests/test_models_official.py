@@ -240,6 +240,7 @@ UNUSUAL: list[tuple[str, str, dict[str, Any]]] = [
     ("gemma3_text", "layer_types", {"layer_types": [GLOBAL, LOCAL, LOCAL, LOCAL, GLOBAL, GLOBAL, LOCAL]}),
     ("llama", "attention_bias", {"attention_bias": True}),
     ("llama", "mlp_bias", {"mlp_bias": True}),
+    ("llama", "hidden_act", {"hidden_act": "gelu_pytorch_tanh"}),
     ("qwen2", "use_sliding_window", {"use_sliding_window": True, "sliding_window": 8, "max_window_layers": 1}),
     ("qwen3", "attention_bias", {"attention_bias": True}),
     ("qwen3", "use_sliding_window", {"use_sliding_window": True, "sliding_window": 8, "max_window_layers": 1}),

@@ -1,4 +1,4 @@
-"""The table of published models has the counts of transformers' models and of ours, built without memory for weights."""
+"""The table of published models has the parameter counts of transformers' models and of ours."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
 from gemma10m.config import ReadingConfig
-from gemma10m.models.decoder import Decoder
+from gemma10m.models import decoder
 from gemma10m.weights.config_file import parse_config
 from gemma10m.weights.published import PUBLISHED, Published, published_config
 
@@ -50,7 +50,7 @@ def test_the_official_model_has_the_stated_parameters(entry: Published) -> None:
 def test_our_model_has_the_stated_parameters(entry: Published) -> None:
     config = parse_config(dict(entry.config)).config
     with torch.device("meta"):
-        model = Decoder(config, ReadingConfig())
+        model = decoder.Decoder(config, ReadingConfig())
     assert count(model) == entry.parameters
 
 
