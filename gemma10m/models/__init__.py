@@ -1,0 +1,15 @@
+"""Decoders and what they are made of: `ARCHITECTURES` has one object for each model_type that is read."""
+
+from __future__ import annotations
+
+from gemma10m.models import gemma, gemma2, gemma3, llama, qwen2
+from gemma10m.models.architecture import Architecture
+
+_ALL: tuple[Architecture, ...] = (
+    gemma.ARCHITECTURE,
+    gemma2.ARCHITECTURE,
+    gemma3.ARCHITECTURE,
+    llama.ARCHITECTURE,
+    qwen2.ARCHITECTURE,
+)
+ARCHITECTURES: dict[str, Architecture] = {kind: one for one in _ALL for kind in one.model_types}

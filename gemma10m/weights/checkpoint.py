@@ -1,4 +1,4 @@
-"""A checkpoint folder in Hugging Face layout: everything about it is read and checked before anything is allocated."""
+"""A checkpoint: everything about it is read and checked before anything is allocated."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from types import MappingProxyType
 from gemma10m.config import ModelConfig
 from gemma10m.errors import ModelError
 from gemma10m.folders import models_folder
-from gemma10m.weights.config_file import ConfigFile, StatedReading, read_config
+from gemma10m.models import ARCHITECTURES
+from gemma10m.strict_json import quote
+from gemma10m.weights.config_file import ConfigFile, StatedReading, parse_config
 from gemma10m.weights.expected import HEAD, check_tensors
 from gemma10m.weights.fingerprint import fingerprint
 from gemma10m.weights.headers import TensorEntry
-from gemma10m.weights.shards import read_tensors
+from gemma10m.weights.sources import WeightSource, weight_source
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    folder: Path
+    source: WeightSource
     name: str
     config: ModelConfig
     reading: StatedReading
-    tensors: Mapping[str, TensorEntry]
+    tensors: Mapping[str, TensorEntry]  # by the model's own names
     fingerprint: str
     notes: tuple[str, ...]  # what a user should know about how it is read
 
@@ -42,14 +44,15 @@ class Checkpoint:
         return tuple(sorted({entry.dtype for entry in self.tensors.values()}))
 
 
-def open_checkpoint(folder: Path) -> Checkpoint:
-    """Read config.json and every shard's header, and check that they fit together; no tensor is loaded.
+def open_checkpoint(path: Path) -> Checkpoint:
+    """Read the config and every tensor's place, and check that they fit together; no tensor is loaded.
 
-    Raises ModelError (ConfigError for the config's numbers) that says what was found and what was expected.
+    path: a folder in Hugging Face's layout, a GGUF file, or a folder that holds one. Raises ModelError (ConfigError for
+    the config's numbers) that says what was found and what was expected.
     """
-    _check_folder(folder)
-    described = read_config(folder)
-    tensors = read_tensors(folder)
+    source = weight_source(path)
+    described = parse_config(source.config())
+    tensors = _own_tensors(described.config, source)
     config = _with_tensors(described, tensors)
     check_tensors(config, tensors)
     notes: tuple[str, ...] = ()
@@ -58,14 +61,30 @@ def open_checkpoint(folder: Path) -> Checkpoint:
         tensors.pop(HEAD)
         notes = (f"{HEAD} is ignored: config.json ties the head to the embedding",)
     return Checkpoint(
-        folder=folder,
-        name=_name(folder.resolve()),
+        source=source,
+        name=_name(path.resolve()),
         config=config,
         reading=described.reading,
         tensors=MappingProxyType(tensors),
         fingerprint=fingerprint(config, tensors),
         notes=notes,
     )
+
+
+def _own_tensors(config: ModelConfig, source: WeightSource) -> dict[str, TensorEntry]:
+    """The text model's tensors by the model's own names."""
+    architecture = next(one for one in ARCHITECTURES.values() if one.name == config.architecture)
+    found: dict[str, TensorEntry] = {}
+    for name, entry in source.entries().items():
+        own = architecture.own_name(name)
+        if own in found:
+            raise ModelError(
+                f"{source.path} holds the tensor {quote(own)} twice, once as {quote(name)}",
+                hint="use a checkpoint from a source you trust",
+            )
+        if own is not None:
+            found[own] = entry
+    return found
 
 
 def _with_tensors(described: ConfigFile, tensors: Mapping[str, TensorEntry]) -> ModelConfig:
@@ -79,17 +98,8 @@ def _with_tensors(described: ConfigFile, tensors: Mapping[str, TensorEntry]) -> 
     )
 
 
-def _check_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        found = "is not a folder" if folder.exists() else "does not exist"
-        raise ModelError(f"{folder} {found}", hint="name the folder that holds config.json and the weights")
-    if not (folder / "config.json").exists() and (folder / "snapshots").is_dir():
-        inside = next((path.name for path in sorted((folder / "snapshots").iterdir())), "")
-        raise ModelError(f"{folder} is a Hugging Face cache, not a model", hint=f"name {folder / 'snapshots' / inside}")
-
-
 def _name(folder: Path) -> str:
-    """The folder's name, or the repository's where it was downloaded by us or lies in a Hugging Face cache."""
+    """The folder's or file's name, or the repository's where it was downloaded by us or lies in a Hugging Face cache."""
     if folder.parent == models_folder().resolve():
         return folder.name.replace("--", "/", 1)
     if folder.parent.name == "snapshots" and folder.parent.parent.name.startswith("models--"):

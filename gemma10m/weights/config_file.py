@@ -1,32 +1,31 @@
-"""config.json of a Gemma 1 checkpoint, in the spellings of transformers 4 and 5, with our own keys for the memory."""
+"""config.json in the spellings of transformers 4 and 5, with our own keys for the memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypedDict
 
 from gemma10m.config import MEMORY_KINDS, MemoryKind, ModelConfig
 from gemma10m.errors import ConfigError, ModelError
+from gemma10m.models import ARCHITECTURES
+from gemma10m.models.architecture import Architecture
+from gemma10m.models.config_reader import ConfigReader
 from gemma10m.strict_json import quote
-from gemma10m.weights.files import read_json_object
 
-# The head size is never derived from the others: Gemma 7B's heads are wider than hidden_size / heads.
-_REQUIRED = {
-    "hidden_size": "hidden_size",
-    "layers": "num_hidden_layers",
+_PUBLISHED = "compare config.json with the one the model was published with"
+# ModelConfig's names in the words of the file, for what it finds by itself.
+_KEYS = {
     "heads": "num_attention_heads",
     "kv_heads": "num_key_value_heads",
     "head_size": "head_dim",
+    "layers": "num_hidden_layers",
     "feed_forward_size": "intermediate_size",
     "vocabulary": "vocab_size",
+    "context": "max_position_embeddings",
+    "norm_eps": "rms_norm_eps",
 }
-_OPTIONAL = {"context": "max_position_embeddings", "rope_theta": "rope_theta", "norm_eps": "rms_norm_eps"}
-_KEYS = _REQUIRED | _OPTIONAL
-
-# Published files say "gelu", yet every Gemma was trained with the tanh approximation.
-_ACTIVATIONS = ("gelu", "gelu_pytorch_tanh", None)
 
 
 class StatedReading(TypedDict):
@@ -45,86 +44,56 @@ class ConfigFile:
     tied: bool | None  # tie_word_embeddings; None where silent
 
 
-def read_config(folder: Path) -> ConfigFile:
-    """Raises ModelError for another architecture and ConfigError with every problem of the numbers."""
-    said: dict[str, Any] = read_json_object(folder, "config.json")
-    if said.get("model_type") != "gemma":
+def parse_config(said: Mapping[str, Any]) -> ConfigFile:
+    """The model that a config.json describes.
+
+    Raises ModelError for an architecture that is not read and ConfigError with every problem of its fields.
+    """
+    kind = said.get("model_type")
+    architecture = ARCHITECTURES.get(kind) if isinstance(kind, str) else None
+    if architecture is None:
         raise ModelError(
-            f"{folder / 'config.json'} has the model_type {quote(said.get('model_type'))}, 'gemma' expected",
-            hint="only Gemma 1 shapes (2b, 7b) are read today",
+            f"config.json has the model_type {quote(kind)}, one of {', '.join(ARCHITECTURES)} expected",
+            hint="choose a model of one of these architectures",
         )
-    problems = [*_architecture_problems(said), *_rope_problems(said), *_reading_problems(said)]
-    config = _model_config(said, problems)
+    reader = ConfigReader(_text_part(said))
+    tied = reader.flag("tie_word_embeddings")
+    reader.problems += _reading_problems(said)
     reading = StatedReading(
         memory=said.get("memory"), segment=_segment(said), carry=said.get("carry"), sinks=said.get("sinks")
     )
-    return ConfigFile(config, reading, said.get("tie_word_embeddings"))
+    return ConfigFile(_model_config(architecture, reader), reading, tied)
 
 
-def _model_config(said: dict[str, Any], problems: list[str]) -> ModelConfig:
-    """The shape; ModelConfig's own problems join `problems`, in the words of the file."""
-    missing = [key for key in _REQUIRED.values() if key not in said]
-    problems = [f"{key} is missing" for key in missing] + problems
-    values = {field: said.get(key) for field, key in _REQUIRED.items()}
-    values |= {field: said[key] for field, key in _OPTIONAL.items() if said.get(key) is not None}
-    if (theta := _rope(said).get("rope_theta")) is not None:
-        values["rope_theta"] = theta
+def _text_part(said: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The fields of the text model, which files of models that see images have in an object of their own."""
+    if said.get("model_type") != "gemma3":
+        return said
+    text = said.get("text_config")
+    if not isinstance(text, dict) or text.get("model_type", "gemma3_text") != "gemma3_text":
+        raise ModelError(
+            f"config.json of a gemma3 must have a text_config for gemma3_text, found {quote(text)}", _PUBLISHED
+        )
+    outer = {key: said[key] for key in ("tie_word_embeddings", "quantization_config") if key in said}
+    return outer | text
+
+
+def _model_config(architecture: Architecture, reader: ConfigReader) -> ModelConfig:
     try:
-        config = ModelConfig(**{field: _plain(field, value) for field, value in values.items()})
+        config = architecture.read(reader)
     except ConfigError as error:
-        translated = [_in_file_words(problem) for problem in error.problems]
-        problems += [problem for problem in translated if problem.split(" ")[0] not in missing]
-    if problems:
-        raise ConfigError(problems, hint="compare config.json with the one the model was published with")
+        if not reader.problems:
+            reader.problems += [_in_file_words(problem) for problem in error.problems]
+    if reader.problems:
+        raise ConfigError(reader.problems, hint=_PUBLISHED)
     return config
 
 
-def _plain(field: str, value: Any) -> Any:
-    """Numbers as the field declares them (10000 and 10000.0 are one theta); quotes whatever is no number."""
-    if type(value) is int:
-        return float(value) if field in ("rope_theta", "norm_eps") else value
-    return value if type(value) is float else quote(value)
-
-
 def _in_file_words(problem: str) -> str:
-    field, _, rest = problem.partition(" ")
-    return f"{_KEYS[field]} {rest}"
+    return re.sub(r"\b(" + "|".join(_KEYS) + r")\b", lambda found: _KEYS[found[1]], problem)
 
 
-def _architecture_problems(said: dict[str, Any]) -> Iterator[str]:
-    for key in ("hidden_act", "hidden_activation"):
-        if said.get(key) not in _ACTIVATIONS:
-            yield f"{key} must be gelu or gelu_pytorch_tanh, found {quote(said[key])}"
-    for key in ("attention_bias", "use_bidirectional_attention"):
-        if said.get(key) not in (None, False):
-            yield f"{key} must be false, found {quote(said[key])}"
-    if type(said.get("tie_word_embeddings")) not in (bool, type(None)):
-        yield f"tie_word_embeddings must be true or false, found {quote(said['tie_word_embeddings'])}"
-
-
-def _rope(said: dict[str, Any]) -> dict[str, Any]:
-    parameters = said.get("rope_parameters")
-    return parameters if isinstance(parameters, dict) else {}
-
-
-def _rope_problems(said: dict[str, Any]) -> Iterator[str]:
-    """Only plain rotary embedding is read: both spellings may say so, neither may say anything else."""
-    for key, known in (("rope_scaling", {"type", "rope_type"}), ("rope_parameters", {"rope_type", "rope_theta"})):
-        value = said.get(key)
-        if value is None:
-            continue
-        if not isinstance(value, dict) or not value.keys() <= known or not _is_default_rope(value):
-            yield f"{key} must be null or of type default, found {quote(value)}"
-    new, old = _rope(said).get("rope_theta"), said.get("rope_theta")
-    if new is not None and old is not None and new != old:
-        yield f"rope_theta is {quote(old)}, but {quote(new)} in rope_parameters"
-
-
-def _is_default_rope(value: dict[str, Any]) -> bool:
-    return all(value.get(name) in (None, "default") for name in ("type", "rope_type"))
-
-
-def _reading_problems(said: dict[str, Any]) -> Iterator[str]:
+def _reading_problems(said: Mapping[str, Any]) -> Iterator[str]:
     if said.get("memory") not in (None, *MEMORY_KINDS):
         yield f"memory must be one of {', '.join(MEMORY_KINDS)}, found {quote(said['memory'])}"
     for key, least in (("segment_size", 1), ("segment", 1), ("carry", 0), ("sinks", 0)):
@@ -135,5 +104,5 @@ def _reading_problems(said: dict[str, Any]) -> Iterator[str]:
         yield f"segment_size is {quote(said['segment_size'])}, but segment {quote(said['segment'])}"
 
 
-def _segment(said: dict[str, Any]) -> Any:
+def _segment(said: Mapping[str, Any]) -> Any:
     return said["segment_size"] if said.get("segment_size") is not None else said.get("segment")

@@ -1,0 +1,54 @@
+"""Where weights come from: `open_source_of` finds the source of a path; one class each, with the same four verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from gemma10m.errors import ModelError
+from gemma10m.weights.headers import TensorEntry
+from gemma10m.weights.sources.gguf import GgufSource
+from gemma10m.weights.sources.safetensors_folder import SafetensorsFolder
+
+
+class WeightSource(Protocol):
+    path: Path
+
+    def config(self) -> Mapping[str, Any]:
+        """The model in the words of Hugging Face's config.json."""
+
+    def entries(self) -> Mapping[str, TensorEntry]:
+        """Where each tensor lies, by the names of the file; no tensor is read."""
+
+    def load(self, entry: TensorEntry, dtype: torch.dtype, device: str) -> Tensor:
+        """One tensor. Raises ModelError for a file that has changed."""
+
+
+SOURCES: tuple[tuple[Callable[[Path], bool], Callable[[Path], WeightSource]], ...] = (
+    (lambda path: path.is_file() and path.suffix == ".gguf", GgufSource),
+    (lambda path: path.is_dir() and _lone_gguf(path) is not None, lambda folder: GgufSource(_gguf_in(folder))),
+    (lambda path: True, SafetensorsFolder),
+)
+
+
+def weight_source(path: Path) -> WeightSource:
+    """The source of a checkpoint folder, a GGUF file, or a folder that holds one. Raises ModelError."""
+    return next(make(path) for fits, make in SOURCES if fits(path))
+
+
+def _lone_gguf(folder: Path) -> Path | None:
+    """The folder's GGUF file, unless the folder is a checkpoint in Hugging Face's layout."""
+    if (folder / "config.json").exists():
+        return None
+    return next(iter(sorted(folder.glob("*.gguf"))), None)
+
+
+def _gguf_in(folder: Path) -> Path:
+    files = sorted(folder.glob("*.gguf"))
+    if len(files) != 1:
+        raise ModelError(f"{folder} holds {len(files)} GGUF files", hint=f"name one of them: {files[0]}")
+    return files[0]

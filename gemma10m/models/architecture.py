@@ -1,0 +1,57 @@
+"""What one architecture is: how its config.json is read, and what its files call the tensors of the text model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+from gemma10m.config import ModelConfig
+from gemma10m.models.config_reader import ConfigReader
+
+
+@dataclass(frozen=True)
+class Architecture:
+    name: str  # ModelConfig.architecture
+    model_types: tuple[str, ...]  # of config.json
+    read: Callable[[ConfigReader], ModelConfig]
+    prefixes: tuple[tuple[str, str], ...] = ()  # how files that hold more than text begin names, and what we call that
+    other_parts: tuple[str, ...] = ()  # how the names of what is not text begin
+
+    def own_name(self, name: str) -> str | None:
+        """Our name of a file's tensor; None for one that is no part of the text model."""
+        if name.startswith(self.other_parts):
+            return None
+        for theirs, ours in self.prefixes:
+            if name.startswith(theirs):
+                return ours + name.removeprefix(theirs)
+        return name
+
+
+class Shape(TypedDict):
+    hidden_size: int
+    layers: int
+    heads: int
+    kv_heads: int
+    head_size: int
+    feed_forward_size: int
+    vocabulary: int
+    context: int
+    norm_eps: float
+
+
+def read_shape(said: ConfigReader, **defaults: Any) -> Shape:
+    """The sizes that every architecture states; `defaults` by their names in config.json."""
+    hidden = said.count("hidden_size", defaults.get("hidden_size"))
+    heads = said.count("num_attention_heads", defaults.get("num_attention_heads"))
+    return Shape(
+        hidden_size=hidden,
+        layers=said.count("num_hidden_layers", defaults.get("num_hidden_layers")),
+        heads=heads,
+        kv_heads=said.count("num_key_value_heads", defaults.get("num_key_value_heads")),
+        head_size=said.count("head_dim", defaults.get("head_dim")),
+        feed_forward_size=said.count("intermediate_size", defaults.get("intermediate_size")),
+        vocabulary=said.count("vocab_size", defaults.get("vocab_size")),
+        context=said.count("max_position_embeddings", defaults.get("max_position_embeddings", 8192)),
+        norm_eps=said.number("rms_norm_eps", defaults.get("rms_norm_eps", 1e-6)),
+    )
