@@ -12,7 +12,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tokenizer_fixtures import NEWLINE_RUNS, OTHERS, SPACE_RUNS, TURNS, train_sentencepiece, write_json_twin
 
-from gemma10m import tokens
 from gemma10m.errors import ModelError, UsageError
 from gemma10m.tokens import Tokenizer, load_tokenizer
 
@@ -128,7 +127,7 @@ def test_the_first_choice_is_tokenizer_model(folder: Path, tmp_path: Path) -> No
 
 
 def test_demo_is_the_folder_in_the_package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens, "demo_folder", lambda: folder)
+    monkeypatch.setattr("gemma10m.tokens.loading.demo_folder", lambda: folder)
     assert load_tokenizer("demo").vocabulary == 1024
 
 
