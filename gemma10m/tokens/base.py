@@ -115,11 +115,10 @@ class Tokenizer(ABC):
         """The ids of `text`, no control token among them."""
 
     @abstractmethod
-    def cut(self, text: str, longest: int) -> int:
-        """Where a block of at most `longest` characters at the beginning of the longer `text` ends.
-
-        The ids of the block and of what follows are those of the whole, whatever comes after `text`. Where that needs
-        a look at what comes, `LONGEST_PIECE` characters more than `longest` are enough.
+    def cut(self, text: str, longest: int, last: bool) -> int:
+        """Where a block at the beginning of the longer `text` ends, so that its ids and those of what follows are the
+        ids of the whole: within `longest` characters unless a later cut alone is exact. last: nothing comes after
+        `text`; else anything may.
         """
 
     @abstractmethod

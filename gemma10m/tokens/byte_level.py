@@ -93,18 +93,27 @@ class ByteLevelTokenizer(Tokenizer):
     def _spell(self, text: str) -> list[int]:
         return self._encode(self._spellable(text))
 
-    def cut(self, text: str, longest: int) -> int:
-        """At the last border between parts that does not follow white space.
+    def cut(self, text: str, longest: int, last: bool) -> int:
+        """At the last border between parts that does not follow white space, or else at the next one.
 
-        That is exact. No rule looks behind, so what follows is split there as in the whole. And the block is: only
+        That is exact. No rule looks behind, so what follows is split there as in the whole. And so is the block: only
         `(?!\\S)` could match at its end and not in the whole, and that comes after white space alone.
         """
-        parts = self._splitter.pre_tokenize_str(text[: longest + _DECIDES])
-        borders = (first for _, (first, _) in reversed(parts) if 0 < first <= longest)
-        return next((cut for cut in borders if not text[cut - 1].isspace()), None) or self._cut_inside(text, longest)
+        before = [cut for cut in self._borders(text[: longest + _DECIDES]) if cut <= longest]
+        if before:
+            return before[-1]
+        if last:
+            return next(iter(self._borders(text)), len(text))
+        after = (cut for cut in self._borders(text) if cut <= len(text) - _DECIDES)
+        return next(after, None) or self._cut_inside(text, longest)
+
+    def _borders(self, text: str) -> list[int]:
+        """Where a part begins and no white space is in front of it."""
+        parts = self._splitter.pre_tokenize_str(text)
+        return [first for _, (first, _) in parts if first and not text[first - 1].isspace()]
 
     def _cut_inside(self, text: str, longest: int) -> int:
-        """In a word or white space longer than a block: where all of `text` and its halves give the same tokens.
+        """In a word or white space longer than all of `text`: where that and its halves give the same tokens.
 
         This is exact unless a chain of merges, or white space with a newline in it, reaches over all that follows.
         """

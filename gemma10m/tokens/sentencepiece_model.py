@@ -50,7 +50,7 @@ class SentencePieceTokenizer(Tokenizer):
         cuts = [0, *(match.start() + 1 for match in self._control_start.finditer(text)), len(text)]
         return [i for start, end in pairwise(cuts) for i in self._encode(text[start:end])]
 
-    def cut(self, text: str, longest: int) -> int:
+    def cut(self, text: str, longest: int, last: bool) -> int:
         """After a run of newlines, else before a run of spaces: exact, since no piece of the vocabulary crosses them.
 
         In a longer word, where that and what follows have a border between tokens: exact unless a chain of merges

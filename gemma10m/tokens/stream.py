@@ -99,8 +99,7 @@ class _Uncut:
             return
         text, start = "".join(self.text), 0
         while len(text) - start > needed:
-            window = text[start : start + BLOCK + LOOKAHEAD]
-            end = start + (self.tokenizer.cut(window, BLOCK) if len(window) > BLOCK else len(window))
+            end = start + _next_cut(self.tokenizer, text[start : start + BLOCK + LOOKAHEAD])
             yield self._block(text[start:end])
             start = end
         self.text = [text[start:]]
@@ -113,6 +112,11 @@ class _Uncut:
         if self.offset >= 0:
             self.offset += nbytes(text, self.encoding)
         return block
+
+
+def _next_cut(tokenizer: Tokenizer, text: str) -> int:
+    """Where the block at the beginning of `text` ends. A text shorter than a block and a look ahead is the last."""
+    return len(text) if len(text) <= BLOCK else tokenizer.cut(text, BLOCK, last=len(text) < BLOCK + LOOKAHEAD)
 
 
 def ahead(items: Iterable[T], depth: int) -> Generator[T, None, None]:
