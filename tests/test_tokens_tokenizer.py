@@ -228,6 +228,19 @@ def test_a_tokenizer_with_other_rules_than_gemmas_is_refused(
         load_tokenizer(tmp_path)
 
 
+@pytest.mark.parametrize("part", ["normalizer", "pre_tokenizer"])
+def test_a_regular_expression_of_the_file_is_never_run(folder: Path, tmp_path: Path, part: str) -> None:
+    path = write_json_twin(folder / "tokenizer.model", tmp_path)
+    content, pattern = json.loads(path.read_text()), {"Regex": "(a|a)*$"}
+    content[part] = {
+        "normalizer": {"type": "Replace", "pattern": pattern, "content": "\u2581"},
+        "pre_tokenizer": {"type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": False},
+    }[part]
+    path.write_text(json.dumps(content))
+    with pytest.raises(ModelError, match="regular expression"):
+        load_tokenizer(tmp_path)
+
+
 @pytest.mark.parametrize("gap", [1024, 4_000_000_000])
 def test_ids_with_gaps_are_refused(folder: Path, tmp_path: Path, gap: int) -> None:
     path = write_json_twin(folder / "tokenizer.model", tmp_path)

@@ -99,6 +99,8 @@ def from_model_proto(content: bytes, template: str, stops: frozenset[int], finge
 
 def from_tokenizer_json(tokenizer: Any, template: str, stops: frozenset[int], fingerprint: str) -> Tokenizer:
     """tokenizer: a `tokenizers.Tokenizer` whose model is BPE with byte fallback."""
+    if any(part and b'"Regex"' in part.__getstate__() for part in (tokenizer.normalizer, tokenizer.pre_tokenizer)):
+        raise ModelError("the tokenizer holds a regular expression, which Gemma's do not", hint=_KNOWN)
     tokenizer.no_truncation()
     tokenizer.no_padding()
     tokenizer.encode_special_tokens = True
