@@ -70,7 +70,7 @@ def texts_of(text: str) -> Iterator[str]:
 
 
 def as_transformers_can(text: str) -> str:
-    """`text` without runs of more than 31 spaces.
+    """Shorten runs of more than 31 spaces.
 
     SentencePiece, llama.cpp and this program take the longest run that is a piece and then the rest. What transformers
     5.23 makes of Gemma's GGUF files puts such runs together by merges.
@@ -79,7 +79,7 @@ def as_transformers_can(text: str) -> str:
 
 
 def compare(kind: str, text: str, ours: Tokenizer, theirs: Any) -> bool:
-    """Whether all ids are the same, after a line that says so."""
+    """Write a line, and return whether all ids are the same."""
     count, different = 0, []
     for piece in texts_of(text):
         mine, other = ours.encode(piece), theirs.encode(piece, add_special_tokens=False)

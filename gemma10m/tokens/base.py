@@ -1,4 +1,4 @@
-"""What every tokenizer does, whatever its vocabulary is made of. Text never becomes a control token."""
+"""The parts that all tokenizers share, whatever their vocabulary is made of. Text never becomes a control token."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Roles:
-    """The ids to which a checkpoint gives a meaning.
+    """Hold the ids to which a checkpoint gives a meaning.
 
     bos: what the model reads before every text, None where that is nothing. stops: more ids that end an answer.
     template: the chat template, "" where there is none.
@@ -83,11 +83,11 @@ class Tokenizer(ABC):
 
     @property
     def first(self) -> int:
-        """The id after which a text is read that must be read after one: bos, else what ends a text."""
+        """Return the id after which a text is read that must be read after one: bos, else what ends a text."""
         return self._end_of_text if self.bos is None else self.bos
 
     def encode(self, text: str) -> list[int]:
-        """The ids of `text`, without bos. A control token's name in it is spelt with ordinary pieces.
+        """Return the ids of `text`, without bos. A control token's name in it is spelt with ordinary pieces.
 
         Raises `UsageError` for a lone surrogate (an argument that was not UTF-8), and `ModelError` should a control id
         come out all the same.
@@ -101,7 +101,7 @@ class Tokenizer(ABC):
         return ids
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of `ids`, without control tokens and the ids with which a model pads its vocabulary.
+        """Return the text of `ids`, without control tokens and the ids with which a model pads its vocabulary.
 
         Bytes that are not UTF-8 come out as U+FFFD.
         """
@@ -112,19 +112,19 @@ class Tokenizer(ABC):
 
     @abstractmethod
     def _spell(self, text: str) -> list[int]:
-        """The ids of `text`, no control token among them."""
+        """Return the ids of `text`, no control token among them."""
 
     @abstractmethod
     def cut(self, text: str, longest: int, last: bool) -> int:
-        """Where a block at the beginning of the longer `text` ends, so that its ids and those of what follows are the
-        ids of the whole: within `longest` characters unless a later cut alone is exact. last: nothing comes after
-        `text`; else anything may.
+        """Return where a block at the beginning of the longer `text` ends, so that its ids and those of the rest are
+        the ids of the whole: within `longest` characters unless a later cut alone is exact. last: nothing comes
+        after `text`; else anything may.
         """
 
     @abstractmethod
     def character_spans(self, ids: Iterable[int], text: str) -> Iterator[tuple[int, int, int, int]]:
-        """For each of the `ids` of `text`: the characters [start, end) of which it has bytes, how many bytes of the
-        first of them belong to tokens before it, and how many of the last to tokens after it.
+        """Yield for each of the `ids` of `text` the characters [start, end) of which it has bytes, how many bytes of
+        the first of them belong to tokens before it, and how many of the last to tokens after it.
         """
 
     def check_round_trip(self, probe: str = PROBE) -> None:
@@ -161,7 +161,7 @@ def check_pieces(vocabulary: Vocabulary) -> None:
 
 
 def index_of(pieces: dict[str, int]) -> list[str]:
-    """The pieces by their ids, which must be 0, 1, 2 and so on, each once. Raises `ValueError`."""
+    """Return the pieces by their ids, which must be 0, 1, 2 and so on, each once. Raises `ValueError`."""
     index = {i: piece for piece, i in pieces.items()}
     if set(index) != set(range(len(pieces))):
         raise ValueError("its ids are not 0, 1, 2 and so on")

@@ -94,7 +94,7 @@ class ByteLevelTokenizer(Tokenizer):
         return self._encode(self._spellable(text))
 
     def cut(self, text: str, longest: int, last: bool) -> int:
-        """At the last border between parts that does not follow white space, or else at the next one.
+        """Cut at the last border between parts that does not follow white space, or else at the next one.
 
         That is exact. No rule looks behind, so what follows is split there as in the whole. And so is the block: only
         `(?!\\S)` could match at its end and not in the whole, and that comes after white space alone.
@@ -108,12 +108,12 @@ class ByteLevelTokenizer(Tokenizer):
         return next(after, None) or self._cut_inside(text, longest)
 
     def _borders(self, text: str) -> list[int]:
-        """Where a part begins and no white space is in front of it."""
+        """Return where a part begins and no white space is in front of it."""
         parts = self._splitter.pre_tokenize_str(text)
         return [first for _, (first, _) in parts if first and not text[first - 1].isspace()]
 
     def _cut_inside(self, text: str, longest: int) -> int:
-        """In a word or white space longer than all of `text`: where that and its halves give the same tokens.
+        """Cut a word or white space longer than all of `text` where that and its halves give the same tokens.
 
         This is exact unless a chain of merges, or white space with a newline in it, reaches over all that follows.
         """
@@ -168,7 +168,7 @@ def _bytes_of(piece: str) -> bytes:
 
 
 def _unspellable(vocabulary: Vocabulary) -> re.Pattern[str] | None:
-    """What finds the characters with a byte that the vocabulary lacks. Raises `ModelError` where letters are such."""
+    """Return what finds the characters with a byte that the vocabulary lacks. Raises `ModelError` where letters are such."""
     missing = set(range(256)).difference(*(text for text in vocabulary.texts if len(text) == 1))
     if needed := missing & {*range(0x20, 0x7F), *b"\t\n\r", *range(0x80, 0xC0), *range(0xC2, 0xF1)}:
         raise ModelError(f"the tokenizer lacks {len(needed)} of the bytes that text is made of", hint=DOWNLOAD)
@@ -177,7 +177,7 @@ def _unspellable(vocabulary: Vocabulary) -> re.Pattern[str] | None:
 
 
 def _characters_from(byte: int) -> str:
-    """What a regular expression calls the characters whose UTF-8 begins with `byte`, which is ASCII or above 0xF0."""
+    """Write the characters whose UTF-8 begins with `byte`, which is ASCII or above 0xF0, for a regular expression."""
     if byte < 0x80:
         return f"\\x{byte:02x}"
     first = (byte & 7) << 18
@@ -209,19 +209,19 @@ def from_tokenizer_json(
 
 
 def token_name(value: Any) -> str:
-    """The name of a token as tokenizer_config.json has it: a string, or an object with one; "" where there is none."""
+    """Return the name of a token, which tokenizer_config.json has as a string or an object with one, or ""."""
     name = value.get("content") if isinstance(value, dict) else value
     return name if isinstance(name, str) else ""
 
 
 def _first_of(tokenizer: Any) -> int | None:
-    """What the file puts before every text."""
+    """Return the id that the file puts before every text."""
     with_marks, plain = (tokenizer.encode("a", add_special_tokens=marks).ids for marks in (True, False))
     return None if with_marks[:1] == plain[:1] else with_marks[0]
 
 
 def _rule_of(tokenizer: Any) -> SplitRule:
-    """The rule that the file's pre-tokenizer is. NFC, which Qwen asks for, is left out: a text is read as it stands."""
+    """Return the rule that the file's pre-tokenizer is. NFC, which Qwen asks for, is left out: a text is read as it stands."""
     if tokenizer.normalizer is not None and _state(tokenizer.normalizer).get("type") != "NFC":
         raise ModelError("the tokenizer changes the text it is given", hint="use another model")
     found = tuple(_steps(_state(tokenizer.pre_tokenizer)))
@@ -252,7 +252,7 @@ def _steps(state: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
 
 
 def _ways(rule: SplitRule) -> Iterator[tuple[tuple[Any, ...], ...]]:
-    """The ways in which files write a rule."""
+    """Yield the ways in which files write a rule."""
     digits = (("Digits", ("individual_digits", True)),) if rule.digits else ()
     if not rule.pattern:
         yield (*digits, ("ByteLevel", False, True))

@@ -52,7 +52,7 @@ _WHOLE_PARTS = {"llama3", "llama-v3", "llama-bpe", "falcon3"}
 
 
 def tokenizer_from_gguf(metadata: Mapping[str, Any], fingerprint: str) -> Tokenizer:
-    """The tokenizer that the `tokenizer.*` keys describe; metadata: GGUF's keys and plain values.
+    """Make the tokenizer that the `tokenizer.*` keys describe; metadata: GGUF's keys and plain values.
 
     Raises `ModelError`.
     """
@@ -75,7 +75,7 @@ def tokenizer_from_gguf(metadata: Mapping[str, Any], fingerprint: str) -> Tokeni
 
 
 def fingerprint_of(metadata: Mapping[str, Any]) -> str:
-    """sha256 of all that is said of the tokenizer."""
+    """Return the sha256 of all that is said of the tokenizer."""
     said = {key: metadata[key] for key in sorted(metadata) if key.startswith("tokenizer.")}
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
@@ -98,7 +98,7 @@ def _sentencepiece(metadata: Mapping[str, Any], fingerprint: str) -> Tokenizer:
 
 
 def model_proto(pieces: list[str], scores: list[float], kinds: list[int]) -> bytes:
-    """SentencePiece's ModelProto of a BPE vocabulary that keeps a text as it is, in protobuf's wire format."""
+    """Write SentencePiece's ModelProto of a BPE vocabulary that keeps a text as it is, in protobuf's wire format."""
     content = bytearray()
     for piece, score, kind in zip(pieces, scores, kinds, strict=True):
         name = piece.encode()
@@ -157,7 +157,7 @@ def _merges(metadata: Mapping[str, Any], pieces: int) -> Iterator[tuple[str, str
 
 
 def _pieces(metadata: Mapping[str, Any]) -> tuple[list[str], list[int]]:
-    """The pieces and the kind of each; what its name shows to be a control token is one."""
+    """Return the pieces and the kind of each; a name of a control token makes it one."""
     pieces: list[str] = _list(metadata, "tokens", (str,))
     if len(pieces) > MOST_PIECES:
         raise ModelError(f"the tokenizer holds {len(pieces):,} pieces, more than any", hint=DOWNLOAD)

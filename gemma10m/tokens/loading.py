@@ -18,7 +18,7 @@ _LARGEST_FILE = 1 << 28  # bytes; Gemma's largest tokenizer.json has 34 MB
 
 
 def load_tokenizer(folder: str | Path) -> Tokenizer:
-    """The tokenizer of a checkpoint folder, of "demo", or of a GGUF file.
+    """Load the tokenizer of a checkpoint folder, of "demo", or of a GGUF file.
 
     In a folder: `tokenizer.model`, else `tokenizer.json`. Raises `ModelError`.
     """
@@ -92,7 +92,7 @@ def _read(path: Path) -> bytes:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    """The object in a file, an empty one where there is no file or no object in it."""
+    """Return the object in a file, an empty one where there is no file or no object in it."""
     if not path.is_file():
         return {}
     try:
@@ -103,7 +103,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _template(folder: Path, config: Mapping[str, Any]) -> str:
-    """The chat template, or all of them where there are several; a file of its own comes before the configuration."""
+    """Return the chat template, or all of them where there are several; a file of its own comes before the configuration."""
     path = folder / "chat_template.jinja"
     if path.is_file():
         return _read(path).decode("utf-8", "replace")
@@ -114,7 +114,7 @@ def _template(folder: Path, config: Mapping[str, Any]) -> str:
 
 
 def _stops(path: Path) -> frozenset[int]:
-    """The ids that end an answer, one or a list; a template often names one and the generation configuration all."""
+    """Return the ids that end an answer, one or a list; a template often names one and the generation configuration all."""
     found = _read_json(path).get("eos_token_id")
     ids = found if isinstance(found, list) else [] if found is None else [found]
     if any(type(i) is not int for i in ids) or len(ids) > 64:

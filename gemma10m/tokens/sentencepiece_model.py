@@ -51,7 +51,7 @@ class SentencePieceTokenizer(Tokenizer):
         return [i for start, end in pairwise(cuts) for i in self._encode(text[start:end])]
 
     def cut(self, text: str, longest: int, last: bool) -> int:
-        """After a run of newlines, else before a run of spaces: exact, since no piece of the vocabulary crosses them.
+        """Cut after a run of newlines, else before a run of spaces: exact, since no piece crosses them.
 
         In a longer word, where that and what follows have a border between tokens: exact unless a chain of merges
         reaches back over all that follows.
@@ -83,7 +83,7 @@ class SentencePieceTokenizer(Tokenizer):
 
 
 def load_model_proto(content: bytes) -> tuple[Encode, list[str], set[int]]:
-    """Encoder, pieces and control ids of a SentencePiece model. Raises what the library raises."""
+    """Return encoder, pieces and control ids of a SentencePiece model. Raises what the library raises."""
     import sentencepiece
 
     processor = sentencepiece.SentencePieceProcessor(model_proto=content)

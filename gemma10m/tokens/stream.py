@@ -115,7 +115,7 @@ class _Uncut:
 
 
 def _next_cut(tokenizer: Tokenizer, text: str) -> int:
-    """Where the block at the beginning of `text` ends. A text shorter than a block and a look ahead is the last."""
+    """Return where the first block of `text` ends. A text shorter than a block and a look ahead is the last."""
     return len(text) if len(text) <= BLOCK else tokenizer.cut(text, BLOCK, last=len(text) < BLOCK + LOOKAHEAD)
 
 
