@@ -146,7 +146,7 @@ class StreamDecoder:
         return self._decoder.decode(self._bytes.get(token, b""))
 
     def flush(self) -> str:
-        """What is held back of an unfinished character, as U+FFFD."""
+        """Return what is held back of an unfinished character, as U+FFFD."""
         return self._decoder.decode(b"", final=True)
 
 

@@ -168,7 +168,7 @@ def _bytes_of(piece: str) -> bytes:
 
 
 def _unspellable(vocabulary: Vocabulary) -> re.Pattern[str] | None:
-    """Return what finds the characters with a byte that the vocabulary lacks. Raises `ModelError` where letters are such."""
+    """Return what finds the characters with a byte that the vocabulary lacks; letters must not be such."""
     missing = set(range(256)).difference(*(text for text in vocabulary.texts if len(text) == 1))
     if needed := missing & {*range(0x20, 0x7F), *b"\t\n\r", *range(0x80, 0xC0), *range(0xC2, 0xF1)}:
         raise ModelError(f"the tokenizer lacks {len(needed)} of the bytes that text is made of", hint=DOWNLOAD)
@@ -221,7 +221,10 @@ def _first_of(tokenizer: Any) -> int | None:
 
 
 def _rule_of(tokenizer: Any) -> SplitRule:
-    """Return the rule that the file's pre-tokenizer is. NFC, which Qwen asks for, is left out: a text is read as it stands."""
+    """Return the rule that the file's pre-tokenizer is.
+
+    NFC, which Qwen asks for, is left out: a text is read as it stands.
+    """
     if tokenizer.normalizer is not None and _state(tokenizer.normalizer).get("type") != "NFC":
         raise ModelError("the tokenizer changes the text it is given", hint="use another model")
     found = tuple(_steps(_state(tokenizer.pre_tokenizer)))

@@ -103,7 +103,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _template(folder: Path, config: Mapping[str, Any]) -> str:
-    """Return the chat template, or all of them where there are several; a file of its own comes before the configuration."""
+    """Return the chat template, or all where there are several; a file of its own comes before the configuration."""
     path = folder / "chat_template.jinja"
     if path.is_file():
         return _read(path).decode("utf-8", "replace")
@@ -114,7 +114,7 @@ def _template(folder: Path, config: Mapping[str, Any]) -> str:
 
 
 def _stops(path: Path) -> frozenset[int]:
-    """Return the ids that end an answer, one or a list; a template often names one and the generation configuration all."""
+    """Return the ids that end an answer, one or a list; tokenizer_config.json names one of them at most."""
     found = _read_json(path).get("eos_token_id")
     ids = found if isinstance(found, list) else [] if found is None else [found]
     if any(type(i) is not int for i in ids) or len(ids) > 64:

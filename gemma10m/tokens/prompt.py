@@ -19,7 +19,7 @@ class Prompt:
         return self._turns.ids[self._turns.form.end] if self._turns else self._tokenizer.eos
 
     def opening(self) -> list[int]:
-        """What stands before the document."""
+        """Return what stands before the document."""
         first = [] if self._tokenizer.bos is None else [self._tokenizer.bos]
         turns = self._turns
         if turns is None:
@@ -29,7 +29,7 @@ class Prompt:
         return [*first, *self._begun(turns, turns.form.user, turns.form.gap)]
 
     def question(self, text: str, recalled: str = "") -> list[int]:
-        """What stands between the document and the answer; `recalled` is the document's own text, read again."""
+        """Return what stands between the document and the answer; `recalled` is the document's text, read again."""
         return [*self._tokenizer.encode(recalled), *self._question(text)]
 
     def _question(self, text: str) -> list[int]:
@@ -39,7 +39,7 @@ class Prompt:
         return [*encode(f"\n\n{text}"), *self._reply(turns)]
 
     def next_question(self, text: str, recalled: str = "") -> list[int]:
-        """What stands between an answer and the next one; `recalled` as in `question`."""
+        """Return what stands between an answer and the next one; `recalled` as in `question`."""
         turns = self._turns
         if turns is None:
             return self.question(text, recalled)

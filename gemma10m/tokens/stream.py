@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Piece(Protocol):
-    """What `documents.Piece` is."""
+    """Describe what `documents.Piece` is."""
 
     @property
     def text(self) -> str: ...
