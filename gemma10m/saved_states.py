@@ -12,7 +12,6 @@ from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from gemma10m import __version__
-from gemma10m.answering.prompt import Prompt
 from gemma10m.documents import Document, FileRead, FilesNow, Origin, open_again
 from gemma10m.errors import StateError
 from gemma10m.folders import states_folder
@@ -31,6 +30,7 @@ from gemma10m.state_file import (
     save_state,
 )
 from gemma10m.tokens import Tokenizer
+from gemma10m.tokens.prompt import Prompt
 
 CHECKPOINT_SECONDS = 60.0
 

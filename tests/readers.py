@@ -15,7 +15,6 @@ import torch
 from checkpoints import gemma_shapes, random_tensors, tiny_config, write_checkpoint
 from tokenizer_fixtures import train_sentencepiece
 
-from gemma10m.answering.prompt import Prompt
 from gemma10m.commands.reading import ReadSource, open_document, read_document
 from gemma10m.config import MEMORY_KINDS
 from gemma10m.documents import Document, open_source
@@ -25,6 +24,7 @@ from gemma10m.reading import Bookmark, Step, pace, read_steps
 from gemma10m.saved_states import Reader, read_and_save
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import load_tokenizer
+from gemma10m.tokens.prompt import Prompt
 from gemma10m.weights.loading import load_model
 
 KINDS = MEMORY_KINDS

@@ -16,12 +16,12 @@ from tokenizer_fixtures import OTHERS, TURNS
 from torch import Tensor
 
 from gemma10m import Sampling, answer
-from gemma10m.answering.prompt import Prompt
 from gemma10m.answering.sampling import Sampler
 from gemma10m.answering.summarize import summary_request
 from gemma10m.errors import UsageError
 from gemma10m.memory.state import State
 from gemma10m.saved_states import Reader
+from gemma10m.tokens.prompt import Prompt
 
 BOS, EOS, START, END = 2, 1, 7, 8
 QUESTIONS = ["Who is Anne?", "What is the number?", "汉字 é?", "a", "One\ntwo\n\nthree" * 9]

@@ -25,8 +25,7 @@ MAY_IMPORT = {
     "progress": set(),
     "encodings": set(),
     "documents": {"encodings", "errors"},
-    "tokens": {"errors", "folders"},
-    "token_stream": {"encodings", "tokens"},
+    "tokens": {"encodings", "errors", "folders", "gguf_file"},
     "kernels": set(),
     "ops": {"kernels", "errors"},
     "memory": {"ops", "config"},
@@ -36,7 +35,6 @@ MAY_IMPORT = {
     "reading": {
         "models",
         "tokens",
-        "token_stream",
         "encodings",
         "documents",
         "answering",

@@ -22,8 +22,8 @@ from models import (
 from tokenizer_fixtures import train_sentencepiece
 
 import gemma10m
-from gemma10m.answering.prompt import Prompt
 from gemma10m.config import MemoryKind
+from gemma10m.tokens.prompt import Prompt
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 every_remembering_kind = pytest.mark.parametrize("kind", REMEMBERING)

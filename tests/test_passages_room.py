@@ -8,7 +8,6 @@ import pytest
 from readers import fed_ids
 
 from gemma10m import load_model, open_source
-from gemma10m.answering.prompt import Prompt
 from gemma10m.answering.sampling import Sampling
 from gemma10m.commands.ask import ask
 from gemma10m.commands.models import ModelOptions, load_reader
@@ -20,6 +19,7 @@ from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, open_index
 from gemma10m.saved_states import Reader
 from gemma10m.terminal import Terminal
+from gemma10m.tokens.prompt import Prompt
 
 DEMO = ModelOptions(model="demo", device="cpu")
 QUESTION = "What is the special magic number for quiet-harbor?"

@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file
 
 import gemma10m
-from gemma10m.answering.prompt import Prompt
 from gemma10m.folders import demo_folder
+from gemma10m.tokens.prompt import Prompt
 
 
 def test_pieces_that_hardly_come_are_settled_and_nothing_else_changes(tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ from terminal_runs import Screened, run_on_terminal
 
 from gemma10m import Sampling
 from gemma10m.answering.conversation import Conversation, reply
-from gemma10m.answering.prompt import Prompt
 from gemma10m.commands.passages import Passages, RecallOptions
 from gemma10m.commands.talk import talk
 from gemma10m.errors import StateError, UsageError
@@ -25,6 +24,7 @@ from gemma10m.passages.index import PassageIndex
 from gemma10m.sanitise import sanitise
 from gemma10m.saved_states import Reader
 from gemma10m.terminal import Terminal
+from gemma10m.tokens.prompt import Prompt
 
 Typed = Callable[..., tuple[str, str]]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gemma10m.token_stream import ahead
+from gemma10m.tokens.stream import ahead
 
 
 def workers() -> int:

@@ -11,7 +11,7 @@ from tokenizer_fixtures import train_sentencepiece
 PROGRAM = """
 import resource, sys
 from gemma10m.documents import open_source
-from gemma10m.token_stream import ahead, token_stream
+from gemma10m.tokens.stream import ahead, token_stream
 from gemma10m.tokens import load_tokenizer
 
 def peak():

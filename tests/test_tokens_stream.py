@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizer_fixtures import TURNS, train_sentencepiece, write_json_twin
 
-from gemma10m import token_stream as module
 from gemma10m.documents import Piece, open_source
-from gemma10m.token_stream import TokenBlock, token_stream
 from gemma10m.tokens import Tokenizer, load_tokenizer
+from gemma10m.tokens import stream as module
+from gemma10m.tokens.stream import TokenBlock, token_stream
 
 NASTY = st.lists(
     st.one_of(

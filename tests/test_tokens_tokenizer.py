@@ -12,7 +12,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tokenizer_fixtures import NEWLINE_RUNS, OTHERS, SPACE_RUNS, TURNS, train_sentencepiece, write_json_twin
 
-from gemma10m import tokens
 from gemma10m.errors import ModelError, UsageError
 from gemma10m.tokens import Tokenizer, load_tokenizer
 
@@ -128,7 +127,7 @@ def test_the_first_choice_is_tokenizer_model(folder: Path, tmp_path: Path) -> No
 
 
 def test_demo_is_the_folder_in_the_package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens, "demo_folder", lambda: folder)
+    monkeypatch.setattr("gemma10m.tokens.loading.demo_folder", lambda: folder)
     assert load_tokenizer("demo").vocabulary == 1024
 
 
@@ -226,6 +225,19 @@ def test_a_tokenizer_with_other_rules_than_gemmas_is_refused(
     monkeypatch.setattr(sentencepiece.SentencePieceTrainer, "train", lambda **settings: train(**(settings | change)))
     train_sentencepiece(tmp_path)
     with pytest.raises(ModelError, match=found):
+        load_tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize("part", ["normalizer", "pre_tokenizer"])
+def test_a_regular_expression_of_the_file_is_never_run(folder: Path, tmp_path: Path, part: str) -> None:
+    path = write_json_twin(folder / "tokenizer.model", tmp_path)
+    content, pattern = json.loads(path.read_text()), {"Regex": "(a|a)*$"}
+    content[part] = {
+        "normalizer": {"type": "Replace", "pattern": pattern, "content": "\u2581"},
+        "pre_tokenizer": {"type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": False},
+    }[part]
+    path.write_text(json.dumps(content))
+    with pytest.raises(ModelError, match="regular expression"):
         load_tokenizer(tmp_path)
 
 

@@ -18,9 +18,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import gemma10m
-from gemma10m.answering.prompt import Prompt
 from gemma10m.tasks.case import Case
 from gemma10m.tasks.passkey import draw_passkey
+from gemma10m.tokens.prompt import Prompt
 from gemma10m.training.checkpoint import RUN, TOKENIZER_FILES
 from gemma10m.training.mixture import draw_needles, draw_story, with_strays
 

@@ -6,12 +6,12 @@ from collections.abc import Generator, Iterator
 
 import torch
 
-from gemma10m.answering.prompt import Prompt
 from gemma10m.answering.sampling import Sampler, Sampling
 from gemma10m.errors import UsageError
 from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
 from gemma10m.tokens import Tokenizer
+from gemma10m.tokens.prompt import Prompt
 
 
 def answer(

@@ -6,11 +6,11 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from gemma10m.answering.answer import refuse_empty, speak
-from gemma10m.answering.prompt import Prompt
 from gemma10m.answering.sampling import Sampling
 from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
 from gemma10m.tokens import Tokenizer
+from gemma10m.tokens.prompt import Prompt
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gemma10m.answering.answer import speak
-from gemma10m.answering.prompt import Prompt
 from gemma10m.answering.sampling import Sampling
 from gemma10m.errors import UsageError
 from gemma10m.models.decoder import Decoder
 from gemma10m.tokens import Tokenizer
+from gemma10m.tokens.prompt import Prompt
 
 
 @dataclass(frozen=True)

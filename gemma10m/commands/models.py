@@ -57,6 +57,8 @@ def load_reader(terminal: Terminal, options: ModelOptions) -> Reader:
     for warning in model.warnings:
         terminal.warn(warning)
     tokenizer = load_tokenizer(folder)
+    for warning in tokenizer.warnings:
+        terminal.warn(warning)
     if tokenizer.vocabulary > model.config.vocabulary:
         raise ModelError(
             f"the tokenizer of {model.name} has {tokenizer.vocabulary} pieces, its model a vocabulary of "

@@ -10,7 +10,6 @@ from functools import cache
 from reprlib import repr as shortened
 from typing import TypeVar
 
-from gemma10m.answering.prompt import Prompt
 from gemma10m.commands.indexing import ensure_index, has_index, index_path, keys_of, warn_without_index
 from gemma10m.commands.models import remembers
 from gemma10m.commands.reading import ReadSource
@@ -26,6 +25,7 @@ from gemma10m.passages.quotes import NOT_IN_TEXT, Source, find_support, locate
 from gemma10m.passages.recall import default_budget, has_room_for_passages, recall, shown
 from gemma10m.saved_states import Reader, document_of, files_of
 from gemma10m.terminal import Terminal
+from gemma10m.tokens.prompt import Prompt
 
 T = TypeVar("T")
 NUMBER = re.compile(r"[0-9]{1,9}")

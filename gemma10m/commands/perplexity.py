@@ -65,5 +65,5 @@ class Perplexity:
                     hint = "lengths that were finished are kept with --results; this one begins again"
                     raise Interrupted(f"stopped in the {label}", hint, stop.signal_number)
 
-            model, bos = self.reader.model, self.reader.tokenizer.bos
+            model, bos = self.reader.model, self.reader.tokenizer.first
             return measure_perplexity(model, bos, self.ids, tokens, self.seed, tick)

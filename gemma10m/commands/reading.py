@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from gemma10m.answering.prompt import Prompt
 from gemma10m.commands.indexing import ensure_index, indexing, keys_of, refuse_other_file
 from gemma10m.commands.signals import stop_on_signals
 from gemma10m.documents import Document, open_source
@@ -20,6 +19,7 @@ from gemma10m.reading import Bookmark, Progress
 from gemma10m.saved_states import Reader, document_record, find_bookmark, read_and_save
 from gemma10m.state_file import DocumentRecord, is_state_file
 from gemma10m.terminal import Terminal
+from gemma10m.tokens.prompt import Prompt
 
 
 @dataclass(frozen=True)

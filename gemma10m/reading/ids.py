@@ -6,8 +6,8 @@ from itertools import accumulate
 
 from gemma10m.documents import Document
 from gemma10m.encodings import nbytes
-from gemma10m.token_stream import ahead, token_stream
 from gemma10m.tokens import Tokenizer
+from gemma10m.tokens.stream import ahead, token_stream
 
 BLOCKS_AHEAD = 64
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gemma10m.answering.prompt import Prompt
 from gemma10m.documents import Document
 from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
@@ -15,6 +14,7 @@ from gemma10m.reading.ids import IdStream
 from gemma10m.reading.pace import Pace
 from gemma10m.reading.stretch import device_memory, process_memory
 from gemma10m.tokens import Tokenizer
+from gemma10m.tokens.prompt import Prompt
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gemma10m.answering.prompt import Prompt
 from gemma10m.errors import UsageError
 from gemma10m.tasks.case import Case, Turn
 from gemma10m.tasks.prose import Passage, Prose
 from gemma10m.tokens import Tokenizer
+from gemma10m.tokens.prompt import Prompt
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Writer:
         return len(self._opening(case)) + facts + turns
 
     def _opening(self, case: Case) -> list[int]:
-        opening = [self.tokenizer.bos] if case.raw else self.prompt.opening()
+        opening = [self.tokenizer.first] if case.raw else self.prompt.opening()
         return opening + (self.tokenizer.encode(case.opening) if case.opening else [])
 
     def _question(self, case: Case, turn: Turn) -> list[int]:

@@ -9,7 +9,7 @@ from threading import Event, Thread
 from typing import Protocol, TypeVar
 
 from gemma10m.encodings import nbytes
-from gemma10m.tokens import LONGEST_PIECE, Tokenizer
+from gemma10m.tokens.base import LONGEST_PIECE, Tokenizer
 
 BLOCK = 4096  # characters: sentencepiece is fastest on blocks of a few KB
 LOOKAHEAD = LONGEST_PIECE
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Piece(Protocol):
-    """What `documents.Piece` is."""
+    """Describe what `documents.Piece` is."""
 
     @property
     def text(self) -> str: ...
@@ -47,17 +47,17 @@ class TokenBlock:
     def byte_ranges(self) -> list[tuple[int, int]]:
         """For each token its bytes [start, end) in the source file; (-1, -1) each in a header.
 
-        A token that is one byte of a character has that byte in a UTF-8 file, and the whole character in another.
+        A token that is a part of a character has its own bytes in a UTF-8 file, and the whole character in another.
         """
         if self.offset < 0:
             return [(-1, -1)] * len(self.ids)
-        ranges = []
-        start = end = self.offset
-        for first, after, byte in self.tokenizer.character_spans(self.ids, self.text):
-            if byte <= 0:
-                start, end = end, end + nbytes(self.text[first:after], self.encoding)
-            own = byte >= 0 and self.encoding.startswith("utf-8")
-            ranges.append((start + byte, start + byte + 1) if own else (start, end))
+        ranges: list[tuple[int, int]] = []
+        position, start, end = 0, self.offset, self.offset  # of the last character known, and its bytes
+        for first, after, before, behind in self.tokenizer.character_spans(self.ids, self.text):
+            start, position = start + nbytes(self.text[position:first], self.encoding), first
+            end = start + nbytes(self.text[first:after], self.encoding)
+            own = self.encoding.startswith("utf-8")
+            ranges.append((start + before, end - behind) if own else (start, end))
         return ranges
 
 
@@ -65,10 +65,8 @@ def token_stream(tokenizer: Tokenizer, pieces: Iterable[Piece]) -> Iterator[Toke
     """Blocks whose ids, one after another, are `tokenizer.encode` of a file's whole text, in constant memory.
 
     Where a file or a header begins is always a cut: each is encoded as a text of its own. Inside, blocks of at most
-    `BLOCK` characters are cut after a run of newlines, else before a run of spaces, which is exact since no piece of
-    the vocabulary crosses them. In a longer word the cut is where the word, encoded with `LOOKAHEAD` characters more,
-    has a border between tokens: exact unless a chain of merges reaches back over all of those.
-    The cuts follow from the text alone, not from the pieces it comes in.
+    `BLOCK` characters are cut where the tokenizer knows that no token crosses, for which it sees `LOOKAHEAD` characters
+    more. The cuts follow from the text alone, not from the pieces it comes in.
     """
     uncut: _Uncut | None = None
     for piece in pieces:
@@ -117,15 +115,8 @@ class _Uncut:
 
 
 def _next_cut(tokenizer: Tokenizer, text: str) -> int:
-    """Where the block at the beginning of `text` ends."""
-    if len(text) <= BLOCK:
-        return len(text)
-    for pattern in tokenizer.safe_cuts:
-        if match := pattern.match(text, 0, BLOCK + 1):
-            return match.end()
-    spans = tokenizer.character_spans(tokenizer.encode(text), text)
-    starts = (first for first, _, byte in spans if byte <= 0)
-    return tokenizer.leave_control_name(text, max(first for first in starts if first <= BLOCK))
+    """Return where the first block of `text` ends. A text shorter than a block and a look ahead is the last."""
+    return len(text) if len(text) <= BLOCK else tokenizer.cut(text, BLOCK, last=len(text) < BLOCK + LOOKAHEAD)
 
 
 def ahead(items: Iterable[T], depth: int) -> Generator[T, None, None]:

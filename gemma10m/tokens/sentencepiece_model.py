@@ -1,0 +1,143 @@
+"""Gemma's kind of vocabulary: BPE over characters, ▁ for a space, byte pieces for what has no piece of its own.
+
+It comes as SentencePiece's `tokenizer.model`, as a `tokenizer.json` of the same pieces, or inside a GGUF file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import Any
+
+from gemma10m.errors import ModelError
+from gemma10m.tokens.base import LONGEST_PIECE, Encode, Roles, Tokenizer, Vocabulary, index_of
+
+SPACE = "\u2581"  # how pieces write a space
+
+_KNOWN = "only SentencePiece vocabularies like Gemma's are known"
+_BYTE_PIECE = re.compile(r"<0x([0-9A-F]{2})>")
+_CONTROL_NAME = re.compile(
+    r"<(?:pad|eos|bos|unk|mask|2mass|unused\d+|(?:start|end)_of_(?:turn|image)|image_soft_token)>"
+    r"|\[multimodal\]|\[@BOS@\]"
+)
+
+# A cut is exact where no piece of the vocabulary holds what is on both its sides: no merge ever crosses it.
+_AFTER_NEWLINES = re.compile(r".*\n(?=[^\n])", re.DOTALL)
+_BEFORE_SPACES = re.compile(f".*[^ {SPACE}](?=[ {SPACE}])", re.DOTALL)
+
+
+class SentencePieceTokenizer(Tokenizer):
+    def __init__(
+        self, encode: Encode, pieces: list[str], control: Iterable[int], roles: Roles, fingerprint: str
+    ) -> None:
+        named = (i for i, piece in enumerate(pieces) if _CONTROL_NAME.fullmatch(piece))
+        every = frozenset({*control, *named})
+        self._byte_ids = {i for i, piece in enumerate(pieces) if _BYTE_PIECE.fullmatch(piece)}
+        _check_pieces(pieces, every, self._byte_ids)
+        texts = [b"" if i in every else _text(piece) for i, piece in enumerate(pieces)]
+        super().__init__(encode, Vocabulary(pieces, texts, every), roles, fingerprint)
+        names = sorted(re.escape(pieces[i]) for i in every)
+        self._control_name = re.compile("|".join(names))
+        self._control_start = re.compile(f"(?={self._control_name.pattern})")
+        self.safe_cuts = tuple(_safe_cuts(pieces))
+        self.check_round_trip()
+
+    def _spell(self, text: str) -> list[int]:
+        """A control token's name is cut after its first character, so that it is spelt with ordinary pieces."""
+        if not self._control_name.search(text):
+            return self._encode(text)
+        cuts = [0, *(match.start() + 1 for match in self._control_start.finditer(text)), len(text)]
+        return [i for start, end in pairwise(cuts) for i in self._encode(text[start:end])]
+
+    def cut(self, text: str, longest: int, last: bool) -> int:
+        """Cut after a run of newlines, else before a run of spaces: exact, since no piece crosses them.
+
+        In a longer word, where that and what follows have a border between tokens: exact unless a chain of merges
+        reaches back over all that follows.
+        """
+        for pattern in self.safe_cuts:
+            if match := pattern.match(text, 0, longest + 1):
+                return match.end()
+        spans = self.character_spans(self.encode(text), text)
+        starts = (first for first, _, before, _ in spans if not before)
+        return self._leave_control_name(text, max(first for first in starts if first <= longest))
+
+    def _leave_control_name(self, text: str, cut: int) -> int:
+        """`cut`, or where `encode` cuts the control token's name that `cut` is in."""
+        for match in self._control_name.finditer(text, max(0, cut - LONGEST_PIECE)):
+            if match.start() < cut < match.end():
+                return match.start() + 1
+        return cut
+
+    def character_spans(self, ids: Iterable[int], text: str) -> Iterator[tuple[int, int, int, int]]:
+        position, byte = 0, 0
+        for i in ids:
+            if i not in self._byte_ids:
+                start, position = position, position + len(self._pieces[i])
+                yield start, position, 0, 0
+                continue
+            left = len(text[position].encode()) - byte - 1
+            yield position, position + 1, byte, left
+            position, byte = (position, byte + 1) if left else (position + 1, 0)
+
+
+def load_model_proto(content: bytes) -> tuple[Encode, list[str], set[int]]:
+    """Return encoder, pieces and control ids of a SentencePiece model. Raises what the library raises."""
+    import sentencepiece
+
+    processor = sentencepiece.SentencePieceProcessor(model_proto=content)
+    ids = list(range(processor.get_piece_size()))
+    control = {i for i in ids if processor.is_control(i) or processor.is_unknown(i) or processor.is_unused(i)}
+    return processor.encode, processor.id_to_piece(ids), control
+
+
+def from_model_proto(content: bytes, template: str, stops: frozenset[int], fingerprint: str) -> Tokenizer:
+    encode, pieces, control = load_model_proto(content)
+    return SentencePieceTokenizer(encode, pieces, control, _roles(pieces, template, stops), fingerprint)
+
+
+def from_tokenizer_json(tokenizer: Any, template: str, stops: frozenset[int], fingerprint: str) -> Tokenizer:
+    """tokenizer: a `tokenizers.Tokenizer` whose model is BPE with byte fallback."""
+    if any(part and b'"Regex"' in part.__getstate__() for part in (tokenizer.normalizer, tokenizer.pre_tokenizer)):
+        raise ModelError("the tokenizer holds a regular expression, which Gemma's do not", hint=_KNOWN)
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    tokenizer.encode_special_tokens = True
+    pieces = index_of(tokenizer.get_vocab())
+    control = {i for i, token in tokenizer.get_added_tokens_decoder().items() if token.special}
+
+    def encode(text: str) -> list[int]:
+        ids: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    return SentencePieceTokenizer(encode, pieces, control, _roles(pieces, template, stops), fingerprint)
+
+
+def _roles(pieces: list[str], template: str, stops: frozenset[int]) -> Roles:
+    missing = [name for name in ("<bos>", "<eos>") if name not in pieces]
+    if missing:
+        raise ModelError(f"the tokenizer lacks {' and '.join(missing)}", hint=_KNOWN)
+    return Roles(pieces.index("<bos>"), pieces.index("<eos>"), stops, template)
+
+
+def _text(piece: str) -> bytes:
+    byte = _BYTE_PIECE.fullmatch(piece)
+    return bytes.fromhex(byte[1]) if byte else piece.replace(SPACE, " ").encode()
+
+
+def _check_pieces(pieces: list[str], control: frozenset[int], byte_ids: set[int]) -> None:
+    if len(byte_ids) < 256:
+        raise ModelError(f"the tokenizer lacks {256 - len(byte_ids)} of the 256 byte pieces", hint=_KNOWN)
+    odd = [pieces[i] for i in control if not re.fullmatch(f"[^\\s{SPACE}]{{2,{LONGEST_PIECE}}}", pieces[i])]
+    if odd:
+        raise ModelError(f"the tokenizer holds the control token {odd[0][:80]!r}", hint=_KNOWN)
+
+
+def _safe_cuts(pieces: list[str]) -> Iterator[re.Pattern[str]]:
+    """The ways of cutting a text that this vocabulary allows, best first. Each matches up to the last such cut."""
+    inner = "\0".join(pieces).replace(" ", SPACE)
+    if not re.search("\n[^\n\0]", inner):
+        yield _AFTER_NEWLINES
+    if not re.search(f"[^{SPACE}\0]{SPACE}", inner):
+        yield _BEFORE_SPACES
