@@ -26,10 +26,13 @@ MISSING = object()
 
 
 class NoTensors(TorchDispatchMode):
-    """Inside this mode no tensor can be made, on any device."""
+    """Inside this mode no tensor can be made but on the meta device, where it takes no memory."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        raise AssertionError(f"{func} was called before the checkpoint was refused")
+        made = func(*args, **(kwargs or {}))
+        assert isinstance(made, torch.Tensor), func
+        assert made.device.type == "meta", f"{func} made a tensor before the checkpoint was refused"
+        return made
 
 
 @contextmanager

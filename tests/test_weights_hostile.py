@@ -126,10 +126,10 @@ def test_a_header_length_that_looks_like_a_pickle_is_read(tmp_path):
         pytest.param(b'{"a": ' + b"[" * 200_000, "nested too deeply", id="depth-bomb"),
         pytest.param(b'{"head_dim": 8, "head_dim": 16}', "found the key 'head_dim' twice", id="same-key-twice"),
         pytest.param(b'{"a": "' + b"x" * 1_000_000 + b'"}', "holds 1,000,009 bytes, at most 1,000,000", id="1-MB"),
-        pytest.param(b'{"model_type": "gemma2"}', "model_type 'gemma2', 'gemma' expected", id="gemma2"),
-        pytest.param(b'{"model_type": "gemma3_text"}', "only Gemma 1 shapes (2b, 7b) are read today", id="gemma3"),
-        pytest.param(b'{"model_type": ["gemma"]}', "model_type ['gemma'], 'gemma' expected", id="type-is-a-list"),
-        pytest.param(b"{}", "model_type None, 'gemma' expected", id="no-type"),
+        pytest.param(b'{"model_type": "mamba"}', "model_type 'mamba', one of gemma, gemma2, ", id="mamba"),
+        pytest.param(b'{"model_type": "gemma2"}', "sliding_window is missing", id="gemma2"),
+        pytest.param(b'{"model_type": ["gemma"]}', "model_type ['gemma'], one of gemma, ", id="type-is-a-list"),
+        pytest.param(b"{}", "model_type None, one of gemma, ", id="no-type"),
     ],
 )
 def test_config_json(tmp_path, content, expected):

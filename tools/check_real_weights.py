@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import gemma10m
 from gemma10m.bench.rows import append_rows
-from gemma10m.weights.loading import resolve_model_folder
+from gemma10m.weights.loading import resolve_model
 
 ROOT = Path(__file__).parent.parent
 TEXT = ROOT / "examples" / "persuasion.txt"
@@ -32,7 +32,7 @@ Reader = Callable[[int, int], Tensor]  # from, to -> logits (to - from, V) float
 
 def source(model: str) -> dict[str, Any]:
     """Return how transformers is told where the weights are."""
-    path = Path(model) if Path(model).exists() else resolve_model_folder(model)
+    path = Path(model) if Path(model).exists() else resolve_model(model)
     packed = [path] if path.is_file() else sorted(path.glob("*.gguf"))
     if not packed:
         return dict(pretrained_model_name_or_path=path)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, cast
 
 from gemma10m.bench.rows import append_rows
 from gemma10m.commands.indexing import keys_of
-from gemma10m.commands.models import ModelOptions, load_reader, model_folder, resolve_dtype
+from gemma10m.commands.models import ModelOptions, load_reader, model_path, resolve_dtype
 from gemma10m.config import MemoryKind
 from gemma10m.errors import UsageError
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import load_tokenizer
 from gemma10m.weights.checkpoint import open_checkpoint
-from gemma10m.weights.loading import resolve_device, resolve_model_folder
+from gemma10m.weights.loading import resolve_device, resolve_model
 
 if TYPE_CHECKING:
     from gemma10m.models.decoder import Decoder
@@ -124,7 +124,7 @@ def _answer(terminal: Terminal, options: BenchOptions) -> Rows:
 def _load(terminal: Terminal, options: BenchOptions) -> Rows:
     from gemma10m.bench.load import measure_load
 
-    folder, device = model_folder(options.models), resolve_device(options.models.device)
+    folder, device = model_path(options.models, terminal.note), resolve_device(options.models.device)
     dtype = resolve_dtype(options.models, device, open_checkpoint(folder))
     yield "bench load", _named(options, measure_load(folder, device, dtype))
 
@@ -144,7 +144,7 @@ def _start(terminal: Terminal, options: BenchOptions) -> Rows:
         return
     device = resolve_device(options.models.device)
     with TemporaryDirectory() as folder:
-        name = str(model_folder(options.models)) if options.shape is None else folder
+        name = str(model_path(options.models, terminal.note)) if options.shape is None else folder
         if options.shape is not None:
             write_checkpoint(_model(terminal, options), Path(folder))
         layers = {"layers": open_checkpoint(Path(name)).config.layers}
@@ -155,7 +155,7 @@ def _start(terminal: Terminal, options: BenchOptions) -> Rows:
 def _index(terminal: Terminal, options: BenchOptions) -> Rows:
     from gemma10m.bench.index import measure_index
 
-    tokenizer = load_tokenizer(resolve_model_folder(options.models.model or "demo"))
+    tokenizer = load_tokenizer(resolve_model(options.models.model or "demo"))
     yield "bench index", measure_index(_source(options), tokenizer, SENTENCES, seed=0)
 
 

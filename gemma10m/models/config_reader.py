@@ -46,7 +46,7 @@ class ConfigReader:
     def count(self, key: str, default: int | None = None) -> int:
         """A positive whole number; a problem where it is missing and has no default."""
         value = self.said.get(key)
-        if value is None and default is not None and (key not in self.said or value is None):
+        if value is None and default is not None:
             return default
         if key not in self.said:
             self.problems.append(f"{key} is missing")
@@ -160,8 +160,8 @@ class ConfigReader:
         return factors or ()
 
     def _theta_in(self, stated: Mapping[str, Any]) -> float:
-        values = (stated.get("rope_theta"), self.said.get("rope_theta"))
-        return next((float(value) for value in values if type(value) in (int, float) and value > 0), 10_000.0)
+        values = (stated.get("rope_theta"), self.said.get("rope_theta"), 10_000.0)
+        return next(float(value) for value in values if isinstance(value, int | float) and _is_positive(value))
 
 
 def _no_scaling(fields: Mapping[str, Any], head_size: int, theta: float) -> tuple[float, ...] | None:

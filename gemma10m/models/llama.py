@@ -58,4 +58,4 @@ def read(said: ConfigReader) -> ModelConfig:
     return read_llama_like(said, "llama")
 
 
-ARCHITECTURE = Architecture(name="llama", model_types=("llama",), read=read)
+ARCHITECTURE = Architecture(name="llama", model_types=("llama",), read=read, ties_head=False)

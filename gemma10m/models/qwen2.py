@@ -12,4 +12,4 @@ def read(said: ConfigReader) -> ModelConfig:
     return read_llama_like(said, "qwen2", projection_bias=True)
 
 
-ARCHITECTURE = Architecture(name="qwen2", model_types=("qwen2",), read=read)
+ARCHITECTURE = Architecture(name="qwen2", model_types=("qwen2",), read=read, ties_head=False)

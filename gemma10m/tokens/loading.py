@@ -10,6 +10,7 @@ from typing import Any
 
 from gemma10m.errors import ModelError
 from gemma10m.folders import demo_folder
+from gemma10m.gguf_file import read_gguf
 from gemma10m.tokens import byte_level, sentencepiece_model
 from gemma10m.tokens.base import DOWNLOAD, Tokenizer
 from gemma10m.tokens.from_gguf import fingerprint_of, tokenizer_from_gguf
@@ -18,17 +19,21 @@ _LARGEST_FILE = 1 << 28  # bytes; Gemma's largest tokenizer.json has 34 MB
 
 
 def load_tokenizer(folder: str | Path) -> Tokenizer:
-    """Load the tokenizer of a checkpoint folder, of "demo", or of a GGUF file.
+    """Load the tokenizer of a checkpoint folder, of "demo", or of a GGUF file, which a folder may hold.
 
-    In a folder: `tokenizer.model`, else `tokenizer.json`. Raises `ModelError`.
+    In a checkpoint folder: `tokenizer.model`, else `tokenizer.json`. Raises `ModelError`.
     """
     path = demo_folder() if folder == "demo" else Path(folder)
     if path.suffix == ".gguf" and not path.is_dir():
-        from gemma10m.gguf_file import read_gguf  # type: ignore[import-not-found,unused-ignore]
-
-        metadata: Mapping[str, Any] = read_gguf(path).metadata
-        return tokenizer_from_gguf(metadata, fingerprint_of(metadata))
+        return _load_gguf(path)
+    if not (path / "config.json").exists() and (files := sorted(path.glob("*.gguf"))):
+        return _load_gguf(files[0])
     return _load_folder(path)
+
+
+def _load_gguf(path: Path) -> Tokenizer:
+    metadata = read_gguf(path).metadata
+    return tokenizer_from_gguf(metadata, fingerprint_of(metadata))
 
 
 def _load_folder(folder: Path) -> Tokenizer:

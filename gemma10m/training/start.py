@@ -17,7 +17,8 @@ from gemma10m.training.initial import initialise
 from gemma10m.training.parameters import is_gate
 from gemma10m.training.recipe import DEMO_READING, Recipe, demo_config
 from gemma10m.weights.checkpoint import Checkpoint
-from gemma10m.weights.config_file import StatedReading, read_config
+from gemma10m.weights.config_file import StatedReading, parse_config
+from gemma10m.weights.files import read_json_object
 from gemma10m.weights.loading import load_weights
 from gemma10m.weights.options import CLOSED_GATE, resolve_reading
 
@@ -48,7 +49,7 @@ def scratch_shape(config_file: Path | None, recipe: Recipe) -> Shape:
     folder = config_file if config_file.is_dir() else config_file.parent
     if not config_file.is_dir() and config_file.name != "config.json":
         raise UsageError(f"{config_file} is not called config.json", hint="name a config.json or the folder it is in")
-    described = read_config(folder)
+    described = parse_config(read_json_object(folder, "config.json"))
     config = replace(described.config, tied_head=described.tied is not False)
     reading = _scratch_reading(recipe, described.reading)
     return Shape(_with_gates(config, reading.memory), reading)

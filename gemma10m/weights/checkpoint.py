@@ -99,7 +99,7 @@ def _with_tensors(described: ConfigFile, tensors: Mapping[str, TensorEntry]) -> 
 
 
 def _name(folder: Path) -> str:
-    """The folder's or file's name, or the repository's where it was downloaded by us or lies in a Hugging Face cache."""
+    """The folder's or file's name; the repository's where we downloaded it or it lies in a Hugging Face cache."""
     if folder.parent == models_folder().resolve():
         return folder.name.replace("--", "/", 1)
     if folder.parent.name == "snapshots" and folder.parent.parent.name.startswith("models--"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypedDict
 
 from gemma10m.config import MEMORY_KINDS, MemoryKind, ModelConfig
@@ -62,7 +62,9 @@ def parse_config(said: Mapping[str, Any]) -> ConfigFile:
     reading = StatedReading(
         memory=said.get("memory"), segment=_segment(said), carry=said.get("carry"), sinks=said.get("sinks")
     )
-    return ConfigFile(_model_config(architecture, reader), reading, tied)
+    config = _model_config(architecture, reader)
+    ties = architecture.ties_head if tied is None else tied
+    return ConfigFile(replace(config, tied_head=ties), reading, tied)
 
 
 def _text_part(said: Mapping[str, Any]) -> Mapping[str, Any]:

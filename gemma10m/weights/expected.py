@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 
 import torch
@@ -13,6 +14,7 @@ from gemma10m.strict_json import quote
 from gemma10m.weights.headers import TensorEntry
 
 HEAD = "lm_head.weight"
+EMBEDDING = "model.embed_tokens.weight"
 
 # Gates near 0 or 1 and the memory's writes need more than bfloat16's eight bits; they are a few kB.
 _STAYS_FLOAT32 = (
@@ -39,9 +41,11 @@ def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 def check_tensors(config: ModelConfig, tensors: Mapping[str, TensorEntry]) -> None:
     """Raises one ModelError that lists every missing, unexpected and misshapen tensor."""
     if config.layers > len(tensors):  # before a name is made for each of a billion layers
+        without = "" if EMBEDDING in tensors else f", and none is {EMBEDDING}"
         raise ModelError(
-            f"config.json says {config.layers:,} layers, but the files hold {len(tensors):,} tensors", _MIXED
+            f"config.json says {config.layers:,} layers, but the files hold {len(tensors):,} tensors{without}", _MIXED
         )
+    _check_sizes(config, tensors)
     expected = expected_shapes(config)
     faults = {
         "missing": [name for name in expected if name not in tensors],
@@ -55,6 +59,21 @@ def check_tensors(config: ModelConfig, tensors: Mapping[str, TensorEntry]) -> No
     if any(faults.values()):
         told = "; ".join(f"{len(names):,} {fault} ({_some(names)})" for fault, names in faults.items() if names)
         raise ModelError(f"the tensors do not fit config.json: {told}", _MIXED)
+
+
+def _check_sizes(config: ModelConfig, tensors: Mapping[str, TensorEntry]) -> None:
+    """Raises ModelError for a matrix that has more numbers than all files together: shapes alone may overflow."""
+    held = sum(math.prod(entry.shape) for entry in tensors.values())
+    widths = {"vocab_size": config.vocabulary, "intermediate_size": config.feed_forward_size}
+    for layer in range(config.layers if config.attention else 1):
+        widths["num_attention_heads * head_dim"] = config.attention_of(layer).query_size
+        for name, width in widths.items():
+            if width * config.hidden_size > held:
+                raise ModelError(
+                    f"config.json says {name} {width:,} and hidden_size {config.hidden_size:,}, whose matrix has more "
+                    f"numbers than the {held:,} that the files hold",
+                    _MIXED,
+                )
 
 
 def _some(items: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -40,7 +40,7 @@ def fingerprint(config: ModelConfig, tensors: Mapping[str, TensorEntry]) -> str:
     identity = json.dumps([_numbers(config), layout], sort_keys=True)
     digest = hashlib.sha256(identity.encode())
     whole = sum(entry.nbytes for entry in tensors.values()) <= WHOLE_BYTES
-    contents = _hash_contents(tensors.values(), whole)
+    contents = _hash_contents(tensors, whole)
     for name in sorted(tensors):
         digest.update(contents[name])
     return digest.hexdigest()
@@ -55,17 +55,17 @@ def _numbers(config: ModelConfig) -> dict[str, Any]:
     return {name: value for name, value in asdict(config).items() if name not in defaults or value != defaults[name]}
 
 
-def _hash_contents(entries: Iterable[TensorEntry], whole: bool) -> dict[str, bytes]:
+def _hash_contents(tensors: Mapping[str, TensorEntry], whole: bool) -> dict[str, bytes]:
     """Each tensor's digest, one shard open at a time."""
-    by_shard: dict[Path, list[TensorEntry]] = defaultdict(list)
-    for entry in entries:
-        by_shard[entry.shard].append(entry)
+    by_shard: dict[Path, list[tuple[str, TensorEntry]]] = defaultdict(list)
+    for name, entry in tensors.items():
+        by_shard[entry.shard].append((name, entry))
     digests: dict[str, bytes] = {}
     for shard, inside in by_shard.items():
         with shard.open("rb", buffering=0) as file:
-            for entry in inside:
+            for name, entry in inside:
                 blocks = _all_blocks(entry) if whole else _sampled_blocks(entry)
-                digests[entry.name] = _hash_blocks(file, blocks, shard)
+                digests[name] = _hash_blocks(file, blocks, shard)
     return digests
 
 

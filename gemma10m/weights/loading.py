@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
-from gemma10m.config import DTYPES
+from gemma10m.config import DTYPES, ReadingConfig
 from gemma10m.errors import ModelError, UsageError
 from gemma10m.folders import demo_folder
 from gemma10m.models.decoder import Decoder
-from gemma10m.weights.checkpoint import open_checkpoint
+from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
 from gemma10m.weights.downloads import find_downloaded
 from gemma10m.weights.options import closed_gate_warning, resolve_reading
+from gemma10m.weights.packaged import PACKAGED, packaged_path
 from gemma10m.weights.tensors import load_weights
 
 __all__ = [
     "closed_gate_warning",
+    "load_checkpoint",
     "load_model",
     "load_weights",
     "resolve_device",
-    "resolve_model_folder",
+    "resolve_model",
     "resolve_reading",
 ]
 
@@ -36,16 +39,21 @@ def load_model(
 ) -> Decoder:
     """A model ready to read and answer.
 
-    path: a checkpoint folder, a name from `gemma10m download`, or "demo". device: "cpu", "cuda" or "auto".
-    dtype: "float32" or "bfloat16". The rest, in tokens: None for what the checkpoint says, else the defaults.
-    `model.warnings` says what a user should know. Raises UsageError, ModelError or OutOfMemoryError.
+    path: a checkpoint folder, a GGUF file, a name from `gemma10m download`, "small", "chat" or "demo". device: "cpu",
+    "cuda" or "auto". dtype: "float32" or "bfloat16". The rest, in tokens: None for what the checkpoint says, else the
+    defaults. `model.warnings` says what a user should know. Raises UsageError, ModelError or OutOfMemoryError.
     """
     if dtype not in DTYPES:
         raise UsageError(f"dtype must be one of {', '.join(DTYPES)}, found {dtype!r}")
     place = resolve_device(device)
-    checkpoint = open_checkpoint(resolve_model_folder(path))
+    checkpoint = open_checkpoint(resolve_model(path))
     reading = resolve_reading(checkpoint, memory=memory, segment=segment, carry=carry, sinks=sinks)
-    weights = load_weights(checkpoint, device=place, dtype=getattr(torch, dtype))
+    return load_checkpoint(checkpoint, reading, place, dtype)
+
+
+def load_checkpoint(checkpoint: Checkpoint, reading: ReadingConfig, device: str, dtype: str) -> Decoder:
+    """The model of an open checkpoint. device: "cpu" or "cuda"; dtype: "float32" or "bfloat16"."""
+    weights = load_weights(checkpoint, device=device, dtype=getattr(torch, dtype))
     with torch.device("meta"):
         model = Decoder(checkpoint.config, reading)
     model.load_state_dict(weights, strict=True, assign=True)
@@ -53,27 +61,34 @@ def load_model(
     gates = [tensor for name, tensor in weights.items() if name.endswith("self_attn.gate")]
     warning = closed_gate_warning(gates or None, reading)
     model.warnings = checkpoint.notes + ((warning,) if warning else ())
-    if place == "cuda":
+    if device == "cuda":
         del weights, gates  # a layer's own are free once it is fused
         model.fuse()  # not on the CPU, where weights stay the mapped file's pages
     return model.requires_grad_(False).eval()
 
 
-def resolve_model_folder(name_or_path: str | Path) -> Path:
-    """The folder of "demo", of an existing path, or of a downloaded model; ModelError when there is none."""
+def resolve_model(name_or_path: str | Path, tell: Callable[[str], None] = lambda sentence: None) -> Path:
+    """The folder or GGUF file of "demo", a packaged model, an existing path, or a downloaded model.
+
+    `tell` gets a sentence with the licence of a packaged model that is used for the first time. Raises ModelError.
+    """
     if name_or_path == "demo":
         return demo_folder()
-    path = Path(name_or_path).expanduser()
-    if path.is_dir():
+    path, name = Path(name_or_path).expanduser(), str(name_or_path)
+    if name in PACKAGED:
+        return packaged_path(PACKAGED[name], tell)
+    if path.is_dir() or (path.is_file() and path.suffix == ".gguf"):
         return path
     if path.exists():
-        raise ModelError(f"{path} is not a folder", hint="name the folder that holds config.json and the weights")
-    name = str(name_or_path)
+        raise ModelError(
+            f"{path} is neither a folder nor a .gguf file",
+            hint="name the folder that holds config.json and the weights",
+        )
     folder = find_downloaded(name)
     if folder is None:
         raise ModelError(
-            f"{name} is neither a folder nor a downloaded model",
-            hint=f"run `gemma10m download {name}` first, or name a folder that holds config.json",
+            f"{name} is neither a path, a downloaded model nor one of {', '.join(('demo', *PACKAGED))}",
+            hint=f"run `gemma10m download {name}` first, or name a GGUF file or a folder that holds config.json",
         )
     return folder
 

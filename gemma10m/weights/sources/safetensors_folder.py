@@ -24,7 +24,6 @@ class SafetensorsFolder:
     def __init__(self, folder: Path) -> None:
         _check_folder(folder)
         self.path = folder
-        self._open: tuple[Path, Any] | None = None
 
     def config(self) -> Mapping[str, Any]:
         return read_json_object(self.path, "config.json")
@@ -35,19 +34,14 @@ class SafetensorsFolder:
     def load(self, entry: TensorEntry, dtype: torch.dtype, device: str) -> Tensor:
         """One tensor; on the CPU it stays a view of the mapped file where it needs no cast."""
         try:
-            tensor = self._shard(entry.shard).get_tensor(entry.name)
+            with safe_open(entry.shard, framework="pt", device="cpu") as file:
+                tensor = file.get_tensor(entry.name)
         except (SafetensorError, OSError) as error:
             raise ModelError(f"{entry.shard} cannot be read: {error}", hint="download the model again") from None
         if tensor.dtype != _TORCH_DTYPES[entry.dtype] or tuple(tensor.shape) != entry.shape:
             raise ModelError(f"{entry.shard} was changed while it was read", hint="run the command again")
         moved: Tensor = tensor.to(device=device, dtype=dtype)
         return moved
-
-    def _shard(self, path: Path) -> Any:
-        """The open file; tensors come shard by shard, and each keeps its own mapping alive."""
-        if self._open is None or self._open[0] != path:
-            self._open = path, safe_open(path, framework="pt", device="cpu")
-        return self._open[1]
 
 
 def _check_folder(folder: Path) -> None:
