@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "tensor_bytes": {"strict_json"},
     "sanitise": set(),
     "progress": set(),
+    "threads": set(),
     "encodings": set(),
     "documents": {"encodings", "errors"},
     "tokens": {"errors", "folders"},
