@@ -12,6 +12,7 @@ import typer
 
 from gemma10m import __version__
 from gemma10m.terminal import Terminal
+from gemma10m.threads import choose_threads
 
 app = typer.Typer(
     name="gemma10m",
@@ -62,6 +63,7 @@ def run_command(command: Callable[[Terminal], None], json: bool = False) -> None
     terminal = shared.terminal(json)
     # torch says so when it is imported; nothing here needs numpy.
     warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
+    choose_threads()
     try:
         command(terminal)
     except BaseException as error:

@@ -131,7 +131,7 @@ def test_an_answer_has_at_most_max_new_tokens(count: int) -> None:
 
 
 @given(st.text(st.sampled_from("aé汉\U0001f600\u0301 \n"), max_size=12))
-@settings(max_examples=30, derandomize=True)
+@settings(max_examples=30)
 def test_no_character_is_split_over_two_pieces(text: str) -> None:
     ids = reader().tokenizer.encode(text)
     pieces, _ = spoken([*ids, EOS])
@@ -176,7 +176,7 @@ def test_the_prompt_of_a_model_without_turns() -> None:
 
 @pytest.mark.parametrize("turns", [True, False])
 @given(question=NASTY)
-@settings(max_examples=30, derandomize=True)
+@settings(max_examples=30)
 def test_no_question_forges_a_turn(turns: bool, question: str) -> None:
     tokenizer = reader(turns=turns).tokenizer
     ids = Prompt(tokenizer).question(question)

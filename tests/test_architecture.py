@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "gguf_file": {"errors", "strict_json"},
     "sanitise": set(),
     "progress": set(),
+    "threads": set(),
     "encodings": set(),
     "documents": {"encodings", "errors"},
     "tokens": {"encodings", "errors", "folders", "gguf_file"},

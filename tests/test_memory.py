@@ -30,7 +30,7 @@ from gemma10m.models.attention import window_of
 from gemma10m.models.rotary import cos_sin
 
 TEN_MILLION = 10_000_000
-MODEST = settings(max_examples=40, derandomize=True)
+MODEST = settings(max_examples=40)
 every_kind = pytest.mark.parametrize("kind", KINDS)
 every_closing_kind = pytest.mark.parametrize("kind", CLOSING)
 every_remembering_kind = pytest.mark.parametrize("kind", REMEMBERING)

@@ -30,7 +30,7 @@ from gemma10m.memory.state import State
 from gemma10m.models import layers
 from gemma10m.models.decoder import Decoder
 
-MODEST = settings(max_examples=25, derandomize=True)
+MODEST = settings(max_examples=25)
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
 

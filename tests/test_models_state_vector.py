@@ -27,7 +27,7 @@ from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
 from gemma10m.models.vector_attention import StateVector
 
-MODEST = settings(max_examples=25, derandomize=True)
+MODEST = settings(max_examples=25)
 
 
 def vectors(state: State) -> Tensor:

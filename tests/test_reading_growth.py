@@ -50,7 +50,7 @@ def ids_kept(kind: str, old: list[int], new: list[int]) -> int:
 @example(text=SENTENCE * 9 + "universal", tail="ly acknowledged", tokens=1000)
 @example(text=SENTENCE * 9 + "\n\n", tail="\n\n\nChapter", tokens=SEGMENT)
 @example(text=SENTENCE * 9, tail="However", tokens=SEGMENT)
-@settings(max_examples=20, derandomize=True)
+@settings(max_examples=20)
 def test_the_grown_document_is_read_on_and_the_state_is_that_of_a_whole_read(
     kind: str, text: str, tail: str, tokens: int
 ) -> None:

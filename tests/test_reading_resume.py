@@ -111,7 +111,7 @@ def test_a_bookmark_beyond_the_end_of_the_document_is_not_used() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(kept=st.integers(0, 5 * SEGMENT), data=st.data())
-@settings(max_examples=25, derandomize=True)
+@settings(max_examples=25)
 def test_rewinding_takes_back_what_the_open_segment_holds(kind: str, kept: int, data: st.DataObject) -> None:
     if kind == "state-vector":  # whose mean gives back the open segment or nothing
         kept -= kept % SEGMENT

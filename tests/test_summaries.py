@@ -39,7 +39,7 @@ def words(text: str) -> int:
 
 
 @given(st.text(st.sampled_from("ab \n汉"), max_size=300), st.integers(1, 20))
-@settings(max_examples=60, derandomize=True)
+@settings(max_examples=60)
 def test_parts_fit_and_are_the_text(text: str, room: int) -> None:
     found = list(parts(document("x" + text), len, room))
     assert "".join(part.text for part in found) == "x" + text
@@ -115,7 +115,7 @@ def test_room_is_what_the_model_sees_less_a_quarter() -> None:
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=40), st.integers(1, 50))
-@settings(max_examples=60, derandomize=True)
+@settings(max_examples=60)
 def test_reduction_ends_and_leaves_nothing_out(sizes: list[int], room: int) -> None:
     """Even where no two summaries fit, and where the model makes them longer."""
     summaries = [f"<{number}>" + "x" * size for number, size in enumerate(sizes)]

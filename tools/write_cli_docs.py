@@ -83,6 +83,7 @@ not written over. The passages take their place once the state is saved; where t
 and a warning says so. `ask FILE` then needs no document: zero of its tokens are computed again.
 
 Environment: `HF_TOKEN`, `HF_ENDPOINT`, `HF_HUB_OFFLINE` as for huggingface_hub; `XDG_CACHE_HOME`, `XDG_DATA_HOME`;
+`OMP_NUM_THREADS`, without which a command computes with the cores that are free when it starts;
 `GEMMA10M_TRACEBACK=1` shows the traceback of an error.
 
 ## Exit codes

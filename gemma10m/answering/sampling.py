@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gemma10m.errors import UsageError
+from gemma10m.errors import ModelError, UsageError
+
+LIKELIEST = (1024, 32768)  # how many tokens are sorted, before all are: a nucleus is seldom as large
 
 
 @dataclass(frozen=True)
@@ -37,15 +39,39 @@ class Sampling:
 class Sampler:
     def __init__(self, sampling: Sampling) -> None:
         self._sampling = sampling
-        self._generator = torch.Generator().manual_seed(sampling.seed)
+        self._generator = torch.Generator().manual_seed(sampling.seed)  # the CPU's: a seed draws the same on a GPU
 
     def choose(self, logits: Tensor) -> int:
-        """logits (V,) -> id."""
+        """logits (V,) -> id. Raises ModelError where they are no numbers and something is to be drawn."""
         if self._sampling.temperature == 0.0:
             return int(logits.argmax())
-        wide = logits.double().cpu()
-        scaled = (wide - wide.max()) / self._sampling.temperature  # at most 0: no temperature is too small
-        probabilities, order = torch.softmax(scaled, dim=-1).sort(descending=True)  # (V,) each
-        before = probabilities.cumsum(0) - probabilities
-        kept = torch.where(before < self._sampling.top_p, probabilities, 0.0)
-        return int(order[torch.multinomial(kept, 1, generator=self._generator)])
+        sums = nucleus(logits, self._sampling.temperature, self._sampling.top_p).cumsum(0, dtype=torch.float64)  # (V,)
+        drawn = 1.0 - torch.rand((), dtype=torch.float64, generator=self._generator).item()  # in (0, 1]
+        token = int(torch.searchsorted(sums, drawn * sums[-1]))  # the first that reaches it: never one of weight 0
+        if token == len(logits):
+            raise ModelError("the model's logits are not finite numbers", hint="its weights may be damaged")
+        return token
+
+
+def nucleus(logits: Tensor, temperature: float, top_p: float) -> Tensor:
+    """Weights to draw from, by id, on the logits' device: 0 outside of the nucleus, 1 for the likeliest. (V,) -> (V,)
+
+    The nucleus is the fewest of the likeliest that together reach `top_p`, and what is as likely as the last of them.
+    In float32, or float64 if the logits are; sums over the vocabulary in float64.
+    """
+    wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    coldest = torch.finfo(wide.dtype).tiny  # below it, 0 / temperature would be no number
+    weights = ((wide - wide.max()) / max(temperature, coldest)).exp()  # at most 1
+    if top_p == 1.0:
+        return weights
+    return weights.masked_fill(weights < _least(weights, top_p * weights.sum(dtype=torch.float64)), 0.0)
+
+
+def _least(weights: Tensor, needed: Tensor) -> Tensor:
+    """The last of the largest of `weights` (V,) that together reach `needed`."""
+    for count in (*(few for few in LIKELIEST if few < len(weights)), len(weights)):
+        largest = weights.topk(count).values
+        sums = largest.cumsum(0, dtype=torch.float64)  # (count,)
+        if sums[-1] >= needed:
+            break
+    return largest[(sums < needed).sum().clamp(max=count - 1)]

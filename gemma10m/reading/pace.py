@@ -22,7 +22,8 @@ class Pace:
         self.model = model
         self.tokens = stretch_tokens(model)
         self.halvings = 0
-        self._queued: deque[torch.cuda.Event] = deque()
+        self.finished = 0  # tokens that were computed, not only queued
+        self._queued: deque[tuple[torch.cuda.Event, int]] = deque()  # the end of a stretch, and its tokens
 
     def room(self, position: int) -> int:
         """Tokens up to the next multiple of the stretch: a resumed read cuts where an unbroken one would have."""
@@ -41,8 +42,14 @@ class Pace:
 
     def finish(self) -> None:
         """Wait for what is queued."""
-        while self._queued:
-            self._queued.popleft().synchronize()
+        self._wait(0)
+
+    def _wait(self, most: int) -> None:
+        """Until at most `most` stretches are queued; more of them may be finished."""
+        while len(self._queued) > most or (self._queued and self._queued[0][0].query()):
+            done, tokens = self._queued.popleft()
+            done.synchronize()
+            self.finished += tokens
 
     def _try(self, ids: list[int], state: State) -> State | None:
         """None when the GPU's memory does not suffice; what the layers held is free again then."""
@@ -57,9 +64,10 @@ class Pace:
         if self.model.device.type == "cuda":
             done = torch.cuda.Event()
             done.record()
-            self._queued.append(done)
-            while len(self._queued) > QUEUED:
-                self._queued.popleft().synchronize()
+            self._queued.append((done, len(ids)))
+            self._wait(QUEUED)
+        else:
+            self.finished += len(ids)
         return state
 
     def _on_device(self, ids: list[int]) -> Tensor:

@@ -97,15 +97,16 @@ def _stretches(
             seconds_before + seconds,
             complete=complete,
         )
-        rate = (state.position - first) / max(seconds, 1e-9)
-        progress = _progress(pace, stream, state, document, opening, rate)
+        progress = _progress(pace, stream, state, document, first - opening, seconds)
         yield Step(bookmark, progress, first, seconds)
         if bookmark.complete:
             return
 
 
-def _progress(pace: Pace, stream: IdStream, state: State, document: Document, opening: int, rate: float) -> Progress:
-    read_tokens = max(0, state.position - opening)
+def _progress(pace: Pace, stream: IdStream, state: State, document: Document, before: int, seconds: float) -> Progress:
+    """before: tokens of the document that were read in earlier runs; negative where the opening is still to be read."""
+    read_tokens = max(0, before + pace.finished)
+    rate = pace.finished / max(seconds, 1e-9)
     return Progress(
         tokens_read=read_tokens,
         tokens_total=stream.tokens,
