@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gemma10m.models import gemma, gemma2, gemma3, llama, qwen2
+from gemma10m.models import gemma, gemma2, gemma3, llama, qwen2, qwen3
 from gemma10m.models.architecture import Architecture
 
 _ALL: tuple[Architecture, ...] = (
@@ -11,5 +11,6 @@ _ALL: tuple[Architecture, ...] = (
     gemma3.ARCHITECTURE,
     llama.ARCHITECTURE,
     qwen2.ARCHITECTURE,
+    qwen3.ARCHITECTURE,
 )
 ARCHITECTURES: dict[str, Architecture] = {kind: one for one in _ALL for kind in one.model_types}
