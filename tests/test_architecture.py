@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "kernels": set(),
     "ops": {"kernels", "errors"},
     "memory": {"ops", "config"},
-    "models": {"memory", "ops", "config", "errors"},
+    "models": {"memory", "ops", "config", "errors", "strict_json"},
     "weights": {"models", "memory", "config", "errors", "folders", "atomic_file", "strict_json", "gguf_file"},
     "answering": {"models", "tokens", "memory", "documents", "config", "errors"},
     "reading": {

@@ -91,7 +91,6 @@ def test_help_is_quick_and_does_not_import_torch(home: Path) -> None:
         (["ask", "README.md", "Q?", "-m", "demo", "--top-p", "2"], 2, "top-p"),
         (["ask", "-", "-m", "demo"], 2, "standard input"),
         (["ask", "README.md", " ", "-m", "demo"], 2, "a question is empty"),
-        (["ask", "README.md", "Q?"], 4, "gemma10m download"),
         (["download", "some/model", "--offline"], 8, "offline"),
         (["frobnicate"], 2, "frobnicate"),
     ],

@@ -24,7 +24,9 @@ from gemma10m.weights.loading import (
 )
 from gemma10m.weights.packaged import find_packaged
 
-SMALL_WEIGHTS = 1 << 30  # on a CPU, bytes up to which float32 is worth its memory
+# On a CPU, bytes of float32 weights up to which float32 is worth its memory: always, and where bfloat16 is emulated.
+TINY_WEIGHTS = 1 << 28
+SMALL_WEIGHTS = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,18 @@ def resolve_dtype(options: ModelOptions, device: str, checkpoint: Checkpoint) ->
     """bfloat16 on a GPU and for big checkpoints, float32 for small ones on a CPU, unless the user says."""
     if options.dtype != "auto":
         return options.dtype
-    return "float32" if device == "cpu" and checkpoint.nbytes <= SMALL_WEIGHTS else "bfloat16"
+    limit = TINY_WEIGHTS if has_fast_bfloat16() else SMALL_WEIGHTS
+    return "float32" if device == "cpu" and 4 * checkpoint.parameters <= limit else "bfloat16"
+
+
+def has_fast_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 by itself (AVX512-BF16, AMX, ARM's BF16); others emulate it slowly."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
+    lines = (line for line in text.splitlines() if line.lower().startswith(("flags", "features")))
+    return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(next(lines, "").split())
 
 
 def load_reader(terminal: Terminal, options: ModelOptions) -> Reader:
