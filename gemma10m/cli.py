@@ -26,6 +26,7 @@ from gemma10m.options import (
     Pointed,
     QuestionFile,
     Quoted,
+    ReadAll,
     Recalled,
     Seed,
     Sinks,
@@ -64,6 +65,7 @@ def ask(
     memory: Memory = None,
     carry: Carry = None,
     sinks: Sinks = None,
+    read_all: ReadAll = False,
     offline: Offline = False,
     json: Json = False,
     temperature: Temperature = 0.0,
@@ -82,7 +84,7 @@ def ask(
         from gemma10m.commands.passages import RecallOptions
         from gemma10m.commands.questions import ask_all, refuse_mixed
 
-        chosen = model_options(model, device, dtype, memory, carry, sinks, offline)
+        chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all)
         sampling = sampling_options(temperature, top_p, seed, max_new_tokens)
         recalling = RecallOptions(recall, quoted, landmarks)
         chosen_files = patterns(include, exclude)
@@ -113,6 +115,7 @@ def summarize(
     memory: Memory = None,
     carry: Carry = None,
     sinks: Sinks = None,
+    read_all: ReadAll = False,
     offline: Offline = False,
     json: Json = False,
     temperature: Temperature = 0.0,
@@ -127,7 +130,7 @@ def summarize(
         from gemma10m.commands.summarize import summarize as sum_up
 
         wanted = SummaryOptions(words, focus, by, outline)
-        chosen = model_options(model, device, dtype, memory, carry, sinks, offline)
+        chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all)
         sampling = sampling_options(temperature, top_p, seed, max_new_tokens)
         sum_up(terminal, sources, wanted, chosen, sampling, patterns(include, exclude))
 
@@ -146,6 +149,7 @@ def read(
     memory: Memory = None,
     carry: Carry = None,
     sinks: Sinks = None,
+    read_all: ReadAll = False,
     offline: Offline = False,
     json: Json = False,
     landmarks: Pointed = False,
@@ -155,7 +159,7 @@ def read(
     def run(terminal: Terminal) -> None:
         from gemma10m.commands.ask import read as read_sources
 
-        chosen = model_options(model, device, dtype, memory, carry, sinks, offline)
+        chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all)
         read_sources(terminal, sources, output, chosen, patterns(include, exclude), landmarks)
 
     run_command(run, json)

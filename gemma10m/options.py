@@ -41,12 +41,19 @@ Depths = Annotated[
 Facts = Annotated[int | None, typer.Option(help="In each document. Default: needle 1, 4 in its multi- forms; babi 8.")]
 Model = Annotated[
     str | None,
-    typer.Option("--model", "-m", help="A downloaded name, a checkpoint folder, or demo. Default: gemma-2B-10M."),
+    typer.Option(
+        "--model",
+        "-m",
+        help="A downloaded name, a folder, a GGUF file, small, chat or demo. Default: gemma-2B-10M, else small.",
+    ),
 ]
 MeasuredModel = Annotated[
     str | None,
     typer.Option(
-        "--model", "-m", help="A downloaded name, a checkpoint folder, or demo. Default: demo.", show_default=False
+        "--model",
+        "-m",
+        help="A downloaded name, a checkpoint folder, a GGUF file, small, chat or demo. Default: demo.",
+        show_default=False,
     ),
 ]
 Device = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
@@ -57,6 +64,10 @@ Memory = Annotated[
 ]
 Carry = Annotated[int | None, typer.Option(help="Tokens before the segment that stay visible: a multiple of it.")]
 Sinks = Annotated[int | None, typer.Option(help="First tokens of the document that stay visible for ever.")]
+ReadAll = Annotated[
+    bool,
+    typer.Option("--read-all", help="Read also what a model without a memory has forgotten by the end."),
+]
 Offline = Annotated[bool, typer.Option("--offline", help="Never use the network.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output.")]
 Temperature = Annotated[float, typer.Option(help="0 always takes the likeliest token.")]
@@ -73,6 +84,7 @@ def model_options(
     carry: int | None,
     sinks: int | None,
     offline: bool,
+    read_all: bool = False,
 ) -> Any:
     from gemma10m.commands.models import ModelOptions, go_offline
 
@@ -80,7 +92,7 @@ def model_options(
         go_offline()
     if dtype not in ("auto", "float32", "bfloat16"):
         raise UsageError(f"dtype must be float32, bfloat16 or auto, found {dtype!r}")
-    return ModelOptions(model, device, dtype, memory, carry, sinks)
+    return ModelOptions(model, device, dtype, memory, carry, sinks, read_all)
 
 
 def patterns(include: list[str] | None, exclude: list[str] | None) -> Any:

@@ -62,6 +62,7 @@ class ProgressView:
     device_memory_total: int | None
     process_memory: int
     state_bytes: int
+    tokens_skipped: int = 0  # of those read: in the index alone
 
     @property
     def fraction(self) -> float | None:
@@ -102,6 +103,8 @@ def reading_status(view: ProgressView) -> Status:
     total = f"{about}{format_count(view.tokens_total)}"
     known = view.tokens_total > 0
     fields = [(f"{read} / {total} tokens", f"{read}/{total}") if known else (f"{read} tokens", f"{read} tokens")]
+    if view.tokens_skipped:
+        fields += _same(f"{format_count(view.tokens_skipped)} of them searched only")
     fields += _percent_field(view.fraction)
     fields += _same(f"{format_count(float(view.tokens_per_second))} tok/s")
     fields += _time_left_field(view.seconds_left)

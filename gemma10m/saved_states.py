@@ -41,6 +41,7 @@ class Reader:
 
     model: Decoder
     tokenizer: Tokenizer
+    read_all: bool = False  # also what no answer can depend on
 
     @property
     def dtype(self) -> str:
@@ -81,7 +82,9 @@ class Reader:
         state, header = load_state(path, expect=self.expectation(), device=str(self.model.device))
         tokens = tuple(source.tokens for source in header.document.sources)
         return (
-            Bookmark(state, header.ids_sha256, header.open_ids, tokens, header.seconds, header.complete),
+            Bookmark(
+                state, header.ids_sha256, header.open_ids, tokens, header.seconds, header.complete, header.skipped
+            ),
             header,
         )
 
@@ -102,6 +105,7 @@ class Reader:
             ids_sha256=bookmark.ids_sha256,
             open_ids=bookmark.open_ids,
             seconds=bookmark.seconds,
+            skipped=bookmark.skipped,
             created_by=f"gemma10m {__version__}",
         )
 
@@ -182,14 +186,18 @@ def _is_shorter_version(record: DocumentRecord, document: Document) -> bool:
 
 
 def read_and_save(
-    reader: Reader, document: Document, path: Path, start: Bookmark | None, stop: Callable[[], bool]
+    reader: Reader,
+    document: Document,
+    path: Path,
+    start: Bookmark | None,
+    stop: Callable[[], bool],
 ) -> Iterator[Step]:
     """The steps of a read, its state saved to `path` every minute, when `stop` says so, and at the end.
 
     After `stop` the last step's bookmark is not complete. Raises DiskError and DocumentError.
     """
     saved = time.monotonic()
-    for step in read_steps(reader.model, reader.tokenizer, document, start):
+    for step in read_steps(reader.model, reader.tokenizer, document, start, reader.read_all):
         stopping = stop()
         if step.bookmark.complete or stopping or time.monotonic() - saved >= CHECKPOINT_SECONDS:
             reader.save(path, step.bookmark, document)

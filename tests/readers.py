@@ -101,6 +101,11 @@ def stretch_of(tokens: int) -> Iterator[None]:
 
 
 def read_all(reader: Reader, document: Document, start: Bookmark | None = None) -> list[Step]:
+    """Every token, also those that no answer depends on."""
+    return list(read_steps(reader.model, reader.tokenizer, document, start, read_all=True))
+
+
+def read_tail(reader: Reader, document: Document, start: Bookmark | None = None) -> list[Step]:
     return list(read_steps(reader.model, reader.tokenizer, document, start))
 
 

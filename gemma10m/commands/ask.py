@@ -72,7 +72,7 @@ def read(
     landmarks: bool = False,
 ) -> None:
     document = open_document(terminal, sources, patterns)
-    reader = load_reader(terminal, options)
+    reader = load_reader(terminal, options, document.nbytes)
     source = read_document(terminal, reader, document, output, landmarks)
     path = output or reader.state_path(document)
     if terminal.json:
@@ -95,7 +95,7 @@ def prepare(
         reader = load_reader(terminal, options)
         return reader, open_state(terminal, reader, path)
     document = open_document(terminal, sources, patterns)
-    reader = load_reader(terminal, options)
+    reader = load_reader(terminal, options, document.nbytes)
     return reader, read_document(terminal, reader, document, None, landmarks)
 
 
@@ -129,6 +129,7 @@ def facts(reader: Reader, source: ReadSource) -> dict[str, object]:
     return {
         **document_facts(source.record),
         "tokens_read": source.tokens_read,
+        "tokens_searched_only": source.skipped,
         "tokens_in_document": source.tokens_in_document,
         "tokens_read_now": source.tokens_now,
         "complete": source.complete,

@@ -28,6 +28,8 @@ from gemma10m.weights.packaged import find_packaged
 TINY_WEIGHTS = 1 << 28
 SMALL_WEIGHTS = 1 << 30
 
+BYTES_A_TOKEN = 3  # fewer than any model's tokens have in prose: a document is not taken for shorter than it is
+
 
 @dataclass(frozen=True)
 class ModelOptions:
@@ -37,6 +39,7 @@ class ModelOptions:
     memory: str | None = None
     carry: int | None = None
     sinks: int | None = None
+    read_all: bool = False
 
 
 def model_path(options: ModelOptions, tell: Callable[[str], None]) -> Path:
@@ -76,11 +79,14 @@ def has_fast_bfloat16() -> bool:
     return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(next(lines, "").split())
 
 
-def load_reader(terminal: Terminal, options: ModelOptions) -> Reader:
+def load_reader(terminal: Terminal, options: ModelOptions, nbytes: int = 0) -> Reader:
+    """The model and its tokenizer. nbytes: of the document it is to read; 0 where that is not known."""
     path = model_path(options, terminal.note)
     device, checkpoint = resolve_device(options.device), open_checkpoint(path)
     dtype = resolve_dtype(options, device, checkpoint)
-    reading = resolve_reading(checkpoint, memory=options.memory, carry=options.carry, sinks=options.sinks)
+    reading = resolve_reading(
+        checkpoint, memory=options.memory, carry=options.carry, sinks=options.sinks, tokens=nbytes // BYTES_A_TOKEN
+    )
     model = load_checkpoint(checkpoint, reading, device, dtype)
     model.name = options.model or (DEFAULT_MODEL if path == find_downloaded(DEFAULT_MODEL) else "small")
     tokenizer = load_tokenizer(path)
@@ -92,7 +98,7 @@ def load_reader(terminal: Terminal, options: ModelOptions) -> Reader:
             f"{model.config.vocabulary}",
             hint="the files belong to different models: download the model again",
         )
-    return Reader(model, tokenizer)
+    return Reader(model, tokenizer, options.read_all)
 
 
 def remembers(model: Decoder) -> bool:

@@ -15,7 +15,7 @@ from gemma10m.errors import Interrupted, StateError, UsageError
 from gemma10m.memory.state import State
 from gemma10m.passages.landmarks import Keys
 from gemma10m.progress import ProgressView, format_bytes, format_count, format_duration
-from gemma10m.reading import Bookmark, Progress
+from gemma10m.reading import Bookmark, Progress, Step
 from gemma10m.saved_states import Reader, document_record, find_bookmark, read_and_save
 from gemma10m.state_file import DocumentRecord, is_state_file
 from gemma10m.terminal import Terminal
@@ -32,6 +32,7 @@ class ReadSource:
     record: DocumentRecord
     complete: bool
     opening: int  # tokens of the prompt in front of the document
+    skipped: int  # tokens that no answer depends on: in the index alone
     tokens_now: int  # read by this run
     seconds: float  # this run's
     seconds_ever: float
@@ -42,7 +43,7 @@ class ReadSource:
 
     @property
     def tokens_read(self) -> int:
-        return max(0, self.state.position - self.opening)
+        return max(0, self.state.position - self.opening - self.skipped)
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def _refuse_other_files(path: Path) -> None:
 def _read_on(
     terminal: Terminal, reader: Reader, document: Document, target: Path, start: Bookmark | None, keys: Keys | None
 ) -> ReadSource:
-    said, halvings = start is None, 0
+    said, halvings, told = start is None, 0, False
     with ExitStack() as stack:
         stop = stack.enter_context(stop_on_signals())
         stack.enter_context(indexing(terminal, document, target, stop, keys))
@@ -149,6 +150,9 @@ def _read_on(
             if step.progress.halvings > halvings:
                 halvings = step.progress.halvings
                 terminal.note(f"GPU memory is short: going on {step.progress.stretch:,} tokens at a time")
+            if step.skipped and not told:
+                told = True
+                terminal.note(_tail_sentence(step))
             bar.update(_view(step.progress))
     record = document_record(document, step.bookmark.file_tokens)
     source = _read_source(reader, step.bookmark, target, document, record, step.tokens_read_now, step.seconds)
@@ -160,6 +164,14 @@ def _read_on(
         )
     terminal.note(_summary(source))
     return source
+
+
+def _tail_sentence(step: Step) -> str:
+    total = step.progress.tokens_total
+    return (
+        f"this model has no memory: it reads the last {total - step.progress.tokens_skipped:,} of {total:,} tokens; "
+        "the rest is searched (--read-all reads it, too)"
+    )
 
 
 def _summary(source: ReadSource) -> str:
@@ -174,6 +186,7 @@ def _view(progress: Progress) -> ProgressView:
     used, total = progress.device_memory or (None, None)
     return ProgressView(
         tokens_read=progress.tokens_read,
+        tokens_skipped=progress.tokens_skipped,
         tokens_total=progress.tokens_total,
         total_is_exact=progress.total_is_exact,
         bytes_done=progress.bytes_done,
@@ -204,6 +217,7 @@ def _read_source(
         record,
         bookmark.complete,
         opening,
+        bookmark.skipped,
         tokens_now,
         seconds,
         seconds_ever=bookmark.seconds,

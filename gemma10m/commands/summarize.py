@@ -75,7 +75,7 @@ def summarize(
         _from_state(terminal, *prepare(terminal, sources, options, patterns), requests.text, wanted.focus, sampling)
         return
     document = open_document(terminal, sources, patterns)
-    reader = load_reader(terminal, options)
+    reader = load_reader(terminal, options, document.nbytes)
     by = wanted.by or ("state" if remembers(reader.model) and not wanted.outline else "sections")
     if by == "state":
         source = read_document(terminal, reader, document, None)

@@ -129,6 +129,15 @@ class Attention(Mixer):
             changes["write_gates"] = gates[:, :, : gates.shape[2] - tokens].clone()
         return state.replace(**changes)
 
+    def skip_to(self, state: LayerState, position: int) -> LayerState:
+        keys = state["keys"]  # (B, K, W, E)
+        blank = {
+            name: torch.zeros(shape, dtype=dtype, device=keys.device)
+            for name, (dtype, shape) in self.layout(position, keys.shape[0], keys.dtype).items()
+        }
+        kept = {name: tensor for name, tensor in state.tensors() if name in ("sink_keys", "sink_values")}
+        return LayerState(**(blank | kept))
+
     def cost(self) -> Cost:
         spec, D = self.spec, self.hidden_size
         keys = self.window.mean_keys

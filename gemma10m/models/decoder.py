@@ -97,15 +97,16 @@ class Decoder(nn.Module):
 
     def empty_state(self, batch: int = 1) -> State:
         """The state before the first token, for `batch` documents side by side."""
-        return self.blank_state(0, batch)
-
-    def blank_state(self, position: int, batch: int = 1) -> State:
-        """A state of zeros that has the shapes of one after `position` tokens."""
         layers = [
             {name: torch.zeros(shape, dtype=dtype, device=self.device) for name, (dtype, shape) in layout.items()}
-            for layout in self.layout(position, batch)
+            for layout in self.layout(0, batch)
         ]
-        return State(tuple(LayerState(**tensors) for tensors in layers), position)
+        return State(tuple(LayerState(**tensors) for tensors in layers), position=0)
+
+    def skip_to(self, state: State, position: int) -> State:
+        """The state to read on from at a later position, from where `first_needed` says that nothing before matters."""
+        pairs = zip(self.mixers, state.layers, strict=True)
+        return State(tuple(mixer.skip_to(layer, position) for mixer, layer in pairs), position)
 
     def rewind(self, state: State, tokens: int) -> State | None:
         """The state `tokens` tokens ago, inside the open segment: nothing of them is in a memory yet.

@@ -43,6 +43,13 @@ class Mixer(nn.Module):
         """
 
     @abstractmethod
+    def skip_to(self, state: LayerState, position: int) -> LayerState:
+        """A state at a later position in which only what is kept of the document's beginning is right.
+
+        After as many tokens as `first_seen` and `first_kept` reach back, all of it is.
+        """
+
+    @abstractmethod
     def cost(self) -> Cost: ...
 
     @abstractmethod

@@ -25,6 +25,7 @@ class Bookmark:
     file_tokens: tuple[int, ...]
     seconds: float  # spent reading so far
     complete: bool  # the whole document was read
+    skipped: int = 0  # tokens that no answer depends on, and that the model did not read
 
 
 class IdDigest:

@@ -1,4 +1,4 @@
-"""Read a document stretch by stretch. Every token is counted; nothing is dropped."""
+"""Read a document stretch by stretch. Every token is counted; those that cannot reach an answer are not computed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from gemma10m.reading.bookmark import Bookmark, IdDigest, skip_to
 from gemma10m.reading.ids import IdStream
 from gemma10m.reading.pace import Pace
 from gemma10m.reading.stretch import device_memory, process_memory
+from gemma10m.reading.tail import AT_ONCE, Tail, tail_room
 from gemma10m.tokens import Tokenizer
 from gemma10m.tokens.prompt import Prompt
 
@@ -21,7 +22,8 @@ from gemma10m.tokens.prompt import Prompt
 class Progress:
     """How far a read has come. Tokens of the document, without the prompt's; bytes."""
 
-    tokens_read: int
+    tokens_read: int  # or passed over
+    tokens_skipped: int  # passed over: no answer depends on them
     tokens_total: int
     total_is_exact: bool
     bytes_done: int
@@ -41,21 +43,25 @@ class Step:
     progress: Progress
     started_at: int  # the position this run went on from; 0 also when the bookmark turned out to be of no use
     seconds: float  # of this run
+    skipped: int = 0  # tokens that this run passed over
 
     @property
     def tokens_read_now(self) -> int:
-        return self.bookmark.state.position - self.started_at
+        return self.bookmark.state.position - self.started_at - self.skipped
 
 
-def read(model: Decoder, tokenizer: Tokenizer, document: Document) -> State:
-    """All of the document, once. Raises DocumentError when it changes meanwhile."""
-    for step in read_steps(model, tokenizer, document):
+def read(model: Decoder, tokenizer: Tokenizer, document: Document, read_all: bool = False) -> State:
+    """The state after the document. Raises DocumentError when it changes meanwhile.
+
+    Tokens on which no answer can depend are skipped (docs/architecture.md), unless `read_all` is set.
+    """
+    for step in read_steps(model, tokenizer, document, read_all=read_all):
         state = step.bookmark.state
     return state
 
 
 def read_steps(
-    model: Decoder, tokenizer: Tokenizer, document: Document, start: Bookmark | None = None
+    model: Decoder, tokenizer: Tokenizer, document: Document, start: Bookmark | None = None, read_all: bool = False
 ) -> Iterator[Step]:
     """One step a stretch; the last has a complete bookmark. `start` is used as far as its ids are this document's."""
     opening = Prompt(tokenizer).opening()
@@ -66,58 +72,97 @@ def read_steps(
             stream.close()
             stream, start = IdStream(tokenizer, document, opening), None
         state, digest = found or (model.empty_state(), IdDigest(model.reading))
-        yield from _stretches(model, stream, state, digest, start.seconds if start else 0.0, document, len(opening))
+        yield from _Run(model, stream, digest, document, state, start, len(opening)).steps(read_all)
     finally:
         stream.close()
 
 
-def _stretches(
-    model: Decoder,
-    stream: IdStream,
-    state: State,
-    digest: IdDigest,
-    seconds_before: float,
-    document: Document,
-    opening: int,
-) -> Iterator[Step]:
-    pace, first, started = Pace(model), state.position, time.monotonic()
-    while True:
-        ids = stream.take(pace.room(state.position))
-        state = pace.read(ids, state)
-        digest.add(ids)
-        complete = stream.at_end()
-        if complete:
-            pace.finish()
-        seconds = time.monotonic() - started
-        bookmark = Bookmark(
-            state,
-            digest.hexdigest,
-            digest.open_ids,
-            tuple(stream.file_tokens),
-            seconds_before + seconds,
-            complete=complete,
-        )
-        progress = _progress(pace, stream, state, document, first - opening, seconds)
-        yield Step(bookmark, progress, first, seconds)
-        if bookmark.complete:
+class _Run:
+    """One read, from where it starts to the document's end."""
+
+    def __init__(
+        self,
+        model: Decoder,
+        stream: IdStream,
+        digest: IdDigest,
+        document: Document,
+        state: State,
+        start: Bookmark | None,
+        opening: int,
+    ) -> None:
+        self.model, self.stream, self.digest, self.document, self.state = model, stream, digest, document, state
+        self.pace, self.opening, self.first = Pace(model), opening, state.position
+        self.seconds_before, self.skipped_before = (start.seconds, start.skipped) if start else (0.0, 0)
+        self.skipped = 0  # in this run
+        self.started = time.monotonic()
+
+    def steps(self, read_all: bool) -> Iterator[Step]:
+        if not read_all:
+            yield from self._skip()
+        complete = False
+        while not complete:
+            self._read(self.stream.take(self.pace.room(self.state.position)))
+            complete = self.stream.at_end()
+            if complete:
+                self.pace.finish()
+            seconds = time.monotonic() - self.started
+            yield self._step(self._bookmark(complete, seconds), seconds)
+
+    def _read(self, ids: list[int]) -> None:
+        self.state = self.pace.read(ids, self.state)
+        self.digest.add(ids)
+
+    def _skip(self) -> Iterator[Step]:
+        """Go to the first token that matters. Ids before it are counted and hashed, and the model never sees them."""
+        room = tail_room(self.model, self.pace.tokens)
+        if room is None or self._ends_within(room + self.pace.tokens):
             return
+        self._read(self.stream.take(self.pace.room(self.state.position)))  # the document's first tokens are sinks
+        bookmark, tail = self._bookmark(False, time.monotonic() - self.started), Tail(room, self.digest)
+        while not self.stream.at_end():
+            tail.add(self.stream.take(AT_ONCE))
+            yield self._step(bookmark, time.monotonic() - self.started, searching=True)
+        end = self.state.position + tail.seen
+        start = max(self.state.position, self.model.first_needed(end) // self.pace.tokens * self.pace.tokens)
+        self.stream.put_back(tail.from_token(start - self.state.position))
+        self.skipped = start - self.state.position
+        self.state = self.model.skip_to(self.state, start)
 
+    def _ends_within(self, tokens: int) -> bool:
+        ids = self.stream.take(tokens)
+        ended = self.stream.at_end()
+        self.stream.put_back(ids)
+        return ended
 
-def _progress(pace: Pace, stream: IdStream, state: State, document: Document, before: int, seconds: float) -> Progress:
-    """before: tokens of the document that were read in earlier runs; negative where the opening is still to be read."""
-    read_tokens = max(0, before + pace.finished)
-    rate = pace.finished / max(seconds, 1e-9)
-    return Progress(
-        tokens_read=read_tokens,
-        tokens_total=stream.tokens,
-        total_is_exact=stream.exact,
-        bytes_done=stream.bytes_seen,
-        bytes_total=document.nbytes,
-        tokens_per_second=rate,
-        seconds_left=max(0, stream.tokens - read_tokens) / rate if rate > 0 else None,
-        device_memory=device_memory(pace.model),
-        process_memory=process_memory(),
-        state_bytes=state.nbytes,
-        stretch=pace.tokens,
-        halvings=pace.halvings,
-    )
+    def _bookmark(self, complete: bool, seconds: float) -> Bookmark:
+        return Bookmark(
+            self.state,
+            self.digest.hexdigest,
+            self.digest.open_ids,
+            tuple(self.stream.file_tokens),
+            self.seconds_before + seconds,
+            complete=complete,
+            skipped=self.skipped_before + self.skipped,
+        )
+
+    def _step(self, bookmark: Bookmark, seconds: float, searching: bool = False) -> Step:
+        rate = self.pace.finished / max(seconds, 1e-9)
+        # Negative where the prompt's opening is still to be read.
+        passed = max(0, self.first - self.opening + self.skipped + self.pace.finished)
+        left = max(0, self.stream.tokens - passed) / rate if rate > 0 and not searching else None
+        progress = Progress(
+            tokens_read=passed,
+            tokens_skipped=self.skipped_before + self.skipped,
+            tokens_total=self.stream.tokens,
+            total_is_exact=self.stream.exact,
+            bytes_done=self.stream.bytes_seen,
+            bytes_total=self.document.nbytes,
+            tokens_per_second=rate,
+            seconds_left=left,
+            device_memory=device_memory(self.model),
+            process_memory=process_memory(),
+            state_bytes=self.state.nbytes,
+            stretch=self.pace.tokens,
+            halvings=self.pace.halvings,
+        )
+        return Step(bookmark, progress, self.first, seconds, self.skipped)

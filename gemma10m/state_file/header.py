@@ -68,16 +68,20 @@ class StateHeader:
     open_ids: tuple[int, ...]  # the open segment's token ids; none for `full`
     seconds: float  # spent reading so far
     created_by: str
+    skipped: int = 0  # tokens of the document that no answer depends on, and that were not read
 
 
 def header_metadata(header: StateHeader) -> dict[str, str]:
     """Everything but `open_ids`, which are stored as a tensor."""
     names = [field.name for field in fields(header) if field.name not in ("format", "open_ids")]
+    # Written where there are any, so that files of models that read everything are what they always were.
+    names = [name for name in names if name != "skipped" or header.skipped]
     return {"format": header.format} | {name: canonical_json(getattr(header, name)) for name in names}
 
 
 def parse_metadata(metadata: Mapping[str, Any], open_ids: tuple[int, ...]) -> StateHeader:
     """The inverse of `header_metadata`. Raises ValueError that names the field, what was found and what is expected."""
+    metadata = {"skipped": "0"} | dict(metadata)
     _expect_keys(metadata, ("format", *_CHECKS))
     values = {name: _checked(name, metadata[name]) for name in _CHECKS}
     return StateHeader(format=metadata["format"], open_ids=open_ids, **values)
@@ -197,4 +201,5 @@ _CHECKS: dict[str, Callable[[object], Any]] = {
     "ids_sha256": _sha256,
     "seconds": _seconds,
     "created_by": _text,
+    "skipped": _count,
 }

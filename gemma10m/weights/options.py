@@ -26,14 +26,15 @@ def resolve_reading(
     segment: int | None = None,
     carry: int | None = None,
     sinks: int | None = None,
+    tokens: int = 0,
 ) -> ReadingConfig:
-    """Lengths in tokens.
+    """Lengths in tokens; `tokens` about as many as the document has, 0 where that is not known.
 
     Raises UsageError where the user's words do not fit, ConfigError where config.json's do not, and ModelError for
     a memory whose parameters the checkpoint lacks.
     """
     try:
-        reading = _reading(checkpoint, memory, segment, carry, sinks)
+        reading = _reading(checkpoint, memory, segment, carry, sinks, tokens)
     except ConfigError as error:
         if (memory, segment, carry, sinks) != (None, None, None, None):
             raise UsageError(error.message, error.hint) from None
@@ -56,12 +57,17 @@ def _check_parameters(checkpoint: Checkpoint, reading: ReadingConfig) -> None:
 
 
 def _reading(
-    checkpoint: Checkpoint, memory: str | None, segment: int | None, carry: int | None, sinks: int | None
+    checkpoint: Checkpoint,
+    memory: str | None,
+    segment: int | None,
+    carry: int | None,
+    sinks: int | None,
+    tokens: int,
 ) -> ReadingConfig:
     config, stated = checkpoint.config, checkpoint.reading
     kind = _first(memory, stated["memory"], _default_memory(config))
     reading = ReadingConfig(memory=cast(MemoryKind, kind), segment=_first(segment, stated["segment"], DEFAULT_SEGMENT))
-    default_carry, default_sinks = _default_carry(config, reading.segment), min(DEFAULT_SINKS, reading.segment)
+    default_carry, default_sinks = _default_carry(config, reading.segment, tokens), min(DEFAULT_SINKS, reading.segment)
     if not KINDS[reading.memory].closes:
         default_carry = default_sinks = 0
     # What closes no segment keeps every token: a carry and sinks stated for another memory are not meant for it.
@@ -85,10 +91,22 @@ def _default_memory(config: ModelConfig) -> MemoryKind:
     return "gated" if config.has_write_gates else "linear"
 
 
-def _default_carry(config: ModelConfig, segment: int) -> int:
-    """One segment for checkpoints with a memory; for stock ones what fills the context they were trained on."""
-    has_memory = config.has_gates or config.has_state_vectors
-    return segment if has_memory else max(0, (config.context - segment) // segment * segment)
+def _default_carry(config: ModelConfig, segment: int, tokens: int) -> int:
+    """One segment for checkpoints with a memory; for stock ones what fills the context they were trained on.
+
+    A window that fills the context is exact for every document that fits it. In a longer document a model with local
+    layers sees nearly all it ever sees through those: its other layers get one segment more, and reading stays short.
+    """
+    if config.has_gates or config.has_state_vectors:
+        return segment
+    has_local_layers = any(spec.window for spec in config.attention)
+    if has_local_layers and tokens > config.context:
+        return min(segment, _filling(config.context, segment))
+    return _filling(config.context, segment)
+
+
+def _filling(context: int, segment: int) -> int:
+    return max(0, (context - segment) // segment * segment)
 
 
 def closed_gate_warning(gates: Iterable[Tensor] | None, reading: ReadingConfig) -> str | None:
