@@ -267,3 +267,17 @@ def test_a_summary_is_asked_for_in_words_of_ours() -> None:
     assert "about Anne." in summary_request(50, " Anne ")
     with pytest.raises(UsageError, match="--words 0"):
         summary_request(0, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "begun", "expected"),
+    [
+        (" Rome", False, (" Rome", False)),
+        ("\n\n", False, ("\n\n", False)),
+        ("\n Rome\nQ:", False, ("\n Rome", True)),
+        ("\n Rome", True, ("", True)),
+        (" of\n", True, (" of", True)),
+    ],
+)
+def test_a_line_ends_after_its_first_words(text: str, begun: bool, expected: tuple[str, bool]) -> None:
+    assert _first_line(text, begun) == expected

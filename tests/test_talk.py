@@ -45,6 +45,9 @@ def said_by(tiny: Reader, ids: list[int], count: int) -> list[int]:
         token = int(logits[0, -1].argmax())
         if token in tiny.tokenizer.stop_ids:
             break
+        # Without turns an answer is one line.
+        if not tiny.tokenizer.has_turns and "\n" in tiny.tokenizer.decode([*said, token]).lstrip():
+            break
         said.append(token)
     return said
 

@@ -21,26 +21,34 @@ def answer(
     question: str,
     sampling: Sampling | None = None,
     recalled: str = "",
+    several_lines: bool = False,
 ) -> Iterator[str]:
     """The answer in pieces, as it is made; ends at <eos>, <end_of_turn> or `max_new_tokens`.
 
-    recalled: passages of the document that are read again before the question.
+    recalled: passages of the document that are read again before the question. A model without turns, which does not
+    know that an answer ends, ends it with its first line, unless `several_lines` is set.
     All of them and the answer go on in the open segment and are written to memory, as the document was, when that
     closes; on states derived from `state`. Raises UsageError for an empty question.
     """
     refuse_empty(question)
     ids = Prompt(tokenizer).question(question.strip(), recalled)
-    yield from speak(model, tokenizer, state, ids, sampling or Sampling())
+    yield from speak(model, tokenizer, state, ids, sampling or Sampling(), several_lines)
 
 
 def speak(
-    model: Decoder, tokenizer: Tokenizer, state: State, ids: list[int], sampling: Sampling
+    model: Decoder,
+    tokenizer: Tokenizer,
+    state: State,
+    ids: list[int],
+    sampling: Sampling,
+    several_lines: bool = False,
 ) -> Generator[str, None, tuple[State, list[int]]]:
     """Read `ids`, then say what follows, in pieces; ends as `answer` does.
 
     Returns the state after all that was read, and the ids that were said last and are not read yet: one, or none.
     """
     sampler, decoder = Sampler(sampling), tokenizer.stream_decoder()
+    ends_with_line, begun = tokenizer.turns is None and not several_lines, False
     for _ in range(sampling.max_new_tokens):
         with torch.inference_mode():
             logits, state = model(torch.tensor([ids]), state, logits="last")  # (1, 1, V)
@@ -48,12 +56,25 @@ def speak(
         if token in tokenizer.stop_ids:
             ids = []
             break
+        text = decoder.decode(token)
+        if ends_with_line:
+            text, ended = _first_line(text, begun)
+            begun = begun or bool(text.strip())
+            if ended:
+                yield text
+                return state, []  # the line's end is not read: the next question brings its own
         ids = [token]
-        if text := decoder.decode(token):
+        if text:
             yield text
     if rest := decoder.flush():
         yield rest
     return state, ids
+
+
+def _first_line(text: str, begun: bool) -> tuple[str, bool]:
+    """The text up to the end of the first line that has words, and whether that end is in it."""
+    end = text.find("\n", 0 if begun else len(text) - len(text.lstrip()))
+    return (text, False) if end < 0 else (text[:end], True)
 
 
 def refuse_empty(question: str) -> None:

@@ -50,4 +50,4 @@ def say_about(model: Decoder, tokenizer: Tokenizer, text: str, request: str, sam
     """What the model says to a request about a text that it reads in one go."""
     prompt = Prompt(tokenizer)
     ids = [*prompt.opening(), *tokenizer.encode(text), *prompt.question(request)]
-    return "".join(speak(model, tokenizer, model.empty_state(), ids, sampling)).strip()
+    return "".join(speak(model, tokenizer, model.empty_state(), ids, sampling, several_lines=True)).strip()

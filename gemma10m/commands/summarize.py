@@ -163,7 +163,7 @@ def _from_state(
     terminal: Terminal, reader: Reader, source: ReadSource, request: str, focus: str | None, sampling: Sampling
 ) -> None:
     pieces = []
-    for piece in answer(reader.model, reader.tokenizer, source.state, request, sampling):
+    for piece in answer(reader.model, reader.tokenizer, source.state, request, sampling, several_lines=True):
         terminal.write(piece)
         pieces.append(piece)
     terminal.write("\n")
