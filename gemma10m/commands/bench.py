@@ -125,7 +125,7 @@ def _load(terminal: Terminal, options: BenchOptions) -> Rows:
     from gemma10m.bench.load import measure_load
 
     folder, device = model_path(options.models, terminal.note), resolve_device(options.models.device)
-    dtype = resolve_dtype(options.models, device, open_checkpoint(folder))
+    dtype = resolve_dtype(options.models, device, open_checkpoint(folder).parameters)
     yield "bench load", _named(options, measure_load(folder, device, dtype))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -11,17 +12,20 @@ import torch
 from gemma10m import __version__, ops
 from gemma10m.commands.models import ModelOptions, model_path, resolve_dtype
 from gemma10m.commands.reading import ALL, Patterns, open_chosen, refuse_patterns
-from gemma10m.config import ReadingConfig
+from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.documents import Document
 from gemma10m.folders import models_folder, states_folder
 from gemma10m.progress import format_bytes, format_duration
 from gemma10m.state_file import is_state_file, read_header
 from gemma10m.terminal import Terminal
 from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
+from gemma10m.weights.config_file import StatedReading, parse_config
 from gemma10m.weights.downloads import find_downloaded, list_downloaded
 from gemma10m.weights.gates import read_gates
 from gemma10m.weights.loading import closed_gate_warning, resolve_device, resolve_reading
+from gemma10m.weights.packaged import PACKAGED, find_packaged
 from gemma10m.weights.plan import memory_plan
+from gemma10m.weights.published import Published, find_published
 
 Rows = list[tuple[str, str]]
 
@@ -35,6 +39,9 @@ def info(terminal: Terminal, target: str | None, options: ModelOptions, patterns
     elif target != "-" and is_state_file(Path(target)):
         refuse_patterns(f"{target} is a saved state", patterns)
         terminal.table(f"{target}: a saved state", _state(Path(target)))
+    elif not os.path.lexists(target) and not _is_model(target) and (entry := find_published(target)):
+        refuse_patterns(f"{target} is a model", patterns)
+        _published(terminal, target, entry, options)
     elif _is_model(target):
         refuse_patterns(f"{target} is a model", patterns)
         _model(terminal, target, options)
@@ -44,7 +51,10 @@ def info(terminal: Terminal, target: str | None, options: ModelOptions, patterns
 
 
 def _is_model(target: str) -> bool:
-    return target == "demo" or (Path(target) / "config.json").is_file() or find_downloaded(target) is not None
+    if target == "demo" or target in PACKAGED or find_downloaded(target) is not None:
+        return True
+    path = Path(target)
+    return path.suffix == ".gguf" or (path / "config.json").is_file()
 
 
 def _program(options: ModelOptions) -> Rows:
@@ -52,10 +62,14 @@ def _program(options: ModelOptions) -> Rows:
     return [
         ("version", f"{__version__}, Python {platform.python_version()}, PyTorch {torch.__version__}"),
         *_where(options),
-        ("models", f"demo (in the package), {', '.join(downloaded) or 'none downloaded'}"),
+        ("models", f"demo (in the package), {', '.join((*_packaged(), *downloaded)) or 'no others'}"),
         ("models folder", str(models_folder())),
         ("states folder", str(states_folder())),
     ]
+
+
+def _packaged() -> list[str]:
+    return [f"{name} ({model.title}, installed)" for name, model in PACKAGED.items() if find_packaged(name)]
 
 
 def _where(options: ModelOptions) -> Rows:
@@ -116,13 +130,42 @@ def _model(terminal: Terminal, target: str, options: ModelOptions) -> None:
         terminal.warn(text)
 
 
+def _published(terminal: Terminal, target: str, entry: Published, options: ModelOptions) -> None:
+    """A model that is not on this machine: its shape and its plan follow from the config it was published with."""
+    described = parse_config(entry.config)
+    model = PublishedModel(entry.repository, described.config, described.reading, entry.parameters)
+    reading = resolve_reading(model, memory=options.memory, carry=options.carry, sinks=options.sinks)
+    rows = [
+        ("shape", _shape(described.config)),
+        ("parameters", f"{entry.parameters:,}"),
+        ("reading", _reading(reading)),
+        *_plan(model, reading, options),
+    ]
+    terminal.table(f"{target}: a published model, not downloaded", [*rows, *_where(options)])
+
+
+@dataclass(frozen=True)
+class PublishedModel:
+    name: str
+    config: ModelConfig
+    reading: StatedReading
+    parameters: int
+
+
+def _shape(config: ModelConfig) -> str:
+    heads = f"{config.heads} query and {config.kv_heads} K/V heads of {config.head_size}"
+    windows = [spec.window for spec in config.attention if spec.window]
+    local = f", {len(windows)} of them local with a window of {windows[0]:,}" if windows else ""
+    return f"{config.layers} layers of {config.hidden_size}{local}, {heads}, vocabulary {config.vocabulary:,}"
+
+
 def _checkpoint(checkpoint: Checkpoint) -> Rows:
     config = checkpoint.config
     gates = "with memory gates" if config.has_gates else "without memory gates"
-    heads = f"{config.heads} query and {config.kv_heads} K/V heads of {config.head_size}"
     return [
         ("path", str(checkpoint.source.path)),
-        ("shape", f"{config.layers} layers of {config.hidden_size}, {heads}, vocabulary {config.vocabulary:,}"),
+        ("architecture", config.architecture),
+        ("shape", _shape(config)),
         ("parameters", f"{checkpoint.parameters:,} ({', '.join(checkpoint.dtypes)}, {gates})"),
         ("fingerprint", checkpoint.fingerprint[:16]),
     ]
@@ -132,8 +175,8 @@ def _reading(reading: ReadingConfig) -> str:
     return f"{reading.memory} memory, segment {reading.segment}, carry {reading.carry}, sinks {reading.sinks}"
 
 
-def _plan(checkpoint: Checkpoint, reading: ReadingConfig, options: ModelOptions) -> Rows:
-    dtype = resolve_dtype(options, resolve_device(options.device), checkpoint)
+def _plan(checkpoint: Checkpoint | PublishedModel, reading: ReadingConfig, options: ModelOptions) -> Rows:
+    dtype = resolve_dtype(options, resolve_device(options.device), checkpoint.parameters)
     plan = memory_plan(checkpoint.config, reading, getattr(torch, dtype), stretch=1)
     grows = f" + {format_bytes(plan.state_per_token)} a token" if plan.state_per_token else ", at any length"
     return [

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import torch
+
+from gemma10m.config import ReadingConfig
 from gemma10m.errors import ModelError
 from gemma10m.memory import KINDS
 from gemma10m.models.decoder import Decoder
@@ -23,6 +27,7 @@ from gemma10m.weights.loading import (
     resolve_reading,
 )
 from gemma10m.weights.packaged import find_packaged
+from gemma10m.weights.plan import memory_plan
 
 # On a CPU, bytes of float32 weights up to which float32 is worth its memory: always, and where bfloat16 is emulated.
 TINY_WEIGHTS = 1 << 28
@@ -61,12 +66,12 @@ def model_path(options: ModelOptions, tell: Callable[[str], None]) -> Path:
     return resolve_model("small", tell)
 
 
-def resolve_dtype(options: ModelOptions, device: str, checkpoint: Checkpoint) -> str:
+def resolve_dtype(options: ModelOptions, device: str, parameters: int) -> str:
     """bfloat16 on a GPU and for big checkpoints, float32 for small ones on a CPU, unless the user says."""
     if options.dtype != "auto":
         return options.dtype
     limit = TINY_WEIGHTS if has_fast_bfloat16() else SMALL_WEIGHTS
-    return "float32" if device == "cpu" and 4 * checkpoint.parameters <= limit else "bfloat16"
+    return "float32" if device == "cpu" and 4 * parameters <= limit else "bfloat16"
 
 
 def has_fast_bfloat16() -> bool:
@@ -83,10 +88,8 @@ def load_reader(terminal: Terminal, options: ModelOptions, nbytes: int = 0) -> R
     """The model and its tokenizer. nbytes: of the document it is to read; 0 where that is not known."""
     path = model_path(options, terminal.note)
     device, checkpoint = resolve_device(options.device), open_checkpoint(path)
-    dtype = resolve_dtype(options, device, checkpoint)
-    reading = resolve_reading(
-        checkpoint, memory=options.memory, carry=options.carry, sinks=options.sinks, tokens=nbytes // BYTES_A_TOKEN
-    )
+    dtype = resolve_dtype(options, device, checkpoint.parameters)
+    reading = _choose_reading(terminal, options, checkpoint, device, dtype, nbytes // BYTES_A_TOKEN)
     model = load_checkpoint(checkpoint, reading, device, dtype)
     model.name = options.model or (DEFAULT_MODEL if path == find_downloaded(DEFAULT_MODEL) else "small")
     tokenizer = load_tokenizer(path)
@@ -99,6 +102,46 @@ def load_reader(terminal: Terminal, options: ModelOptions, nbytes: int = 0) -> R
             hint="the files belong to different models: download the model again",
         )
     return Reader(model, tokenizer, options.read_all)
+
+
+def _choose_reading(
+    terminal: Terminal, options: ModelOptions, checkpoint: Checkpoint, device: str, dtype: str, tokens: int
+) -> ReadingConfig:
+    """What the user says, else what the checkpoint says, else what the document's length and the memory allow.
+
+    A model with local layers reads exactly what fits its context and the memory; else a note says what it sees.
+    """
+    choose = partial(resolve_reading, checkpoint, memory=options.memory, carry=options.carry, sinks=options.sinks)
+    reading, config = choose(tokens=tokens), checkpoint.config
+    is_local = any(spec.window for spec in config.attention)
+    if not tokens or not is_local or options.carry is not None or KINDS[reading.memory].remembers:
+        return reading
+    is_long = tokens > config.context
+    if not is_long:
+        plan = memory_plan(config, reading, getattr(torch, dtype), 1, tokens)
+        free = free_memory(device)
+        if free is None or plan.total <= free:
+            return reading
+        reading = choose(tokens=config.context + 1)
+    why = (
+        f"is longer than the {config.context:,} tokens of the model's training" if is_long else "needs too much memory"
+    )
+    seen = reading.carry + reading.segment
+    terminal.note(
+        f"the document {why}: layers that see everything see its first {reading.sinks} and last {seen:,} tokens"
+    )
+    return reading
+
+
+def free_memory(device: str) -> int | None:
+    """Bytes; None where the system does not tell."""
+    if device == "cuda":
+        return torch.cuda.mem_get_info()[0]
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
 
 
 def remembers(model: Decoder) -> bool:

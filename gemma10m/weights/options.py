@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -12,15 +12,26 @@ from torch import Tensor
 from gemma10m.config import DEFAULT_SEGMENT, DEFAULT_SINKS, MemoryKind, ModelConfig, ReadingConfig
 from gemma10m.errors import ConfigError, ModelError, UsageError
 from gemma10m.memory import KINDS
-from gemma10m.weights.checkpoint import Checkpoint
+from gemma10m.weights.config_file import StatedReading
 
 CLOSED_GATE = 1e-6
 
 T = TypeVar("T")
 
 
+class Described(Protocol):
+    """What is known of a model before its weights are: a Checkpoint, or a published config."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def config(self) -> ModelConfig: ...
+    @property
+    def reading(self) -> StatedReading: ...
+
+
 def resolve_reading(
-    checkpoint: Checkpoint,
+    checkpoint: Described,
     *,
     memory: str | None = None,
     segment: int | None = None,
@@ -43,7 +54,7 @@ def resolve_reading(
     return reading
 
 
-def _check_parameters(checkpoint: Checkpoint, reading: ReadingConfig) -> None:
+def _check_parameters(checkpoint: Described, reading: ReadingConfig) -> None:
     memory, config = KINDS[reading.memory], checkpoint.config
     lacking = {
         "write gates": memory.needs_write_gates and not config.has_write_gates,
@@ -57,7 +68,7 @@ def _check_parameters(checkpoint: Checkpoint, reading: ReadingConfig) -> None:
 
 
 def _reading(
-    checkpoint: Checkpoint,
+    checkpoint: Described,
     memory: str | None,
     segment: int | None,
     carry: int | None,

@@ -30,12 +30,14 @@ class MemoryPlan:
         return self.weights + self.state + self.activations
 
 
-def memory_plan(config: ModelConfig, reading: ReadingConfig, dtype: torch.dtype, stretch: int) -> MemoryPlan:
-    """`dtype` of the weights and of the keys and values; `stretch` in segments."""
+def memory_plan(
+    config: ModelConfig, reading: ReadingConfig, dtype: torch.dtype, stretch: int, tokens: int = _FAR
+) -> MemoryPlan:
+    """`dtype` of the weights and of the keys and values; `stretch` in segments; `tokens` of the longest document."""
     with torch.device("meta"):
         model = Decoder(config, reading)
     # The token that fills a segment closes it, so that an open segment holds at most N - 1.
-    far = _FAR // reading.segment * reading.segment + reading.segment - 1
+    far = min(tokens, _FAR) // reading.segment * reading.segment + reading.segment - 1
     per_token = _state_bytes(model, far, dtype) - _state_bytes(model, far - 1, dtype)
     grows = _state_bytes(model, far + reading.segment, dtype) > _state_bytes(model, far, dtype)
     return MemoryPlan(

@@ -151,8 +151,8 @@ class Published:
 PUBLISHED = tuple(Published(*row) for row in _ROWS)
 
 
-def published_config(name: str) -> Mapping[str, Any] | None:
-    """Return the config.json of a published model's text part, or None for a name that is not in the table.
+def find_published(name: str) -> Published | None:
+    """Return the published model of that name, or None for a name that is not in the table.
 
     name: of the repository, in any case, with or without its organisation. Another organisation's copy is not looked
     up: its weights may have another shape.
@@ -162,8 +162,14 @@ def published_config(name: str) -> Mapping[str, Any] | None:
         for entry in PUBLISHED:
             listed = entry.repository.lower()
             if repository in (listed, listed.rpartition("/")[2]):
-                return deepcopy(entry.config)
+                return entry
     return None
+
+
+def published_config(name: str) -> Mapping[str, Any] | None:
+    """Return the config.json of a published model's text part, as `find_published` finds it."""
+    entry = find_published(name)
+    return None if entry is None else deepcopy(entry.config)
 
 
 def _without_suffixes(name: str) -> str:
