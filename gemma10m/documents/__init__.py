@@ -12,7 +12,7 @@ from gemma10m.documents.document import (
     SkippedFile,
     SourceFile,
 )
-from gemma10m.documents.now import FileRead, FilesNow
+from gemma10m.documents.recheck import FileRead, FilesNow
 from gemma10m.documents.reopen import open_again
 from gemma10m.documents.source import open_source
 
