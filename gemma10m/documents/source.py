@@ -15,7 +15,7 @@ from gemma10m.documents.content import Content
 from gemma10m.documents.document import Document, Origin, SkippedFile, SourceFile
 from gemma10m.documents.files import BLOCK, UnreadableError, open_regular, reason
 from gemma10m.documents.formats import Text, open_content
-from gemma10m.documents.inspecting import inspect
+from gemma10m.documents.hashing import inspect
 from gemma10m.documents.names import printable
 from gemma10m.documents.repository import Walk
 from gemma10m.documents.selection import Choice
