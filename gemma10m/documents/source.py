@@ -13,6 +13,7 @@ from gemma10m.documents.archive import Archive, Selection
 from gemma10m.documents.budget import BombError, Budget
 from gemma10m.documents.content import Content
 from gemma10m.documents.document import Document, Origin, SkippedFile, SourceFile
+from gemma10m.documents.file_stat import Stamp
 from gemma10m.documents.files import BLOCK, UnreadableError, open_regular, reason
 from gemma10m.documents.formats import Text, open_content
 from gemma10m.documents.hashing import inspect
@@ -20,7 +21,6 @@ from gemma10m.documents.names import printable
 from gemma10m.documents.repository import Walk
 from gemma10m.documents.selection import Choice
 from gemma10m.documents.spool import Spool
-from gemma10m.documents.stamp import Stamp
 from gemma10m.errors import DocumentError, UsageError
 
 STANDARD_INPUT = "-"
