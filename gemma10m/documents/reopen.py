@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping
 from functools import partial
 
 from gemma10m.documents.content import Content
+from gemma10m.documents.detect import REFUSED, kind_of
 from gemma10m.documents.document import Document, Origin
 from gemma10m.documents.files import UnreadableError, open_regular
-from gemma10m.documents.kinds import REFUSED, kind_of
 from gemma10m.documents.names import printable
 from gemma10m.documents.repository import Walk
 from gemma10m.documents.selection import Choice
