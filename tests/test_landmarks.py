@@ -30,7 +30,7 @@ from gemma10m.models.decoder import Decoder
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, open_index
 from gemma10m.passages.landmarks import WIDTH, Keys, unpacked
-from gemma10m.passages.recall import recall
+from gemma10m.passages.retrieve import retrieve
 from gemma10m.passages.words import telling
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import load_tokenizer
@@ -72,15 +72,15 @@ def test_a_question_in_other_words_is_led_to_its_passage(index: PassageIndex) ->
     nearest = index.pointed_at(knowing(), question, 5)
     assert FACT in index.passage(nearest[0]).text
     assert len(nearest) == len(set(nearest)) == 5
-    excerpts = recall(index, TOKENIZER, question, 2048, knowing())
+    excerpts = retrieve(index, TOKENIZER, question, 2048, knowing())
     assert any(FACT in excerpt.text for excerpt in excerpts)
-    assert recall(index, TOKENIZER, question, 2048) == []
+    assert retrieve(index, TOKENIZER, question, 2048) == []
 
 
 def test_what_has_the_question_s_words_comes_before_what_keys_point_at(index: PassageIndex) -> None:
     question = "Louisa sister garden"
     assert FACT in index.passage(index.pointed_at(knowing(), "sister garden", 1)[0]).text
-    (excerpt,) = recall(index, TOKENIZER, question, 64, knowing())
+    (excerpt,) = retrieve(index, TOKENIZER, question, 64, knowing())
     assert "Louisa" in excerpt.text
 
 

@@ -15,7 +15,7 @@ from gemma10m.passages.building import build_index
 from gemma10m.passages.code_files import is_by_line
 from gemma10m.passages.cutting import Passage, cut_document, sentences
 from gemma10m.passages.index import open_index
-from gemma10m.passages.recall import Excerpt, recall
+from gemma10m.passages.retrieve import Excerpt, retrieve
 from gemma10m.passages.words import telling
 from gemma10m.reading.stretch import peak_memory
 from gemma10m.tokens import Tokenizer
@@ -45,7 +45,7 @@ def measure_index(source: Path, tokenizer: Tokenizer, n: int, seed: int) -> dict
                 asked = time.perf_counter()
                 index.search(words, SEARCHED)
                 seconds.append(time.perf_counter() - asked)
-                found += any(holds(each, sentence) for each in recall(index, tokenizer, " ".join(words), BUDGET))
+                found += any(holds(each, sentence) for each in retrieve(index, tokenizer, " ".join(words), BUDGET))
     return {
         "source": source.name,
         "files": len(document.files),

@@ -13,7 +13,7 @@ from gemma10m.documents import Document, open_source
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, fused, open_index
 from gemma10m.passages.landmarks import Keys
-from gemma10m.passages.recall import recall
+from gemma10m.passages.retrieve import retrieve
 from gemma10m.reading.stretch import peak_memory
 
 
@@ -65,6 +65,6 @@ def _found(index: PassageIndex, document: Document, keys: Keys, n: int, draw: ra
             counts[f"first_by_{name}"] += passages[:1] == [right]
             counts[f"among_{SEARCHED}_by_{name}"] += right in passages
         for name, pointer in (("recalled", None), ("recalled_with_landmarks", keys)):
-            recalled = recall(index, keys.tokenizer, question, BUDGET, pointer)
+            recalled = retrieve(index, keys.tokenizer, question, BUDGET, pointer)
             counts[name] += any(holds(each, sentence) for each in recalled)
     return {**counts, "slowest_query_seconds": slowest}

@@ -22,7 +22,7 @@ from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, damaged, open_index
 from gemma10m.passages.landmarks import Keys
 from gemma10m.passages.quotes import NOT_IN_TEXT, Source, find_support, locate
-from gemma10m.passages.recall import default_budget, has_room_for_passages, recall, shown
+from gemma10m.passages.retrieve import default_budget, has_room_for_passages, retrieve, shown
 from gemma10m.saved_states import Reader, document_of, files_of
 from gemma10m.terminal import Terminal
 from gemma10m.tokens.prompt import Prompt
@@ -111,7 +111,7 @@ class Passages:
         if not budget:
             return ""
         return shown(
-            self._look(lambda index: recall(index, reader.tokenizer, question, budget, keys_of(reader)), nothing=[])
+            self._look(lambda index: retrieve(index, reader.tokenizer, question, budget, keys_of(reader)), nothing=[])
         )
 
     def budget(self, reader: Reader) -> int:

@@ -17,7 +17,7 @@ from gemma10m.models.decoder import Decoder
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, open_index
 from gemma10m.passages.quotes import NOT_IN_TEXT, find_support
-from gemma10m.passages.recall import default_budget, recall, shown
+from gemma10m.passages.retrieve import default_budget, retrieve, shown
 from gemma10m.tasks.case import Case
 from gemma10m.tasks.writer import Script
 from gemma10m.tokens import Tokenizer
@@ -65,7 +65,7 @@ def _is_right(model: Decoder, tokenizer: Tokenizer, case: Case, script: Script, 
         document.write_text(tokenizer.decode(_document_ids(script).tolist()), encoding="utf-8")
         build_index(open_source(document), path)
         with open_index(path) as index:
-            recalled = shown(recall(index, tokenizer, turn.question, default_budget(model.reading)))
+            recalled = shown(retrieve(index, tokenizer, turn.question, default_budget(model.reading)))
             made = "".join(answer(model, tokenizer, state, turn.question, recalled=recalled))
             return _is_supported(index, case, made)
 

@@ -12,7 +12,7 @@ from gemma10m.passages.claims import Claim
 from gemma10m.passages.code_files import is_by_line
 from gemma10m.passages.cutting import Passage, sentences
 from gemma10m.passages.negation import by_denial, denies
-from gemma10m.passages.recall import Excerpt
+from gemma10m.passages.retrieve import Excerpt
 from gemma10m.passages.words import standing, ungrouped
 
 ONE, TWO, ANYWHERE = 2, 1, 0  # the more together, the better
