@@ -79,18 +79,18 @@ def ask(
 
     def run(terminal: Terminal) -> None:
         from gemma10m.commands.ask import ask as answer_questions
-        from gemma10m.commands.passages import RecallOptions
+        from gemma10m.commands.passages import RetrievalOptions
         from gemma10m.commands.questions import ask_all, refuse_mixed
 
         chosen = model_options(model, device, dtype, memory, carry, sinks, offline)
         sampling = sampling_options(temperature, top_p, seed, max_new_tokens)
-        recalling = RecallOptions(recall, quoted, landmarks)
+        retrieval = RetrievalOptions(recall, quoted, landmarks)
         chosen_files = patterns(include, exclude)
         refuse_mixed(asked, question_file, output)
         if question_file:
-            ask_all(terminal, sources, question_file, output, chosen, sampling, recalling, chosen_files)
+            ask_all(terminal, sources, question_file, output, chosen, sampling, retrieval, chosen_files)
         else:
-            answer_questions(terminal, sources, asked, chosen, sampling, recalling, chosen_files)
+            answer_questions(terminal, sources, asked, chosen, sampling, retrieval, chosen_files)
 
     run_command(run, json)
 

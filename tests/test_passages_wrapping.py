@@ -91,9 +91,9 @@ def test_of_a_wrapped_sentence_the_words_that_were_asked_for_are_recalled(tmp_pa
     """The words asked for stand farther from each other than the budget reaches."""
     build_index(written(tmp_path / "novel.txt", f"{FILLER}{WRAPPED}"), tmp_path / "index")
     with open_index(tmp_path / "index") as index:
-        recalled = shown(retrieve(index, TOKENIZER, "Did Sir Walter read of patents in his own history?", 64))
-    assert "Sir Walter" in recalled or "patents" in recalled or "his own history" in recalled
-    assert len(TOKENIZER.encode(recalled)) <= 64
+        retrieved = shown(retrieve(index, TOKENIZER, "Did Sir Walter read of patents in his own history?", 64))
+    assert "Sir Walter" in retrieved or "patents" in retrieved or "his own history" in retrieved
+    assert len(TOKENIZER.encode(retrieved)) <= 64
 
 
 @pytest.mark.parametrize("place", ["before", "middle", "line"])

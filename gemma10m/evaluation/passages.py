@@ -1,4 +1,4 @@
-"""Answers with passages recalled: the document is indexed, its state read, and each question asked as `ask` asks."""
+"""Answers with passages retrieved: the document is indexed, its state read, and each question asked as `ask` asks."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def _is_right(model: Decoder, tokenizer: Tokenizer, case: Case, script: Script, 
         document.write_text(tokenizer.decode(_document_ids(script).tolist()), encoding="utf-8")
         build_index(open_source(document), path)
         with open_index(path) as index:
-            recalled = shown(retrieve(index, tokenizer, turn.question, default_budget(model.reading)))
-            made = "".join(answer(model, tokenizer, state, turn.question, recalled=recalled))
+            retrieved = shown(retrieve(index, tokenizer, turn.question, default_budget(model.reading)))
+            made = "".join(answer(model, tokenizer, state, turn.question, retrieved=retrieved))
             return _is_supported(index, case, made)
 
 
