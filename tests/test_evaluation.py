@@ -15,10 +15,10 @@ from readers import KINDS, SEGMENT, reader
 from torch import Tensor
 
 from gemma10m.errors import UsageError
-from gemma10m.evaluation import recall
+from gemma10m.evaluation import needles
 from gemma10m.evaluation.cell import GROUP, Cell, design_effect, wilson
 from gemma10m.evaluation.control import window_tokens, without_middle
-from gemma10m.evaluation.recall import Stretch, answer, common_prefix, read_side_by_side
+from gemma10m.evaluation.needles import Stretch, answer, common_prefix, read_side_by_side
 from gemma10m.evaluation.task import make_tasks
 from gemma10m.models.decoder import Decoder, without_memory
 from gemma10m.tasks.prose import Prose
@@ -56,7 +56,7 @@ def last_hidden(model: Decoder) -> Iterator[Callable[[], Tensor]]:
 
 
 def small_stretches(monkeypatch: pytest.MonkeyPatch, tokens: int) -> None:
-    monkeypatch.setattr(recall, "stretch_tokens", lambda _, rows: max(1, tokens // rows // SEGMENT) * SEGMENT)
+    monkeypatch.setattr(needles, "stretch_tokens", lambda _, rows: max(1, tokens // rows // SEGMENT) * SEGMENT)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -99,7 +99,7 @@ def test_ticks_count_what_is_read(monkeypatch: pytest.MonkeyPatch, stretch: int)
 
 @pytest.mark.parametrize(("first", "second"), [((5, 9, 9), (5, 9, 9)), ((4, 4), (4, 4, 8)), ((7,), (3,)), ((), (1,))])
 def test_the_common_prefix(monkeypatch: pytest.MonkeyPatch, first: tuple[int, ...], second: tuple[int, ...]) -> None:
-    monkeypatch.setattr(recall, "COMPARED", 3)
+    monkeypatch.setattr(needles, "COMPARED", 3)
     begun = [1, 2, 3, 4]
     scripts = [Script((torch.tensor([*begun, *ids, *[30] * 5]),), ()) for ids in (first, second)]
     rows = [script.cut(0, 7).tolist() for script in scripts]

@@ -24,7 +24,7 @@ from gemma10m.commands.recall import split_into_batches
 from gemma10m.errors import DiskError, DocumentError, Gemma10MError, Interrupted, UsageError
 from gemma10m.evaluation import plots
 from gemma10m.evaluation.cell import GROUP
-from gemma10m.evaluation.recall import answer
+from gemma10m.evaluation.needles import answer
 from gemma10m.reading.stretch import peak_memory, process_memory
 from gemma10m.terminal import Terminal
 

@@ -14,8 +14,8 @@ from gemma10m.commands.models import ModelOptions
 from gemma10m.commands.recall import Meter
 from gemma10m.errors import UsageError
 from gemma10m.evaluation import readings
+from gemma10m.evaluation.needles import read_side_by_side
 from gemma10m.evaluation.passages import SUFFIX
-from gemma10m.evaluation.recall import read_side_by_side
 from gemma10m.folders import demo_folder
 from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder

@@ -15,9 +15,9 @@ from gemma10m.errors import Interrupted
 from gemma10m.evaluation.cell import GROUP, Cell
 from gemma10m.evaluation.control import window_tokens, without_middle
 from gemma10m.evaluation.journal import Batch, Journal, Row
+from gemma10m.evaluation.needles import Stretch, Tick, answer
 from gemma10m.evaluation.passages import SUFFIX, answer_with_passages
 from gemma10m.evaluation.readings import Readings
-from gemma10m.evaluation.recall import Stretch, Tick, answer
 from gemma10m.evaluation.report import cell_key, cell_row, checked, model_key
 from gemma10m.memory import KINDS
 from gemma10m.models.decoder import Decoder, without_memory

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gemma10m.answering.answer import answer
 from gemma10m.documents import open_source
-from gemma10m.evaluation.recall import Answers, ReadDocuments, Tick, questions_begin
+from gemma10m.evaluation.needles import Answers, ReadDocuments, Tick, questions_begin
 from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
 from gemma10m.passages.building import build_index
