@@ -18,7 +18,7 @@ from gemma10m.errors import UsageError
 from gemma10m.evaluation import needles
 from gemma10m.evaluation.cell import GROUP, Cell, design_effect, wilson
 from gemma10m.evaluation.control import window_tokens, without_middle
-from gemma10m.evaluation.needles import Stretch, answer, common_prefix, read_side_by_side
+from gemma10m.evaluation.needles import ChunkRead, answer, common_prefix, read_side_by_side
 from gemma10m.evaluation.task import make_tasks
 from gemma10m.models.decoder import Decoder, without_memory
 from gemma10m.tasks.prose import Prose
@@ -40,7 +40,7 @@ def cell(name: str = "needle", tokens: int = TOKENS, depth: float = 0.5, n: int 
     return Cell(task, tokens, depth, n, seed=3)
 
 
-def ignore(_: Stretch) -> None:
+def ignore(_: ChunkRead) -> None:
     pass
 
 
@@ -90,7 +90,7 @@ def test_what_documents_have_in_common_is_read_once() -> None:
 def test_ticks_count_what_is_read(monkeypatch: pytest.MonkeyPatch, stretch: int) -> None:
     small_stretches(monkeypatch, stretch)
     scripts = cell("needle", depth=0.5).scripts(writer(), SEGMENT, range(4))
-    ticks: list[Stretch] = []
+    ticks: list[ChunkRead] = []
     answers = answer(reader().model, scripts, ticks.append, read_side_by_side)
     tail = answers.read - sum(tick.read for tick in ticks)
     assert 0 < tail <= 4 * (SEGMENT + 60)

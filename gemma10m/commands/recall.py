@@ -15,7 +15,7 @@ from gemma10m.errors import Interrupted
 from gemma10m.evaluation.cell import GROUP, Cell
 from gemma10m.evaluation.control import window_tokens, without_middle
 from gemma10m.evaluation.journal import Batch, Journal, Row
-from gemma10m.evaluation.needles import Stretch, Tick, answer
+from gemma10m.evaluation.needles import ChunkRead, Tick, answer
 from gemma10m.evaluation.passages import SUFFIX, answer_with_passages
 from gemma10m.evaluation.readings import Readings
 from gemma10m.evaluation.report import cell_key, cell_row, checked, model_key
@@ -64,10 +64,10 @@ class Meter:
         """Of documents whose state was there already."""
         self.left = max(0, self.left - tokens)
 
-    def view(self, model: Decoder, stretch: Stretch, done: int, total: int) -> ProgressView:
+    def view(self, model: Decoder, chunk: ChunkRead, done: int, total: int) -> ProgressView:
         """`done` of `total` tokens of the documents that are being read."""
-        moved = stretch.read * stretch.documents
-        self.done, self.left, self.read = self.done + moved, max(0, self.left - moved), self.read + stretch.read
+        moved = chunk.read * chunk.documents
+        self.done, self.left, self.read = self.done + moved, max(0, self.left - moved), self.read + chunk.read
         seconds, memory = time.monotonic() - self.started, device_memory(model)
         return ProgressView(
             tokens_read=done,
@@ -80,7 +80,7 @@ class Meter:
             device_memory_used=memory[0] if memory else None,
             device_memory_total=memory[1] if memory else None,
             process_memory=process_memory(),
-            state_bytes=stretch.state_bytes,
+            state_bytes=chunk.state_bytes,
         )
 
 
@@ -178,10 +178,10 @@ class Recall:
 def _ticker(progress: ReadingProgress, meter: Meter, model: Decoder, total: int, stop: StopRequest) -> Tick:
     done = 0
 
-    def tick(stretch: Stretch) -> None:
+    def tick(chunk: ChunkRead) -> None:
         nonlocal done
-        done += stretch.read * stretch.documents
-        progress.update(meter.view(model, stretch, done, total))
+        done += chunk.read * chunk.documents
+        progress.update(meter.view(model, chunk, done, total))
         if stop():
             raise Interrupted("stopped", signal_number=stop.signal_number)
 
