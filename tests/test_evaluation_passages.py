@@ -11,7 +11,7 @@ import pytest
 from gemma10m.bench.index import measure_index
 from gemma10m.commands.evaluate import EvalOptions, evaluate
 from gemma10m.commands.models import ModelOptions
-from gemma10m.commands.recall import Meter
+from gemma10m.commands.needle_run import Meter
 from gemma10m.errors import UsageError
 from gemma10m.evaluation import readings
 from gemma10m.evaluation.needles import read_side_by_side

@@ -7,8 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from gemma10m.commands.models import ModelOptions, load_reader
+from gemma10m.commands.needle_run import NeedleRun
 from gemma10m.commands.perplexity import Perplexity
-from gemma10m.commands.recall import Recall
 from gemma10m.documents import open_source
 from gemma10m.errors import DocumentError, UsageError
 from gemma10m.evaluation.cell import GROUP, Cell
@@ -59,7 +59,7 @@ def evaluate(terminal: Terminal, options: ModelOptions, wanted: EvalOptions, com
     if PERPLEXITY in wanted.tasks:
         perplexity = Perplexity(terminal, reader, text or "", _lengths(wanted), wanted.seed, journal)
     if cells:
-        rows = Recall(terminal, reader, text, journal, wanted.batch).measure(cells, wanted.controls, wanted.recall)
+        rows = NeedleRun(terminal, reader, text, journal, wanted.batch).measure(cells, wanted.controls, wanted.recall)
         for line in table_lines(rows):
             terminal.line(line)
         if wanted.plot:

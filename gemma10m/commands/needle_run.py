@@ -84,7 +84,7 @@ class Meter:
         )
 
 
-class Recall:
+class NeedleRun:
     def __init__(self, terminal: Terminal, reader: Reader, text: str | None, journal: Journal, batch: int) -> None:
         self.terminal, self.reader, self.journal, self.batch = terminal, reader, journal, batch
         prose = [Prose.of(reader.tokenizer, text)] if text else []
