@@ -52,7 +52,7 @@ class Job:
         return self.cell.n * min(most, self.cell.tokens)
 
 
-class Meter:
+class TokenClock:
     """Tokens of documents, whether they were read once for each document or once for many."""
 
     def __init__(self, jobs: Sequence[Job]) -> None:
@@ -104,11 +104,11 @@ class NeedleRun:
                 cell.check(self.writer, self.reader.model.reading.segment)
         jobs = list(self._jobs(cells, controls, passages))
         known = [self.journal.finished(KIND, job.key) for job in jobs]
-        meter = Meter([job for job, rows in zip(jobs, known, strict=True) if not rows])
+        clock = TokenClock([job for job, rows in zip(jobs, known, strict=True) if not rows])
         rows = []
         with stop_on_signals() as stop:
             for number, (job, found) in enumerate(zip(jobs, known, strict=True), start=1):
-                row = checked(found[-1]) if found else self._row(job, f"cell {number} of {len(jobs)}", meter, stop)
+                row = checked(found[-1]) if found else self._row(job, f"cell {number} of {len(jobs)}", clock, stop)
                 rows.append(row)
                 if self.terminal.json:
                     self.terminal.json_line(row)
@@ -123,14 +123,14 @@ class NeedleRun:
             key["memory"] += SUFFIX if recalling else ""
             yield Job(cell, model, key, passages=recalling)
 
-    def _row(self, job: Job, name: str, meter: Meter, stop: StopRequest) -> Row:
+    def _row(self, job: Job, name: str, clock: TokenClock, stop: StopRequest) -> Row:
         """What is left of the cell, batch by batch; each is kept as soon as it is read."""
         batches = self.journal.batches(job.key)
         done = {index for batch in batches for index in range(batch.first, batch.first + len(batch.right))}
         for indices in split_into_batches(job.cell.n, self.batch, done):
             label = f"{name}, {job.cell.task.label}, {job.key['memory']}, {len(done)} of {job.cell.n} documents"
             try:
-                batch = self._batch(job, indices, label, meter, stop)
+                batch = self._batch(job, indices, label, clock, stop)
             except Interrupted as stopped:
                 raise self._interrupted(stopped, label) from None
             self.journal.add(job.key, batch)
@@ -142,14 +142,14 @@ class NeedleRun:
         self.journal.finish(KIND, job.key, [row])
         return row
 
-    def _batch(self, job: Job, indices: list[int], label: str, meter: Meter, stop: StopRequest) -> Batch:
+    def _batch(self, job: Job, indices: list[int], label: str, clock: TokenClock, stop: StopRequest) -> Batch:
         started = time.monotonic()
         self.readings.begin(job.cell, indices[0])
         _reset_peak_memory(job.model)
         scripts = job.cell.scripts(self.writer, job.model.reading.segment, indices)
         read = without_middle(job.model, scripts) if job.forgets else scripts
         with self.terminal.progress(label) as progress:
-            tick = _ticker(progress, meter, job.model, len(read) * len(read[0]), stop)
+            tick = _ticker(progress, clock, job.model, len(read) * len(read[0]), stop)
             if job.passages:
                 cases = [job.cell.case(index) for index in indices]
                 answers = answer_with_passages(
@@ -158,7 +158,7 @@ class NeedleRun:
             else:
                 answers = answer(job.model, read, tick, self.readings.side_by_side)
         if self.readings.seconds_saved:
-            meter.skip(len(read) * len(read[0]))
+            clock.skip(len(read) * len(read[0]))
         return Batch(
             first=indices[0],
             right=answers.right,
@@ -175,13 +175,13 @@ class NeedleRun:
         return Interrupted(f"stopped in {label}", hint, stopped.exit_code - 128)
 
 
-def _ticker(progress: ReadingProgress, meter: Meter, model: Decoder, total: int, stop: StopRequest) -> Tick:
+def _ticker(progress: ReadingProgress, clock: TokenClock, model: Decoder, total: int, stop: StopRequest) -> Tick:
     done = 0
 
     def tick(chunk: ChunkRead) -> None:
         nonlocal done
         done += chunk.read * chunk.documents
-        progress.update(meter.view(model, chunk, done, total))
+        progress.update(clock.view(model, chunk, done, total))
         if stop():
             raise Interrupted("stopped", signal_number=stop.signal_number)
 
