@@ -14,7 +14,7 @@ from gemma10m.commands.signals import StopRequest, stop_on_signals
 from gemma10m.errors import Interrupted
 from gemma10m.evaluation.cell import GROUP, Cell
 from gemma10m.evaluation.control import window_tokens, without_middle
-from gemma10m.evaluation.journal import Batch, Journal, Row
+from gemma10m.evaluation.journal import BatchResult, Journal, Row
 from gemma10m.evaluation.needles import ChunkRead, Tick, answer
 from gemma10m.evaluation.passages import SUFFIX, answer_with_passages
 from gemma10m.evaluation.readings import Readings
@@ -142,7 +142,7 @@ class NeedleRun:
         self.journal.finish(KIND, job.key, [row])
         return row
 
-    def _batch(self, job: Job, indices: list[int], label: str, clock: TokenClock, stop: StopRequest) -> Batch:
+    def _batch(self, job: Job, indices: list[int], label: str, clock: TokenClock, stop: StopRequest) -> BatchResult:
         started = time.monotonic()
         self.readings.begin(job.cell, indices[0])
         _reset_peak_memory(job.model)
@@ -159,7 +159,7 @@ class NeedleRun:
                 answers = answer(job.model, read, tick, self.readings.side_by_side)
         if self.readings.seconds_saved:
             clock.skip(len(read) * len(read[0]))
-        return Batch(
+        return BatchResult(
             first=indices[0],
             right=answers.right,
             seconds=time.monotonic() - started + self.readings.seconds_saved,

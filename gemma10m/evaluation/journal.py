@@ -19,7 +19,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Batch:
+class BatchResult:
     """Documents that were read together. `read` in tokens that went through the model."""
 
     first: int
@@ -45,12 +45,12 @@ class Journal:
         wanted = {"kind": kind, **key}
         return [row for row in self._rows if all(name in row and row[name] == wanted[name] for name in wanted)]
 
-    def batches(self, key: Mapping[str, object]) -> list[Batch]:
+    def batches(self, key: Mapping[str, object]) -> list[BatchResult]:
         path = self._partial(key)
         lines = _read_lines(path) if path else []
         return [_batch(line, number, path) for number, line in enumerate(lines, start=1)]
 
-    def add(self, key: Mapping[str, object], batch: Batch) -> None:
+    def add(self, key: Mapping[str, object], batch: BatchResult) -> None:
         if path := self._partial(key):
             append_lines(path, [asdict(batch)])
 
@@ -89,10 +89,10 @@ def _object(line: str, number: int, path: Path) -> Row:
     return value
 
 
-def _batch(line: Row, number: int, path: Path | None) -> Batch:
+def _batch(line: Row, number: int, path: Path | None) -> BatchResult:
     counts = ("first", "read", "state_bytes", "peak_memory_bytes")
     well_formed = (
-        set(line) == {field.name for field in fields(Batch)}
+        set(line) == {field.name for field in fields(BatchResult)}
         and all(type(line[name]) is int and line[name] >= 0 for name in counts)
         and isinstance(line["seconds"], float)
         and isinstance(line["right"], list)
@@ -100,7 +100,7 @@ def _batch(line: Row, number: int, path: Path | None) -> Batch:
     )
     if not well_formed:
         raise UsageError(f"{path}, line {number}, is not what an unfinished cell leaves", hint="remove that file")
-    return Batch(**{**line, "right": tuple(line["right"])})
+    return BatchResult(**{**line, "right": tuple(line["right"])})
 
 
 def _check_writable(path: Path) -> None:

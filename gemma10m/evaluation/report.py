@@ -8,7 +8,7 @@ from types import UnionType
 
 from gemma10m.errors import UsageError
 from gemma10m.evaluation.cell import GROUP, Cell, design_effect, wilson
-from gemma10m.evaluation.journal import Batch, Row
+from gemma10m.evaluation.journal import BatchResult, Row
 from gemma10m.evaluation.task import PERPLEXITY
 from gemma10m.models.decoder import Decoder
 from gemma10m.tokens import Tokenizer
@@ -54,7 +54,7 @@ def cell_key(cell: Cell, text_sha256: str | None) -> Row:
     }
 
 
-def cell_row(cell: Cell, batches: Sequence[Batch]) -> Row:
+def cell_row(cell: Cell, batches: Sequence[BatchResult]) -> Row:
     """The measured part of a row; `read` in tokens that went through the model, over all documents."""
     documents = [right for batch in sorted(batches, key=lambda batch: batch.first) for right in batch.right]
     right, effect = sum(documents), design_effect(documents)
