@@ -12,7 +12,7 @@ from gemma10m.commands.perplexity import Perplexity
 from gemma10m.documents import open_source
 from gemma10m.errors import DocumentError, UsageError
 from gemma10m.evaluation.cell import GROUP, Cell
-from gemma10m.evaluation.journal import Journal, Row
+from gemma10m.evaluation.journal import Journal, ResultRow
 from gemma10m.evaluation.report import table_lines
 from gemma10m.evaluation.task import PERPLEXITY, make_tasks
 from gemma10m.memory import KINDS
@@ -68,7 +68,7 @@ def evaluate(terminal: Terminal, options: ModelOptions, wanted: EvalOptions, com
         perplexity.measure()
 
 
-def _draw(rows: list[Row], path: Path) -> None:
+def _draw(rows: list[ResultRow], path: Path) -> None:
     from gemma10m.evaluation.plots import heat_map, length_plot
 
     heat_map(rows, path)

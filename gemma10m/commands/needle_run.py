@@ -14,7 +14,7 @@ from gemma10m.commands.signals import StopRequest, stop_on_signals
 from gemma10m.errors import Interrupted
 from gemma10m.evaluation.cell import GROUP, Cell
 from gemma10m.evaluation.control import window_tokens, without_middle
-from gemma10m.evaluation.journal import BatchResult, Journal, Row
+from gemma10m.evaluation.journal import BatchResult, Journal, ResultRow
 from gemma10m.evaluation.needles import ChunkRead, Tick, answer
 from gemma10m.evaluation.passages import SUFFIX, answer_with_passages
 from gemma10m.evaluation.readings import Readings
@@ -37,7 +37,7 @@ class Job:
 
     cell: Cell
     model: Decoder
-    key: Row
+    key: ResultRow
     passages: bool
 
     @property
@@ -92,7 +92,7 @@ class NeedleRun:
         self.readings = Readings(twice=False)
         self.text_sha256 = hashlib.sha256(text.encode()).hexdigest() if text else None
 
-    def measure(self, cells: Sequence[Cell], controls: bool, passages: bool) -> list[Row]:
+    def measure(self, cells: Sequence[Cell], controls: bool, passages: bool) -> list[ResultRow]:
         """One row a cell and model, in the order of the cells; with `passages` one more each, with passages recalled.
 
         Raises UsageError when a length is too short for its task, Interrupted after a signal.
@@ -123,7 +123,7 @@ class NeedleRun:
             key["memory"] += SUFFIX if recalling else ""
             yield Job(cell, model, key, passages=recalling)
 
-    def _row(self, job: Job, name: str, clock: TokenClock, stop: StopRequest) -> Row:
+    def _row(self, job: Job, name: str, clock: TokenClock, stop: StopRequest) -> ResultRow:
         """What is left of the cell, batch by batch; each is kept as soon as it is read."""
         batches = self.journal.batches(job.key)
         done = {index for batch in batches for index in range(batch.first, batch.first + len(batch.right))}

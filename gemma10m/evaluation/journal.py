@@ -15,7 +15,7 @@ from gemma10m.bench.rows import append_lines, append_rows, whole_lines
 from gemma10m.errors import DiskError, UsageError
 from gemma10m.strict_json import canonical_json, strict_json
 
-Row = dict[str, Any]
+ResultRow = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Journal:
         if results:
             _check_writable(results)
 
-    def finished(self, kind: str, key: Mapping[str, object]) -> list[Row]:
+    def finished(self, kind: str, key: Mapping[str, object]) -> list[ResultRow]:
         """The rows of this kind and key, oldest first."""
         wanted = {"kind": kind, **key}
         return [row for row in self._rows if all(name in row and row[name] == wanted[name] for name in wanted)]
@@ -54,7 +54,7 @@ class Journal:
         if path := self._partial(key):
             append_lines(path, [asdict(batch)])
 
-    def finish(self, kind: str, key: Mapping[str, object], rows: Iterable[Row]) -> None:
+    def finish(self, kind: str, key: Mapping[str, object], rows: Iterable[ResultRow]) -> None:
         if self.results is None:
             return
         append_rows(self.results, kind, self.command, rows)
@@ -68,7 +68,7 @@ class Journal:
         return self.results.with_name(f"{self.results.name}.{digest[:16]}.partial.jsonl")
 
 
-def _read_lines(path: Path) -> list[Row]:
+def _read_lines(path: Path) -> list[ResultRow]:
     try:
         lines = whole_lines(path.read_bytes()).decode().removesuffix("\n").split("\n")
     except FileNotFoundError:
@@ -78,7 +78,7 @@ def _read_lines(path: Path) -> list[Row]:
     return [_object(line, number, path) for number, line in enumerate(lines, start=1) if lines != [""]]
 
 
-def _object(line: str, number: int, path: Path) -> Row:
+def _object(line: str, number: int, path: Path) -> ResultRow:
     hint = "repair or remove that line, or give --results another name"
     try:
         value = strict_json(line)
@@ -89,7 +89,7 @@ def _object(line: str, number: int, path: Path) -> Row:
     return value
 
 
-def _batch(line: Row, number: int, path: Path | None) -> BatchResult:
+def _batch(line: ResultRow, number: int, path: Path | None) -> BatchResult:
     counts = ("first", "read", "state_bytes", "peak_memory_bytes")
     well_formed = (
         set(line) == {field.name for field in fields(BatchResult)}
