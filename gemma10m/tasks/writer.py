@@ -17,7 +17,7 @@ from gemma10m.tokens.prompt import Prompt
 
 
 @dataclass(frozen=True)
-class Row:
+class TrainingRow:
     ids: Tensor  # (S,) int64
     answers: tuple[slice, ...]  # where each turn's answer and its stop stand
     haystack: tuple[slice, ...]  # where nothing stands that is asked for
@@ -52,10 +52,10 @@ class Writer:
         self.prompt = Prompt(tokenizer)
         self._haystacks: dict[str, Prose] = {}
 
-    def row(self, case: Case, length: int, draw: random.Random) -> Row:
+    def row(self, case: Case, length: int, draw: random.Random) -> TrainingRow:
         """Raises UsageError when facts and questions alone are longer than `length` tokens."""
         script = self.script(case, length, draw)
-        return Row(script.cut(0, length), script.answers, script.haystack)
+        return TrainingRow(script.cut(0, length), script.answers, script.haystack)
 
     def script(self, case: Case, length: int, draw: random.Random) -> Script:
         """As `row`; `draw` chooses the haystack and where in it the document starts."""
