@@ -19,7 +19,7 @@ from gemma10m.strict_json import strict_json
 from gemma10m.tasks.writer import Writer
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import Tokenizer, load_tokenizer
-from gemma10m.training.checkpoint import RUN, TOKENIZER_FILES, Origin, load_run, write_bytes, write_json
+from gemma10m.training.checkpoint import RUN, TOKENIZER_FILES, RunOrigin, load_run, write_bytes, write_json
 from gemma10m.training.corpus import corpus
 from gemma10m.training.log import open_log
 from gemma10m.training.parameters import select_trained
@@ -74,7 +74,7 @@ def train(terminal: Terminal, options: TrainOptions) -> None:
     start = from_checkpoint(checkpoint, shape, recipe.seed) if checkpoint else from_scratch(shape, recipe.seed)
     trainer = _trainer(start, writer, recipe, device, dtype)
     trainer.teacher, taught_by = _teacher(options, trainer, vocabulary.tokenizer, device, dtype)
-    run = Run(trainer, Origin(document.fingerprint, start.fingerprint, taught_by), options.out)
+    run = Run(trainer, RunOrigin(document.fingerprint, start.fingerprint, taught_by), options.out)
     _begin(terminal, run, vocabulary, start.notes)
     with stop_on_signals() as stop, open_log(options.out, trainer.position.step) as log:
         run.go(Notes(terminal, trainer), log, stop)
