@@ -50,7 +50,7 @@ class TrainOptions:
 
 
 @dataclass(frozen=True)
-class Vocabulary:
+class RunTokenizer:
     """A tokenizer, and the files that a run's folder gets of it."""
 
     tokenizer: Tokenizer
@@ -179,7 +179,7 @@ def _placement(options: TrainOptions) -> tuple[str, torch.dtype]:
     return device, getattr(torch, dtype)
 
 
-def _vocabulary(out: Path, checkpoint: Checkpoint | None, plan: ModelPlan, texts: list[str], seed: int) -> Vocabulary:
+def _vocabulary(out: Path, checkpoint: Checkpoint | None, plan: ModelPlan, texts: list[str], seed: int) -> RunTokenizer:
     """The run's, else the checkpoint's, else one made for these texts."""
     if (out / RUN).is_file():
         vocabulary = _vocabulary_in(out)
@@ -198,9 +198,9 @@ def _vocabulary(out: Path, checkpoint: Checkpoint | None, plan: ModelPlan, texts
     return vocabulary
 
 
-def _vocabulary_in(folder: Path) -> Vocabulary:
+def _vocabulary_in(folder: Path) -> RunTokenizer:
     paths = [folder / name for name in TOKENIZER_FILES]
-    return Vocabulary(load_tokenizer(folder), {path.name: path.read_bytes() for path in paths if path.is_file()})
+    return RunTokenizer(load_tokenizer(folder), {path.name: path.read_bytes() for path in paths if path.is_file()})
 
 
 def _trainer(start: Start, writer: Writer, recipe: Recipe, device: str, dtype: torch.dtype) -> Trainer:
@@ -234,7 +234,7 @@ def _mean_the_same(one: Tokenizer, other: Tokenizer) -> bool:
     return one.fingerprint == other.fingerprint or all(one.decode([i]) == other.decode([i]) for i in ids)
 
 
-def _begin(terminal: Terminal, run: Run, vocabulary: Vocabulary, notes: tuple[str, ...]) -> None:
+def _begin(terminal: Terminal, run: Run, vocabulary: RunTokenizer, notes: tuple[str, ...]) -> None:
     """Go on from the folder's run, or make it one of no steps; notes: what is to be said of a start."""
     out, saved = run.out, load_run(run.out, run.trainer)
     if saved is None:
@@ -259,7 +259,7 @@ def _begin(terminal: Terminal, run: Run, vocabulary: Vocabulary, notes: tuple[st
         terminal.note(f"going on after step {saved.position.step:,} of the run in {out}")
 
 
-def _write_tokenizer(vocabulary: Vocabulary, out: Path) -> None:
+def _write_tokenizer(vocabulary: RunTokenizer, out: Path) -> None:
     """Raises DiskError."""
     for name in TOKENIZER_FILES:
         if name in vocabulary.files:
