@@ -14,7 +14,7 @@ from gguf import GGUFReader
 import gemma10m
 from gemma10m import ops
 from gemma10m.bench import kernels
-from gemma10m.bench.answer import measure_answer
+from gemma10m.bench.answer_speed import measure_answer
 from gemma10m.bench.flops import needed_flops
 from gemma10m.bench.kernels import check_kernels, kernel_cases, measure_kernels
 from gemma10m.bench.length import measure_length

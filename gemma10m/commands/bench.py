@@ -81,7 +81,7 @@ def _read(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
 
 def _full(terminal: Terminal, options: BenchOptions, model: Decoder) -> MeasuredRows:
     """Every cell of docs/benchmarks.md that a GPU fills, the cheap ones first."""
-    from gemma10m.bench.answer import measure_answer
+    from gemma10m.bench.answer_speed import measure_answer
     from gemma10m.bench.read import measure_read
 
     if model.device.type != "cuda":
@@ -114,7 +114,7 @@ def _kernels(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
 
 
 def _answer(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
-    from gemma10m.bench.answer import measure_answer
+    from gemma10m.bench.answer_speed import measure_answer
 
     model = _model(terminal, options)
     for tokens in options.tokens:
