@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gemma10m.bench.index import measure_index
+from gemma10m.bench.index_search import measure_index
 from gemma10m.commands.evaluate import EvalOptions, evaluate
 from gemma10m.commands.models import ModelOptions
 from gemma10m.commands.needle_run import TokenClock

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from gemma10m.bench.index import BUDGET, SEARCHED, drawn_questions, holds
+from gemma10m.bench.index_search import BUDGET, SEARCHED, drawn_questions, holds
 from gemma10m.documents import Document, open_source
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, fused, open_index

@@ -153,7 +153,7 @@ def _start(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
 
 
 def _index(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
-    from gemma10m.bench.index import measure_index
+    from gemma10m.bench.index_search import measure_index
 
     tokenizer = load_tokenizer(resolve_model(options.models.model or "demo"))
     yield "bench index", measure_index(_source(options), tokenizer, SENTENCES, seed=0)
