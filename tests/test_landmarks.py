@@ -17,7 +17,7 @@ from torch import Tensor
 
 from gemma10m import load_model
 from gemma10m.answering.sampling import Sampling
-from gemma10m.bench.landmarks import measure_landmarks
+from gemma10m.bench.landmark_search import measure_landmarks
 from gemma10m.commands import indexing
 from gemma10m.commands.ask import ask, read
 from gemma10m.commands.indexing import has_index, index_path, keys_of

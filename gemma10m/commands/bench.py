@@ -160,7 +160,7 @@ def _index(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
 
 
 def _landmarks(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
-    from gemma10m.bench.landmarks import measure_landmarks
+    from gemma10m.bench.landmark_search import measure_landmarks
 
     keys = keys_of(load_reader(terminal, options.models))
     yield "bench landmarks", _named(options, measure_landmarks(_source(options), keys, SENTENCES, seed=0))
