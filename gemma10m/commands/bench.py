@@ -137,7 +137,7 @@ def _length(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
 
 def _start(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
     """With a saved state the time to its answer, else the time to the first progress line."""
-    from gemma10m.bench.start import measure_first_progress, measure_start, write_checkpoint
+    from gemma10m.bench.start_time import measure_first_progress, measure_start, write_checkpoint
 
     if options.state is not None:
         yield "bench start", measure_start(options.state, QUESTION, options.models.model or "demo", 5)
