@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from training_runs import small_model, small_recipe, writer
 
-from gemma10m.training.checkpoint import RunOrigin, load_run, save_run
+from gemma10m.training.saved_run import RunOrigin, load_run, save_run
 from gemma10m.training.train import Trainer
 
 ORIGIN = RunOrigin("data", "scratch", "")

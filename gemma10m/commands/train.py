@@ -19,11 +19,11 @@ from gemma10m.strict_json import strict_json
 from gemma10m.tasks.writer import Writer
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import Tokenizer, load_tokenizer
-from gemma10m.training.checkpoint import RUN, TOKENIZER_FILES, RunOrigin, load_run, write_bytes, write_json
 from gemma10m.training.corpus import corpus
 from gemma10m.training.log import open_log
 from gemma10m.training.parameters import select_trained
 from gemma10m.training.recipe import HINT, Recipe, default_stages, recipe_of
+from gemma10m.training.saved_run import RUN, TOKENIZER_FILES, RunOrigin, load_run, write_bytes, write_json
 from gemma10m.training.start import ModelPlan, Start, checkpoint_plan, from_checkpoint, from_scratch, scratch_plan
 from gemma10m.training.teacher import Teacher
 from gemma10m.training.tokenizer import tokenizer_lines, train_tokenizer
