@@ -27,7 +27,7 @@ from gemma10m.tokens import Tokenizer, load_tokenizer
 from gemma10m.training.batch import Batch
 from gemma10m.training.initial import initialise
 from gemma10m.training.recipe import Recipe, Stage
-from gemma10m.training.train import StepReport, Trainer
+from gemma10m.training.trainer import StepReport, Trainer
 
 TEXT = "It was a fine day, and they walked on.\nThe house stood still; nobody spoke of it again.\n\n" * 60
 SEGMENT = 32

@@ -19,7 +19,7 @@ import torch
 from training_runs import small_model, small_recipe, writer
 
 from gemma10m.training.saved_run import RunOrigin, load_run, save_run
-from gemma10m.training.train import Trainer
+from gemma10m.training.trainer import Trainer
 
 ORIGIN = RunOrigin("data", "scratch", "")
 

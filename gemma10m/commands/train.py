@@ -27,7 +27,7 @@ from gemma10m.training.saved_run import RUN, TOKENIZER_FILES, RunOrigin, load_ru
 from gemma10m.training.start import ModelPlan, Start, checkpoint_plan, from_checkpoint, from_scratch, scratch_plan
 from gemma10m.training.teacher import Teacher
 from gemma10m.training.tokenizer import tokenizer_lines, train_tokenizer
-from gemma10m.training.train import Trainer
+from gemma10m.training.trainer import Trainer
 from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
 from gemma10m.weights.loading import load_model, resolve_device, resolve_model
 from gemma10m.weights.sources.safetensors_folder import SafetensorsFolder

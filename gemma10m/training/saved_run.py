@@ -24,7 +24,7 @@ from gemma10m.strict_json import quote, strict_json
 from gemma10m.tensor_bytes import safetensors_bytes
 from gemma10m.training.parameters import trained
 from gemma10m.training.schedule import Position
-from gemma10m.training.train import Trainer
+from gemma10m.training.trainer import Trainer
 
 RUN = "run.safetensors"
 FORMAT = "gemma10m.training/1"
