@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from gemma10m.answering.parts import Count, DocumentPart
+from gemma10m.answering.document_parts import Count, DocumentPart
 from gemma10m.answering.summarize import Requests
 from gemma10m.documents.sections import Section
 

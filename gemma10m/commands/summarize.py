@@ -6,8 +6,8 @@ from dataclasses import asdict, astuple, dataclass
 from functools import partial
 
 from gemma10m.answering.answer import answer
+from gemma10m.answering.document_parts import parts, room
 from gemma10m.answering.map_reduce import Summary, Write, by_sections, combine, refine
-from gemma10m.answering.parts import parts, room
 from gemma10m.answering.sampling import Sampling
 from gemma10m.answering.summarize import Requests, say_about, sentence_requests, summary_requests
 from gemma10m.commands.ask import document_facts, facts, model_facts, prepare
