@@ -18,7 +18,7 @@ from tokenizer_fixtures import train_sentencepiece
 from gemma10m import Sampling, open_source
 from gemma10m.answering.document_parts import DocumentPart, parts, room
 from gemma10m.answering.map_reduce import by_sections, combine, refine
-from gemma10m.answering.summarize import Requests, say_about, sentence_requests, summary_requests
+from gemma10m.answering.summaries import Requests, say_about, sentence_requests, summary_requests
 from gemma10m.commands import summarize as command
 from gemma10m.commands.models import ModelOptions, load_reader, remembers
 from gemma10m.commands.summarize import SummaryOptions, summarize

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from gemma10m.answering.document_parts import Count, DocumentPart
-from gemma10m.answering.summarize import Requests
+from gemma10m.answering.summaries import Requests
 from gemma10m.documents.sections import Section
 
 Write = Callable[[str, str], str]  # a text and a request -> what the model says to it
