@@ -16,7 +16,7 @@ from gemma10m.evaluation.cell import GROUP, Cell
 from gemma10m.evaluation.control import window_tokens, without_middle
 from gemma10m.evaluation.journal import BatchResult, Journal, ResultRow
 from gemma10m.evaluation.needles import ChunkRead, Tick, answer
-from gemma10m.evaluation.passages import SUFFIX, answer_with_passages
+from gemma10m.evaluation.passage_answers import SUFFIX, answer_with_passages
 from gemma10m.evaluation.readings import Readings
 from gemma10m.evaluation.report import cell_key, cell_row, checked, model_key
 from gemma10m.memory import KINDS
