@@ -12,7 +12,7 @@ import pytest
 from readers import checkpoint
 
 from gemma10m.commands import evaluate as command
-from gemma10m.commands import perplexity as measuring
+from gemma10m.commands import perplexity_run as measuring
 from gemma10m.commands.evaluate import EvalOptions, evaluate
 from gemma10m.commands.models import ModelOptions
 from gemma10m.errors import Interrupted, UsageError

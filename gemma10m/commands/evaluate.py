@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gemma10m.commands.models import ModelOptions, load_reader
 from gemma10m.commands.needle_run import NeedleRun
-from gemma10m.commands.perplexity import Perplexity
+from gemma10m.commands.perplexity_run import PerplexityRun
 from gemma10m.documents import open_source
 from gemma10m.errors import DocumentError, UsageError
 from gemma10m.evaluation.cell import GROUP, Cell
@@ -57,7 +57,7 @@ def evaluate(terminal: Terminal, options: ModelOptions, wanted: EvalOptions, com
         terminal.warn(f"{reader.model.name} has no memory: what has left its window cannot be right")
     perplexity = None
     if PERPLEXITY in wanted.tasks:
-        perplexity = Perplexity(terminal, reader, text or "", _lengths(wanted), wanted.seed, journal)
+        perplexity = PerplexityRun(terminal, reader, text or "", _lengths(wanted), wanted.seed, journal)
     if cells:
         rows = NeedleRun(terminal, reader, text, journal, wanted.batch).measure(cells, wanted.controls, wanted.recall)
         for line in table_lines(rows):

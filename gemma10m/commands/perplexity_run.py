@@ -17,7 +17,7 @@ from gemma10m.saved_states import Reader
 from gemma10m.terminal import Terminal
 
 
-class Perplexity:
+class PerplexityRun:
     def __init__(
         self, terminal: Terminal, reader: Reader, text: str, lengths: Sequence[int], seed: int, journal: Journal
     ) -> None:
