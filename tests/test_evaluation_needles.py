@@ -21,7 +21,7 @@ from gemma10m.evaluation.control import window_tokens, without_middle
 from gemma10m.evaluation.needles import ChunkRead, answer, common_prefix, read_side_by_side
 from gemma10m.evaluation.task import make_tasks
 from gemma10m.models.decoder import Decoder, without_memory
-from gemma10m.tasks.prose import Prose
+from gemma10m.tasks.haystack import Prose
 from gemma10m.tasks.words import UNSEEN_NAMES
 from gemma10m.tasks.writer import Script, Writer
 

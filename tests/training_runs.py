@@ -20,7 +20,7 @@ from gemma10m.commands.train import TrainOptions, train
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.memory.interludes import Interludes
 from gemma10m.models.decoder import Decoder
-from gemma10m.tasks.prose import Prose
+from gemma10m.tasks.haystack import Prose
 from gemma10m.tasks.writer import Writer
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import Tokenizer, load_tokenizer

@@ -24,7 +24,7 @@ from gemma10m.models.decoder import Decoder, without_memory
 from gemma10m.progress import ProgressView
 from gemma10m.reading.stretch import device_memory, peak_memory, process_memory, reset_peak_memory
 from gemma10m.saved_states import Reader
-from gemma10m.tasks.prose import Prose
+from gemma10m.tasks.haystack import Prose
 from gemma10m.tasks.writer import Writer
 from gemma10m.terminal import ReadingProgress, Terminal
 

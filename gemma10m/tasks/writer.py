@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gemma10m.errors import UsageError
 from gemma10m.tasks.case import Case, Turn
-from gemma10m.tasks.prose import Prose, ProseSpan
+from gemma10m.tasks.haystack import Prose, ProseSpan
 from gemma10m.tokens import Tokenizer
 from gemma10m.tokens.prompt import Prompt
 
