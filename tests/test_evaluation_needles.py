@@ -22,7 +22,7 @@ from gemma10m.evaluation.needles import ChunkRead, answer, common_prefix, read_s
 from gemma10m.evaluation.task import make_tasks
 from gemma10m.models.decoder import Decoder, without_memory
 from gemma10m.tasks.haystack import Prose
-from gemma10m.tasks.words import UNSEEN_NAMES
+from gemma10m.tasks.word_lists import UNSEEN_NAMES
 from gemma10m.tasks.writer import Script, Writer
 
 BOOK = "It was a fine day, and they walked on.\nThe house stood still; nobody spoke of it again.\n\n" * 20

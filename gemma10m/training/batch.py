@@ -12,7 +12,7 @@ from gemma10m.errors import ConfigError
 from gemma10m.memory.interludes import Interludes
 from gemma10m.tasks.case import Case
 from gemma10m.tasks.passkey import passkey
-from gemma10m.tasks.words import ValueKind, make_hard_number
+from gemma10m.tasks.word_lists import ValueKind, make_hard_number
 from gemma10m.tasks.writer import TrainingRow, Writer
 from gemma10m.training.mixture import draw_needles, draw_pairs, draw_repeat, draw_story, with_strays
 from gemma10m.training.recipe import SEEN_IN_A_WINDOW, Recipe, Stage
