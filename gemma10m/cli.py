@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gemma10m.options import (
+from gemma10m.cli_options import (
     Carry,
     DataOption,
     Depths,

@@ -75,7 +75,7 @@ ANYTHING = {
     "bench",
     "commands",
     "cli",
-    "options",
+    "cli_options",
     "program",
     "gemma10m",
     "__main__",
