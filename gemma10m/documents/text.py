@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from typing import Protocol
 
-from gemma10m.documents.files import UnreadableError
+from gemma10m.documents.safe_open import UnreadableError
 
 # UTF-32's little-endian mark begins with UTF-16's: it must be tried first.
 _MARKS = (
