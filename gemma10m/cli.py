@@ -7,30 +7,30 @@ from typing import Annotated
 
 import typer
 
-from gemma10m.options import (
-    AnswersFile,
+from gemma10m.cli_options import (
     Carry,
+    DataOption,
     Depths,
     Device,
     Dtype,
     Exclude,
     Facts,
-    Haystack,
     Include,
     Json,
+    LandmarksOption,
     MaxNewTokens,
     MeasuredModel,
-    Memory,
+    MemoryOption,
     Model,
     Offline,
-    Pointed,
+    OutputOption,
     QuestionFile,
-    Quoted,
     ReadAll,
-    Recalled,
+    RecallOption,
     Seed,
     Sinks,
     Sources,
+    SourcesOption,
     Temperature,
     TopP,
     model_options,
@@ -55,14 +55,14 @@ def ask(
     ] = None,
     question: Annotated[list[str] | None, typer.Option("--question", "-q", help="Ask this; repeatable.")] = None,
     question_file: QuestionFile = None,
-    output: AnswersFile = None,
+    output: OutputOption = None,
     also: Annotated[list[str] | None, typer.Option("--with", help="Read this source too; repeatable.")] = None,
     include: Include = None,
     exclude: Exclude = None,
     model: Model = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
-    memory: Memory = None,
+    memory: MemoryOption = None,
     carry: Carry = None,
     sinks: Sinks = None,
     read_all: ReadAll = False,
@@ -72,27 +72,27 @@ def ask(
     top_p: TopP = 1.0,
     seed: Seed = 0,
     max_new_tokens: MaxNewTokens = 512,
-    recall: Recalled = "auto",
-    quoted: Quoted = False,
-    landmarks: Pointed = False,
+    recall: RecallOption = "auto",
+    quoted: SourcesOption = False,
+    landmarks: LandmarksOption = False,
 ) -> None:
     """Read SOURCE, unless it was read before, and answer questions; without one, on a terminal, talk about it."""
     asked, sources = [*(questions or []), *(question or [])], [source, *(also or [])]
 
     def run(terminal: Terminal) -> None:
         from gemma10m.commands.ask import ask as answer_questions
-        from gemma10m.commands.passages import RecallOptions
+        from gemma10m.commands.passages import RetrievalOptions
         from gemma10m.commands.questions import ask_all, refuse_mixed
 
         chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all)
         sampling = sampling_options(temperature, top_p, seed, max_new_tokens)
-        recalling = RecallOptions(recall, quoted, landmarks)
+        retrieval = RetrievalOptions(recall, quoted, landmarks)
         chosen_files = patterns(include, exclude)
         refuse_mixed(asked, question_file, output)
         if question_file:
-            ask_all(terminal, sources, question_file, output, chosen, sampling, recalling, chosen_files)
+            ask_all(terminal, sources, question_file, output, chosen, sampling, retrieval, chosen_files)
         else:
-            answer_questions(terminal, sources, asked, chosen, sampling, recalling, chosen_files)
+            answer_questions(terminal, sources, asked, chosen, sampling, retrieval, chosen_files)
 
     run_command(run, json)
 
@@ -112,7 +112,7 @@ def summarize(
     model: Model = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
-    memory: Memory = None,
+    memory: MemoryOption = None,
     carry: Carry = None,
     sinks: Sinks = None,
     read_all: ReadAll = False,
@@ -146,13 +146,13 @@ def read(
     model: Model = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
-    memory: Memory = None,
+    memory: MemoryOption = None,
     carry: Carry = None,
     sinks: Sinks = None,
     read_all: ReadAll = False,
     offline: Offline = False,
     json: Json = False,
-    landmarks: Pointed = False,
+    landmarks: LandmarksOption = False,
 ) -> None:
     """Read SOURCE and save its state; print the state's path."""
 
@@ -190,7 +190,7 @@ def info(
     ] = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
-    memory: Memory = None,
+    memory: MemoryOption = None,
     carry: Carry = None,
     sinks: Sinks = None,
     include: Include = None,
@@ -257,7 +257,7 @@ def train(
 def evaluate(
     tasks: Annotated[list[str], typer.Argument(metavar="TASK...", help="passkey, needle, babi1 to babi5, perplexity.")],
     length: Annotated[list[str], typer.Option(help="Tokens: 32K is 32,768, 1M is 1,048,576; repeatable.")],
-    data: Haystack = None,
+    data: DataOption = None,
     model: MeasuredModel = "demo",
     depth: Depths = None,
     n: Annotated[int, typer.Option("-n", help="Documents for each length and depth.")] = 20,
@@ -276,7 +276,7 @@ def evaluate(
     batch: Annotated[int, typer.Option(help="Documents read side by side, 1 to 10.")] = 10,
     device: Device = "auto",
     dtype: Dtype = "auto",
-    memory: Memory = None,
+    memory: MemoryOption = None,
     carry: Carry = None,
     sinks: Sinks = None,
     results: Annotated[
@@ -330,7 +330,7 @@ def bench(
     full: Annotated[bool, typer.Option("--all", help="Every cell of the table that a GPU fills.")] = False,
     device: Device = "auto",
     dtype: Dtype = "auto",
-    memory: Memory = None,
+    memory: MemoryOption = None,
     carry: Carry = None,
     state: Annotated[Path | None, typer.Option(help="A saved state: start times its answer.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw speed and memory by length as this PNG, for read.")] = None,

@@ -18,7 +18,7 @@ from torch import Tensor
 from gemma10m import Sampling, answer
 from gemma10m.answering.answer import _first_line
 from gemma10m.answering.sampling import Sampler
-from gemma10m.answering.summarize import summary_request
+from gemma10m.answering.summaries import summary_request
 from gemma10m.errors import UsageError
 from gemma10m.memory.state import State
 from gemma10m.saved_states import Reader

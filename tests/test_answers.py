@@ -11,7 +11,7 @@ from gemma10m.answering.sampling import Sampling
 from gemma10m.commands.answers import show_sources
 from gemma10m.commands.ask import ask, read
 from gemma10m.commands.models import ModelOptions
-from gemma10m.commands.passages import RecallOptions
+from gemma10m.commands.passages import RetrievalOptions
 from gemma10m.passages.quotes import Source
 from gemma10m.terminal import Terminal
 
@@ -23,7 +23,7 @@ QUESTION = "What is the special magic number for quiet-harbor?"
 
 
 def asked(state: Path, json: bool = False) -> None:
-    options = RecallOptions(sources=True)
+    options = RetrievalOptions(sources=True)
     ask(Terminal(json=json), [str(state)], [QUESTION], DEMO, Sampling(max_new_tokens=40), options)
 
 

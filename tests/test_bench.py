@@ -14,7 +14,7 @@ from gguf import GGUFReader
 import gemma10m
 from gemma10m import ops
 from gemma10m.bench import kernels
-from gemma10m.bench.answer import measure_answer
+from gemma10m.bench.answer_speed import measure_answer
 from gemma10m.bench.flops import needed_flops
 from gemma10m.bench.kernels import check_kernels, kernel_cases, measure_kernels
 from gemma10m.bench.length import measure_length
@@ -24,7 +24,7 @@ from gemma10m.bench.peer import TOLERANCE, measure_against, parity
 from gemma10m.bench.read import measure_read
 from gemma10m.bench.rows import append_lines, append_rows
 from gemma10m.bench.shape import READING, SHAPES, published, random_model, stock_weights
-from gemma10m.bench.start import measure_first_progress, measure_start, write_checkpoint
+from gemma10m.bench.start_time import measure_first_progress, measure_start, write_checkpoint
 from gemma10m.bench.timing import spread
 from gemma10m.commands.ask import read
 from gemma10m.commands.models import ModelOptions

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemma10m.documents import Document, Piece, document, inspecting, open_source
+from gemma10m.documents import Document, Piece, document, hashing, open_source
 from gemma10m.documents.text import decoder
 from gemma10m.errors import DocumentError
 
@@ -30,7 +30,7 @@ def block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> in
     """Blocks of so few bytes that every character is cut somewhere."""
     size: int = request.param
     monkeypatch.setattr(document, "BLOCK", size)
-    monkeypatch.setattr(inspecting, "BLOCK", size)
+    monkeypatch.setattr(hashing, "BLOCK", size)
     return size
 
 

@@ -12,7 +12,7 @@ import pytest
 from readers import checkpoint
 
 from gemma10m.commands import evaluate as command
-from gemma10m.commands import perplexity as measuring
+from gemma10m.commands import perplexity_run as measuring
 from gemma10m.commands.evaluate import EvalOptions, evaluate
 from gemma10m.commands.models import ModelOptions
 from gemma10m.errors import Interrupted, UsageError
@@ -78,7 +78,7 @@ def test_a_part_of_a_perplexity_is_measured_again(
 def test_what_cannot_be_measured_is_said_before_anything_is(
     wanted: EvalOptions, monkeypatch: pytest.MonkeyPatch, options: Any, changes: Any, said: str
 ) -> None:
-    monkeypatch.setattr(command.Recall, "measure", no_reading)
+    monkeypatch.setattr(command.NeedleRun, "measure", no_reading)
     monkeypatch.setattr(measuring, "measure_perplexity", no_reading)
     with pytest.raises(UsageError, match=said):
         run(replace(wanted, tasks=("needle", "perplexity"), **changes), **options)

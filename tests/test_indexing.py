@@ -15,7 +15,7 @@ from gemma10m.commands import indexing as command
 from gemma10m.commands.ask import ask, read
 from gemma10m.commands.indexing import has_index, index_path
 from gemma10m.commands.models import ModelOptions
-from gemma10m.commands.passages import RecallOptions
+from gemma10m.commands.passages import RetrievalOptions
 from gemma10m.documents import Document
 from gemma10m.errors import DiskError, DocumentError
 from gemma10m.passages.building import build_index
@@ -50,7 +50,7 @@ def test_a_read_whose_index_fails_is_kept(
     assert f"{trouble}: no passage is recalled, and no answer checked" in told.err
     assert read_header(state).complete
     assert {path.name for path in book.parent.iterdir()} == {"book.txt", "my.state"}
-    ask(Terminal(), [str(state)], ["Who?"], OPTIONS, Sampling(max_new_tokens=2), RecallOptions())
+    ask(Terminal(), [str(state)], ["Who?"], OPTIONS, Sampling(max_new_tokens=2), RetrievalOptions())
     assert "no answer checked" in capsys.readouterr().err
 
 
@@ -129,5 +129,5 @@ def test_what_is_wrong_with_an_index_is_said(
     spoil(index_path(state))
     book.unlink()
     capsys.readouterr()
-    ask(Terminal(), [str(state)], ["Who?"], OPTIONS, Sampling(max_new_tokens=2), RecallOptions())
+    ask(Terminal(), [str(state)], ["Who?"], OPTIONS, Sampling(max_new_tokens=2), RetrievalOptions())
     assert f"warning: {index_path(state)} {fault}, and the document is not there as it was" in capsys.readouterr().err

@@ -17,12 +17,12 @@ from torch import Tensor
 
 from gemma10m import load_model
 from gemma10m.answering.sampling import Sampling
-from gemma10m.bench.landmarks import measure_landmarks
+from gemma10m.bench.landmark_search import measure_landmarks
 from gemma10m.commands import indexing
 from gemma10m.commands.ask import ask, read
 from gemma10m.commands.indexing import has_index, index_path, keys_of
 from gemma10m.commands.models import ModelOptions, load_reader
-from gemma10m.commands.passages import RecallOptions
+from gemma10m.commands.passages import RetrievalOptions
 from gemma10m.commands.questions import ask_all
 from gemma10m.documents import Document
 from gemma10m.errors import DiskError, StateError
@@ -30,7 +30,7 @@ from gemma10m.models.decoder import Decoder
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, open_index
 from gemma10m.passages.landmarks import WIDTH, Keys, unpacked
-from gemma10m.passages.recall import recall
+from gemma10m.passages.retrieve import retrieve
 from gemma10m.passages.words import telling
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import load_tokenizer
@@ -72,15 +72,15 @@ def test_a_question_in_other_words_is_led_to_its_passage(index: PassageIndex) ->
     nearest = index.pointed_at(knowing(), question, 5)
     assert FACT in index.passage(nearest[0]).text
     assert len(nearest) == len(set(nearest)) == 5
-    excerpts = recall(index, TOKENIZER, question, 2048, knowing())
+    excerpts = retrieve(index, TOKENIZER, question, 2048, knowing())
     assert any(FACT in excerpt.text for excerpt in excerpts)
-    assert recall(index, TOKENIZER, question, 2048) == []
+    assert retrieve(index, TOKENIZER, question, 2048) == []
 
 
 def test_what_has_the_question_s_words_comes_before_what_keys_point_at(index: PassageIndex) -> None:
     question = "Louisa sister garden"
     assert FACT in index.passage(index.pointed_at(knowing(), "sister garden", 1)[0]).text
-    (excerpt,) = recall(index, TOKENIZER, question, 64, knowing())
+    (excerpt,) = retrieve(index, TOKENIZER, question, 64, knowing())
     assert "Louisa" in excerpt.text
 
 
@@ -182,7 +182,7 @@ def tale(tmp_path: Path, cache: Path) -> Path:
     return path
 
 
-def asked(source: Path, options: RecallOptions) -> None:
+def asked(source: Path, options: RetrievalOptions) -> None:
     ask(Terminal(), [str(source)], [QUESTION], DEMO, Sampling(max_new_tokens=40), options)
 
 
@@ -197,7 +197,7 @@ def test_landmarks_are_made_where_there_are_none_and_stay(
     state = tmp_path / "tale.state"
     read(Terminal(), [str(tale)], state, DEMO)
     assert pointer(state) == ""
-    for options in (RecallOptions(landmarks=True), RecallOptions("64")):
+    for options in (RetrievalOptions(landmarks=True), RetrievalOptions("64")):
         capsys.readouterr()
         asked(state, options)
         assert capsys.readouterr().out == "The magic number for quiet-harbor is: 30518.\n"
@@ -219,7 +219,7 @@ def test_a_document_that_is_gone_gets_no_landmarks_and_is_answered_about(
     read(Terminal(), [str(tale)], state, DEMO)
     tale.unlink()
     capsys.readouterr()
-    asked(state, RecallOptions(landmarks=True))
+    asked(state, RetrievalOptions(landmarks=True))
     told = capsys.readouterr()
     assert told.out == "The magic number for quiet-harbor is: 30518.\n"
     assert "no landmarks are made: the document is not there as it was read" in told.err
@@ -235,9 +235,9 @@ def test_landmarks_that_cannot_be_made_cost_neither_read_nor_index(
     state = tmp_path / "tale.state"
     read(Terminal(), [str(tale)], state, DEMO, landmarks=True)
     assert "the GPU's memory does not suffice for landmarks: no passage is recalled" in capsys.readouterr().err
-    asked(state, RecallOptions())
+    asked(state, RetrievalOptions())
     capsys.readouterr()
-    asked(state, RecallOptions(sources=True, landmarks=True))
+    asked(state, RetrievalOptions(sources=True, landmarks=True))
     told = capsys.readouterr()
     assert f'"{PLANTED}"' in told.out
     assert "suffice for landmarks: passages are found by their words alone" in told.err
@@ -255,7 +255,7 @@ def test_a_full_disk_leaves_the_index_that_was_there(
 
     monkeypatch.setattr(indexing, "build_index", full)
     capsys.readouterr()
-    asked(state, RecallOptions(sources=True, landmarks=True))
+    asked(state, RetrievalOptions(sources=True, landmarks=True))
     told = capsys.readouterr()
     assert f'"{PLANTED}"' in told.out
     assert "the disk is full: passages are found by their words alone" in told.err
@@ -269,7 +269,7 @@ def test_an_index_that_is_mended_keeps_its_landmarks(
     read(Terminal(), [str(tale)], state, DEMO, landmarks=True)
     made = index_path(state).read_bytes()
     spoil(index_path(state), "no tensors")
-    asked(state, RecallOptions("64"))
+    asked(state, RetrievalOptions("64"))
     assert "the passage index is damaged; it is made again" in capsys.readouterr().err
     assert index_path(state).read_bytes() == made
 
@@ -279,7 +279,11 @@ def test_answers_with_landmarks_are_others_than_those_without(
 ) -> None:
     questions, answers = tmp_path / "questions.txt", tmp_path / "answers.jsonl"
     questions.write_text(f"{QUESTION}\n")
-    for options in (RecallOptions("64"), RecallOptions("64", landmarks=True), RecallOptions("64", landmarks=True)):
+    for options in (
+        RetrievalOptions("64"),
+        RetrievalOptions("64", landmarks=True),
+        RetrievalOptions("64", landmarks=True),
+    ):
         ask_all(Terminal(), [str(tale)], str(questions), answers, DEMO, Sampling(max_new_tokens=40), options)
     written = [json.loads(line) for line in answers.read_text().splitlines()]
     assert [record["landmarks"] for record in written] == [False, True]
@@ -287,9 +291,9 @@ def test_answers_with_landmarks_are_others_than_those_without(
 
 def test_landmarks_that_lead_nowhere_are_said(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for options, said in (
-        (RecallOptions(landmarks=True), True),
-        (RecallOptions("64", landmarks=True), False),
-        (RecallOptions(), False),
+        (RetrievalOptions(landmarks=True), True),
+        (RetrievalOptions("64", landmarks=True), False),
+        (RetrievalOptions(), False),
     ):
         asked(tale, options)
         assert ("landmarks lead to none" in capsys.readouterr().err) == said

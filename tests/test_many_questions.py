@@ -20,14 +20,14 @@ from gemma10m import Sampling
 from gemma10m.commands import questions as command
 from gemma10m.commands.answers_file import add_answer, answers_in
 from gemma10m.commands.models import ModelOptions
-from gemma10m.commands.passages import RecallOptions
+from gemma10m.commands.passages import RetrievalOptions
 from gemma10m.commands.question_file import read_questions
 from gemma10m.commands.questions import ask_all, refuse_mixed
 from gemma10m.errors import DiskError, UsageError
 from gemma10m.terminal import Terminal
 
 pytestmark = pytest.mark.usefixtures("cache")
-UNCHECKED = RecallOptions("off")
+UNCHECKED = RetrievalOptions("off")
 OPTIONS = ModelOptions(model=str(checkpoint()), device="cpu")
 QUESTIONS = ["Who is Anne?", "What is the number?", "汉字 é?", "Where \x1b[2J is it?"]
 

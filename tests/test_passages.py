@@ -18,7 +18,7 @@ from gemma10m.passages import building
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, fused, open_index
 from gemma10m.passages.quotes import NOT_IN_TEXT, find_support, locate
-from gemma10m.passages.recall import default_budget, recall, shown
+from gemma10m.passages.retrieve import default_budget, retrieve, shown
 from gemma10m.passages.words import as_trigrams, is_unspaced, telling
 from gemma10m.tokens import load_tokenizer
 
@@ -150,12 +150,12 @@ def test_another_database_is_no_index(tmp_path: Path) -> None:
             pass
 
 
-# --- recall -----------------------------------------------------------------------------------------------------------
+# --- retrieval --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("budget", [1, 30, 64, 200, 600, 2000])
 def test_what_is_recalled_fits_the_budget_in_the_documents_order(index: PassageIndex, budget: int) -> None:
-    excerpts = recall(index, TOKENIZER, "Which special magic numbers do amber-lantern and copper-hill have?", budget)
+    excerpts = retrieve(index, TOKENIZER, "Which special magic numbers do amber-lantern and copper-hill have?", budget)
     assert len(TOKENIZER.encode(shown(excerpts))) <= budget
     assert [excerpt.passage.start for excerpt in excerpts] == sorted(excerpt.passage.start for excerpt in excerpts)
     assert bool(excerpts) == (budget > 1)
@@ -164,7 +164,7 @@ def test_what_is_recalled_fits_the_budget_in_the_documents_order(index: PassageI
 
 
 def test_a_small_budget_is_kept_for_what_was_asked(index: PassageIndex) -> None:
-    excerpts = recall(index, TOKENIZER, "What is the special magic number for copper-hill?", 64)
+    excerpts = retrieve(index, TOKENIZER, "What is the special magic number for copper-hill?", 64)
     (text,) = (excerpt.text for excerpt in excerpts)
     assert text == f"{OTHER} The quick brown fox jumps over the"  # its words, and what fits of the next sentence
     assert len(TOKENIZER.encode(shown(excerpts))) <= 32
@@ -172,11 +172,11 @@ def test_a_small_budget_is_kept_for_what_was_asked(index: PassageIndex) -> None:
 
 
 def test_a_budget_for_whole_passages_says_where_each_stands(index: PassageIndex) -> None:
-    excerpts = recall(index, TOKENIZER, "What is the special magic number for copper-hill?", 600)
+    excerpts = retrieve(index, TOKENIZER, "What is the special magic number for copper-hill?", 600)
     ((path, _),) = index.files
     assert [excerpt.label for excerpt in excerpts] == [f"[{path}:{excerpt.line}]\n" for excerpt in excerpts]
     assert shown(excerpts).startswith(f"\n\n{excerpts[0].label}{excerpts[0].text}")
-    small = recall(index, TOKENIZER, "What is the special magic number for copper-hill?", 64)
+    small = retrieve(index, TOKENIZER, "What is the special magic number for copper-hill?", 64)
     assert shown(small).startswith(f"\n\n{OTHER} ")
 
 
@@ -184,7 +184,7 @@ def test_of_a_sentence_without_an_end_the_words_that_were_asked_for_are_recalled
     endless = "and on they went over the hills and the dales " * 8
     build_index(written(tmp_path / "endless.txt", f"{endless}{FACT} {endless}."), tmp_path / "index")
     with open_index(tmp_path / "index") as index:
-        (excerpt,) = recall(index, TOKENIZER, "What is the special magic number for amber-lantern?", 64)
+        (excerpt,) = retrieve(index, TOKENIZER, "What is the special magic number for amber-lantern?", 64)
     assert "magic numbers for amber-lantern is: 48213." in excerpt.text
     assert len(TOKENIZER.encode(shown([excerpt]))) <= 32
 
@@ -211,14 +211,14 @@ def test_what_the_index_finds_is_recalled(tmp_path: Path, question: str, text: s
     filler = "很久以前有一个王国。" * 200 if "国" in text else FILLER
     build_index(written(tmp_path / "tale.txt", f"{filler}{text}\n{filler}"), tmp_path / "index")
     with open_index(tmp_path / "index") as index:
-        assert text in shown(recall(index, TOKENIZER, question, budget))
+        assert text in shown(retrieve(index, TOKENIZER, question, budget))
 
 
 def test_a_passage_found_by_a_part_of_a_name_is_recalled(tmp_path: Path) -> None:
     code = "def readConfigurationFile(path):\n    return open(path)\n"
     build_index(written(tmp_path / "code.py", f"{'pass' * 200}\n{code}"), tmp_path / "index")
     with open_index(tmp_path / "index") as index:
-        assert "readConfigurationFile" in shown(recall(index, TOKENIZER, "configuration", 64))
+        assert "readConfigurationFile" in shown(retrieve(index, TOKENIZER, "configuration", 64))
 
 
 def test_each_sentence_knows_its_own_cell(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from gemma10m.commands.answers import show_answer
 from gemma10m.commands.ask import ask, read
 from gemma10m.commands.indexing import has_index, index_path
 from gemma10m.commands.models import ModelOptions
-from gemma10m.commands.passages import Passages, RecallOptions
+from gemma10m.commands.passages import Passages, RetrievalOptions
 from gemma10m.commands.questions import ask_all
 from gemma10m.commands.reading import Patterns
 from gemma10m.config import ReadingConfig
@@ -43,12 +43,12 @@ def tale(tmp_path: Path) -> Path:
     return path
 
 
-def asked(source: Path, options: RecallOptions, json: bool = False) -> None:
+def asked(source: Path, options: RetrievalOptions, json: bool = False) -> None:
     ask(Terminal(json=json), [str(source)], [KNOWN, UNKNOWN], DEMO, Sampling(max_new_tokens=40), options)
 
 
 def test_an_answer_has_its_place_and_one_without_is_not_given(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    asked(tale, RecallOptions(sources=True))
+    asked(tale, RetrievalOptions(sources=True))
     start = len(PROSE) + 1
     told = capsys.readouterr()
     place = f'[1] {tale}:2, bytes {start}-{start + len(FACT)}\n    "{FACT}"'
@@ -57,7 +57,7 @@ def test_an_answer_has_its_place_and_one_without_is_not_given(tale: Path, capsys
 
 
 def test_json_always_has_the_sources(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    asked(tale, RecallOptions(), json=True)
+    asked(tale, RetrievalOptions(), json=True)
     known, unknown = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert (known["answer"], known["in_text"]) == (ANSWER, True)
     (source,) = known["sources"]
@@ -72,7 +72,7 @@ def test_a_sentence_that_rests_on_nothing_is_told(
     document, path = open_source(tale), tmp_path / "index"
     build_index(document, path)
     with open_index(path) as index:
-        passages = Passages(index, lambda: document, RecallOptions(), lambda damage: index)
+        passages = Passages(index, lambda: document, RetrievalOptions(), lambda damage: index)
         found = show_answer(Terminal(), passages, KNOWN, [ANSWER, " Elephants never", " forget."], withhold=True)
     told = capsys.readouterr()
     assert told.out == f"{ANSWER} Elephants never forget.\n"
@@ -81,7 +81,7 @@ def test_a_sentence_that_rests_on_nothing_is_told(
 
 
 def test_with_recall_off_the_model_s_own_words_come_unchecked(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    asked(tale, RecallOptions("off"))
+    asked(tale, RetrievalOptions("off"))
     told = capsys.readouterr()
     assert told.out.startswith(f"{ANSWER}\n\nThe magic number for")
     assert NOT_IN_TEXT not in told.out
@@ -91,12 +91,12 @@ def test_with_recall_off_the_model_s_own_words_come_unchecked(tale: Path, capsys
 def test_with_recall_off_sources_stand_beside_the_model_s_own_words(
     tale: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked(tale, RecallOptions("off"), json=True)
+    asked(tale, RetrievalOptions("off"), json=True)
     known, unknown = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert [source["quote"] for source in known["sources"]] == [FACT]
     assert unknown["answer"] == unknown["unchecked_answer"] != NOT_IN_TEXT
     assert (known["in_text"], unknown["in_text"], unknown["sources"]) == (True, False, [])
-    asked(tale, RecallOptions("off", sources=True))
+    asked(tale, RetrievalOptions("off", sources=True))
     told = capsys.readouterr()
     assert f'"{FACT}"' in told.out
     assert told.out.endswith(f"{unknown['answer']}\n")
@@ -107,7 +107,9 @@ def test_a_list_of_questions_is_answered_with_sources(tale: Path, capsys: pytest
     questions = tale.with_name("questions.txt")
     questions.write_text(f"{KNOWN}\n{UNKNOWN}\n")
     for said, withheld in (("off", False), ("auto", True)):
-        ask_all(Terminal(), [str(tale)], str(questions), None, DEMO, Sampling(max_new_tokens=40), RecallOptions(said))
+        ask_all(
+            Terminal(), [str(tale)], str(questions), None, DEMO, Sampling(max_new_tokens=40), RetrievalOptions(said)
+        )
         known, unknown = (json.loads(line) for line in capsys.readouterr().out.splitlines())
         assert [source["quote"] for source in known["sources"]] == [FACT]
         assert (unknown["answer"] == NOT_IN_TEXT) is withheld
@@ -124,7 +126,7 @@ def test_answers_that_were_checked_and_others_are_answers_of_their_own(
     def checked(said: str) -> list[tuple[int, bool, bool]]:
         """Of every answer there is now: tokens recalled, whether it was checked, whether withheld."""
         ask_all(
-            Terminal(), [str(state)], str(questions), output, DEMO, Sampling(max_new_tokens=40), RecallOptions(said)
+            Terminal(), [str(state)], str(questions), output, DEMO, Sampling(max_new_tokens=40), RetrievalOptions(said)
         )
         records = [json.loads(line) for line in output.read_text().splitlines()]
         return [(each["recall"], each["checked"], each["answer"] == NOT_IN_TEXT) for each in records]
@@ -140,7 +142,7 @@ def test_answers_that_were_checked_and_others_are_answers_of_their_own(
 
 
 def talked(
-    monkeypatch: pytest.MonkeyPatch, source: Path, lines: list[str], options: RecallOptions, json: bool = False
+    monkeypatch: pytest.MonkeyPatch, source: Path, lines: list[str], options: RetrievalOptions, json: bool = False
 ) -> None:
     typed = iter([*lines, "/quit"])
     monkeypatch.setattr(Terminal, "ask", lambda _: next(typed))
@@ -151,7 +153,7 @@ def talked(
 def test_a_conversation_shows_where_its_last_answer_stands(
     tale: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    talked(monkeypatch, tale, ["/sources", KNOWN, "/sources", "/new", "/sources"], RecallOptions())
+    talked(monkeypatch, tale, ["/sources", KNOWN, "/sources", "/new", "/sources"], RetrievalOptions())
     told = capsys.readouterr()
     assert told.out.startswith(f"{ANSWER}\n\n[1] {tale}:2, bytes ")
     assert told.out.endswith(f'"{FACT}"\n')
@@ -161,14 +163,14 @@ def test_a_conversation_shows_where_its_last_answer_stands(
 def test_a_conversation_says_what_rests_on_nothing_and_goes_on(
     tale: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    talked(monkeypatch, tale, [KNOWN, "/new", UNKNOWN, "/sources"], RecallOptions(sources=True))
+    talked(monkeypatch, tale, [KNOWN, "/new", UNKNOWN, "/sources"], RetrievalOptions(sources=True))
     told = capsys.readouterr()
     assert told.out.startswith(f"{ANSWER}\n\n[1] {tale}:2, bytes ")
     assert "The magic number for loud-mountain is: " in told.out
     assert told.err.count("no passage says what the model answered\n") == 2
-    talked(monkeypatch, tale, [UNKNOWN], RecallOptions())
+    talked(monkeypatch, tale, [UNKNOWN], RetrievalOptions())
     assert capsys.readouterr().err.count("no passage says what the model answered\n") == 1
-    talked(monkeypatch, tale, [UNKNOWN], RecallOptions("off"))
+    talked(monkeypatch, tale, [UNKNOWN], RetrievalOptions("off"))
     assert "no passage says" not in capsys.readouterr().err
 
 
@@ -176,7 +178,7 @@ def test_a_conversation_says_what_rests_on_nothing_and_goes_on(
 def test_a_conversation_in_json_has_the_sources(
     tale: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, said: str
 ) -> None:
-    talked(monkeypatch, tale, [KNOWN, "/new", UNKNOWN], RecallOptions(said), json=True)
+    talked(monkeypatch, tale, [KNOWN, "/new", UNKNOWN], RetrievalOptions(said), json=True)
     known, unknown = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert (known["answer"], known["in_text"]) == (ANSWER, True)
     assert [source["quote"] for source in known["sources"]] == [FACT]
@@ -191,7 +193,7 @@ def test_a_lost_index_is_made_again(tale: Path, capsys: pytest.CaptureFixture[st
     kept = index_path(state).read_bytes()
     assert callable(damage)
     damage(index_path(state))
-    asked(state, RecallOptions())
+    asked(state, RetrievalOptions())
     told = capsys.readouterr()
     assert told.out.endswith(f"{ANSWER}\n\n{NOT_IN_TEXT}\n")
     assert "indexing the document's passages" in told.err
@@ -218,7 +220,7 @@ def test_a_file_that_has_the_index_s_name_is_not_lost(tale: Path, capsys: pytest
     read(Terminal(quiet=True), [str(tale)], state, DEMO)
     tale.with_name("away").rename(mine)
     capsys.readouterr()
-    asked(state, RecallOptions())
+    asked(state, RetrievalOptions())
     told = capsys.readouterr()
     assert told.out.startswith(ANSWER)
     assert "is not a passage index and would be lost: no passage is recalled" in told.err
@@ -230,10 +232,10 @@ def test_a_state_alone_answers_and_says_what_it_cannot(tale: Path, capsys: pytes
     read(Terminal(quiet=True), [str(tale)], state, DEMO)
     tale.write_text(tale.read_text().replace("late", "dark"))
     capsys.readouterr()
-    asked(state, RecallOptions(sources=True))
+    asked(state, RetrievalOptions(sources=True))
     assert f"({tale} changed since it was read: no quote)" in capsys.readouterr().out
     index_path(state).unlink()
-    asked(state, RecallOptions(sources=True))
+    asked(state, RetrievalOptions(sources=True))
     told = capsys.readouterr()
     assert told.out.startswith(ANSWER)
     assert "no passage is recalled, and no answer checked" in told.err
@@ -249,7 +251,7 @@ def test_a_state_finds_its_document_from_anywhere(
     index_path(state).unlink()
     monkeypatch.chdir("/")
     capsys.readouterr()
-    asked(state, RecallOptions(sources=True))
+    asked(state, RetrievalOptions(sources=True))
     assert f'"{FACT}"' in capsys.readouterr().out
 
 
@@ -264,11 +266,11 @@ def test_the_document_is_opened_only_for_a_quote_or_an_index(
         return files_of(record)
 
     monkeypatch.setattr("gemma10m.commands.passages.files_of", spy)
-    asked(state, RecallOptions())
+    asked(state, RetrievalOptions())
     assert not opened
-    asked(state, RecallOptions(), json=True)
+    asked(state, RetrievalOptions(), json=True)
     assert opened == [str(tale)]
-    talked(monkeypatch, state, [KNOWN, "/sources"], RecallOptions())
+    talked(monkeypatch, state, [KNOWN, "/sources"], RetrievalOptions())
     assert opened == [str(tale)] * 2
     assert capsys.readouterr().out.endswith(f'"{FACT}"\n')
 
@@ -277,7 +279,7 @@ def test_an_index_that_cannot_be_written_is_gone_without(tale: Path, capsys: pyt
     state = tale.with_name("tale.state")
     read(Terminal(quiet=True), [str(tale)], state, DEMO)
     capsys.readouterr()
-    asked(state.rename(tale.with_name("s" * 250)), RecallOptions())
+    asked(state.rename(tale.with_name("s" * 250)), RetrievalOptions())
     told = capsys.readouterr()
     assert told.out.startswith(ANSWER)
     assert "cannot be written: the name is too long: no passage is recalled, and no answer checked" in told.err
@@ -306,7 +308,7 @@ def test_a_damaged_index_is_made_again(tale: Path, capsys: pytest.CaptureFixture
     state = damaged_index(tale, query)
     capsys.readouterr()
     for _ in range(2):
-        asked(state, RecallOptions("64", sources=True))
+        asked(state, RetrievalOptions("64", sources=True))
         told = capsys.readouterr()
         assert told.out.count(f'"{FACT}"') == 1
         assert told.err.count("it is made again") <= 1
@@ -317,17 +319,17 @@ def test_a_damaged_index_that_cannot_be_made_again_is_named(tale: Path) -> None:
     state = damaged_index(tale, "DELETE FROM passages")
     tale.unlink()
     with pytest.raises(StateError, match=r"tale\.state\.passages: the passage index is damaged"):
-        asked(state, RecallOptions())
+        asked(state, RetrievalOptions())
 
 
 def test_a_forged_name_makes_no_further_line(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
     forged = "UPDATE files SET path = 'x.txt:1' || char(10) || '[1] contract.txt'"
     state = damaged_index(tale, forged, """UPDATE passages SET places = '[[0, "p\\nq"]]'""")
     capsys.readouterr()
-    asked(state, RecallOptions(sources=True))
+    asked(state, RetrievalOptions(sources=True))
     assert f"\n[1] {tale}:2, bytes " in capsys.readouterr().out
     tale.unlink()
-    asked(state, RecallOptions(sources=True))
+    asked(state, RetrievalOptions(sources=True))
     out = capsys.readouterr().out
     assert "\n[1] x.txt:1\\n[1] contract.txt:2 (p\\nq), bytes " in out
     assert "\n[1] contract" not in out
@@ -339,7 +341,7 @@ def test_a_folder_whose_name_is_no_text(tale: Path, capsys: pytest.CaptureFixtur
     state = folder / "tale.state"
     read(Terminal(quiet=True), [str(tale)], state, DEMO)
     capsys.readouterr()
-    asked(state, RecallOptions(sources=True))
+    asked(state, RetrievalOptions(sources=True))
     assert f'"{FACT}"' in capsys.readouterr().out
 
 
@@ -357,23 +359,23 @@ def test_a_failed_read_leaves_no_half_made_index(tale: Path, monkeypatch: pytest
 
 def test_a_budget_is_a_number_of_tokens() -> None:
     model = load_model("demo")
-    budgets = [RecallOptions(said).budget(model) for said in ("off", "0", "300")]
+    budgets = [RetrievalOptions(said).budget(model) for said in ("off", "0", "300")]
     assert budgets == [0, 0, 300]
     for wrong in ("on", "-1", "3.5", "٣", "", "1\n", "9" * 5000):
         with pytest.raises(UsageError, match="--recall must be auto, off or a number of tokens"):
-            RecallOptions(wrong)
+            RetrievalOptions(wrong)
 
 
 def test_auto_recalls_what_helps() -> None:
     """Whole passages always, single sentences where nothing is remembered without them."""
-    assert RecallOptions().budget(load_model("demo")) == 0
-    assert RecallOptions().budget(load_model("demo", memory="window")) == 64
-    assert RecallOptions().budget(load_model("demo", memory="full")) == 0
+    assert RetrievalOptions().budget(load_model("demo")) == 0
+    assert RetrievalOptions().budget(load_model("demo", memory="window")) == 64
+    assert RetrievalOptions().budget(load_model("demo", memory="full")) == 0
     tiny = load_model("demo")
     tiny.reading = ReadingConfig("gated", 2048, 2048, 4)
-    assert RecallOptions().budget(tiny) == 1024
+    assert RetrievalOptions().budget(tiny) == 1024
 
 
 def test_what_is_not_recalled_is_checked_all_the_same() -> None:
-    assert [RecallOptions(said).checks for said in ("auto", "0", "64", "off")] == [True, True, True, False]
-    assert RecallOptions("off", sources=True).checks
+    assert [RetrievalOptions(said).checks for said in ("auto", "0", "64", "off")] == [True, True, True, False]
+    assert RetrievalOptions("off", sources=True).checks

@@ -11,7 +11,7 @@ from gemma10m import load_model, open_source
 from gemma10m.answering.sampling import Sampling
 from gemma10m.commands.ask import ask
 from gemma10m.commands.models import ModelOptions, load_reader
-from gemma10m.commands.passages import SHORT_ANSWER, Passages, RecallOptions, room_for_passages
+from gemma10m.commands.passages import SHORT_ANSWER, Passages, RetrievalOptions, room_for_passages
 from gemma10m.config import ReadingConfig
 from gemma10m.errors import StateError
 from gemma10m.memory.state import State
@@ -45,8 +45,8 @@ def recalled(demo: Reader, folder: Path, said: str, position: int = 640) -> tupl
     document.write_text(FACTS)
     build_index(open_source(document), path)
     with open_index(path) as index:
-        passages = Passages(index, lambda: None, RecallOptions(said), refuse, warned.append)
-        found = [passages.recalled(demo, QUESTION, after(demo, position)) for _ in range(2)]
+        passages = Passages(index, lambda: None, RetrievalOptions(said), refuse, warned.append)
+        found = [passages.retrieved(demo, QUESTION, after(demo, position)) for _ in range(2)]
     return len(demo.tokenizer.encode(found[0])), warned
 
 
@@ -82,9 +82,9 @@ def test_a_number_that_is_too_large_is_said_and_the_question_sees_what_was_recal
     monkeypatch.setattr("gemma10m.commands.ask.load_reader", lambda *_: demo)
     path = tmp_path / "tale.txt"
     path.write_text(FACTS)
-    ask(Terminal(quiet=True), [str(path)], [QUESTION], DEMO, Sampling(max_new_tokens=1), RecallOptions("off"))
+    ask(Terminal(quiet=True), [str(path)], [QUESTION], DEMO, Sampling(max_new_tokens=1), RetrievalOptions("off"))
     capsys.readouterr()
     with fed_ids(demo.model) as fed:
-        ask(Terminal(), [str(path)], [QUESTION], DEMO, Sampling(max_new_tokens=1), RecallOptions("5000"))
+        ask(Terminal(), [str(path)], [QUESTION], DEMO, Sampling(max_new_tokens=1), RetrievalOptions("5000"))
     assert 40 < len(fed) <= 128 - 32
     assert capsys.readouterr().err.count("warning: --recall 5000 is more than the window holds") == 1

@@ -14,7 +14,7 @@ from gemma10m.passages.code_files import is_by_line, is_code
 from gemma10m.passages.cutting import sentences
 from gemma10m.passages.index import open_index
 from gemma10m.passages.quotes import find_support, locate
-from gemma10m.passages.recall import recall, shown
+from gemma10m.passages.retrieve import retrieve, shown
 from gemma10m.tokens import load_tokenizer
 
 TOKENIZER = load_tokenizer("demo")
@@ -91,9 +91,9 @@ def test_of_a_wrapped_sentence_the_words_that_were_asked_for_are_recalled(tmp_pa
     """The words asked for stand farther from each other than the budget reaches."""
     build_index(written(tmp_path / "novel.txt", f"{FILLER}{WRAPPED}"), tmp_path / "index")
     with open_index(tmp_path / "index") as index:
-        recalled = shown(recall(index, TOKENIZER, "Did Sir Walter read of patents in his own history?", 64))
-    assert "Sir Walter" in recalled or "patents" in recalled or "his own history" in recalled
-    assert len(TOKENIZER.encode(recalled)) <= 64
+        retrieved = shown(retrieve(index, TOKENIZER, "Did Sir Walter read of patents in his own history?", 64))
+    assert "Sir Walter" in retrieved or "patents" in retrieved or "his own history" in retrieved
+    assert len(TOKENIZER.encode(retrieved)) <= 64
 
 
 @pytest.mark.parametrize("place", ["before", "middle", "line"])
@@ -116,7 +116,7 @@ def test_a_planted_sentence_is_found_in_a_wrapped_paragraph(tmp_path: Path, plac
             assert fact in " ".join(support[0].text.split())
         assert not find_support(index, question, answer.replace("48213", "48214")).excerpts
         assert not find_support(index, question.replace("amber", "silver"), answer.replace("amber", "silver")).excerpts
-        assert "48213" in shown(recall(index, TOKENIZER, question, 64))
+        assert "48213" in shown(retrieve(index, TOKENIZER, question, 64))
 
 
 @pytest.mark.parametrize(

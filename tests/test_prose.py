@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from gemma10m.commands.prose import prose
 from gemma10m.errors import DocumentError, Gemma10MError, NetworkError, UsageError
-from gemma10m.prose import getting, packages
+from gemma10m.prose import fetch, packages
 from gemma10m.prose.damage import LARGEST, DamagedError
 from gemma10m.prose.lzw import expand
 from gemma10m.prose.packages import AUSTEN, BIBLE, unpack
@@ -165,10 +165,10 @@ def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
     known = tuple(
         replace(package, size=len(data), sha256=hashlib.sha256(data).hexdigest()) for package, data in made.items()
     )
-    for module in (getting, packages):
+    for module in (fetch, packages):
         monkeypatch.setattr(module, "PACKAGES", known)
     with running({package.file_name: data for package, data in made.items()}) as server:
-        monkeypatch.setattr(getting, "MIRROR", f"{server.url}/debian")
+        monkeypatch.setattr(fetch, "MIRROR", f"{server.url}/debian")
         close_session()
         yield server
         close_session()
@@ -218,7 +218,7 @@ def test_a_connection_that_breaks_is_said(mirror: FakeHub, tmp_path: Path) -> No
 
 @pytest.mark.usefixtures("mirror")
 def test_a_mirror_that_cannot_be_reached_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(getting, "MIRROR", "http://127.0.0.1:9/debian")
+    monkeypatch.setattr(fetch, "MIRROR", "http://127.0.0.1:9/debian")
     with pytest.raises(NetworkError, match="cannot fetch"):
         get(tmp_path)
 

@@ -31,14 +31,14 @@ from gemma10m.answering.sampling import Sampling
 from gemma10m.commands.ask import ask, prepare, read
 from gemma10m.commands.indexing import index_path
 from gemma10m.commands.models import ModelOptions, load_reader
-from gemma10m.commands.passages import RecallOptions
+from gemma10m.commands.passages import RetrievalOptions
 from gemma10m.commands.reading import open_state
 from gemma10m.errors import ModelError, StateError, UsageError
 from gemma10m.sanitise import sanitise
 from gemma10m.state_file import read_header
 from gemma10m.terminal import Terminal
 
-UNCHECKED = RecallOptions("off")
+UNCHECKED = RetrievalOptions("off")
 pytestmark = pytest.mark.usefixtures("cache")
 
 

@@ -16,9 +16,9 @@ from readers import checkpoint, document, reader
 from tokenizer_fixtures import train_sentencepiece
 
 from gemma10m import Sampling, open_source
+from gemma10m.answering.document_parts import DocumentPart, parts, room
 from gemma10m.answering.map_reduce import by_sections, combine, refine
-from gemma10m.answering.parts import Part, parts, room
-from gemma10m.answering.summarize import Requests, say_about, sentence_requests, summary_requests
+from gemma10m.answering.summaries import Requests, say_about, sentence_requests, summary_requests
 from gemma10m.commands import summarize as command
 from gemma10m.commands.models import ModelOptions, load_reader, remembers
 from gemma10m.commands.summarize import SummaryOptions, summarize
@@ -54,7 +54,7 @@ def test_no_part_is_in_two_sections() -> None:
     assert "".join(part.text for part in found) == CHAPTERS
 
 
-def shown(found: list[Part]) -> list[str]:
+def shown(found: list[DocumentPart]) -> list[str]:
     sections = by_sections(found, lambda text, _: text, REQUESTS, words, 100)
     return [summary.section.location.rpartition("/")[2] for summary in sections]
 
@@ -139,7 +139,7 @@ def test_what_fits_is_asked_once_in_order() -> None:
 
 
 def test_refining_hands_the_summary_on() -> None:
-    blank, one, two = (Part(Section("a", 0, 1), text, 1, 1) for text in (" \n", "one", "two"))
+    blank, one, two = (DocumentPart(Section("a", 0, 1), text, 1, 1) for text in (" \n", "one", "two"))
     steps = list(refine([blank, one, blank, two], lambda text, request: f"({request}: {text})", REQUESTS))
     assert [step.summary for step in steps][:3] == [None, "(text: one)", "(text: one)"]
     last = steps[-1].summary

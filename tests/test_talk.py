@@ -16,7 +16,7 @@ from terminal_runs import Screened, run_on_terminal
 
 from gemma10m import Sampling
 from gemma10m.answering.conversation import Conversation, reply
-from gemma10m.commands.passages import Passages, RecallOptions
+from gemma10m.commands.passages import Passages, RetrievalOptions
 from gemma10m.commands.talk import talk
 from gemma10m.errors import StateError, UsageError
 from gemma10m.memory.state import State
@@ -33,7 +33,7 @@ def refuse(error: StateError) -> PassageIndex:
     raise error
 
 
-UNCHECKED = Passages(None, lambda: None, RecallOptions("off"), refuse)
+UNCHECKED = Passages(None, lambda: None, RetrievalOptions("off"), refuse)
 QUESTIONS = ["Who is Anne?", "  And the number?\n", "汉字 é?"]
 
 
@@ -197,9 +197,9 @@ def conversation_on_a_terminal(book: Path, typed: bytes, stdout_too: bool = Fals
         from gemma10m.answering.sampling import Sampling
         from gemma10m.commands.ask import ask
         from gemma10m.commands.models import ModelOptions
-        from gemma10m.commands.passages import RecallOptions
+        from gemma10m.commands.passages import RetrievalOptions
         options = ModelOptions(model={str(checkpoint())!r}, device="cpu")
-        ask(terminal, [{str(book)!r}], [], options, Sampling(max_new_tokens=9), RecallOptions("off"))
+        ask(terminal, [{str(book)!r}], [], options, Sampling(max_new_tokens=9), RetrievalOptions("off"))
     """
     return run_on_terminal(
         body,

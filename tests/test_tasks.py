@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemma10m.tasks import babi, needle, words
+from gemma10m.tasks import babi, needle, word_lists
 from gemma10m.tasks.babi import draw_babi
 from gemma10m.tasks.case import Case, Turn
 from gemma10m.tasks.needle import Form, draw_needle
 from gemma10m.tasks.passkey import QUESTION, draw_passkey
-from gemma10m.tasks.words import ValueKind, make_hard_number, make_name, make_names, make_value
+from gemma10m.tasks.word_lists import ValueKind, make_hard_number, make_name, make_names, make_value
 
 SEEDS = st.integers(0, 10**9)
 DEPTHS = st.one_of(st.none(), st.floats(0, 1))
@@ -168,8 +168,8 @@ def test_an_answer_names_what_was_asked_for_before_it_answers(question: str, ans
 
 
 def test_unseen_words_and_sentences_are_never_drawn_in_training() -> None:
-    assert not set(words.UNSEEN_ADJECTIVES) & set(words.ADJECTIVES)
-    assert not set(words.UNSEEN_NOUNS) & set(words.NOUNS)
+    assert not set(word_lists.UNSEEN_ADJECTIVES) & set(word_lists.ADJECTIVES)
+    assert not set(word_lists.UNSEEN_NOUNS) & set(word_lists.NOUNS)
     assert not set(babi.UNSEEN_PEOPLE) & set(babi.PEOPLE)
     seen = {word for verbs in (babi.MOVES, babi.TAKES, babi.DROPS, babi.GIVES) for word in verbs}
     unseen = {
@@ -211,7 +211,7 @@ def test_the_asked_needle_is_the_last_word_on_its_name(
         assert mine[-1].depth == depth
         assert len(mine) == (2 if form == "update" else 1)
         assert len(ordered) == count + (form == "update")
-        assert not unseen or name in {f"{a}-{n}" for a in words.UNSEEN_ADJECTIVES for n in words.UNSEEN_NOUNS}
+        assert not unseen or name in {f"{a}-{n}" for a in word_lists.UNSEEN_ADJECTIVES for n in word_lists.UNSEEN_NOUNS}
 
 
 @given(SEEDS, st.integers(2, 6), st.floats(0, 1))
@@ -234,8 +234,8 @@ def test_several_values_are_asked_for_in_the_order_that_the_text_or_the_question
 def test_a_guessed_word_is_right_as_often_as_is_said() -> None:
     draw = random.Random(0)
     counts = Counter(make_value(draw, "word") for _ in range(100_000))
-    assert set(counts) == {*words.ADJECTIVES, *words.NOUNS}
-    commonest = sum(counts[word] for word in words.ADJECTIVES) / len(words.ADJECTIVES) / 100_000
+    assert set(counts) == {*word_lists.ADJECTIVES, *word_lists.NOUNS}
+    commonest = sum(counts[word] for word in word_lists.ADJECTIVES) / len(word_lists.ADJECTIVES) / 100_000
     assert commonest == pytest.approx(needle.CHANCE["word"], rel=0.02)
 
 

@@ -14,9 +14,9 @@ from readers import checkpoint
 from gemma10m.errors import UsageError
 from gemma10m.tasks.babi import draw_babi
 from gemma10m.tasks.case import Case, Fact, Turn
+from gemma10m.tasks.haystack import Prose
 from gemma10m.tasks.needle import draw_needle
 from gemma10m.tasks.passkey import FILLER, OPENING, draw_passkey
-from gemma10m.tasks.prose import Prose
 from gemma10m.tasks.writer import Script, Writer
 from gemma10m.tokens import Tokenizer, load_tokenizer
 

@@ -28,7 +28,7 @@ from gemma10m.training.parameters import (
 )
 from gemma10m.training.recipe import Recipe, Stage
 from gemma10m.training.teacher import Teacher, distillation_loss
-from gemma10m.training.train import Trainer
+from gemma10m.training.trainer import Trainer
 
 
 def memory_model() -> Decoder:

@@ -36,7 +36,7 @@ from gemma10m.errors import (
     StateError,
     UsageError,
 )
-from gemma10m.training.train import Trainer
+from gemma10m.training.trainer import Trainer
 
 PROGRAM = Path(__file__).with_name("training_saver.py")
 

@@ -18,7 +18,7 @@ import gemma10m
 from gemma10m.commands.signals import StopRequest
 from gemma10m.errors import ConfigError, DiskError, Gemma10MError, Interrupted, OutOfMemoryError, TrainingError
 from gemma10m.training.recipe import Recipe
-from gemma10m.training.train import Trainer
+from gemma10m.training.trainer import Trainer
 
 
 @pytest.fixture(scope="module")

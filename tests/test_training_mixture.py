@@ -10,7 +10,7 @@ import pytest
 from training_runs import small_recipe
 
 from gemma10m.errors import ConfigError
-from gemma10m.tasks.words import ValueKind
+from gemma10m.tasks.word_lists import ValueKind
 from gemma10m.training.batch import draw_case
 from gemma10m.training.mixture import draw_needles, draw_pairs, with_strays
 

@@ -12,7 +12,7 @@ from training_runs import TEXT, book, changed_checkpoint, recipe_file, run
 
 from gemma10m.errors import ConfigError, DocumentError, UsageError
 from gemma10m.strict_json import canonical_json
-from gemma10m.tasks.words import make_names
+from gemma10m.tasks.word_lists import make_names
 from gemma10m.training.tokenizer import tokenizer_lines, train_tokenizer
 
 SHORT = [{"length": 96, "tokens": 250}]

@@ -20,14 +20,14 @@ from gemma10m.commands.train import TrainOptions, train
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.memory.interludes import Interludes
 from gemma10m.models.decoder import Decoder
-from gemma10m.tasks.prose import Prose
+from gemma10m.tasks.haystack import Prose
 from gemma10m.tasks.writer import Writer
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import Tokenizer, load_tokenizer
 from gemma10m.training.batch import Batch
 from gemma10m.training.initial import initialise
 from gemma10m.training.recipe import Recipe, Stage
-from gemma10m.training.train import StepReport, Trainer
+from gemma10m.training.trainer import StepReport, Trainer
 
 TEXT = "It was a fine day, and they walked on.\nThe house stood still; nobody spoke of it again.\n\n" * 60
 SEGMENT = 32

@@ -18,10 +18,10 @@ from pathlib import Path
 import torch
 from training_runs import small_model, small_recipe, writer
 
-from gemma10m.training.checkpoint import Origin, load_run, save_run
-from gemma10m.training.train import Trainer
+from gemma10m.training.saved_run import RunOrigin, load_run, save_run
+from gemma10m.training.trainer import Trainer
 
-ORIGIN = Origin("data", "scratch", "")
+ORIGIN = RunOrigin("data", "scratch", "")
 
 
 def main(folder: Path, kills: int) -> dict[str, int]:

@@ -11,7 +11,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "docs" / "benchmarks" / "results.jsonl"
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
-Row = dict[str, Any]
+ResultRow = dict[str, Any]
 
 GPU = "gemma10m bench read --shape gemma-2b --all --results docs/benchmarks/results.jsonl"
 CPU = (
@@ -32,7 +32,7 @@ class Cell:
     what: str
     bar: str
     wanted: dict[str, Any]  # what the row that fills it says
-    shown: Callable[[Row], str]
+    shown: Callable[[ResultRow], str]
     command: str
 
 
@@ -112,16 +112,16 @@ CELLS = (
 )
 
 
-def rows() -> list[Row]:
+def rows() -> list[ResultRow]:
     return [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
 
 
-def newest(found: list[Row], wanted: dict[str, Any]) -> Row | None:
+def newest(found: list[ResultRow], wanted: dict[str, Any]) -> ResultRow | None:
     fitting = [row for row in found if all(row.get(name) == value for name, value in wanted.items())]
     return fitting[-1] if fitting else None
 
 
-def cell_table(found: list[Row]) -> str:
+def cell_table(found: list[ResultRow]) -> str:
     lines = ["| what | to reach | measured | machine |", "| --- | --- | --- | --- |"]
     for cell in CELLS:
         row = newest(found, cell.wanted)
@@ -131,8 +131,8 @@ def cell_table(found: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def kernel_table(found: list[Row]) -> str:
-    kernels: dict[tuple[str, str, str], Row] = {}
+def kernel_table(found: list[ResultRow]) -> str:
+    kernels: dict[tuple[str, str, str], ResultRow] = {}
     for row in found:
         if row["kind"] == "bench kernels":
             kernels[row["kernel"], row["dtype"], row["machine"]] = row
@@ -146,8 +146,8 @@ def kernel_table(found: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def document_table(found: list[Row]) -> str:
-    opened: dict[tuple[str, str], Row] = {}
+def document_table(found: list[ResultRow]) -> str:
+    opened: dict[tuple[str, str], ResultRow] = {}
     for row in found:
         if row["kind"] == "bench documents":
             opened[row["source"], row["format"]] = row

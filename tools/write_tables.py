@@ -36,11 +36,11 @@ BARS = (  # what, label, tokens, memory, share
     ("stretch: a fact changed later", "needle update", 1_048_576, "gated", 0.9),
     ("stretch: babi1", "babi1, 8 facts", 10_485_760, "gated", 0.89),
 )
-Row = dict[str, Any]
+ResultRow = dict[str, Any]
 Place = tuple[str, int, str, float]
 
 
-def rows(kind: str) -> list[Row]:
+def rows(kind: str) -> list[ResultRow]:
     found = [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
     return [row for row in found if row["kind"] == kind]
 
@@ -85,14 +85,14 @@ def perplexity_table() -> str:
     return "\n".join(lines)
 
 
-def _demo_cells(shortest: int) -> dict[Place, Row]:
+def _demo_cells(shortest: int) -> dict[Place, ResultRow]:
     """The newest row of each of the demo model's cells."""
     model = open_checkpoint(DEMO).fingerprint
     found = [row for row in rows("recall") if row.get("model_fingerprint") == model and row["tokens"] >= shortest]
     return {_place(row): row for row in found}
 
 
-def _place(row: Row) -> Place:
+def _place(row: ResultRow) -> Place:
     other_text = ", King James" if "kjv" in row["command"] else ""
     return row["label"] + other_text, row["tokens"], row["memory"], row["depth"]
 

@@ -20,18 +20,18 @@ def answer(
     state: State,
     question: str,
     sampling: Sampling | None = None,
-    recalled: str = "",
+    retrieved: str = "",
     several_lines: bool = False,
 ) -> Iterator[str]:
     """The answer in pieces, as it is made; ends at <eos>, <end_of_turn> or `max_new_tokens`.
 
-    recalled: passages of the document that are read again before the question. A model without turns, which does not
+    retrieved: passages of the document that are read again before the question. A model without turns, which does not
     know that an answer ends, ends it with its first line, unless `several_lines` is set.
     All of them and the answer go on in the open segment and are written to memory, as the document was, when that
     closes; on states derived from `state`. Raises UsageError for an empty question.
     """
     refuse_empty(question)
-    ids = Prompt(tokenizer).question(question.strip(), recalled)
+    ids = Prompt(tokenizer).question(question.strip(), retrieved)
     yield from speak(model, tokenizer, state, ids, sampling or Sampling(), several_lines)
 
 

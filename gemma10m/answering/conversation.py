@@ -28,9 +28,9 @@ def reply(
     conversation: Conversation,
     question: str,
     sampling: Sampling,
-    recalled: str = "",
+    retrieved: str = "",
 ) -> Generator[str, None, Conversation]:
-    """The answer in pieces, as `answer` gives it; returns the conversation with the recalled passages, this question
+    """The answer in pieces, as `answer` gives it; returns the conversation with the retrieved passages, this question
     and the answer in it.
 
     Raises UsageError for an empty question.
@@ -38,6 +38,6 @@ def reply(
     refuse_empty(question)
     prompt = Prompt(tokenizer)
     asked = prompt.next_question if conversation.turns else prompt.question
-    ids = [*conversation.unread, *asked(question.strip(), recalled)]
+    ids = [*conversation.unread, *asked(question.strip(), retrieved)]
     state, unread = yield from speak(model, tokenizer, conversation.state, ids, sampling)
     return Conversation(state, tuple(unread), conversation.turns + 1)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from gemma10m.answering.parts import Count, Part
-from gemma10m.answering.summarize import Requests
+from gemma10m.answering.document_parts import Count, DocumentPart
+from gemma10m.answering.summaries import Requests
 from gemma10m.documents.sections import Section
 
 Write = Callable[[str, str], str]  # a text and a request -> what the model says to it
@@ -23,11 +23,13 @@ class Summary:
 
 @dataclass(frozen=True)
 class Refined:
-    part: Part
+    part: DocumentPart
     summary: str | None  # of all up to this part; None while there was no text
 
 
-def by_sections(parts: Iterable[Part], write: Write, requests: Requests, count: Count, room: int) -> Iterator[Summary]:
+def by_sections(
+    parts: Iterable[DocumentPart], write: Write, requests: Requests, count: Count, room: int
+) -> Iterator[Summary]:
     """One summary a section, as it is made."""
     for section, group in groupby(parts, key=lambda part: part.section):
         written, nbytes, tokens, last_place = [], 0, 0, ""
@@ -61,7 +63,7 @@ def _neighbours(summaries: list[str], count: Count, room: int) -> list[list[str]
     return groups
 
 
-def refine(parts: Iterable[Part], write: Write, requests: Requests) -> Iterator[Refined]:
+def refine(parts: Iterable[DocumentPart], write: Write, requests: Requests) -> Iterator[Refined]:
     """One step a part, each with a summary that has grown by it."""
     summary: str | None = None
     for part in parts:

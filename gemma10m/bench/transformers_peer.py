@@ -11,7 +11,7 @@ from torch import Tensor
 from gemma10m.bench.shape import stock_weights
 from gemma10m.errors import UsageError
 from gemma10m.models.decoder import Decoder
-from gemma10m.training.checkpoint import config_json
+from gemma10m.training.saved_run import config_json
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from gemma10m.answering.answer import answer
 from gemma10m.answering.sampling import Sampling
 from gemma10m.commands.answers import show_answer
 from gemma10m.commands.models import ModelOptions, load_reader
-from gemma10m.commands.passages import Passages, RecallOptions, recalled_from
+from gemma10m.commands.passages import Passages, RetrievalOptions, retrieved_from
 from gemma10m.commands.reading import (
     ALL,
     Patterns,
@@ -39,7 +39,7 @@ def ask(
     questions: list[str],
     options: ModelOptions,
     sampling: Sampling,
-    recalling: RecallOptions,
+    retrieval: RetrievalOptions,
     patterns: Patterns = ALL,
 ) -> None:
     if not questions and "-" in sources:
@@ -51,9 +51,9 @@ def ask(
         raise UsageError("a question is empty", hint="say what you want to know")
     talks = not questions and terminal.interactive
     asked = () if talks else questions or _questions_from(terminal)
-    reader, source = prepare(terminal, sources, options, patterns, recalling.landmarks)
-    recalling = replace(recalling, sources=recalling.sources or terminal.json)
-    with recalled_from(terminal, reader, source, recalling) as passages:
+    reader, source = prepare(terminal, sources, options, patterns, retrieval.landmarks)
+    retrieval = replace(retrieval, sources=retrieval.sources or terminal.json)
+    with retrieved_from(terminal, reader, source, retrieval) as passages:
         if talks:
             talk(terminal, reader, source.state, sampling, partial(facts, reader, source), passages)
             return
@@ -112,8 +112,8 @@ def _questions_from(terminal: Terminal) -> Iterable[str]:
 def _answer_question(
     terminal: Terminal, reader: Reader, source: ReadSource, question: str, sampling: Sampling, passages: Passages
 ) -> None:
-    recalled = passages.recalled(reader, question, source.state)
-    pieces = answer(reader.model, reader.tokenizer, source.state, question, sampling, recalled)
+    retrieved = passages.retrieved(reader, question, source.state)
+    pieces = answer(reader.model, reader.tokenizer, source.state, question, sampling, retrieved)
     found = show_answer(terminal, passages, question, pieces, passages.withhold)
     if terminal.json:
         terminal.json_line({"question": question, **found.record(), **facts(reader, source)})

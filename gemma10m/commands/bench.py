@@ -21,7 +21,7 @@ from gemma10m.weights.loading import resolve_device, resolve_model
 if TYPE_CHECKING:
     from gemma10m.models.decoder import Decoder
 
-Rows = Iterator[tuple[str, Mapping[str, object]]]  # a row's kind and what was measured
+MeasuredRows = Iterator[tuple[str, Mapping[str, object]]]  # a row's kind and what was measured
 QUESTION = "What is the special magic number for amber-lantern?"
 SENTENCES = 200  # that are asked for
 COMPARED = (32_768, 131_072)  # tokens, of the full set
@@ -61,7 +61,7 @@ def bench(terminal: Terminal, options: BenchOptions, results: Path, command: str
         speed_plot(measured, options.plot)
 
 
-def _read(terminal: Terminal, options: BenchOptions) -> Rows:
+def _read(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
     from gemma10m import ops
     from gemma10m.bench.kernels import check_kernels
     from gemma10m.bench.read import measure_read
@@ -79,9 +79,9 @@ def _read(terminal: Terminal, options: BenchOptions) -> Rows:
             yield "bench read", _named(options, measure_read(model, tokens))
 
 
-def _full(terminal: Terminal, options: BenchOptions, model: Decoder) -> Rows:
+def _full(terminal: Terminal, options: BenchOptions, model: Decoder) -> MeasuredRows:
     """Every cell of docs/benchmarks.md that a GPU fills, the cheap ones first."""
-    from gemma10m.bench.answer import measure_answer
+    from gemma10m.bench.answer_speed import measure_answer
     from gemma10m.bench.read import measure_read
 
     if model.device.type != "cuda":
@@ -100,7 +100,7 @@ def _against(model: Decoder, peer: str, tokens: int) -> dict[str, object]:
     return measure_against(model, peer, tokens, repeats=3)
 
 
-def _kernels(terminal: Terminal, options: BenchOptions) -> Rows:
+def _kernels(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
     import torch
 
     from gemma10m.bench.kernels import measure_kernels
@@ -113,15 +113,15 @@ def _kernels(terminal: Terminal, options: BenchOptions) -> Rows:
         yield "bench kernels", row
 
 
-def _answer(terminal: Terminal, options: BenchOptions) -> Rows:
-    from gemma10m.bench.answer import measure_answer
+def _answer(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
+    from gemma10m.bench.answer_speed import measure_answer
 
     model = _model(terminal, options)
     for tokens in options.tokens:
         yield "bench answer", _named(options, measure_answer(model, tokens))
 
 
-def _load(terminal: Terminal, options: BenchOptions) -> Rows:
+def _load(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
     from gemma10m.bench.load import measure_load
 
     folder, device = model_path(options.models, terminal.note), resolve_device(options.models.device)
@@ -129,15 +129,15 @@ def _load(terminal: Terminal, options: BenchOptions) -> Rows:
     yield "bench load", _named(options, measure_load(folder, device, dtype))
 
 
-def _length(terminal: Terminal, options: BenchOptions) -> Rows:
+def _length(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
     from gemma10m.bench.length import measure_length
 
     yield "bench length", measure_length(load_reader(terminal, options.models).model, short=32_000, repeats=5)
 
 
-def _start(terminal: Terminal, options: BenchOptions) -> Rows:
+def _start(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
     """With a saved state the time to its answer, else the time to the first progress line."""
-    from gemma10m.bench.start import measure_first_progress, measure_start, write_checkpoint
+    from gemma10m.bench.start_time import measure_first_progress, measure_start, write_checkpoint
 
     if options.state is not None:
         yield "bench start", measure_start(options.state, QUESTION, options.models.model or "demo", 5)
@@ -152,21 +152,21 @@ def _start(terminal: Terminal, options: BenchOptions) -> Rows:
         yield "bench first progress", _named(options, layers | row)
 
 
-def _index(terminal: Terminal, options: BenchOptions) -> Rows:
-    from gemma10m.bench.index import measure_index
+def _index(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
+    from gemma10m.bench.index_search import measure_index
 
     tokenizer = load_tokenizer(resolve_model(options.models.model or "demo"))
     yield "bench index", measure_index(_source(options), tokenizer, SENTENCES, seed=0)
 
 
-def _landmarks(terminal: Terminal, options: BenchOptions) -> Rows:
-    from gemma10m.bench.landmarks import measure_landmarks
+def _landmarks(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
+    from gemma10m.bench.landmark_search import measure_landmarks
 
     keys = keys_of(load_reader(terminal, options.models))
     yield "bench landmarks", _named(options, measure_landmarks(_source(options), keys, SENTENCES, seed=0))
 
 
-def _documents(terminal: Terminal, options: BenchOptions) -> Rows:
+def _documents(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
     from gemma10m.bench.documents import measure_documents
 
     for row in measure_documents(_source(options)):

@@ -7,12 +7,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from gemma10m.commands.models import ModelOptions, load_reader
-from gemma10m.commands.perplexity import Perplexity
-from gemma10m.commands.recall import Recall
+from gemma10m.commands.needle_run import NeedleRun
+from gemma10m.commands.perplexity_run import PerplexityRun
 from gemma10m.documents import open_source
 from gemma10m.errors import DocumentError, UsageError
 from gemma10m.evaluation.cell import GROUP, Cell
-from gemma10m.evaluation.journal import Journal, Row
+from gemma10m.evaluation.journal import Journal, ResultRow
 from gemma10m.evaluation.report import table_lines
 from gemma10m.evaluation.task import PERPLEXITY, make_tasks
 from gemma10m.memory import KINDS
@@ -57,9 +57,9 @@ def evaluate(terminal: Terminal, options: ModelOptions, wanted: EvalOptions, com
         terminal.warn(f"{reader.model.name} has no memory: what has left its window cannot be right")
     perplexity = None
     if PERPLEXITY in wanted.tasks:
-        perplexity = Perplexity(terminal, reader, text or "", _lengths(wanted), wanted.seed, journal)
+        perplexity = PerplexityRun(terminal, reader, text or "", _lengths(wanted), wanted.seed, journal)
     if cells:
-        rows = Recall(terminal, reader, text, journal, wanted.batch).measure(cells, wanted.controls, wanted.recall)
+        rows = NeedleRun(terminal, reader, text, journal, wanted.batch).measure(cells, wanted.controls, wanted.recall)
         for line in table_lines(rows):
             terminal.line(line)
         if wanted.plot:
@@ -68,7 +68,7 @@ def evaluate(terminal: Terminal, options: ModelOptions, wanted: EvalOptions, com
         perplexity.measure()
 
 
-def _draw(rows: list[Row], path: Path) -> None:
+def _draw(rows: list[ResultRow], path: Path) -> None:
     from gemma10m.evaluation.plots import heat_map, length_plot
 
     heat_map(rows, path)

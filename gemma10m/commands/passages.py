@@ -22,7 +22,7 @@ from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, damaged, open_index
 from gemma10m.passages.landmarks import Keys
 from gemma10m.passages.quotes import NOT_IN_TEXT, Source, find_support, locate
-from gemma10m.passages.recall import default_budget, has_room_for_passages, recall, shown
+from gemma10m.passages.retrieve import default_budget, has_room_for_passages, retrieve, shown
 from gemma10m.saved_states import Reader, document_of, files_of
 from gemma10m.terminal import Terminal
 from gemma10m.tokens.prompt import Prompt
@@ -33,7 +33,7 @@ SHORT_ANSWER = 64  # tokens
 
 
 @dataclass(frozen=True)
-class RecallOptions:
+class RetrievalOptions:
     recall: str = "auto"  # "auto", "off", or tokens
     sources: bool = False  # where it stands is told, which JSON always does
     landmarks: bool = False  # are made where there are none; those that are there are used anyway
@@ -95,7 +95,7 @@ class Passages:
 
     index: PassageIndex | None
     document: Callable[[], Document | FilesNow | None]  # its files, opened when they are asked for
-    options: RecallOptions
+    options: RetrievalOptions
     mend: Callable[[StateError], PassageIndex]  # a new index for one that turned out to be damaged; raises StateError
     warn: Callable[[str], None] = lambda text: None
     _capped: bool = False
@@ -105,13 +105,13 @@ class Passages:
         """Whether an answer that no passage says is not given."""
         return self.index is not None and self.options.withholds
 
-    def recalled(self, reader: Reader, question: str, state: State) -> str:
+    def retrieved(self, reader: Reader, question: str, state: State) -> str:
         """What is read again between the state and the question."""
         budget = self._fitting(self.budget(reader), reader, question, state)
         if not budget:
             return ""
         return shown(
-            self._look(lambda index: recall(index, reader.tokenizer, question, budget, keys_of(reader)), nothing=[])
+            self._look(lambda index: retrieve(index, reader.tokenizer, question, budget, keys_of(reader)), nothing=[])
         )
 
     def budget(self, reader: Reader) -> int:
@@ -181,7 +181,9 @@ def room_for_passages(reader: Reader, question: str, state: State) -> int | None
 
 
 @contextmanager
-def recalled_from(terminal: Terminal, reader: Reader, source: ReadSource, options: RecallOptions) -> Iterator[Passages]:
+def retrieved_from(
+    terminal: Terminal, reader: Reader, source: ReadSource, options: RetrievalOptions
+) -> Iterator[Passages]:
     """The index beside the source's state, made now where it is missing, damaged or of another document.
 
     No index when nothing is to be checked, and, which is said, when none can be made.

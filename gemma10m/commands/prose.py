@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from gemma10m.prose.fetch import fetch_packages, local_packages, total_bytes
 from gemma10m.prose.folder import write_prose
-from gemma10m.prose.getting import fetch_packages, local_packages, total_bytes
 from gemma10m.prose.packages import Unpacked
 from gemma10m.terminal import Terminal
 

@@ -10,7 +10,7 @@ from gemma10m.answering.sampling import Sampling
 from gemma10m.commands.answers_file import Record, add_answer, answers_in, unanswered
 from gemma10m.commands.ask import facts, prepare
 from gemma10m.commands.models import ModelOptions
-from gemma10m.commands.passages import Passages, RecallOptions, recalled_from
+from gemma10m.commands.passages import Passages, RetrievalOptions, retrieved_from
 from gemma10m.commands.question_file import read_questions
 from gemma10m.commands.reading import ALL, Patterns, ReadSource
 from gemma10m.errors import UsageError
@@ -33,7 +33,7 @@ def ask_all(
     output: Path | None,
     options: ModelOptions,
     sampling: Sampling,
-    recalling: RecallOptions,
+    retrieval: RetrievalOptions,
     patterns: Patterns = ALL,
 ) -> None:
     """Raises UsageError, before anything is read, for files that hold something else."""
@@ -45,8 +45,8 @@ def ask_all(
     if not questions:
         raise UsageError(f"{file} holds no question", hint="write one question a line")
     answered = answers_in(output) if output else []
-    reader, source = prepare(terminal, sources, options, patterns, recalling.landmarks)
-    with recalled_from(terminal, reader, source, replace(recalling, sources=True)) as passages:
+    reader, source = prepare(terminal, sources, options, patterns, retrieval.landmarks)
+    with retrieved_from(terminal, reader, source, replace(retrieval, sources=True)) as passages:
         wanted = [question | _circumstances(reader, source, sampling, passages) for question in questions]
         left = unanswered(wanted, answered)
         if len(left) < len(wanted):
@@ -66,6 +66,6 @@ def _circumstances(reader: Reader, source: ReadSource, sampling: Sampling, passa
 
 
 def _answer(reader: Reader, source: ReadSource, question: str, sampling: Sampling, passages: Passages) -> Record:
-    recalled = passages.recalled(reader, question, source.state)
-    said = answer(reader.model, reader.tokenizer, source.state, question, sampling, recalled)
+    retrieved = passages.retrieved(reader, question, source.state)
+    said = answer(reader.model, reader.tokenizer, source.state, question, sampling, retrieved)
     return passages.check(question, "".join(said), passages.withhold).record()

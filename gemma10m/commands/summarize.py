@@ -6,10 +6,10 @@ from dataclasses import asdict, astuple, dataclass
 from functools import partial
 
 from gemma10m.answering.answer import answer
+from gemma10m.answering.document_parts import parts, room
 from gemma10m.answering.map_reduce import Summary, Write, by_sections, combine, refine
-from gemma10m.answering.parts import parts, room
 from gemma10m.answering.sampling import Sampling
-from gemma10m.answering.summarize import Requests, say_about, sentence_requests, summary_requests
+from gemma10m.answering.summaries import Requests, say_about, sentence_requests, summary_requests
 from gemma10m.commands.ask import document_facts, facts, model_facts, prepare
 from gemma10m.commands.models import ModelOptions, load_reader, remembers
 from gemma10m.commands.reading import ALL, Patterns, ReadSource, open_document, read_document, saved_state

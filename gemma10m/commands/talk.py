@@ -85,8 +85,8 @@ def _answer(talk: Talk, question: str) -> None:
 
     def pieces() -> Iterator[str]:
         nonlocal conversation
-        recalled, model = talk.passages.recalled(talk.reader, question, conversation.state), talk.reader.model
-        conversation = yield from reply(model, talk.reader.tokenizer, conversation, question, talk.sampling, recalled)
+        retrieved, model = talk.passages.retrieved(talk.reader, question, conversation.state), talk.reader.model
+        conversation = yield from reply(model, talk.reader.tokenizer, conversation, question, talk.sampling, retrieved)
 
     found = show_answer(talk.terminal, talk.passages, question, pieces(), withhold=False)
     talk.conversation, talk.found = conversation, found

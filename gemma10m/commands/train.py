@@ -19,15 +19,15 @@ from gemma10m.strict_json import strict_json
 from gemma10m.tasks.writer import Writer
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import Tokenizer, load_tokenizer
-from gemma10m.training.checkpoint import RUN, TOKENIZER_FILES, Origin, load_run, write_bytes, write_json
 from gemma10m.training.corpus import corpus
 from gemma10m.training.log import open_log
 from gemma10m.training.parameters import select_trained
 from gemma10m.training.recipe import HINT, Recipe, default_stages, recipe_of
-from gemma10m.training.start import Shape, Start, checkpoint_shape, from_checkpoint, from_scratch, scratch_shape
+from gemma10m.training.saved_run import RUN, TOKENIZER_FILES, RunOrigin, load_run, write_bytes, write_json
+from gemma10m.training.start import ModelPlan, Start, checkpoint_plan, from_checkpoint, from_scratch, scratch_plan
 from gemma10m.training.teacher import Teacher
 from gemma10m.training.tokenizer import tokenizer_lines, train_tokenizer
-from gemma10m.training.train import Trainer
+from gemma10m.training.trainer import Trainer
 from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
 from gemma10m.weights.loading import load_model, resolve_device, resolve_model
 from gemma10m.weights.sources.safetensors_folder import SafetensorsFolder
@@ -50,7 +50,7 @@ class TrainOptions:
 
 
 @dataclass(frozen=True)
-class Vocabulary:
+class RunTokenizer:
     """A tokenizer, and the files that a run's folder gets of it."""
 
     tokenizer: Tokenizer
@@ -63,18 +63,18 @@ def train(terminal: Terminal, options: TrainOptions) -> None:
     """
     _check_words(options)
     checkpoint = _checkpoint(options)
-    recipe, shape = _settle(options, checkpoint)
+    recipe, plan = _settle(options, checkpoint)
     _check_learning(recipe, taught=options.teacher is not None)
     _check_folder(options.out, recipe)
     device, dtype = _placement(options)
     document = open_document(terminal, options.data)
     texts = document.texts()
-    vocabulary = _vocabulary(options.out, checkpoint, shape, texts, recipe.seed)
+    vocabulary = _vocabulary(options.out, checkpoint, plan, texts, recipe.seed)
     writer = Writer(vocabulary.tokenizer, corpus(vocabulary.tokenizer, texts, recipe.longest))
-    start = from_checkpoint(checkpoint, shape, recipe.seed) if checkpoint else from_scratch(shape, recipe.seed)
+    start = from_checkpoint(checkpoint, plan, recipe.seed) if checkpoint else from_scratch(plan, recipe.seed)
     trainer = _trainer(start, writer, recipe, device, dtype)
     trainer.teacher, taught_by = _teacher(options, trainer, vocabulary.tokenizer, device, dtype)
-    run = Run(trainer, Origin(document.fingerprint, start.fingerprint, taught_by), options.out)
+    run = Run(trainer, RunOrigin(document.fingerprint, start.fingerprint, taught_by), options.out)
     _begin(terminal, run, vocabulary, start.notes)
     with stop_on_signals() as stop, open_log(options.out, trainer.position.step) as log:
         run.go(Notes(terminal, trainer), log, stop)
@@ -123,13 +123,13 @@ def _checkpoint(options: TrainOptions) -> Checkpoint | None:
     return checkpoint
 
 
-def _settle(options: TrainOptions, checkpoint: Checkpoint | None) -> tuple[Recipe, Shape]:
+def _settle(options: TrainOptions, checkpoint: Checkpoint | None) -> tuple[Recipe, ModelPlan]:
     """The recipe with nothing left open, and the model's shape."""
     recipe = read_recipe(options.recipe) if options.recipe else Recipe(default_stages(1))
-    shape = checkpoint_shape(checkpoint, recipe) if checkpoint else scratch_shape(options.config, recipe)
+    plan = checkpoint_plan(checkpoint, recipe) if checkpoint else scratch_plan(options.config, recipe)
     if options.recipe is None:
-        recipe = replace(recipe, stages=default_stages(shape.reading.segment))
-    return replace(recipe, train=options.train or recipe.train, **asdict(shape.reading)), shape
+        recipe = replace(recipe, stages=default_stages(plan.reading.segment))
+    return replace(recipe, train=options.train or recipe.train, **asdict(plan.reading)), plan
 
 
 def _check_learning(recipe: Recipe, taught: bool) -> None:
@@ -179,7 +179,7 @@ def _placement(options: TrainOptions) -> tuple[str, torch.dtype]:
     return device, getattr(torch, dtype)
 
 
-def _vocabulary(out: Path, checkpoint: Checkpoint | None, shape: Shape, texts: list[str], seed: int) -> Vocabulary:
+def _vocabulary(out: Path, checkpoint: Checkpoint | None, plan: ModelPlan, texts: list[str], seed: int) -> RunTokenizer:
     """The run's, else the checkpoint's, else one made for these texts."""
     if (out / RUN).is_file():
         vocabulary = _vocabulary_in(out)
@@ -187,20 +187,20 @@ def _vocabulary(out: Path, checkpoint: Checkpoint | None, shape: Shape, texts: l
         vocabulary = _vocabulary_in(checkpoint.source.path)
     else:
         with TemporaryDirectory() as folder:
-            train_tokenizer(tokenizer_lines(texts, seed), Path(folder), shape.config.vocabulary)
+            train_tokenizer(tokenizer_lines(texts, seed), Path(folder), plan.config.vocabulary)
             vocabulary = _vocabulary_in(Path(folder))
-    if vocabulary.tokenizer.vocabulary > shape.config.vocabulary:
+    if vocabulary.tokenizer.vocabulary > plan.config.vocabulary:
         raise ModelError(
             f"the tokenizer has {vocabulary.tokenizer.vocabulary} pieces, "
-            f"the model a vocabulary of {shape.config.vocabulary}",
+            f"the model a vocabulary of {plan.config.vocabulary}",
             hint="the files belong to different models",
         )
     return vocabulary
 
 
-def _vocabulary_in(folder: Path) -> Vocabulary:
+def _vocabulary_in(folder: Path) -> RunTokenizer:
     paths = [folder / name for name in TOKENIZER_FILES]
-    return Vocabulary(load_tokenizer(folder), {path.name: path.read_bytes() for path in paths if path.is_file()})
+    return RunTokenizer(load_tokenizer(folder), {path.name: path.read_bytes() for path in paths if path.is_file()})
 
 
 def _trainer(start: Start, writer: Writer, recipe: Recipe, device: str, dtype: torch.dtype) -> Trainer:
@@ -234,7 +234,7 @@ def _mean_the_same(one: Tokenizer, other: Tokenizer) -> bool:
     return one.fingerprint == other.fingerprint or all(one.decode([i]) == other.decode([i]) for i in ids)
 
 
-def _begin(terminal: Terminal, run: Run, vocabulary: Vocabulary, notes: tuple[str, ...]) -> None:
+def _begin(terminal: Terminal, run: Run, vocabulary: RunTokenizer, notes: tuple[str, ...]) -> None:
     """Go on from the folder's run, or make it one of no steps; notes: what is to be said of a start."""
     out, saved = run.out, load_run(run.out, run.trainer)
     if saved is None:
@@ -259,7 +259,7 @@ def _begin(terminal: Terminal, run: Run, vocabulary: Vocabulary, notes: tuple[st
         terminal.note(f"going on after step {saved.position.step:,} of the run in {out}")
 
 
-def _write_tokenizer(vocabulary: Vocabulary, out: Path) -> None:
+def _write_tokenizer(vocabulary: RunTokenizer, out: Path) -> None:
     """Raises DiskError."""
     for name in TOKENIZER_FILES:
         if name in vocabulary.files:

@@ -10,7 +10,7 @@ import torch
 from gemma10m.progress import format_bytes, format_count
 from gemma10m.reading.stretch import process_memory
 from gemma10m.terminal import Terminal
-from gemma10m.training.train import StepReport, Trainer
+from gemma10m.training.trainer import StepReport, Trainer
 
 SECONDS_BETWEEN = 10.0
 

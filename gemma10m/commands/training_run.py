@@ -12,13 +12,13 @@ import torch
 from gemma10m.commands.signals import StopRequest
 from gemma10m.commands.training_notes import Notes
 from gemma10m.errors import DiskError, Gemma10MError, Interrupted, OutOfMemoryError
-from gemma10m.training.checkpoint import Origin, SavedRun, restore, save_model, save_run
 from gemma10m.training.log import Log
-from gemma10m.training.train import StepReport, Trainer
+from gemma10m.training.saved_run import RunOrigin, SavedRun, restore, save_model, save_run
+from gemma10m.training.trainer import StepReport, Trainer
 
 
 class Run:
-    def __init__(self, trainer: Trainer, origin: Origin, out: Path) -> None:
+    def __init__(self, trainer: Trainer, origin: RunOrigin, out: Path) -> None:
         self.trainer, self.origin, self.out = trainer, origin, out
         self._held = self._model_held = -1  # the step that run.safetensors is of, and that of model.safetensors
 

@@ -1,6 +1,5 @@
 """Sources to documents: text in order, and where each piece of it came from."""
 
-from gemma10m.documents.again import open_again
 from gemma10m.documents.document import (
     AS_READ,
     CHANGED,
@@ -13,7 +12,8 @@ from gemma10m.documents.document import (
     SkippedFile,
     SourceFile,
 )
-from gemma10m.documents.now import FileRead, FilesNow
+from gemma10m.documents.recheck import FileRead, FilesNow
+from gemma10m.documents.reopen import open_again
 from gemma10m.documents.source import open_source
 
 __all__ = [

@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from gemma10m.documents.budget import BombError, Budget
-from gemma10m.documents.choosing import Choice, Parts, Rules, in_order
 from gemma10m.documents.content import Content
 from gemma10m.documents.document import SkippedFile
-from gemma10m.documents.files import UnreadableError
 from gemma10m.documents.ignoring import IgnoreRules
 from gemma10m.documents.names import printable
+from gemma10m.documents.safe_open import UnreadableError
+from gemma10m.documents.selection import Choice, Parts, Rules, in_order
 from gemma10m.documents.spool import Spool
 
 _DRIVE = re.compile(r"[a-zA-Z]:")

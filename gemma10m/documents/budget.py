@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gemma10m.documents import limits
-from gemma10m.documents.files import UnreadableError
+from gemma10m.documents.safe_open import UnreadableError
 
 
 class BombError(UnreadableError):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from gemma10m.documents import limits
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content, ContentFile
-from gemma10m.documents.files import BLOCK, UnreadableError
+from gemma10m.documents.safe_open import BLOCK, UnreadableError
 
 _PADDING = b"\0"  # may follow a frame of xz
 

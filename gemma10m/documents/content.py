@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from gemma10m.documents import limits
-from gemma10m.documents.files import BLOCK, UnreadableError, read_block
+from gemma10m.documents.safe_open import BLOCK, UnreadableError, read_block
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from gemma10m.documents.files import BLOCK, DIGEST, UnreadableError, block_digest, read_block
-from gemma10m.documents.stamp import Stamp
+from gemma10m.documents.file_stat import Stamp
+from gemma10m.documents.safe_open import BLOCK, DIGEST, UnreadableError, block_digest, read_block
 from gemma10m.documents.text import decoder
 from gemma10m.errors import DocumentError
 

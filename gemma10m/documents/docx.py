@@ -6,7 +6,7 @@ Notes follow the text. Headers, footers, comments and automatic numbering (`3.2`
 from __future__ import annotations
 
 from gemma10m.documents import limits
-from gemma10m.documents.files import UnreadableError
+from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import TextWriter
 from gemma10m.documents.xml_events import Attributes, parse_xml
 from gemma10m.documents.zip_file import Zip

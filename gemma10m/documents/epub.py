@@ -5,9 +5,9 @@ from __future__ import annotations
 import posixpath
 from urllib.parse import unquote
 
-from gemma10m.documents.files import UnreadableError
 from gemma10m.documents.html_text import decode_page, write_page
 from gemma10m.documents.names import printable
+from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import TextWriter
 from gemma10m.documents.xml_events import Attributes, parse_xml
 from gemma10m.documents.zip_file import Zip

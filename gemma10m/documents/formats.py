@@ -11,12 +11,12 @@ from gemma10m.documents.archive import Archive
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.compressed import unpacked
 from gemma10m.documents.content import Content
-from gemma10m.documents.files import UnreadableError
+from gemma10m.documents.detect import COMPRESSED, REFUSED, kind_of
 from gemma10m.documents.html_text import write_html
-from gemma10m.documents.info import write_info
-from gemma10m.documents.kinds import COMPRESSED, REFUSED, kind_of
+from gemma10m.documents.info_manual import write_info
 from gemma10m.documents.notebook import write_notebook
 from gemma10m.documents.pdf import write_pdf
+from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import Places, Spool, TextWriter
 from gemma10m.documents.tar_file import TarArchive
 from gemma10m.documents.zip_archive import ZipArchive

@@ -8,7 +8,7 @@ import re
 from gemma10m.documents import markup
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
-from gemma10m.documents.files import UnreadableError
+from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import TextWriter
 from gemma10m.documents.text import EncodingDetector, decoder
 

@@ -8,7 +8,7 @@ from typing import Any
 from gemma10m.documents import limits
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
-from gemma10m.documents.files import UnreadableError
+from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import TextWriter
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from gemma10m.documents import limits, pdf_process
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content, ContentFile
-from gemma10m.documents.files import BLOCK, UnreadableError
+from gemma10m.documents.safe_open import BLOCK, UnreadableError
 from gemma10m.documents.spool import TextWriter
 
 _PROGRAM = Path(pdf_process.__file__)

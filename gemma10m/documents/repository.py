@@ -7,11 +7,11 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from gemma10m.documents.choosing import Choice, Parts, Rules, in_order
 from gemma10m.documents.document import SkippedFile
-from gemma10m.documents.files import UnreadableError, open_regular, read_block, reason
 from gemma10m.documents.ignoring import IgnoreRules
 from gemma10m.documents.names import printable
+from gemma10m.documents.safe_open import UnreadableError, open_regular, read_block, reason
+from gemma10m.documents.selection import Choice, Parts, Rules, in_order
 
 _LARGEST_RULES = 1 << 20  # bytes
 

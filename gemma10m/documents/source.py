@@ -11,16 +11,16 @@ from pathlib import Path
 
 from gemma10m.documents.archive import Archive, Selection
 from gemma10m.documents.budget import BombError, Budget
-from gemma10m.documents.choosing import Choice
 from gemma10m.documents.content import Content
 from gemma10m.documents.document import Document, Origin, SkippedFile, SourceFile
-from gemma10m.documents.files import BLOCK, UnreadableError, open_regular, reason
+from gemma10m.documents.file_stat import Stamp
 from gemma10m.documents.formats import Text, open_content
-from gemma10m.documents.inspecting import inspect
+from gemma10m.documents.hashing import inspect
 from gemma10m.documents.names import printable
 from gemma10m.documents.repository import Walk
+from gemma10m.documents.safe_open import BLOCK, UnreadableError, open_regular, reason
+from gemma10m.documents.selection import Choice
 from gemma10m.documents.spool import Spool
-from gemma10m.documents.stamp import Stamp
 from gemma10m.errors import DocumentError, UsageError
 
 STANDARD_INPUT = "-"

@@ -11,7 +11,7 @@ from gemma10m.documents import limits
 from gemma10m.documents.archive import Archive, Member
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content, ContentFile
-from gemma10m.documents.files import UnreadableError
+from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import Spool
 
 _DAMAGE = (tarfile.TarError, OSError, EOFError, ValueError, OverflowError, RecursionError)

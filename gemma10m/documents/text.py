@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from typing import Protocol
 
-from gemma10m.documents.files import UnreadableError
+from gemma10m.documents.safe_open import UnreadableError
 
 # UTF-32's little-endian mark begins with UTF-16's: it must be tried first.
 _MARKS = (
@@ -21,7 +21,7 @@ _MARKS = (
 _CP1252 = "".join(bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(256))
 
 
-class Decoder(Protocol):
+class TextDecoder(Protocol):
     def decode(self, data: bytes, final: bool = ..., /) -> str: ...
 
     def getstate(self) -> tuple[bytes, int]: ...
@@ -35,7 +35,7 @@ class _Cp1252Decoder:
         return b"", 0
 
 
-def decoder(encoding: str) -> Decoder:
+def decoder(encoding: str) -> TextDecoder:
     """A strict incremental decoder for the bytes after the byte-order mark; its state is the bytes it holds back."""
     if encoding == "cp1252":
         return _Cp1252Decoder()
@@ -47,7 +47,7 @@ class EncodingDetector:
 
     def __init__(self, first_block: bytes) -> None:
         self.mark, self._declared = next((m for m in _MARKS if first_block.startswith(m[0])), (b"", "utf-8"))
-        self._decoder: Decoder | None = decoder(self._declared)
+        self._decoder: TextDecoder | None = decoder(self._declared)
         self._position = 0
 
     @property

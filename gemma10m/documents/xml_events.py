@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from xml.parsers import expat
 
-from gemma10m.documents.files import UnreadableError
+from gemma10m.documents.safe_open import UnreadableError
 
 Attributes = dict[str, str]
 

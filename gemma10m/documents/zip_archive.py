@@ -7,7 +7,7 @@ from itertools import chain
 from gemma10m.documents.archive import Archive, Member
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
-from gemma10m.documents.kinds import kind_of
+from gemma10m.documents.detect import kind_of
 from gemma10m.documents.spool import Spool
 from gemma10m.documents.text import EncodingDetector
 from gemma10m.documents.zip_file import Zip

@@ -13,8 +13,8 @@ from typing import IO, cast
 from gemma10m.documents import limits
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content, ContentFile
-from gemma10m.documents.files import BLOCK, UnreadableError, kind_of_file
 from gemma10m.documents.names import printable
+from gemma10m.documents.safe_open import BLOCK, UnreadableError, kind_of_file
 
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError)
 _UNIX = 3

@@ -15,11 +15,11 @@ from gemma10m.bench.rows import append_lines, append_rows, whole_lines
 from gemma10m.errors import DiskError, UsageError
 from gemma10m.strict_json import canonical_json, strict_json
 
-Row = dict[str, Any]
+ResultRow = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Batch:
+class BatchResult:
     """Documents that were read together. `read` in tokens that went through the model."""
 
     first: int
@@ -40,21 +40,21 @@ class Journal:
         if results:
             _check_writable(results)
 
-    def finished(self, kind: str, key: Mapping[str, object]) -> list[Row]:
+    def finished(self, kind: str, key: Mapping[str, object]) -> list[ResultRow]:
         """The rows of this kind and key, oldest first."""
         wanted = {"kind": kind, **key}
         return [row for row in self._rows if all(name in row and row[name] == wanted[name] for name in wanted)]
 
-    def batches(self, key: Mapping[str, object]) -> list[Batch]:
+    def batches(self, key: Mapping[str, object]) -> list[BatchResult]:
         path = self._partial(key)
         lines = _read_lines(path) if path else []
         return [_batch(line, number, path) for number, line in enumerate(lines, start=1)]
 
-    def add(self, key: Mapping[str, object], batch: Batch) -> None:
+    def add(self, key: Mapping[str, object], batch: BatchResult) -> None:
         if path := self._partial(key):
             append_lines(path, [asdict(batch)])
 
-    def finish(self, kind: str, key: Mapping[str, object], rows: Iterable[Row]) -> None:
+    def finish(self, kind: str, key: Mapping[str, object], rows: Iterable[ResultRow]) -> None:
         if self.results is None:
             return
         append_rows(self.results, kind, self.command, rows)
@@ -68,7 +68,7 @@ class Journal:
         return self.results.with_name(f"{self.results.name}.{digest[:16]}.partial.jsonl")
 
 
-def _read_lines(path: Path) -> list[Row]:
+def _read_lines(path: Path) -> list[ResultRow]:
     try:
         lines = whole_lines(path.read_bytes()).decode().removesuffix("\n").split("\n")
     except FileNotFoundError:
@@ -78,7 +78,7 @@ def _read_lines(path: Path) -> list[Row]:
     return [_object(line, number, path) for number, line in enumerate(lines, start=1) if lines != [""]]
 
 
-def _object(line: str, number: int, path: Path) -> Row:
+def _object(line: str, number: int, path: Path) -> ResultRow:
     hint = "repair or remove that line, or give --results another name"
     try:
         value = strict_json(line)
@@ -89,10 +89,10 @@ def _object(line: str, number: int, path: Path) -> Row:
     return value
 
 
-def _batch(line: Row, number: int, path: Path | None) -> Batch:
+def _batch(line: ResultRow, number: int, path: Path | None) -> BatchResult:
     counts = ("first", "read", "state_bytes", "peak_memory_bytes")
     well_formed = (
-        set(line) == {field.name for field in fields(Batch)}
+        set(line) == {field.name for field in fields(BatchResult)}
         and all(type(line[name]) is int and line[name] >= 0 for name in counts)
         and isinstance(line["seconds"], float)
         and isinstance(line["right"], list)
@@ -100,7 +100,7 @@ def _batch(line: Row, number: int, path: Path | None) -> Batch:
     )
     if not well_formed:
         raise UsageError(f"{path}, line {number}, is not what an unfinished cell leaves", hint="remove that file")
-    return Batch(**{**line, "right": tuple(line["right"])})
+    return BatchResult(**{**line, "right": tuple(line["right"])})
 
 
 def _check_writable(path: Path) -> None:

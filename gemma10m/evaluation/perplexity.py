@@ -15,7 +15,7 @@ from gemma10m.memory import KINDS
 from gemma10m.models.decoder import Decoder, without_memory
 from gemma10m.reading.stretch import stretch_tokens
 
-Tick = Callable[[int], None]
+TokensRead = Callable[[int], None]
 
 LOGIT_BYTES = 1 << 28  # float32 logits that exist at a time
 # Student's t at 97.5 % for 1, 2, ... degrees of freedom.
@@ -37,7 +37,7 @@ def check_perplexity(model: Decoder, available: int, tokens: int) -> None:
 
 
 def measure_perplexity(
-    model: Decoder, bos: int, text: Tensor, tokens: int, seed: int, tick: Tick = lambda read: None
+    model: Decoder, bos: int, text: Tensor, tokens: int, seed: int, tick: TokensRead = lambda read: None
 ) -> list[dict[str, object]]:
     """The losses of `tokens` tokens of the text's ids (T), from a start that follows from the seed, read after `bos`.
 
@@ -58,7 +58,7 @@ def measure_perplexity(
 
 
 @torch.inference_mode()
-def token_losses(model: Decoder, read: Tensor, expected: Tensor, tick: Tick = lambda read: None) -> Tensor:
+def token_losses(model: Decoder, read: Tensor, expected: Tensor, tick: TokensRead = lambda read: None) -> Tensor:
     """-log p of each expected token (T) after the tokens read up to its place (T). -> (T) float64 on the CPU.
 
     Raises ModelError for a loss that is no number.

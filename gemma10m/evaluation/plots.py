@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from gemma10m.atomic_file import atomic_file
 from gemma10m.errors import UsageError
 from gemma10m.evaluation.cell import wilson
+from gemma10m.evaluation.journal import ResultRow
 from gemma10m.progress import format_count
 
 if TYPE_CHECKING:
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-Row = dict[str, Any]
-Panels = dict[str, list[Row]]
+Panels = dict[str, list[ResultRow]]
 
 COLOURS = "viridis"  # one lightness for each value: it reads the same to every eye, and in grey
 DARK = 0.47  # up to this accuracy its colours are dark
@@ -36,7 +36,7 @@ NUMBERS = ("tokens", "depth", "n", "right")
 LABELS = 6  # the most lengths that are labelled on an axis of lengths
 
 
-def heat_map(rows: Sequence[Row], path: Path) -> None:
+def heat_map(rows: Sequence[ResultRow], path: Path) -> None:
     """Accuracy by length and depth as a PNG: a panel for each task, memory and model; rows of one cell are pooled.
 
     rows: as `eval` writes them. Raises UsageError for rows it cannot draw or without matplotlib, DiskError.
@@ -57,7 +57,7 @@ def heat_map(rows: Sequence[Row], path: Path) -> None:
     _save(figure, path)
 
 
-def length_plot(rows: Sequence[Row], path: Path) -> None:
+def length_plot(rows: Sequence[ResultRow], path: Path) -> None:
     """Accuracy with its 95 % interval, tokens/s and peak memory against length as a PNG, a line for each panel of
     `heat_map`. Depths are pooled; speed is their median, memory their most. Rows without a speed or a memory have no
     point there, nor have those of a model without memory. Raises as `heat_map` does.
@@ -78,7 +78,7 @@ def length_plot(rows: Sequence[Row], path: Path) -> None:
     _save(figure, path)
 
 
-def speed_plot(rows: Sequence[Row], path: Path) -> None:
+def speed_plot(rows: Sequence[ResultRow], path: Path) -> None:
     """Tokens/s and peak memory against length as a PNG, of rows as `bench read` writes them. Raises as `heat_map`."""
     figure = _figure_class()(figsize=(9.0, 4.0), layout="constrained")
     speed, memory = figure.subplots(1, 2, sharex=True)
@@ -100,7 +100,7 @@ def _figure_class() -> type[Figure]:
     return Figure
 
 
-def _panels(rows: Sequence[Row]) -> Panels:
+def _panels(rows: Sequence[ResultRow]) -> Panels:
     """Rows by title, in the order the titles come."""
     if not rows:
         raise UsageError("there are no rows to draw", hint="run `gemma10m eval` with --results first")
@@ -116,28 +116,28 @@ def _panels(rows: Sequence[Row]) -> Panels:
     return panels
 
 
-def _title(row: Row) -> str:
+def _title(row: ResultRow) -> str:
     facts = row.get("facts", 1)
     label = row.get("label") or f"{row.get('task', 'needle')}" + (f", {facts} facts" if facts != 1 else "")
     how = f"memory {row.get('memory', 'unknown')}"
     return f"{label}\n{row['model']}, {how}" if row.get("model") else f"{label}\n{how}"
 
 
-def _values(rows: Iterable[Row], name: str) -> list[float]:
+def _values(rows: Iterable[ResultRow], name: str) -> list[float]:
     return sorted({row[name] for row in rows})
 
 
-def _whole_reads(rows: Iterable[Row]) -> list[Row]:
+def _whole_reads(rows: Iterable[ResultRow]) -> list[ResultRow]:
     """Without those of models that forget: `eval` does not read to them what they cannot see."""
     return [row for row in rows if not row.get("memory", "").startswith("window")]
 
 
-def _pooled(rows: Iterable[Row]) -> tuple[int, int]:
+def _pooled(rows: Iterable[ResultRow]) -> tuple[int, int]:
     found = list(rows)
     return sum(row["right"] for row in found), sum(row["n"] for row in found)
 
 
-def _heat_panel(axes: Axes, rows: list[Row], lengths: list[float], depths: list[float]) -> AxesImage:
+def _heat_panel(axes: Axes, rows: list[ResultRow], lengths: list[float], depths: list[float]) -> AxesImage:
     pooled = [
         [_pooled(row for row in rows if (row["tokens"], row["depth"]) == (length, depth)) for length in lengths]
         for depth in depths
@@ -157,7 +157,7 @@ def _heat_panel(axes: Axes, rows: list[Row], lengths: list[float], depths: list[
     return image
 
 
-def _accuracy_line(axes: Axes, rows: list[Row], label: str, style: dict[str, Any]) -> None:
+def _accuracy_line(axes: Axes, rows: list[ResultRow], label: str, style: dict[str, Any]) -> None:
     lengths = _values(rows, "tokens")
     pooled = [_pooled(row for row in rows if row["tokens"] == length) for length in lengths]
     shares = [right / n for right, n in pooled]
@@ -169,7 +169,7 @@ def _accuracy_line(axes: Axes, rows: list[Row], label: str, style: dict[str, Any
 
 
 def _line(
-    axes: Axes, rows: list[Row], name: str, summary: Callable[[list[float]], float], style: dict[str, Any]
+    axes: Axes, rows: list[ResultRow], name: str, summary: Callable[[list[float]], float], style: dict[str, Any]
 ) -> None:
     known = [row for row in rows if row.get(name) is not None]
     lengths = _values(known, "tokens")
@@ -178,11 +178,11 @@ def _line(
     )
 
 
-def _known(rows: Iterable[Row], name: str) -> list[float]:
+def _known(rows: Iterable[ResultRow], name: str) -> list[float]:
     return [row[name] for row in rows if row.get(name) is not None]
 
 
-def _label(axes: Axes, rows: Sequence[Row], label: str, top: float) -> None:
+def _label(axes: Axes, rows: Sequence[ResultRow], label: str, top: float) -> None:
     """The axes of a panel whose highest point is at `top`; 0: it has none."""
     lengths = _values(rows, "tokens")
     shown = lengths[:: math.ceil(len(lengths) / LABELS)]

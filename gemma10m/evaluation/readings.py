@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gemma10m.evaluation.cell import Cell
-from gemma10m.evaluation.recall import Tick, read_side_by_side
+from gemma10m.evaluation.needles import Tick, read_side_by_side
 from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
 from gemma10m.tasks.writer import Script

@@ -8,7 +8,7 @@ from types import UnionType
 
 from gemma10m.errors import UsageError
 from gemma10m.evaluation.cell import GROUP, Cell, design_effect, wilson
-from gemma10m.evaluation.journal import Batch, Row
+from gemma10m.evaluation.journal import BatchResult, ResultRow
 from gemma10m.evaluation.task import PERPLEXITY
 from gemma10m.models.decoder import Decoder
 from gemma10m.tokens import Tokenizer
@@ -24,7 +24,7 @@ BUCKET |= {name: float for name in ("perplexity_on", "perplexity_off", "differen
 BUCKET |= {name: float | None for name in ("low", "high")}
 
 
-def model_key(model: Decoder, tokenizer: Tokenizer) -> Row:
+def model_key(model: Decoder, tokenizer: Tokenizer) -> ResultRow:
     """What makes a model's answers: weights, and how they are read."""
     reading = model.reading
     return {
@@ -38,7 +38,7 @@ def model_key(model: Decoder, tokenizer: Tokenizer) -> Row:
     }
 
 
-def cell_key(cell: Cell, text_sha256: str | None) -> Row:
+def cell_key(cell: Cell, text_sha256: str | None) -> ResultRow:
     task = cell.task
     return {
         "task": task.name,
@@ -54,7 +54,7 @@ def cell_key(cell: Cell, text_sha256: str | None) -> Row:
     }
 
 
-def cell_row(cell: Cell, batches: Sequence[Batch]) -> Row:
+def cell_row(cell: Cell, batches: Sequence[BatchResult]) -> ResultRow:
     """The measured part of a row; `read` in tokens that went through the model, over all documents."""
     documents = [right for batch in sorted(batches, key=lambda batch: batch.first) for right in batch.right]
     right, effect = sum(documents), design_effect(documents)
@@ -77,7 +77,7 @@ def cell_row(cell: Cell, batches: Sequence[Batch]) -> Row:
     }
 
 
-def checked(row: Row) -> Row:
+def checked(row: ResultRow) -> ResultRow:
     """A row that was read from a file. Raises UsageError when it is not what this command writes."""
     numbers = BUCKET if row["task"] == PERPLEXITY else CELL
     well_formed = all(isinstance(row.get(name), kind) for name, kind in numbers.items())
@@ -89,7 +89,7 @@ def checked(row: Row) -> Row:
     return row
 
 
-def table_lines(rows: Iterable[Row]) -> Iterator[str]:
+def table_lines(rows: Iterable[ResultRow]) -> Iterator[str]:
     """Aligned columns. Rows of one task and length are neighbours."""
     rows = list(rows)
     depths = sorted({row["depth"] for row in rows})
@@ -104,12 +104,12 @@ def table_lines(rows: Iterable[Row]) -> Iterator[str]:
     yield from _aligned(table)
 
 
-def _score(row: Row) -> str:
+def _score(row: ResultRow) -> str:
     """With its 95 % interval in percent."""
     return f"{row['right']}/{row['n']} ({100 * row['low']:.0f}-{100 * row['high']:.0f} %)"
 
 
-def perplexity_lines(rows: Iterable[Row]) -> Iterator[str]:
+def perplexity_lines(rows: Iterable[ResultRow]) -> Iterator[str]:
     """A line a bucket of positions; the last is all of them."""
     table = [list(BUCKET_HEADINGS)]
     for row in rows:

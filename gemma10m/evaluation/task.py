@@ -12,7 +12,7 @@ from gemma10m.tasks.babi import draw_babi
 from gemma10m.tasks.case import Case
 from gemma10m.tasks.needle import Form, draw_needle
 from gemma10m.tasks.passkey import draw_passkey
-from gemma10m.tasks.words import UNSEEN_NAMES, ValueKind
+from gemma10m.tasks.word_lists import UNSEEN_NAMES, ValueKind
 
 STORIES = {f"babi{number}": number for number in range(1, 6)}
 RECALL_TASKS = ("passkey", "needle", *STORIES)

@@ -47,14 +47,14 @@ class Passage:
 def cut_document(document: Document) -> Iterator[Passage]:
     """Every file's passages in order, without headers. Raises `DocumentError` as `Document.pieces` does."""
     for number, file in enumerate(document.files):
-        uncut = _Uncut(number, file)
+        rest = _OpenPassage(number, file)
         for piece in file.pieces(number):
-            uncut.text += piece.text
-            yield from uncut.passages(more_to_come=True)
-        yield from uncut.passages(more_to_come=False)
+            rest.text += piece.text
+            yield from rest.passages(more_to_come=True)
+        yield from rest.passages(more_to_come=False)
 
 
-class _Uncut:
+class _OpenPassage:
     """The text of one file that is in no passage yet, and where it begins."""
 
     def __init__(self, number: int, file: SourceFile) -> None:

@@ -18,7 +18,7 @@ from gemma10m.passages.landmarks import Keys, Landmarks, unpacked
 from gemma10m.passages.words import as_trigrams, as_words, is_unspaced
 from gemma10m.strict_json import strict_json
 
-Row = tuple[Any, ...]
+SqlRow = tuple[Any, ...]
 RANK_OFFSET = 60.0  # of reciprocal rank fusion (Cormack et al., SIGIR 2009)
 SEARCHED_WORDS = 500  # more take time that grows with their square; no passage has room for so many
 ENCODINGS = frozenset("utf-8 utf-8-sig utf-16-le utf-16-be utf-32-le utf-32-be cp1252".split())
@@ -101,7 +101,7 @@ class PassageIndex:
         )
         return [number for (number,) in found]
 
-    def _rows(self, query: str, values: tuple[object, ...]) -> list[Row]:
+    def _rows(self, query: str, values: tuple[object, ...]) -> list[SqlRow]:
         try:
             return self._database.execute(query, values).fetchall()
         except sqlite3.Error as error:
@@ -139,7 +139,7 @@ def damaged() -> StateError:
     return StateError("the passage index is damaged", hint="delete it: it is made again from the document")
 
 
-def _first(rows: list[Row]) -> Row:
+def _first(rows: list[SqlRow]) -> SqlRow:
     if not rows:
         raise damaged()
     return rows[0]

@@ -12,7 +12,7 @@ from gemma10m.encodings import nbytes
 from gemma10m.errors import DocumentError
 from gemma10m.passages.claims import Claim, claims
 from gemma10m.passages.index import PassageIndex
-from gemma10m.passages.recall import Excerpt
+from gemma10m.passages.retrieve import Excerpt
 from gemma10m.passages.support import supporting
 
 NOT_IN_TEXT = "The text does not contain the answer."

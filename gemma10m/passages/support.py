@@ -12,7 +12,7 @@ from gemma10m.passages.claims import Claim
 from gemma10m.passages.code_files import is_by_line
 from gemma10m.passages.cutting import Passage, sentences
 from gemma10m.passages.negation import by_denial, denies
-from gemma10m.passages.recall import Excerpt
+from gemma10m.passages.retrieve import Excerpt
 from gemma10m.passages.words import standing, ungrouped
 
 ONE, TWO, ANYWHERE = 2, 1, 0  # the more together, the better
@@ -58,7 +58,7 @@ def supporting(claim: Claim, passages: Sequence[Passage], paths: Sequence[str]) 
 
 
 @dataclass(frozen=True)
-class _Said:
+class _PassageWords:
     """A passage's sentences, each with what it has of the claim."""
 
     claim: Claim
@@ -122,7 +122,7 @@ def _of(together: tuple[_Sentence, ...]) -> tuple[tuple[int, int], frozenset[str
     return span, frozenset[str]().union(*(each.words for each in together))
 
 
-def _read(claim: Claim, passages: Sequence[Passage], paths: Sequence[str]) -> Iterator[_Said]:
+def _read(claim: Claim, passages: Sequence[Passage], paths: Sequence[str]) -> Iterator[_PassageWords]:
     cut = [
         (number, span)
         for number, passage in enumerate(passages)
@@ -137,7 +137,7 @@ def _read(claim: Claim, passages: Sequence[Passage], paths: Sequence[str]) -> It
         for (number, span), text, words in zip(cut, texts, has[: len(texts)], strict=True)
     ]
     for number, passage in enumerate(passages):
-        yield _Said(claim, passage, has[len(texts) + number], [each for at, each in read if at == number])
+        yield _PassageWords(claim, passage, has[len(texts) + number], [each for at, each in read if at == number])
 
 
 def _agree(claim: Claim, texts: Sequence[str]) -> list[bool]:

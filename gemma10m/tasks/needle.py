@@ -7,7 +7,7 @@ from typing import Literal
 
 from gemma10m.passages.quotes import NOT_IN_TEXT
 from gemma10m.tasks.case import Case, Fact, Turn
-from gemma10m.tasks.words import ADJECTIVES, NOUNS, ValueKind, make_names, make_value
+from gemma10m.tasks.word_lists import ADJECTIVES, NOUNS, ValueKind, make_names, make_value
 
 Form = Literal["single", "multi-key", "multi-value", "multi-query", "update", "absent"]
 

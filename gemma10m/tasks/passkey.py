@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from gemma10m.tasks.case import Case, Fact, Turn
-from gemma10m.tasks.words import make_value
+from gemma10m.tasks.word_lists import make_value
 
 OPENING = (
     "There is an important info hidden inside a lot of irrelevant text. Find it and memorize them. "

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from gemma10m.errors import UsageError
 from gemma10m.tasks.case import Case, Turn
-from gemma10m.tasks.prose import Passage, Prose
+from gemma10m.tasks.haystack import Prose, ProseSpan
 from gemma10m.tokens import Tokenizer
 from gemma10m.tokens.prompt import Prompt
 
 
 @dataclass(frozen=True)
-class Row:
+class TrainingRow:
     ids: Tensor  # (S,) int64
     answers: tuple[slice, ...]  # where each turn's answer and its stop stand
     haystack: tuple[slice, ...]  # where nothing stands that is asked for
@@ -27,7 +27,7 @@ class Row:
 class Script:
     """A row before it is ids: what stands in it, in order."""
 
-    parts: tuple[Tensor | Passage, ...]
+    parts: tuple[Tensor | ProseSpan, ...]
     answers: tuple[slice, ...]
     haystack: tuple[slice, ...] = ()  # where nothing stands that is asked for
     closing: int = 0  # tokens from the first question on
@@ -41,7 +41,7 @@ class Script:
         for part in self.parts:
             inside = max(first - start, 0), min(stop - start, len(part))
             if inside[0] < inside[1]:
-                found.append(part.cut(*inside) if isinstance(part, Passage) else part[slice(*inside)])
+                found.append(part.cut(*inside) if isinstance(part, ProseSpan) else part[slice(*inside)])
             start += len(part)
         return torch.cat(found)  # (stop - first)
 
@@ -52,10 +52,10 @@ class Writer:
         self.prompt = Prompt(tokenizer)
         self._haystacks: dict[str, Prose] = {}
 
-    def row(self, case: Case, length: int, draw: random.Random) -> Row:
+    def row(self, case: Case, length: int, draw: random.Random) -> TrainingRow:
         """Raises UsageError when facts and questions alone are longer than `length` tokens."""
         script = self.script(case, length, draw)
-        return Row(script.cut(0, length), script.answers, script.haystack)
+        return TrainingRow(script.cut(0, length), script.answers, script.haystack)
 
     def script(self, case: Case, length: int, draw: random.Random) -> Script:
         """As `row`; `draw` chooses the haystack and where in it the document starts."""
@@ -94,7 +94,7 @@ class Writer:
     def _answer(self, case: Case, turn: Turn) -> list[int]:
         return [*self.tokenizer.encode(f" {turn.answer}" if case.raw else turn.answer), self.prompt.stop]
 
-    def _document(self, case: Case, room: int, draw: random.Random) -> Iterator[tuple[Tensor | Passage, bool]]:
+    def _document(self, case: Case, room: int, draw: random.Random) -> Iterator[tuple[Tensor | ProseSpan, bool]]:
         """Its parts, and whether they are asked for."""
         prose = self._haystack(case, draw)
         start = 0 if case.haystack else draw.randrange(prose.ids.numel())
@@ -108,10 +108,10 @@ class Writer:
         for fact, after_word, after_line in zip(facts, spaced, lined, strict=True):
             place, line = prose.place(start, int(fact.depth * left))
             written = torch.tensor(after_line if line else after_word)
-            yield Passage(prose, start + last, place - last), False
+            yield ProseSpan(prose, start + last, place - last), False
             yield written, not fact.stray
             last, room = place, room - len(written)
-        yield Passage(prose, start + last, room - last), False
+        yield ProseSpan(prose, start + last, room - last), False
 
     def _haystack(self, case: Case, draw: random.Random) -> Prose:
         if case.haystack is None:
@@ -122,7 +122,7 @@ class Writer:
         return self._haystacks[case.haystack]
 
 
-def _haystack(parts: Sequence[Tensor | Passage], asked: Sequence[bool]) -> Iterator[slice]:
+def _haystack(parts: Sequence[Tensor | ProseSpan], asked: Sequence[bool]) -> Iterator[slice]:
     """Where parts that nobody asks for stand, neighbours together."""
     start = stop = 0
     for part, is_asked in zip(parts, asked, strict=True):

@@ -12,8 +12,8 @@ from gemma10m.errors import ConfigError
 from gemma10m.memory.interludes import Interludes
 from gemma10m.tasks.case import Case
 from gemma10m.tasks.passkey import passkey
-from gemma10m.tasks.words import ValueKind, make_hard_number
-from gemma10m.tasks.writer import Row, Writer
+from gemma10m.tasks.word_lists import ValueKind, make_hard_number
+from gemma10m.tasks.writer import TrainingRow, Writer
 from gemma10m.training.mixture import draw_needles, draw_pairs, draw_repeat, draw_story, with_strays
 from gemma10m.training.recipe import SEEN_IN_A_WINDOW, Recipe, Stage
 
@@ -50,7 +50,7 @@ def draw_batch(writer: Writer, recipe: Recipe, stage: Stage, step: int, segment:
     )
 
 
-def _rows(writer: Writer, recipe: Recipe, length: int, draw: random.Random) -> list[tuple[str, Row]] | None:
+def _rows(writer: Writer, recipe: Recipe, length: int, draw: random.Random) -> list[tuple[str, TrainingRow]] | None:
     """The task and the row of each document; None where they do not fit the length."""
     drawn = []
     for _ in range(max(1, recipe.tokens_per_step // length)):
@@ -109,7 +109,12 @@ def _depth(recipe: Recipe, draw: random.Random) -> float:
 
 
 def _batch(
-    names: tuple[str, ...], rows: tuple[Row, ...], recipe: Recipe, stage: Stage, segment: int, draw: random.Random
+    names: tuple[str, ...],
+    rows: tuple[TrainingRow, ...],
+    recipe: Recipe,
+    stage: Stage,
+    segment: int,
+    draw: random.Random,
 ) -> Batch:
     ids = torch.stack([row.ids for row in rows])  # (B, S)
     answers = torch.zeros(ids.shape, dtype=torch.bool)  # (B, S)
@@ -130,7 +135,7 @@ def _batch(
 
 
 def _interludes(
-    rows: tuple[Row, ...], closed: int, segment: int, virtual: int, draw: random.Random
+    rows: tuple[TrainingRow, ...], closed: int, segment: int, virtual: int, draw: random.Random
 ) -> Interludes | None:
     if not virtual or not closed:
         return None

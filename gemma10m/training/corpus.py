@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gemma10m.errors import DocumentError
-from gemma10m.tasks.prose import Prose
+from gemma10m.tasks.haystack import Prose
 from gemma10m.tokens import Tokenizer
 
 BETWEEN = "\n\n"  # short files that are joined

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gemma10m.atomic_file import atomic_file
 from gemma10m.errors import DiskError
-from gemma10m.training.train import StepReport
+from gemma10m.training.trainer import StepReport
 
 LOG = "log.jsonl"
 

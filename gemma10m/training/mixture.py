@@ -9,7 +9,7 @@ from dataclasses import replace
 from gemma10m.tasks.babi import draw_babi
 from gemma10m.tasks.case import Case, Fact, Turn
 from gemma10m.tasks.needle import ANSWER, KINDS, QUESTIONS, SENTENCES
-from gemma10m.tasks.words import ValueKind, make_hard_number, make_name, make_names, make_value
+from gemma10m.tasks.word_lists import ValueKind, make_hard_number, make_name, make_names, make_value
 
 UPDATED = 0.3  # of the names get a second value later on
 STRAYS = (

@@ -27,7 +27,7 @@ DEMO_VOCABULARY = 4096
 
 
 @dataclass(frozen=True)
-class Shape:
+class ModelPlan:
     """A model before it has weights."""
 
     config: ModelConfig
@@ -41,40 +41,40 @@ class Start:
     notes: tuple[str, ...]  # what a user should know
 
 
-def scratch_shape(config_file: Path | None, recipe: Recipe) -> Shape:
+def scratch_plan(config_file: Path | None, recipe: Recipe) -> ModelPlan:
     """From a config.json in the released model's layout, or the demo's. Raises ModelError, ConfigError, UsageError."""
     if config_file is None:
         reading = _scratch_reading(recipe, None)
-        return Shape(_with_gates(demo_config(DEMO_VOCABULARY), reading.memory), reading)
+        return ModelPlan(_with_gates(demo_config(DEMO_VOCABULARY), reading.memory), reading)
     folder = config_file if config_file.is_dir() else config_file.parent
     if not config_file.is_dir() and config_file.name != "config.json":
         raise UsageError(f"{config_file} is not called config.json", hint="name a config.json or the folder it is in")
     described = parse_config(read_json_object(folder, "config.json"))
     config = replace(described.config, tied_head=described.tied is not False)
     reading = _scratch_reading(recipe, described.reading)
-    return Shape(_with_gates(config, reading.memory), reading)
+    return ModelPlan(_with_gates(config, reading.memory), reading)
 
 
-def checkpoint_shape(checkpoint: Checkpoint, recipe: Recipe) -> Shape:
+def checkpoint_plan(checkpoint: Checkpoint, recipe: Recipe) -> ModelPlan:
     """The checkpoint's, with the gates that the memory needs. Raises ConfigError and UsageError."""
     memory = recipe.memory or checkpoint.reading["memory"] or DEMO_READING.memory
     grown = replace(checkpoint, config=_with_gates(checkpoint.config, memory))
     reading = resolve_reading(grown, memory=memory, segment=recipe.segment, carry=recipe.carry, sinks=recipe.sinks)
-    return Shape(grown.config, reading)
+    return ModelPlan(grown.config, reading)
 
 
-def from_scratch(shape: Shape, seed: int) -> Start:
-    model = Decoder(shape.config, shape.reading)
+def from_scratch(plan: ModelPlan, seed: int) -> Start:
+    model = Decoder(plan.config, plan.reading)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         initialise(model)
     return Start(model, SCRATCH, ())
 
 
-def from_checkpoint(checkpoint: Checkpoint, shape: Shape, seed: int) -> Start:
+def from_checkpoint(checkpoint: Checkpoint, plan: ModelPlan, seed: int) -> Start:
     """The checkpoint's weights; closed gates are reopened and missing ones made. Raises ModelError."""
     with torch.device("meta"):
-        model = Decoder(shape.config, shape.reading)
+        model = Decoder(plan.config, plan.reading)
     weights = load_weights(checkpoint, device="cpu", dtype=torch.float32)
     fresh = [name for name in model.state_dict() if name not in weights]
     for name in fresh:

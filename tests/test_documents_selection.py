@@ -9,7 +9,7 @@ import pytest
 from formats import tarred, zipped
 
 from gemma10m.documents import open_source
-from gemma10m.documents.choosing import in_order
+from gemma10m.documents.selection import in_order
 from gemma10m.errors import DocumentError
 
 TREE = {"README": "r", "src/a.py": "a", "src/b.txt": "b", "tests/a.py": "t", "tests/deep/c.py": "c", "x.log": "x"}

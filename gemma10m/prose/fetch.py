@@ -8,7 +8,7 @@ from pathlib import Path
 
 from huggingface_hub import get_session
 
-from gemma10m.documents.files import UnreadableError, open_regular, read_block
+from gemma10m.documents.safe_open import UnreadableError, open_regular, read_block
 from gemma10m.errors import DocumentError, NetworkError, UsageError
 from gemma10m.prose.damage import LARGEST
 from gemma10m.prose.packages import PACKAGES, Package, Unpacked, unpack

@@ -8,18 +8,18 @@ from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from gemma10m.bench.index import BUDGET, SEARCHED, drawn_questions, holds
+from gemma10m.bench.index_search import BUDGET, SEARCHED, drawn_questions, holds
 from gemma10m.documents import Document, open_source
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, fused, open_index
 from gemma10m.passages.landmarks import Keys
-from gemma10m.passages.recall import recall
+from gemma10m.passages.retrieve import retrieve
 from gemma10m.reading.stretch import peak_memory
 
 
 def measure_landmarks(source: Path, keys: Keys, n: int, seed: int) -> dict[str, object]:
     """Of `n` sentences, each asked by six of its words as `measure_index` does: how many times its passage comes first,
-    and among the first eight, by words, by landmarks and by both; and how many are recalled without and with them.
+    and among the first eight, by words, by landmarks and by both; and how many are retrieved without and with them.
 
     Raises UsageError when hardly a sentence of the source has six telling words.
     """
@@ -65,6 +65,6 @@ def _found(index: PassageIndex, document: Document, keys: Keys, n: int, draw: ra
             counts[f"first_by_{name}"] += passages[:1] == [right]
             counts[f"among_{SEARCHED}_by_{name}"] += right in passages
         for name, pointer in (("recalled", None), ("recalled_with_landmarks", keys)):
-            recalled = recall(index, keys.tokenizer, question, BUDGET, pointer)
-            counts[name] += any(holds(each, sentence) for each in recalled)
+            retrieved = retrieve(index, keys.tokenizer, question, BUDGET, pointer)
+            counts[name] += any(holds(each, sentence) for each in retrieved)
     return {**counts, "slowest_query_seconds": slowest}

@@ -70,7 +70,7 @@ def has_room_for_passages(budget: int) -> bool:
     return budget >= SHARE * WHOLE
 
 
-def recall(
+def retrieve(
     index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int, keys: Keys | None = None
 ) -> list[Excerpt]:
     """The best passages for the question that fit `budget` tokens, in the document's order: those with most of its

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from gemma10m.bench.index import measure_index
+from gemma10m.bench.index_search import measure_index
 from gemma10m.commands.evaluate import EvalOptions, evaluate
 from gemma10m.commands.models import ModelOptions
-from gemma10m.commands.recall import Meter
+from gemma10m.commands.needle_run import TokenClock
 from gemma10m.errors import UsageError
 from gemma10m.evaluation import readings
-from gemma10m.evaluation.passages import SUFFIX
-from gemma10m.evaluation.recall import read_side_by_side
+from gemma10m.evaluation.needles import read_side_by_side
+from gemma10m.evaluation.passage_answers import SUFFIX
 from gemma10m.folders import demo_folder
 from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
@@ -53,7 +53,7 @@ def test_what_is_kept_of_a_read_is_asked_twice(
         return read_side_by_side(model, *others)
 
     skipped: list[int] = []
-    monkeypatch.setattr(Meter, "skip", lambda _, tokens: skipped.append(tokens))
+    monkeypatch.setattr(TokenClock, "skip", lambda _, tokens: skipped.append(tokens))
     monkeypatch.setattr(readings, "read_side_by_side", reading)
     monkeypatch.setattr(readings, "MOST_KEPT", most)
     right = measured(tmp_path, "single")

@@ -15,14 +15,14 @@ from readers import KINDS, SEGMENT, reader
 from torch import Tensor
 
 from gemma10m.errors import UsageError
-from gemma10m.evaluation import recall
+from gemma10m.evaluation import needles
 from gemma10m.evaluation.cell import GROUP, Cell, design_effect, wilson
 from gemma10m.evaluation.control import window_tokens, without_middle
-from gemma10m.evaluation.recall import Stretch, answer, common_prefix, read_side_by_side
+from gemma10m.evaluation.needles import ChunkRead, answer, common_prefix, read_side_by_side
 from gemma10m.evaluation.task import make_tasks
 from gemma10m.models.decoder import Decoder, without_memory
-from gemma10m.tasks.prose import Prose
-from gemma10m.tasks.words import UNSEEN_NAMES
+from gemma10m.tasks.haystack import Prose
+from gemma10m.tasks.word_lists import UNSEEN_NAMES
 from gemma10m.tasks.writer import Script, Writer
 
 BOOK = "It was a fine day, and they walked on.\nThe house stood still; nobody spoke of it again.\n\n" * 20
@@ -40,7 +40,7 @@ def cell(name: str = "needle", tokens: int = TOKENS, depth: float = 0.5, n: int 
     return Cell(task, tokens, depth, n, seed=3)
 
 
-def ignore(_: Stretch) -> None:
+def ignore(_: ChunkRead) -> None:
     pass
 
 
@@ -56,7 +56,7 @@ def last_hidden(model: Decoder) -> Iterator[Callable[[], Tensor]]:
 
 
 def small_stretches(monkeypatch: pytest.MonkeyPatch, tokens: int) -> None:
-    monkeypatch.setattr(recall, "stretch_tokens", lambda _, rows: max(1, tokens // rows // SEGMENT) * SEGMENT)
+    monkeypatch.setattr(needles, "stretch_tokens", lambda _, rows: max(1, tokens // rows // SEGMENT) * SEGMENT)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -90,7 +90,7 @@ def test_what_documents_have_in_common_is_read_once() -> None:
 def test_ticks_count_what_is_read(monkeypatch: pytest.MonkeyPatch, stretch: int) -> None:
     small_stretches(monkeypatch, stretch)
     scripts = cell("needle", depth=0.5).scripts(writer(), SEGMENT, range(4))
-    ticks: list[Stretch] = []
+    ticks: list[ChunkRead] = []
     answers = answer(reader().model, scripts, ticks.append, read_side_by_side)
     tail = answers.read - sum(tick.read for tick in ticks)
     assert 0 < tail <= 4 * (SEGMENT + 60)
@@ -99,7 +99,7 @@ def test_ticks_count_what_is_read(monkeypatch: pytest.MonkeyPatch, stretch: int)
 
 @pytest.mark.parametrize(("first", "second"), [((5, 9, 9), (5, 9, 9)), ((4, 4), (4, 4, 8)), ((7,), (3,)), ((), (1,))])
 def test_the_common_prefix(monkeypatch: pytest.MonkeyPatch, first: tuple[int, ...], second: tuple[int, ...]) -> None:
-    monkeypatch.setattr(recall, "COMPARED", 3)
+    monkeypatch.setattr(needles, "COMPARED", 3)
     begun = [1, 2, 3, 4]
     scripts = [Script((torch.tensor([*begun, *ids, *[30] * 5]),), ()) for ids in (first, second)]
     rows = [script.cut(0, 7).tolist() for script in scripts]

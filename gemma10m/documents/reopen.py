@@ -6,13 +6,13 @@ import os
 from collections.abc import Collection, Mapping
 from functools import partial
 
-from gemma10m.documents.choosing import Choice
 from gemma10m.documents.content import Content
+from gemma10m.documents.detect import REFUSED, kind_of
 from gemma10m.documents.document import Document, Origin
-from gemma10m.documents.files import UnreadableError, open_regular
-from gemma10m.documents.kinds import REFUSED, kind_of
 from gemma10m.documents.names import printable
 from gemma10m.documents.repository import Walk
+from gemma10m.documents.safe_open import UnreadableError, open_regular
+from gemma10m.documents.selection import Choice
 from gemma10m.documents.source import STANDARD_INPUT, open_from
 from gemma10m.errors import DiskError, DocumentError
 

@@ -17,16 +17,16 @@ Count = Callable[[str], int]  # tokens of a text
 
 
 @dataclass(frozen=True)
-class Part:
+class DocumentPart:
     section: Section
     text: str
     nbytes: int  # in the file
     tokens: int
     last_place: str = ""  # page, chapter or cell that it ends in
 
-    def followed_by(self, other: Part) -> Part:
+    def followed_by(self, other: DocumentPart) -> DocumentPart:
         text, nbytes, tokens = self.text + other.text, self.nbytes + other.nbytes, self.tokens + other.tokens
-        return Part(self.section, text, nbytes, tokens, other.last_place)
+        return DocumentPart(self.section, text, nbytes, tokens, other.last_place)
 
 
 def room(reading: ReadingConfig, context: int) -> int:
@@ -35,7 +35,7 @@ def room(reading: ReadingConfig, context: int) -> int:
     return max(1, seen * 3 // 4)
 
 
-def parts(document: Document, count: Count, room: int) -> Iterator[Part]:
+def parts(document: Document, count: Count, room: int) -> Iterator[DocumentPart]:
     """Together they are the document's text. Parts of a document without sections are sections of their own.
 
     Of pages, chapters or cells without headings as many as fit are one section.
@@ -45,9 +45,9 @@ def parts(document: Document, count: Count, room: int) -> Iterator[Part]:
     return cut if document.headed else _joined(cut, room)
 
 
-def _joined(cut: Iterator[Part], room: int) -> Iterator[Part]:
+def _joined(cut: Iterator[DocumentPart], room: int) -> Iterator[DocumentPart]:
     """Neighbouring sections without a title are one, where each is a single part and together they have room."""
-    before: Part | None = None
+    before: DocumentPart | None = None
     sections = (group for _, group in groupby(cut, key=lambda part: part.section))
     for group in sections:
         part, more = next(group), next(group, None)
@@ -65,12 +65,12 @@ def _joined(cut: Iterator[Part], room: int) -> Iterator[Part]:
         yield before
 
 
-def _cut(document: Document, count: Count, room: int) -> Iterator[Part]:
-    part: Part | None = None
+def _cut(document: Document, count: Count, room: int) -> Iterator[DocumentPart]:
+    part: DocumentPart | None = None
     for section, paragraph in sectioned(document):
         for piece in _fitting(paragraph, count, room):
             here = section or section_at(piece)
-            alone = Part(here, piece.text, piece.nbytes, count(piece.text), piece.place)
+            alone = DocumentPart(here, piece.text, piece.nbytes, count(piece.text), piece.place)
             if part and section in (None, part.section) and part.tokens + alone.tokens <= room:
                 part = part.followed_by(alone)
                 continue

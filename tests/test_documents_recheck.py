@@ -124,7 +124,7 @@ def test_a_document_that_is_not_at_hand(folder: Path) -> None:
 
 def test_only_the_file_that_is_asked_for_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     document, read = open_source("notes"), list[str]()
-    from gemma10m.documents import now as module
+    from gemma10m.documents import recheck as module
 
     opening = module.open_content
 

@@ -14,17 +14,17 @@ from gemma10m.commands.signals import StopRequest, stop_on_signals
 from gemma10m.errors import Interrupted
 from gemma10m.evaluation.cell import GROUP, Cell
 from gemma10m.evaluation.control import window_tokens, without_middle
-from gemma10m.evaluation.journal import Batch, Journal, Row
-from gemma10m.evaluation.passages import SUFFIX, answer_with_passages
+from gemma10m.evaluation.journal import BatchResult, Journal, ResultRow
+from gemma10m.evaluation.needles import ChunkRead, Tick, answer
+from gemma10m.evaluation.passage_answers import SUFFIX, answer_with_passages
 from gemma10m.evaluation.readings import Readings
-from gemma10m.evaluation.recall import Stretch, Tick, answer
 from gemma10m.evaluation.report import cell_key, cell_row, checked, model_key
 from gemma10m.memory import KINDS
 from gemma10m.models.decoder import Decoder, without_memory
 from gemma10m.progress import ProgressView
 from gemma10m.reading.stretch import device_memory, peak_memory, process_memory, reset_peak_memory
 from gemma10m.saved_states import Reader
-from gemma10m.tasks.prose import Prose
+from gemma10m.tasks.haystack import Prose
 from gemma10m.tasks.writer import Writer
 from gemma10m.terminal import ReadingProgress, Terminal
 
@@ -37,7 +37,7 @@ class Job:
 
     cell: Cell
     model: Decoder
-    key: Row
+    key: ResultRow
     passages: bool
 
     @property
@@ -52,7 +52,7 @@ class Job:
         return self.cell.n * min(most, self.cell.tokens)
 
 
-class Meter:
+class TokenClock:
     """Tokens of documents, whether they were read once for each document or once for many."""
 
     def __init__(self, jobs: Sequence[Job]) -> None:
@@ -64,10 +64,10 @@ class Meter:
         """Of documents whose state was there already."""
         self.left = max(0, self.left - tokens)
 
-    def view(self, model: Decoder, stretch: Stretch, done: int, total: int) -> ProgressView:
+    def view(self, model: Decoder, chunk: ChunkRead, done: int, total: int) -> ProgressView:
         """`done` of `total` tokens of the documents that are being read."""
-        moved = stretch.read * stretch.documents
-        self.done, self.left, self.read = self.done + moved, max(0, self.left - moved), self.read + stretch.read
+        moved = chunk.read * chunk.documents
+        self.done, self.left, self.read = self.done + moved, max(0, self.left - moved), self.read + chunk.read
         seconds, memory = time.monotonic() - self.started, device_memory(model)
         return ProgressView(
             tokens_read=done,
@@ -80,11 +80,11 @@ class Meter:
             device_memory_used=memory[0] if memory else None,
             device_memory_total=memory[1] if memory else None,
             process_memory=process_memory(),
-            state_bytes=stretch.state_bytes,
+            state_bytes=chunk.state_bytes,
         )
 
 
-class Recall:
+class NeedleRun:
     def __init__(self, terminal: Terminal, reader: Reader, text: str | None, journal: Journal, batch: int) -> None:
         self.terminal, self.reader, self.journal, self.batch = terminal, reader, journal, batch
         prose = [Prose.of(reader.tokenizer, text)] if text else []
@@ -92,7 +92,7 @@ class Recall:
         self.readings = Readings(twice=False)
         self.text_sha256 = hashlib.sha256(text.encode()).hexdigest() if text else None
 
-    def measure(self, cells: Sequence[Cell], controls: bool, passages: bool) -> list[Row]:
+    def measure(self, cells: Sequence[Cell], controls: bool, passages: bool) -> list[ResultRow]:
         """One row a cell and model, in the order of the cells; with `passages` one more each, with passages recalled.
 
         Raises UsageError when a length is too short for its task, Interrupted after a signal.
@@ -104,11 +104,11 @@ class Recall:
                 cell.check(self.writer, self.reader.model.reading.segment)
         jobs = list(self._jobs(cells, controls, passages))
         known = [self.journal.finished(KIND, job.key) for job in jobs]
-        meter = Meter([job for job, rows in zip(jobs, known, strict=True) if not rows])
+        clock = TokenClock([job for job, rows in zip(jobs, known, strict=True) if not rows])
         rows = []
         with stop_on_signals() as stop:
             for number, (job, found) in enumerate(zip(jobs, known, strict=True), start=1):
-                row = checked(found[-1]) if found else self._row(job, f"cell {number} of {len(jobs)}", meter, stop)
+                row = checked(found[-1]) if found else self._row(job, f"cell {number} of {len(jobs)}", clock, stop)
                 rows.append(row)
                 if self.terminal.json:
                     self.terminal.json_line(row)
@@ -123,14 +123,14 @@ class Recall:
             key["memory"] += SUFFIX if recalling else ""
             yield Job(cell, model, key, passages=recalling)
 
-    def _row(self, job: Job, name: str, meter: Meter, stop: StopRequest) -> Row:
+    def _row(self, job: Job, name: str, clock: TokenClock, stop: StopRequest) -> ResultRow:
         """What is left of the cell, batch by batch; each is kept as soon as it is read."""
         batches = self.journal.batches(job.key)
         done = {index for batch in batches for index in range(batch.first, batch.first + len(batch.right))}
         for indices in split_into_batches(job.cell.n, self.batch, done):
             label = f"{name}, {job.cell.task.label}, {job.key['memory']}, {len(done)} of {job.cell.n} documents"
             try:
-                batch = self._batch(job, indices, label, meter, stop)
+                batch = self._batch(job, indices, label, clock, stop)
             except Interrupted as stopped:
                 raise self._interrupted(stopped, label) from None
             self.journal.add(job.key, batch)
@@ -142,14 +142,14 @@ class Recall:
         self.journal.finish(KIND, job.key, [row])
         return row
 
-    def _batch(self, job: Job, indices: list[int], label: str, meter: Meter, stop: StopRequest) -> Batch:
+    def _batch(self, job: Job, indices: list[int], label: str, clock: TokenClock, stop: StopRequest) -> BatchResult:
         started = time.monotonic()
         self.readings.begin(job.cell, indices[0])
         _reset_peak_memory(job.model)
         scripts = job.cell.scripts(self.writer, job.model.reading.segment, indices)
         read = without_middle(job.model, scripts) if job.forgets else scripts
         with self.terminal.progress(label) as progress:
-            tick = _ticker(progress, meter, job.model, len(read) * len(read[0]), stop)
+            tick = _ticker(progress, clock, job.model, len(read) * len(read[0]), stop)
             if job.passages:
                 cases = [job.cell.case(index) for index in indices]
                 answers = answer_with_passages(
@@ -158,8 +158,8 @@ class Recall:
             else:
                 answers = answer(job.model, read, tick, self.readings.side_by_side)
         if self.readings.seconds_saved:
-            meter.skip(len(read) * len(read[0]))
-        return Batch(
+            clock.skip(len(read) * len(read[0]))
+        return BatchResult(
             first=indices[0],
             right=answers.right,
             seconds=time.monotonic() - started + self.readings.seconds_saved,
@@ -175,13 +175,13 @@ class Recall:
         return Interrupted(f"stopped in {label}", hint, stopped.exit_code - 128)
 
 
-def _ticker(progress: ReadingProgress, meter: Meter, model: Decoder, total: int, stop: StopRequest) -> Tick:
+def _ticker(progress: ReadingProgress, clock: TokenClock, model: Decoder, total: int, stop: StopRequest) -> Tick:
     done = 0
 
-    def tick(stretch: Stretch) -> None:
+    def tick(chunk: ChunkRead) -> None:
         nonlocal done
-        done += stretch.read * stretch.documents
-        progress.update(meter.view(model, stretch, done, total))
+        done += chunk.read * chunk.documents
+        progress.update(clock.view(model, chunk, done, total))
         if stop():
             raise Interrupted("stopped", signal_number=stop.signal_number)
 

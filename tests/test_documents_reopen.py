@@ -75,7 +75,7 @@ def test_files_with_other_names_or_sizes_are_not_read(folder: Path, monkeypatch:
     def refuse(*_: object) -> None:
         raise AssertionError("it is read")
 
-    monkeypatch.setattr("gemma10m.documents.again.open_from", refuse)
+    monkeypatch.setattr("gemma10m.documents.reopen.open_from", refuse)
     with pytest.raises(AssertionError):
         again(one)
     (folder / "notes/a.txt").write_text("One. More.")
@@ -83,7 +83,7 @@ def test_files_with_other_names_or_sizes_are_not_read(folder: Path, monkeypatch:
     assert again(several) is None
     for name in ("more", "/usr"):
         assert again(several, Origin(str(folder), (name,))) is None
-    monkeypatch.setattr("gemma10m.documents.again.MORE", 100)
+    monkeypatch.setattr("gemma10m.documents.reopen.MORE", 100)
     assert again(several, Origin("/", ("usr",), include=("nothing of this name",))) is None
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from gemma10m.documents import limits
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content, ContentFile
-from gemma10m.documents.files import BLOCK, UnreadableError
+from gemma10m.documents.safe_open import BLOCK, UnreadableError
 from gemma10m.documents.spool import TextWriter
 
 _SEPARATOR = "\x1f"

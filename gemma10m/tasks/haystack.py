@@ -44,7 +44,7 @@ class Prose:
 
 
 @dataclass(frozen=True)
-class Passage:
+class ProseSpan:
     """`count` ids of a text from `start`, made when they are asked for: a document of ten million tokens is small."""
 
     prose: Prose

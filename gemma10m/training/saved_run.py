@@ -24,7 +24,7 @@ from gemma10m.strict_json import quote, strict_json
 from gemma10m.tensor_bytes import safetensors_bytes
 from gemma10m.training.parameters import trained
 from gemma10m.training.schedule import Position
-from gemma10m.training.train import Trainer
+from gemma10m.training.trainer import Trainer
 
 RUN = "run.safetensors"
 FORMAT = "gemma10m.training/1"
@@ -33,7 +33,7 @@ TOKENIZER_FILES = ("tokenizer.model", "tokenizer.json", "tokenizer_config.json")
 
 
 @dataclass(frozen=True)
-class Origin:
+class RunOrigin:
     """What a run was started on; it goes on with the same alone."""
 
     data: str  # the document's fingerprint
@@ -43,7 +43,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class SavedRun:
-    origin: Origin
+    origin: RunOrigin
     position: Position
     tensors: dict[str, Tensor]
 
@@ -55,7 +55,7 @@ def save_model(model: Decoder, folder: Path) -> None:
     write_bytes(folder / "model.safetensors", safetensors_bytes(tensors, {"format": "pt"}))
 
 
-def save_run(trainer: Trainer, origin: Origin, folder: Path) -> None:
+def save_run(trainer: Trainer, origin: RunOrigin, folder: Path) -> None:
     """Everything a run needs to go on from here.
 
     Raises DiskError, and TrainingError for numbers that are not finite; the file of before is then as it was.
@@ -81,7 +81,7 @@ def load_run(folder: Path, trainer: Trainer) -> SavedRun | None:
             if about["format"] != FORMAT:
                 raise _damaged(path, f"it has the format {quote(about['format'])}, {FORMAT!r} expected")
             tensors = {name: file.get_tensor(name) for name in file.offset_keys()}
-        origin, position = Origin(**about["origin"]), Position(**about["position"])
+        origin, position = RunOrigin(**about["origin"]), Position(**about["position"])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise _damaged(path, str(error)) from error
     _check(path, tensors, position, trainer)

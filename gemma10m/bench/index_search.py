@@ -15,19 +15,19 @@ from gemma10m.passages.building import build_index
 from gemma10m.passages.code_files import is_by_line
 from gemma10m.passages.cutting import Passage, cut_document, sentences
 from gemma10m.passages.index import open_index
-from gemma10m.passages.recall import Excerpt, recall
+from gemma10m.passages.retrieve import Excerpt, retrieve
 from gemma10m.passages.words import telling
 from gemma10m.reading.stretch import peak_memory
 from gemma10m.tokens import Tokenizer
 
 ASKED = 6  # words of a sentence
 SEARCHED = 8  # passages of a query whose time is taken
-BUDGET = 1024  # tokens of what is recalled: half of Gemma's segment
+BUDGET = 1024  # tokens of what is retrieved: half of Gemma's segment
 
 
 def measure_index(source: Path, tokenizer: Tokenizer, n: int, seed: int) -> dict[str, object]:
     """Seconds to open the source and to index it, bytes, and of `n` sentences drawn from it, each asked by six of its
-    words in any order, how many are among what is recalled for the model to read again.
+    words in any order, how many are among what is retrieved for the model to read again.
 
     Raises UsageError when hardly a sentence of the source has six telling words.
     """
@@ -45,7 +45,7 @@ def measure_index(source: Path, tokenizer: Tokenizer, n: int, seed: int) -> dict
                 asked = time.perf_counter()
                 index.search(words, SEARCHED)
                 seconds.append(time.perf_counter() - asked)
-                found += any(holds(each, sentence) for each in recall(index, tokenizer, " ".join(words), BUDGET))
+                found += any(holds(each, sentence) for each in retrieve(index, tokenizer, " ".join(words), BUDGET))
     return {
         "source": source.name,
         "files": len(document.files),
@@ -71,9 +71,9 @@ def drawn_questions(document: Document, n: int, draw: random.Random) -> Iterator
     yield from asked[:n]
 
 
-def holds(recalled: Excerpt, sentence: Excerpt) -> bool:
-    same = (recalled.passage.file, recalled.passage.start) == (sentence.passage.file, sentence.passage.start)
-    return same and recalled.first <= sentence.first and sentence.last <= recalled.last
+def holds(retrieved: Excerpt, sentence: Excerpt) -> bool:
+    same = (retrieved.passage.file, retrieved.passage.start) == (sentence.passage.file, sentence.passage.start)
+    return same and retrieved.first <= sentence.first and sentence.last <= retrieved.last
 
 
 def _reservoir(document: Document, size: int, draw: random.Random) -> list[Passage]:

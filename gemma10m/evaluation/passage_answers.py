@@ -1,4 +1,4 @@
-"""Answers with passages recalled: the document is indexed, its state read, and each question asked as `ask` asks."""
+"""Answers with passages retrieved: the document is indexed, its state read, and each question asked as `ask` asks."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch import Tensor
 
 from gemma10m.answering.answer import answer
 from gemma10m.documents import open_source
-from gemma10m.evaluation.recall import Answers, ReadDocuments, Tick, questions_begin
+from gemma10m.evaluation.needles import Answers, ReadDocuments, Tick, questions_begin
 from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, open_index
 from gemma10m.passages.quotes import NOT_IN_TEXT, find_support
-from gemma10m.passages.recall import default_budget, recall, shown
+from gemma10m.passages.retrieve import default_budget, retrieve, shown
 from gemma10m.tasks.case import Case
 from gemma10m.tasks.writer import Script
 from gemma10m.tokens import Tokenizer
@@ -65,8 +65,8 @@ def _is_right(model: Decoder, tokenizer: Tokenizer, case: Case, script: Script, 
         document.write_text(tokenizer.decode(_document_ids(script).tolist()), encoding="utf-8")
         build_index(open_source(document), path)
         with open_index(path) as index:
-            recalled = shown(recall(index, tokenizer, turn.question, default_budget(model.reading)))
-            made = "".join(answer(model, tokenizer, state, turn.question, recalled=recalled))
+            retrieved = shown(retrieve(index, tokenizer, turn.question, default_budget(model.reading)))
+            made = "".join(answer(model, tokenizer, state, turn.question, retrieved=retrieved))
             return _is_supported(index, case, made)
 
 

@@ -17,7 +17,7 @@ COMPARED = 1 << 16  # tokens of each document that are compared at a time
 
 
 @dataclass(frozen=True)
-class Stretch:
+class ChunkRead:
     """What has just gone through the model."""
 
     read: int  # tokens
@@ -25,7 +25,7 @@ class Stretch:
     state_bytes: int  # of all documents together
 
 
-Tick = Callable[[Stretch], None]
+Tick = Callable[[ChunkRead], None]
 ReadDocuments = Callable[[Decoder, Sequence[Script], int, Tick], tuple[State, int]]
 
 
@@ -81,7 +81,7 @@ def _read(model: Decoder, state: State, scripts: Sequence[Script], span: range, 
     for start in span[::stretch]:
         ids = _ids(scripts, start, min(start + stretch, span.stop))  # (B, S)
         _, state = model(ids, state, logits="none")
-        tick(Stretch(ids.numel(), documents, state.nbytes))
+        tick(ChunkRead(ids.numel(), documents, state.nbytes))
     return state
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from formats import opened, places, text_of
 
-from gemma10m.documents import info, limits
+from gemma10m.documents import info_manual, limits
 from gemma10m.errors import DocumentError
 
 INTRODUCTION = "This is sea.info, produced by makeinfo version 6.8 from\nsea.texi.\n\n   Copyright © Jane.\n\n"
@@ -23,7 +23,7 @@ MANUAL = "\x1f".join([INTRODUCTION, *NODES, *TABLES])
 
 @pytest.mark.parametrize("block", [1 << 16, 7])
 def test_a_manual_is_read_by_its_nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
-    monkeypatch.setattr(info, "BLOCK", block)
+    monkeypatch.setattr(info_manual, "BLOCK", block)
     document = opened(tmp_path, "sea.info", MANUAL)
     text = text_of(document)
     assert text.startswith(INTRODUCTION + "File: sea.info,  Node: Top")

@@ -23,16 +23,18 @@ Exclude = Annotated[
 QuestionFile = Annotated[
     str | None, typer.Option("--questions", metavar="FILE", help="Ask what this file holds, one question a line.")
 ]
-AnswersFile = Annotated[
+OutputOption = Annotated[
     Path | None, typer.Option("--output", "-o", help="Of --questions: add answers to this JSONL, unless it has them.")
 ]
-Recalled = Annotated[str, typer.Option(metavar="auto|off|N", help="Tokens of passages read again before a question.")]
-Quoted = Annotated[bool, typer.Option("--sources", help="Say where the answer stands, with quotes.")]
-Pointed = Annotated[
+RecallOption = Annotated[
+    str, typer.Option(metavar="auto|off|N", help="Tokens of passages read again before a question.")
+]
+SourcesOption = Annotated[bool, typer.Option("--sources", help="Say where the answer stands, with quotes.")]
+LandmarksOption = Annotated[
     bool,
     typer.Option("--landmarks", help="Recall what the model's own keys point at, too."),
 ]
-Haystack = Annotated[
+DataOption = Annotated[
     Path | None, typer.Option(help="Prose that training never saw, a file or a folder; for all but passkey.")
 ]
 Depths = Annotated[
@@ -58,7 +60,7 @@ MeasuredModel = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
 Dtype = Annotated[str, typer.Option(help="float32, bfloat16 or auto.")]
-Memory = Annotated[
+MemoryOption = Annotated[
     str | None,
     typer.Option(help="linear, delta, gated, state-vector, window or full. Default: what the checkpoint says."),
 ]

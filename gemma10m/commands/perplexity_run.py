@@ -9,7 +9,7 @@ import torch
 
 from gemma10m.commands.signals import StopRequest, stop_on_signals
 from gemma10m.errors import Interrupted
-from gemma10m.evaluation.journal import Journal, Row
+from gemma10m.evaluation.journal import Journal, ResultRow
 from gemma10m.evaluation.perplexity import buckets, check_perplexity, measure_perplexity
 from gemma10m.evaluation.report import checked, model_key, perplexity_lines
 from gemma10m.evaluation.task import PERPLEXITY
@@ -17,7 +17,7 @@ from gemma10m.saved_states import Reader
 from gemma10m.terminal import Terminal
 
 
-class Perplexity:
+class PerplexityRun:
     def __init__(
         self, terminal: Terminal, reader: Reader, text: str, lengths: Sequence[int], seed: int, journal: Journal
     ) -> None:
@@ -40,7 +40,7 @@ class Perplexity:
                     for row in rows:
                         self.terminal.json_line(row)
 
-    def _rows(self, tokens: int, stop: StopRequest) -> list[Row]:
+    def _rows(self, tokens: int, stop: StopRequest) -> list[ResultRow]:
         reader = self.reader
         key = model_key(reader.model, reader.tokenizer)
         key |= {"task": PERPLEXITY, "tokens": tokens, "seed": self.seed, "text_sha256": self.text_sha256}
