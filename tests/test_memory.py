@@ -27,7 +27,7 @@ from gemma10m import ops
 from gemma10m.config import AttentionSpec, MemoryKind, ReadingConfig, Rope
 from gemma10m.memory.interludes import Interludes
 from gemma10m.models.attention import window_of
-from gemma10m.models.rotary import cos_sin
+from gemma10m.models.rope import cos_sin
 
 TEN_MILLION = 10_000_000
 MODEST = settings(max_examples=40)

@@ -12,7 +12,7 @@ from gemma10m import ops
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.models.attention import Attention
 from gemma10m.models.decoder import Decoder
-from gemma10m.models.rotary import cos_sin
+from gemma10m.models.rope import cos_sin
 from gemma10m.training.initial import initialise
 
 DEMO = ModelConfig(128, 4, 4, 4, 32, 384, 4096, has_gates=True, has_write_gates=True)

@@ -16,7 +16,7 @@ import pytest
 from gemma10m.errors import DiskError, ModelError
 from gemma10m.folders import packaged_folder
 from gemma10m.weights import packaged
-from gemma10m.weights.packaged import PACKAGED, PackagedModel, Piece, find_packaged, packaged_path
+from gemma10m.weights.packaged import PACKAGED, PackagedModel, PackagePiece, find_packaged, packaged_path
 from gemma10m.weights.sources.gguf import GgufSource
 
 CONTENT = random.Random(0).randbytes(3 * 2**20 + 77)
@@ -24,14 +24,14 @@ CUTS = (0, 2**20 + 5, 2 * 2**20, len(CONTENT))
 TERRIBLE = "raise RuntimeError('the code of a package was run')"
 
 
-def _package(site: Path, module: str, file: str, content: bytes) -> Piece:
+def _package(site: Path, module: str, file: str, content: bytes) -> PackagePiece:
     (site / module / file).parent.mkdir(parents=True)
     (site / module / "__init__.py").write_text(TERRIBLE)
     (site / module / file).write_bytes(content)
-    return Piece(module, file)
+    return PackagePiece(module, file)
 
 
-def _model(name: str, pieces: tuple[Piece, ...]) -> PackagedModel:
+def _model(name: str, pieces: tuple[PackagePiece, ...]) -> PackagedModel:
     sha256 = hashlib.sha256(CONTENT).hexdigest()
     return PackagedModel(name, "A Model", f"{name}.gguf", len(CONTENT), sha256, "a licence", "pip install it", pieces)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from gemma10m.config import MEMORY_KINDS
-from gemma10m.memory.base import Memory
 from gemma10m.memory.delta import DeltaMemory
-from gemma10m.memory.gated import GatedMemory
+from gemma10m.memory.gated_delta import GatedMemory
+from gemma10m.memory.kind import Memory
 from gemma10m.memory.linear import LinearMemory
 from gemma10m.memory.state_vector import StateVectorMemory
 from gemma10m.memory.verbatim import FullMemory, WindowMemory

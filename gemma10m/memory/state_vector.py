@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from gemma10m.config import AttentionSpec, MemoryKind
-from gemma10m.memory.base import Memory
+from gemma10m.memory.kind import Memory
 from gemma10m.memory.state import Layout
 
 

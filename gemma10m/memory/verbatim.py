@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gemma10m.config import MemoryKind
-from gemma10m.memory.base import Memory
+from gemma10m.memory.kind import Memory
 
 
 class WindowMemory(Memory):

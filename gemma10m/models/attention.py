@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from gemma10m import ops
 from gemma10m.config import AttentionSpec, ModelConfig, ReadingConfig
 from gemma10m.memory import KINDS
-from gemma10m.memory.base import Memory
+from gemma10m.memory.kind import Memory
 from gemma10m.memory.matrix import Memories
 from gemma10m.memory.spans import Plan, SegmentWindow, SlidingWindow, Span, Window
 from gemma10m.memory.state import LayerState, Layout
 from gemma10m.models.chunk import Chunk, View, wide_dtype
 from gemma10m.models.layers import RMSNorm, fuse_bias, fuse_weights
 from gemma10m.models.mixer import Cost, Mixer
-from gemma10m.models.rotary import cos_sin_at
+from gemma10m.models.rope import cos_sin_at
 from gemma10m.models.scores import attend
 
 

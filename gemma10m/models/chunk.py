@@ -11,7 +11,7 @@ from gemma10m import ops
 from gemma10m.config import AttentionSpec, Rope
 from gemma10m.memory.interludes import Interludes
 from gemma10m.memory.spans import Plan, Window
-from gemma10m.models.rotary import cos_sin
+from gemma10m.models.rope import cos_sin
 
 
 @dataclass(frozen=True)

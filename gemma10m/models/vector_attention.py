@@ -16,7 +16,7 @@ from gemma10m.config import AttentionSpec, ModelConfig, ReadingConfig
 from gemma10m.memory.state import LayerState
 from gemma10m.models.attention import Attention, Buffer, queries_of
 from gemma10m.models.chunk import Chunk, wide_dtype
-from gemma10m.models.rotary import cos_sin
+from gemma10m.models.rope import cos_sin
 
 
 class StateVector(nn.Module):

@@ -19,7 +19,7 @@ from gemma10m import ops
 from gemma10m.models.attention import Attention
 from gemma10m.models.blocks import PreNormLayer
 from gemma10m.models.decoder import Decoder
-from gemma10m.models.rotary import cos_sin
+from gemma10m.models.rope import cos_sin
 from gemma10m.training.parameters import is_gate
 
 # Few writes at first: at half open, every segment would overwrite a small memory several times over.

