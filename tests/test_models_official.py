@@ -141,12 +141,13 @@ def test_a_wrong_detail_shows(name: str, changes: dict[str, Any]) -> None:
 @every_architecture
 def test_every_tensor_shows(name: str) -> None:
     """A model that leaves out or mixes up a norm, a bias or a projection of any layer would be seen."""
+    expected = truth(name)  # not inside Float64, where the random weights would be others
     wide, generator = in_float64(official_model(name)), torch.Generator().manual_seed(1)
     for tensor, weight in wide.named_parameters():
         kept = weight.detach().clone()
         with torch.no_grad(), Float64():
             weight.add_(1e-3 * torch.randn(weight.shape, generator=generator))
-            changed = difference(official_logits(wide, IDS), truth(name))
+            changed = difference(official_logits(wide, IDS), expected)
             weight.copy_(kept)
         assert changed > 1e6 * EXACT, tensor
 
@@ -220,6 +221,16 @@ def test_a_saved_state_goes_on_equal(folders: dict[str, Path], tmp_path: Path, n
     assert torch.equal(logits, expected)
     assert_same_state(after_again, after)
     assert after.position == TOKENS
+
+
+@every_architecture
+def test_fused_weights_are_the_same_model(folders: dict[str, Path], name: str) -> None:
+    expected = read_in_float64(folders[name])
+    model = loaded(folders[name]).double()
+    model.fuse()
+    with Float64():
+        found, _ = read(model, IDS, cuts=CUTS["ragged"])
+    assert difference(found, expected) < EXACT
 
 
 @every_architecture

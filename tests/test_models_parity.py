@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import torch
-from float64 import official_in_float64
 from models import random_ids, read_cut, tiny_model
+from official_models import Float64
 from torch import Tensor
 from transformers import GemmaConfig, GemmaForCausalLM
 
@@ -50,7 +50,7 @@ def stock_gemma(model: Decoder) -> GemmaForCausalLM:
 def stock_logits(model: Decoder, ids: Tensor, visible: Tensor | None = None) -> Tensor:
     """visible (S, S): which earlier tokens each token attends to; None for all of them."""
     mask = None if visible is None else torch.where(visible, 0.0, -1e9).to(model.dtype).expand(ids.shape[0], 1, -1, -1)
-    with official_in_float64() if model.dtype == torch.float64 else nullcontext():
+    with Float64() if model.dtype == torch.float64 else nullcontext():
         logits: Tensor = stock_gemma(model)(input_ids=ids, attention_mask=mask, use_cache=False).logits
     assert 0.5 < logits.std() < 3.0  # differences of 1e-10 are small ones
     return logits

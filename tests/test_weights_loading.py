@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from checkpoints import gemma_shapes, random_tensors, released_checkpoint, tiny_config, tiny_gemma, write_checkpoint
-from float64 import official_in_float64
+from official_models import Float64
 from safetensors.torch import load_file
 from transformers import GemmaForCausalLM
 
@@ -246,7 +246,7 @@ class TestLoadModel:
         official = GemmaForCausalLM.from_pretrained(tmp_path, attn_implementation="eager").eval()
         with torch.no_grad():
             theirs = official(ids).logits
-            with official_in_float64():
+            with Float64():
                 truth = official.double()(ids).logits
             ours = model(ids, model.empty_state(2))[0]
         assert (ours.double() - truth).abs().max() <= 2 * (theirs.double() - truth).abs().max()

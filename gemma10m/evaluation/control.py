@@ -7,16 +7,19 @@ from collections.abc import Sequence
 from gemma10m.models.decoder import Decoder
 from gemma10m.tasks.writer import Script
 
+_FAR = 1 << 40  # tokens: a position at which every window is full
+
 
 def window_tokens(model: Decoder) -> tuple[int, int]:
     """How many tokens from the start, and how many before a token, that token's logits in a `window` model depend on.
 
-    At the start stand the sinks and the windows that are not full yet; each layer sees a carry further back than the
+    At the start stand the sinks and the windows that are not full yet; each layer sees a window further back than the
     next.
     """
     reading = model.reading
-    front = reading.carry + 2 * reading.segment
-    return front, model.config.layers * (reading.carry + reading.segment) + 2 * reading.segment
+    widest = max((spec.window or 0 for spec in model.config.attention), default=0)
+    front = max(reading.carry, widest) + 2 * reading.segment
+    return front, _FAR - model.first_needed(_FAR) + 2 * reading.segment
 
 
 def without_middle(model: Decoder, scripts: Sequence[Script]) -> list[Script]:
