@@ -324,6 +324,12 @@ class TestModelFolder:
         assert "is neither a path, a downloaded model nor one of demo, small, chat" in caught.value.message
         assert "gemma10m download" in caught.value.hint
 
+    @pytest.mark.parametrize(("name", "what"), [("https://a.b/model.gguf", "is a URL"), ("x.gguf", "does not exist")])
+    def test_a_url_or_a_missing_file_is_named_as_what_it_is(self, name, what):
+        with pytest.raises(ModelError, match=what) as caught:
+            resolve_model(name)
+        assert "gemma10m download" not in caught.value.hint
+
     def test_a_file(self, tmp_path):
         (tmp_path / "model.safetensors").write_text("")
         with pytest.raises(ModelError, match=r"is neither a folder nor a \.gguf file"):

@@ -84,6 +84,9 @@ def resolve_model(name_or_path: str | Path, tell: Callable[[str], None] = lambda
             f"{path} is neither a folder nor a .gguf file",
             hint="name the folder that holds config.json and the weights",
         )
+    if "://" in name or path.suffix == ".gguf":
+        what = "is a URL" if "://" in name else "does not exist"
+        raise ModelError(f"{name} {what}", hint="download the file, and name where it is on this machine")
     folder = find_downloaded(name)
     if folder is None:
         raise ModelError(
