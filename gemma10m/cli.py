@@ -326,7 +326,7 @@ def bench(
     shape: Annotated[str | None, typer.Option(help="Random weights of this shape: gemma-2b or gemma-7b.")] = None,
     layers: Annotated[int | None, typer.Option(min=1, help="Of the shape, instead of all.")] = None,
     tokens: Annotated[list[int] | None, typer.Option(min=1, help="To read: 1000000 if none is given.")] = None,
-    against: Annotated[str | None, typer.Option(help="Side by side with: transformers, llama.cpp.")] = None,
+    against: Annotated[str | None, typer.Option(help="For read, beside: transformers, llama.cpp.")] = None,
     full: Annotated[bool, typer.Option("--all", help="Every cell of the table that a GPU fills.")] = False,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -334,7 +334,9 @@ def bench(
     carry: Carry = None,
     state: Annotated[Path | None, typer.Option(help="A saved state: start times its answer.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw speed and memory by length as this PNG, for read.")] = None,
-    source: Annotated[Path | None, typer.Option(help="A document, for index, landmarks; files, for documents.")] = None,
+    source: Annotated[
+        Path | None, typer.Option(help="Text for index, landmarks, --against; files for documents.")
+    ] = None,
     results: Annotated[Path, typer.Option(help="Append rows to this JSONL file.")] = Path("results.jsonl"),
     json: Json = False,
 ) -> None:

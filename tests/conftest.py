@@ -6,11 +6,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # which torch reads when it is im
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # tests are of the CPU; a GPU is tried by `bench`
 os.environ.setdefault("TRITON_INTERPRET", "1")  # which Triton reads when a kernel is defined
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache as remembered
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from published_models import published_file
 from readers import TEXT
 
 from gemma10m.folders import states_folder
@@ -43,3 +45,12 @@ def book(tmp_path: Path) -> Path:
     path = tmp_path / "book.txt"
     path.write_text(TEXT)
     return path
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return the file of "small" or "chat", in a folder that all processes of this run share."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    return remembered(lambda name: published_file(name, folder))

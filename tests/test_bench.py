@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import resource
 from dataclasses import replace
@@ -10,17 +11,18 @@ from pathlib import Path
 import pytest
 import torch
 from gguf import GGUFReader
+from gguf_models import tiny_weights, write_model
 
 import gemma10m
 from gemma10m import ops
-from gemma10m.bench import kernels
+from gemma10m.bench import kernels, peer
 from gemma10m.bench.answer_speed import measure_answer
 from gemma10m.bench.flops import needed_flops
 from gemma10m.bench.kernels import check_kernels, kernel_cases, measure_kernels
 from gemma10m.bench.length import measure_length
 from gemma10m.bench.llama_cpp_peer import write_gguf
 from gemma10m.bench.load import measure_load
-from gemma10m.bench.peer import TOLERANCE, measure_against, parity
+from gemma10m.bench.peer import TOLERANCE, measure_against, measure_file_against, parity
 from gemma10m.bench.read import measure_read
 from gemma10m.bench.rows import append_lines, append_rows
 from gemma10m.bench.shape import READING, SHAPES, published, random_model, stock_weights
@@ -104,6 +106,26 @@ def test_a_peer_is_a_known_one() -> None:
     model = random_model(SMALL, ReadingConfig("gated", 16, 16, 4), "cpu", torch.float32)
     with pytest.raises(UsageError, match="there is no peer 'ollama'"):
         measure_against(model, "ollama", 70, 1)
+
+
+@pytest.mark.filterwarnings("default")  # what transformers and gguf say of each other is not ours
+def test_a_gguf_file_is_read_by_both_and_a_row_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, other = tmp_path / "tiny.gguf", tmp_path / "other.gguf"
+    heads = {"attention.key_length": 16, "attention.value_length": 16}  # the one size transformers takes a Llama's for
+    weights = tiny_weights("llama", head_dim=16)
+    write_model(file, "llama", weights, keys=heads)
+    model, ids = gemma10m.load_model(file, memory="full"), list(range(20))
+    row = measure_file_against(model, file, "transformers", ids, repeats=1)
+    assert row["file"] == "tiny.gguf"
+    assert hashlib.sha256(file.read_bytes()).hexdigest().startswith(str(row["file_sha256"]))
+    assert (row["tokens"], row["memory"], row["dtype"]) == (20, "full", "float32")
+    alone = [row["bytes_before"], row["load_peak_bytes"], row["read_peak_bytes"]]
+    assert alone == sorted(alone)
+    moved = {name: weight * (1.5 if "up_proj" in name else 1) for name, weight in weights.items()}
+    write_model(other, "llama", moved, keys=heads)
+    monkeypatch.setattr(peer, "FILE_TOLERANCE", TOLERANCE)  # which is for bfloat16 and real texts
+    with pytest.raises(UsageError, match="not timed: logits differ from transformers's by"):
+        measure_file_against(model, other, "transformers", ids, repeats=1)
 
 
 def test_length_is_measured_in_pairs() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -49,5 +50,5 @@ def test_every_dependency_is_pinned_for_the_tests() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     pinned = {line.split("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines()}
     wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
-    names = {spec.split(">=")[0].lower() for spec in wanted}
+    names = {re.split("[>=]=", spec)[0].lower() for spec in wanted}
     assert {name.replace("-", "_") for name in names} <= {name.replace("-", "_") for name in pinned}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from torch import Tensor
 
 from gemma10m.errors import ModelError
 from gemma10m.weights.headers import TensorEntry
-from gemma10m.weights.packaged import PACKAGED, find_packaged, packaged_path
 from gemma10m.weights.sources import dequantise
 from gemma10m.weights.sources.dequantise import PLAIN, QUANTISED, load_tensor
 from gemma10m.weights.sources.gguf import GgufSource
@@ -325,13 +325,9 @@ def test_the_converters_rows_are_not_the_checkpoints() -> None:
 @pytest.mark.real_weights
 @pytest.mark.parametrize("name", ["small", "chat"])
 def test_a_published_models_tensors_are_bit_for_bit_what_gguf_makes_of_the_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    published: Callable[[str], Path], name: str
 ) -> None:
-    model = find_packaged(name)
-    if model is None:
-        pytest.skip(PACKAGED[name].install)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    source = GgufSource(packaged_path(model))
+    source = GgufSource(published(name))
     content = np.memmap(source.path, np.uint8, "r")
     for entry in source.entries().values():
         packed = content[entry.start : entry.end].reshape(*entry.shape[:-1], -1)

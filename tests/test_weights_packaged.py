@@ -8,6 +8,7 @@ import os
 import random
 import sys
 import tomllib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -160,12 +161,8 @@ def test_the_extra_pins_every_package_of_the_small_model() -> None:
 @pytest.mark.real_weights
 @pytest.mark.parametrize(("name", "model_type", "tensors"), [("small", "gemma3_text", 236), ("chat", "llama", 272)])
 def test_the_published_models_are_what_they_should_be(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, model_type: str, tensors: int
+    published: Callable[[str], Path], name: str, model_type: str, tensors: int
 ) -> None:
-    model = find_packaged(name)
-    if model is None:
-        pytest.skip(PACKAGED[name].install)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    source = GgufSource(packaged_path(model))
+    source = GgufSource(published(name))
     assert source.config()["model_type"] == model_type
     assert len(source.entries()) == tensors

@@ -18,6 +18,11 @@ CPU = (
     "gemma10m bench read --shape gemma-2b --layers 2 --tokens 16384 --device cpu --against {} "
     "--results docs/benchmarks/results.jsonl"
 )
+REAL = (
+    "gemma10m bench read --model {} --tokens {} --dtype bfloat16 --memory full --device cpu --against {} "
+    "--source examples/persuasion.txt --results docs/benchmarks/results.jsonl"
+)
+PEERS = ("transformers", "llama.cpp")
 
 DOCUMENTS = """apt-get download debian-policy python3.11-doc linux-doc-6.1
 for name in debian-policy python3.11-doc linux-doc-6.1; do
@@ -38,6 +43,18 @@ class Cell:
 
 def _gpu(kind: str, tokens: int) -> dict[str, Any]:
     return {"kind": kind, "model": "gemma-2b", "tokens": tokens, "layers": 18}
+
+
+def _real(name: str, title: str, tokens: int, peer: str) -> Cell:
+    """Return the cell of a real model's read. A peer reads the same GGUF file, llama.cpp as it is."""
+    wanted = {"kind": "bench against", "model": name, "tokens": tokens, "peer": peer}
+    return Cell(
+        f"{title}, real weights, bf16, all layers exact, {tokens:,} tokens of a novel on a CPU, against {peer}",
+        "1x",
+        wanted | {"dtype": "bfloat16", "memory": "full"},
+        lambda row: f"{row['ratio']:.2f}x ({row['tokens_per_second']:,.0f} tokens/s)",
+        REAL.format(name, tokens, peer),
+    )
 
 
 CELLS = (
@@ -83,7 +100,21 @@ CELLS = (
             lambda row: f"{row['ratio']:.2f}x",
             CPU.format(peer),
         )
-        for peer, bar in (("transformers", "2x"), ("llama.cpp", "1.2x"))
+        for peer, bar in zip(PEERS, ("2x", "1.2x"), strict=True)
+    ),
+    *(
+        _real(name, title, tokens, peer)
+        for name, title in (("small", "Gemma 3 270M"), ("chat", "SmolLM2 135M"))
+        for tokens in (2_048, 16_384)
+        for peer in PEERS
+        if (name, tokens) != ("chat", 16_384)  # twice the context of SmolLM2
+    ),
+    Cell(
+        "the same read of Gemma 3 270M, 16,384 tokens, in a process of its own: loading, peak memory",
+        "",
+        {"kind": "bench against", "model": "small", "tokens": 16_384, "dtype": "bfloat16", "memory": "full"},
+        lambda row: f"{row['load_seconds']:.1f} s, {row['read_peak_bytes'] / 1e6:.0f} MB",
+        REAL.format("small", 16_384, "transformers"),
     ),
     Cell(
         "start-up: to the first progress line, 5 GB checkpoint in the page cache, on a GPU",

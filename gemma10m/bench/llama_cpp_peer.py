@@ -1,4 +1,4 @@
-"""llama.cpp's Gemma with our weights, through a GGUF file of its own that is gone afterwards."""
+"""llama.cpp with a GGUF file, or with our weights through such a file that is gone afterwards."""
 
 from __future__ import annotations
 
@@ -20,7 +20,17 @@ ROWS = 512  # llama.cpp's own default for tokens that go through a layer togethe
 
 @contextmanager
 def opened(ours: Decoder, tokens: int) -> Iterator[Callable[[Tensor], Tensor]]:
-    """Its prefill of `tokens` tokens, on the CPU, with our weights and as many threads as we have.
+    """Its Gemma's prefill of `tokens` tokens with our weights; else as `opened_file`."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.gguf"
+        write_gguf(ours, max(tokens, ours.config.context), file)
+        with opened_file(file, ours, tokens) as prefill:
+            yield prefill
+
+
+@contextmanager
+def opened_file(file: Path, ours: Decoder, tokens: int) -> Iterator[Callable[[Tensor], Tensor]]:
+    """The prefill of `tokens` tokens of a GGUF file's model, on the CPU and with as many threads as we have.
 
     Raises UsageError when llama-cpp-python or gguf is not installed, and for a model on a GPU.
     """
@@ -30,25 +40,22 @@ def opened(ours: Decoder, tokens: int) -> Iterator[Callable[[Tensor], Tensor]]:
         raise UsageError("llama-cpp-python is not installed", hint=HINT) from error
     if ours.device.type != "cpu":
         raise UsageError("llama.cpp is compared on the CPU alone", hint="add --device cpu")
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "model.gguf"
-        write_gguf(ours, max(tokens, ours.config.context), file)
-        threads = torch.get_num_threads()
-        theirs = llama_cpp.Llama(
-            str(file), n_ctx=tokens, n_batch=tokens, n_ubatch=ROWS, n_threads=threads, n_threads_batch=threads,
-            flash_attn=True, verbose=False,
-        )  # fmt: skip
+    threads = torch.get_num_threads()
+    theirs = llama_cpp.Llama(
+        str(file), n_ctx=tokens, n_batch=tokens, n_ubatch=ROWS, n_threads=threads, n_threads_batch=threads,
+        flash_attn=True, swa_full=False, verbose=False,
+    )  # fmt: skip
 
-        def prefill(ids: Tensor) -> Tensor:
-            theirs.reset()
-            theirs.eval(ids[0].tolist())
-            last = llama_cpp.llama_get_logits_ith(theirs.ctx, -1)  # a pointer to V numbers
-            return torch.tensor(last[: ours.config.vocabulary]).unsqueeze(0)  # (1, V)
+    def prefill(ids: Tensor) -> Tensor:
+        theirs.reset()
+        theirs.eval(ids[0].tolist())
+        last = llama_cpp.llama_get_logits_ith(theirs.ctx, -1)  # a pointer to V numbers
+        return torch.tensor(last[: ours.config.vocabulary]).unsqueeze(0)  # (1, V)
 
-        try:
-            yield prefill
-        finally:
-            theirs.close()
+    try:
+        yield prefill
+    finally:
+        theirs.close()
 
 
 def write_gguf(model: Decoder, context: int, file: Path) -> None:

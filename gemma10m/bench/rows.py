@@ -20,7 +20,7 @@ import torch
 from gemma10m import __version__
 from gemma10m.errors import DiskError
 
-PACKAGES = ("torch", "transformers", "sentencepiece", "safetensors", "triton")
+PACKAGES = ("torch", "transformers", "sentencepiece", "safetensors", "triton", "llama-cpp-python")
 
 
 def append_rows(results: Path, kind: str, command: str, measured: Iterable[Mapping[str, object]]) -> None:

@@ -1,9 +1,10 @@
-"""transformers' Gemma with our weights."""
+"""transformers with our weights, or with those of a GGUF file."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -13,14 +14,16 @@ from gemma10m.errors import UsageError
 from gemma10m.models.decoder import Decoder
 from gemma10m.training.saved_run import config_json
 
+HINT = "pip install 'gemma10m[dev]'"
+
 
 @contextmanager
 def opened(ours: Decoder, tokens: int) -> Iterator[Callable[[Tensor], Tensor]]:
-    """Its prefill, on our device, with our weights; gates are no part of it. Any number of tokens fits."""
+    """Its Gemma's prefill, on our device, with our weights; gates are no part of it. Any number of tokens fits."""
     try:
         from transformers import GemmaConfig, GemmaForCausalLM
     except ImportError as error:
-        raise UsageError("transformers is not installed", hint="pip install 'gemma10m[dev]'") from error
+        raise UsageError("transformers is not installed", hint=HINT) from error
     stated = config_json(ours.config, ours.reading)
     known = {name: value for name, value in stated.items() if name not in ("memory", "segment_size", "carry", "sinks")}
     with ours.device:
@@ -29,11 +32,28 @@ def opened(ours: Decoder, tokens: int) -> Iterator[Callable[[Tensor], Tensor]]:
     theirs.load_state_dict(
         {**weights, "lm_head.weight": weights["model.embed_tokens.weight"]}, strict=True, assign=True
     )
+    yield _prefill(theirs, ours.device)
+
+
+@contextmanager
+def opened_file(file: Path, ours: Decoder, tokens: int) -> Iterator[Callable[[Tensor], Tensor]]:
+    """The prefill of a GGUF file's model, on our device and in our dtype. Any number of tokens fits."""
+    try:
+        from transformers import AutoModelForCausalLM
+    except ImportError as error:
+        raise UsageError("transformers is not installed", hint=HINT) from error
+    theirs: torch.nn.Module = AutoModelForCausalLM.from_pretrained(
+        file.parent, gguf_file=file.name, dtype=ours.dtype, attn_implementation="sdpa"
+    )
+    yield _prefill(theirs.to(ours.device), ours.device)
+
+
+def _prefill(theirs: torch.nn.Module, device: torch.device) -> Callable[[Tensor], Tensor]:
     theirs.requires_grad_(False).eval()
 
     def prefill(ids: Tensor) -> Tensor:
         with torch.inference_mode():
-            logits: Tensor = theirs(ids.to(ours.device), use_cache=True, logits_to_keep=1).logits[:, 0]
+            logits: Tensor = theirs(ids.to(device), use_cache=True, logits_to_keep=1).logits[:, 0]
             return logits  # (1, V)
 
-    yield prefill
+    return prefill

@@ -12,11 +12,13 @@ from gemma10m.bench.rows import append_rows
 from gemma10m.commands.indexing import keys_of
 from gemma10m.commands.models import ModelOptions, load_reader, model_path, resolve_dtype
 from gemma10m.config import MemoryKind
+from gemma10m.documents import open_source
 from gemma10m.errors import UsageError
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import load_tokenizer
 from gemma10m.weights.checkpoint import open_checkpoint
 from gemma10m.weights.loading import resolve_device, resolve_model
+from gemma10m.weights.packaged import PACKAGED
 
 if TYPE_CHECKING:
     from gemma10m.models.decoder import Decoder
@@ -66,6 +68,9 @@ def _read(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
     from gemma10m.bench.kernels import check_kernels
     from gemma10m.bench.read import measure_read
 
+    if options.against and options.shape is None and (path := model_path(options.models, terminal.note)).is_file():
+        yield from _file_against(terminal, options, path)
+        return
     model = _model(terminal, options)
     if options.full:
         yield from _full(terminal, options, model)
@@ -98,6 +103,20 @@ def _against(model: Decoder, peer: str, tokens: int) -> dict[str, object]:
     from gemma10m.bench.peer import measure_against
 
     return measure_against(model, peer, tokens, repeats=3)
+
+
+def _file_against(terminal: Terminal, options: BenchOptions, path: Path) -> MeasuredRows:
+    """A GGUF file's model and a document's beginning: nothing is random."""
+    from gemma10m.bench.peer import measure_file_against
+
+    source, reader, peer = _source(options), load_reader(terminal, options.models), cast(str, options.against)
+    ids = [reader.tokenizer.first, *reader.tokenizer.encode("".join(open_source(source).texts()))]
+    for tokens in options.tokens:
+        if len(ids) < tokens:
+            raise UsageError(f"{source.name} has {len(ids):,} tokens, not {tokens:,}", hint="read fewer: --tokens N")
+        row = measure_file_against(reader.model, path, peer, ids[:tokens], repeats=3)
+        name = options.models.model if options.models.model in PACKAGED else path.name
+        yield "bench against", {"model": name, "source": source.name, **row}
 
 
 def _kernels(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
