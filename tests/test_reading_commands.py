@@ -28,11 +28,12 @@ from tokenizer_fixtures import train_sentencepiece
 
 from gemma10m import open_source
 from gemma10m.answering.sampling import Sampling
-from gemma10m.commands.ask import ask, prepare, read
+from gemma10m.commands.ask import ask, prepare, read, read_as
 from gemma10m.commands.indexing import index_path
 from gemma10m.commands.models import ModelOptions, load_reader
 from gemma10m.commands.passages import RetrievalOptions
 from gemma10m.commands.reading import open_state
+from gemma10m.config import ReadingConfig
 from gemma10m.errors import ModelError, StateError, UsageError
 from gemma10m.sanitise import sanitise
 from gemma10m.state_file import read_header
@@ -213,3 +214,10 @@ def test_a_tokenizer_larger_than_the_models_vocabulary_is_refused(tmp_path: Path
 def test_standard_input_is_not_both_document_and_questions() -> None:
     with pytest.raises(UsageError, match="standard input"):
         ask(Terminal(), ["-"], [], ModelOptions(model=str(checkpoint())), Sampling(), UNCHECKED)
+
+
+def test_a_saved_state_is_asked_as_it_was_read_unless_the_user_says() -> None:
+    reading = ReadingConfig("window", 2048, 4096, 4)
+    assert read_as(ModelOptions(model="x"), reading) == ModelOptions(model="x", memory="window", carry=4096, sinks=4)
+    said = ModelOptions(model="x", carry=2048)
+    assert read_as(said, reading) == said

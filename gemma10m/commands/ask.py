@@ -26,10 +26,11 @@ from gemma10m.commands.reading import (
     saved_state,
 )
 from gemma10m.commands.talk import talk
+from gemma10m.config import ReadingConfig
 from gemma10m.errors import UsageError
 from gemma10m.reading.stretch import peak_memory
 from gemma10m.saved_states import Reader
-from gemma10m.state_file import DocumentRecord
+from gemma10m.state_file import DocumentRecord, read_header
 from gemma10m.terminal import Terminal
 
 
@@ -92,11 +93,18 @@ def prepare(
     path = saved_state(sources)
     if path:
         refuse_patterns(f"{path} is a saved state", patterns)
-        reader = load_reader(terminal, options)
+        reader = load_reader(terminal, read_as(options, read_header(path).reading))
         return reader, open_state(terminal, reader, path)
     document = open_document(terminal, sources, patterns)
     reader = load_reader(terminal, options, document.nbytes)
     return reader, read_document(terminal, reader, document, None, landmarks)
+
+
+def read_as(options: ModelOptions, reading: ReadingConfig) -> ModelOptions:
+    """The options with how a saved state was read, where the user says nothing of it."""
+    if (options.memory, options.carry, options.sinks) != (None, None, None):
+        return options
+    return replace(options, memory=reading.memory, carry=reading.carry, sinks=reading.sinks)
 
 
 def _questions_from(terminal: Terminal) -> Iterable[str]:

@@ -119,8 +119,9 @@ def _choose_reading(
     is_long = tokens > config.context
     if not is_long:
         plan = memory_plan(config, reading, getattr(torch, dtype), 1, tokens)
-        free = free_memory(device)
-        if free is None or plan.total <= free:
+        # Of the machine, not what is free just now: the next run must find the state that this one leaves.
+        size = memory_size(device)
+        if size is None or plan.total <= 0.8 * size:
             return reading
         reading = choose(tokens=config.context + 1)
     why = (
@@ -133,15 +134,15 @@ def _choose_reading(
     return reading
 
 
-def free_memory(device: str) -> int | None:
-    """Bytes; None where the system does not tell."""
+def memory_size(device: str) -> int | None:
+    """Bytes of the GPU's or the machine's memory; None where the system does not tell."""
     if device == "cuda":
-        return torch.cuda.mem_get_info()[0]
+        return torch.cuda.mem_get_info()[1]
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     except OSError:
         return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemTotal:")), None)
 
 
 def remembers(model: Decoder) -> bool:
