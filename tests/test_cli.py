@@ -40,8 +40,20 @@ def first_answer(home: Path) -> subprocess.CompletedProcess[str]:
     return run(home, "ask", str(NOVEL), QUESTION, "--model", "demo")
 
 
-def test_the_readme_s_first_command_answers_right(first_answer: subprocess.CompletedProcess[str]) -> None:
-    assert f'gemma10m ask examples/persuasion.txt "{QUESTION}" --model demo' in README
+@pytest.mark.real_weights
+def test_the_readme_s_first_command_answers_right(home: Path) -> None:
+    question = "Who did Henrietta Musgrove marry?"
+    assert f'gemma10m ask examples/persuasion.txt "{question}" --sources' in README
+    done = run(home, "ask", str(NOVEL), question, "--sources")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(" Charles Hayter.\n")
+    assert "persuasion.txt:2438, bytes 136722-136872" in done.stdout
+    assert "Gemma terms of use" in done.stderr
+    assert re.search(r"no memory: it reads the last [\d,]+ of 111,608 tokens; the rest is searched", done.stderr)
+
+
+def test_the_demo_s_command_answers_right(first_answer: subprocess.CompletedProcess[str]) -> None:
+    assert f'gemma10m ask examples/persuasion.txt "{QUESTION}"\n--model demo' in README
     assert first_answer.stdout == f"{ANSWER}\n", first_answer.stderr
     assert first_answer.returncode == 0
     read = re.search(r"read ([\d,]+) of ([\d,]+) tokens", first_answer.stderr)
