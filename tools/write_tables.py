@@ -104,8 +104,8 @@ def speed_lines() -> str:
     short, long = length["tokens"]
     growth, seconds, model = length["peak_growth_bytes"] / 1e6, start["seconds"], layers["memory"]
     return f"""* Gemma 3 270M, its real weights in bfloat16, all layers exact, reads {real["tokens"]:,} tokens of
-  *Persuasion* on two cores at {real["ratio"]:.1f} times the tokens/s of transformers ({real["tokens_per_second"]:,.0f}) and at
-  {real_llama["ratio"]:.2f} times those of llama.cpp in Q4_K_M, each side by side in one run; it loads in
+  *Persuasion* on two cores at {real["tokens_per_second"]:,.0f} tokens/s: {real["ratio"]:.1f} times transformers and
+  {real_llama["ratio"]:.2f} times llama.cpp in Q4_K_M, each side by side in one run; it loads in
   {real["load_seconds"]:.1f} s and takes {real["read_peak_bytes"] / 1e9:.2f} GB.
 * The demo model reads {long:,} tokens at {length["ratio"]:.2f} times the tokens/s of {short:,}; its peak
   memory grows by {growth:.1f} MB.
