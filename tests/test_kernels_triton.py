@@ -71,6 +71,22 @@ def test_geglu(rows: int, size: int, dtype: torch.dtype) -> None:
     check("geglu", normal(rows, size, seed=1, dtype=dtype, scale=3), normal(rows, size, seed=2, dtype=dtype))
 
 
+@INFINITE
+@WEIGHTS
+@pytest.mark.parametrize(("rows", "size"), [(1, 1), (3, 7), (5, 1025), (2, 2048)])
+def test_swiglu(rows: int, size: int, dtype: torch.dtype) -> None:
+    check("swiglu", normal(rows, size, seed=1, dtype=dtype, scale=3), normal(rows, size, seed=2, dtype=dtype))
+
+
+@WEIGHTS
+@pytest.mark.parametrize("offset", [0.0, 1.0])
+def test_norms_add_their_offset(offset: float, dtype: torch.dtype) -> None:
+    x, added = normal(3, 130, seed=1, dtype=dtype), normal(3, 130, seed=2, dtype=dtype)
+    weight = normal(130, seed=3, dtype=dtype)
+    check("rms_norm", x, weight, EPS, offset)
+    check("add_rms_norm", x, added, weight, EPS, offset)
+
+
 def test_geglu_of_the_halves_of_one_product() -> None:
     gate, up = normal(2, 3, 74, seed=3).chunk(2, dim=-1)
     assert gate.stride(1) == 74
