@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, TypeGuard, get_args
 
 from gemma10m.errors import ConfigError
 
@@ -21,8 +21,8 @@ def _is_integer(value: object) -> bool:
     return type(value) is int  # bool is an int in Python; a config must not say true where a count is due
 
 
-def _is_number(value: object) -> bool:
-    return type(value) in (int, float) and 0 < value < float("inf")  # type: ignore[operator]
+def is_positive_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class AttentionSpec:
         numbers = {"rope_theta": self.rope.theta, "scale": self.scale, "score_cap": self.score_cap}
         numbers |= {f"rope factor {i}": factor for i, factor in enumerate(self.rope.factors)}
         for name, number in numbers.items():
-            if number is not None and not _is_number(number):
+            if number is not None and not is_positive_number(number):
                 yield f"{name} must be a positive number, found {number!r}"
         if not all(_is_integer(n) and n > 0 for n in (self.heads, self.kv_heads, self.head_size)):
             return
@@ -121,7 +121,7 @@ class ModelConfig:
                 yield f"{name} must be a positive integer, found {value!r}"
         for name in ("norm_eps", "logit_cap"):
             value = getattr(self, name)
-            if not _is_number(value) and not (name == "logit_cap" and value is None):
+            if not is_positive_number(value) and not (name == "logit_cap" and value is None):
                 yield f"{name} must be a positive number, found {value!r}"
         if self.attention and len(self.attention) != self.layers:
             yield f"attention must be given for {self.layers} layers, found {len(self.attention)}"

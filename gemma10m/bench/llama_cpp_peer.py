@@ -20,7 +20,7 @@ ROWS = 512  # llama.cpp's own default for tokens that go through a layer togethe
 
 @contextmanager
 def opened(ours: Decoder, tokens: int) -> Iterator[Callable[[Tensor], Tensor]]:
-    """Its Gemma's prefill of `tokens` tokens with our weights; else as `opened_file`."""
+    """Yield llama.cpp's prefill of `tokens` tokens with our weights; else as `opened_file`."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.gguf"
         write_gguf(ours, max(tokens, ours.config.context), file)

@@ -19,7 +19,7 @@ HINT = "pip install 'gemma10m[dev]'"
 
 @contextmanager
 def opened(ours: Decoder, tokens: int) -> Iterator[Callable[[Tensor], Tensor]]:
-    """Its Gemma's prefill, on our device, with our weights; gates are no part of it. Any number of tokens fits."""
+    """Yield transformers' prefill, on our device, with our weights; it ignores gates. Any number of tokens fits."""
     try:
         from transformers import GemmaConfig, GemmaForCausalLM
     except ImportError as error:

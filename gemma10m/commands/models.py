@@ -75,7 +75,7 @@ def resolve_dtype(options: ModelOptions, device: str, parameters: int) -> str:
 
 
 def has_fast_bfloat16() -> bool:
-    """Whether this CPU multiplies bfloat16 by itself (AVX512-BF16, AMX, ARM's BF16); others emulate it slowly."""
+    """Return True if this CPU multiplies bfloat16 by itself (AVX512-BF16, AMX, ARM's BF16); others emulate it."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:
@@ -107,7 +107,7 @@ def load_reader(terminal: Terminal, options: ModelOptions, nbytes: int = 0) -> R
 def _choose_reading(
     terminal: Terminal, options: ModelOptions, checkpoint: Checkpoint, device: str, dtype: str, tokens: int
 ) -> ReadingConfig:
-    """What the user says, else what the checkpoint says, else what the document's length and the memory allow.
+    """Return the reading that the user asks for, else the checkpoint, else the document's length and the memory.
 
     A model with local layers reads exactly what fits its context and the memory; else a note says what it sees.
     """

@@ -1,4 +1,4 @@
-"""What layers keep: `KINDS` has one object for each kind of memory."""
+"""The memory of layers: `KINDS` has one object for each kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an attention layer keeps of segments that have closed: one object a kind, all of them in `memory.KINDS`."""
+"""A memory kind says what an attention layer keeps of closed segments; `memory.KINDS` has one object for each."""
 
 from __future__ import annotations
 

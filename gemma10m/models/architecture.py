@@ -1,4 +1,4 @@
-"""What one architecture is: how its config.json is read, and what its files call the tensors of the text model."""
+"""An architecture says how its config.json is read and what its files call the tensors of the text model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A layer around its mixer: where the norms stand (one file an arrangement would be three lines each)."""
+"""A layer around its mixer: where the norms stand ."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class SandwichNormLayer(PreNormLayer):
     def forward(
         self, x: Tensor, added: Tensor | None, state: LayerState, chunk: Chunk, wanted: int
     ) -> tuple[Tensor, Tensor, LayerState]:
-        """As in PreNormLayer."""
+        """Do as PreNormLayer does, and normalise what is added."""
         x, normed = self.input_layernorm.after(x, added)
         mixed, state = self.self_attn(normed, state, chunk, wanted)
         if not wanted:

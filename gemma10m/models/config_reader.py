@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gemma10m.config import Rope
+from gemma10m.config import Rope, is_positive_number
 from gemma10m.strict_json import quote
 
 GLOBAL, LOCAL = "full_attention", "sliding_attention"
@@ -63,8 +63,8 @@ class ConfigReader:
         return None if not self.has(key) else self._positive(key, self.said[key])
 
     def _positive(self, key: str, value: object) -> float:
-        if type(value) in (int, float) and 0 < value < math.inf:  # type: ignore[operator]
-            return float(value)  # type: ignore[arg-type]
+        if is_positive_number(value):
+            return float(value)
         self.problems.append(f"{key} must be a positive number, found {quote(value)}")
         return 1.0
 
@@ -161,7 +161,7 @@ class ConfigReader:
 
     def _theta_in(self, stated: Mapping[str, Any]) -> float:
         values = (stated.get("rope_theta"), self.said.get("rope_theta"), 10_000.0)
-        return next(float(value) for value in values if isinstance(value, int | float) and _is_positive(value))
+        return next(float(value) for value in values if is_positive_number(value))
 
 
 def _no_scaling(fields: Mapping[str, Any], head_size: int, theta: float) -> tuple[float, ...] | None:
@@ -170,7 +170,7 @@ def _no_scaling(fields: Mapping[str, Any], head_size: int, theta: float) -> tupl
 
 def _linear(fields: Mapping[str, Any], head_size: int, theta: float) -> tuple[float, ...] | None:
     """Positions over a factor (arXiv 2306.15595)."""
-    if fields.keys() != {"factor"} or not _is_positive(fields["factor"]):
+    if fields.keys() != {"factor"} or not is_positive_number(fields["factor"]):
         return None
     return (float(fields["factor"]),)
 
@@ -178,7 +178,7 @@ def _linear(fields: Mapping[str, Any], head_size: int, theta: float) -> tuple[fl
 def _llama3(fields: Mapping[str, Any], head_size: int, theta: float) -> tuple[float, ...] | None:
     """Long wavelengths over the factor, short ones as they were, a blend in between (Llama 3.1)."""
     names = ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings")
-    if fields.keys() != set(names) or not all(_is_positive(fields[name]) for name in names):
+    if fields.keys() != set(names) or not all(is_positive_number(fields[name]) for name in names):
         return None
     factor, low, high, context = (float(fields[name]) for name in names)
     if low >= high or head_size > 2**16:
@@ -191,13 +191,9 @@ def _llama3(fields: Mapping[str, Any], head_size: int, theta: float) -> tuple[fl
 def _stated_factors(fields: Mapping[str, Any], head_size: int, theta: float) -> tuple[float, ...] | None:
     """Every frequency's factor, as GGUF files hold Llama 3.1's."""
     factors = fields.get("factors")
-    if fields.keys() != {"factors"} or not isinstance(factors, list) or not all(map(_is_positive, factors)):
+    if fields.keys() != {"factors"} or not isinstance(factors, list) or not all(map(is_positive_number, factors)):
         return None
     return tuple(float(factor) for factor in factors)
 
 
 _SCALINGS = {"default": _no_scaling, "linear": _linear, "llama3": _llama3, "llama3_factors": _stated_factors}
-
-
-def _is_positive(value: object) -> bool:
-    return type(value) in (int, float) and 0 < value < math.inf  # type: ignore[operator]

@@ -14,10 +14,8 @@ def read(said: ConfigReader) -> ModelConfig:
     rope = said.rope(shape["head_size"], 10000.0, scalable=False)
     window = said.count("sliding_window")
     scalar = said.number("query_pre_attn_scalar", 256.0)
-    score_cap, logit_cap = (
-        said.optional_number("attn_logit_softcapping"),
-        said.optional_number("final_logit_softcapping"),
-    )
+    score_cap = said.optional_number("attn_logit_softcapping")
+    logit_cap = said.optional_number("final_logit_softcapping")
     local = said.layer_types(shape["layers"], (number % 2 == 0 for number in range(shape["layers"])))
     specs = tuple(
         AttentionSpec(

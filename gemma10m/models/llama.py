@@ -22,10 +22,6 @@ def read_llama_like(
         said.must_be(key, (False,), "false")
     for key in ("query_pre_attn_scalar", "attn_logit_softcapping", "final_logit_softcapping"):
         said.must_be(key, (), "null")
-    if said.has("layer_types"):
-        layers = said.said["layer_types"]
-        if not isinstance(layers, list) or any(kind != GLOBAL for kind in layers):
-            said.problems.append(f"layer_types must be {GLOBAL} alone")
     said.refuse_foreign()
     hidden, heads = said.said.get("hidden_size"), said.said.get("num_attention_heads")
     if head_size is None and type(hidden) is int and type(heads) is int and heads > 0:
@@ -41,12 +37,14 @@ def read_llama_like(
         query_key_norm=query_key_norm,
         projection_bias=projection_bias,
     )
-    layers_fit = said.layer_types(shape["layers"], (False for _ in range(shape["layers"])))
+    local = said.layer_types(shape["layers"], (False for _ in range(shape["layers"])))
+    if any(local):
+        said.problems.append(f"layer_types must be {GLOBAL} alone")
     return ModelConfig(
         **shape,
         architecture=name,
         rope_theta=rope.theta,
-        attention=(spec,) * len(layers_fit),
+        attention=(spec,) * len(local),
         activation="silu",
         norm_offset=0.0,
         scaled_embedding=False,

@@ -1,4 +1,4 @@
-"""Where weights come from: `open_source_of` finds the source of a path; one class each, with the same four verbs."""
+"""Where weights come from: `weight_source` finds the source of a path, one class for each kind of file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ class WeightSource(Protocol):
 
 SOURCES: tuple[tuple[Callable[[Path], bool], Callable[[Path], WeightSource]], ...] = (
     (lambda path: path.is_file() and path.suffix == ".gguf", GgufSource),
-    (lambda path: path.is_dir() and _lone_gguf(path) is not None, lambda folder: GgufSource(_gguf_in(folder))),
+    (
+        lambda path: not (path / "config.json").exists() and any(path.glob("*.gguf")),
+        lambda folder: GgufSource(_gguf_in(folder)),
+    ),
     (lambda path: True, SafetensorsFolder),
 )
 
@@ -38,13 +41,6 @@ SOURCES: tuple[tuple[Callable[[Path], bool], Callable[[Path], WeightSource]], ..
 def weight_source(path: Path) -> WeightSource:
     """The source of a checkpoint folder, a GGUF file, or a folder that holds one. Raises ModelError."""
     return next(make(path) for fits, make in SOURCES if fits(path))
-
-
-def _lone_gguf(folder: Path) -> Path | None:
-    """The folder's GGUF file, unless the folder is a checkpoint in Hugging Face's layout."""
-    if (folder / "config.json").exists():
-        return None
-    return next(iter(sorted(folder.glob("*.gguf"))), None)
 
 
 def _gguf_in(folder: Path) -> Path:
