@@ -297,7 +297,7 @@ def test_a_gguf_file_is_opened_by_its_name(tmp_path: Path, monkeypatch: pytest.M
         opened.append(path)
         return SimpleNamespace(metadata=next(held))
 
-    monkeypatch.setattr("gemma10m.tokens.loading.read_gguf", read_gguf)
+    monkeypatch.setattr("gemma10m.tokens.tokenizer_files.read_gguf", read_gguf)
     path = tmp_path / "model.gguf"
     first, second, third = load_tokenizer(path), load_tokenizer(str(path)), load_tokenizer(path)
     assert opened == [path] * 3

@@ -127,7 +127,7 @@ def test_the_first_choice_is_tokenizer_model(folder: Path, tmp_path: Path) -> No
 
 
 def test_demo_is_the_folder_in_the_package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gemma10m.tokens.loading.demo_folder", lambda: folder)
+    monkeypatch.setattr("gemma10m.tokens.tokenizer_files.demo_folder", lambda: folder)
     assert load_tokenizer("demo").vocabulary == 1024
 
 

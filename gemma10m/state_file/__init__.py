@@ -10,8 +10,8 @@ header.py      what a state says about itself
 from __future__ import annotations
 
 from gemma10m.state_file.header import FORMAT, DocumentRecord, OriginRecord, SkippedRecord, SourceRecord, StateHeader
-from gemma10m.state_file.loading import Expectation, is_state_file, load_state, read_header
 from gemma10m.state_file.saving import save_state
+from gemma10m.state_file.state_reading import Expectation, is_state_file, load_state, read_header
 
 __all__ = [
     "FORMAT",

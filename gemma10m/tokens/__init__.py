@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from gemma10m.tokens.base import LONGEST_PIECE, StreamDecoder, Tokenizer
 from gemma10m.tokens.from_gguf import tokenizer_from_gguf
-from gemma10m.tokens.loading import load_tokenizer
+from gemma10m.tokens.tokenizer_files import load_tokenizer
 
 __all__ = ["LONGEST_PIECE", "StreamDecoder", "Tokenizer", "load_tokenizer", "tokenizer_from_gguf"]
