@@ -17,7 +17,6 @@ from gemma10m.cli_options import (
     Facts,
     Include,
     Json,
-    LandmarksOption,
     MaxNewTokens,
     MeasuredModel,
     MemoryOption,
@@ -74,7 +73,6 @@ def ask(
     max_new_tokens: MaxNewTokens = 512,
     recall: RecallOption = "auto",
     quoted: SourcesOption = False,
-    landmarks: LandmarksOption = False,
 ) -> None:
     """Read SOURCE, unless it was read before, and answer questions; without one, on a terminal, talk about it."""
     asked, sources = [*(questions or []), *(question or [])], [source, *(also or [])]
@@ -86,7 +84,7 @@ def ask(
 
         chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all)
         sampling = sampling_options(temperature, top_p, seed, max_new_tokens)
-        retrieval = RetrievalOptions(recall, quoted, landmarks)
+        retrieval = RetrievalOptions(recall, quoted)
         chosen_files = patterns(include, exclude)
         refuse_mixed(asked, question_file, output)
         if question_file:
@@ -152,7 +150,6 @@ def read(
     read_all: ReadAll = False,
     offline: Offline = False,
     json: Json = False,
-    landmarks: LandmarksOption = False,
 ) -> None:
     """Read SOURCE and save its state; print the state's path."""
 
@@ -160,7 +157,7 @@ def read(
         from gemma10m.commands.ask import read as read_sources
 
         chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all)
-        read_sources(terminal, sources, output, chosen, patterns(include, exclude), landmarks)
+        read_sources(terminal, sources, output, chosen, patterns(include, exclude))
 
     run_command(run, json)
 
@@ -203,24 +200,6 @@ def info(
 
         options = model_options(None, device, dtype, memory, carry, sinks, offline=False)
         describe(terminal, target, options, patterns(include, exclude))
-
-    run_command(run)
-
-
-@app.command(short_help="Fetch public-domain books to train and measure with.")
-def prose(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where train/, test/ and documents/ go.")],
-    sources: Annotated[
-        list[Path] | None,
-        typer.Option("--from", metavar="DEB", help="Not the network: this package, or a folder of them; repeatable."),
-    ] = None,
-) -> None:
-    """Fetch two of Debian's packages and write their books: five novels to train with, one and a Bible to test with."""
-
-    def run(terminal: Terminal) -> None:
-        from gemma10m.commands.prose import prose as get_prose
-
-        get_prose(terminal, folder, sources or [])
 
     run_command(run)
 
@@ -319,9 +298,7 @@ def evaluate(
 
 @app.command(short_help="Measure speed and memory on this machine.")
 def bench(
-    name: Annotated[
-        str, typer.Argument(help="read, answer, documents, index, landmarks, kernels, load, length or start.")
-    ],
+    name: Annotated[str, typer.Argument(help="read, answer, documents, index, kernels, load, length or start.")],
     model: MeasuredModel = None,
     shape: Annotated[str | None, typer.Option(help="Random weights of this shape: gemma-2b or gemma-7b.")] = None,
     layers: Annotated[int | None, typer.Option(min=1, help="Of the shape, instead of all.")] = None,
@@ -334,9 +311,7 @@ def bench(
     carry: Carry = None,
     state: Annotated[Path | None, typer.Option(help="A saved state: start times its answer.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw speed and memory by length as this PNG, for read.")] = None,
-    source: Annotated[
-        Path | None, typer.Option(help="Text for index, landmarks, --against; files for documents.")
-    ] = None,
+    source: Annotated[Path | None, typer.Option(help="Text for index, --against; files for documents.")] = None,
     results: Annotated[Path, typer.Option(help="Append rows to this JSONL file.")] = Path("results.jsonl"),
     json: Json = False,
 ) -> None:

@@ -30,10 +30,6 @@ RecallOption = Annotated[
     str, typer.Option(metavar="auto|off|N", help="Tokens of passages read again before a question.")
 ]
 SourcesOption = Annotated[bool, typer.Option("--sources", help="Say where the answer stands, with quotes.")]
-LandmarksOption = Annotated[
-    bool,
-    typer.Option("--landmarks", help="Recall what the model's own keys point at, too."),
-]
 DataOption = Annotated[
     Path | None, typer.Option(help="Prose that training never saw, a file or a folder; for all but passkey.")
 ]

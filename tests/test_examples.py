@@ -17,7 +17,7 @@ TESTS = Path(__file__).parent
 @pytest.mark.parametrize(("environment", "same"), [({"CI": "true"}, "True"), ({"CI": ""}, "False"), ({}, "False")])
 def test_examples_are_the_same_each_time_under_ci_alone(environment: dict[str, str], same: str) -> None:
     kept = {name: value for name, value in os.environ.items() if name != "CI"}
-    kept["PYTHONPATH"] = os.pathsep.join([str(TESTS.parent), str(TESTS)])
+    kept["PYTHONPATH"] = os.pathsep.join([str(TESTS.parent), str(TESTS), str(TESTS / "support")])
     shown = "import conftest, hypothesis; print(hypothesis.settings(max_examples=9).derandomize)"
     command = [sys.executable, "-W", "ignore", "-c", shown]
     result = subprocess.run(command, env=kept | environment, capture_output=True, text=True, timeout=120)
@@ -29,7 +29,7 @@ def test_this_run_has_the_profile() -> None:
 
 
 def test_no_test_chooses_its_examples_itself() -> None:
-    for path in TESTS.glob("*.py"):
+    for path in TESTS.rglob("*.py"):
         if path.name == "conftest.py":
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -75,7 +75,7 @@ OWN = {
 def test_a_model_computes_the_same_on_either_backend(memory: str) -> None:
     """Logits and states of a small model in float32, cut twice, with the kernels in Triton's interpreter."""
     pytest.importorskip("triton")
-    program = Path(__file__).parent / "both_backends.py"
+    program = Path(__file__).parent / "support" / "both_backends.py"
     done = subprocess.run([sys.executable, program, memory], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Train the demo model: tools/train_demo.sh PROSE OUT, with PROSE from `gemma10m prose PROSE`. Run again, it goes on.
+# Train the demo model: tools/train_demo.sh PROSE OUT, with PROSE from `python tools/fetch_prose.py PROSE`. Run again, it goes on.
 # The demo is OUT/19-settled.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)

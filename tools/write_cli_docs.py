@@ -9,7 +9,7 @@ from pathlib import Path
 
 import gemma10m.errors as errors
 
-COMMANDS = ("ask", "summarize", "read", "download", "info", "prose", "train", "eval", "bench")
+COMMANDS = ("ask", "summarize", "read", "download", "info", "train", "eval", "bench")
 INTRODUCTION = """# Command line
 
 Standard output carries data: answers, paths, tables, or with `--json` one JSON object a line. Progress, notes and

@@ -16,14 +16,14 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from gemma10m.documents import Document, open_source
+from gemma10m.documents.archives.compressed import unpacked
+from gemma10m.documents.archives.zip_file import Zip
 from gemma10m.documents.budget import Budget
-from gemma10m.documents.compressed import unpacked
 from gemma10m.documents.content import Content
 from gemma10m.documents.detect import COMPRESSED, kind_of
-from gemma10m.documents.formats import kind_of_zip
+from gemma10m.documents.extraction import kind_of_zip
 from gemma10m.documents.names import printable
 from gemma10m.documents.safe_open import UnreadableError, open_regular
-from gemma10m.documents.zip_file import Zip
 from gemma10m.errors import DocumentError, UsageError
 from gemma10m.sanitise import sanitise
 

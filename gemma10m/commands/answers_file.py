@@ -15,7 +15,7 @@ from gemma10m.strict_json import canonical_json, strict_json
 Record = dict[str, Any]
 
 _START = b'{"question":"'  # of every line: how one that was cut short is told from what another program wrote
-_KEY = ("question", "id", "read", "sampling", "recall", "landmarks", "checked")
+_KEY = ("question", "id", "read", "sampling", "recall", "checked")
 
 
 def answers_in(path: Path) -> list[Record]:

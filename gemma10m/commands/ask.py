@@ -52,9 +52,9 @@ def ask(
         raise UsageError("a question is empty", hint="say what you want to know")
     talks = not questions and terminal.interactive
     asked = () if talks else questions or _questions_from(terminal)
-    reader, source = prepare(terminal, sources, options, patterns, retrieval.landmarks)
+    reader, source = prepare(terminal, sources, options, patterns)
     retrieval = replace(retrieval, sources=retrieval.sources or terminal.json)
-    with retrieved_from(terminal, reader, source, retrieval) as passages:
+    with retrieved_from(terminal, source, retrieval) as passages:
         if talks:
             talk(terminal, reader, source.state, sampling, partial(facts, reader, source), passages)
             return
@@ -70,11 +70,10 @@ def read(
     output: Path | None,
     options: ModelOptions,
     patterns: Patterns = ALL,
-    landmarks: bool = False,
 ) -> None:
     document = open_document(terminal, sources, patterns)
     reader = load_reader(terminal, options, document.nbytes)
-    source = read_document(terminal, reader, document, output, landmarks)
+    source = read_document(terminal, reader, document, output)
     path = output or reader.state_path(document)
     if terminal.json:
         terminal.json_line({**facts(reader, source), **_manifest(source), "state": str(path)})
@@ -87,7 +86,6 @@ def prepare(
     sources: list[str],
     options: ModelOptions,
     patterns: Patterns = ALL,
-    landmarks: bool = False,
 ) -> tuple[Reader, ReadSource]:
     """The model, and the source's state: saved, or read now."""
     path = saved_state(sources)
@@ -97,7 +95,7 @@ def prepare(
         return reader, open_state(terminal, reader, path)
     document = open_document(terminal, sources, patterns)
     reader = load_reader(terminal, options, document.nbytes)
-    return reader, read_document(terminal, reader, document, None, landmarks)
+    return reader, read_document(terminal, reader, document, None)
 
 
 def read_as(options: ModelOptions, reading: ReadingConfig) -> ModelOptions:

@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, cast
 
 from gemma10m.bench.rows import append_rows
-from gemma10m.commands.indexing import keys_of
 from gemma10m.commands.models import ModelOptions, load_reader, model_path, resolve_dtype
 from gemma10m.config import MemoryKind
 from gemma10m.documents import open_source
@@ -178,13 +177,6 @@ def _index(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
     yield "bench index", measure_index(_source(options), tokenizer, SENTENCES, seed=0)
 
 
-def _landmarks(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
-    from gemma10m.bench.landmark_search import measure_landmarks
-
-    keys = keys_of(load_reader(terminal, options.models))
-    yield "bench landmarks", _named(options, measure_landmarks(_source(options), keys, SENTENCES, seed=0))
-
-
 def _documents(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
     from gemma10m.bench.documents import measure_documents
 
@@ -196,7 +188,6 @@ BENCHES = {
     "answer": _answer,
     "documents": _documents,
     "index": _index,
-    "landmarks": _landmarks,
     "kernels": _kernels,
     "length": _length,
     "load": _load,

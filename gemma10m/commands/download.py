@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from gemma10m.hub.client import download as move_bytes
+from gemma10m.hub.client import plan_download
 from gemma10m.progress import format_bytes
 from gemma10m.terminal import Terminal
-from gemma10m.weights.hub import download as move_bytes
-from gemma10m.weights.hub import plan_download
 
 
 def download(

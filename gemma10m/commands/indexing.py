@@ -14,8 +14,6 @@ from gemma10m.documents import Document
 from gemma10m.errors import DiskError, DocumentError, OutOfMemoryError, StateError, UsageError
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import is_index_file, open_index
-from gemma10m.passages.landmarks import Keys
-from gemma10m.saved_states import Reader
 from gemma10m.terminal import Terminal
 
 
@@ -30,15 +28,8 @@ def refuse_other_file(state: Path) -> None:
         raise UsageError(f"{path} is not a passage index and would be lost", hint="move it, or name another state")
 
 
-def keys_of(reader: Reader) -> Keys:
-    """What finds landmarks, and makes them."""
-    return Keys(reader.model.fingerprint, reader.tokenizer, reader.model.first_keys)
-
-
 @contextmanager
-def indexing(
-    terminal: Terminal, document: Document, state: Path, stop: Callable[[], bool], keys: Keys | None = None
-) -> Iterator[None]:
+def indexing(terminal: Terminal, document: Document, state: Path, stop: Callable[[], bool]) -> Iterator[None]:
     """Index the document in a thread beside the block, which reads it and saves its state.
 
     The index takes its place when the block ends: never beside an older document's state. It is given up, and nothing
@@ -50,7 +41,7 @@ def indexing(
     def make() -> None:
         with suppress(_GivenUp), atomic_path(path) as temporary:
             try:
-                whole = build_index(document, temporary, lambda: failed.is_set() or stop(), keys)
+                whole = build_index(document, temporary, lambda: failed.is_set() or stop())
             except DiskError as error:
                 raise DiskError(error.message.replace(str(temporary), str(path)), error.hint) from error
             ended.wait()
@@ -84,11 +75,9 @@ def _warn(terminal: Terminal, why: str) -> None:
     terminal.warn(f"{why}: no passage is recalled, and no answer checked")
 
 
-def has_index(state: Path, fingerprint: str, keys: Keys | None = None) -> bool:
-    """Whether an index of the document with this fingerprint stands beside the state, undamaged as far as it begins,
-    and has landmarks of `keys`.
-    """
-    return not _fault(index_path(state), fingerprint, keys)
+def has_index(state: Path, fingerprint: str) -> bool:
+    """Return whether an index of the document with this fingerprint lies beside the state, undamaged as it begins."""
+    return not _fault(index_path(state), fingerprint)
 
 
 def warn_without_index(terminal: Terminal, state: Path, fingerprint: str) -> None:
@@ -97,36 +86,26 @@ def warn_without_index(terminal: Terminal, state: Path, fingerprint: str) -> Non
     _warn(terminal, f"{path} {_fault(path, fingerprint)}, and the document is not there as it was read")
 
 
-def _fault(path: Path, fingerprint: str, keys: Keys | None = None) -> str:
-    """Why the index is none of this document, or has no landmarks of `keys`; "" where it is one."""
+def _fault(path: Path, fingerprint: str) -> str:
+    """Return why the file is not an index of this document; "" where it is one."""
     if not os.path.lexists(path):
         return "is missing"
     try:
         with open_index(path) as index:
-            if index.fingerprint != fingerprint:
-                return "is of another document"
-            return "has no landmarks" if keys and index.pointer != keys.fingerprint else ""
+            return "" if index.fingerprint == fingerprint else "is of another document"
     except StateError:
         return "is damaged or of another version"
 
 
-def ensure_index(terminal: Terminal, document: Document, state: Path, keys: Keys | None = None) -> bool:
+def ensure_index(terminal: Terminal, document: Document, state: Path) -> bool:
     """Whether there is an index of the document now. Why none could be made is said."""
-    if has_index(state, document.fingerprint, keys):
+    if has_index(state, document.fingerprint):
         return True
     terminal.note("indexing the document's passages")
     try:
         refuse_other_file(state)
-        build_index(document, index_path(state), keys=keys)
+        build_index(document, index_path(state))
     except (DiskError, DocumentError, OutOfMemoryError, UsageError) as error:
-        return _without_landmarks(terminal, document, state, keys, error.message)
+        _warn(terminal, error.message)
+        return False
     return True
-
-
-def _without_landmarks(terminal: Terminal, document: Document, state: Path, keys: Keys | None, why: str) -> bool:
-    """Whether there is an index that only lacks landmarks."""
-    if keys and has_index(state, document.fingerprint):
-        terminal.warn(f"{why}: passages are found by their words alone")
-        return True
-    _warn(terminal, why)
-    return False

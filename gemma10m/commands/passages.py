@@ -10,7 +10,7 @@ from functools import cache
 from reprlib import repr as shortened
 from typing import TypeVar
 
-from gemma10m.commands.indexing import ensure_index, has_index, index_path, keys_of, warn_without_index
+from gemma10m.commands.indexing import ensure_index, has_index, index_path, warn_without_index
 from gemma10m.commands.models import remembers
 from gemma10m.commands.reading import ReadSource
 from gemma10m.documents import Document, FilesNow
@@ -20,7 +20,6 @@ from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, damaged, open_index
-from gemma10m.passages.landmarks import Keys
 from gemma10m.passages.quotes import NOT_IN_TEXT, Source, find_support, locate
 from gemma10m.passages.retrieve import default_budget, has_room_for_passages, retrieve, shown
 from gemma10m.saved_states import Reader, document_of, files_of
@@ -36,7 +35,6 @@ SHORT_ANSWER = 64  # tokens
 class RetrievalOptions:
     recall: str = "auto"  # "auto", "off", or tokens
     sources: bool = False  # where it stands is told, which JSON always does
-    landmarks: bool = False  # are made where there are none; those that are there are used anyway
 
     def __post_init__(self) -> None:
         """Raises UsageError."""
@@ -110,18 +108,11 @@ class Passages:
         budget = self._fitting(self.budget(reader), reader, question, state)
         if not budget:
             return ""
-        return shown(
-            self._look(lambda index: retrieve(index, reader.tokenizer, question, budget, keys_of(reader)), nothing=[])
-        )
+        return shown(self._look(lambda index: retrieve(index, reader.tokenizer, question, budget), nothing=[]))
 
     def budget(self, reader: Reader) -> int:
         """Tokens that are read again before a question."""
         return self.options.budget(reader.model) if self.index else 0
-
-    @property
-    def points(self) -> bool:
-        """Whether the index has landmarks."""
-        return self.index is not None and bool(self.index.pointer)
 
     def _fitting(self, wanted: int, reader: Reader, question: str, state: State) -> int:
         """What `auto` takes is left alone; a number that the user gave may push out its own passages."""
@@ -181,16 +172,14 @@ def room_for_passages(reader: Reader, question: str, state: State) -> int | None
 
 
 @contextmanager
-def retrieved_from(
-    terminal: Terminal, reader: Reader, source: ReadSource, options: RetrievalOptions
-) -> Iterator[Passages]:
+def retrieved_from(terminal: Terminal, source: ReadSource, options: RetrievalOptions) -> Iterator[Passages]:
     """The index beside the source's state, made now where it is missing, damaged or of another document.
 
     No index when nothing is to be checked, and, which is said, when none can be made.
     """
     document = cache(lambda: source.document or document_of(source.record))
     files = cache(lambda: source.document or files_of(source.record))
-    path, keys = index_path(source.path), keys_of(reader) if options.landmarks else None
+    path = index_path(source.path)
 
     with ExitStack() as opened:
 
@@ -199,27 +188,18 @@ def retrieved_from(
             if found is None:
                 raise StateError(f"{path}: {damage.message}", damage.hint) from damage
             terminal.warn(f"{path}: {damage.message}; it is made again")
-            build_index(found, path, keys=keys)
+            build_index(found, path)
             return opened.enter_context(open_index(path))
 
-        there = options.checks and _is_indexed(terminal, source, document, keys)
+        there = options.checks and _is_indexed(terminal, source, document)
         index = opened.enter_context(open_index(path)) if there else None
-        if index and index.pointer:
-            keys = keys_of(reader)  # what mends it makes them again
-        if options.landmarks and not options.budget(reader.model):
-            terminal.note("no passages are recalled, and landmarks lead to none; --recall N recalls some")
         yield Passages(index, files, options, mend, terminal.warn)
 
 
-def _is_indexed(
-    terminal: Terminal, source: ReadSource, document: Callable[[], Document | None], keys: Keys | None
-) -> bool:
-    if has_index(source.path, source.record.fingerprint, keys):
+def _is_indexed(terminal: Terminal, source: ReadSource, document: Callable[[], Document | None]) -> bool:
+    if has_index(source.path, source.record.fingerprint):
         return True
     if (found := document()) is not None:
-        return ensure_index(terminal, found, source.path, keys)
-    if has_index(source.path, source.record.fingerprint):
-        terminal.warn("no landmarks are made: the document is not there as it was read")
-        return True
+        return ensure_index(terminal, found, source.path)
     warn_without_index(terminal, source.path, source.record.fingerprint)
     return False

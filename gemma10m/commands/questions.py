@@ -45,8 +45,8 @@ def ask_all(
     if not questions:
         raise UsageError(f"{file} holds no question", hint="write one question a line")
     answered = answers_in(output) if output else []
-    reader, source = prepare(terminal, sources, options, patterns, retrieval.landmarks)
-    with retrieved_from(terminal, reader, source, replace(retrieval, sources=True)) as passages:
+    reader, source = prepare(terminal, sources, options, patterns)
+    with retrieved_from(terminal, source, replace(retrieval, sources=True)) as passages:
         wanted = [question | _circumstances(reader, source, sampling, passages) for question in questions]
         left = unanswered(wanted, answered)
         if len(left) < len(wanted):
@@ -61,7 +61,7 @@ def ask_all(
 def _circumstances(reader: Reader, source: ReadSource, sampling: Sampling, passages: Passages) -> Record:
     """What an answer depends on beside its question. checked: whether it is withheld where no passage says it."""
     read = reader.identity(source.record.fingerprint, source.state.position)
-    recall = {"recall": passages.budget(reader), "landmarks": passages.points, "checked": passages.withhold}
+    recall = {"recall": passages.budget(reader), "checked": passages.withhold}
     return {"read": read, "sampling": asdict(sampling), **recall}
 
 

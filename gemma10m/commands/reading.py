@@ -8,12 +8,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from gemma10m.commands.indexing import ensure_index, indexing, keys_of, refuse_other_file
+from gemma10m.commands.indexing import ensure_index, indexing, refuse_other_file
 from gemma10m.commands.signals import stop_on_signals
 from gemma10m.documents import Document, open_source
 from gemma10m.errors import Interrupted, StateError, UsageError
 from gemma10m.memory.state import State
-from gemma10m.passages.landmarks import Keys
 from gemma10m.progress import ProgressView, format_bytes, format_count, format_duration
 from gemma10m.reading import Bookmark, Progress, Step
 from gemma10m.saved_states import Reader, document_record, find_bookmark, read_and_save
@@ -104,16 +103,14 @@ def open_state(terminal: Terminal, reader: Reader, path: Path) -> ReadSource:
     return source
 
 
-def read_document(
-    terminal: Terminal, reader: Reader, document: Document, path: Path | None, landmarks: bool = False
-) -> ReadSource:
+def read_document(terminal: Terminal, reader: Reader, document: Document, path: Path | None) -> ReadSource:
     """The state of the whole document, from `path` or the cache as far as it is there, and beside it an index.
 
     Raises Interrupted, and UsageError rather than write over a file that is no state or no index.
     """
     if path:
         _refuse_other_files(path)
-    target, keys = path or reader.state_path(document), keys_of(reader) if landmarks else None
+    target = path or reader.state_path(document)
 
     def pass_over(error: StateError) -> None:
         terminal.warn(f"{error.message}; reading goes on without it")
@@ -122,10 +119,10 @@ def read_document(
     if start and start.complete:
         if path:
             reader.save(path, start, document)
-        ensure_index(terminal, document, target, keys)
+        ensure_index(terminal, document, target)
         record = document_record(document, start.file_tokens)
         return _read_source(reader, start, target, document, record, 0, 0.0)
-    return _read_on(terminal, reader, document, target, start, keys)
+    return _read_on(terminal, reader, document, target, start)
 
 
 def _refuse_other_files(path: Path) -> None:
@@ -136,12 +133,12 @@ def _refuse_other_files(path: Path) -> None:
 
 
 def _read_on(
-    terminal: Terminal, reader: Reader, document: Document, target: Path, start: Bookmark | None, keys: Keys | None
+    terminal: Terminal, reader: Reader, document: Document, target: Path, start: Bookmark | None
 ) -> ReadSource:
     said, halvings, told = start is None, 0, False
     with ExitStack() as stack:
         stop = stack.enter_context(stop_on_signals())
-        stack.enter_context(indexing(terminal, document, target, stop, keys))
+        stack.enter_context(indexing(terminal, document, target, stop))
         bar = stack.enter_context(terminal.progress("reading"))
         for step in read_and_save(reader, document, target, start, stop):
             if not said and step.started_at:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 
 from gemma10m.documents.document import SourceFile
+from gemma10m.documents.extraction import Text
 from gemma10m.documents.file_stat import Stamp
-from gemma10m.documents.formats import Text
 from gemma10m.documents.safe_open import BLOCK, block_digest, read_block
 from gemma10m.documents.spool import Spool
 from gemma10m.documents.text import EncodingDetector

@@ -8,12 +8,12 @@ from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
-from gemma10m.documents.archive import Archive
+from gemma10m.documents.archives.archive import Archive
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
 from gemma10m.documents.document import AS_READ, CHANGED, GONE, NOT_AT_HAND, FileNow, Origin, SourceFile
+from gemma10m.documents.extraction import open_content
 from gemma10m.documents.file_stat import Stamp
-from gemma10m.documents.formats import open_content
 from gemma10m.documents.hashing import inspect
 from gemma10m.documents.names import printable
 from gemma10m.documents.reopen import MORE, may_hold

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from gemma10m.documents.archive import Archive, Selection
+from gemma10m.documents.archives.archive import Archive, Selection
 from gemma10m.documents.budget import BombError, Budget
 from gemma10m.documents.content import Content
 from gemma10m.documents.document import Document, Origin, SkippedFile, SourceFile
+from gemma10m.documents.extraction import Text, open_content
 from gemma10m.documents.file_stat import Stamp
-from gemma10m.documents.formats import Text, open_content
 from gemma10m.documents.hashing import inspect
 from gemma10m.documents.names import printable
 from gemma10m.documents.repository import Walk

@@ -159,14 +159,6 @@ class Decoder(nn.Module):
         hidden, layers = self.model(ids.to(self.device), state, chunk, wanted)
         return hidden, State(layers, state.position + ids.shape[1])
 
-    def first_keys(self, ids: Tensor) -> Tensor:
-        """The first layer's keys without positions, which depend on no other token. ids (S) int64 -> (S, K * E)."""
-        layer = cast(PreNormLayer, self.model.layers[0])
-        with torch.inference_mode():
-            normed = layer.input_layernorm(self.model.embedded(ids.to(self.device)))
-            keys: Tensor = cast(Attention, layer.self_attn).k_proj(normed)  # (S, K * E)
-        return keys
-
     def head(self, hidden: Tensor) -> Tensor:
         weight = self.model.embed_tokens.weight if self.config.tied_head else self.lm_head.weight
         logits, cap = F.linear(hidden, weight), self.config.logit_cap  # (B, wanted, V)

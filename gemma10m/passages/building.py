@@ -14,15 +14,13 @@ from gemma10m.documents import Document
 from gemma10m.errors import DiskError
 from gemma10m.passages.code_files import is_code
 from gemma10m.passages.cutting import Passage, cut_document
-from gemma10m.passages.landmarks import Keys, LandmarkMaker
 from gemma10m.passages.words import STEMMED, is_unspaced
 
 APPLICATION = 0x67313069  # SQLite's own mark for whose file it is
-VERSION = 4
+VERSION = 5
 SHRINKING = "PRAGMA auto_vacuum = FULL;"  # what FTS5 rewrites while it merges would stay as holes
 TABLES = f"""
     CREATE TABLE about (fingerprint TEXT NOT NULL);
-    CREATE TABLE landmarks (model TEXT NOT NULL, tensors BLOB NOT NULL);
     CREATE TABLE files (id INTEGER PRIMARY KEY, path TEXT NOT NULL, encoding TEXT NOT NULL);
     CREATE TABLE passages (
         id INTEGER PRIMARY KEY, file INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL,
@@ -32,10 +30,8 @@ TABLES = f"""
 """
 
 
-def build_index(
-    document: Document, path: Path, stop: Callable[[], bool] = lambda: False, keys: Keys | None = None
-) -> bool:
-    """Index the whole document, with landmarks of `keys`; False, and no file, when `stop` said so in between.
+def build_index(document: Document, path: Path, stop: Callable[[], bool] = lambda: False) -> bool:
+    """Index the whole document; return False, and leave no file, when `stop` said so in between.
 
     Raises DiskError, and DocumentError when a file changes meanwhile.
     """
@@ -46,7 +42,7 @@ def build_index(
             database.execute(f"PRAGMA application_id = {APPLICATION}")
             database.execute(f"PRAGMA user_version = {VERSION}")
             with database:
-                _fill(database, document, stop, keys)
+                _fill(database, document, stop)
         return True
     except _Stopped:
         return False
@@ -58,8 +54,8 @@ class _Stopped(Exception):
     pass
 
 
-def _fill(database: sqlite3.Connection, document: Document, stop: Callable[[], bool], keys: Keys | None) -> None:
-    exact, maker = [is_code(file.path) for file in document.files], LandmarkMaker(keys) if keys else None
+def _fill(database: sqlite3.Connection, document: Document, stop: Callable[[], bool]) -> None:
+    exact = [is_code(file.path) for file in document.files]
     passages: Iterable[Passage] = cut_document(document)
     for number, passage in enumerate(passages):
         if stop():
@@ -70,15 +66,11 @@ def _fill(database: sqlite3.Connection, document: Document, stop: Callable[[], b
         database.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (number, passage.text))
         if exact[passage.file] or is_unspaced(passage.text):
             database.execute("INSERT INTO trigrams (rowid, text) VALUES (?, ?)", (number, passage.text))
-        if maker:
-            maker.add(passage.text)
     database.execute("INSERT INTO about VALUES (?)", (document.fingerprint,))
     files = [(number, file.path, file.encoding) for number, file in enumerate(document.files)]
     database.executemany("INSERT INTO files VALUES (?, ?, ?)", files)
     for table in ("words", "trigrams"):
         database.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")  # noqa: S608
-    if maker:
-        database.execute("INSERT INTO landmarks VALUES (?, ?)", (maker.keys.fingerprint, maker.landmarks().packed()))
 
 
 def _packed(text: str) -> bytes:

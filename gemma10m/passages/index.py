@@ -14,7 +14,6 @@ from urllib.parse import quote
 from gemma10m.errors import StateError
 from gemma10m.passages.building import APPLICATION, VERSION
 from gemma10m.passages.cutting import Passage
-from gemma10m.passages.landmarks import Keys, Landmarks, unpacked
 from gemma10m.passages.words import as_trigrams, as_words, is_unspaced
 from gemma10m.strict_json import strict_json
 
@@ -31,13 +30,9 @@ class PassageIndex:
     """Made by `open_index`."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
-        """fingerprint: of the document that was indexed. files: each one's path and encoding. pointer: the fingerprint
-        of the model whose landmarks there are; "" for none.
-        """
+        """fingerprint: of the document that was indexed. files: each one's path and encoding."""
         self._database = database
-        self._landmarks: Landmarks | None = None  # once they were asked for: megabytes
         self.fingerprint = str(_first(self._rows("SELECT fingerprint FROM about", ()))[0])
-        self.pointer = str(self._rows("SELECT coalesce(max(model), '') FROM landmarks", ())[0][0])
         rows = self._rows("SELECT path, encoding FROM files ORDER BY id", ())
         self.files = [(str(path), str(encoding)) for path, encoding in rows]
         if not ENCODINGS.issuperset(encoding for _, encoding in self.files):
@@ -52,22 +47,6 @@ class PassageIndex:
         words = words[:SEARCHED_WORDS]
         rankings = [self._ranked("words", as_words(words), limit), self._ranked("trigrams", as_trigrams(words), limit)]
         return fused(rankings)[:limit]
-
-    def pointed_at(self, keys: Keys, question: str, limit: int) -> list[int]:
-        """The numbers of the passages whose landmarks the question's keys point at, the nearest first; none where there
-        are no landmarks of these keys. Raises StateError for damaged ones.
-        """
-        if self.pointer != keys.fingerprint:
-            return []
-        self._landmarks = self._landmarks or self._read_landmarks(keys)
-        return self._landmarks.nearest(keys, question, limit)
-
-    def _read_landmarks(self, keys: Keys) -> Landmarks:
-        passages = int(self._rows("SELECT coalesce(max(id) + 1, 0) FROM passages", ())[0][0])
-        (held,) = _first(self._rows("SELECT tensors FROM landmarks WHERE model = ?", (keys.fingerprint,)))
-        if (landmarks := unpacked(held, keys, passages)) is None:
-            raise damaged()
-        return landmarks
 
     def having(self, every: list[str], any_of: list[str], limit: int, named: Sequence[str] = ()) -> list[Passage]:
         """The passages that have all of the first words, one of the others and one of the names, the best first."""

@@ -11,8 +11,7 @@ from gemma10m.config import ReadingConfig
 from gemma10m.memory import KINDS
 from gemma10m.passages.code_files import is_by_line
 from gemma10m.passages.cutting import Passage, sentences
-from gemma10m.passages.index import PassageIndex, fused
-from gemma10m.passages.landmarks import Keys
+from gemma10m.passages.index import PassageIndex
 from gemma10m.passages.words import standing, telling
 from gemma10m.tokens import Tokenizer
 
@@ -70,20 +69,17 @@ def has_room_for_passages(budget: int) -> bool:
     return budget >= SHARE * WHOLE
 
 
-def retrieve(
-    index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int, keys: Keys | None = None
-) -> list[Excerpt]:
-    """The best passages for the question that fit `budget` tokens, in the document's order: those with most of its
-    words first. Rankings fused put a passage that stands in two before one that has every word and stands in one. What
-    the landmarks of `keys` point at comes where words end.
+def retrieve(index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int) -> list[Excerpt]:
+    """Return the best passages for the question that fit `budget` tokens, in the document's order.
+
+    Passages with most of the question's words are taken first.
 
     A passage that is longer than its share of the budget is cut down to the sentences around the best one. A budget
     that has no room for whole passages is kept for those that have as many of the question's words as any, each filled
     up with words of the sentences beside it, for words alone: where they stand is left out.
     """
     words, left, found = telling(question), budget, list[Excerpt]()
-    pointed = index.pointed_at(keys, question, SEARCHED) if keys and words else []
-    passages = [index.passage(number) for number in fused([index.with_words(words, SEARCHED), pointed])]
+    passages = index.search(words, SEARCHED)
     roomy = has_room_for_passages(budget)
     scores = scored(words, [passage.text for passage in passages])
     fewest = 0 if roomy else max(scores, default=0)

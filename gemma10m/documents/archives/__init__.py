@@ -1,0 +1,1 @@
+"""Containers: archives and compressed files to their members."""

@@ -1,0 +1,28 @@
+"""Zip archives: a member is copied to the spool when its turn comes."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from gemma10m.documents.archives.archive import Archive, Member
+from gemma10m.documents.archives.zip_file import Zip
+from gemma10m.documents.budget import Budget
+from gemma10m.documents.content import Content
+from gemma10m.documents.detect import kind_of
+from gemma10m.documents.spool import Spool
+from gemma10m.documents.text import EncodingDetector
+
+
+class ZipArchive(Archive):
+    def __init__(self, file: Zip, budget: Budget) -> None:
+        """Raises `UnreadableError`."""
+        self._file = file
+        names = (name for name, member in file.members.items() if not member.is_dir())
+        super().__init__((Member(name, file.why_not(name)) for name in names), budget)
+
+    def load(self, name: str, spool: Spool) -> Content:
+        blocks = self._file.blocks(name)
+        first = next(blocks, b"")
+        if kind_of(first, name) == "text":
+            EncodingDetector(first).feed(first, final=False)  # which keeps pictures and programs out of the spool
+        return spool.keep(chain([first], blocks))

@@ -1,0 +1,90 @@
+"""Any file to text: unpacked, recognised, extracted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Container
+from typing import NamedTuple
+
+from gemma10m.documents.archives.archive import Archive
+from gemma10m.documents.archives.compressed import unpacked
+from gemma10m.documents.archives.tar_file import TarArchive
+from gemma10m.documents.archives.zip_archive import ZipArchive
+from gemma10m.documents.archives.zip_file import Zip
+from gemma10m.documents.budget import Budget
+from gemma10m.documents.content import Content
+from gemma10m.documents.detect import COMPRESSED, REFUSED, kind_of
+from gemma10m.documents.formats import docx, epub
+from gemma10m.documents.formats.html_text import write_html
+from gemma10m.documents.formats.info_manual import write_info
+from gemma10m.documents.formats.notebook import write_notebook
+from gemma10m.documents.formats.pdf import write_pdf
+from gemma10m.documents.safe_open import UnreadableError
+from gemma10m.documents.spool import Places, Spool, TextWriter
+
+_EXTRACTED: dict[str, Callable[[Content, TextWriter, Budget], None]] = {
+    "html": write_html,
+    "info": write_info,
+    "notebook": write_notebook,
+    "pdf": write_pdf,
+}
+_ZIPPED: dict[str, Callable[[Zip, TextWriter], None]] = {"epub": epub.write_epub, "docx": docx.write_docx}
+
+
+class Text(NamedTuple):
+    """Bytes that are the text, unless they turn out to be none."""
+
+    content: Content
+    places: Places = ()
+    notice: str = ""  # what its reader should know
+
+
+def open_content(content: Content, name: str, spool: Spool, budget: Budget) -> Text | Archive:
+    """Text is extracted into the spool. Raises `UnreadableError`, `BombError` among them, and `DiskError`."""
+    before = spool.position
+    try:
+        return _opened(content, name, spool, budget)
+    except UnreadableError:
+        spool.take_back(before)
+        raise
+
+
+def _opened(content: Content, name: str, spool: Spool, budget: Budget) -> Text | Archive:
+    kind = kind_of(content.head(), name)
+    if kind in COMPRESSED:
+        content = spool.keep(unpacked(kind, content, budget))
+        kind = kind_of(content.head(), os.path.splitext(name)[0])
+    if kind in COMPRESSED:
+        raise UnreadableError("compressed more than once", hint="unpack it yourself if you trust it")
+    if kind in REFUSED:
+        why, hint = REFUSED[kind]
+        raise UnreadableError(why, hint)
+    if kind == "tar":
+        return TarArchive(content, budget)
+    if kind == "zip":
+        return _zip(Zip(content, budget), spool, budget)
+    if kind == "text":
+        return Text(content)
+    writer = TextWriter(spool)
+    _EXTRACTED[kind](content, writer, budget)
+    return Text(*writer.finish())
+
+
+def kind_of_zip(members: Container[str]) -> str:
+    """One of "epub", "docx", "office", for other programs' documents, or "zip", by the names of its members."""
+    if epub.CONTAINER in members:
+        return "epub"
+    if docx.DOCUMENT in members:
+        return "docx"
+    return "office" if "[Content_Types].xml" in members or "content.xml" in members else "zip"
+
+
+def _zip(file: Zip, spool: Spool, budget: Budget) -> Text | Archive:
+    kind = kind_of_zip(file.members)
+    if kind == "zip":
+        return ZipArchive(file, budget)
+    if kind == "office":
+        raise UnreadableError("an office document of a kind that is not read", hint="save it as DOCX, PDF or text")
+    writer = TextWriter(spool)
+    _ZIPPED[kind](file, writer)
+    return Text(*writer.finish())

@@ -1,0 +1,1 @@
+"""Downloads from the Hugging Face Hub: listing, choosing, fetching, verifying."""

@@ -1,0 +1,1 @@
+"""Public-domain books out of two Debian packages, to train and to measure with."""

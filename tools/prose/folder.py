@@ -1,0 +1,56 @@
+"""The prose on disk: train/, test/, and SOURCES.md, which says where every book comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gemma10m.atomic_file import atomic_file
+from gemma10m.errors import UsageError
+from gemma10m.hub.hub_errors import disk_errors
+from prose.packages import Unpacked
+
+SOURCES = "SOURCES.md"
+
+
+def write_prose(folder: Path, packages: Sequence[Unpacked]) -> list[str]:
+    """Writes what is not there yet and returns its paths below `folder`.
+
+    Raises UsageError, before anything is written, when a file is there with another content; DiskError.
+    """
+    files = {book.path: text.encode() for package in packages for book, text in package.texts.items()}
+    files[SOURCES] = _sources(packages).encode()
+    missing = [path for path, content in files.items() if not _is_there(folder / path, content)]
+    for path in missing:
+        with atomic_file(folder / path) as file:
+            file.write(files[path])
+    return missing
+
+
+def _is_there(path: Path, content: bytes) -> bool:
+    with disk_errors(path):
+        if not path.exists():
+            return False
+        if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
+            return True
+    raise UsageError(
+        f"{path} exists and is not what would be written there", hint="move it away, or name another folder"
+    )
+
+
+def _sources(packages: Sequence[Unpacked]) -> str:
+    lines = [
+        "# Sources",
+        "",
+        "Written by `tools/fetch_prose.py`: `train/` to train with, `test/` and `documents/` to measure with alone.",
+        "",
+        "| file | title | | package |",
+        "| --- | --- | --- | --- |",
+    ]
+    for package in packages:
+        name = f"{package.package.name} {package.version}"
+        lines += [f"| {book.path} | {book.title} | {book.about} | {name} |" for book in package.texts]
+    for package in packages:
+        lines += ["", f"## {package.package.name} {package.version}", "", package.package.licence]
+        lines += [f"Debian package, sha256 `{package.sha256}`."]
+    return "\n".join(lines) + "\n"
