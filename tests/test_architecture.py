@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "strict_json": set(),
     "tensor_bytes": {"strict_json"},
     "gguf_file": {"errors", "strict_json"},
+    "interrupts": set(),
     "sanitise": set(),
     "progress": set(),
     "threads": set(),

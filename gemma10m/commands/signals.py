@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
+
+from gemma10m import interrupts
 
 
 class StopRequest:
@@ -15,21 +15,13 @@ class StopRequest:
     def __call__(self) -> bool:
         return self.signal_number != 0
 
+    def ask(self, number: int) -> None:
+        self.signal_number = number
+
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
+    """Set the flag on the first signal inside the block; a second one ends the process at once."""
     request = StopRequest()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def ask_to_stop(number: int, _: FrameType | None) -> None:
-        request.signal_number = number
-        for each in before:
-            signal.signal(each, signal.SIG_DFL)
-
-    for number in before:
-        signal.signal(number, ask_to_stop)
-    try:
+    with interrupts.asking(request.ask):
         yield request
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

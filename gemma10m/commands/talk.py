@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gemma10m import interrupts
 from gemma10m.answering.conversation import Conversation, reply
 from gemma10m.answering.sampling import Sampling
 from gemma10m.commands.answers import show_answer, show_sources
@@ -56,6 +57,7 @@ def talk(
             if line.strip():
                 _take(talk, line.strip())
         except KeyboardInterrupt:
+            interrupts.forget()
             terminal.note("")
 
 
