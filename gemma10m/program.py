@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 import warnings
@@ -70,11 +71,21 @@ def run_command(command: Callable[[Terminal], None], json: bool = False) -> None
     choose_threads()
     try:
         with interrupts.unwinding():
+            _check_working_folder()
             command(terminal)
     except BaseException as error:
         if isinstance(error, SystemExit | GeneratorExit):
             raise
         sys.exit(terminal.error(_end_of(error)))
+
+
+def _check_working_folder() -> None:
+    """Raise UsageError where the folder is gone: the mathematics library that torch loads ends the process there."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        hint = "change to a folder that is there, and run the command again"
+        raise UsageError(f"the working folder cannot be used: {error.strerror}", hint) from None
 
 
 def _end_of(error: BaseException) -> BaseException:
@@ -88,7 +99,7 @@ def _end_of(error: BaseException) -> BaseException:
 def main() -> None:
     """Run the command line and exit with its code. The parser's errors are sanitised, too."""
     try:
-        code = app(args=shared_options_first(sys.argv[1:]), standalone_mode=False)
+        code = app(shared_options_first(sys.argv[1:]), prog_name="gemma10m", standalone_mode=False)
     except _PARSER_ERROR as error:
         sys.exit(_explain(error))
     sys.exit(code if isinstance(code, int) else 0)

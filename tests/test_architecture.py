@@ -59,6 +59,7 @@ MAY_IMPORT = {
     },
     "state_file": {"memory", "config", "errors", "atomic_file", "strict_json", "tensor_bytes"},
     "saved_states": {
+        "atomic_file",
         "answering",
         "reading",
         "state_file",
