@@ -24,6 +24,11 @@ def summaries_folder() -> Path:
     return Path(platformdirs.user_cache_dir("gemma10m")) / "summaries"
 
 
+def measurements_file() -> Path:
+    """Return where `eval` keeps its rows when it is given no other place."""
+    return Path(platformdirs.user_cache_dir("gemma10m")) / "measurements.jsonl"
+
+
 def demo_folder() -> Path:
     """The model that ships inside the package."""
     return Path(__file__).parent / "demo"
