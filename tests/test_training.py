@@ -11,6 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from models import tiny_model
+from rounding import assert_exact
 from torch import Tensor
 from training_runs import SEGMENT, gradients, random_batch, small_model, small_recipe, tokenizer, writer
 
@@ -68,10 +69,10 @@ def test_gradients_are_those_of_the_whole_loss(length: int, backprop: int, segme
     loss.backward()
     assert losses.answer is not None
     assert losses.text is not None
-    assert losses.answer + recipe.lm_weight * losses.text == pytest.approx(float(loss.detach()), rel=1e-5)
+    assert losses.answer + recipe.lm_weight * losses.text == pytest.approx(float(loss.detach()), rel=1e-10)
     expected = gradients(other)
     for name, gradient in gradients(model).items():
-        torch.testing.assert_close(gradient, expected[name], rtol=1e-5, atol=1e-5 * float(expected[name].abs().max()))
+        assert_exact(gradient, expected[name])
     assert gradients(model).keys() == expected.keys()
 
 
@@ -141,11 +142,11 @@ def test_the_teacher_s_loss_is_the_mean_over_all_it_teaches(backprop: int) -> No
     expected = distillation_loss(other.head(hidden[:, taught]), teacher.model.head(lesson[:, taught]))
     assert losses.answer is None
     assert losses.text is None
-    assert losses.teacher == pytest.approx(float(expected.detach()), rel=1e-5)
+    assert losses.teacher == pytest.approx(float(expected.detach()), rel=1e-10)
     (2.0 * expected).backward()
     if not backprop:
         for name, gradient in gradients(student).items():
-            torch.testing.assert_close(gradient, gradients(other)[name], rtol=1e-4, atol=1e-6)
+            assert_exact(gradient, gradients(other)[name])
 
 
 def test_a_narrow_copy_gives_the_wide_weights_their_gradients() -> None:
