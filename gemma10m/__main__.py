@@ -1,4 +1,4 @@
-"""`python -m gemma10m`."""
+"""Run the program with `python -m gemma10m`."""
 
 from gemma10m.cli import main
 

@@ -17,7 +17,7 @@ TASKS = (("passkey",), ("needle", "--form", "single"), ("needle", "--form", "mul
 
 
 def compare(start: Path, prose: Path, out: Path) -> None:
-    """A run and rows of `gemma10m eval` for each kind, in OUT; run again, it goes on."""
+    """Write a run and rows of `gemma10m eval` for each kind into OUT; run again, it resumes."""
     for kind in KINDS:
         run, recipe = out / kind, out / f"{kind}.json"
         out.mkdir(parents=True, exist_ok=True)

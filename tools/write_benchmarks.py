@@ -230,8 +230,8 @@ def document() -> str:
 
 Written by `tools/write_benchmarks.py` from `docs/benchmarks/results.jsonl`, whose rows say command, machine, driver,
 commit and versions; rows that no table uses any more are in `history.jsonl`. A utilisation compares the products that
-reading needs (`bench/flops.py`) with the fastest product timed in the same run. Results are compared with their reference
-before anything is timed.
+reading needs (`bench/flops.py`) with the fastest product timed in the same run. Results are compared with the reference
+before they are timed.
 
 ## In short
 

@@ -115,8 +115,8 @@ def speed_lines() -> str:
     """Return the README's line on speed: the real model, read side by side with two other programs."""
     row, llama = against("small", 16_384)
     speed, peak = f"{row['tokens_per_second']:,.0f} tokens/s", f"{row['read_peak_bytes'] / 1e9:.2f} GB"
-    return f"""Gemma 3 270M reads {row["tokens"]:,} tokens of *Persuasion* on two CPU cores at {speed}, in {peak} of memory:
-{row["ratio"]:.1f} times the speed of transformers and {llama["ratio"]:.2f} times that of llama.cpp in Q4_K_M, in one run."""
+    return f"""Gemma 3 270M reads {row["tokens"]:,} tokens of *Persuasion* on two CPU cores at {speed}, in {peak}:
+{row["ratio"]:.1f} times as fast as transformers and {llama["ratio"]:.2f} times as llama.cpp in Q4_K_M, in one run."""
 
 
 def used_rows() -> list[ResultRow]:

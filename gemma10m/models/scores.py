@@ -1,4 +1,4 @@
-"""Softmax attention inside windows: PyTorch's where it can, and by hand where scores are capped (Gemma 2)."""
+"""Compute softmax attention inside windows: with PyTorch's kernel, or by hand where scores are capped (Gemma 2)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCORES_AT_ONCE = 2**24  # numbers: 64 MiB of float32
 def attend(
     queries: Tensor, keys: Tensor, values: Tensor, *, reach: int | None, scale: float | None, cap: float | None
 ) -> Tensor:
-    """softmax(cap(q k^T scale)) v; the queries are the last tokens of their window, and each sees it up to itself.
+    """Return softmax(cap(q k^T scale)) v; the queries are their window's last tokens, and each sees it up to itself.
 
     queries (B, H, Q, E), keys and values (B, K, width, E) -> (B, H, Q, E). reach: keys that a query sees, itself
     included; None for all. scale: None for 1 / sqrt(E). cap: c in c tanh(score / c), before the mask (Gemma 2, arXiv
@@ -28,7 +28,7 @@ def attend(
 
 
 def window_mask(queries: int, width: int, reach: int | None, device: torch.device) -> Tensor | None:
-    """Which of a window's keys its last tokens see, (Q, width) bool; None where they see all."""
+    """Return which of a window's keys its last tokens see, (Q, width) bool, or None where they see all."""
     bounded = reach is not None and width > reach
     if device.type == "cuda" and not bounded:
         # For one query too: without a mask cuDNN is taken, which plans anew for every length of an answer.
@@ -43,7 +43,7 @@ def window_mask(queries: int, width: int, reach: int | None, device: torch.devic
 
 
 def _visible(first: int, stop: int, queries: int, width: int, reach: int | None, device: torch.device) -> Tensor:
-    """The mask of the queries from `first` to `stop`, (stop - first, width) bool."""
+    """Return the mask of the queries from `first` to `stop`, (stop - first, width) bool."""
     rows = torch.ones(stop - first, width, dtype=torch.bool, device=device)
     last = width - queries + first  # the key that stands where the first of them does
     visible = rows.tril(last)
@@ -51,7 +51,7 @@ def _visible(first: int, stop: int, queries: int, width: int, reach: int | None,
 
 
 def _capped(queries: Tensor, keys: Tensor, values: Tensor, reach: int | None, scale: float, cap: float) -> Tensor:
-    """The same with capped scores, in float32 or wider, a few queries at a time."""
+    """Attend with capped scores, in float32 or wider, a few queries at a time."""
     grouped = queries.unflatten(1, (keys.shape[1], -1))  # (B, K, H/K, Q, E)
     count, width = queries.shape[2], keys.shape[2]
     rows = max(1, SCORES_AT_ONCE // (queries.shape[0] * queries.shape[1] * width))
