@@ -1,4 +1,4 @@
-"""The program: `gemma10m`, or `python -m gemma10m`. Signals are looked after before anything else is imported."""
+"""Run the program. Signals are looked after before anything else is imported."""
 
 import os
 

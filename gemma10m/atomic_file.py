@@ -29,15 +29,15 @@ _REASONS = {
     errno.EACCES: ("permission denied", "choose a folder you may write to"),
     errno.EPERM: ("permission denied", "choose a folder you may write to"),
     errno.EROFS: ("the disk is read-only", "choose a folder you may write to"),
-    errno.ENOTDIR: ("a file stands where its folder should be", "choose another name"),
-    errno.EEXIST: ("a file stands where its folder should be", "choose another name"),
+    errno.ENOTDIR: ("a file is in the place of its folder", "choose another name"),
+    errno.EEXIST: ("a file is in the place of its folder", "choose another name"),
     errno.ENAMETOOLONG: ("the name is too long", "choose a shorter name"),
 }
 
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """The temporary file to write into; it takes the place of `path` (mode 0600) when the block ends without an error.
+    """Give a temporary file to write into; it replaces `path` (mode 0600) if the block ends without an error.
 
     A missing folder is made with mode 0700. The block should do nothing but write: any OSError in it is taken for this
     file's. Raises DiskError; whatever stood at `path` is then as it was and no temporary file is left.
@@ -48,7 +48,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """As `atomic_file`, for a library that opens files by name: an empty file to write into and to close again."""
+    """Do as `atomic_file`, for a library that opens files by name: give an empty file to write and to close again."""
     try:
         _refuse_anything_but_a_file(path)
         _make_folder(path.parent)

@@ -1,4 +1,4 @@
-"""Frozen configurations. Every bound is checked when one is made; all problems come in one error."""
+"""Configurations are frozen. Every bound is checked when one is made; all problems come in one error."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def is_positive_number(value: object) -> TypeGuard[int | float]:
 
 @dataclass(frozen=True)
 class Rope:
-    """Rotary embedding (arXiv 2104.09864): frequency i of E/2 is theta**(-2i/E) over its factor."""
+    """Describe a rotary embedding (arXiv 2104.09864): frequency i of E/2 is theta**(-2i/E) over its factor."""
 
     theta: float = 10000.0
     factors: tuple[float, ...] = ()  # one for every frequency, or a single one for all; () leaves them as they are
@@ -35,7 +35,7 @@ class Rope:
 
 @dataclass(frozen=True)
 class AttentionSpec:
-    """One layer's attention. Layers of one model may differ in all of it."""
+    """Describe one layer's attention. Layers of one model may differ in all of it."""
 
     heads: int  # H
     kv_heads: int  # K
@@ -82,7 +82,7 @@ class AttentionSpec:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The shape of a checkpoint (letters of docs/architecture.md: D, L, H, K, E, F, V); the defaults are Gemma 1's.
+    """Describe a checkpoint's shape (letters of docs/architecture.md: D, L, H, K, E, F, V); defaults are Gemma 1's.
 
     heads, kv_heads, head_size and rope_theta hold for every layer, unless `attention` has a specification for each.
     """
@@ -133,7 +133,7 @@ class ModelConfig:
         return AttentionSpec(self.heads, self.kv_heads, self.head_size, Rope(self.rope_theta))
 
     def attention_of(self, layer: int) -> AttentionSpec:
-        """The specification of a layer's attention, layers counted from 0."""
+        """Return the specification of a layer's attention, layers counted from 0."""
         return self.attention[layer] if self.attention else self._uniform
 
     @property
@@ -147,7 +147,7 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class ReadingConfig:
-    """How a model reads: part of the model, never a tuning knob. Lengths in tokens."""
+    """Describe how a model reads: part of the model, never a tuning knob. Lengths in tokens."""
 
     memory: MemoryKind = "window"
     segment: int = DEFAULT_SEGMENT  # N

@@ -1,8 +1,8 @@
-"""How many bytes text takes in a file: what byte offsets are counted with."""
+"""Count the bytes text takes in a file; byte offsets are counted with them."""
 
 from __future__ import annotations
 
 
 def nbytes(text: str, encoding: str) -> int:
-    """Without a byte-order mark."""
+    """Count the bytes without a byte-order mark."""
     return len(text) if encoding == "cp1252" else len(text.encode(encoding.removesuffix("-sig")))

@@ -1,4 +1,4 @@
-"""The exception tree. One class per way a run can end; each has an exit code and says what to do next.
+"""Every way a run can end has one error class, with an exit code and a hint that says what to do next.
 
 Gemma10MError                 1   internal
 ├── UsageError                2   wrong words on the command line or wrong arguments to the API
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 
 class Gemma10MError(Exception):
-    """One sentence that says what was found, and a hint that says what to do."""
+    """Say in one sentence what was found, and in a hint what to do."""
 
     exit_code = 1
 
@@ -40,7 +40,7 @@ class ModelError(Gemma10MError):
 
 
 class ConfigError(ModelError):
-    """All problems of one configuration, in one error."""
+    """Report all problems of one configuration in one error."""
 
     def __init__(self, problems: list[str], hint: str = "") -> None:
         super().__init__("; ".join(problems), hint)
@@ -68,7 +68,7 @@ class TrainingError(Gemma10MError):
 
 
 class Interrupted(Gemma10MError):
-    """Raised at a segment boundary after a signal; `exit_code` is 128 + the signal's number."""
+    """Stop at a segment boundary after a signal; `exit_code` is 128 + the signal's number."""
 
     exit_code = 130
 

@@ -1,4 +1,4 @@
-"""Where the program keeps things: models in the user's data folder, states and summaries in the user's cache folder."""
+"""Models are kept in the user's data folder, states and summaries in the user's cache folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def models_folder() -> Path:
 
 
 def packaged_folder() -> Path:
-    """Where models out of packages are joined; they can be joined again."""
+    """Return the folder for models joined out of packages; they can be joined again."""
     return Path(platformdirs.user_cache_dir("gemma10m")) / "models"
 
 
@@ -30,5 +30,5 @@ def measurements_file() -> Path:
 
 
 def demo_folder() -> Path:
-    """The model that ships inside the package."""
+    """Return the folder of the model that ships inside the package."""
     return Path(__file__).parent / "demo"

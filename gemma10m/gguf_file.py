@@ -1,8 +1,8 @@
-"""The header of a GGUF file, read and checked without touching the tensors.
+"""Read and check the header of a GGUF file without touching the tensors.
 
 The format (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md): "GGUF", a version, two counts, metadata (key,
 type, value), tensors (name, sizes from the innermost out, type, offset), padding, the data. Numbers are little endian.
-The file is untrusted: a count is held against the bytes that are left before anything is made of it.
+The file is untrusted: a count is compared with the bytes that are left before anything is allocated.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ TENSOR_TYPES: dict[int, tuple[str, int, int]] = {
 
 @dataclass(frozen=True)
 class GgufTensor:
-    """Where a tensor lies: bytes `start` to `end` of the file. `shape` has the outermost size first, as in PyTorch."""
+    """Say where a tensor lies: bytes `start` to `end` of the file. `shape` is outermost first, as in PyTorch."""
 
     name: str
     type: str
@@ -111,7 +111,7 @@ def _open(path: Path) -> BinaryIO:
 
 
 class _Header:
-    """The part of the header that is not read yet."""
+    """Hold the part of the header that is not read yet."""
 
     def __init__(self, file: BinaryIO, path: Path, size: int) -> None:
         self.path, self.size = path, size
@@ -133,7 +133,7 @@ class _Header:
         return struct.unpack("<" + code, self.take(struct.calcsize("<" + code)))[0]
 
     def count(self, what: str, least_bytes: int, most: int) -> int:
-        """A number of things that take at least so many bytes each."""
+        """Read a number of things that take at least so many bytes each."""
         found: int = self.number("Q")
         if found * least_bytes > self._end - self.position:
             raise self._too_short(found * least_bytes)
@@ -239,7 +239,7 @@ def _alignment(metadata: Mapping[str, Any], path: Path) -> int:
 
 
 def _tensor(header: _Header) -> GgufTensor:
-    """A tensor, its bytes counted from the start of the data."""
+    """Read a tensor's entry, its bytes counted from the start of the data."""
     name = header.text()
     where = f"tensor {quote(name)} in {header.path}"
     dimensions: int = header.number("I")
@@ -261,7 +261,7 @@ def _tensor(header: _Header) -> GgufTensor:
 
 
 def _check_layout(tensors: Mapping[str, GgufTensor], header: _Header) -> None:
-    """Nothing beyond the file's end and no byte in two tensors; gaps are padding."""
+    """Refuse tensors beyond the file's end and bytes in two tensors; gaps are padding."""
     position = 0
     for tensor in sorted(tensors.values(), key=lambda tensor: (tensor.start, tensor.end)):
         if tensor.end > header.size:

@@ -24,7 +24,7 @@ SHOW_CURSOR = "\x1b[?25h"  # a progress line hides it
 
 
 class _Episode:
-    """What one process has been sent; one object, `_EPISODE`, because signals belong to the process."""
+    """The signals that this process was sent; one object, `_EPISODE`, because signals belong to the process."""
 
     def __init__(self) -> None:
         self.leaves = False

@@ -1,4 +1,4 @@
-"""One function per kernel. The backend is chosen once, here: Triton where there is a CUDA GPU, else plain PyTorch.
+"""Choose each kernel's backend once, here: Triton where there is a CUDA GPU, else plain PyTorch.
 
 GEMMA10M_BACKEND=reference or =triton overrides. Kernels go forward only: with gradients the reference runs.
 """
@@ -24,7 +24,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def choose_backend(asked: str, *, has_cuda: bool, interpreted: bool) -> str:
-    """ "triton" or "reference"; UsageError when what was asked for cannot run here."""
+    """Return "triton" or "reference". Raises UsageError if the one asked for cannot run here."""
     if asked and asked not in BACKENDS:
         raise UsageError(f"GEMMA10M_BACKEND must be one of {', '.join(BACKENDS)}, found {asked!r}")
     # Triton builds its launcher with the system's C compiler.
@@ -46,7 +46,7 @@ BACKEND = choose_backend(
 
 
 def _choose(function: Function) -> Function:
-    """The kernel of the reference's name for the tensors it can take, else the reference."""
+    """Return the kernel of the reference's name if it can take the tensors, else the reference."""
     if BACKEND == "reference":
         return function
     from gemma10m.kernels import compiled

@@ -1,4 +1,4 @@
-"""What a progress line says and how it fits a width: pure text, nothing is written here."""
+"""Decide what a progress line says and how it fits a width: pure text, nothing is written here."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ NARROWEST_BAR = 4
 
 
 def format_count(number: float) -> str:
-    """12345 -> "12.3K"; whole numbers below a thousand are exact."""
+    """Format 12345 as "12.3K"; whole numbers below a thousand are exact."""
     if isinstance(number, int) and abs(number) < 1000:
         return str(number)
     return "".join(_scaled(number, ("", "K", "M", "G", "T")))
 
 
 def format_bytes(size: int) -> str:
-    """Decimal units, as disks and downloads are sold: 1100000 -> "1.1 MB"."""
+    """Format in decimal units, as disks and downloads are sold: 1100000 as "1.1 MB"."""
     if size < 1000:
         return f"{size} B"
     return " ".join(_scaled(size, ("B", "KB", "MB", "GB", "TB")))
@@ -33,7 +33,7 @@ def _scaled(number: float, units: tuple[str, ...]) -> tuple[str, str]:
 
 
 def format_duration(seconds: float) -> str:
-    """The two largest units: "45s", "12m 05s", "1h 23m", "2d 03h"; "?" when the time is not finite."""
+    """Format the two largest units: "45s", "12m 05s", "1h 23m", "2d 03h"; "?" if the time is not finite."""
     if not math.isfinite(seconds):
         return "?"
     whole = max(0, round(seconds))
@@ -49,7 +49,7 @@ def format_duration(seconds: float) -> str:
 
 @dataclass(frozen=True)
 class ProgressView:
-    """How far a read has come. Memory and state sizes in bytes; a total of 0 is one nobody knows."""
+    """Say how far a read has come. Memory and state sizes in bytes; a total of 0 is unknown."""
 
     tokens_read: int
     tokens_total: int
@@ -66,7 +66,7 @@ class ProgressView:
 
     @property
     def fraction(self) -> float | None:
-        """Counted in tokens when their number is known, else in bytes."""
+        """Return the share done, in tokens when their number is known, else in bytes."""
         done, total = self.tokens_read, self.tokens_total
         if not self.total_is_exact and self.bytes_total:
             done, total = self.bytes_done, self.bytes_total
@@ -79,13 +79,13 @@ def _fraction(done: int, total: int) -> float | None:
 
 @dataclass(frozen=True)
 class Status:
-    """What a progress line says: (long, short) fields, the most important first, and the part that is done."""
+    """Hold what a progress line says: (long, short) fields, the most important first, and the part that is done."""
 
     fields: tuple[tuple[str, str], ...]
     fraction: float | None
 
     def fit(self, label: str, width: int) -> tuple[str, int, str]:
-        """Label, width of the bar (0: no room for one) and text that together stay within `width` columns."""
+        """Return label, width of the bar (0: no room for one) and text that together stay within `width` columns."""
         full = "  ".join(long for long, _ in self.fields)
         room = width - len(label) - len(full) - 2
         if room >= 2 * NARROWEST_BAR:
@@ -130,7 +130,7 @@ def _time_left_field(seconds: float | None) -> list[tuple[str, str]]:
 
 
 def byte_status(done: int, total: int, bytes_per_second: float) -> Status:
-    """`total` 0: nobody knows it; `bytes_per_second` 0: nothing has moved yet."""
+    """Return the status of a transfer. `total` 0: unknown; `bytes_per_second` 0: nothing has moved yet."""
     counts = (format_bytes(done), format_bytes(total))
     fields = [(" / ".join(counts), "/".join(counts))] if total else _same(counts[0])
     fraction = _fraction(done, total)

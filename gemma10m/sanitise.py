@@ -1,4 +1,4 @@
-"""Text from documents, file names and models, made harmless for a terminal."""
+"""Make text from documents, file names and models harmless for a terminal."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def sanitise(text: str) -> str:
 
 
 def sanitise_line(text: str) -> str:
-    r"""`sanitise`, with a newline shown as `\n`: a file name cannot forge a second line."""
+    r"""Do as `sanitise` does and show a newline as `\n`: a file name cannot forge a second line."""
     return sanitise(text).replace("\n", "\\n")

@@ -1,4 +1,4 @@
-"""Summaries already written, kept by all that they were made of: a run that stopped goes on.
+"""Keep written summaries under all that they were made of, so that a run that stopped can resume.
 
 A file's name is a hash of the model, the sampling, the text and the request.
 """
@@ -15,7 +15,7 @@ from gemma10m.strict_json import canonical_json, strict_json
 
 
 def kept(write: Write, identity: str) -> Write:
-    """`write`, which asks the model only for what is not on disk. identity: of the model and its sampling.
+    """Wrap `write` to ask the model only for what is not on disk. identity: of the model and its sampling.
 
     What it gives raises DiskError.
     """
@@ -35,7 +35,7 @@ def kept(write: Write, identity: str) -> Write:
 
 
 def _load(path: Path) -> str | None:
-    """None also for a file that is damaged."""
+    """Return a kept summary, or None for a missing or damaged file."""
     try:
         value = strict_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""JSON in and out, strictly: from hostile files nothing odd gets in, and a value has one text on the way out."""
+"""Parse JSON strictly, so that nothing odd gets in from hostile files, and write one text per value."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ _LONGEST_INTEGER = 20  # characters of -2**63
 
 
 def strict_json(text: str) -> Any:
-    """The value in `text`. Duplicate keys, NaN, infinity, huge numbers and deep nesting are a ValueError."""
+    """Return the value in `text`.
+
+    Raises ValueError for duplicate keys, NaN, infinity, huge numbers and deep nesting.
+    """
     try:
         return json.loads(
             text, parse_int=_integer, parse_float=_finite, parse_constant=_refuse, object_pairs_hook=_unique
@@ -21,12 +24,12 @@ def strict_json(text: str) -> Any:
 
 
 def canonical_json(value: object) -> str:
-    """The one text a value has: no spaces, ASCII only, fields of dataclasses in their declared order."""
+    """Return the one text a value has: no spaces, ASCII only, fields of dataclasses in their declared order."""
     return json.dumps(value, separators=(",", ":"), allow_nan=False, default=asdict)
 
 
 def quote(value: object) -> str:
-    """A value from a file as it may stand in a message: printable and short."""
+    """Quote a value from a file for a message: printable and short."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 

@@ -1,4 +1,4 @@
-"""Tensors as bytes, and as those of a safetensors file, whose own writer needs numpy as nothing else here does."""
+"""Turn tensors into bytes and into a safetensors file, whose own writer needs numpy as nothing else here does."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ALIGNMENT = 8
 
 
 def bytes_of(tensor: Tensor) -> bytearray:
-    """The tensor's values in order, wherever and however it lies in memory."""
+    """Return the tensor's values in order, wherever and however it lies in memory."""
     data = bytearray(tensor.nbytes)
     if data:
         torch.frombuffer(data, dtype=tensor.dtype).view(tensor.shape).copy_(tensor)
@@ -30,7 +30,7 @@ def bytes_of(tensor: Tensor) -> bytearray:
 
 
 def safetensors_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> bytes:
-    """A whole file: equal tensors and metadata are equal bytes. Wide values come first, so that all lie aligned."""
+    """Return a whole file: equal tensors and metadata give equal bytes. Wide values come first, for alignment."""
     ordered = sorted(tensors.items(), key=lambda named: (-named[1].dtype.itemsize, named[0]))
     header: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))} if metadata else {}
     offset = 0

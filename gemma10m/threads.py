@@ -20,7 +20,7 @@ LOOKS, PAUSE = 5, 0.002  # at what runs now, and seconds between two: what runs 
 
 
 def choose_threads() -> None:
-    """Set what the user has not set. Where torch is there already it would be too late, and is not this program's."""
+    """Set what the user has not set. If torch is loaded already it is too late, and not this program's choice."""
     if "torch" in sys.modules:
         return
     if not any(name in os.environ for name in WAITS):
@@ -31,13 +31,13 @@ def choose_threads() -> None:
 
 
 def free_cores(proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> int:
-    """The cores that this process may use, but no more than the machine has free now; at least 1."""
+    """Count the cores that this process may use, at most those free now, at least 1."""
     idle = (os.cpu_count() or 1) - _others_running(proc)
     return max(1, min(idle, len(os.sched_getaffinity(0)), *_quotas(proc, cgroups)))
 
 
 def _others_running(proc: Path) -> int:
-    """Threads beside this one that run or wait for a core, on the whole machine.
+    """Count the threads beside this one that run or wait for a core, on the whole machine.
 
     The load average would count what has ended, such as this program's last run, and miss what has just begun.
     """
@@ -50,7 +50,7 @@ def _others_running(proc: Path) -> int:
 
 
 def _running(proc: Path) -> int:
-    """The R of `0.20 0.18 0.12 R/80 11206`; 1 where the file is not there."""
+    """Parse the R of `0.20 0.18 0.12 R/80 11206`; 1 if the file is missing."""
     try:
         return int((proc / "loadavg").read_text(encoding="ascii").split()[3].partition("/")[0])
     except (OSError, ValueError, IndexError):
@@ -58,7 +58,7 @@ def _running(proc: Path) -> int:
 
 
 def _quotas(proc: Path, cgroups: Path) -> Iterator[int]:
-    """Whole cores that the control groups of this process, and those around them, allow."""
+    """Return the whole cores that this process's control groups, and those around them, allow."""
     for line in _text(proc / "self" / "cgroup").splitlines():
         controllers, _, group = line.partition(":")[2].partition(":")
         if not controllers:  # version 2
@@ -70,13 +70,13 @@ def _quotas(proc: Path, cgroups: Path) -> Iterator[int]:
 
 
 def _with_parents(root: Path, group: str) -> Iterator[Path]:
-    """The group's folder and those around it. In a container the group may be the root, whatever its name says."""
+    """Return the group's folder and those around it. In a container it may be the root, whatever its name says."""
     path = PurePosixPath(group.lstrip("/"))
     yield from (root / each for each in (path, *path.parents))
 
 
 def _cores(limit: list[str]) -> Iterator[int]:
-    """limit: quota and period, in microseconds; `max` and -1 are none."""
+    """Parse a limit of quota and period, in microseconds; `max` and -1 are no limit."""
     try:
         quota, period = (int(word) for word in limit)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Every kernel under the name of its reference. Importing this imports Triton."""
+"""Export every kernel under its reference's name. Importing this imports Triton."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keys and queries become before memory sees them, inside a kernel. float32 in, float32 out."""
+"""Compute, inside a kernel, what keys and queries become for memory. float32 in, float32 out."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import triton.language as tl
 
 @triton.jit
 def feature(x):
-    """ELU(x) + 1."""
+    """Compute ELU(x) + 1."""
     return tl.where(x > 0, x + 1.0, tl.exp(x))
 
 
 @triton.jit
 def unit(x):
-    """SiLU(x) / |SiLU(x)| along the last axis; zeros, such as padding, stay zero."""
+    """Compute SiLU(x) / |SiLU(x)| along the last axis; zeros, such as padding, stay zero."""
     bent = x * tl.sigmoid(x)
     length = tl.sqrt(tl.sum(bent * bent, axis=1, keep_dims=True))
     return bent / tl.maximum(length, 1e-12)

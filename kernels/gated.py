@@ -1,4 +1,4 @@
-"""What a segment writes to `gated` memory: (I + L)^-1 for each chunk of its tokens, then the chunks in turn."""
+"""Compute what a segment writes to `gated` memory: (I + L)^-1 per chunk of tokens, then the chunks in turn."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def chunk_kernel(
     key_b, key_k, key_g, key_n, value_b, value_k, value_g, value_n, gate_b, gate_k, gate_g, gate_n,
     heads, segments, size, LENGTH: tl.constexpr, CHUNK: tl.constexpr, SIZE: tl.constexpr,
 ):  # fmt: skip
-    """A chunk's unit keys K and (I + L)^-1 diag(b) [K | V], L the part of diag(b) K K^T below the diagonal."""
+    """Compute a chunk's unit keys K and (I + L)^-1 diag(b) [K | V], L the part of diag(b) K K^T below the diagonal."""
     lane = tl.program_id(0).to(tl.int64)
     segment, head, batch = lane % segments, lane // segments % heads, lane // segments // heads
     place, inner = tl.arange(0, CHUNK), tl.arange(0, SIZE)
@@ -49,7 +49,7 @@ def compose_kernel(
     units, erased, written, decay, gain, size,
     LENGTH: tl.constexpr, CHUNK: tl.constexpr, COLUMNS: tl.constexpr, INNER: tl.constexpr, SIZE: tl.constexpr,
 ):  # fmt: skip
-    """Some columns of the segment's map, X <- X + K^T (U - W X) over its chunks: B from 0, A from I and without U."""
+    """Compute columns of the segment's map, X <- X + K^T (U - W X) over its chunks: B from 0, A from I without U."""
     lane = tl.program_id(0).to(tl.int64)
     blocks = tl.num_programs(1) // 2
     erases = tl.program_id(1) < blocks
@@ -77,7 +77,7 @@ def compose_kernel(
 
 
 def gated_update(keys: Tensor, values: Tensor, write_gates: Tensor) -> tuple[Tensor, Tensor]:
-    """As reference.gated_update, for keys and values (B, K, G, N, E) and write_gates (B, K, G, N)."""
+    """Compute reference.gated_update for keys and values (B, K, G, N, E) and write_gates (B, K, G, N)."""
     keys, values = dense(keys), dense(values)
     batch, heads, segments, length, size = keys.shape
     lanes, wide = batch * heads * segments, padded(size)

@@ -1,4 +1,4 @@
-"""gelu_tanh(gate) * up in one pass (GLU variants, arXiv 2002.05202)."""
+"""Compute gelu_tanh(gate) * up in one pass (GLU variants, arXiv 2002.05202)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def geglu_kernel(gate, up, out, gate_stride, up_stride, size, BLOCK: tl.constexp
 
 
 def geglu(gate: Tensor, up: Tensor) -> Tensor:
-    """As reference.geglu; rounded once, at the end."""
+    """Compute reference.geglu; rounded once, at the end."""
     gates, gate_stride = rows_of(gate)
     ups, up_stride = rows_of(up)
     count, size = gates.shape

@@ -1,4 +1,4 @@
-"""What every launch shares: block sizes, the type products are taken in, and Triton's interpreter."""
+"""Every launch shares block sizes, the type products are taken in, and Triton's interpreter."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LEAST_PRODUCT = 16  # the shortest side tl.dot takes
 
 
 def product_dtype(dtype: torch.dtype) -> tl.dtype:
-    """What tl.dot's operands are rounded to: the tensors' own type, but float32 in the interpreter.
+    """Return the dtype of tl.dot's operands: the tensors' own, but float32 in the interpreter.
 
     The interpreter's products of bfloat16 are garbage, without a word.
     """
@@ -22,16 +22,16 @@ def product_dtype(dtype: torch.dtype) -> tl.dtype:
 
 
 def padded(size: int) -> int:
-    """The least power of two that a product can take and that holds `size`."""
+    """Return the least power of two that a product can take and that holds `size`."""
     return max(LEAST_PRODUCT, 1 << (size - 1).bit_length())
 
 
 def dense(x: Tensor) -> Tensor:
-    """x with its last axis dense, as every kernel takes it; the other strides may be anything."""
+    """Return x with its last axis dense, as every kernel takes it; the other strides are free."""
     return x if x.stride(-1) == 1 else x.contiguous()
 
 
 def rows_of(x: Tensor) -> tuple[Tensor, int]:
-    """x (..., size) as rows of equal distance, and that distance: no copy where x is a part of wider rows."""
+    """Return x (..., size) as evenly spaced rows, and their distance, without a copy of parts of wider rows."""
     flat = x.reshape(-1, x.shape[-1])  # (rows, width)
     return (flat, flat.stride(0)) if flat.stride(1) == 1 else (flat.contiguous(), x.shape[-1])

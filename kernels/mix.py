@@ -1,4 +1,4 @@
-"""Memory's answer to a segment's queries, normalised and mixed with local attention, in the layout the output wants."""
+"""Normalise memory's answer to a segment's queries and mix it with local attention, in the output's layout."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def mix_kernel(
 
 
 def mix(local: Tensor, queries: Tensor, memory: Tensor, normaliser: Tensor | None, gate: Tensor) -> Tensor:
-    """As reference.mix. In bfloat16 products are of rounded numbers, summed in float32."""
+    """Compute reference.mix. In bfloat16 products are of rounded numbers, summed in float32."""
     batch, heads, segments, tokens, size = queries.shape
     local, queries, memory = dense(local), dense(queries), dense(memory)
     z = memory if normaliser is None else normaliser  # (B, K, G, E) where it is read

@@ -1,4 +1,4 @@
-"""Plain PyTorch: the truth every kernel is compared with, and what runs where there is no kernel.
+"""Plain PyTorch is the truth every kernel is compared with, and runs where there is no kernel.
 
 Memory equations: Infini-attention (arXiv 2404.07143, equations 7-9) and, for `gated`, docs/architecture.md.
 Everything that touches M or z is float32: in bfloat16 z stops growing after 524,288 tokens.
@@ -16,56 +16,56 @@ EMPTY = 1e-6
 
 
 def wide(x: Tensor) -> Tensor:
-    """Float32, or float64 where that is given."""
+    """Cast to float32; float64 stays."""
     return x if x.dtype == torch.float64 else x.float()
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float, offset: float = 1.0) -> Tensor:
-    """RMS norm: float32 inside, scaled by offset + weight (1 in Gemma), cast back last. x (..., D) -> (..., D)."""
+    """Apply RMS norm in float32, scaled by offset + weight (1 in Gemma), cast back last. x (..., D) -> (..., D)."""
     scale = offset + weight.to(wide(x).dtype)
     return F.rms_norm(wide(x), weight.shape, scale, eps).to(x.dtype)
 
 
 def add_rms_norm(x: Tensor, added: Tensor, weight: Tensor, eps: float, offset: float = 1.0) -> tuple[Tensor, Tensor]:
-    """x + added, and that normalised. x, added (..., D) -> (..., D), (..., D)."""
+    """Return x + added and its RMS norm. x, added (..., D) -> (..., D), (..., D)."""
     total = x + added
     return total, rms_norm(total, weight, eps, offset)
 
 
 def geglu(gate: Tensor, up: Tensor) -> Tensor:
-    """gelu_tanh(gate) * up, both (..., F)."""
+    """Compute gelu_tanh(gate) * up, both (..., F)."""
     return F.gelu(gate, approximate="tanh") * up
 
 
 def swiglu(gate: Tensor, up: Tensor) -> Tensor:
-    """silu(gate) * up, both (..., F)."""
+    """Compute silu(gate) * up, both (..., F)."""
     return F.silu(gate) * up
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary embedding by halves (RoFormer, arXiv 2104.09864). x (..., S, E), cos and sin (S, E) float32."""
+    """Rotate by halves (RoFormer, arXiv 2104.09864). x (..., S, E), cos and sin (S, E) float32."""
     first, second = x.chunk(2, dim=-1)  # (..., S, E/2) each
     turned = torch.cat((-second, first), dim=-1)  # (..., S, E)
     return torch.addcmul(x * cos, turned, sin).to(x.dtype)
 
 
 def feature(x: Tensor) -> Tensor:
-    """sigma(x) = ELU(x) + 1 in float32 or wider (Katharopoulos 2020): positive, so that normalisers are."""
+    """Compute ELU(x) + 1 in float32 or wider (Katharopoulos 2020): positive, so that normalisers are."""
     return F.elu(wide(x)) + 1.0
 
 
 def unit(x: Tensor) -> Tensor:
-    """u(x) = SiLU(x) / |SiLU(x)|. The bend lets more keys be independent than sums of a few directions would be."""
+    """Compute u(x) = SiLU(x) / |SiLU(x)|. SiLU makes more keys independent than sums of a few directions would be."""
     return F.normalize(F.silu(wide(x)), dim=-1)
 
 
 def reciprocal(n: Tensor) -> Tensor:
-    """1 / n where something was written, 0 where nothing was."""
+    """Compute 1 / n where something was written, and 0 elsewhere."""
     return torch.where(n > EMPTY, 1.0 / n.clamp(min=EMPTY), 0.0)
 
 
 def read_normalised(queries: Tensor, memory: Tensor, normaliser: Tensor) -> Tensor:
-    """sigma(q) M / sigma(q) z, equation 7.
+    """Compute sigma(q) M / sigma(q) z, equation 7.
 
     queries (..., Q, E), memory (..., E, E), normaliser (..., E) -> (..., Q, E).
     """
@@ -75,12 +75,12 @@ def read_normalised(queries: Tensor, memory: Tensor, normaliser: Tensor) -> Tens
 
 
 def read_contracted(queries: Tensor, memory: Tensor) -> Tensor:
-    """u(q) M: what the key q was last written with. (..., Q, E), (..., E, E) -> (..., Q, E)."""
+    """Compute u(q) M, what the key q was last written with. (..., Q, E), (..., E, E) -> (..., Q, E)."""
     return unit(queries) @ memory  # (..., Q, E)
 
 
 def mix(local: Tensor, queries: Tensor, memory: Tensor, normaliser: Tensor | None, gate: Tensor) -> Tensor:
-    """(1 - sigmoid(g)) local + sigmoid(g) memory's answer, equation 10, in the layout the output projection takes.
+    """Compute (1 - sigmoid(g)) local + sigmoid(g) memory's answer, equation 10, in the output projection's layout.
 
     Query heads of a group read the memory of their K/V head; without a normaliser it is read as contracted.
     local, queries (B, H, G, Q, E), memory (B, K, G, E, E), normaliser (B, K, G, E), gate (H) -> (B, G * Q, H * E).
@@ -98,15 +98,16 @@ def mix(local: Tensor, queries: Tensor, memory: Tensor, normaliser: Tensor | Non
 
 
 def linear_update(keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-    """What a segment adds to M and z, equation 8. keys, values (..., N, E) -> (..., E, E), (..., E)."""
+    """Compute what a segment adds to M and z, equation 8. keys, values (..., N, E) -> (..., E, E), (..., E)."""
     phi = feature(keys)  # (..., N, E)
     return phi.mT @ wide(values), phi.sum(-2)
 
 
 def delta_decay(keys: Tensor, normaliser: Tensor) -> Tensor:
-    """Equation 9 as M <- A M + B; z before the segment is known in advance, so A is too. B is what `linear` adds.
+    """Compute A of equation 9 as M <- A M + B; B is what `linear` adds.
 
-    keys (..., N, E), normaliser (..., E) before the segment -> A (..., E, E).
+    z before the segment is known in advance, so A is, too. keys (..., N, E), normaliser (..., E) before the segment ->
+    A (..., E, E).
     """
     phi = feature(keys)  # (..., N, E)
     inverse = reciprocal(phi @ normaliser.unsqueeze(-1))  # (..., N, 1)
@@ -114,7 +115,7 @@ def delta_decay(keys: Tensor, normaliser: Tensor) -> Tensor:
 
 
 def gated_update(keys: Tensor, values: Tensor, write_gates: Tensor) -> tuple[Tensor, Tensor]:
-    """The gated delta rule token by token, M <- M + b_t k_t (v_t - k_t M)^T with k = u(key), as one map of the segment.
+    """Compute the gated delta rule, M <- M + b_t k_t (v_t - k_t M)^T with k = u(key), as one map of the segment.
 
     The tokens of a segment see each other's writes: with L the part of diag(b) K K^T below the diagonal,
     (I + L) [W | U] = diag(b) [K | V] gives A = I - K^T W and B = K^T U (DeltaNet in its WY form, arXiv 2406.06484).
@@ -136,7 +137,7 @@ def identity_minus(x: Tensor) -> Tensor:
 
 
 def scan(memory: Tensor, decay: Tensor | None, gain: Tensor) -> Tensor:
-    """Every M along M_s = A_s M_(s-1) + B_s, the first one included.
+    """Return every M along M_s = A_s M_(s-1) + B_s, the first one included.
 
     memory (B, K, E, E), decay A and gain B (B, K, G, E, E), A None for the identity -> (B, K, G + 1, E, E).
     """

@@ -1,4 +1,4 @@
-"""RMS norm, and the sum of a residual stream with what a block adds to it, normalised in the same pass."""
+"""Compute RMS norm, and in the same pass the sum of a residual stream with what a block adds to it."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def rms_norm_kernel(
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float, offset: float = 1.0) -> Tensor:
-    """As reference.rms_norm."""
+    """Compute reference.rms_norm."""
     out = torch.empty(x.shape, dtype=x.dtype, device=x.device)  # (..., D)
     _launch(x, x, weight, out, out, eps, offset, adds=False)
     return out
 
 
 def add_rms_norm(x: Tensor, added: Tensor, weight: Tensor, eps: float, offset: float = 1.0) -> tuple[Tensor, Tensor]:
-    """As reference.add_rms_norm."""
+    """Compute reference.add_rms_norm."""
     total = torch.empty(x.shape, dtype=x.dtype, device=x.device)  # (..., D)
     out = torch.empty(x.shape, dtype=x.dtype, device=x.device)  # (..., D)
     _launch(x, added, weight, total, out, eps, offset, adds=True)

@@ -1,4 +1,4 @@
-"""Rotary embedding by halves (RoFormer, arXiv 2104.09864), from where a product left the heads."""
+"""Rotate by halves (RoFormer, arXiv 2104.09864), from where a product left the heads."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def rotate_kernel(
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """As reference.rotate, for x (B, heads, S, E) of any strides whose last is 1; the result is contiguous."""
+    """Compute reference.rotate for x (B, heads, S, E) of any strides whose last is 1; the result is contiguous."""
     batch, heads, tokens, size = x.shape
     x = dense(x)
     out = torch.empty(x.shape, dtype=x.dtype, device=x.device)  # (B, heads, S, E)

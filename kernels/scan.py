@@ -1,4 +1,4 @@
-"""M_s = A_s M_(s-1) + B_s over a stretch's segments. Columns of M do not meet: each block runs on its own."""
+"""Compute M_s = A_s M_(s-1) + B_s over a stretch's segments. Columns of M are independent: one block each."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def scan_kernel(decay, gain, out, segments, size, COLUMNS: tl.constexpr, INNER: 
 
 
 def scan(memory: Tensor, decay: Tensor | None, gain: Tensor) -> Tensor:
-    """As reference.scan."""
+    """Compute reference.scan."""
     if decay is None:
         return reference.scan(memory, None, gain)
     batch, heads, segments, size, _ = gain.shape

@@ -1,4 +1,4 @@
-"""silu(gate) * up in one pass (GLU variants, arXiv 2002.05202)."""
+"""Compute silu(gate) * up in one pass (GLU variants, arXiv 2002.05202)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def swiglu_kernel(gate, up, out, gate_stride, up_stride, size, BLOCK: tl.constex
 
 
 def swiglu(gate: Tensor, up: Tensor) -> Tensor:
-    """As reference.swiglu; rounded once, at the end."""
+    """Compute reference.swiglu; rounded once, at the end."""
     gates, gate_stride = rows_of(gate)
     ups, up_stride = rows_of(up)
     count, size = gates.shape

@@ -1,4 +1,4 @@
-"""What a segment writes to `linear` and `delta` memory: its keys' features with its values, or with themselves."""
+"""Compute what a segment writes to `linear` and `delta` memory: its keys' features times values or themselves."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def product_kernel(
     LENGTH: tl.constexpr, ERASES: tl.constexpr,
     TOKENS: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
 ):  # fmt: skip
-    """phi(K)^T V and the sum of phi(K); or, if it erases, I - phi(K)^T diag(inverse) phi(K)."""
+    """Compute phi(K)^T V and the sum of phi(K); or, if it erases, I - phi(K)^T diag(inverse) phi(K)."""
     lane = tl.program_id(0).to(tl.int64)
     segment, head, batch = lane % segments, lane // segments % heads, lane // segments // heads
     row, column = tl.program_id(1) * ROWS + tl.arange(0, ROWS), tl.program_id(2) * COLUMNS + tl.arange(0, COLUMNS)
@@ -57,7 +57,7 @@ def inverse_kernel(
     keys, normaliser, out, key_b, key_k, key_g, key_n, z_b, z_k, z_g, heads, segments, size,
     EMPTY: tl.constexpr, LENGTH: tl.constexpr, TOKENS: tl.constexpr, SIZE: tl.constexpr,
 ):  # fmt: skip
-    """1 / (phi(K) z), 0 where nothing was written."""
+    """Compute 1 / (phi(K) z), or 0 where nothing was written."""
     lane = tl.program_id(0).to(tl.int64)
     segment, head, batch = lane % segments, lane // segments % heads, lane // segments // heads
     token, inner = tl.program_id(1) * TOKENS + tl.arange(0, TOKENS), tl.arange(0, SIZE)
@@ -70,7 +70,7 @@ def inverse_kernel(
 
 
 def linear_update(keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-    """As reference.linear_update, for keys and values (B, K, G, N, E)."""
+    """Compute reference.linear_update for keys and values (B, K, G, N, E)."""
     keys, values = dense(keys), dense(values)
     lanes, size = keys.shape[:3], keys.shape[4]
     gain = torch.empty(*lanes, size, size, dtype=torch.float32, device=keys.device)  # (B, K, G, E, E)
@@ -80,7 +80,7 @@ def linear_update(keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def delta_decay(keys: Tensor, normaliser: Tensor) -> Tensor:
-    """As reference.delta_decay, for keys (B, K, G, N, E) and normaliser (B, K, G, E)."""
+    """Compute reference.delta_decay for keys (B, K, G, N, E) and normaliser (B, K, G, E)."""
     keys, normaliser = dense(keys), dense(normaliser)
     (batch, heads, segments, length, size), strides = keys.shape, keys.stride()
     inverse = torch.empty(batch, heads, segments, length, dtype=torch.float32, device=keys.device)  # (B, K, G, N)

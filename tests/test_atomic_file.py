@@ -166,7 +166,7 @@ def test_what_is_not_a_file_is_not_replaced(tmp_path: Path) -> None:
 def test_a_file_in_the_folders_place(tmp_path: Path) -> None:
     (tmp_path / "book").write_bytes(b"text")
     for target in (tmp_path / "book" / "state", tmp_path / "book" / "deeper" / "state"):
-        with pytest.raises(DiskError, match="a file stands where its folder should be"):
+        with pytest.raises(DiskError, match="a file is in the place of its folder"):
             write(target)
 
 

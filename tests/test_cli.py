@@ -18,6 +18,7 @@ from gemma10m.errors import ModelError
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+QUICK_START = (ROOT / "docs" / "quick-start.md").read_text(encoding="utf-8")
 QUESTION = "What is the special magic number for amber-lantern?"
 NOVEL = ROOT / "examples" / "persuasion.txt"
 (NUMBER,) = re.findall(r"numbers for amber-lantern is: (\d{5})\.", NOVEL.read_text(encoding="utf-8"))
@@ -53,7 +54,7 @@ def test_the_readme_s_first_command_answers_right(home: Path) -> None:
 
 
 def test_the_demo_s_command_answers_right(first_answer: subprocess.CompletedProcess[str]) -> None:
-    assert f'gemma10m ask examples/persuasion.txt "{QUESTION}"\n--model demo' in README
+    assert f'gemma10m ask examples/persuasion.txt "{QUESTION}" --model demo' in QUICK_START
     assert first_answer.stdout == f"{ANSWER}\n", first_answer.stderr
     assert first_answer.returncode == 0
     read = re.search(r"read ([\d,]+) of ([\d,]+) tokens", first_answer.stderr)

@@ -31,7 +31,7 @@ Reader = Callable[[int, int], Tensor]  # from, to -> logits (to - from, V) float
 
 
 def source(model: str) -> dict[str, Any]:
-    """Return how transformers is told where the weights are."""
+    """Return the arguments by which transformers finds the weights."""
     path = Path(model) if Path(model).exists() else resolve_model(model)
     packed = [path] if path.is_file() else sorted(path.glob("*.gguf"))
     if not packed:

@@ -1,6 +1,6 @@
 """Train every kind of memory alike from one checkpoint, and measure each: `compare_memories.py FROM PROSE OUT`.
 
-FROM is what recipes/demo-1.json leaves: a model that binds values to names in its window and keeps nothing beyond it.
+FROM is what recipes/demo/01.json leaves: a model that binds values to names in its window and keeps nothing beyond it.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-RECIPE = Path(__file__).parent.parent / "recipes" / "compare.json"
+RECIPE = Path(__file__).parent.parent / "recipes" / "demo" / "compare.json"
 KINDS = ("gated", "delta", "linear", "state-vector")
 LENGTHS = ("192", "1K", "8K")
 TASKS = (("passkey",), ("needle", "--form", "single"), ("needle", "--form", "multi-key", "--values", "word"))
 
 
 def compare(start: Path, prose: Path, out: Path) -> None:
-    """A run and rows of `gemma10m eval` for each kind, in OUT; run again, it goes on."""
+    """Write a run and rows of `gemma10m eval` for each kind into OUT; run again, it resumes."""
     for kind in KINDS:
         run, recipe = out / kind, out / f"{kind}.json"
         out.mkdir(parents=True, exist_ok=True)

@@ -65,7 +65,7 @@ def spaces(draw: random.Random) -> str:
 
 
 def texts_of(text: str) -> Iterator[str]:
-    """Pieces of a few thousand characters, cut anywhere."""
+    """Yield pieces of a few thousand characters, cut anywhere."""
     return (text[start : start + TEXT] for start in range(0, len(text), TEXT))
 
 

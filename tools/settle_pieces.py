@@ -2,7 +2,7 @@
 
 A piece that no document has is only ever pushed away by the softmax. Its embedding grows to three times the usual
 length, and where it does turn up ("Shepherd" is in one novel and not in five others), every head of the first layer
-looks at it. OUT gets a checkpoint and nothing of the run that MODEL may be: one goes on from its own weights.
+looks at it. OUT gets a checkpoint and nothing of the run that MODEL may be: a run resumes from its own weights.
 """
 
 from __future__ import annotations

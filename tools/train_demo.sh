@@ -9,7 +9,7 @@ out=$2
 stage() { # NUMBER [CHECKPOINT]
     number=$1
     shift
-    gemma10m train "$@" --data "$text" --out "$out/$number" --recipe "$root/recipes/demo-$number.json"
+    gemma10m train "$@" --data "$text" --out "$out/$number" --recipe "$root/recipes/demo/$(printf %02d "$number").json"
 }
 
 settle() { # NUMBER

@@ -1,22 +1,18 @@
 """Write measured tables from docs/benchmarks/results.jsonl: `python tools/write_tables.py`.
 
-README.md has the cells of long documents, docs/recall.md all of them.
+README.md has five cells, docs/recall.md all of them.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from pathlib import Path
-from typing import Any
+
+from tables import ROOT, ResultRow, against, rows
 
 from gemma10m.weights.checkpoint import open_checkpoint
 
-ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "gemma10m" / "demo"
-RESULTS = ROOT / "docs" / "benchmarks" / "results.jsonl"
 PAGES = ("README.md", "docs/recall.md")
-LONG = 32_768  # tokens
 DEPTHS = (0.0, 0.5, 1.0)
 FOUR = "needle multi-key, 4 facts"
 BARS = (  # what, label, tokens, memory, share
@@ -36,18 +32,30 @@ BARS = (  # what, label, tokens, memory, share
     ("stretch: a fact changed later", "needle update", 1_048_576, "gated", 0.9),
     ("stretch: babi1", "babi1, 8 facts", 10_485_760, "gated", 0.89),
 )
-ResultRow = dict[str, Any]
+SHORT = (  # the README's rows: what, label, tokens
+    ("a passkey in repeated filler", "passkey", 1_048_576),
+    ("one planted number in a novel", "needle single", 1_048_576),
+    ("a number that changed later in the text", "needle update", 1_048_576),
+    ("where a person is (bAbI task 1)", "babi1, 8 facts", 1_048_576),
+    ("one of four numbers, by its name", FOUR, 131_072),
+)
 Place = tuple[str, int, str, float]
 
 
-def rows(kind: str) -> list[ResultRow]:
-    found = [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
-    return [row for row in found if row["kind"] == kind]
+def short_table() -> str:
+    """Return the README's table: right answers with the fact in the middle of the document, newest rows."""
+    cells = _demo_cells()
+    lines = ["| asked for | tokens | with memory | without | without, with passages |", "| --- " * 5 + "|"]
+    for what, label, tokens in SHORT:
+        found = [cells.get((label, tokens, memory, 0.5)) for memory in ("gated", "window", "window + passages")]
+        shown = " | ".join(f"{row['right']}/{row['n']}" if row else "" for row in found)
+        lines.append(f"| {what} | {tokens:,} | {shown} |")
+    return "\n".join(lines)
 
 
-def recall_table(shortest: int) -> str:
-    """Every cell of the demo model: a line a task, length and memory, a column a depth; the newest row counts."""
-    cells = _demo_cells(shortest)
+def recall_table() -> str:
+    """Return every cell of the demo model: a line per task, length and memory, a column per depth; newest rows."""
+    cells = _demo_cells()
     depths = sorted({place[-1] for place in cells})
     lines = ["| task | tokens | memory | " + " | ".join(f"depth {depth:g}" for depth in depths) + " | chance |"]
     lines.append("| --- " * (len(depths) + 4) + "|")
@@ -61,8 +69,8 @@ def recall_table(shortest: int) -> str:
 
 
 def bars_table() -> str:
-    """What is to be reached, and every cell of it at depth 0, 0.5 and 1 that was measured."""
-    cells = _demo_cells(0)
+    """Return the targets, each with its measured cells at depth 0, 0.5 and 1."""
+    cells = _demo_cells()
     lines = ["| what | tokens | to reach | right, by depth | |", "| --- " * 5 + "|"]
     for what, label, tokens, memory, bar in BARS:
         found = {depth: cells[place] for depth in DEPTHS if (place := (label, tokens, memory, depth)) in cells}
@@ -74,21 +82,27 @@ def bars_table() -> str:
 
 
 def perplexity_table() -> str:
-    """The newest measurement of the demo model, by position."""
-    model = open_checkpoint(DEMO).fingerprint
-    found = [row for row in rows("perplexity") if row["model_fingerprint"] == model]
+    """Return the newest measurement of the demo model, by position."""
     lines = ["| positions | perplexity with memory | without | difference in nats (95 %) |", "| --- " * 4 + "|"]
-    for row in {(row["start"], row["stop"]): row for row in found}.values():
+    for row in _demo_perplexity():
         interval = "" if row["low"] is None else f" ({row['low']:+.4f} to {row['high']:+.4f})"
         numbers = f"{row['perplexity_on']:.2f} | {row['perplexity_off']:.2f} | {row['difference']:+.4f}{interval}"
         lines.append(f"| {row['start']:,} to {row['stop']:,} | {numbers} |")
     return "\n".join(lines)
 
 
-def _demo_cells(shortest: int) -> dict[Place, ResultRow]:
-    """The newest row of each of the demo model's cells."""
+def _demo_perplexity() -> list[ResultRow]:
+    """Return the newest row of each range of positions: the whole text first, then from its start to its end."""
     model = open_checkpoint(DEMO).fingerprint
-    found = [row for row in rows("recall") if row.get("model_fingerprint") == model and row["tokens"] >= shortest]
+    found = {(row["start"], row["stop"]): row for row in rows("perplexity") if row["model_fingerprint"] == model}
+    whole = max(stop for _, stop in found)
+    return [found[positions] for positions in sorted(found, key=lambda at: (at != (0, whole), at))]
+
+
+def _demo_cells() -> dict[Place, ResultRow]:
+    """Return the newest row of each of the demo model's cells."""
+    model = open_checkpoint(DEMO).fingerprint
+    found = [row for row in rows("recall") if row.get("model_fingerprint") == model]
     return {_place(row): row for row in found}
 
 
@@ -98,38 +112,23 @@ def _place(row: ResultRow) -> Place:
 
 
 def speed_lines() -> str:
-    length, start = (rows(f"bench {name}")[-1] for name in ("length", "start"))
-    layers, llama = _against("gemma-2b", 16_384)
-    real, real_llama = _against("small", 16_384)
-    short, long = length["tokens"]
-    growth, seconds, model = length["peak_growth_bytes"] / 1e6, start["seconds"], layers["memory"]
-    return f"""* Gemma 3 270M, its real weights in bfloat16, all layers exact, reads {real["tokens"]:,} tokens of
-  *Persuasion* on two cores at {real["tokens_per_second"]:,.0f} tokens/s: {real["ratio"]:.1f} times transformers and
-  {real_llama["ratio"]:.2f} times llama.cpp in Q4_K_M, each side by side in one run; it loads in
-  {real["load_seconds"]:.1f} s and takes {real["read_peak_bytes"] / 1e9:.2f} GB.
-* The demo model reads {long:,} tokens at {length["ratio"]:.2f} times the tokens/s of {short:,}; its peak
-  memory grows by {growth:.1f} MB.
-* Two layers of Gemma-2B's shape in bfloat16 ({model} memory, carry 2048) read {layers["tokens"]:,} tokens at
-  {layers["ratio"]:.2f} times the tokens/s of transformers' Gemma and {llama["ratio"]:.1f} times those
-  of llama.cpp in BF16, each side by side in one run.
-  Much of that is the last layer, which stops at its keys and values where no logits are wanted: nearly half of two
-  layers, 5.5 % of the whole model's eighteen.
-* `ask` on the saved state of {start["tokens"]:,} tokens with the demo model: the first byte of the answer
-  {seconds:.1f} s after the process starts; with passages recalled and the whole answer checked
-  {start["recalled_seconds"]:.1f} s."""
+    """Return the README's line on speed: the real model, read side by side with two other programs."""
+    row, llama = against("small", 16_384)
+    speed, peak = f"{row['tokens_per_second']:,.0f} tokens/s", f"{row['read_peak_bytes'] / 1e9:.2f} GB"
+    return f"""Gemma 3 270M reads {row["tokens"]:,} tokens of *Persuasion* on two CPU cores at {speed}, in {peak}:
+{row["ratio"]:.1f} times as fast as transformers and {llama["ratio"]:.2f} times as llama.cpp in Q4_K_M, in one run."""
 
 
-def _against(model: str, tokens: int) -> tuple[ResultRow, ResultRow]:
-    """The last rows of a model beside transformers and beside llama.cpp."""
-    found = [row for row in rows("bench against") if (row.get("model"), row["tokens"]) == (model, tokens)]
-    peers = {row.get("peer"): row for row in found}
-    return peers["transformers"], peers["llama.cpp"]
+def used_rows() -> list[ResultRow]:
+    """Return the rows that the README and docs/recall.md show."""
+    return [*_demo_cells().values(), *_demo_perplexity(), *against("small", 16_384)]
 
 
 def filled(text: str) -> str:
+    """Return the page with the tables between its marks written anew."""
     made_of = {
-        "recall": recall_table(LONG),
-        "all recall": recall_table(0),
+        "short": short_table(),
+        "all recall": recall_table(),
         "bars": bars_table(),
         "perplexity": perplexity_table(),
         "speed": speed_lines(),

@@ -25,11 +25,11 @@ def answer(
     retrieved: str = "",
     several_lines: bool = False,
 ) -> Iterator[str]:
-    """The answer in pieces, as it is made; ends at <eos>, <end_of_turn> or `max_new_tokens`.
+    """Yield the answer in pieces, as it is made; stop at <eos>, <end_of_turn> or `max_new_tokens`.
 
     retrieved: passages of the document that are read again before the question. A model without turns, which does not
     know that an answer ends, ends it with its first line, unless `several_lines` is set.
-    All of them and the answer go on in the open segment and are written to memory, as the document was, when that
+    All of them and the answer continue the open segment and are written to memory, as the document was, when that
     closes; on states derived from `state`. Raises UsageError for an empty question.
     """
     check_question(question)
@@ -45,9 +45,9 @@ def speak(
     sampling: Sampling,
     several_lines: bool = False,
 ) -> Generator[str, None, tuple[State, list[int]]]:
-    """Read `ids`, then say what follows, in pieces; ends as `answer` does.
+    """Read `ids`, then yield what follows, in pieces; stop as `answer` does.
 
-    Returns the state after all that was read, and the ids that were said last and are not read yet: one, or none.
+    Returns the state after all that was read, and the last generated ids that are not read yet: one, or none.
     """
     sampler, decoder = Sampler(sampling), tokenizer.stream_decoder()
     ends_with_line, begun = tokenizer.turns is None and not several_lines, False
@@ -74,7 +74,7 @@ def speak(
 
 
 def _first_line(text: str, begun: bool) -> tuple[str, bool]:
-    """The text up to the end of the first line that has words, and whether that end is in it."""
+    """Return the text up to the end of the first line that has words, and whether that end is in it."""
     end = text.find("\n", 0 if begun else len(text) - len(text.lstrip()))
     return (text, False) if end < 0 else (text[:end], True)
 

@@ -1,4 +1,4 @@
-"""Questions that go on from the answers before them: a conversation goes in, the conversation after it comes out."""
+"""Answer questions that follow earlier answers: take a conversation and return the one after it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gemma10m.tokens.prompt import Prompt
 
 @dataclass(frozen=True)
 class Conversation:
-    """It begins as `Conversation(state)` with a document's state, which is never changed."""
+    """Begin as `Conversation(state)` with a document's state, which is never changed."""
 
     state: State
     unread: tuple[int, ...] = ()  # ids of the last answer that the state does not hold yet
@@ -30,10 +30,9 @@ def reply(
     sampling: Sampling,
     retrieved: str = "",
 ) -> Generator[str, None, Conversation]:
-    """The answer in pieces, as `answer` gives it; returns the conversation with the retrieved passages, this question
-    and the answer in it.
+    """Yield the answer in pieces, as `answer` does, and return the conversation after it.
 
-    Raises UsageError for an empty question.
+    It holds the retrieved passages, this question and the answer. Raises UsageError for an empty question.
     """
     check_question(question)
     prompt = Prompt(tokenizer)

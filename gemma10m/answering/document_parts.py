@@ -1,4 +1,4 @@
-"""A document in parts that a model can hold in its window, each in one section."""
+"""Divide a document into parts that fit a model's window, each in one section."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ class DocumentPart:
 
 
 def room(reading: ReadingConfig, context: int) -> int:
-    """Tokens of text that leave a quarter of what the model sees verbatim to the request and the answer."""
+    """Return the tokens of text that leave a quarter of what the model sees verbatim to the request and the answer."""
     seen = reading.carry + reading.segment if KINDS[reading.memory].closes else context
     return max(1, seen * 3 // 4)
 
 
 def parts(document: Document, count: Count, room: int) -> Iterator[DocumentPart]:
-    """Together they are the document's text. Parts of a document without sections are sections of their own.
+    """Yield parts that together are the document's text; without sections each part is a section of its own.
 
-    Of pages, chapters or cells without headings as many as fit are one section.
-    count: tokens of a text; room: the most tokens of a part. Raises DocumentError as `sectioned` does.
+    Pages, chapters or cells without headings are joined into one section, as many as fit. count: tokens of a text;
+    room: the most tokens of a part. Raises DocumentError as `sectioned` does.
     """
     cut = _cut(document, count, room)
     return cut if document.headed else _joined(cut, room)
 
 
 def _joined(cut: Iterator[DocumentPart], room: int) -> Iterator[DocumentPart]:
-    """Neighbouring sections without a title are one, where each is a single part and together they have room."""
+    """Join neighbouring sections without a title, where each is a single part and together they have room."""
     before: DocumentPart | None = None
     sections = (group for _, group in groupby(cut, key=lambda part: part.section))
     for group in sections:
@@ -82,7 +82,7 @@ def _cut(document: Document, count: Count, room: int) -> Iterator[DocumentPart]:
 
 
 def _fitting(paragraph: Paragraph, count: Count, room: int) -> Iterable[Paragraph]:
-    """The paragraph, or pieces of it cut at a space near the middle until each has room."""
+    """Yield the paragraph, or pieces of it cut at a space near the middle until each has room."""
     if len(paragraph.text) < 2 or count(paragraph.text) <= room:
         return [paragraph]
     middle = len(paragraph.text) // 2

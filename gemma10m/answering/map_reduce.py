@@ -1,4 +1,4 @@
-"""Summaries of more than a model holds at once: of sections, of summaries until one is left, or of what is new."""
+"""Summarise more than a model holds at once: by section, by joining summaries, or by refining one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Refined:
 def by_sections(
     parts: Iterable[DocumentPart], write: Write, requests: Requests, count: Count, room: int
 ) -> Iterator[Summary]:
-    """One summary a section, as it is made."""
+    """Yield one summary per section, as it is made."""
     for section, group in groupby(parts, key=lambda part: part.section):
         written, nbytes, tokens, last_place = [], 0, 0, ""
         for part in group:
@@ -42,7 +42,7 @@ def by_sections(
 
 
 def combine(summaries: list[str], write: Write, requests: Requests, count: Count, room: int) -> str:
-    """One of one or more: neighbours that fit together become one until one is left."""
+    """Reduce one or more summaries: neighbours that fit together become one until one is left."""
     while len(summaries) > 1:
         groups = _neighbours(summaries, count, room)
         summaries = [write("\n\n".join(group), requests.summaries) if group[1:] else group[0] for group in groups]
@@ -50,7 +50,7 @@ def combine(summaries: list[str], write: Write, requests: Requests, count: Count
 
 
 def _neighbours(summaries: list[str], count: Count, room: int) -> list[list[str]]:
-    """Groups of at least two, but for the last: there are fewer groups than summaries, whatever fits."""
+    """Group at least two neighbours, but for the last group, so that there are fewer groups than summaries."""
     groups: list[list[str]] = [[]]
     used = 0
     for summary in summaries:
@@ -64,7 +64,7 @@ def _neighbours(summaries: list[str], count: Count, room: int) -> list[list[str]
 
 
 def refine(parts: Iterable[DocumentPart], write: Write, requests: Requests) -> Iterator[Refined]:
-    """One step a part, each with a summary that has grown by it."""
+    """Yield one step per part, each with a summary that has grown by it."""
     summary: str | None = None
     for part in parts:
         if not part.text.strip():

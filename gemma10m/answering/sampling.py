@@ -1,4 +1,4 @@
-"""From logits to the next id: greedy, or temperature and top-p (nucleus sampling, arXiv 1904.09751)."""
+"""Choose the next id from logits: greedy, or by temperature and top-p (nucleus sampling, arXiv 1904.09751)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Sampler:
         self._generator = torch.Generator().manual_seed(sampling.seed)  # the CPU's: a seed draws the same on a GPU
 
     def choose(self, logits: Tensor) -> int:
-        """logits (V,) -> id. Raises ModelError where they are no numbers and something is to be drawn."""
+        """Return an id for logits (V,). Raises ModelError for logits that are not numbers when one is to be drawn."""
         if self._sampling.temperature == 0.0:
             return int(logits.argmax())
         sums = nucleus(logits, self._sampling.temperature, self._sampling.top_p).cumsum(0, dtype=torch.float64)  # (V,)
@@ -54,10 +54,11 @@ class Sampler:
 
 
 def nucleus(logits: Tensor, temperature: float, top_p: float) -> Tensor:
-    """Weights to draw from, by id, on the logits' device: 0 outside of the nucleus, 1 for the likeliest. (V,) -> (V,)
+    """Return weights to draw from, by id, on the logits' device. (V,) -> (V,)
 
-    The nucleus is the fewest of the likeliest that together reach `top_p`, and what is as likely as the last of them.
-    In float32, or float64 if the logits are; sums over the vocabulary in float64.
+    They are 0 outside of the nucleus and 1 for the likeliest. The nucleus is the fewest of the likeliest that together
+    reach `top_p`, and what is as likely as the last of them. In float32, or float64 if the logits are; sums over the
+    vocabulary in float64.
     """
     wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
     coldest = torch.finfo(wide.dtype).tiny  # below it, 0 / temperature would be no number
@@ -68,7 +69,7 @@ def nucleus(logits: Tensor, temperature: float, top_p: float) -> Tensor:
 
 
 def _least(weights: Tensor, needed: Tensor) -> Tensor:
-    """The last of the largest of `weights` (V,) that together reach `needed`."""
+    """Return the last of the largest of `weights` (V,) that together reach `needed`."""
     for count in (*(few for few in LIKELIEST if few < len(weights)), len(weights)):
         largest = weights.topk(count).values
         sums = largest.cumsum(0, dtype=torch.float64)  # (count,)

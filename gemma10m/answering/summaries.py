@@ -14,7 +14,7 @@ from gemma10m.tokens.prompt import Prompt
 
 @dataclass(frozen=True)
 class Requests:
-    """What is asked of a text, of summaries of its neighbouring parts, and of a summary with what comes next."""
+    """Hold the requests about a text, summaries of neighbouring parts, and a summary with what comes next."""
 
     text: str
     summaries: str
@@ -22,12 +22,12 @@ class Requests:
 
 
 def summary_request(words: int, focus: str | None) -> str:
-    """Raises UsageError unless `words` is positive."""
+    """Ask for a summary. Raises UsageError unless `words` is positive."""
     return summary_requests(words, focus).text
 
 
 def summary_requests(words: int, focus: str | None) -> Requests:
-    """Raises UsageError unless `words` is positive."""
+    """Ask for summaries of parts. Raises UsageError unless `words` is positive."""
     if words < 1:
         raise UsageError(f"a summary has at least one word, found --words {words}")
     return _requests(f"Summarize {{}} in about {words} words.", focus)
@@ -47,7 +47,7 @@ def _requests(request: str, focus: str | None) -> Requests:
 
 
 def say_about(model: Decoder, tokenizer: Tokenizer, text: str, request: str, sampling: Sampling) -> str:
-    """What the model says to a request about a text that it reads in one go."""
+    """Yield the model's answer to a request about a text that it reads in one go."""
     prompt = Prompt(tokenizer)
     ids = [*prompt.opening(), *tokenizer.encode(text), *prompt.question(request)]
     return "".join(speak(model, tokenizer, model.empty_state(), ids, sampling, several_lines=True)).strip()

@@ -1,1 +1,1 @@
-"""Measurements that end as rows of docs/benchmarks/results.jsonl."""
+"""Measure speed and memory, and write rows of docs/benchmarks/results.jsonl."""

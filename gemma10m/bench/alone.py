@@ -1,4 +1,4 @@
-"""A model loaded, and ids read, by a process that does nothing else: its peak memory is what that took."""
+"""Load a model and read ids in a process that does nothing else, so that its peak memory is theirs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gemma10m.weights.loading import load_model
 
 @dataclass(frozen=True)
 class Alone:
-    """Resident bytes: before the model is loaded, and the most until it is loaded and until all is read."""
+    """Hold resident bytes: before the model is loaded, the most until it is loaded, and until all is read."""
 
     bytes_before: int
     load_seconds: float

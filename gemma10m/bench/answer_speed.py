@@ -1,4 +1,4 @@
-"""An answer's first token and the ones after it, on the state of a document that was read."""
+"""Time an answer's first token and the ones after it, on the state of a document that was read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ QUESTION, ANSWER, REPEATS = 32, 64, 5  # tokens, tokens, questions
 
 
 def measure_answer(model: Decoder, tokens: int) -> dict[str, object]:
-    """Greedy tokens after a question of 32 tokens, on a state of `tokens`; a first question is not counted."""
+    """Time greedy tokens after a question of 32 tokens, on a state of `tokens`; a first question is not counted."""
     device = model.device.type
     state = Pace(model).read(torch.randint(model.config.vocabulary, (tokens,)).tolist(), model.empty_state())
     question = torch.randint(model.config.vocabulary, (1, QUESTION), device=model.device)  # (B, S)
@@ -40,7 +40,7 @@ def measure_answer(model: Decoder, tokens: int) -> dict[str, object]:
 
 @torch.inference_mode()
 def _token_seconds(model: Decoder, ids: torch.Tensor, state: State) -> list[float]:
-    """Of the first token of an answer, and of each after it."""
+    """Return the seconds of an answer's first token, and of each after it."""
     found = []
     for _ in range(1 + ANSWER):
         synchronise(model.device.type)

@@ -1,4 +1,4 @@
-"""What this machine can do at best, measured in the run whose figures are compared with it."""
+"""Measure this machine's best in the run whose figures are compared with it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ COPIED = {"cuda": 1 << 30, "cpu": 1 << 28}  # bytes: beyond every cache
 
 
 def matrix_peak(device: str, dtype: torch.dtype) -> float:
-    """FLOP/s of the fastest of a few large products, random numbers."""
+    """Return the FLOP/s of the fastest of a few large products of random numbers."""
     return max(_product_rate(device, dtype, *shape) for shape in PRODUCTS[device])
 
 
@@ -22,7 +22,7 @@ def _product_rate(device: str, dtype: torch.dtype, rows: int, inner: int, column
 
 
 def copy_rate(device: str) -> float:
-    """Bytes/s read and written by copying a large tensor."""
+    """Return the bytes/s read and written by copying a large tensor."""
     source = torch.ones(COPIED[device] // 4, device=device)
     target = torch.empty_like(source)
     return 2 * source.nbytes / min(device_seconds(lambda: target.copy_(source), device, 5))

@@ -1,4 +1,4 @@
-"""Every file of a folder opened, format by format: seconds, bytes, memory, and what is not read and why."""
+"""Open every file of a folder, format by format: seconds, bytes, memory, and what is not read and why."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # by number, not by wh
 
 
 def measure_documents(source: Path) -> Iterator[dict[str, object]]:
-    """A row for each format of what is at or below `source`. Raises UsageError where no file is.
+    """Return a row for each format at or below `source`. Raises UsageError if there is no file.
 
     Each format has a process of its own, which imports nothing that reading a document does not need: its peak memory
     is what these files took. It is not spawned by this one, whose memory it would count as its own.
@@ -55,7 +55,7 @@ def _paths(source: Path) -> list[str]:
 
 
 def _format(path: str) -> str:
-    """Of what is in a file that is compressed, too: `pdf in gzip`."""
+    """Name the format of what is in a file that is compressed, too: `pdf in gzip`."""
     content = Content(partial(open_regular, path, follow_links=False))
     try:
         kind = kind_of(content.head(), path)
@@ -87,7 +87,7 @@ class _Tally:
 
 
 def _measure(paths: list[str]) -> dict[str, object]:
-    """In a process of its own. What comes after opening, which looks at the text, is not timed."""
+    """Measure in a process of its own. Looking at the text after opening is not timed."""
     tally = _Tally()
     seconds, computing = dict.fromkeys(paths, 0.0), dict.fromkeys(paths, 0.0)
     for path in paths:
@@ -128,12 +128,12 @@ def _opened(path: str, skipped: Counter[str]) -> Document | None:
 
 
 def _brief(reason: str) -> str:
-    """Without what is of one file only."""
+    """Drop what belongs to one file only."""
     return reason.split(" (")[0]
 
 
 def _computed() -> float:
-    """Seconds, with those of the processes that PDFs are read by; other programs on the machine do not count."""
+    """Return processor seconds, those of the processes that read PDFs included, and of no other program."""
     usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 

@@ -1,4 +1,4 @@
-"""The passage index of a document: seconds, bytes, and whether a sentence is found by some of its words."""
+"""Measure a document's passage index: seconds, bytes, and if some words of a sentence find it."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ BUDGET = 1024  # tokens of what is retrieved: half of Gemma's segment
 
 
 def measure_index(source: Path, tokenizer: Tokenizer, n: int, seed: int) -> dict[str, object]:
-    """Seconds to open the source and to index it, bytes, and of `n` sentences drawn from it, each asked by six of its
-    words in any order, how many are among what is retrieved for the model to read again.
+    """Measure opening, indexing and searching a source: seconds, bytes, and how many sentences are found.
 
-    Raises UsageError when hardly a sentence of the source has six telling words.
+    `n` sentences drawn from it are each asked by six of their words in any order; found are those that are retrieved
+    for the model to read again. Raises UsageError when hardly a sentence of the source has six telling words.
     """
     started = time.perf_counter()
     document = open_source(source)
@@ -63,7 +63,7 @@ def measure_index(source: Path, tokenizer: Tokenizer, n: int, seed: int) -> dict
 
 
 def drawn_questions(document: Document, n: int, draw: random.Random) -> Iterator[tuple[Excerpt, list[str]]]:
-    """A sentence each of passages drawn without regard to their length, with six of its words."""
+    """Draw a sentence each of passages, whatever their length, with six of its words."""
     drawn = _reservoir(document, 4 * n, draw)
     asked = [question for passage in drawn if (question := _question(document, passage, draw))]
     if len(asked) < n:
@@ -77,7 +77,7 @@ def holds(retrieved: Excerpt, sentence: Excerpt) -> bool:
 
 
 def _reservoir(document: Document, size: int, draw: random.Random) -> list[Passage]:
-    """`size` of the document's passages, each as likely as any (Vitter's algorithm R), in any order."""
+    """Draw `size` of the document's passages, each as likely as any (Vitter's algorithm R), in any order."""
     kept: list[Passage] = []
     for number, passage in enumerate(cut_document(document)):
         if number < size:

@@ -1,4 +1,4 @@
-"""Every kernel at Gemma-2B's sizes: right first, then bytes/s against a copy measured in the same run."""
+"""Check every kernel at Gemma-2B's sizes, then compare its bytes/s with a copy in the same run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class KernelCase:
         return getattr(reference, self.name)(*self.arguments)
 
     def expected(self) -> tuple[Tensor, ...]:
-        """By the reference, in float32 whatever the arguments are."""
+        """Compute by the reference, in float32 whatever the arguments are."""
         wide = [value.float() if isinstance(value, Tensor) else value for value in self.arguments]
         found = getattr(reference, self.name)(*wide)
         return found if isinstance(found, tuple) else (found,)
@@ -42,7 +42,7 @@ class KernelCase:
 def kernel_cases(
     config: ModelConfig, dtype: torch.dtype, device: str, segment: int, segments: int
 ) -> Iterator[KernelCase]:
-    """A case a kernel, two of `mix`, for a stretch of random numbers."""
+    """Return a case per kernel, two of `mix`, for a stretch of random numbers."""
     heads, kv_heads, size = config.heads, config.kv_heads, config.head_size
     tokens, wide = segment * segments, torch.float32
 
@@ -72,7 +72,7 @@ def kernel_cases(
 
 
 def check_kernels(config: ModelConfig, device: str) -> dict[str, float]:
-    """How far each kernel is from its reference, over the largest number, in the worst of both dtypes' tolerances.
+    """Return each kernel's largest difference from its reference, relative, in the worse of both dtypes.
 
     Raises UsageError for a kernel that is wrong: it is not timed, and neither is a model that uses it.
     """
@@ -94,7 +94,7 @@ def _apart(found: Tensor, expected: Tensor) -> float:
 def measure_kernels(
     config: ModelConfig, dtype: torch.dtype, device: str, segment: int, segments: int
 ) -> Iterator[dict[str, object]]:
-    """A row a kernel: milliseconds of it and of its reference, and its bytes/s over a copy's."""
+    """Return a row per kernel: milliseconds of it and of its reference, and its bytes/s over a copy's."""
     apart, copying = check_kernels(config, device), copy_rate(device)
     for case in kernel_cases(config, dtype, device, segment, segments):
         moved = _nbytes(case.arguments) + _nbytes(case.run())
@@ -121,5 +121,5 @@ def _milliseconds(call: Callable[[], object], device: str) -> dict[str, float]:
 
 
 def _nbytes(values: tuple[Any, ...]) -> int:
-    """Numbers once each, whatever lies between them."""
+    """Count the bytes of the tensors' numbers, each once, whatever lies between them."""
     return sum(value.numel() * value.itemsize for value in values if isinstance(value, Tensor))

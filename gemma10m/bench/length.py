@@ -1,4 +1,4 @@
-"""Does reading cost the same per token, and the same memory, at ten times the length?"""
+"""Compare the cost per token and the memory of reading with those at ten times the length."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gemma10m.reading.stretch import peak_memory
 
 
 def measure_length(model: Decoder, short: int, repeats: int) -> dict[str, object]:
-    """Read random ids of `short` and of 10 * `short` tokens in turn; tokens/s are medians over `repeats` pairs."""
+    """Read random ids of `short` and 10 * `short` tokens in turn; tokens/s are medians over `repeats` pairs."""
     rates: dict[int, list[float]] = {short: [], 10 * short: []}
     peaks: dict[int, int] = {}
     _read(model, short)

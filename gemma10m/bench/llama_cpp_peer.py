@@ -1,4 +1,4 @@
-"""llama.cpp with a GGUF file, or with our weights through such a file that is gone afterwards."""
+"""Run llama.cpp with a GGUF file, or with our weights through such a file that is deleted afterwards."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def opened(ours: Decoder, tokens: int) -> Iterator[Callable[[Tensor], Tensor]]:
 
 @contextmanager
 def opened_file(file: Path, ours: Decoder, tokens: int) -> Iterator[Callable[[Tensor], Tensor]]:
-    """The prefill of `tokens` tokens of a GGUF file's model, on the CPU and with as many threads as we have.
+    """Yield the prefill of `tokens` tokens of a GGUF file's model, on the CPU with as many threads as we have.
 
     Raises UsageError when llama-cpp-python or gguf is not installed, and for a model on a GPU.
     """
@@ -59,7 +59,7 @@ def opened_file(file: Path, ours: Decoder, tokens: int) -> Iterator[Callable[[Te
 
 
 def write_gguf(model: Decoder, context: int, file: Path) -> None:
-    """Matrices in the model's own numbers, norms in float32 with their 1 added, no vocabulary."""
+    """Write matrices in the model's own numbers, norms in float32 with their 1 added, no vocabulary."""
     try:
         import gguf
     except ImportError as error:

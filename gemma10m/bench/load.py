@@ -1,4 +1,4 @@
-"""From a checkpoint in the page cache to weights where they compute."""
+"""Time loading from a checkpoint in the page cache to weights where they compute."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gemma10m.weights.loading import load_model
 
 
 def measure_load(folder: Path, device: str, dtype: str, repeats: int = 5) -> dict[str, object]:
-    """Seconds of `load_model` after a first load that fills the page cache, and bytes/s over a copy's.
+    """Time `load_model` after a first load that fills the page cache, and its bytes/s over a copy's.
 
     On the CPU weights of the wanted dtype stay mapped: what is measured then is headers, checks and the map itself.
     """

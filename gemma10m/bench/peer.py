@@ -1,4 +1,4 @@
-"""This reader against another program with the same weights, side by side in one process."""
+"""Compare this reader with another program with the same weights, side by side in one process."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ FILE_TOLERANCE = 0.1
 
 
 def measure_against(ours: Decoder, name: str, tokens: int, repeats: int) -> dict[str, object]:
-    """Time random ids, read by ours and by the peer's Gemma with our weights.
+    """Time random ids, read by us and by the peer's Gemma with our weights.
 
     Raises UsageError for a peer that is not known or not installed, or when the two do not compute the same.
     """
@@ -52,7 +52,7 @@ def measure_against(ours: Decoder, name: str, tokens: int, repeats: int) -> dict
 
 
 def measure_file_against(ours: Decoder, file: Path, name: str, ids: list[int], repeats: int) -> dict[str, object]:
-    """Time the ids of a text, read by ours and by the peer's model of the same GGUF file; say what our read takes.
+    """Time the ids of a text, read by us and by the peer's model of the same GGUF file; add our read's memory.
 
     Raises UsageError as `measure_against` does.
     """
@@ -67,7 +67,7 @@ def measure_file_against(ours: Decoder, file: Path, name: str, ids: list[int], r
 
 
 def parity(name: str, device: str) -> float:
-    """Largest difference in float32 at a tiny size, of the largest logit: a wrong model is not timed."""
+    """Return the largest float32 difference at a tiny size, over the largest logit: a wrong model is not timed."""
     config = ModelConfig(64, 2, 4, 1, 32, 128, 99, has_gates=True)
     ours = random_model(config, ReadingConfig(memory="full"), device, torch.float32)
     ids = torch.randint(config.vocabulary, (1, 70))  # (1, S)
@@ -82,7 +82,7 @@ def _peer(name: str) -> Peer:
 
 
 def _difference(own: Tensor, theirs: Tensor, name: str, tolerance: float) -> float:
-    """The largest one, as a share of our largest logit. Raises UsageError where it is beyond the tolerance."""
+    """Return the largest difference as a share of our largest logit. Raises UsageError beyond the tolerance."""
     own, theirs = own.float(), theirs.float().to(own.device)
     found = float((own - theirs).abs().max() / own.abs().max())
     if not found <= tolerance:
@@ -91,7 +91,7 @@ def _difference(own: Tensor, theirs: Tensor, name: str, tolerance: float) -> flo
 
 
 def _in_turn(ours: Decoder, prefill: Prefill, ids: Tensor, repeats: int, warm: bool = False) -> dict[str, object]:
-    """Seconds to read `ids` and give the last one's logits, in turn; the ratio is the median over pairs.
+    """Time reading `ids` up to the last one's logits, in turn; the ratio is the median over pairs.
 
     warm: both have read them once already.
     """
@@ -114,7 +114,7 @@ def _in_turn(ours: Decoder, prefill: Prefill, ids: Tensor, repeats: int, warm: b
 
 
 def _read(model: Decoder, ids: Tensor) -> Tensor:
-    """All but the last segment as a document is read, then the last one's logits (1, V)."""
+    """Read all but the last segment as a document is read, then compute the last one's logits (1, V)."""
     pace, segment = Pace(model), model.reading.segment
     closed = (ids.shape[1] - 1) // segment * segment
     state = pace.read(ids[0, :closed].tolist(), model.empty_state())

@@ -1,4 +1,4 @@
-"""Reading random ids: tokens/s, utilisation against a product measured in the same run, peak memory."""
+"""Read random ids: tokens/s, utilisation against a product measured in the same run, peak memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class RandomRead:
 
 
 def measure_read(model: Decoder, tokens: int) -> dict[str, object]:
-    """One read of `tokens` tokens after two stretches that are not counted; rates by stretch and of the whole."""
+    """Time one read of `tokens` tokens after two stretches that are not counted, by stretch and as a whole."""
     device = model.device.type
     peak = matrix_peak(device, model.dtype)
     read_random(model, WARM_UP * Pace(model).tokens)
@@ -56,7 +56,7 @@ def measure_read(model: Decoder, tokens: int) -> dict[str, object]:
 
 
 def read_random(model: Decoder, tokens: int) -> RandomRead:
-    """Read random ids. On a GPU the host is a stretch ahead: what it waits for is the stretch before."""
+    """Read random ids. On a GPU the host is a stretch ahead and waits for the stretch before."""
     pace, state, counts, ends = Pace(model), model.empty_state(), list[int](), [0.0]
     synchronise(model.device.type)
     ends[0] = time.perf_counter()

@@ -24,13 +24,13 @@ PACKAGES = ("torch", "transformers", "sentencepiece", "safetensors", "triton", "
 
 
 def append_rows(results: Path, kind: str, command: str, measured: Iterable[Mapping[str, object]]) -> None:
-    """Raises DiskError; the file is then as it was."""
+    """Append rows. Raises DiskError; the file is then as it was."""
     around = circumstances()
     append_lines(results, [{"kind": kind, "command": command, **row, **around} for row in measured])
 
 
 def append_lines(path: Path, lines: Iterable[Mapping[str, object]]) -> None:
-    """Raises DiskError; the file is then as it was."""
+    """Append lines. Raises DiskError; the file is then as it was."""
     added = "".join(json.dumps(line) + "\n" for line in lines).encode()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,13 +47,13 @@ def append_lines(path: Path, lines: Iterable[Mapping[str, object]]) -> None:
 
 
 def whole_lines(data: bytes) -> bytes:
-    """Without a last line that was cut off, by a kill or by the power."""
+    """Drop a last line that was cut off, by a kill or by the power."""
     start = data.rfind(b"\n") + 1
     return data[:start] if _is_cut_off(data[start:]) else data
 
 
 def _is_cut_off(line: bytes) -> bool:
-    """Whether it is the beginning of an object and no object; other files are left as they are."""
+    """Tell if the line is the beginning of an object and no object; other files are left as they are."""
     try:
         json.loads(line)
     except (ValueError, RecursionError):
@@ -62,7 +62,7 @@ def _is_cut_off(line: bytes) -> bool:
 
 
 def _write(file: FileIO, data: bytes) -> None:
-    """All of it or, with an OSError, nothing."""
+    """Write all of it or, with an OSError, nothing."""
     size = file.seek(0, os.SEEK_END)
     try:
         while data:
@@ -98,7 +98,7 @@ def _machine() -> str:
 
 
 def _driver() -> str | None:
-    """Of the GPU."""
+    """Return the GPU's driver version."""
     if not torch.cuda.is_available():
         return None
     query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
@@ -109,7 +109,7 @@ def _driver() -> str | None:
 
 
 def _commit() -> str | None:
-    """Of the checkout this file is in, with a + when it has changes; None when installed."""
+    """Return the commit of this file's checkout, with a + when it has changes; None when installed."""
     here = Path(__file__).resolve().parent
     git = ["git", "-C", str(here), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]
     try:

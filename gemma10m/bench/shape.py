@@ -1,4 +1,4 @@
-"""Random weights of published shapes: what a read costs on this device, without a download."""
+"""Give random weights a published shape, to measure a read on this device without a download."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ READING = ReadingConfig(memory="delta", segment=2048, carry=2048, sinks=4)
 
 
 def published(shape: str, layers: int | None) -> ModelConfig:
-    """Raises UsageError for a shape that is not known."""
+    """Return a published shape. Raises UsageError for an unknown one."""
     if shape not in SHAPES:
         raise UsageError(f"there is no shape {shape!r}", hint=f"known: {', '.join(SHAPES)}")
     return replace(SHAPES[shape], layers=layers) if layers else SHAPES[shape]
@@ -42,5 +42,5 @@ def random_model(config: ModelConfig, reading: ReadingConfig, device: str, dtype
 
 
 def stock_weights(model: Decoder) -> dict[str, Tensor]:
-    """What a stock Gemma has as well: all but the gates."""
+    """Return what a stock Gemma has as well: all but the gates."""
     return {name: tensor for name, tensor in model.state_dict().items() if not name.endswith(GATES)}

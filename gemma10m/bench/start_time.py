@@ -1,4 +1,4 @@
-"""From process start: to the first byte of an answer, and to the first progress line of a read."""
+"""Time the program from process start to the first byte of an answer, or to a read's first progress line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RECALLED = "64"  # tokens
 
 
 def measure_start(state: Path, question: str, model: str, repeats: int) -> dict[str, object]:
-    """Seconds to the answer's first byte on a saved state, over `repeats` processes after one that fills the cache.
+    """Time the answer's first byte on a saved state, over `repeats` processes after one that fills the cache.
 
     From memory alone, which shows an answer as it is made, and with passages recalled and the whole answer checked.
     """
@@ -42,9 +42,9 @@ def measure_start(state: Path, question: str, model: str, repeats: int) -> dict[
 
 
 def measure_first_progress(model: str, device: str, folder: Path, repeats: int) -> dict[str, object]:
-    """Seconds until a terminal shows how many tokens were read, `repeats` times after one that is not counted.
+    """Time until a terminal shows how many tokens were read, `repeats` times after one that is not counted.
 
-    folder: where the document may stand. Raises UsageError when the program ends without such a line.
+    folder: where the document may be written. Raises UsageError when the program ends without such a line.
     """
     document = folder / "document.txt"
     document.write_text(SENTENCE * SENTENCES, encoding="utf-8")
@@ -55,7 +55,7 @@ def measure_first_progress(model: str, device: str, folder: Path, repeats: int) 
 
 
 def write_checkpoint(model: Decoder, folder: Path) -> None:
-    """The model as a checkpoint folder, with the demo's tokenizer: what is in the ids does not matter to the clock."""
+    """Write the model as a checkpoint folder, with the demo's tokenizer: the ids do not matter to the clock."""
     save_model(model, folder)
     for name in ("tokenizer.model", "tokenizer_config.json"):
         shutil.copy(demo_folder() / name, folder)

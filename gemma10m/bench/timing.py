@@ -1,4 +1,4 @@
-"""Seconds of a call: by the process's clock with everything it started done, or by the device's own."""
+"""Time a call: by the process's clock with everything it started done, or by the device's own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def synchronise(device: str) -> None:
 
 
 def seconds(call: Callable[[], object], device: str) -> float:
-    """Of one call, until its last kernel is done."""
+    """Time one call, until its last kernel is done."""
     synchronise(device)
     started = time.perf_counter()
     call()
@@ -26,13 +26,13 @@ def seconds(call: Callable[[], object], device: str) -> float:
 
 
 def repeated(call: Callable[[], object], device: str, repeats: int) -> list[float]:
-    """Seconds of `repeats` calls after one that is not counted."""
+    """Time `repeats` calls after one that is not counted."""
     call()
     return [seconds(call, device) for _ in range(repeats)]
 
 
 def device_seconds(call: Callable[[], object], device: str, repeats: int) -> list[float]:
-    """As `repeated`, but on a GPU by its own clock: without the launch, which takes longer than a small kernel."""
+    """Time as `repeated` does, but on a GPU by its own clock, without the launch, which outlasts a small kernel."""
     if device != "cuda":
         return repeated(call, device, repeats)
     call()
@@ -48,7 +48,7 @@ def device_seconds(call: Callable[[], object], device: str, repeats: int) -> lis
 
 
 def spread(found: Sequence[float]) -> dict[str, float]:
-    """Median, 20th and 80th percentile."""
+    """Return the median, 20th and 80th percentile."""
     if len(found) < 2:
         return {"median": found[0], "p20": found[0], "p80": found[0]}
     cuts = statistics.quantiles(found, n=5, method="inclusive")

@@ -1,4 +1,4 @@
-"""transformers with our weights, or with those of a GGUF file."""
+"""Run transformers with our weights, or with those of a GGUF file."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def opened(ours: Decoder, tokens: int) -> Iterator[Callable[[Tensor], Tensor]]:
 
 @contextmanager
 def opened_file(file: Path, ours: Decoder, tokens: int) -> Iterator[Callable[[Tensor], Tensor]]:
-    """The prefill of a GGUF file's model, on our device and in our dtype. Any number of tokens fits."""
+    """Yield the prefill of a GGUF file's model, on our device and in our dtype. Any number of tokens fits."""
     try:
         from transformers import AutoModelForCausalLM
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""A cell of the table: which documents are read, and how many of them were answered right."""
+"""A cell of the table says which documents are read, and how many of them were answered right."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GROUP = 10  # documents that share a length and a haystack, so that what they ha
 
 @dataclass(frozen=True)
 class Cell:
-    """`n` documents of about `tokens` tokens. What is in a document depends on its index and not on `n`."""
+    """Hold `n` documents of about `tokens` tokens. A document's content depends on its index and not on `n`."""
 
     task: Task
     tokens: int
@@ -29,7 +29,7 @@ class Cell:
         return self.task.draw(self._draw(f"document {index}"), self.depth)
 
     def scripts(self, writer: Writer, segment: int, indices: Sequence[int]) -> list[Script]:
-        """Documents of one group, all of one length, which ends anywhere in a segment."""
+        """Return the documents of one group, all of one length, which ends anywhere in a segment."""
         group = f"group {indices[0] // GROUP}"
         length = self.tokens - self._draw(f"{group} length").randrange(self._jitter(segment))
         return [writer.script(self.case(index), length, self._draw(group)) for index in indices]
@@ -39,7 +39,7 @@ class Cell:
         return sum(turn.chance for case in cases for turn in case.turns) / self.n
 
     def check(self, writer: Writer, segment: int) -> None:
-        """Raises UsageError where a document is too short for what has to stand in it."""
+        """Refuse documents too short for what they must contain. Raises UsageError."""
         least = max(writer.least(self.case(index)) for index in range(self.n))
         if self.tokens - self._jitter(segment) < least:
             raise UsageError(
@@ -58,7 +58,7 @@ class Cell:
 
 
 def wilson(right: float, n: float, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's 95 % interval of the share that `right` of `n` stand for."""
+    """Return Wilson's 95 % interval for the share that `right` of `n` estimates."""
     p = right / n
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
@@ -66,7 +66,7 @@ def wilson(right: float, n: float, z: float = 1.96) -> tuple[float, float]:
 
 
 def design_effect(right: Sequence[bool]) -> float:
-    """How many times the variance of the share of right ones is what independent documents would have, at least 1.
+    """Return the variance of the share of right answers over that of independent documents, at least 1.
 
     Documents of a group share their prose, so it is estimated from the groups (Kish, Survey Sampling, 1965). Where all
     are right, or all wrong, nothing can be estimated from them.

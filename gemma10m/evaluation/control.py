@@ -1,4 +1,4 @@
-"""The control is the same weights without memory: what it answers, it saw in its window or guessed."""
+"""The control is the same weights without memory: it answers from its window or by guessing."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ _FAR = 1 << 40  # tokens: a position at which every window is full
 
 
 def window_tokens(model: Decoder) -> tuple[int, int]:
-    """How many tokens from the start, and how many before a token, that token's logits in a `window` model depend on.
+    """Return how many tokens from the start, and how many before a token, its logits in a `window` model depend on.
 
-    At the start stand the sinks and the windows that are not full yet; each layer sees a window further back than the
-    next.
+    The first are the sinks and the windows that are not full yet; each layer sees a window further back than the next.
     """
     reading = model.reading
     widest = max((spec.window or 0 for spec in model.config.attention), default=0)
@@ -23,9 +22,9 @@ def window_tokens(model: Decoder) -> tuple[int, int]:
 
 
 def without_middle(model: Decoder, scripts: Sequence[Script]) -> list[Script]:
-    """What a `window` model's answers depend on.
+    """Return the tokens that a `window` model's answers depend on.
 
-    Whole segments are left out, so that every token kept stands where it stood in its segment.
+    Whole segments are left out, so that every token kept has its old place in its segment.
     """
     front, back = window_tokens(model)
     first = min(script.answers[0].start for script in scripts) - 1

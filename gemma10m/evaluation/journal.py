@@ -1,4 +1,4 @@
-"""What is measured already: rows of finished cells, and next to them the documents of a cell that is not finished.
+"""Keep what is measured: rows of finished cells, and beside them the documents of an unfinished cell.
 
 The documents of a cell lie in a file of their own, named after the results and the cell, until its row is written.
 """
@@ -20,7 +20,7 @@ ResultRow = dict[str, Any]
 
 @dataclass(frozen=True)
 class BatchResult:
-    """Documents that were read together. `read` in tokens that went through the model."""
+    """Hold the results of documents that were read together. `read` in tokens that went through the model."""
 
     first: int
     right: tuple[bool, ...]
@@ -31,16 +31,19 @@ class BatchResult:
 
 
 class Journal:
-    """Rows of finished cells, and the batches of those that are not finished."""
+    """Keep rows of finished cells, and the batches of those that are not finished."""
 
     def __init__(self, results: Path, command: str) -> None:
-        """Raises UsageError for a file that is not of JSON objects, DiskError for one that cannot be written."""
+        """Open the journal.
+
+        Raises UsageError for a file not of JSON objects, DiskError for one that cannot be written.
+        """
         self.results, self.command = results, command
         self._rows = _read_lines(results)
         _check_writable(results)
 
     def finished(self, kind: str, key: Mapping[str, object]) -> list[ResultRow]:
-        """The rows of this kind and key, oldest first."""
+        """Return the rows of this kind and key, oldest first."""
         wanted = {"kind": kind, **key}
         return [row for row in self._rows if all(name in row and row[name] == wanted[name] for name in wanted)]
 

@@ -18,7 +18,7 @@ COMPARED = 1 << 16  # tokens of each document that are compared at a time
 
 @dataclass(frozen=True)
 class ChunkRead:
-    """What has just gone through the model."""
+    """Count what has just gone through the model."""
 
     read: int  # tokens
     documents: int  # how many documents each of them is a part of
@@ -37,7 +37,7 @@ class Answers:
 
 
 def answer(model: Decoder, scripts: Sequence[Script], tick: Tick, read_documents: ReadDocuments) -> Answers:
-    """Documents of one length with one question each. What they begin with in common is read once.
+    """Answer one question per document; all have one length, and their common beginning is read once.
 
     Teacher forcing: an answer is right when each of its ids is the likeliest after the ones before it, which is when
     greedy decoding gives it.
@@ -52,14 +52,14 @@ def answer(model: Decoder, scripts: Sequence[Script], tick: Tick, read_documents
 
 
 def questions_begin(model: Decoder, scripts: Sequence[Script]) -> int:
-    """The last start of a segment before any of the questions."""
+    """Return the last start of a segment before any of the questions."""
     segment = model.reading.segment
     first: int = min(min(len(script) - script.closing, script.answers[0].start - 1) for script in scripts)
     return first // segment * segment
 
 
 def read_side_by_side(model: Decoder, scripts: Sequence[Script], stop: int, tick: Tick) -> tuple[State, int]:
-    """The state of all the documents after `stop` tokens, whole segments, and how many went through the model."""
+    """Return all documents' state after `stop` tokens, whole segments, and how many went through the model."""
     shared = common_prefix(scripts, stop) // model.reading.segment * model.reading.segment
     state = _read(model, model.empty_state(), scripts[:1], range(shared), len(scripts), tick)
     state = _read(model, _widened(state, len(scripts)), scripts, range(shared, stop), 1, tick)
@@ -67,7 +67,7 @@ def read_side_by_side(model: Decoder, scripts: Sequence[Script], stop: int, tick
 
 
 def common_prefix(scripts: Sequence[Script], stop: int) -> int:
-    """How many ids, up to `stop`, all the documents begin with in common."""
+    """Return how many ids, up to `stop`, all the documents have in common at their beginning."""
     for start in range(0, stop, COMPARED):
         ids = _ids(scripts, start, min(start + COMPARED, stop))  # (B, S)
         differ = (ids != ids[:1]).any(0).nonzero()
@@ -90,12 +90,12 @@ def _ids(scripts: Sequence[Script], first: int, stop: int) -> Tensor:
 
 
 def _widened(state: State, rows: int) -> State:
-    """One document's state, once for each of `rows` documents that go on from it."""
+    """Repeat one document's state for each of `rows` documents that continue from it."""
     return state.map(lambda tensor: tensor.expand(rows, *tensor.shape[1:]).contiguous())
 
 
 def _is_right(model: Decoder, hidden: Tensor, ids: Tensor, script: Script, first: int) -> bool:
-    """hidden (S - 1, D), ids (S) from the token `first` on."""
+    """Tell if every answer id is the likeliest. hidden (S - 1, D), ids (S) from the token `first` on."""
     start, stop = script.answers[0].start - first, script.answers[0].stop - first
     guessed = model.head(hidden[start - 1 : stop - 1]).argmax(-1).cpu()  # (answer)
     return torch.equal(guessed, ids[start:stop])

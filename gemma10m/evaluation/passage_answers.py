@@ -1,4 +1,4 @@
-"""Answers with passages retrieved: the document is indexed, its state read, and each question asked as `ask` asks."""
+"""Answer with passages retrieved: index the document, read its state, and ask each question as `ask` does."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def answer_with_passages(
     tick: Tick,
     read_documents: ReadDocuments,
 ) -> Answers:
-    """`read`: what the model reads of the scripts, whose whole text is indexed.
+    """Answer each script's question. `read`: what the model reads of the scripts, whose whole text is indexed.
 
-    Right: the answer letter by letter, and its first source is a sentence that was planted; for a question whose answer
-    is not in the text, that it is said so.
+    An answer is right when it matches letter by letter and its first source is a planted sentence; where the text has
+    no answer, when that is reported.
     """
     ends = [len(script) - script.closing for script in read]
     first = questions_begin(model, read)
@@ -71,7 +71,7 @@ def _is_right(model: Decoder, tokenizer: Tokenizer, case: Case, script: Script, 
 
 
 def _document_ids(script: Script) -> Tensor:
-    """Without the prompt's opening and the question."""
+    """Return the ids without the prompt's opening and the question."""
     return script.cut(len(script.parts[0]), len(script) - script.closing)  # (S)
 
 

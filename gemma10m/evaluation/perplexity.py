@@ -1,4 +1,4 @@
-"""Loss by position, with the memory and without it, on the same tokens."""
+"""Measure the loss by position, with the memory and without it, on the same tokens."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _Z = 1.960
 
 
 def check_perplexity(model: Decoder, available: int, tokens: int) -> None:
-    """Raises UsageError for a text with fewer tokens or a model without memory."""
+    """Refuse a text with fewer tokens or a model without memory. Raises UsageError."""
     if not KINDS[model.reading.memory].remembers:
         raise UsageError(
             "the model reads without memory: there is nothing to compare", hint="leave --memory window out"
@@ -39,13 +39,13 @@ def check_perplexity(model: Decoder, available: int, tokens: int) -> None:
 def measure_perplexity(
     model: Decoder, bos: int, text: Tensor, tokens: int, seed: int, tick: TokensRead = lambda read: None
 ) -> list[dict[str, object]]:
-    """The losses of `tokens` tokens of the text's ids (T), from a start that follows from the seed, read after `bos`.
+    """Measure the losses of `tokens` tokens of the text's ids (T), read after `bos`, from a seeded start.
 
-    A row for each bucket of positions: up to the first power of two that holds a segment, then from one power of two
-    to the next, and last all of them. Its fields: start, stop, n; loss_on, loss_off (nats), perplexity_on,
+    Returns a row for each bucket of positions: up to the first power of two that holds a segment, then from one power
+    of two to the next, and last all of them. Its fields: start, stop, n; loss_on, loss_off (nats), perplexity_on,
     perplexity_off; difference, the mean of on - off (below 0: the memory helps), and its 95 % interval low, high, from
     the means of the segments, since neighbouring tokens are not independent: None where there is one segment only.
-    Raises as `check_perplexity` does, and ModelError for a loss that is no number. `tick` gets the tokens of each
+    Raises as `check_perplexity` does, and ModelError for a loss that is not a number. `tick` gets the tokens of each
     stretch, of both readings.
     """
     check_perplexity(model, text.numel(), tokens)
@@ -59,9 +59,9 @@ def measure_perplexity(
 
 @torch.inference_mode()
 def token_losses(model: Decoder, read: Tensor, expected: Tensor, tick: TokensRead = lambda read: None) -> Tensor:
-    """-log p of each expected token (T) after the tokens read up to its place (T). -> (T) float64 on the CPU.
+    """Return -log p of each expected token (T) after the tokens read up to its place (T). -> (T) float64 on the CPU.
 
-    Raises ModelError for a loss that is no number.
+    Raises ModelError for a loss that is not a number.
     """
     stretch, rows = stretch_tokens(model), max(1, LOGIT_BYTES // (4 * model.config.vocabulary))
     state, losses = model.empty_state(), []
@@ -109,7 +109,7 @@ def _row(on: Tensor, off: Tensor, start: int, stop: int, segment: int) -> dict[s
 
 
 def _mean_of_segments(values: Tensor, start: int, segment: int) -> tuple[float, float | None]:
-    """The mean of all values and half its interval's width: a ratio estimate with a segment's values as one draw."""
+    """Return the mean of all values and half its interval's width, a ratio estimate over segments."""
     blocks = (torch.arange(start, start + values.numel()) // segment).unique(return_inverse=True)[1]
     sizes = torch.bincount(blocks).double()
     count, mean = sizes.numel(), float(values.mean())
@@ -121,7 +121,7 @@ def _mean_of_segments(values: Tensor, start: int, segment: int) -> tuple[float, 
 
 
 def _student(freedom: int) -> float:
-    """Student's t at 97.5 %; past the table Fisher's series, right to three places."""
+    """Return Student's t at 97.5 %, past the table by Fisher's series, right to three places."""
     if freedom <= len(_T):
         return _T[freedom - 1]
     first = (_Z**3 + _Z) / (4 * freedom)

@@ -1,4 +1,4 @@
-"""Pictures of recall rows: accuracy by length and depth, and accuracy, speed and memory against length.
+"""Draw recall rows: accuracy by length and depth, and accuracy, speed and memory against length.
 
 matplotlib is the extra [plot]. It brings numpy, so it is imported where it draws and nowhere else.
 """
@@ -37,7 +37,7 @@ LABELS = 6  # the most lengths that are labelled on an axis of lengths
 
 
 def heat_map(rows: Sequence[ResultRow], path: Path) -> None:
-    """Accuracy by length and depth as a PNG: a panel for each task, memory and model; rows of one cell are pooled.
+    """Draw accuracy by length and depth as a PNG: a panel per task, memory and model; rows of one cell are pooled.
 
     rows: as `eval` writes them. Raises UsageError for rows it cannot draw or without matplotlib, DiskError.
     """
@@ -58,9 +58,10 @@ def heat_map(rows: Sequence[ResultRow], path: Path) -> None:
 
 
 def length_plot(rows: Sequence[ResultRow], path: Path) -> None:
-    """Accuracy with its 95 % interval, tokens/s and peak memory against length as a PNG, a line for each panel of
-    `heat_map`. Depths are pooled; speed is their median, memory their most. Rows without a speed or a memory have no
-    point there, nor have those of a model without memory. Raises as `heat_map` does.
+    """Draw accuracy with its 95 % interval, tokens/s and peak memory against length as a PNG.
+
+    Each panel of `heat_map` is a line here. Depths are pooled; speed is their median, memory their most. Rows without a
+    speed or a memory have no point there, nor have those of a model without memory. Raises as `heat_map` does.
     """
     panels = _panels(rows)
     figure = _figure_class()(figsize=(13.5, 4.4), layout="constrained")
@@ -79,7 +80,7 @@ def length_plot(rows: Sequence[ResultRow], path: Path) -> None:
 
 
 def speed_plot(rows: Sequence[ResultRow], path: Path) -> None:
-    """Tokens/s and peak memory against length as a PNG, of rows as `bench read` writes them. Raises as `heat_map`."""
+    """Draw tokens/s and peak memory against length as a PNG, from `bench read`'s rows. Raises as `heat_map` does."""
     figure = _figure_class()(figsize=(9.0, 4.0), layout="constrained")
     speed, memory = figure.subplots(1, 2, sharex=True)
     seen = [{**row, "peak": row["peak_device_memory_bytes"] or row["peak_memory_bytes"]} for row in rows]
@@ -101,7 +102,7 @@ def _figure_class() -> type[Figure]:
 
 
 def _panels(rows: Sequence[ResultRow]) -> Panels:
-    """Rows by title, in the order the titles come."""
+    """Group rows by title, in the order the titles come."""
     if not rows:
         raise UsageError("there are no rows to draw", hint="run `gemma10m eval` with --results first")
     panels: Panels = {}
@@ -128,7 +129,7 @@ def _values(rows: Iterable[ResultRow], name: str) -> list[float]:
 
 
 def _whole_reads(rows: Iterable[ResultRow]) -> list[ResultRow]:
-    """Without those of models that forget: `eval` does not read to them what they cannot see."""
+    """Drop the rows of models that forget: `eval` does not read to them what they cannot see."""
     return [row for row in rows if not row.get("memory", "").startswith("window")]
 
 
@@ -183,7 +184,7 @@ def _known(rows: Iterable[ResultRow], name: str) -> list[float]:
 
 
 def _label(axes: Axes, rows: Sequence[ResultRow], label: str, top: float) -> None:
-    """The axes of a panel whose highest point is at `top`; 0: it has none."""
+    """Label the axes of a panel whose highest point is at `top`; 0: it has none."""
     lengths = _values(rows, "tokens")
     shown = lengths[:: math.ceil(len(lengths) / LABELS)]
     axes.set_xscale("log")

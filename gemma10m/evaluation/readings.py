@@ -1,4 +1,4 @@
-"""What was read of a cell's documents, for their second look: with passages recalled the same state is asked."""
+"""Keep the states of a cell's documents for a second look: with passages retrieved the same state is asked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Reading:
 
 
 class Readings:
-    """Of one cell at a time, and of no more than MOST_KEPT bytes; of none without a second look."""
+    """Keep one cell's readings at a time, at most MOST_KEPT bytes, and none unless cells are evaluated twice."""
 
     def __init__(self, twice: bool) -> None:
         self._most = MOST_KEPT if twice else 0
@@ -33,13 +33,13 @@ class Readings:
         self.seconds_saved = 0.0  # of the last batch; 0: it was read
 
     def begin(self, cell: Cell, first: int) -> None:
-        """What is read next are documents from `first` on of this cell."""
+        """Announce that documents from `first` on of this cell are read next."""
         if cell != self._cell:
             self._cell, self._kept = cell, {}
         self._first, self.seconds_saved = first, 0.0
 
     def side_by_side(self, model: Decoder, scripts: Sequence[Script], stop: int, tick: Tick) -> tuple[State, int]:
-        """As `read_side_by_side`, which is not called again for documents whose state is there."""
+        """Do as `read_side_by_side` does, without reading again documents whose state is kept."""
         place = (model.reading.memory, self._first, len(scripts), stop)
         if place in self._kept:
             self.seconds_saved = self._kept[place].seconds

@@ -1,4 +1,4 @@
-"""Cells as rows, and rows as a table: a line a task and length, a column a depth, the control under each."""
+"""Write cells as rows, and rows as a table: a line per task and length, a column per depth, controls below."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BUCKET |= {name: float | None for name in ("low", "high")}
 
 
 def model_key(model: Decoder, tokenizer: Tokenizer) -> ResultRow:
-    """What makes a model's answers: weights, and how they are read."""
+    """Return what a model's answers depend on: weights, and how they are read."""
     reading = model.reading
     return {
         "model_fingerprint": model.fingerprint,
@@ -55,7 +55,7 @@ def cell_key(cell: Cell, text_sha256: str | None) -> ResultRow:
 
 
 def cell_row(cell: Cell, batches: Sequence[BatchResult]) -> ResultRow:
-    """The measured part of a row; `read` in tokens that went through the model, over all documents."""
+    """Return the measured part of a row; `read` in tokens that went through the model, over all documents."""
     documents = [right for batch in sorted(batches, key=lambda batch: batch.first) for right in batch.right]
     right, effect = sum(documents), design_effect(documents)
     low, high = wilson(right / effect, cell.n / effect)
@@ -78,7 +78,7 @@ def cell_row(cell: Cell, batches: Sequence[BatchResult]) -> ResultRow:
 
 
 def checked(row: ResultRow) -> ResultRow:
-    """A row that was read from a file. Raises UsageError when it is not what this command writes."""
+    """Check a row from a file. Raises UsageError for a row that this command does not write."""
     numbers = BUCKET if row["task"] == PERPLEXITY else CELL
     well_formed = all(isinstance(row.get(name), kind) for name, kind in numbers.items())
     if not well_formed or not 0 <= row.get("right", 0) <= row["n"]:
@@ -90,7 +90,7 @@ def checked(row: ResultRow) -> ResultRow:
 
 
 def table_lines(rows: Iterable[ResultRow]) -> Iterator[str]:
-    """Aligned columns. Rows of one task and length are neighbours."""
+    """Yield aligned columns. Rows of one task and length are neighbours."""
     rows = list(rows)
     depths = sorted({row["depth"] for row in rows})
     table = [[*HEADINGS, *(f"depth {depth:g}" for depth in depths)]]
@@ -105,12 +105,12 @@ def table_lines(rows: Iterable[ResultRow]) -> Iterator[str]:
 
 
 def _score(row: ResultRow) -> str:
-    """With its 95 % interval in percent."""
+    """Format a score with its 95 % interval in percent."""
     return f"{row['right']}/{row['n']} ({100 * row['low']:.0f}-{100 * row['high']:.0f} %)"
 
 
 def perplexity_lines(rows: Iterable[ResultRow]) -> Iterator[str]:
-    """A line a bucket of positions; the last is all of them."""
+    """Return a line per bucket of positions; the last is all of them."""
     table = [list(BUCKET_HEADINGS)]
     for row in rows:
         interval = "" if row["low"] is None else f" ({row['low']:+.4f} to {row['high']:+.4f})"
@@ -120,7 +120,7 @@ def perplexity_lines(rows: Iterable[ResultRow]) -> Iterator[str]:
 
 
 def _aligned(table: list[list[str]]) -> Iterator[str]:
-    """The first column to the left, the others to the right."""
+    """Align the first column to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for first, *others in table:
         cells = [text.rjust(width) for text, width in zip(others, widths[1:], strict=True)]

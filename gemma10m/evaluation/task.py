@@ -1,4 +1,4 @@
-"""What is asked: a task and its settings, checked, and how one of its cases is drawn."""
+"""Define what is asked: a task and its checked settings, and how one of its cases is drawn."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_FACTS = 1000
 
 @dataclass(frozen=True)
 class Task:
-    """`form` and `values` are None where a task has no such choice."""
+    """Hold a task's settings; `form` and `values` are None for tasks without such a choice."""
 
     name: str
     facts: int
@@ -54,7 +54,7 @@ class Task:
 def make_tasks(
     names: Sequence[str], form: str | None, facts: int | None, values: str | None, unseen: bool
 ) -> tuple[Task, ...]:
-    """The recall tasks among `names`. None for what each task does by itself. Raises UsageError."""
+    """Return the recall tasks among `names`. None leaves a task its default. Raises UsageError."""
     known = (*RECALL_TASKS, PERPLEXITY)
     unknown = [name for name in names if name not in known]
     if unknown:
@@ -63,7 +63,7 @@ def make_tasks(
         if value is not None and value not in choices:
             raise UsageError(f"--{option} must be one of {', '.join(choices)}, found {value!r}")
         if value is not None and "needle" not in names:
-            raise UsageError(f"--{option} is of the task needle alone", hint="leave it out, or name needle")
+            raise UsageError(f"--{option} is for the task needle alone", hint="leave it out, or name needle")
     if unseen and "passkey" in names:
         raise UsageError("passkey has no unseen form: its prompt is the paper's", hint="leave --unseen or passkey out")
     if facts is not None and not 1 <= facts <= MOST_FACTS:

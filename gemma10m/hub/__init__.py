@@ -1,1 +1,1 @@
-"""Downloads from the Hugging Face Hub: listing, choosing, fetching, verifying."""
+"""Download from the Hugging Face Hub: list, choose, fetch, verify."""

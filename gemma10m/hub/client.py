@@ -1,4 +1,4 @@
-"""Downloads a checkpoint from the Hugging Face hub: what there is, what is missing, and only what a model needs."""
+"""Download a checkpoint from the Hugging Face hub: only the files a model needs, and only what is missing."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ LOCK = ".lock"
 
 @dataclass(frozen=True)
 class DownloadPlan:
-    """What a download would do. `revision` is the one asked for; sizes in bytes, the parts of files included.
+    """Describe what a download would do. revision: the one asked for. Sizes in bytes, parts of files included.
 
     `choice` says why these files, where the repository has others that would do.
     """
@@ -67,7 +67,7 @@ class DownloadPlan:
 def plan_download(
     repository: str, revision: str | None = None, *, offline: bool = False, file: str | None = None
 ) -> DownloadPlan:
-    """Asks the hub what a model consists of; fetches no file. `file` names one of several .gguf files.
+    """Ask the hub what a model consists of, and fetch no file. `file` names one of several .gguf files.
 
     Raises UsageError (impossible name), NetworkError (offline, unreachable, gated), ModelError (no such model, or not
     one this program can use).
@@ -83,10 +83,10 @@ def plan_download(
 
 
 def download(plan: DownloadPlan, on_progress: Callable[[int, int], None]) -> Path:
-    """Carries the plan out and returns the finished folder; every file in it has the hash the hub lists.
+    """Carry out the plan and return the finished folder; every file in it has the hash the hub lists.
 
     `on_progress` gets (bytes done, bytes total) about once a MiB; "done" falls when a damaged file starts over.
-    Interrupted at any point, a second call goes on where the first stopped. Raises DiskError, NetworkError, ModelError.
+    Interrupted at any point, a second call resumes where the first stopped. Raises DiskError, NetworkError, ModelError.
     """
     with disk_errors(plan.folder):
         plan.folder.mkdir(parents=True, exist_ok=True)
@@ -130,7 +130,7 @@ def _check_space(plan: DownloadPlan, missing: list[RemoteFile]) -> None:
 
 @contextmanager
 def _alone(plan: DownloadPlan) -> Iterator[None]:
-    """Holds the folder against other processes; the lock goes with the process, however that ends."""
+    """Lock the folder against other processes; the lock ends with the process, however that ends."""
     with disk_errors(plan.folder):
         lock = (plan.folder / LOCK).open("wb")
     with lock:
@@ -153,7 +153,7 @@ def _fetch(plan: DownloadPlan, file: RemoteFile, meter: Meter) -> StoredFile:
 
 
 def _finish(plan: DownloadPlan, files: list[StoredFile]) -> None:
-    """Removes what another version left, then writes the manifest."""
+    """Remove what another version left, then write the manifest."""
     keep = {file.path for file in files}
     revision = None if plan.revision == downloads.DEFAULT_REVISION else plan.revision
     with disk_errors(plan.folder):

@@ -1,4 +1,4 @@
-"""Which .gguf file of a repository is fetched: repositories offer one model in many quantisations."""
+"""Choose a .gguf file: repositories offer one model in many quantisations."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _ONE_FILE = "choose a repository that has the model in one .gguf file"
 
 
 def choose_gguf(repository: str, sizes: Mapping[str, int], asked: str | None) -> tuple[str, str]:
-    """The file's name, and a sentence that says why. `sizes` in bytes, by name; `asked` is what the user wants.
+    """Return a file's name, and why in a sentence. `sizes` in bytes, by name; `asked` is what the user wants.
 
     Raises ModelError when there is no such file, or none that can be read.
     """
     if asked is not None:
-        return _check_asked(repository, sizes, asked), f"{asked} is taken as asked"
+        return _check_asked(repository, sizes, asked), f"{asked} is downloaded as asked"
     whole = {name: size for name, size in sizes.items() if not _PIECE.search(name) and not _NO_MODEL.search(name)}
     if not whole:
         first = min(sizes)
-        found = "is split into pieces, which are not read" if _PIECE.search(first) else "is no language model"
+        found = "is split into pieces, which are not read" if _PIECE.search(first) else "is not a language model"
         raise ModelError(f"{repository} has no whole model: {quote(first)} {found}", _ONE_FILE)
     readable = {name: size for name, size in whole.items() if not _NOT_READ.search(name)}
     if not readable:
@@ -37,9 +37,9 @@ def choose_gguf(repository: str, sizes: Mapping[str, int], asked: str | None) ->
     for kind in PREFERRED:
         if of_kind := [name for name in readable if _is_of(kind, name)]:
             name = min(of_kind, key=lambda name: (len(name), name))
-            return name, f"{name} is taken of {len(readable)} .gguf files, for {kind}; --file takes another"
+            return name, f"{name} is chosen of {len(readable)} .gguf files, for {kind}; --file chooses another"
     name = min(readable, key=lambda name: (readable[name], name))
-    return name, f"{name} is taken of {len(readable)} .gguf files, as the smallest; --file takes another"
+    return name, f"{name} is chosen of {len(readable)} .gguf files, as the smallest; --file chooses another"
 
 
 def _is_of(kind: str, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What went wrong with the hub or the disk, in words: one message and one next step a failure."""
+"""Explain failures of the hub or the disk: one message and one next step each."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def cause_text(error: Exception) -> str:
 
 
 def explain(error: Exception, repository: str, revision: str | None) -> Gemma10MError:
-    """The error to raise instead of one of HUB_FAILURES."""
+    """Return the error to raise instead of one of HUB_FAILURES."""
     match error:
         case GatedRepoError():
             return _gated(repository, error.response.status_code)
@@ -94,14 +94,14 @@ def not_a_hub(repository: str) -> NetworkError:
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turns an OSError into a DiskError that names `path`."""
+    """Turn an OSError into a DiskError that names `path`."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskError(
                 f"the disk is full: {path} could not be written to its end",
-                hint="free some space, then run the same command again: it goes on where it stopped",
+                hint="free some space, then run the same command again: it resumes where it stopped",
             ) from error
         raise DiskError(
             f"cannot use {path}: {error.strerror or error}",

@@ -1,4 +1,4 @@
-"""What the hub says a model consists of, checked before it is used: names, sizes and hashes are hostile input."""
+"""Check the hub's list of a model's files before use: names, sizes and hashes are hostile input."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HEX = re.compile(r"[0-9a-f]+")
 
 
 def ask_hub(repository: str, revision: str | None) -> tuple[str, list[RepoSibling]]:
-    """The commit a revision stands for, and every file of it: one answer, so they belong together.
+    """Return the commit of a revision and all of its files, in one answer, so that they belong together.
 
     Raises NetworkError, or ModelError where there is no such repository or revision.
     """
@@ -38,7 +38,7 @@ def ask_hub(repository: str, revision: str | None) -> tuple[str, list[RepoSiblin
 def choose_files(
     repository: str, siblings: list[RepoSibling], file: str | None = None
 ) -> tuple[tuple[RemoteFile, ...], str]:
-    """What a model needs, and a sentence about the choice where there was one.
+    """Return the files a model needs, and a sentence about the choice if there was one.
 
     A checkpoint's files, small ones first: a refusal comes before gigabytes do. Else one .gguf file, or `file`.
     Only plain names in the repository's root are taken. Raises ModelError where config or weights are missing.

@@ -1,4 +1,4 @@
-"""Files on their way to disk: the bytes so far lie in `<name>.part`, and every one of them is hashed."""
+"""Hash files on their way to disk: the bytes so far lie in `<name>.part`, and every one of them is hashed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MIB = 1 << 20
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file as the hub lists it: large ones with a sha256, small ones with git's sha1 of the blob."""
+    """Describe a file as the hub lists it: large ones with a sha256, small ones with git's sha1 of the blob."""
 
     path: str
     bytes: int
@@ -33,7 +33,7 @@ class RemoteFile:
 
 
 class Meter:
-    """Adds bytes up and reports (bytes done, bytes total) about once a MiB."""
+    """Add bytes up and report (bytes done, bytes total) about once a MiB."""
 
     def __init__(self, total: int, on_progress: Callable[[int, int], None]) -> None:
         self.done = 0
@@ -68,7 +68,7 @@ class _Digest:
 
     @property
     def as_listed(self) -> str:
-        """The digest of the kind the hub lists for this file."""
+        """Return the digest of the kind that the hub lists for this file."""
         return self.sha256 if self._file.sha256 else self._git_sha1.hexdigest()
 
     def matches(self) -> bool:
@@ -76,7 +76,7 @@ class _Digest:
 
 
 class Part:
-    """The bytes of one file so far, in `path`, and their running hash."""
+    """Hold one file's bytes so far, in `path`, and their running hash."""
 
     def __init__(self, path: Path, file: RemoteFile, meter: Meter) -> None:
         self.file = file
@@ -96,7 +96,7 @@ class Part:
         self._stream.close()
 
     def resume(self) -> None:
-        """Counts and hashes what an earlier attempt left."""
+        """Count and hash what an earlier attempt left."""
         with disk_errors(self._path):
             if self._path.stat().st_size > self.file.bytes:
                 self._stream.truncate(0)
@@ -117,7 +117,7 @@ class Part:
         return self.size == self.file.bytes
 
     def append(self, chunk: bytes) -> None:
-        """Takes no more than the file's listed size."""
+        """Take no more than the file's listed size."""
         chunk = chunk[: self.file.bytes - self.size]
         rest = memoryview(chunk)
         with disk_errors(self._path):
@@ -149,7 +149,7 @@ def part_path(folder: Path, file: RemoteFile) -> Path:
 
 
 def verify(folder: Path, file: RemoteFile, meter: Meter) -> StoredFile | None:
-    """The file as it lies in `folder`; None when it is not there or is not what the hub lists."""
+    """Return the file in `folder`, or None if it is missing or differs from the hub's listing."""
     path = folder / file.path
     digest = _Digest(file)
     with disk_errors(path):

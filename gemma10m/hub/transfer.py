@@ -1,4 +1,4 @@
-"""Moves one file from the hub to disk: goes on where it stopped and keeps nothing unverified.
+"""Move one file from the hub to disk: resume where it stopped, and keep nothing unverified.
 
 huggingface_hub finds addresses, headers and the HTTP client. It does not resume an interrupted file in a new process
 and does not check sha256, so the moving is done here.
@@ -26,7 +26,7 @@ _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
 def fetch(repository: str, commit: str, file: RemoteFile, folder: Path, meter: Meter) -> StoredFile:
-    """Fetches one file into `folder`, going on from its part. A damaged one is fetched a second time from zero.
+    """Fetch one file into `folder`, resuming its part. A damaged one is fetched a second time from zero.
 
     Raises NetworkError, DiskError, and huggingface_hub's own errors for a refusal.
     """
@@ -60,7 +60,7 @@ def _fill(part: Part, url: str) -> None:
 
 
 def _attempt(part: Part, url: str) -> str:
-    """Asks for the rest of the file, once; why it ended, should the file not be complete."""
+    """Ask once for the rest of the file; if it is not complete, return why."""
     headers = {**build_hf_headers(), "accept-encoding": "identity"}
     if part.size:
         headers["range"] = f"bytes={part.size}-"
@@ -95,5 +95,5 @@ def _range_problem(part: Part, content_range: str) -> str:
 def _gave_up(part: Part, reason: str) -> NetworkError:
     return NetworkError(
         f"{part.file.path} stopped at {part.size:,} of {part.file.bytes:,} bytes after {TRIES} tries: {reason}",
-        hint=f"run the same command again: it goes on from {part.size:,} bytes",
+        hint=f"run the same command again: it resumes from {part.size:,} bytes",
     )

@@ -1,4 +1,4 @@
-"""The memory of layers: `KINDS` has one object for each kind."""
+"""Every memory kind has one object in `KINDS`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`delta`: Infini-attention's delta rule (arXiv 2404.07143, equation 9). M += K^T (V - K M / K z)."""
+"""`delta` is Infini-attention's delta rule (arXiv 2404.07143, equation 9): M += K^T (V - K M / K z)."""
 
 from __future__ import annotations
 

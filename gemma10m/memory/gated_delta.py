@@ -1,4 +1,4 @@
-"""`gated`: the gated delta rule token by token, with a learned write gate (docs/architecture.md)."""
+"""`gated` is the gated delta rule token by token, with a learned write gate (docs/architecture.md)."""
 
 from __future__ import annotations
 

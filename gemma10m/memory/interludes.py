@@ -1,4 +1,4 @@
-"""Long stretches of text that training sets between segments without reading them (docs/architecture.md)."""
+"""Let a fact outlive long text that training inserts between segments without reading it (docs/architecture.md)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Interludes:
-    """After some segments, all plain segments of the batch come one after the other, many times over."""
+    """Insert, after some segments, the batch's plain segments one after the other, many times over."""
 
     plain: Tensor  # (B, G) bool: segments that hold nothing to remember
     times: Tensor  # (B, G) int64: m > 0: after segment s the plain ones 2**(m - 1) times over; 0: nothing
@@ -19,12 +19,12 @@ class Interludes:
         return Interludes(self.plain.to(device), self.times.to(device))
 
     def of(self, first: int, stop: int) -> Interludes | None:
-        """Those of some segments; None where nothing comes between them."""
+        """Return the interludes of some segments, or None where nothing comes between them."""
         some = Interludes(self.plain[:, first:stop], self.times[:, first:stop])
         return some if bool(some.plain.any()) and bool(some.times.any()) else None
 
     def insert(self, decay: Tensor, gain: Tensor) -> tuple[Tensor, Tensor]:
-        """Segments' maps M <- A M + B, each followed by what comes after it. A, B (B, K, G, E, E)."""
+        """Return the segments' maps M <- A M + B, each followed by its interlude's. A, B (B, K, G, E, E)."""
         maps = torch.cat((decay, gain), dim=-1).transpose(1, 2)  # (B, G, K, E, 2E)
         chain = maps[self.plain]  # (count, K, E, 2E)
         while len(chain) > 1:
@@ -40,7 +40,7 @@ class Interludes:
 
 
 def _then(first: Tensor, second: Tensor) -> Tensor:
-    """The map of both, maps (..., E, 2E) as [A | B]: [A2 A1 | A2 B1 + B2]."""
+    """Compose two maps (..., E, 2E), each [A | B]: [A2 A1 | A2 B1 + B2]."""
     size = first.shape[-2]
     both = second[..., :size] @ first  # (..., E, 2E)
     return torch.cat((both[..., :size], both[..., size:] + second[..., size:]), dim=-1)

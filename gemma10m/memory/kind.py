@@ -12,7 +12,7 @@ from gemma10m.memory.state import LayerState, Layout
 
 
 class Memory:
-    """A memory that keeps nothing; the kinds override what they do otherwise."""
+    """Keep nothing; the kinds override what they do otherwise."""
 
     name: MemoryKind
     closes = True  # segments close; False: the document is one segment
@@ -24,7 +24,7 @@ class Memory:
     products = 0  # of a token's key with an E x E matrix when a segment is written
 
     def layout(self, spec: AttentionSpec, hidden_size: int, opened: int, batch: int, wide: torch.dtype) -> Layout:
-        """The tensors it adds to a layer's state while `opened` tokens are in the open segment, in `wide`."""
+        """Return the tensors added to a layer's state while `opened` tokens are in the open segment, in `wide`."""
         return {}
 
     def write(
@@ -35,7 +35,7 @@ class Memory:
         write_gates: Tensor | None,
         interludes: Interludes | None,
     ) -> Memories | None:
-        """The memories before and after the closed segments of a stretch; None for kinds without a matrix.
+        """Return the memories before and after a stretch's closed segments, or None for kinds without a matrix.
 
         keys and values (B, K, G, N, E) without positions, write_gates (B, K, G, N); interludes: training only.
         """

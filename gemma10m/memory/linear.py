@@ -1,4 +1,4 @@
-"""`linear`: Infini-attention's memory (arXiv 2404.07143, equations 7 and 8). M += K^T V, z += K^T 1, read Q M / Q z."""
+"""`linear` is Infini-attention's memory (arXiv 2404.07143, equations 7, 8): M += K^T V, z += K^T 1, read Q M / Q z."""
 
 from __future__ import annotations
 
@@ -39,5 +39,5 @@ class LinearMemory(Memory):
         return Memories(ops.scan(memory, self.decay(keys, normalisers), gain), normalisers)
 
     def decay(self, keys: Tensor, normalisers: Tensor) -> Tensor | None:
-        """A of M <- A M + B; None for the identity. normalisers (B, K, G + 1, E)."""
+        """Return A of M <- A M + B, or None for the identity. normalisers (B, K, G + 1, E)."""
         return None

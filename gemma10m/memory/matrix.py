@@ -1,4 +1,4 @@
-"""Compressive memory as a matrix a K/V head (docs/architecture.md, the memory kinds).
+"""Compressive memory is a matrix per K/V head (docs/architecture.md, the memory kinds).
 
 Every kind here is a scan over M_s = A_s M_(s-1) + B_s with A and B known before M, so that all segments of a stretch
 are written together and each reads the memory left by the segments before it. M and z are float32 whatever the weights
@@ -16,13 +16,13 @@ from gemma10m import ops
 
 @dataclass(frozen=True)
 class Memories:
-    """M and z before each segment of a stretch and after the last one."""
+    """Hold M and z before each segment of a stretch and after the last one."""
 
     matrices: Tensor  # (B, K, G + 1, E, E)
     normalisers: Tensor | None  # (B, K, G + 1, E): linear, delta
 
     def mix(self, local: Tensor, queries: Tensor, gate: Tensor, first_segment: int) -> Tensor:
-        """Local attention mixed with what the memory says to the queries of G segments.
+        """Mix local attention with what the memory returns for the queries of G segments.
 
         local, queries (B, H, G, Q, E), gate (H) -> (B, G * Q, H * E).
         """
@@ -31,7 +31,7 @@ class Memories:
         return ops.mix(local, queries, self.matrices[:, :, here], z, gate)
 
     def last(self) -> dict[str, Tensor]:
-        """M (B, K, E, E) and z (B, K, E) after the stretch, free of the stretch's storage."""
+        """Return M (B, K, E, E) and z (B, K, E) after the stretch, in storage of their own."""
         found = {"memory": self.matrices[:, :, -1].clone()}
         if self.normalisers is not None:
             found["normaliser"] = self.normalisers[:, :, -1].clone()
@@ -39,5 +39,5 @@ class Memories:
 
 
 def unwritten(memory: Tensor, normaliser: Tensor | None) -> Memories:
-    """The memories of a stretch in which no segment closes."""
+    """Return the memories of a stretch in which no segment closes."""
     return Memories(memory.unsqueeze(2), None if normaliser is None else normaliser.unsqueeze(2))

@@ -1,4 +1,4 @@
-"""Which keys a token sees verbatim, counted from the document's start.
+"""Plan which keys a token sees verbatim, counted from the document's start.
 
 A stretch is cut into spans. A span is one or more neighbouring windows of the same shape, which go through attention as
 one batch. Spans index the stretch's key buffer: [kept | new tokens]. Two kinds of window make plans of spans:
@@ -30,7 +30,7 @@ class Span:
 
     @property
     def width(self) -> int:
-        """Keys of one window, without the sinks."""
+        """Count the keys of one window, without the sinks."""
         return self.carried + self.seen + self.queries
 
     @property
@@ -38,7 +38,7 @@ class Span:
         return self.carried, self.sinks, self.seen, self.queries
 
     def last_token(self) -> Span:
-        """The span's last query alone."""
+        """Return the span of the last query alone."""
         earlier, skipped = self.segments - 1, self.queries - 1
         last = replace(
             self,
@@ -57,7 +57,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Plan:
-    """How one stretch of `tokens` tokens at `position` runs through a layer."""
+    """Say how one stretch of `tokens` tokens at `position` runs through a layer."""
 
     position: int
     tokens: int  # S
@@ -72,7 +72,7 @@ class Plan:
         return self.kept_before - self.open_before
 
     def wanted_spans(self, wanted: int) -> tuple[Span, ...]:
-        """The spans that give the last `wanted` tokens: all of the stretch, only its last token, or none."""
+        """Return the spans that give the last `wanted` tokens: all of the stretch, only its last token, or none."""
         if wanted == self.tokens:
             return self.spans
         return (self.spans[-1].last_token(),) if wanted else ()
@@ -80,7 +80,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class SegmentWindow:
-    """Sinks, carry and the token's own segment up to itself. `closes` False: one segment as long as the document."""
+    """Show sinks, carry and the token's own segment up to itself. closes False: one segment as long as the document."""
 
     segment: int  # N
     carry: int  # C
@@ -89,21 +89,21 @@ class SegmentWindow:
     in_turn: bool = False  # every segment is a span of its own
 
     def open_tokens(self, position: int) -> int:
-        """Tokens in the open segment."""
+        """Count the tokens in the open segment."""
         return position % self.segment if self.closes else position
 
     def kept(self, position: int) -> int:
-        """Keys that a stretch at `position` needs: the carry and the open segment."""
+        """Count the keys that a stretch at `position` needs: the carry and the open segment."""
         opened = self.open_tokens(position)
         return min(self.carry, position - opened) + opened
 
     def first_seen(self, position: int) -> int:
-        """The first token that the token at `position` sees, sinks aside."""
+        """Return the first token that the token at `position` sees, sinks aside."""
         return max(0, position - self.open_tokens(position) - self.carry)
 
     @property
     def mean_keys(self) -> float:
-        """Keys that a token far into the document sees; of one segment alone where segments never close."""
+        """Return how many keys a token far into the document sees; within one segment where segments never close."""
         return self.sinks + self.carry + (self.segment + 1) / 2
 
     def plan(self, position: int, tokens: int) -> Plan:
@@ -118,7 +118,7 @@ class SegmentWindow:
         )
 
     def _segments(self, position: int, tokens: int) -> Iterator[Span]:
-        """One span a segment."""
+        """Yield one span per segment."""
         buffer_start = position - self.kept(position)
         start, end, count = position - self.open_tokens(position), position + tokens, 0
         while start < end:
@@ -140,9 +140,10 @@ class SegmentWindow:
 
 @dataclass(frozen=True)
 class SlidingWindow:
-    """The last `width` tokens, itself included. The open segment's keys are kept, so that its tokens can be taken back.
+    """Show the last `width` tokens, itself included.
 
-    segment: the model's; None where segments never close, and nothing has to be given back.
+    The open segment's keys are kept, so that its tokens can be taken back. segment: the model's; None where segments
+    never close, and nothing has to be given back.
     """
 
     width: int
@@ -174,7 +175,7 @@ class SlidingWindow:
         )
 
     def _blocks(self, position: int, tokens: int) -> Iterator[Span]:
-        """Some queries at a time, with the keys that any of them sees."""
+        """Yield some queries at a time, with the keys that any of them sees."""
         size = min(LARGEST_BLOCK, max(1, self.width // 4))
         buffer_start = position - self.kept(position)
         for count, start in enumerate(range(position, position + tokens, size)):
@@ -197,7 +198,7 @@ Window = SegmentWindow | SlidingWindow
 
 
 def _joined(spans: Iterable[Span]) -> Iterator[Span]:
-    """Neighbours of one shape as one span."""
+    """Merge neighbouring spans of one shape."""
     waiting: Span | None = None
     for span in spans:
         if waiting is not None and waiting.shape == span.shape:

@@ -1,4 +1,4 @@
-"""What reading hands to answering: plain frozen data, the same size for a thousand tokens or ten million."""
+"""Reading hands a state to answering: plain frozen data, the same size for a thousand tokens or ten million."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Layout = dict[str, tuple[torch.dtype, tuple[int, ...]]]  # a layer's state: name
 
 
 class LayerState:
-    """One layer's state: named tensors. Which ones is the layer's own business (`Mixer.layout`)."""
+    """Hold one layer's state as named tensors. The layer alone decides which ones (`Mixer.layout`)."""
 
     __slots__ = ("_tensors",)
 
@@ -42,7 +42,7 @@ class LayerState:
 
 @dataclass(frozen=True)
 class State:
-    """The whole model's state after `position` tokens."""
+    """Hold the whole model's state after `position` tokens."""
 
     layers: tuple[LayerState, ...]
     position: int
@@ -52,5 +52,5 @@ class State:
         return sum(tensor.nbytes for layer in self.layers for _, tensor in layer.tensors())
 
     def map(self, function: Callable[[Tensor], Tensor]) -> State:
-        """The same state with `function` applied to every tensor."""
+        """Return the same state with `function` applied to every tensor."""
         return State(tuple(layer.map(function) for layer in self.layers), self.position)

@@ -1,4 +1,4 @@
-"""`state-vector`: D numbers that a segment leaves to the next one (models/vector_attention.py makes them)."""
+"""A segment leaves D numbers to the next one in `state-vector` (models/vector_attention.py computes them)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kinds without a compressive memory: `window` keeps what is in the window alone, `full` closes no segment."""
+"""Two kinds have no compressive memory: `window` keeps what is in the window alone, `full` closes no segment."""
 
 from __future__ import annotations
 

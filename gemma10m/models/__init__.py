@@ -1,4 +1,4 @@
-"""Decoders and what they are made of: `ARCHITECTURES` has one object for each model_type that is read."""
+"""Every architecture that can be read, by its model_type, has one object in `ARCHITECTURES`."""
 
 from __future__ import annotations
 

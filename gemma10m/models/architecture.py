@@ -20,7 +20,7 @@ class Architecture:
     other_parts: tuple[str, ...] = ()  # how the names of what is not text begin
 
     def own_name(self, name: str) -> str | None:
-        """Our name of a file's tensor; None for one that is no part of the text model."""
+        """Return our name of a file's tensor, or None for one outside the text model."""
         if name.startswith(self.other_parts):
             return None
         for theirs, ours in self.prefixes:
@@ -42,7 +42,7 @@ class Shape(TypedDict):
 
 
 def read_shape(said: ConfigReader, **defaults: Any) -> Shape:
-    """The sizes that every architecture states; `defaults` by their names in config.json."""
+    """Read the sizes that every architecture states; `defaults` by their names in config.json."""
     hidden = said.count("hidden_size", defaults.get("hidden_size"))
     heads = said.count("num_attention_heads", defaults.get("num_attention_heads"))
     return Shape(

@@ -1,4 +1,4 @@
-"""Local attention with sinks and carry, combined with a compressive memory (Infini-attention, arXiv 2404.07143)."""
+"""Combine local attention, sinks and carry with a compressive memory (Infini-attention, arXiv 2404.07143)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Projected(NamedTuple):
 
 @dataclass(frozen=True)
 class Buffer:
-    """A stretch's keys and values with what was kept in front of them, and the memories its segments read."""
+    """Hold a stretch's keys and values behind those kept from before, and the memories its segments read."""
 
     keys: Tensor  # (B, K, W + S, E), without positions
     turned_keys: Tensor  # (B, K, W + S, E), positions counted from the buffer's start
@@ -50,14 +50,14 @@ class Queries:
     turned: Tensor  # (B, H, S, E): at their positions in the buffer
 
     def of(self, span: Span, skipped: int) -> Queries:
-        """A span's queries, each (B, H, G, Q, E)."""
+        """Return a span's queries, each (B, H, G, Q, E)."""
         first = span.first_query - skipped
         here, shape = slice(first, first + span.segments * span.queries), (span.segments, span.queries)
         return Queries(self.plain[:, :, here].unflatten(2, shape), self.turned[:, :, here].unflatten(2, shape))
 
 
 def window_of(spec: AttentionSpec, reading: ReadingConfig) -> Window:
-    """The window that a layer reads with: its own where it slides, else what the reading says."""
+    """Return the window that a layer reads with: its own if it slides, else the reading's."""
     memory = KINDS[reading.memory]
     if spec.window is not None:
         return SlidingWindow(spec.window, reading.segment if memory.closes else None)
@@ -65,7 +65,7 @@ def window_of(spec: AttentionSpec, reading: ReadingConfig) -> Window:
 
 
 def memory_of(spec: AttentionSpec, reading: ReadingConfig) -> Memory:
-    """The memory that a layer keeps. A layer that slides was never meant to see what has left its window."""
+    """Return the memory that a layer keeps. A sliding layer was never meant to see what has left its window."""
     return KINDS[reading.memory if spec.window is None else "window"]
 
 
@@ -95,7 +95,7 @@ class Attention(Mixer):
             self.write_gate = nn.Linear(config.hidden_size, spec.kv_heads)
 
     def forward(self, x: Tensor, state: LayerState, chunk: Chunk, wanted: int) -> tuple[Tensor, LayerState]:
-        """x (B, S, D) -> the last `wanted` tokens' output (B, wanted, D), and the state after the chunk."""
+        """Map x (B, S, D) to the last `wanted` tokens' output (B, wanted, D) and the state after the chunk."""
         view = chunk.view(self.window, self.spec)
         new = self._project(x, wanted)
         buffer = self._buffer(x, new, state, view)
@@ -117,7 +117,7 @@ class Attention(Mixer):
         return layout | self.memory.layout(spec, self.hidden_size, opened, batch, wide)
 
     def rewind(self, state: LayerState, position: int, tokens: int) -> LayerState | None:
-        """Nothing of the open segment is in a matrix yet, so that cutting its keys off is enough."""
+        """Cut keys off: nothing of the open segment is in a matrix yet."""
         before = self.window.kept(position - tokens)
         # A sliding window has let go of the oldest keys that it needs back only where segments never close.
         if self.window.kept(position) - tokens < before:
@@ -152,7 +152,7 @@ class Attention(Mixer):
         )
 
     def scratch(self, tokens: int, item: int) -> int:
-        """Without the allocator's rounding or a library's own; good to a factor of 2."""
+        """Count bytes without the allocator's rounding or a library's own; good to a factor of 2."""
         query_size, kv_size, window = self.spec.query_size, self.spec.kv_size, self.window
         segments = -(-tokens // self.segment)
         queries = 4 * tokens * query_size * item  # queries, rotated, attended, joined
@@ -173,7 +173,7 @@ class Attention(Mixer):
         return 0 if self.memory.remembers else self.window.first_seen(position)
 
     def _project(self, x: Tensor, wanted: int) -> Projected:
-        """Queries of the last `wanted` tokens, keys and values of all."""
+        """Return the queries of the last `wanted` tokens, and all keys and values."""
         sizes = [self.spec.query_size, self.spec.kv_size, self.spec.kv_size]
         asking = x[:, x.shape[1] - wanted :]  # (B, wanted, D)
         if self.qkv is None:
@@ -187,7 +187,7 @@ class Attention(Mixer):
         return Projected(*self._normed(self._heads(queries), self._heads(keys)), self._heads(values))
 
     def _normed(self, queries: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
-        """Norms come before the cache, so that kept keys are normalised and have no position."""
+        """Normalise before the cache, so that kept keys are normalised and have no position."""
         if not self.spec.query_key_norm:
             return queries, keys
         return self.q_norm(queries), self.k_norm(keys)
@@ -245,7 +245,7 @@ class Attention(Mixer):
         return output
 
     def _span(self, queries: Queries, buffer: Buffer, span: Span) -> Tensor:
-        """One batch of like windows: local attention and memory, mixed by the gates -> (B, G * Q, H * E)."""
+        """Mix local attention and memory by the gates, for one batch of like windows -> (B, G * Q, H * E)."""
         local = self._local(queries.turned, buffer, span)  # (B, H, G, Q, E)
         # What reads everything, or a state vector, has no use for a mixture: there gates are ignored.
         if not self.has_gates or (self.memory.remembers and not self.memory.mixes):
@@ -257,7 +257,7 @@ class Attention(Mixer):
         return buffer.memories.mix(local, queries.plain, gate, span.first_segment)
 
     def _local(self, queries: Tensor, buffer: Buffer, span: Span) -> Tensor:
-        """Attention inside each window. (B, H, G, Q, E) -> (B, H, G, Q, E)."""
+        """Attend inside each window. (B, H, G, Q, E) -> (B, H, G, Q, E)."""
         sinks = self._turned_sinks(buffer, span) if span.sinks else None  # (B, K, G, sinks, E)
         keys = _windows(buffer.turned_keys, sinks, span)  # (B, K, G, width, E)
         sink_values = None if buffer.sink_values is None else buffer.sink_values.unsqueeze(2)
@@ -276,7 +276,7 @@ class Attention(Mixer):
         return split.transpose(1, 2)  # (B, H, G, Q, E)
 
     def _turned_sinks(self, buffer: Buffer, span: Span) -> Tensor:
-        """The sinks just before each window of the span. -> (B, K, G, sinks, E)."""
+        """Rotate the sinks to the places just before each window of the span. -> (B, K, G, sinks, E)."""
         assert buffer.sink_keys is not None
         spec, count, device = self.spec, self.window.sinks, buffer.keys.device
         starts = span.first_key - count + span.step * torch.arange(span.segments, device=device).unsqueeze(1)  # (G, 1)
@@ -300,12 +300,12 @@ class Attention(Mixer):
 
 
 def queries_of(new: Projected, view: View) -> Queries:
-    """The queries of the chunk's last tokens."""
+    """Return the queries of the chunk's last tokens."""
     return Queries(new.queries, view.rotate(new.queries, len(view.cos) - new.queries.shape[2]))
 
 
 def _windows(kept: Tensor, sinks: Tensor | None, span: Span) -> Tensor:
-    """Each window of the buffer, with the sinks in front. -> (B, K, G, width, E)."""
+    """Cut the buffer into windows, with the sinks in front. -> (B, K, G, width, E)."""
     stop = span.first_key + (span.segments - 1) * span.step + span.width
     inside = kept[:, :, span.first_key : stop]
     windows = inside.unfold(2, span.width, span.step).mT if span.segments > 1 else inside.unsqueeze(2)
@@ -315,7 +315,10 @@ def _windows(kept: Tensor, sinks: Tensor | None, span: Span) -> Tensor:
 
 
 def _behind(extra: Tensor | None, windows: Tensor) -> Tensor:
-    """One more key or value in front of every window. (B, K, 1, E), (B, K, G, width, E) -> (B, K, G, 1 + width, E)."""
+    """Put one more key or value in front of every window.
+
+    (B, K, 1, E), (B, K, G, width, E) -> (B, K, G, 1 + width, E).
+    """
     if extra is None:
         return windows
     return torch.cat((extra.unsqueeze(2).expand(-1, -1, windows.shape[2], -1, -1), windows), dim=3)
@@ -330,11 +333,11 @@ def _batch(x: Tensor) -> Tensor:
 
 
 def _tail(x: Tensor, count: int) -> Tensor:
-    """The last `count` keys, in storage of their own: a view would keep the whole stretch alive."""
+    """Copy the last `count` keys: a view would keep the whole stretch alive."""
     return x if count == x.shape[2] else x[:, :, x.shape[2] - count :].clone()
 
 
 def _cut(x: Tensor, tokens: int, kept: int) -> Tensor:
-    """Without the last `tokens` keys, and no more than the `kept` before them."""
+    """Drop the last `tokens` keys, and all but the `kept` before them."""
     left = x[:, :, : x.shape[2] - tokens]
     return left[:, :, left.shape[2] - kept :].clone()

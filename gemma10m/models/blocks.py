@@ -1,4 +1,4 @@
-"""A layer around its mixer: where the norms stand ."""
+"""A layer puts norms around its mixer and its feed-forward."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gemma10m.models.mixer import Mixer
 
 
 class PreNormLayer(nn.Module):
-    """Norms in front of mixer and feed-forward (Gemma 1, Llama, Qwen)."""
+    """Normalise in front of mixer and feed-forward (Gemma 1, Llama, Qwen)."""
 
     def __init__(self, config: ModelConfig, mixer: Mixer) -> None:
         super().__init__()
@@ -24,10 +24,10 @@ class PreNormLayer(nn.Module):
     def forward(
         self, x: Tensor, added: Tensor | None, state: LayerState, chunk: Chunk, wanted: int
     ) -> tuple[Tensor, Tensor, LayerState]:
-        """The residual stream x and what the layer before adds to it, both (B, S, D), None for the first layer.
+        """Run the layer on the residual stream x and on what the layer before adds to it (None for the first layer).
 
-        -> the last `wanted` tokens' stream and what this layer adds to it, both (B, wanted, D). The state always
-        gets the whole chunk. Adding is left to the norm that follows, which reads the sum anyway.
+        Both are (B, S, D). Returns the last `wanted` tokens' stream and what this layer adds to it, both (B, wanted,
+        D). The state always gets the whole chunk. Adding is left to the norm that follows, which reads the sum anyway.
         """
         x, normed = self.input_layernorm.after(x, added)
         mixed, state = self.self_attn(normed, state, chunk, wanted)
@@ -38,7 +38,7 @@ class PreNormLayer(nn.Module):
 
 
 class SandwichNormLayer(PreNormLayer):
-    """Norms in front of mixer and feed-forward, and of what each of them adds (Gemma 2, Gemma 3)."""
+    """Normalise in front of mixer and feed-forward, and what each of them adds (Gemma 2, Gemma 3)."""
 
     def __init__(self, config: ModelConfig, mixer: Mixer) -> None:
         super().__init__(config, mixer)

@@ -1,4 +1,4 @@
-"""What all layers share about the tokens that go through them together."""
+"""A chunk holds what all layers share about the tokens that go through them together."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gemma10m.models.rope import cos_sin
 
 @dataclass(frozen=True)
 class View:
-    """A chunk as layers with one kind of window and one rotary embedding see it."""
+    """Hold a chunk as layers with one kind of window and one rotary embedding see it."""
 
     plan: Plan
     cos: Tensor  # (W + S, E), positions counted from the buffer's start
@@ -30,7 +30,7 @@ class View:
 
 
 class Chunk:
-    """Consecutive tokens at a position. Views are made once and shared by all layers of a kind."""
+    """Hold consecutive tokens at a position. Views are made once and shared by all layers of a kind."""
 
     def __init__(
         self, position: int, tokens: int, device: torch.device, dtype: torch.dtype, interludes: Interludes | None = None
@@ -50,5 +50,5 @@ class Chunk:
 
 
 def wide_dtype(dtype: torch.dtype) -> torch.dtype:
-    """The type of angles and of memory: float32, or float64 in a float64 model."""
+    """Return the dtype of angles and memory: float32, or float64 in a float64 model."""
     return torch.float64 if dtype == torch.float64 else torch.float32

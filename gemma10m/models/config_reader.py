@@ -1,4 +1,4 @@
-"""Reads the fields of a config.json one by one. What is wrong with them is collected, in the words of the file."""
+"""Read the fields of a config.json one by one, and collect what is wrong with them in the words of the file."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ConfigReader:
         return self.said.get(key) is not None
 
     def count(self, key: str, default: int | None = None) -> int:
-        """A positive whole number; a problem where it is missing and has no default."""
+        """Read a positive whole number; report a problem if it is missing and has no default."""
         value = self.said.get(key)
         if value is None and default is not None:
             return default
@@ -69,7 +69,7 @@ class ConfigReader:
         return 1.0
 
     def flag(self, key: str) -> bool | None:
-        """true, false, or None where the file is silent."""
+        """Read true or false, or None if the field is absent."""
         value = self.said.get(key)
         if value is not None and type(value) is not bool:
             self.problems.append(f"{key} must be true or false, found {quote(value)}")
@@ -77,13 +77,13 @@ class ConfigReader:
         return value
 
     def must_be(self, key: str, allowed: Iterable[object], expected: str) -> None:
-        """A problem unless the field is absent or has one of the allowed values."""
+        """Report a problem unless the field is absent or has one of the allowed values."""
         value = self.said.get(key)
         if not any(type(value) is type(one) and value == one for one in (None, *allowed)):
             self.problems.append(f"{key} must be {expected}, found {quote(value)}")
 
     def refuse_foreign(self, known: Iterable[str] = ()) -> None:
-        """Fields that change what is computed and are not among those that the architecture reads."""
+        """Refuse fields that change what is computed and that the architecture does not read."""
         for key, neutral in FOREIGN.items():
             value = self.said.get(key)
             is_empty = isinstance(value, list | dict) and not value
@@ -91,7 +91,7 @@ class ConfigReader:
                 self.problems.append(f"{key} is {quote(value)}, which this program cannot compute")
 
     def layer_types(self, layers: int, default: Iterable[bool]) -> tuple[bool, ...]:
-        """Which layers have a sliding window."""
+        """Say for each layer if it has a sliding window."""
         if layers > MOST_LAYERS:
             self.problems.append(f"num_hidden_layers must be at most {MOST_LAYERS:,}, found {layers:,}")
             return ()
@@ -106,7 +106,7 @@ class ConfigReader:
     # --- rotary embedding ---------------------------------------------------------------------------------------------
 
     def rope(self, head_size: int, theta: float, *, scalable: bool = True) -> Rope:
-        """In the words of transformers 4 (rope_theta, rope_scaling) and of 5 (rope_parameters)."""
+        """Read the fields of transformers 4 (rope_theta, rope_scaling) or of 5 (rope_parameters)."""
         stated = self._object("rope_parameters")
         old = self._scaling("rope_scaling", self._object("rope_scaling"), head_size, scalable)
         new = self._scaling("rope_parameters", stated, head_size, scalable)
@@ -115,7 +115,7 @@ class ConfigReader:
         return Rope(self._theta(stated, theta), new or old)
 
     def ropes_by_layer(self, head_size: int, theta: float, local_theta: float) -> tuple[Rope, Rope]:
-        """The rotary embedding of layers that see everything, and of those with a sliding window (Gemma 3)."""
+        """Return the rotary embedding of layers that see everything, and of those with a sliding window (Gemma 3)."""
         stated = self._object("rope_parameters")
         if stated is not None and set(stated) == {GLOBAL, LOCAL}:
             whole, local = (ConfigReader({"rope_parameters": stated[kind]}) for kind in (GLOBAL, LOCAL))
@@ -145,7 +145,7 @@ class ConfigReader:
         return None
 
     def _scaling(self, key: str, stated: Mapping[str, Any] | None, head_size: int, scalable: bool) -> tuple[float, ...]:
-        """What each frequency is divided by; () where nothing is scaled."""
+        """Return the divisor of each frequency, or () for no scaling."""
         if stated is None:
             return ()
         kinds = {stated[name] for name in ("type", "rope_type") if isinstance(stated.get(name), str)}
@@ -169,14 +169,14 @@ def _no_scaling(fields: Mapping[str, Any], head_size: int, theta: float) -> tupl
 
 
 def _linear(fields: Mapping[str, Any], head_size: int, theta: float) -> tuple[float, ...] | None:
-    """Positions over a factor (arXiv 2306.15595)."""
+    """Divide positions by a factor (arXiv 2306.15595)."""
     if fields.keys() != {"factor"} or not is_positive_number(fields["factor"]):
         return None
     return (float(fields["factor"]),)
 
 
 def _llama3(fields: Mapping[str, Any], head_size: int, theta: float) -> tuple[float, ...] | None:
-    """Long wavelengths over the factor, short ones as they were, a blend in between (Llama 3.1)."""
+    """Divide long wavelengths by the factor, keep short ones, and blend in between (Llama 3.1)."""
     names = ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings")
     if fields.keys() != set(names) or not all(is_positive_number(fields[name]) for name in names):
         return None
@@ -189,7 +189,7 @@ def _llama3(fields: Mapping[str, Any], head_size: int, theta: float) -> tuple[fl
 
 
 def _stated_factors(fields: Mapping[str, Any], head_size: int, theta: float) -> tuple[float, ...] | None:
-    """Every frequency's factor, as GGUF files hold Llama 3.1's."""
+    """Return every frequency's factor, as GGUF files hold Llama 3.1's."""
     factors = fields.get("factors")
     if fields.keys() != {"factors"} or not isinstance(factors, list) or not all(map(is_positive_number, factors)):
         return None

@@ -1,4 +1,4 @@
-"""A decoder that reads chunk by chunk: ids and state in, logits and state out. What it is made of, its config says."""
+"""A decoder reads chunk by chunk: ids and state in, logits and state out. Its config says what it is made of."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Decoder(nn.Module):
             self.lm_head = nn.Linear(config.hidden_size, config.vocabulary, bias=False)
 
     def fuse(self) -> None:
-        """Lay each layer's q, k, v weights into one tensor, and its gate and up: for reading alone, and once."""
+        """Join each layer's q, k and v weights into one tensor, and its gate and up; for inference only, and once."""
         for module in self.model.modules():
             if isinstance(module, Mixer | FeedForward):
                 module.fuse()
@@ -92,11 +92,11 @@ class Decoder(nn.Module):
         return tuple(cast(PreNormLayer, layer).self_attn for layer in self.model.layers)
 
     def layout(self, position: int, batch: int = 1) -> tuple[Layout, ...]:
-        """Each layer's state after `position` tokens: names, dtypes and shapes."""
+        """Return the names, dtypes and shapes of each layer's state after `position` tokens."""
         return tuple(mixer.layout(position, batch, self.dtype) for mixer in self.mixers)
 
     def empty_state(self, batch: int = 1) -> State:
-        """The state before the first token, for `batch` documents side by side."""
+        """Return the state before the first token, for `batch` documents side by side."""
         layers = [
             {name: torch.zeros(shape, dtype=dtype, device=self.device) for name, (dtype, shape) in layout.items()}
             for layout in self.layout(0, batch)
@@ -104,14 +104,14 @@ class Decoder(nn.Module):
         return State(tuple(LayerState(**tensors) for tensors in layers), position=0)
 
     def skip_to(self, state: State, position: int) -> State:
-        """The state to read on from at a later position, from where `first_needed` says that nothing before matters."""
+        """Return the state to read on from at a later position, where nothing before `first_needed` matters."""
         pairs = zip(self.mixers, state.layers, strict=True)
         return State(tuple(mixer.skip_to(layer, position) for mixer, layer in pairs), position)
 
     def rewind(self, state: State, tokens: int) -> State | None:
-        """The state `tokens` tokens ago, inside the open segment: nothing of them is in a memory yet.
+        """Return the state `tokens` tokens ago, inside the open segment: no memory holds anything of them yet.
 
-        None where a layer can go back by the whole open segment alone.
+        Returns None if a layer can only go back by the whole open segment.
         """
         if not tokens:
             return state
@@ -122,9 +122,10 @@ class Decoder(nn.Module):
         return State(found, state.position - tokens) if len(found) == len(layers) else None
 
     def first_needed(self, position: int) -> int:
-        """The first token on which the state after `position` tokens depends, sinks aside; 0 where memory has no end.
+        """Return the first token on which the state after `position` tokens depends, sinks aside.
 
-        From the last layer down: a layer's kept keys, and the keys seen by tokens whose output the layer above needs.
+        It is 0 for a model with a memory. Computed from the last layer down: a layer's kept keys, and the keys seen by
+        tokens whose output the layer above needs.
         """
         first = position
         for mixer in reversed(self.mixers):
@@ -149,7 +150,7 @@ class Decoder(nn.Module):
     def hidden(
         self, ids: Tensor, state: State, wanted: int, interludes: Interludes | None = None
     ) -> tuple[Tensor, State]:
-        """The last `wanted` tokens' normalised hidden states (B, wanted, D); training passes `interludes`.
+        """Return the last `wanted` tokens' normalised hidden states (B, wanted, D); training passes `interludes`.
 
         wanted: all S tokens, 1 or 0. Raises UsageError for another number.
         """
@@ -181,7 +182,7 @@ class Decoder(nn.Module):
 
 
 def without_memory(model: Decoder) -> Decoder:
-    """The same weights, not copied, read with the same window and carry and no memory. They need no gradient."""
+    """Return the same weights, uncopied and without gradient, read with the same window and carry and no memory."""
     with torch.device("meta"):
         bare = Decoder(model.config, replace(model.reading, memory="window"))
     bare.load_state_dict(model.state_dict(), strict=True, assign=True)

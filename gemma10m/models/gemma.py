@@ -1,4 +1,4 @@
-"""Gemma 1 (arXiv 2403.08295): 2B, 7B, CodeGemma, and gemma-2B-10M with its memory gates."""
+"""Read Gemma 1 (arXiv 2403.08295): 2B, 7B, CodeGemma, and gemma-2B-10M with its memory gates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ GELUS = ("gelu", "gelu_pytorch_tanh")
 
 
 def refuse_variants(said: ConfigReader) -> None:
-    """Fields that would make another model of any Gemma."""
+    """Refuse fields that would make another model of any Gemma."""
     for key in ("hidden_act", "hidden_activation"):
         said.must_be(key, GELUS, "gelu or gelu_pytorch_tanh")
     for key in ("attention_bias", "use_bidirectional_attention"):

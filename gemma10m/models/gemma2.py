@@ -1,4 +1,4 @@
-"""Gemma 2 (arXiv 2408.00118): local and global layers in turn, norms on both sides, capped scores and logits."""
+"""Read Gemma 2 (arXiv 2408.00118): local and global layers in turn, norms on both sides, capped scores and logits."""
 
 from __future__ import annotations
 

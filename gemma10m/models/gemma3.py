@@ -1,4 +1,4 @@
-"""Gemma 3 (arXiv 2503.19786): five local layers to a global one, two rotary embeddings, norms of queries and keys."""
+"""Read Gemma 3 (arXiv 2503.19786): five local layers per global one, two rotary embeddings, query and key norms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts of a layer that keep no state."""
+"""These parts of a layer keep no state."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FEED_FORWARD_ROWS = 8192
 
 
 class RMSNorm(nn.Module):
-    """RMS norm whose weights have `offset` added: Gemma keeps them around 0, other models around 1."""
+    """Apply RMS norm with `offset` added to its weights: Gemma's are around 0, other models' around 1."""
 
     def __init__(self, size: int, eps: float, offset: float) -> None:
         super().__init__()
@@ -25,14 +25,14 @@ class RMSNorm(nn.Module):
         return ops.rms_norm(x, self.weight, self.eps, self.offset)
 
     def after(self, x: Tensor, added: Tensor | None) -> tuple[Tensor, Tensor]:
-        """x + added, and that normalised: (..., D) each. Nothing is added where `added` is None."""
+        """Return x + added and its norm, (..., D) each; added None adds nothing."""
         if added is None:
             return x, self(x)
         return ops.add_rms_norm(x, added, self.weight, self.eps, self.offset)
 
 
 def fuse_weights(*linears: nn.Linear) -> Tensor:
-    """One weight (rows, D), of which the linears' own weights become parts: a GPU prefers one product to several."""
+    """Join the linears' weights into one (rows, D), of which theirs become views: one product suits a GPU better."""
     fused = torch.cat([linear.weight.detach() for linear in linears])  # (rows, D)
     parts = fused.split([linear.out_features for linear in linears])
     for linear, part in zip(linears, parts, strict=True):
@@ -41,13 +41,13 @@ def fuse_weights(*linears: nn.Linear) -> Tensor:
 
 
 def fuse_bias(*linears: nn.Linear) -> Tensor | None:
-    """The linears' biases side by side (rows); None where they have none."""
+    """Join the linears' biases into one (rows), or return None where they have none."""
     biases = [linear.bias.detach() for linear in linears if linear.bias is not None]
     return torch.cat(biases) if biases else None
 
 
 class FeedForward(nn.Module):
-    """down(act(gate(x)) * up(x)), no biases; act is tanh-GELU or SiLU."""
+    """Compute down(act(gate(x)) * up(x)) without biases; act is tanh-GELU or SiLU."""
 
     gate_up: Tensor | None
 

@@ -1,4 +1,4 @@
-"""Llama 2 (arXiv 2307.09288), Llama 3 (arXiv 2407.21783), SmolLM2, and what is made like them."""
+"""Read Llama 2 (arXiv 2307.09288), Llama 3 (arXiv 2407.21783), SmolLM2, and models built like them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def read_llama_like(
     projection_bias: bool = False,
     head_size: int | None = None,
 ) -> ModelConfig:
-    """A decoder with norms in front, SiLU and plain embeddings. head_size: None for hidden_size / heads by default."""
+    """Read a decoder with pre-norms, SiLU and plain embeddings. head_size None: hidden_size / heads by default."""
     said.must_be("hidden_act", ("silu",), "silu")
     for key in ("attention_bias", "use_sliding_window"):
         said.must_be(key, (False,), "false")

@@ -1,4 +1,4 @@
-"""Which keys of its window a query sees."""
+"""Say which keys of its window a query sees."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def window_mask(queries: int, width: int, reach: int | None, device: torch.device) -> Tensor | None:
-    """Which of a window's keys its last tokens see, (Q, width) bool; None where they see all."""
+    """Return which of a window's keys its last tokens see, (Q, width) bool; None where they see all."""
     bounded = reach is not None and width > reach
     if device.type == "cuda" and not bounded:
         # For one query too: without a mask cuDNN is taken, which plans anew for every length of an answer.
@@ -22,7 +22,7 @@ def window_mask(queries: int, width: int, reach: int | None, device: torch.devic
 
 
 def visible(first: int, stop: int, queries: int, width: int, reach: int | None, device: torch.device) -> Tensor:
-    """The mask of the queries from `first` to `stop`, (stop - first, width) bool."""
+    """Return the mask of the queries from `first` to `stop`, (stop - first, width) bool."""
     rows = torch.ones(stop - first, width, dtype=torch.bool, device=device)
     last = width - queries + first  # the key that stands where the first of them does
     visible = rows.tril(last)

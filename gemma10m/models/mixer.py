@@ -1,4 +1,4 @@
-"""What every layer's mixer can say and do: tokens and state in, tokens and state out (attention is one)."""
+"""A mixer maps tokens and state to tokens and state (attention is one); this is its interface."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gemma10m.models.chunk import Chunk
 
 @dataclass(frozen=True)
 class Cost:
-    """What a mixer costs, far into a long document; FLOPs count 2 for a multiplication with its addition."""
+    """Count what a mixer costs far into a long document; a multiplication with its addition is 2 FLOPs."""
 
     projection_flops: int  # a token's products with weights
     mixing_flops: float  # a token's scores, weighted values and reads of memory
@@ -25,26 +25,26 @@ class Cost:
 
 
 class Mixer(nn.Module):
-    """A layer's way from token to token. It owns its state: nothing else knows which tensors that has."""
+    """Mix information between tokens. A mixer owns its state: no other module knows which tensors it has."""
 
     @abstractmethod
     def layout(self, position: int, batch: int, dtype: torch.dtype) -> Layout:
-        """The tensors of its state after `position` tokens; `dtype` is the weights'."""
+        """Return the tensors of its state after `position` tokens; `dtype` is the weights'."""
 
     @abstractmethod
     def forward(self, x: Tensor, state: LayerState, chunk: Chunk, wanted: int) -> tuple[Tensor, LayerState]:
-        """x (B, S, D) -> the last `wanted` tokens' output (B, wanted, D), and the state after the chunk."""
+        """Map x (B, S, D) to the last `wanted` tokens' output (B, wanted, D) and the state after the chunk."""
 
     @abstractmethod
     def rewind(self, state: LayerState, position: int, tokens: int) -> LayerState | None:
-        """The state `tokens` tokens ago, which are the last of the open segment's; None where it cannot tell.
+        """Return the state `tokens` tokens ago, all of them in the open segment, or None if that cannot be computed.
 
-        A mixer that gives None here still goes back by the whole open segment.
+        A mixer that returns None can still go back by the whole open segment.
         """
 
     @abstractmethod
     def skip_to(self, state: LayerState, position: int) -> LayerState:
-        """A state at a later position in which only what is kept of the document's beginning is right.
+        """Return a state at a later position in which only the kept start of the document is right.
 
         After as many tokens as `first_seen` and `first_kept` reach back, all of it is.
         """
@@ -54,15 +54,15 @@ class Mixer(nn.Module):
 
     @abstractmethod
     def scratch(self, tokens: int, item: int) -> int:
-        """Bytes of the big tensors that it makes for a chunk of `tokens` tokens; `item` bytes a weight."""
+        """Count the bytes of the big tensors made for a chunk of `tokens` tokens; `item` bytes per weight."""
 
     @abstractmethod
     def first_kept(self, position: int) -> int:
-        """The first token whose input its state after `position` tokens depends on, sinks aside."""
+        """Return the first token whose input the state after `position` tokens depends on, sinks aside."""
 
     @abstractmethod
     def first_seen(self, position: int) -> int:
-        """The first token whose input its output at `position` depends on, sinks aside."""
+        """Return the first token whose input the output at `position` depends on, sinks aside."""
 
     def fuse(self) -> None:
-        """Lay weights that are used together into one tensor: for reading alone, and once."""
+        """Join weights that are used together into one tensor; for inference only, and once."""

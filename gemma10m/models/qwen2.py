@@ -1,4 +1,4 @@
-"""Qwen 2 and Qwen 2.5 (arXiv 2412.15115): Llama with biases of queries, keys and values."""
+"""Read Qwen 2 and Qwen 2.5 (arXiv 2412.15115): Llama with biases of queries, keys and values."""
 
 from __future__ import annotations
 

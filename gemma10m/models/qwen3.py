@@ -1,4 +1,4 @@
-"""Qwen 3 (arXiv 2505.09388): Llama with norms of queries and keys, and heads of 128 whatever the hidden size."""
+"""Read Qwen 3 (arXiv 2505.09388): Llama with query and key norms, and heads of 128 for any hidden size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Angles of the rotary embedding, in float64 so that position ten million is as exact as position ten."""
+"""Compute the rotary embedding's angles in float64, so that position ten million is as exact as position ten."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from gemma10m.config import Rope
 def cos_sin(
     start: int, count: int, head_size: int, rope: Rope, device: torch.device, dtype: torch.dtype = torch.float32
 ) -> tuple[Tensor, Tensor]:
-    """cos and sin of `count` positions from `start`, (count, E) each."""
+    """Return cos and sin of `count` positions from `start`, (count, E) each."""
     return cos_sin_at(torch.arange(start, start + count, device=device), head_size, rope, dtype)
 
 
 def cos_sin_at(
     positions: Tensor, head_size: int, rope: Rope, dtype: torch.dtype = torch.float32
 ) -> tuple[Tensor, Tensor]:
-    """cos and sin of positions (count), (count, E) each."""
+    """Return cos and sin of positions (count), (count, E) each."""
     exponents = torch.arange(0, head_size, 2, dtype=torch.float64, device=positions.device) / head_size  # (E/2)
     frequencies = rope.theta**-exponents  # (E/2)
     if rope.factors:

@@ -23,7 +23,7 @@ def faster_in_blocks(queries: Tensor) -> bool:
 
 
 def attend_in_blocks(queries: Tensor, keys: Tensor, values: Tensor, *, reach: int | None, scale: float) -> Tensor:
-    """softmax(q k^T scale) v as in `scores.attend`. queries (B, H, Q, E), keys and values (B, K, width, E)."""
+    """Return softmax(q k^T scale) v as in `scores.attend`. queries (B, H, Q, E), keys and values (B, K, width, E)."""
     heads, count = queries.shape[1:3]
     group, width = heads // keys.shape[1], keys.shape[2]
     grouped = queries.unflatten(1, (-1, group)).flatten(0, 1)  # (B * K, H/K, Q, E)
@@ -42,7 +42,7 @@ def attend_in_blocks(queries: Tensor, keys: Tensor, values: Tensor, *, reach: in
 
 
 def _block(queries: Tensor, keys: Tensor, values: Tensor, reach: int | None, scale: float) -> Tensor:
-    """The queries (B * K, H/K, Q, E) are the last tokens of keys (B * K, E, width), values (B * K, width, E)."""
+    """Attend with one block. The queries (B * K, H/K, Q, E) are the last tokens of keys (B * K, E, width), values (B * K, width, E)."""
     group, count, width = *queries.shape[1:3], keys.shape[2]
     # The scale is applied inside the product, before rounding.
     scores = torch.baddbmm(queries.new_zeros(()), queries.flatten(1, 2), keys, beta=0, alpha=scale)

@@ -1,4 +1,4 @@
-"""Softmax attention inside windows: PyTorch's where it can, and by hand where scores are capped (Gemma 2)."""
+"""Compute softmax attention inside windows: with PyTorch's kernel, or by hand where scores are capped (Gemma 2)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def attend(
     cap: float | None,
     in_blocks: bool,
 ) -> Tensor:
-    """softmax(cap(q k^T scale)) v; the queries are the last tokens of their window, and each sees it up to itself.
+    """Return softmax(cap(q k^T scale)) v; the queries are their window's last tokens, and each sees it up to itself.
 
     queries (B, H, Q, E), keys and values (B, K, width, E) -> (B, H, Q, E). reach: keys that a query sees, itself
     included; None for all. scale: None for 1 / sqrt(E). cap: c in c tanh(score / c), before the mask (Gemma 2, arXiv
@@ -40,7 +40,7 @@ def attend(
 
 
 def _capped(queries: Tensor, keys: Tensor, values: Tensor, reach: int | None, scale: float, cap: float) -> Tensor:
-    """The same with capped scores, in float32 or wider, a few queries at a time."""
+    """Attend with capped scores, in float32 or wider, a few queries at a time."""
     grouped = queries.unflatten(1, (keys.shape[1], -1))  # (B, K, H/K, Q, E)
     count, width = queries.shape[2], keys.shape[2]
     rows = max(1, SCORES_AT_ONCE // (queries.shape[0] * queries.shape[1] * width))

@@ -1,4 +1,4 @@
-"""`state-vector` memory: an MLP turns a segment's attention into a vector that the next segment receives as an input.
+"""An MLP turns a segment's attention into a vector that the next segment receives as an input: `state-vector`.
 
 The idea is that of the article on gemma-2B-10M; docs/architecture.md has the equations and the reason for each choice.
 """
@@ -20,7 +20,7 @@ from gemma10m.models.rope import cos_sin
 
 
 class StateVector(nn.Module):
-    """h <- (1 - u) h + u tanh(c), with (c, u) from a segment's mean output and h: never beyond max(|first|, 1)."""
+    """Update h <- (1 - u) h + u tanh(c), with (c, u) from a segment's mean output; |h| stays below max(|first|, 1)."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -31,11 +31,11 @@ class StateVector(nn.Module):
         self.eps = config.norm_eps
 
     def normalised(self, vector: Tensor) -> Tensor:
-        """(B, D) of root mean square 1, without weights."""
+        """Scale (B, D) to root mean square 1, without weights."""
         return F.rms_norm(vector, vector.shape[-1:], eps=self.eps)
 
     def forward(self, vector: Tensor, mean: Tensor) -> Tensor:
-        """h after a segment whose outputs have this mean; both (B, D) float32 -> (B, D) float32."""
+        """Return h after a segment whose outputs have this mean; both (B, D) float32 -> (B, D) float32."""
         seen = torch.cat((self.normalised(mean), self.normalised(vector)), dim=-1)  # (B, 2D)
         inner = F.gelu(self.up(seen.to(self.up.weight.dtype)), approximate="tanh")  # (B, D)
         candidate, gate = self.down(inner).to(vector.dtype).chunk(2, dim=-1)  # (B, D) each
@@ -43,14 +43,14 @@ class StateVector(nn.Module):
 
 
 class StateVectorAttention(Attention):
-    """Attention whose segments see, beside their window, the vector that the segments before them left."""
+    """Attend to the window and to the vector that earlier segments left."""
 
     def __init__(self, config: ModelConfig, spec: AttentionSpec, reading: ReadingConfig) -> None:
         super().__init__(config, spec, reading)
         self.state_vector = StateVector(config)
 
     def forward(self, x: Tensor, state: LayerState, chunk: Chunk, wanted: int) -> tuple[Tensor, LayerState]:
-        """As in Attention; the outputs of all tokens are computed whatever is wanted, for the vector needs them."""
+        """Do as Attention does; all tokens' outputs are computed whatever is wanted, because the vector needs them."""
         if not self.memory.in_turn:
             return super().forward(x, state, chunk, wanted)
         view = chunk.view(self.window, self.spec)
@@ -71,7 +71,7 @@ class StateVectorAttention(Attention):
         return output, self._next_state(plan, buffer).replace(state_vector=left, output_mean=mean)
 
     def rewind(self, state: LayerState, position: int, tokens: int) -> LayerState | None:
-        """A mean cannot give back single tokens, but the whole open segment's is that of nothing."""
+        """Go back by the whole open segment only: a mean cannot give back single tokens."""
         if not self.memory.in_turn:
             return super().rewind(state, position, tokens)
         before = super().rewind(state, position, tokens)
@@ -80,7 +80,7 @@ class StateVectorAttention(Attention):
         return before.replace(output_mean=torch.zeros_like(state["output_mean"]))
 
     def _with_vector(self, buffer: Buffer, vector: Tensor, place: int) -> Buffer:
-        """The vector (B, D) as one more key and value, which stands where the window starts."""
+        """Put the vector (B, D) in front of the window as one more key and value."""
         dtype = buffer.keys.dtype
         seen = self.state_vector.normalised(vector).to(dtype).unsqueeze(1)  # (B, 1, D)
         cos, sin = cos_sin(place, 1, self.spec.head_size, self.spec.rope, seen.device, wide_dtype(dtype))  # (1, E) each

@@ -1,7 +1,7 @@
-"""Document and model to state: stretches, counted progress, and going on where a read stopped.
+"""Read a document with a model into a state: stretches, counted progress, and resuming where a read stopped.
 
 ids.py       the document's ids with the prompt's opening in front
-bookmark.py  a state and what it takes to go on from it
+bookmark.py  a state and what it takes to continue from it
 stretch.py   how many tokens go through a layer together
 pace.py      one stretch after another, in the memory there is
 steps.py     the loop

@@ -1,4 +1,4 @@
-"""A state and what it takes to go on from it, also in a document that has grown since."""
+"""A bookmark is a state and what it takes to continue from it, also in a document that has grown since."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Bookmark:
 
 
 class IdDigest:
-    """Running sha256 of the ids of closed segments; the open segment's ids wait."""
+    """Keep a running sha256 of closed segments' ids; the open segment's ids wait."""
 
     def __init__(self, reading: ReadingConfig) -> None:
         self._segment = reading.segment if KINDS[reading.memory].closes else 1
@@ -59,10 +59,10 @@ def _little_endian(ids: Sequence[int]) -> bytes:
 
 
 def skip_to(bookmark: Bookmark, stream: IdStream, model: Decoder) -> tuple[State, IdDigest] | None:
-    """Move the stream to where the bookmark's state stands, as far as the ids are the same.
+    """Move the stream to the bookmark's position if the ids up to there are the same; else return None.
 
     A document that has grown can differ in its last tokens: `ther` was the end, `there` is not. Their keys are still in
-    the open segment and are taken back. None when the ids differ before that.
+    the open segment and are taken back.
     """
     digest = IdDigest(model.reading)
     left = bookmark.state.position - len(bookmark.open_ids)

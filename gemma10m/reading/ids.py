@@ -1,4 +1,4 @@
-"""The ids a model reads: the prompt's opening, then the document's, tokenised in a thread ahead of the model."""
+"""The model reads the prompt's opening, then the document's ids, tokenised in a thread ahead of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class IdStream:
 
     @property
     def tokens(self) -> int:
-        """The document's tokens: exact once all of it is tokenised, before that an estimate from the bytes so far."""
+        """Count the document's tokens: exact once all of it is tokenised, before that estimated from the bytes."""
         seen = sum(self.file_tokens)
         if self._finished or not self._bytes_seen:
             return seen
@@ -39,7 +39,7 @@ class IdStream:
         return self._bytes_seen
 
     def take(self, count: int) -> list[int]:
-        """The next `count` ids, fewer at the end."""
+        """Return the next `count` ids, fewer at the end."""
         self._fill(count)
         taken, self._waiting = self._waiting[:count], self._waiting[count:]
         return taken

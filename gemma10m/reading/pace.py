@@ -1,4 +1,4 @@
-"""One stretch after another: halved where a GPU's memory does not suffice, and one of them always queued on it."""
+"""Read one stretch after another: halve it if a GPU's memory does not suffice, and keep one queued on the GPU."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ QUEUED = 1  # stretches the host may be ahead of a GPU: enough that it never wai
 
 
 class Pace:
-    """`tokens` is the stretch. What it is changes no result, so that it may change while a document is read."""
+    """`tokens` is the stretch. Its length changes no result, so it may change while a document is read."""
 
     def __init__(self, model: Decoder) -> None:
         self.model = model
@@ -26,11 +26,11 @@ class Pace:
         self._queued: deque[tuple[torch.cuda.Event, int]] = deque()  # the end of a stretch, and its tokens
 
     def room(self, position: int) -> int:
-        """Tokens up to the next multiple of the stretch: a resumed read cuts where an unbroken one would have."""
+        """Count the tokens to the next multiple of the stretch, where an unbroken read would have cut, too."""
         return self.tokens - position % self.tokens
 
     def read(self, ids: list[int], state: State) -> State:
-        """The state after `ids`. Raises OutOfMemoryError when not even one segment fits."""
+        """Return the state after `ids`. Raises OutOfMemoryError if not even one segment fits."""
         while ids:
             part = ids[: self.room(state.position)]
             after = self._try(part, state)
@@ -41,18 +41,18 @@ class Pace:
         return state
 
     def finish(self) -> None:
-        """Wait for what is queued."""
+        """Wait for every queued stretch."""
         self._wait(0)
 
     def _wait(self, most: int) -> None:
-        """Until at most `most` stretches are queued; more of them may be finished."""
+        """Wait until at most `most` stretches are queued; more of them may be finished."""
         while len(self._queued) > most or (self._queued and self._queued[0][0].query()):
             done, tokens = self._queued.popleft()
             done.synchronize()
             self.finished += tokens
 
     def _try(self, ids: list[int], state: State) -> State | None:
-        """None when the GPU's memory does not suffice; what the layers held is free again then."""
+        """Return None if the GPU's memory does not suffice; the layers' memory is free again then."""
         try:
             return self._stretch(ids, state)
         except torch.OutOfMemoryError:
@@ -71,7 +71,7 @@ class Pace:
         return state
 
     def _on_device(self, ids: list[int]) -> Tensor:
-        """ids (1, S); through pinned memory, from where a GPU fetches them while it computes."""
+        """Copy ids (1, S) through pinned memory, from where a GPU fetches them while it computes."""
         tensor = torch.tensor([ids])  # (1, S)
         if self.model.device.type != "cuda":
             return tensor

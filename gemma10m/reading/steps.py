@@ -20,7 +20,7 @@ from gemma10m.tokens.prompt import Prompt
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a read has come. Tokens of the document, without the prompt's; bytes."""
+    """Say how far a read has come, in tokens of the document without the prompt's, and in bytes."""
 
     tokens_read: int  # or passed over
     tokens_skipped: int  # passed over: no answer depends on them
@@ -51,7 +51,7 @@ class Step:
 
 
 def read(model: Decoder, tokenizer: Tokenizer, document: Document, read_all: bool = False) -> State:
-    """The state after the document. Raises DocumentError when it changes meanwhile.
+    """Return the state after the document. Raises DocumentError if the document changes meanwhile.
 
     Tokens on which no answer can depend are skipped (docs/architecture.md), unless `read_all` is set.
     """
@@ -63,7 +63,7 @@ def read(model: Decoder, tokenizer: Tokenizer, document: Document, read_all: boo
 def read_steps(
     model: Decoder, tokenizer: Tokenizer, document: Document, start: Bookmark | None = None, read_all: bool = False
 ) -> Iterator[Step]:
-    """One step a stretch; the last has a complete bookmark. `start` is used as far as its ids are this document's."""
+    """Yield one step per stretch; the last has a complete bookmark. `start` is used as far as its ids match."""
     opening = Prompt(tokenizer).opening()
     stream = IdStream(tokenizer, document, opening)
     try:
@@ -78,7 +78,7 @@ def read_steps(
 
 
 class _Run:
-    """One read, from where it starts to the document's end."""
+    """Run one read, from where it starts to the document's end."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""How many tokens go through a layer together: speed and memory, never the result."""
+"""Choose how many tokens go through a layer together: it changes speed and memory, never the result."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ CPU_LONGEST = 2048
 
 
 def stretch_tokens(model: Decoder, rows: int = 1) -> int:
-    """Of each of `rows` documents, whole segments that fit together: on CUDA into 80 % of the free memory, on the CPU
-    into CPU_FLOPS.
+    """Return how many tokens of each of `rows` documents go through together: whole segments.
+
+    On CUDA they fit into 80 % of the free memory, on the CPU into CPU_FLOPS.
     """
     segment = model.reading.segment
     if model.device.type == "cuda":
@@ -34,20 +35,20 @@ def stretch_tokens(model: Decoder, rows: int = 1) -> int:
 
 
 def product_flops(model: Decoder) -> int:
-    """FLOPs of a token's products with weights, without the head."""
+    """Count the FLOPs of a token's products with weights, without the head."""
     feed_forward = 6 * model.config.hidden_size * model.config.feed_forward_size
     return sum(mixer.cost().projection_flops + feed_forward for mixer in model.mixers)
 
 
 def scratch_per_token(model: Decoder) -> int:
-    """Bytes that the hungriest layer needs for one token: residual, norm, projections, and memory's float32 copies."""
+    """Count the bytes that the hungriest layer needs per token: residual, norm, projections, float32 copies."""
     costs = [mixer.cost() for mixer in model.mixers]
     narrow = 6 * model.config.hidden_size + max(cost.narrow_scratch for cost in costs)
     return narrow * model.dtype.itemsize + max(cost.wide_scratch for cost in costs) * 4
 
 
 def device_memory(model: Decoder) -> tuple[int, int] | None:
-    """Bytes used on the GPU by everyone, and its size; None on the CPU."""
+    """Return the bytes used on the GPU by every process, and its size; None on the CPU."""
     if model.device.type != "cuda":
         return None
     free, total = torch.cuda.mem_get_info(model.device)
@@ -55,7 +56,7 @@ def device_memory(model: Decoder) -> tuple[int, int] | None:
 
 
 def process_memory() -> int:
-    """Resident bytes now where the system tells, else the peak."""
+    """Return the resident bytes now if the system reports them, else the peak."""
     try:
         with open("/proc/self/statm", encoding="ascii") as statm:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -64,12 +65,12 @@ def process_memory() -> int:
 
 
 def peak_memory() -> int:
-    """The most resident bytes this process has had since it started, or since `reset_peak_memory`."""
+    """Return the most resident bytes of this process since it started, or since `reset_peak_memory`."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
 
 def reset_peak_memory() -> None:
-    """Count the peak from now on; Linux alone can."""
+    """Count the peak from now on, where the system is Linux."""
     with suppress(OSError), open("/proc/self/clear_refs", "w", encoding="ascii") as clear_refs:
         clear_refs.write("5")

@@ -1,4 +1,4 @@
-"""The end of a document, which is all that a model without a memory can still know of it.
+"""A model without a memory can only know the end of a document.
 
 A layer's token sees a window; the token that it sees there saw one in the layer below. So the state after a document
 depends on the sinks and on the last tokens alone, as many as the layers' windows are long together.
@@ -16,7 +16,7 @@ _FAR = 1 << 40  # tokens: a position at which every window is full
 
 
 def tail_room(model: Decoder, stretch: int) -> int | None:
-    """How many of a document's last tokens are enough wherever it ends; None for a model that needs all of them."""
+    """Return how many last tokens of a document suffice wherever it ends, or None for a model that needs all."""
     segment = model.reading.segment
     far = _FAR // segment * segment
     first = model.first_needed(far)
@@ -24,7 +24,7 @@ def tail_room(model: Decoder, stretch: int) -> int | None:
 
 
 class Tail:
-    """Ids one after the other, of which the last `room` are held; the others go to the digest."""
+    """Hold the last `room` of the ids seen; the others go to the digest."""
 
     def __init__(self, room: int, digest: IdDigest) -> None:
         self.seen = 0
@@ -42,7 +42,7 @@ class Tail:
             self._digest.add(block)
 
     def from_token(self, start: int) -> list[int]:
-        """The ids from the `start`-th on, which must be held; those before them go to the digest."""
+        """Return the ids from the `start`-th on, which must be held; those before them go to the digest."""
         ids = [token for block in self._blocks for token in block]
         first = self.seen - self._held
         self._digest.add(ids[: start - first])

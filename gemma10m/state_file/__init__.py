@@ -1,10 +1,10 @@
-"""A state <-> one `.safetensors` file: atomic, checksummed, bound to a model and a document (docs/state-file.md).
+"""Write a state to one `.safetensors` file, atomic, checksummed, bound to a model and a document (docs/state-file.md).
 
-saving.py      State and StateHeader -> file
-loading.py     file -> State and StateHeader, held against what the caller expects
-container.py   file -> checked header and tensors
-layout.py      which tensors a state has
-header.py      what a state says about itself
+saving.py         State and StateHeader -> file
+state_reading.py  file -> State and StateHeader, compared with what the caller expects
+container.py      file -> checked header and tensors
+layout.py         which tensors a state has
+header.py         what a state says about itself
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""File -> checked header and tensors. Everything read here is hostile until its check has passed."""
+"""Read a file into a checked header and tensors. Everything read here is hostile until its check has passed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _WRITTEN_BY = "name the file that `gemma10m read` wrote"
 
 @dataclass(frozen=True)
 class Head:
-    """A checked header, and where the payload it describes starts."""
+    """Hold a checked header, and where the payload it describes starts."""
 
     header: StateHeader
     layout: tuple[TensorSpec, ...]
@@ -41,7 +41,10 @@ class Head:
 
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[BufferedReader, int]]:
-    """A regular file and its size in bytes. Raises StateError for anything else, and for OSErrors in the block."""
+    """Open a regular file; give it and its size in bytes.
+
+    Raises StateError for others, and for OSErrors in the block.
+    """
     try:
         with open(path, "rb", opener=_without_waiting) as file:
             found = os.fstat(file.fileno())
@@ -82,7 +85,7 @@ def read_head(path: Path, file: BufferedReader, size: int) -> Head:
 
 
 def read_tensors(path: Path, file: BufferedReader, head: Head) -> dict[str, Tensor]:
-    """Every tensor of the layout by name, on the CPU."""
+    """Return every tensor of the layout by name, on the CPU."""
     file.seek(head.payload_start)
     digest, tensors = hashlib.sha256(), {}
     for spec in head.layout:
@@ -148,7 +151,7 @@ def _check_size(path: Path, found: int, expected: int) -> None:
     if found < expected:
         raise StateError(f"{path} is cut short: it has {found} bytes, its header promises {expected}", _DAMAGED)
     if found > expected:
-        raise StateError(f"{path} goes on for {found - expected} bytes after its end", _DAMAGED)
+        raise StateError(f"{path} has {found - expected} bytes after its end", _DAMAGED)
 
 
 def _read_exactly(path: Path, file: BufferedReader, nbytes: int) -> bytearray:

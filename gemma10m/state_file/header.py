@@ -1,4 +1,4 @@
-"""What a state file says about itself: frozen records <-> the strings of its header.
+"""A state file describes itself: frozen records are written to the strings of its header and read back.
 
 Every value but `format` and the digests is the JSON text of a field, so that one strict parser checks them all.
 """
@@ -33,7 +33,7 @@ class SkippedRecord(NamedTuple):
 
 
 class OriginRecord(NamedTuple):
-    """What the document was opened by."""
+    """Hold what the document was opened by."""
 
     folder: str  # that relative names start from
     names: tuple[str, ...]
@@ -43,7 +43,7 @@ class OriginRecord(NamedTuple):
 
 @dataclass(frozen=True)
 class DocumentRecord:
-    """The manifest of what was read: names and hashes, never text."""
+    """Hold the manifest of what was read: names and hashes, never text."""
 
     name: str
     fingerprint: str
@@ -72,7 +72,7 @@ class StateHeader:
 
 
 def header_metadata(header: StateHeader) -> dict[str, str]:
-    """Everything but `open_ids`, which are stored as a tensor."""
+    """Write everything but `open_ids`, which are stored as a tensor."""
     names = [field.name for field in fields(header) if field.name not in ("format", "open_ids")]
     # Written where there are any, so that files of models that read everything are what they always were.
     names = [name for name in names if name != "skipped" or header.skipped]
@@ -80,7 +80,7 @@ def header_metadata(header: StateHeader) -> dict[str, str]:
 
 
 def parse_metadata(metadata: Mapping[str, Any], open_ids: tuple[int, ...]) -> StateHeader:
-    """The inverse of `header_metadata`. Raises ValueError that names the field, what was found and what is expected."""
+    """Invert `header_metadata`. Raises ValueError that names the field, what was found and what is expected."""
     metadata = {"skipped": "0"} | dict(metadata)
     _expect_keys(metadata, ("format", *_CHECKS))
     values = {name: _checked(name, metadata[name]) for name in _CHECKS}

@@ -1,4 +1,4 @@
-"""A state's tensors as a file lists them: names, dtypes and shapes in the order of their bytes."""
+"""A file lists a state's tensors by name, dtype and shape, in the order of their bytes."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class TensorSpec:
 
 
 def open_ids_count(reading: ReadingConfig, position: int) -> int:
-    """Ids stored for the open segment. Where segments never close, none are kept for it."""
+    """Count the ids stored for the open segment; 0 where segments never close."""
     return position % reading.segment if KINDS[reading.memory].closes else 0
 
 
 def state_layout(layers: Sequence[Layout], reading: ReadingConfig, position: int) -> Iterator[TensorSpec]:
-    """Every tensor of a state file, in the order of its bytes."""
+    """Return every tensor of a state file, in the order of its bytes."""
     yield TensorSpec(OPEN_IDS, torch.int32, (open_ids_count(reading, position),))
     for number, layer in enumerate(layers):
         for name, (dtype, shape) in layer.items():
@@ -49,7 +49,7 @@ def state_layout(layers: Sequence[Layout], reading: ReadingConfig, position: int
 
 
 def tensor_table(layout: Sequence[TensorSpec]) -> dict[str, dict[str, Any]]:
-    """The tensors as a safetensors header lists them."""
+    """Return the tensors as a safetensors header lists them."""
     table, start = {}, 0
     for spec in layout:
         end = start + spec.nbytes
@@ -59,9 +59,9 @@ def tensor_table(layout: Sequence[TensorSpec]) -> dict[str, dict[str, Any]]:
 
 
 def parse_table(table: dict[str, Any], open_ids: int) -> tuple[TensorSpec, ...]:
-    """The inverse of `tensor_table`: names, types, sizes and the absence of holes are checked, nothing is allocated.
+    """Invert `tensor_table`: names, types, sizes and the absence of holes are checked, nothing is allocated.
 
-    Whether these are a model's tensors, its own layout tells. Raises ValueError that says what was found.
+    The model's own layout decides if these are its tensors. Raises ValueError that says what was found.
     """
     position, layout = 0, list[TensorSpec]()
     for name, fields in table.items():

@@ -1,4 +1,4 @@
-"""State and StateHeader -> file."""
+"""Write a State and its StateHeader to a file."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _named_tensors(state: State, header: StateHeader) -> dict[str, Tensor]:
 
 
 def _checked_layout(tensors: dict[str, Tensor], state: State, header: StateHeader) -> tuple[TensorSpec, ...]:
-    """The layout, once header and state are known to belong together."""
+    """Return the layout, once header and state are known to belong together."""
     _check_header(header)
     if header.position != state.position:
         raise UsageError(f"the state is at token {state.position}, its header at token {header.position}")
@@ -82,7 +82,7 @@ def _checked_layout(tensors: dict[str, Tensor], state: State, header: StateHeade
 
 
 def _check_header(header: StateHeader) -> None:
-    """What cannot be read back must not be written."""
+    """Refuse to write what could not be read back."""
     if header.format != FORMAT:
         raise UsageError(f"the state's header has the format {header.format!r}, this version writes {FORMAT!r}")
     try:
@@ -103,7 +103,7 @@ def _finite(name: str, tensor: Tensor, position: int) -> Tensor:
 
 
 def _header_bytes(metadata: dict[str, str], layout: tuple[TensorSpec, ...]) -> bytes:
-    """Length and header, sealed with the digest of itself (its own digits read as zeros)."""
+    """Return length and header, sealed with the header's digest (its own digits read as zeros)."""
     draft = _padded_json(metadata | {"header_sha256": UNKNOWN_DIGEST}, layout)
     if len(draft) > MAX_HEADER_BYTES:
         raise DocumentError(

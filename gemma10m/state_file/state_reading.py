@@ -1,4 +1,4 @@
-"""File -> State and StateHeader, held against what the caller expects."""
+"""Read a file into a State and its StateHeader, compared with what the caller expects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gemma10m.state_file.saving import LENGTH_BYTES
 
 @dataclass(frozen=True)
 class Expectation:
-    """What a state must have been made with to be of use now."""
+    """Hold what a state must have been made with to be usable now."""
 
     model_fingerprint: str
     tokenizer_fingerprint: str
@@ -31,7 +31,7 @@ class Expectation:
 
 
 def read_header(path: Path) -> StateHeader:
-    """The header with the open segment's ids, checked against their digests and the file's size.
+    """Return the header with the open segment's ids, checked against their digests and the file's size.
 
     The other tensors' bytes are not read: their digest is for `load_state`. Raises StateError.
     """
@@ -40,7 +40,7 @@ def read_header(path: Path) -> StateHeader:
 
 
 def load_state(path: Path, *, expect: Expectation, device: torch.device | str = "cpu") -> tuple[State, StateHeader]:
-    """The state and its header. Raises StateError unless every byte is as it was saved and `expect` holds."""
+    """Return the state and its header. Raises StateError unless every byte is as it was saved and `expect` holds."""
     with opened(path) as (file, size):
         head = read_head(path, file, size)
         for problem, hint in _mismatches(head, expect):
@@ -54,7 +54,7 @@ def load_state(path: Path, *, expect: Expectation, device: torch.device | str = 
 
 
 def is_state_file(path: Path) -> bool:
-    """Whether the file begins like a state, of any version and in any condition. Never raises, never blocks."""
+    """Tell if the file begins like a state, of any version and in any condition. Never raises, never blocks."""
     try:
         with opened(path) as (file, _):
             return file.read(LENGTH_BYTES + len(START))[LENGTH_BYTES:] == START
@@ -63,7 +63,7 @@ def is_state_file(path: Path) -> bool:
 
 
 def _mismatches(head: Head, expect: Expectation) -> Iterator[tuple[str, str]]:
-    """What keeps the state from being used, and what to do about it."""
+    """Yield what keeps the state from being used, and what to do about it."""
     header = head.header
     if header.model_fingerprint != expect.model_fingerprint:
         yield (
@@ -99,7 +99,7 @@ def _mismatches(head: Head, expect: Expectation) -> Iterator[tuple[str, str]]:
 
 
 def _misfits(found: Sequence[TensorSpec], expected: Sequence[TensorSpec]) -> Iterator[str]:
-    """What the file's tensors are instead of the model's."""
+    """Yield what differs between the file's tensors and the model's."""
     there, wanted = ({spec.name: spec for spec in specs} for specs in (found, expected))
     yield from (f"has no tensor {name}" for name in wanted if name not in there)
     yield from (f"holds a tensor {name} that this model's state has not" for name in there if name not in wanted)

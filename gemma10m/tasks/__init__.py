@@ -1,1 +1,1 @@
-"""Documents with something to remember in them: what training teaches and evaluation asks."""
+"""Write documents with something to remember in them, which training teaches and evaluation asks for."""

@@ -1,4 +1,4 @@
-"""Stories in the form of bAbI's tasks 1 to 5 (arXiv 1502.05698), their facts scattered as BABILong does (2406.10149).
+"""Write stories in the form of bAbI's tasks 1 to 5 (arXiv 1502.05698), scattered as in BABILong (2406.10149).
 
 1: where somebody is; 2: where a thing is, which somebody carried there; 3: where it was before that; 4: which room lies
 in a direction of another; 5: who gave what to whom.
@@ -30,7 +30,7 @@ Asked = list[tuple[Turn, int]]  # a question, and which line is the last that it
 
 @dataclass
 class Story:
-    """Who is where with what, as it is told line by line."""
+    """Track who is where with what, as the story is written line by line."""
 
     draw: random.Random
     unseen: bool
@@ -68,7 +68,7 @@ class Story:
         self.lines.append(f"{giver} {self.draw.choice(gives)} the {thing} to {taker}.")
 
     def carry(self, sentences: int) -> None:
-        """People walk about; things are taken where their last place is, or anywhere at first."""
+        """Let people walk about and take things: where their last place is, or anywhere at first."""
         people = self.draw.sample(self.people, 4)
         self.move(people[0])
         self.take(people[0], self.draw.choice(THINGS))
@@ -96,7 +96,7 @@ def draw_babi(
     depth: float | None = None,
     unseen: bool = False,
 ) -> Case:
-    """Task 1 to 5 with about `sentences` facts at random depths, the last one needed at `depth` when it is given."""
+    """Draw task 1 to 5 with about `sentences` facts at random depths, the last needed one at `depth` if given."""
     asked: Asked = []
     while not asked:
         story = Story(draw, unseen)
@@ -139,12 +139,12 @@ def _before(thing: str, was: str, now: str) -> Turn:
 
 
 def _other(question: str, answer: str) -> Turn:
-    """Its place is not the one in the question."""
+    """Draw a person whose place is not the one in the question."""
     return Turn(question, answer, 1 / (len(PLACES) - 1))
 
 
 def _two_arguments(story: Story, sentences: int) -> Asked:
-    """Rooms in a chain: each lies in a direction of the one before, and no two in the same spot."""
+    """Chain rooms: each lies in a direction of the one before, and no two in the same spot."""
     rooms = story.draw.sample(PLACES, min(len(PLACES), max(3, sentences + 1)))
     spots = [(0, 0)]
     asked: Asked = []
@@ -162,7 +162,7 @@ def _two_arguments(story: Story, sentences: int) -> Asked:
 
 
 def _three_arguments(story: Story, sentences: int) -> Asked:
-    """Gifts among other doings; the last gift of each thing is asked about."""
+    """Give gifts among other actions; the last gift of each thing is asked about."""
     gifts: dict[str, tuple[str, str, int]] = {}
     while len(story.lines) < sentences or not gifts:
         giver, taker = story.draw.sample(story.people, 2)

@@ -1,4 +1,4 @@
-"""What one document holds and what is asked about it, before anything is ids."""
+"""A case says what one document holds and what is asked about it, before anything is ids."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Case:
-    """Facts stand in the haystack in the order of their depths; equal depths keep the order given."""
+    """Place facts in the haystack in the order of their depths; equal depths keep the order given."""
 
     facts: tuple[Fact, ...]
     turns: tuple[Turn, ...]
@@ -32,5 +32,5 @@ class Case:
 
 
 def rising(depths: Sequence[float], texts: Sequence[str]) -> tuple[Fact, ...]:
-    """The texts in their order at the sorted depths."""
+    """Return the texts in their order, at the sorted depths."""
     return tuple(Fact(text, depth) for text, depth in zip(texts, sorted(depths), strict=True))

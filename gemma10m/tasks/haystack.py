@@ -1,4 +1,4 @@
-"""Text as ids, and where a sentence can stand in it."""
+"""Hold text as ids, and the places where a sentence can be planted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Prose:
         return cls(ids, places, newline[ids[places]])
 
     def cut(self, start: int, count: int) -> Tensor:
-        """`count` ids from `start`, the text repeated when it ends."""
+        """Return `count` ids from `start`, the text repeated when it ends."""
         size = self.ids.numel()
         start %= size
         first = self.ids[start : start + count]
@@ -32,7 +32,7 @@ class Prose:
         return torch.cat((first, again))  # (count)
 
     def place(self, start: int, offset: int) -> tuple[int, bool]:
-        """The nearest place at or before `start + offset`, counted from `start`, and whether a line ends there."""
+        """Return the nearest place at or before `start + offset`, counted from `start`, and if a line ends there."""
         if not self.places.numel():
             return 0, False
         here = (start + offset) % self.ids.numel()
@@ -45,7 +45,7 @@ class Prose:
 
 @dataclass(frozen=True)
 class ProseSpan:
-    """`count` ids of a text from `start`, made when they are asked for: a document of ten million tokens is small."""
+    """Make `count` ids of a text from `start` when asked: a document of ten million tokens takes no space."""
 
     prose: Prose
     start: int

@@ -1,4 +1,4 @@
-"""Needles: sentences that give names values, in the forms of RULER (arXiv 2404.06654), and values that change later."""
+"""Needles are sentences that give names values, in the forms of RULER (arXiv 2404.06654), or change them later."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def draw_needle(
     unseen: bool = False,
     varied: bool = False,
 ) -> Case:
-    """The fact asked for at `depth`, `facts` in all; `varied` draws sentence patterns, else they are RULER's.
+    """Draw `facts` facts, the one asked for at `depth`; `varied` draws sentence patterns, else they are RULER's.
 
     multi-value: one name has all the values; multi-query: every name is asked for in one question; update: the asked
     name has another value earlier, and the later one, at `depth`, counts; absent: the asked name is not in the text.

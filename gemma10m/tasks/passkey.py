@@ -1,4 +1,4 @@
-"""The passkey task with the prompt of Infini-attention's appendix B (arXiv 2404.07143), after Mohtashami and Jaggi."""
+"""Write the passkey task with Infini-attention's prompt (arXiv 2404.07143, appendix B, after Mohtashami and Jaggi)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ QUESTION = "What is the pass key? The pass key is"
 
 
 def draw_passkey(draw: random.Random, depth: float) -> Case:
-    """A key of five digits, one more than the paper's example: guessing is right once in 90,000."""
+    """Draw a key of five digits, one more than the paper's example: guessing is right once in 90,000."""
     return passkey(make_value(draw), depth)
 
 

@@ -1,4 +1,4 @@
-"""Names and values that planted sentences are made of; training never draws the unseen ones."""
+"""Planted sentences are made of these names and values; training never draws the unseen ones."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ UNSEEN_NAMES = len(UNSEEN_ADJECTIVES) * len(UNSEEN_NOUNS)
 
 
 def make_name(draw: random.Random, unseen: bool = False) -> str:
-    """Mostly an adjective and a noun; sometimes words nobody has seen, so that names are copied and not listed."""
+    """Make a name, mostly an adjective and a noun, sometimes of unknown words: names are copied and not listed."""
     if unseen:
         return f"{draw.choice(UNSEEN_ADJECTIVES)}-{draw.choice(UNSEEN_NOUNS)}"
     if draw.random() < 0.7:
@@ -55,7 +55,7 @@ def _made_up(draw: random.Random) -> str:
 
 
 def make_names(draw: random.Random, count: int, unseen: bool = False) -> list[str]:
-    """Different names; of the unseen ones there are UNSEEN_NAMES."""
+    """Make different names; there are UNSEEN_NAMES of the unseen ones."""
     names: dict[str, None] = {}
     while len(names) < count:
         names[make_name(draw, unseen)] = None
@@ -71,7 +71,7 @@ def make_value(draw: random.Random, kind: ValueKind = "number") -> str:
 
 
 def make_hard_number(draw: random.Random) -> str:
-    """Half of them of few digits: `48848` can only be copied by knowing where in the number one is."""
+    """Make a number, half of them of few digits: `48848` can only be copied by knowing the place in the number."""
     digits = "0123456789" if draw.random() < 0.5 else draw.sample("0123456789", 3)
     first = draw.choice([digit for digit in digits if digit != "0"])
     return first + "".join(draw.choice(digits) for _ in range(4))

@@ -1,4 +1,4 @@
-"""Writes cases as rows of ids of one exact length: opening, haystack with the facts in it, questions and answers."""
+"""Write cases as rows of ids of one exact length: opening, haystack with its facts, questions and answers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TrainingRow:
 
 @dataclass(frozen=True)
 class Script:
-    """A row before it is ids: what stands in it, in order."""
+    """Hold a row before it is ids: its parts, in order."""
 
     parts: tuple[Tensor | ProseSpan, ...]
     answers: tuple[slice, ...]
@@ -36,7 +36,7 @@ class Script:
         return sum(len(part) for part in self.parts)
 
     def cut(self, first: int, stop: int) -> Tensor:
-        """The ids from `first` to `stop`."""
+        """Return the ids from `first` to `stop`."""
         found, start = [torch.empty(0, dtype=torch.int64)], 0
         for part in self.parts:
             inside = max(first - start, 0), min(stop - start, len(part))
@@ -53,12 +53,12 @@ class Writer:
         self._haystacks: dict[str, Prose] = {}
 
     def row(self, case: Case, length: int, draw: random.Random) -> TrainingRow:
-        """Raises UsageError when facts and questions alone are longer than `length` tokens."""
+        """Return one row of ids. Raises UsageError if facts and questions alone are longer than `length` tokens."""
         script = self.script(case, length, draw)
         return TrainingRow(script.cut(0, length), script.answers, script.haystack)
 
     def script(self, case: Case, length: int, draw: random.Random) -> Script:
-        """As `row`; `draw` chooses the haystack and where in it the document starts."""
+        """Return one row before it is ids; `draw` chooses the haystack and where in it the document starts."""
         opening = self._opening(case)
         turns = [(self._question(case, turn), self._answer(case, turn)) for turn in case.turns]
         closing: list[int] = []
@@ -78,7 +78,7 @@ class Writer:
         )
 
     def least(self, case: Case) -> int:
-        """Tokens of everything but the haystack."""
+        """Count the tokens of everything but the haystack."""
         encode = self.tokenizer.encode
         facts = sum(max(len(encode(f" {fact.text}")), len(encode(f"\n{fact.text}"))) for fact in case.facts)
         turns = sum(len(self._question(case, turn)) + len(self._answer(case, turn)) for turn in case.turns)
@@ -95,7 +95,7 @@ class Writer:
         return [*self.tokenizer.encode(f" {turn.answer}" if case.raw else turn.answer), self.prompt.stop]
 
     def _document(self, case: Case, room: int, draw: random.Random) -> Iterator[tuple[Tensor | ProseSpan, bool]]:
-        """Its parts, and whether they are asked for."""
+        """Return the document's parts, and if they are asked for."""
         prose = self._haystack(case, draw)
         start = 0 if case.haystack else draw.randrange(prose.ids.numel())
         facts = sorted(case.facts, key=lambda fact: fact.depth)
@@ -123,7 +123,7 @@ class Writer:
 
 
 def _haystack(parts: Sequence[Tensor | ProseSpan], asked: Sequence[bool]) -> Iterator[slice]:
-    """Where parts that nobody asks for stand, neighbours together."""
+    """Return where parts that nobody asks for are, neighbours together."""
     start = stop = 0
     for part, is_asked in zip(parts, asked, strict=True):
         if is_asked:

@@ -1,4 +1,4 @@
-"""Text to ids and back, through a checkpoint's own tokenizer, and the prompts that are made of ids."""
+"""Turn text to ids and back through a checkpoint's own tokenizer, and build prompts from ids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts that all tokenizers share, whatever their vocabulary is made of. Text never becomes a control token."""
+"""All tokenizers share these parts, whatever their vocabulary is. Text never becomes a control token."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Encode = Callable[[str], list[int]]
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """pieces: the name of each id. texts: the bytes each stands for, b"" for a control token."""
+    """Hold each id's name in `pieces` and the bytes it stands for in `texts`, b"" for a control token."""
 
     pieces: list[str]
     texts: list[bytes]
@@ -37,7 +37,7 @@ class Roles:
     """Hold the ids to which a checkpoint gives a meaning.
 
     bos: what the model reads before every text, None where that is nothing. stops: more ids that end an answer.
-    template: the chat template, "" where there is none.
+    template: the chat template, "" without one.
     """
 
     bos: int | None
@@ -75,7 +75,7 @@ class Tokenizer(ABC):
         self.turns = choose_turns(roles.template, names)
         self.warnings = roles.warnings
         if roles.template.strip() and self.turns is None:
-            self.warnings += ("the model's chat template is of no known format, so questions are put as plain text",)
+            self.warnings += ("the model's chat template has no known format, so questions are asked as plain text",)
 
     @property
     def has_turns(self) -> bool:
@@ -83,7 +83,7 @@ class Tokenizer(ABC):
 
     @property
     def first(self) -> int:
-        """Return the id after which a text is read that must be read after one: bos, else what ends a text."""
+        """Return the id that precedes a text which must not come first: bos, else what ends a text."""
         return self._end_of_text if self.bos is None else self.bos
 
     def encode(self, text: str) -> list[int]:
@@ -135,14 +135,14 @@ class Tokenizer(ABC):
 
 
 class StreamDecoder:
-    """Decodes id by id; a character whose bytes are spread over ids comes out once, whole."""
+    """Decode id by id; a character whose bytes are spread over ids comes out once, whole."""
 
     def __init__(self, bytes_of: dict[int, bytes]) -> None:
         self._bytes = bytes_of
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def decode(self, token: int) -> str:
-        """The text that `token` completes, often its own, sometimes none."""
+        """Return the text that `token` completes, often its own, sometimes none."""
         return self._decoder.decode(self._bytes.get(token, b""))
 
     def flush(self) -> str:

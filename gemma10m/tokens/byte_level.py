@@ -1,4 +1,4 @@
-"""Byte-level BPE: GPT-2, Llama 3, SmolLM2, Qwen. A text is split by a rule, and bytes merge inside the parts alone."""
+"""Byte-level BPE (GPT-2, Llama 3, SmolLM2, Qwen) splits a text by a rule and merges bytes inside the parts alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _REST = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
 @dataclass(frozen=True)
 class SplitRule:
-    """digits: each digit is a part of its own. pattern: what a part is, "" for GPT-2's rule, which the library knows.
+    """Describe how a text is split. digits: each digit is a part of its own. pattern: a part; "" for GPT-2's rule.
 
     `ByteLevelTokenizer.cut` relies on what all patterns here have in common: no look behind, no look ahead but
     `(?!\\S)` after white space, and no decision that needs more than three characters after a part without white space.
@@ -51,7 +51,7 @@ CONTROL_NAME = re.compile(r"<\|[^\s|]+\|>|</?tool_(?:call|response)>")
 
 
 def _letters() -> dict[str, int]:
-    """GPT-2's way of writing a byte as a letter: itself where that can be printed, else one from U+0100 on."""
+    """Return GPT-2's letter for each byte: the byte itself if it can be printed, else one from U+0100 on."""
     printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
     others = (byte for byte in range(256) if byte not in printable)
     return {chr(byte): byte for byte in printable} | {chr(0x100 + n): byte for n, byte in enumerate(others)}
@@ -61,7 +61,7 @@ LETTERS = _letters()
 
 
 class ByteLevelTokenizer(Tokenizer):
-    """model: a `tokenizers` BPE model, which alone spells, so that no added token is ever met in a text.
+    """Spell with `model`, a `tokenizers` BPE model alone, so that no added token is ever met in a text.
 
     Some vocabularies lack bytes (SmolLM2's has no U+0004): a character that has one is read as U+FFFD.
     """
@@ -145,7 +145,7 @@ class ByteLevelTokenizer(Tokenizer):
 
 
 def vocabulary_of(pieces: list[str], control: Iterable[int], added: Iterable[int]) -> Vocabulary:
-    """control: ids that text must never become. added: ids whose names are written as they are, not byte by byte."""
+    """Build the vocabulary. control: ids that text must never become. added: ids whose names are plain text."""
     plain = frozenset(added)
     every = frozenset({*control, *(i for i in plain if CONTROL_NAME.fullmatch(pieces[i]))})
     for i in plain - every:
@@ -187,7 +187,7 @@ def _characters_from(byte: int) -> str:
 def from_tokenizer_json(
     tokenizer: Any, config: Mapping[str, Any], template: str, stops: frozenset[int], fingerprint: str
 ) -> Tokenizer:
-    """tokenizer: a `tokenizers.Tokenizer` whose model is BPE. config: its tokenizer_config.json."""
+    """Build a tokenizer from a `tokenizers.Tokenizer` whose model is BPE, and its tokenizer_config.json."""
     tokenizer.no_truncation()
     tokenizer.no_padding()
     rule = _rule_of(tokenizer)

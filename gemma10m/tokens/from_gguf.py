@@ -1,4 +1,4 @@
-"""A tokenizer out of a GGUF file's metadata, which holds pieces, scores or merges, and kinds, but no rules."""
+"""Build a tokenizer from a GGUF file's metadata, which holds pieces, scores or merges, and kinds, but no rules."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def tokenizer_from_gguf(metadata: Mapping[str, Any], fingerprint: str) -> Tokeni
 
 
 def fingerprint_of(metadata: Mapping[str, Any]) -> str:
-    """Return the sha256 of all that is said of the tokenizer."""
+    """Return the sha256 of all that the file says of the tokenizer."""
     said = {key: metadata[key] for key in sorted(metadata) if key.startswith("tokenizer.")}
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
@@ -173,7 +173,7 @@ def _pieces(metadata: Mapping[str, Any]) -> tuple[list[str], list[int]]:
 
 
 def _roles(metadata: Mapping[str, Any], pieces: int, bos: bool) -> Roles:
-    """bos: whether a text begins with one where the file does not say."""
+    """Return the roles. bos: whether a text begins with one if the file does not say."""
     eos = _id(metadata, "eos_token_id", pieces)
     if eos is None:
         raise ModelError("the tokenizer names no token that ends a text (eos_token_id)", hint=DOWNLOAD)

@@ -7,7 +7,7 @@ from gemma10m.tokens.turns import Turns
 
 
 class Prompt:
-    """With a turn format the user's turn opens before the document's first token and closes after the question."""
+    """Open the user's turn before the document's first token and close it after the question, if there are turns."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
@@ -15,11 +15,11 @@ class Prompt:
 
     @property
     def stop(self) -> int:
-        """The id that ends an answer."""
+        """Return the id that ends an answer."""
         return self._turns.ids[self._turns.form.end] if self._turns else self._tokenizer.eos
 
     def opening(self) -> list[int]:
-        """Return what stands before the document."""
+        """Return the ids before the document."""
         first = [] if self._tokenizer.bos is None else [self._tokenizer.bos]
         turns = self._turns
         if turns is None:
@@ -29,7 +29,7 @@ class Prompt:
         return [*first, *self._begun(turns, turns.form.user, turns.form.gap)]
 
     def question(self, text: str, recalled: str = "") -> list[int]:
-        """Return what stands between the document and the answer; `recalled` is the document's text, read again."""
+        """Return the ids between the document and the answer; `recalled` is the document's text, read again."""
         return [*self._tokenizer.encode(recalled), *self._question(text)]
 
     def _question(self, text: str) -> list[int]:
@@ -39,7 +39,7 @@ class Prompt:
         return [*encode(f"\n\n{text}"), *self._reply(turns)]
 
     def next_question(self, text: str, recalled: str = "") -> list[int]:
-        """Return what stands between an answer and the next one; `recalled` as in `question`."""
+        """Return the ids between an answer and the next one; `recalled` as in `question`."""
         turns = self._turns
         if turns is None:
             return self.question(text, recalled)
@@ -50,7 +50,7 @@ class Prompt:
         return [*self._ended(turns), *self._begun(turns, turns.form.model, turns.form.gap)]
 
     def _begun(self, turns: Turns, role: str, text: str) -> list[int]:
-        """A turn without its end; `text` begins with the gap. Without a head role and text are one text to encode."""
+        """Open a turn; `text` begins with the gap. Without a head, role and text are encoded as one text."""
         encode, form = self._tokenizer.encode, turns.form
         said = [*encode(role), turns.ids[form.head], *encode(text)] if form.head else encode(role + text)
         return [turns.ids[form.start], *said]

@@ -1,4 +1,4 @@
-"""Gemma's kind of vocabulary: BPE over characters, ▁ for a space, byte pieces for what has no piece of its own.
+"""Gemma's kind of vocabulary is BPE over characters, ▁ for a space, byte pieces for what has no piece of its own.
 
 It comes as SentencePiece's `tokenizer.model`, as a `tokenizer.json` of the same pieces, or inside a GGUF file.
 """
@@ -44,7 +44,7 @@ class SentencePieceTokenizer(Tokenizer):
         self.check_round_trip()
 
     def _spell(self, text: str) -> list[int]:
-        """A control token's name is cut after its first character, so that it is spelt with ordinary pieces."""
+        """Spell the text, cutting a control token's name after its first character: ordinary pieces spell the rest."""
         if not self._control_name.search(text):
             return self._encode(text)
         cuts = [0, *(match.start() + 1 for match in self._control_start.finditer(text)), len(text)]
@@ -64,7 +64,7 @@ class SentencePieceTokenizer(Tokenizer):
         return self._leave_control_name(text, max(first for first in starts if first <= longest))
 
     def _leave_control_name(self, text: str, cut: int) -> int:
-        """`cut`, or where `encode` cuts the control token's name that `cut` is in."""
+        """Return `cut`, or where `encode` cuts the control token's name around it."""
         for match in self._control_name.finditer(text, max(0, cut - LONGEST_PIECE)):
             if match.start() < cut < match.end():
                 return match.start() + 1
@@ -98,7 +98,7 @@ def from_model_proto(content: bytes, template: str, stops: frozenset[int], finge
 
 
 def from_tokenizer_json(tokenizer: Any, template: str, stops: frozenset[int], fingerprint: str) -> Tokenizer:
-    """tokenizer: a `tokenizers.Tokenizer` whose model is BPE with byte fallback."""
+    """Build a tokenizer from a `tokenizers.Tokenizer` whose model is BPE with byte fallback."""
     if any(part and b'"Regex"' in part.__getstate__() for part in (tokenizer.normalizer, tokenizer.pre_tokenizer)):
         raise ModelError("the tokenizer holds a regular expression, which Gemma's do not", hint=_KNOWN)
     tokenizer.no_truncation()
@@ -135,7 +135,7 @@ def _check_pieces(pieces: list[str], control: frozenset[int], byte_ids: set[int]
 
 
 def _safe_cuts(pieces: list[str]) -> Iterator[re.Pattern[str]]:
-    """The ways of cutting a text that this vocabulary allows, best first. Each matches up to the last such cut."""
+    """Return patterns for the safe cuts of this vocabulary, best first. Each matches up to the last such cut."""
     inner = "\0".join(pieces).replace(" ", SPACE)
     if not re.search("\n[^\n\0]", inner):
         yield _AFTER_NEWLINES

@@ -1,4 +1,4 @@
-"""Pieces of text to blocks of ids, exact however the text arrives, and in a thread ahead of whoever reads them."""
+"""Turn pieces of text into blocks of ids, exact however the text arrives, in a thread ahead of their reader."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Piece(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TokenBlock:
-    """Consecutive tokens of one file, or of one header."""
+    """Hold consecutive tokens of one file, or of one header."""
 
     ids: list[int]
     file: int  # index into the document's files
@@ -45,7 +45,7 @@ class TokenBlock:
     tokenizer: Tokenizer = field(repr=False, compare=False)
 
     def byte_ranges(self) -> list[tuple[int, int]]:
-        """For each token its bytes [start, end) in the source file; (-1, -1) each in a header.
+        """Return for each token its bytes [start, end) in the source file; (-1, -1) in a header.
 
         A token that is a part of a character has its own bytes in a UTF-8 file, and the whole character in another.
         """
@@ -62,7 +62,7 @@ class TokenBlock:
 
 
 def token_stream(tokenizer: Tokenizer, pieces: Iterable[Piece]) -> Iterator[TokenBlock]:
-    """Blocks whose ids, one after another, are `tokenizer.encode` of a file's whole text, in constant memory.
+    """Yield blocks whose ids together are `tokenizer.encode` of a file's whole text, in constant memory.
 
     Where a file or a header begins is always a cut: each is encoded as a text of its own. Inside, blocks of at most
     `BLOCK` characters are cut where the tokenizer knows that no token crosses, for which it sees `LOOKAHEAD` characters
@@ -82,7 +82,7 @@ def token_stream(tokenizer: Tokenizer, pieces: Iterable[Piece]) -> Iterator[Toke
 
 
 class _Uncut:
-    """The text of one file that has not been cut into blocks yet, and where it begins."""
+    """Hold the text of one file that has not been cut into blocks yet, and where it begins."""
 
     def __init__(self, tokenizer: Tokenizer, piece: Piece) -> None:
         self.tokenizer = tokenizer
@@ -120,7 +120,7 @@ def _next_cut(tokenizer: Tokenizer, text: str) -> int:
 
 
 def ahead(items: Iterable[T], depth: int) -> Generator[T, None, None]:
-    """The same items, made in a thread that keeps at most `depth` (1 or more) of them waiting.
+    """Yield the same items, made in a thread that keeps at most `depth` (1 or more) of them waiting.
 
     An exception in the making is raised here, after the items before it. The thread ends, and a generator behind
     `items` is closed, when this one is: at its end, by `close`, or when it is forgotten.

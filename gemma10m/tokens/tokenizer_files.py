@@ -1,4 +1,4 @@
-"""From a checkpoint's folder, or a GGUF file, to its tokenizer."""
+"""Find and load the tokenizer of a checkpoint's folder or a GGUF file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ways in which chat models mark who speaks. A checkpoint's chat template chooses one; no template is ever run."""
+"""Chat models mark who speaks in different ways; a chat template chooses one, and no template is ever run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TurnFormat:
-    """A turn is `start`, the role, `head`, `gap`, the text, `end` and `between`.
+    """Write a turn as `start`, the role, `head`, `gap`, the text, `end` and `between`.
 
     start, end, head: names of control tokens; head is "" where a role ends with the gap alone.
     """
@@ -47,7 +47,7 @@ _SYSTEM_TURNS = (
 
 @dataclass(frozen=True)
 class Turns:
-    """A turn format as a checkpoint uses it."""
+    """Hold a turn format as a checkpoint uses it."""
 
     form: TurnFormat
     ids: Mapping[str, int]  # of the format's marks
@@ -55,7 +55,7 @@ class Turns:
 
 
 def choose_turns(template: str, control: Mapping[str, int]) -> Turns | None:
-    """Return the format whose start alone stands in the template, if all of its marks are among the control tokens."""
+    """Return the one format whose start is in the template, if all its marks are control tokens."""
     forms = [form for form in FORMATS if form.start in template]
     if len(forms) != 1 or not control.keys() >= set(forms[0].marks):
         return None

@@ -1,4 +1,4 @@
-"""Losses and gradients of a batch: truncated back-propagation over k segments, the memory carried on between them.
+"""Compute a batch's losses and gradients by truncated back-propagation over k segments; the memory carries on.
 
 Each chunk's backward pass runs before the next chunk is read, so that peak memory depends on k, not on the length.
 """
@@ -23,7 +23,7 @@ from gemma10m.training.teacher import LOGITS_AT_ONCE, Teacher, chunked_distillat
 
 @dataclass
 class Losses:
-    """Means over the tokens of a batch; None where there is no such token."""
+    """Hold means over the tokens of a batch; None where there is no such token."""
 
     answer: float | None
     text: float | None
@@ -33,7 +33,7 @@ class Losses:
 
 
 def recompute_layers(model: Decoder) -> None:
-    """Keep a layer's input alone for the backward pass, which runs the layer again."""
+    """Keep only a layer's input for the backward pass, which runs the layer again."""
     for layer in model.model.layers:
         again = partial(checkpoint, layer.forward, use_reentrant=False, preserve_rng_state=False)
         vars(layer)["forward"] = again
@@ -49,7 +49,7 @@ def backward(model: Decoder, batch: Batch, recipe: Recipe, teacher: Teacher | No
 
 
 def chunks(positions: int, segment: int, segments: int) -> Iterator[tuple[int, int]]:
-    """Cuts at multiples of `segments` segments from the last one backwards, so that the questions have whole chunks."""
+    """Cut at multiples of `segments` segments from the end backwards, so that the questions have whole chunks."""
     count = -(-positions // segment)
     step = segments or count
     starts = [0, *range(count % step or step, count, step)]
@@ -58,7 +58,7 @@ def chunks(positions: int, segment: int, segments: int) -> Iterator[tuple[int, i
 
 
 class _Work:
-    """What all chunks of a batch share, and the sums over them."""
+    """Hold what all chunks of a batch share, and the sums over them."""
 
     def __init__(self, model: Decoder, batch: Batch, recipe: Recipe, teacher: Teacher | None) -> None:
         self.model, self.batch, self.recipe, self.teacher = model, batch, recipe, teacher
@@ -88,7 +88,7 @@ class _Work:
         return state.map(Tensor.detach)
 
     def _learns(self, here: slice) -> bool:
-        """Whether any token of the chunk has a loss."""
+        """Tell if any token of the chunk has a loss."""
         text = self.recipe.lm_weight > 0 and bool(self.text[:, here].any())
         return text or bool(self.answers[:, here].any()) or bool(self.taught[here].any())
 
@@ -127,7 +127,7 @@ class _Work:
 
 
 def _write_gates(state: State) -> Iterator[Tensor]:
-    """The open segment's write gates, layer by layer, where there are any."""
+    """Return the open segment's write gates, layer by layer, where there are any."""
     for layer in state.layers:
         gates = layer.get("write_gates")
         if gates is not None and gates.numel():
@@ -135,7 +135,7 @@ def _write_gates(state: State) -> Iterator[Tensor]:
 
 
 def _cross_entropy(model: Decoder, hidden: Tensor, targets: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The sum over tokens divided by `count`, and which tokens are the likeliest. hidden (rows, D)."""
+    """Return the sum over tokens divided by `count`, and which tokens are the likeliest. hidden (rows, D)."""
     rows = max(1, LOGITS_AT_ONCE // model.config.vocabulary)
     if len(targets) <= rows:
         loss, right = _scored(model, hidden, targets)

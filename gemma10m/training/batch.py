@@ -1,4 +1,4 @@
-"""The documents of a step: a function of recipe, stage and step number alone, so that a run can resume."""
+"""Draw a step's documents from recipe, stage and step number alone, so that a run can resume."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Batch:
 
 
 def draw_batch(writer: Writer, recipe: Recipe, stage: Stage, step: int, segment: int) -> Batch:
-    """Documents of one length, which ends anywhere in its last segment.
+    """Draw documents of one length, which ends anywhere in its last segment.
 
     Raises ConfigError when no document of the recipe's tasks fits the stage.
     """
@@ -51,7 +51,7 @@ def draw_batch(writer: Writer, recipe: Recipe, stage: Stage, step: int, segment:
 
 
 def _rows(writer: Writer, recipe: Recipe, length: int, draw: random.Random) -> list[tuple[str, TrainingRow]] | None:
-    """The task and the row of each document; None where they do not fit the length."""
+    """Return the task and the row of each document; None for one that does not fit the length."""
     drawn = []
     for _ in range(max(1, recipe.tokens_per_step // length)):
         for _ in range(TRIES):
@@ -69,7 +69,7 @@ def is_without_memory(recipe: Recipe, step: int) -> bool:
 
 
 def seen_in_the_window(recipe: Recipe) -> Recipe:
-    """The recipe with documents whose answers stand just before their question, and the tasks that can have such."""
+    """Return the recipe for documents with answers just before their question, and the tasks that allow it."""
     tasks = {task: weight for task, weight in recipe.tasks.items() if task in SEEN_IN_A_WINDOW}
     facts = min(recipe.facts, MOST_SEEN)
     fewest = min(recipe.fewest_facts, facts)
@@ -77,7 +77,7 @@ def seen_in_the_window(recipe: Recipe) -> Recipe:
 
 
 def draw_case(recipe: Recipe, length: int, draw: random.Random) -> tuple[str, Case]:
-    """One of the recipe's tasks; `text` is a document without questions."""
+    """Draw a case of one of the recipe's tasks; `text` is a document without questions."""
     task = draw.choices(list(recipe.tasks), list(recipe.tasks.values()))[0]
     if task == "text":
         return task, with_strays(draw, Case((), (), raw=True), recipe.strays)

@@ -1,4 +1,4 @@
-"""The user's texts as prose to train on."""
+"""Prepare the user's texts as prose to train on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BETWEEN = "\n\n"  # short files that are joined
 
 
 def corpus(tokenizer: Tokenizer, texts: Iterable[str], longest: int) -> list[Prose]:
-    """The texts, short ones joined until no document of `longest` tokens repeats itself.
+    """Return the texts, short ones joined until no document of `longest` tokens repeats itself.
 
     Raises DocumentError when all of them together are shorter.
     """

@@ -1,8 +1,8 @@
-"""Weights to start from: a model that looks back, copies and matches from its first step on.
+"""Initialise a model that looks back, copies and matches from its first step on.
 
 From noise, a small model needs many millions of tokens before it finds out that what followed a name earlier follows
 it again. It takes parts that are of no use alone: heads that look back, heads that match what they show, values that
-come out as what went in, and embeddings long enough for the head to name them. They are given here, after Mimetic
+come out as what went in, and embeddings long enough for the head to name them. This module gives them, after Mimetic
 Initialization (arXiv 2305.09828, 2410.11135); docs/training.md has what it changed.
 """
 
@@ -38,7 +38,7 @@ SLOWEST = 0.1  # radians a token: slower turns tell neighbours apart no better t
 
 
 def initialise(model: Decoder, only: Container[str] | None = None) -> None:
-    """Weights ~ N(0, 1/fan_in), embeddings ~ N(0, 1/D), norms 0, write gates at sigmoid(-2) = 0.12.
+    """Draw weights ~ N(0, 1/fan_in), embeddings ~ N(0, 1/D), norms 0, write gates at sigmoid(-2) = 0.12.
 
     Memory gates: the first half of the heads at sigmoid(-3) = 0.05, the others at 0.5; in the first layer all at 0.05,
     because its heads look 1, 2, 3, ... tokens back. Outputs are the transposed values' weights.
@@ -81,9 +81,9 @@ def _teach_to_copy(model: Decoder) -> None:
 
 
 def _look_back(attention: Attention) -> None:
-    """Head j of 1, 2, ... shows, in a place of its own, the token j back; all of them show the same of it.
+    """Let head j of 1, 2, ... show, in a place of its own, the token j back; all of them show the same of it.
 
-    Keys are of the constant coordinate alone, and a head's query is the same key as it would stand j tokens back.
+    Keys are of the constant coordinate alone, and a head's query is the same key rotated j tokens back.
     """
     spec, size = attention.spec, attention.spec.head_size
     cos, sin = cos_sin(1, spec.heads, size, spec.rope, attention.k_proj.weight.device)  # (H, E) each
@@ -105,7 +105,7 @@ def _look_back(attention: Attention) -> None:
 
 
 def _match(attention: Attention, first: Attention, shift: int) -> None:
-    """Head j of 0, 1, ... asks, with the token j back, for keys that have the same token j + 1 back."""
+    """Let head j of 0, 1, ... ask, with the token j back, for keys that have the same token j + 1 back."""
     spec, size = attention.spec, attention.spec.head_size
     shown = first.v_proj.weight[:size], *first.o_proj.weight.split(size, dim=1)  # (E, D), (D, E) for each head
     readers = shown[0], *(place.mT for place in shown[1:])  # (E, D) each: the token 0, 1, 2, ... back
@@ -118,7 +118,7 @@ def _match(attention: Attention, first: Attention, shift: int) -> None:
 
 
 def _give_back(attention: Attention) -> None:
-    """What a head's values took out of a token, its output puts back: summed over heads, about the identity."""
+    """Let a head's output put back what its values took out of a token: summed over heads, about the identity."""
     groups = attention.spec.heads // attention.spec.kv_heads
     values = attention.v_proj.weight.unflatten(0, (attention.spec.kv_heads, -1))  # (K, E, D)
     attention.o_proj.weight.copy_(values.repeat_interleave(groups, dim=0).flatten(0, 1).mT / groups)

@@ -1,4 +1,4 @@
-"""log.jsonl: one object a step."""
+"""Write log.jsonl, one object per step."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Log:
         self._path, self._file = path, file
 
     def add(self, report: StepReport) -> None:
-        """Raises DiskError."""
+        """Append a step. Raises DiskError."""
         line = f"{json.dumps(asdict(report))}\n".encode()
         try:
             while line:
@@ -32,7 +32,7 @@ class Log:
 
 @contextmanager
 def open_log(folder: Path, steps: int) -> Iterator[Log]:
-    """The log, to be added to after the first `steps` steps; what is said of later ones is dropped."""
+    """Open the log to add to it after the first `steps` steps; lines about later ones are dropped."""
     path = folder / LOG
     kept = [line for line in _lines(path) if _step(line) <= steps]
     with atomic_file(path) as whole:
@@ -56,7 +56,7 @@ def _lines(path: Path) -> list[bytes]:
 
 
 def _step(line: bytes) -> float:
-    """Lines that no run wrote are later than any step."""
+    """Return a line's step; lines that no run wrote count as later than any."""
     try:
         return int(json.loads(line)["step"])
     except (ValueError, TypeError, KeyError, RecursionError):

@@ -1,4 +1,4 @@
-"""What training documents hold: every kind of planted fact, several questions a document."""
+"""Draw what training documents hold: every kind of planted fact, several questions per document."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MONTHS = "January February March April May June July August September October No
 
 
 def draw_needles(draw: random.Random, kind: ValueKind, facts: int, questions: int, depth: Callable[[], float]) -> Case:
-    """Names with values, some of them changed later, asked in any order; the last value counts."""
+    """Draw names with values, some changed later, asked in any order; the last value counts."""
     planted: list[Fact] = []
     turns: list[Turn] = []
 
@@ -47,7 +47,7 @@ def draw_needles(draw: random.Random, kind: ValueKind, facts: int, questions: in
 
 
 def draw_pairs(draw: random.Random, kind: Callable[[], ValueKind], count: int) -> Case:
-    """Names and values and nothing else, all of them asked for: what follows a name is the only thing to learn here."""
+    """Draw names and values and nothing else, all asked for: only what follows a name is to be learnt here."""
     names = make_names(draw, count)
     values = [_value(draw, kind()) for _ in names]
     facts = tuple(Fact(f"{name}: {value}.", draw.random()) for name, value in zip(names, values, strict=True))
@@ -56,7 +56,7 @@ def draw_pairs(draw: random.Random, kind: Callable[[], ValueKind], count: int) -
 
 
 def draw_repeat(draw: random.Random, count: int) -> Case:
-    """Names once and again: whatever stands there is to be copied, pieces of words that nobody has seen as well."""
+    """Draw names and the same names again: all of it is to be copied, pieces of unseen words as well."""
     names = ", ".join(make_name(draw) for _ in range(count))
     return Case((), (Turn(f"{names}.", f"{names}."),), raw=True)
 
@@ -66,13 +66,13 @@ def _value(draw: random.Random, kind: ValueKind) -> str:
 
 
 def draw_story(draw: random.Random, sentences: int, questions: int) -> Case:
-    """Most of the stories are of one fact, the easiest; the others lead on from it."""
+    """Draw a story, mostly of one fact, the easiest; the others lead on from it."""
     task = draw.choice((1, 1, 1, 1, 1, 1, 2, 3, 4, 5))
     return draw_babi(draw, task, sentences=max(2, sentences), questions=questions)
 
 
 def with_strays(draw: random.Random, case: Case, most: int) -> Case:
-    """The case among what looks like a fact and is none: dates, chapters, words with hyphens, as prose has them."""
+    """Add distractors to the case: dates, chapters, words with hyphens, as prose has them."""
     strays = []
     for _ in range(draw.randint(0, most)):
         numbers = {"number": make_hard_number(draw), "year": draw.randint(1100, 2030), "small": draw.randint(1, 99)}

@@ -1,4 +1,4 @@
-"""Which parameters are trained, how each group moves, and the narrow copy that computes their gradients."""
+"""Choose which parameters are trained, how each group moves, and in which dtype gradients are computed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def is_gate(name: str) -> bool:
 
 
 def is_trained(name: str, train: str) -> bool:
-    """By `train`: gates and write gates, the attention's weights too, or all."""
+    """Tell if `train` covers a parameter: gates and write gates, the attention's weights too, or all."""
     if train == "gates":
         return is_gate(name) or ".self_attn.write_gate." in name
     return train == "all" or ".self_attn." in name
@@ -37,7 +37,7 @@ def trained(model: Decoder) -> dict[str, nn.Parameter]:
 
 
 def make_optimizer(model: Decoder, recipe: Recipe) -> torch.optim.AdamW:
-    """Gates have their own learning rate; only matrices decay."""
+    """Make AdamW. Gates have their own learning rate; only matrices decay."""
     groups: dict[str, list[nn.Parameter]] = {"gates": [], "vectors": [], "matrices": []}
     for name, parameter in trained(model).items():
         groups["gates" if is_gate(name) else "vectors" if parameter.dim() < 2 else "matrices"].append(parameter)
@@ -53,7 +53,7 @@ def make_optimizer(model: Decoder, recipe: Recipe) -> torch.optim.AdamW:
 
 
 def working_copy(model: Decoder, dtype: torch.dtype) -> Decoder:
-    """The model in `dtype`, gates in float32; its gradients arrive in the model's own. The model itself for float32."""
+    """Return the model in `dtype`, gates in float32, gradients in the model's own; for float32 the model itself."""
     if dtype == model.dtype:
         return model
     copy = deepcopy(model)
@@ -65,7 +65,7 @@ def working_copy(model: Decoder, dtype: torch.dtype) -> Decoder:
 
 
 def without_memory_in_training(model: Decoder) -> Decoder:
-    """One that reads with `window` memory and whose gradients are the model's."""
+    """Return a model that reads with `window` memory and whose gradients are the model's."""
     bare = without_memory(model)
     for name, parameter in model.named_parameters():
         owner, _, own_name = name.rpartition(".")
@@ -82,7 +82,7 @@ def _hand_over(wide: nn.Parameter, narrow: Tensor) -> None:
 
 @torch.no_grad()
 def refresh(working: Decoder, model: Decoder) -> None:
-    """Give a working copy the model's weights of now."""
+    """Copy the model's current weights to a working copy."""
     if working is not model:
         for mine, theirs in zip(model.parameters(), working.parameters(), strict=True):
             if mine.requires_grad:

@@ -1,4 +1,4 @@
-"""What a training run is: stages of growing documents (GrowLength, arXiv 2310.00576), tasks, learning rates."""
+"""A recipe describes a run: stages of growing documents (GrowLength, arXiv 2310.00576), tasks, learning rates."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ def _are_weights(value: object) -> bool:
 
 
 def _in_order(value: object) -> object:
-    """The order of the tasks decides what is drawn, and equal mappings may have another."""
+    """Compare the tasks' order, too: it decides what is drawn, and equal mappings may differ in it."""
     return list(value.items()) if isinstance(value, Mapping) else value
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Documents of one length until `tokens` were trained on, or until the running answer loss is under `below`."""
+    """Train on documents of one length for `tokens` tokens, or until the running answer loss is under `below`."""
 
     length: int  # tokens of a document, a multiple of the segment
     tokens: int
@@ -87,7 +87,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Lengths in tokens. How to read (memory to sinks): None for what the checkpoint says, else the demo's."""
+    """Hold a run's settings. Lengths in tokens; memory to sinks: None for the checkpoint's or the demo's."""
 
     stages: tuple[Stage, ...]
     tokens_per_step: int = 8192
@@ -177,18 +177,18 @@ class Recipe:
         return max(stage.length for stage in self.stages)
 
     def learns(self, taught: bool) -> bool:
-        """Whether any token has a loss; taught: there is a teacher."""
+        """Tell if any token has a loss; taught: there is a teacher."""
         asks = any(weight for task, weight in self.tasks.items() if task != "text")
         return asks or self.lm_weight > 0 or (taught and self.kl_weight > 0)
 
     def rate(self, tokens: int) -> float:
-        """The learning rates' factor after `tokens` tokens: linear warm-up, then cosine to a tenth."""
+        """Return the learning rates' factor after `tokens` tokens: linear warm-up, then cosine to a tenth."""
         end = self.decay_tokens or sum(stage.tokens for stage in self.stages)
         cosine = 0.55 + 0.45 * math.cos(math.pi * min(1.0, tokens / end))
         return cosine * min(1.0, tokens / max(1, self.warmup_tokens))
 
     def differences(self, other: Recipe) -> list[str]:
-        """The fields that are not the same, with both values."""
+        """Return the fields that differ, with both values."""
         pairs = {item.name: (getattr(self, item.name), getattr(other, item.name)) for item in fields(self)}
         return [
             f"{name} ({mine!r}, was {theirs!r})"
@@ -198,7 +198,7 @@ class Recipe:
 
 
 def recipe_of(said: Any) -> Recipe:
-    """The recipe in a JSON value; all its problems in one ConfigError."""
+    """Return the recipe in a JSON value. Raises one ConfigError with all its problems."""
     if not isinstance(said, dict):
         raise ConfigError([f"a recipe must be an object, found {type(said).__name__}"], hint=HINT)
     problems = list(_unknown(said, Recipe, "a recipe"))
@@ -219,7 +219,7 @@ def _unknown(said: dict[str, Any], kind: type[Recipe | Stage], what: str) -> Ite
 
 
 def default_stages(segment: int) -> tuple[Stage, ...]:
-    """Two to sixteen segments, each stage twice as long as the one before."""
+    """Return stages of two to sixteen segments, each twice as long as the one before."""
     return tuple(Stage(length=count * segment, tokens=8_000_000, below=0.1) for count in (2, 4, 8, 16))
 
 

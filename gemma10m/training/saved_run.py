@@ -1,4 +1,4 @@
-"""A trained model as a folder in the layout of the released gemma-2B-10M, and beside it what the run needs to go on.
+"""Save a trained model as a folder in gemma-2B-10M's layout, with what the run needs to resume.
 
 run.safetensors alone says where a run is: the trained weights, AdamW's moments and the position are one file, replaced
 whole, so that a crash at any moment leaves one step's numbers and never a mix of two. model.safetensors and config.json
@@ -34,7 +34,7 @@ TOKENIZER_FILES = ("tokenizer.model", "tokenizer.json", "tokenizer_config.json")
 
 @dataclass(frozen=True)
 class RunOrigin:
-    """What a run was started on; it goes on with the same alone."""
+    """Hold what a run was started on; it resumes with the same alone."""
 
     data: str  # the document's fingerprint
     start: str  # the checkpoint's fingerprint, or "scratch"
@@ -49,14 +49,14 @@ class SavedRun:
 
 
 def save_model(model: Decoder, folder: Path) -> None:
-    """config.json and model.safetensors. Raises DiskError."""
+    """Write config.json and model.safetensors. Raises DiskError."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     write_json(folder / "config.json", config_json(model.config, model.reading))
     write_bytes(folder / "model.safetensors", safetensors_bytes(tensors, {"format": "pt"}))
 
 
 def save_run(trainer: Trainer, origin: RunOrigin, folder: Path) -> None:
-    """Everything a run needs to go on from here.
+    """Save everything a run needs to resume from here.
 
     Raises DiskError, and TrainingError for numbers that are not finite; the file of before is then as it was.
     """
@@ -71,7 +71,7 @@ def save_run(trainer: Trainer, origin: RunOrigin, folder: Path) -> None:
 
 
 def load_run(folder: Path, trainer: Trainer) -> SavedRun | None:
-    """The run in the folder, checked against the trainer's model; None where there is none. Raises StateError."""
+    """Load the folder's run, checked against the trainer's model, or None without one. Raises StateError."""
     path = folder / RUN
     if not path.is_file():
         return None
@@ -89,7 +89,7 @@ def load_run(folder: Path, trainer: Trainer) -> SavedRun | None:
 
 
 def restore(trainer: Trainer, saved: SavedRun) -> None:
-    """Put the trainer where the run was saved."""
+    """Restore the trainer to where the run was saved."""
     for name, parameter in trained(trainer.model).items():
         with torch.no_grad():
             parameter.copy_(saved.tensors[f"weight.{name}"])
@@ -128,7 +128,7 @@ def _check(path: Path, tensors: dict[str, Tensor], position: Position, trainer: 
 
 
 def _damaged(path: Path, why: str) -> StateError:
-    return StateError(f"{path} cannot be gone on from: {why}", hint="train into another folder")
+    return StateError(f"{path} cannot be resumed: {why}", hint="train into another folder")
 
 
 def write_json(path: Path, value: object) -> None:

@@ -1,4 +1,4 @@
-"""How far a run has come through its stages."""
+"""Track how far a run has come through its stages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Position:
         return recipe.stages[self.stage] if self.stage < len(recipe.stages) else None
 
     def after(self, recipe: Recipe, tokens: int, answer_loss: float | None) -> Position:
-        """The position after a step of `tokens` tokens; answer_loss None when nothing was asked."""
+        """Return the position after a step of `tokens` tokens; answer_loss None when nothing was asked."""
         stage, running = recipe.stages[self.stage], self.running_loss
         if answer_loss is not None:
             running += SMOOTHING * (answer_loss - running)

@@ -1,4 +1,4 @@
-"""The model that a run starts with: a checkpoint's, or one from scratch."""
+"""Make the model that a run starts with: a checkpoint's, or one from scratch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DEMO_VOCABULARY = 4096
 
 @dataclass(frozen=True)
 class ModelPlan:
-    """A model before it has weights."""
+    """Describe a model before it has weights."""
 
     config: ModelConfig
     reading: ReadingConfig
@@ -42,7 +42,10 @@ class Start:
 
 
 def scratch_plan(config_file: Path | None, recipe: Recipe) -> ModelPlan:
-    """From a config.json in the released model's layout, or the demo's. Raises ModelError, ConfigError, UsageError."""
+    """Plan from a config.json in the released model's layout, or the demo's.
+
+    Raises ModelError, ConfigError, UsageError.
+    """
     if config_file is None:
         reading = _scratch_reading(recipe, None)
         return ModelPlan(_with_gates(demo_config(DEMO_VOCABULARY), reading.memory), reading)
@@ -56,7 +59,7 @@ def scratch_plan(config_file: Path | None, recipe: Recipe) -> ModelPlan:
 
 
 def checkpoint_plan(checkpoint: Checkpoint, recipe: Recipe) -> ModelPlan:
-    """The checkpoint's, with the gates that the memory needs. Raises ConfigError and UsageError."""
+    """Plan the checkpoint's model, with the gates that the memory needs. Raises ConfigError and UsageError."""
     memory = recipe.memory or checkpoint.reading["memory"] or DEMO_READING.memory
     grown = replace(checkpoint, config=_with_gates(checkpoint.config, memory))
     reading = resolve_reading(grown, memory=memory, segment=recipe.segment, carry=recipe.carry, sinks=recipe.sinks)
@@ -72,7 +75,7 @@ def from_scratch(plan: ModelPlan, seed: int) -> Start:
 
 
 def from_checkpoint(checkpoint: Checkpoint, plan: ModelPlan, seed: int) -> Start:
-    """The checkpoint's weights; closed gates are reopened and missing ones made. Raises ModelError."""
+    """Load the checkpoint's weights; reopen closed gates and make missing ones. Raises ModelError."""
     with torch.device("meta"):
         model = Decoder(plan.config, plan.reading)
     weights = load_weights(checkpoint, device="cpu", dtype=torch.float32)
@@ -88,7 +91,7 @@ def from_checkpoint(checkpoint: Checkpoint, plan: ModelPlan, seed: int) -> Start
 
 
 def _scratch_reading(recipe: Recipe, stated: StatedReading | None) -> ReadingConfig:
-    """What the recipe says, else config.json, else the demo's; the carry is a segment where nobody says."""
+    """Take the recipe's values, else config.json's, else the demo's; the carry is a segment by default."""
     memory = recipe.memory or (stated and stated["memory"]) or DEMO_READING.memory
     segment = recipe.segment or (stated and stated["segment"]) or DEMO_READING.segment
     window = (segment, min(DEMO_READING.sinks, segment)) if KINDS[memory].closes else (0, 0)
@@ -103,7 +106,7 @@ def _scratch_reading(recipe: Recipe, stated: StatedReading | None) -> ReadingCon
 
 
 def _with_gates(config: ModelConfig, memory: str) -> ModelConfig:
-    """The config with the parameters that the memory cannot do without."""
+    """Return the config with the parameters that the memory requires."""
     return replace(
         config,
         has_gates=config.has_gates or KINDS[memory].mixes,
@@ -125,7 +128,7 @@ def _fresh_notes(fresh: list[str]) -> Iterator[str]:
 
 
 def _reopen(model: Decoder, fresh: list[str]) -> Iterator[str]:
-    """A closed gate has no gradient: it goes back to 0, which lets half of the memory through."""
+    """Reset closed gates, which have no gradient, to 0, which lets half of the memory through."""
     if not KINDS[model.reading.memory].mixes:
         return
     reopened = total = 0

@@ -1,4 +1,4 @@
-"""Self-distillation: a student that remembers learns the distribution of a teacher that sees the whole document.
+"""Distil a model into itself: a student that remembers learns the distribution of a teacher that sees everything.
 
 The loss is Hinton's (arXiv 1503.02531): KL(teacher || student) at a temperature T, times T^2.
 """
@@ -20,10 +20,10 @@ LOGITS_AT_ONCE = 2**25  # numbers: 128 MiB of float32, 131 rows of Gemma's vocab
 
 
 class Teacher:
-    """A frozen model that sees the whole document with full attention."""
+    """Hold a frozen model that sees the whole document with full attention."""
 
     def __init__(self, model: Decoder) -> None:
-        """Freezes the model. Raises UsageError for one that does not read with memory "full"."""
+        """Freeze the model. Raises UsageError for one that does not read with memory "full"."""
         if KINDS[model.reading.memory].closes:
             raise UsageError(
                 f"a teacher must see the whole document, and this one reads with memory {model.reading.memory!r}",
@@ -33,7 +33,7 @@ class Teacher:
 
     @classmethod
     def of_student(cls, student: Decoder) -> Teacher:
-        """The student as it is now, reading with full attention.
+        """Return the student's current weights as a teacher with full attention.
 
         Parameters without requires_grad share the student's storage, the others are copied: freeze what is not
         trained before this call. Raises UsageError where full attention shows nothing that the student does not see.
@@ -57,15 +57,15 @@ class Teacher:
 
     @property
     def context(self) -> int:
-        """Tokens the teacher was trained on at a time: what it says of later positions is no lesson."""
+        """Return the tokens the teacher was trained on at a time; its later positions are no lesson."""
         return self.model.config.context
 
     def left_out(self, length: int) -> int:
-        """Tokens of a document of `length` tokens that the teacher cannot teach."""
+        """Count the tokens of a document of `length` tokens that the teacher cannot teach."""
         return max(0, length - self.context)
 
     def check(self, student: Decoder) -> None:
-        """Raises UsageError for a student whose distribution is over another vocabulary."""
+        """Refuse a student whose distribution is over another vocabulary. Raises UsageError."""
         found, expected = self.model.config.vocabulary, student.config.vocabulary
         if found != expected:
             raise UsageError(
@@ -74,7 +74,7 @@ class Teacher:
             )
 
     def hidden(self, ids: Tensor, stretch: int = STRETCH) -> Tensor:
-        """Normalised hidden states of the documents' first `context` tokens: ids (B, S) -> (B, min(S, context), D)."""
+        """Return normalised hidden states of the first `context` tokens: ids (B, S) -> (B, min(S, context), D)."""
         state = self.model.empty_state(ids.shape[0])
         found = []
         for part in ids[:, : self.context].split(stretch, dim=1):
@@ -84,7 +84,10 @@ class Teacher:
 
 
 def distillation_loss(student_logits: Tensor, teacher_logits: Tensor, temperature: float = 1.0) -> Tensor:
-    """T^2 KL(teacher || student), mean over tokens, in float32 or wider. Both logits (..., V) -> ()."""
+    """Return T^2 KL(teacher
+
+    student), mean over tokens, in float32 or wider. Both logits (..., V) -> ().
+    """
     student, teacher = (
         F.log_softmax(logits.to(torch.promote_types(logits.dtype, torch.float32)) / temperature, dim=-1)
         for logits in (student_logits, teacher_logits)
@@ -101,7 +104,7 @@ def chunked_distillation(
     where: Tensor | slice = slice(None),
     temperature: float = 1.0,
 ) -> Tensor:
-    """`distillation_loss` of the positions that both have, without ever holding a document's logits.
+    """Return `distillation_loss` of the positions that both have, without ever holding a document's logits.
 
     student_hidden (B, S, D), teacher_hidden (B, S', D'), both from the same first token; where: some of the S
     positions, as a slice, a mask or indices. Positions from S' on are left out. Gives (), the mean over tokens.

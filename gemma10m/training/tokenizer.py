@@ -1,4 +1,4 @@
-"""A small sentencepiece tokenizer with Gemma's own settings, for a model trained from scratch."""
+"""Train a small sentencepiece tokenizer with Gemma's own settings, for a model trained from scratch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TEMPLATE = (
 
 
 def tokenizer_lines(texts: Iterable[str], seed: int) -> Iterator[str]:
-    """The texts' lines and those that the tasks plant in them."""
+    """Yield the texts' lines and those that the tasks plant in them."""
     for text in texts:
         yield from (line for line in text.split("\n") if line)
     draw = random.Random(seed)
@@ -42,7 +42,7 @@ def tokenizer_lines(texts: Iterable[str], seed: int) -> Iterator[str]:
 
 
 def train_tokenizer(lines: Iterable[str], folder: Path, vocabulary: int) -> None:
-    """Write tokenizer.model and tokenizer_config.json: BPE, bytes as fallback, digits one by one, text unchanged.
+    """Write tokenizer.model and tokenizer_config.json: BPE, byte fallback, digits one by one, text unchanged.
 
     Raises UsageError for text too short for so many pieces, DiskError.
     """

@@ -1,4 +1,4 @@
-"""One training step after the other: documents, gradients, AdamW."""
+"""Train one step after the other: documents, gradients, AdamW."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LONGEST_GRADIENT = 1.0
 
 @dataclass(frozen=True)
 class StepReport:
-    """Losses are means over tokens, None where there was none to count; one line of log.jsonl."""
+    """Hold one line of log.jsonl. Losses are means over tokens, None where there was none to count."""
 
     step: int  # steps done, this one included
     stage: int
@@ -46,7 +46,7 @@ class StepReport:
 
 
 class Trainer:
-    """Owns the float32 weights and their optimiser; `dtype` is what the gradients are computed in."""
+    """Own the float32 weights and their optimiser; `dtype` is what the gradients are computed in."""
 
     def __init__(
         self,
@@ -71,13 +71,13 @@ class Trainer:
         return self.position.stage_of(self.recipe) is None
 
     def go_to(self, position: Position) -> None:
-        """Go on from there, with the weights as they now are."""
+        """Move to a position, with the weights as they now are."""
         self.position = position
         refresh(self.working, self.model)
         self.whole = True
 
     def step(self) -> StepReport:
-        """Raises TrainingError for a loss or gradient that is no number.
+        """Run one step. Raises TrainingError for a loss or gradient that is not a number.
 
         Whatever it raises, all is as before the step while `whole` holds.
         """
@@ -115,7 +115,7 @@ class Trainer:
         )
 
     def _move(self, rate: float) -> float:
-        """One step of the optimiser; returns the gradient's norm."""
+        """Run one step of the optimiser and return the gradient's norm."""
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         norm = float(nn.utils.clip_grad_norm_(parameters, LONGEST_GRADIENT))
         self._check("gradient", norm)
@@ -135,7 +135,7 @@ class Trainer:
 
 
 def mean_gates(model: Decoder) -> list[float]:
-    """Each layer's mean sigmoid; none where the memory uses no gates, even if the model has them."""
+    """Return each layer's mean sigmoid; none where the memory uses no gates, even if the model has them."""
     if not KINDS[model.reading.memory].mixes:
         return []
     gates = [parameter for name, parameter in model.named_parameters() if is_gate(name)]

@@ -1,4 +1,4 @@
-"""A checkpoint: everything about it is read and checked before anything is allocated."""
+"""Read and check everything about a checkpoint before anything is allocated."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Checkpoint:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the tensors on disk."""
+        """Count the bytes of the tensors on disk."""
         return sum(entry.nbytes for entry in self.tensors.values())
 
     @property
@@ -72,7 +72,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
 
 
 def _own_tensors(config: ModelConfig, source: WeightSource) -> dict[str, TensorEntry]:
-    """The text model's tensors by the model's own names."""
+    """Return the text model's tensors by the model's own names."""
     architecture = next(one for one in ARCHITECTURES.values() if one.name == config.architecture)
     found: dict[str, TensorEntry] = {}
     for name, entry in source.entries().items():
@@ -88,7 +88,7 @@ def _own_tensors(config: ModelConfig, source: WeightSource) -> dict[str, TensorE
 
 
 def _with_tensors(described: ConfigFile, tensors: Mapping[str, TensorEntry]) -> ModelConfig:
-    """The config with what only the tensors tell. One layer's gate is enough to expect one in every layer."""
+    """Add to the config what only the tensors tell. One layer's gate is enough to expect one in every layer."""
     return replace(
         described.config,
         has_gates=any(name.endswith(".self_attn.gate") for name in tensors),
@@ -99,7 +99,7 @@ def _with_tensors(described: ConfigFile, tensors: Mapping[str, TensorEntry]) -> 
 
 
 def _name(folder: Path) -> str:
-    """The folder's or file's name; the repository's where we downloaded it or it lies in a Hugging Face cache."""
+    """Return the folder's or file's name, or the repository's for our downloads and a Hugging Face cache."""
     if folder.parent == models_folder().resolve():
         return folder.name.replace("--", "/", 1)
     if folder.parent.name == "snapshots" and folder.parent.parent.name.startswith("models--"):

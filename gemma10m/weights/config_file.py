@@ -1,4 +1,4 @@
-"""config.json in the spellings of transformers 4 and 5, with our own keys for the memory."""
+"""Read config.json in the spellings of transformers 4 and 5, with our own keys for the memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _KEYS = {
 
 
 class StatedReading(TypedDict):
-    """What config.json says about reading; None where it is silent. Lengths in tokens."""
+    """Hold what config.json says about reading, in tokens; None where it says nothing."""
 
     memory: MemoryKind | None
     segment: int | None
@@ -45,7 +45,7 @@ class ConfigFile:
 
 
 def parse_config(said: Mapping[str, Any]) -> ConfigFile:
-    """The model that a config.json describes.
+    """Return the model that a config.json describes.
 
     Raises ModelError for an architecture that is not read and ConfigError with every problem of its fields.
     """
@@ -68,7 +68,7 @@ def parse_config(said: Mapping[str, Any]) -> ConfigFile:
 
 
 def _text_part(said: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The fields of the text model, which files of models that see images have in an object of their own."""
+    """Return the fields of the text model, which files of models that see images keep in an object of their own."""
     if said.get("model_type") != "gemma3":
         return said
     text = said.get("text_config")

@@ -1,4 +1,4 @@
-"""Models downloaded to this machine: where each one lies, and the manifest that says its folder is finished.
+"""Find models downloaded to this machine, and the manifest that says a folder is complete.
 
 Nothing here touches the network or imports huggingface_hub.
 """
@@ -50,7 +50,7 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class Downloaded:
-    """A finished download. `revision` is the one asked for, None for the default branch."""
+    """Describe a finished download. revision: the one asked for, None for the default branch."""
 
     repository: str
     revision: str | None
@@ -71,12 +71,12 @@ class Downloaded:
 
 
 def is_wanted(path: object) -> bool:
-    """Whether a file named so belongs to a model: a plain name, never one that leaves its folder."""
+    """Tell if a file of this name belongs to a model: a plain name, never one that leaves its folder."""
     return isinstance(path, str) and (path in PLAIN_FILES or _WEIGHTS.fullmatch(path) is not None)
 
 
 def check_name(repository: str, revision: str | None) -> None:
-    """Raises UsageError for a name the hub cannot have."""
+    """Refuse a name the hub cannot have. Raises UsageError."""
     if not _REPOSITORY.fullmatch(repository) or "--" in repository or ".." in repository:
         raise UsageError(f"{repository!r} is not the name of a model on the hub", hint="write it as organisation/name")
     if revision is not None and not _REVISION.fullmatch(revision):
@@ -87,7 +87,7 @@ def check_name(repository: str, revision: str | None) -> None:
 
 
 def folder_for(repository: str, revision: str | None) -> Path:
-    """Where a model lies. Revisions are percent-encoded: no two share a folder, none leaves the models folder."""
+    """Return a model's folder. Revisions are percent-encoded: no two share a folder, none leaves the models folder."""
     name = repository.replace("/", "--")
     if revision is not None and revision != DEFAULT_REVISION:
         name += "@" + quote(revision, safe="")
@@ -95,7 +95,7 @@ def folder_for(repository: str, revision: str | None) -> Path:
 
 
 def find_downloaded(name: str) -> Path | None:
-    """The folder of `org/name` or `org/name@revision`; None unless its download is finished."""
+    """Return the folder of `org/name` or `org/name@revision`, or None unless its download is finished."""
     repository, at, revision = name.partition("@")
     try:
         check_name(repository, revision if at else None)
@@ -106,14 +106,14 @@ def find_downloaded(name: str) -> Path | None:
 
 
 def list_downloaded() -> list[Downloaded]:
-    """Every finished download, by name."""
+    """List every finished download by name."""
     root = folders.models_folder()
     entries = sorted(root.iterdir()) if root.is_dir() else []
     return [stored for stored in map(read_finished, entries) if stored]
 
 
 def read_finished(folder: Path) -> Downloaded | None:
-    """The manifest of a finished folder; None where it is missing or malformed, or a file has not its size."""
+    """Read a finished folder's manifest; None if it is missing or malformed, or a file has another size."""
     try:
         with (folder / MANIFEST).open("rb") as file:
             stored = _parse(parse_json(file.read(MANIFEST_LIMIT), folder))
@@ -124,7 +124,7 @@ def read_finished(folder: Path) -> Downloaded | None:
 
 
 def write_manifest(folder: Path, stored: Downloaded) -> None:
-    """Last act of a download: atomic, on disk before it returns. Raises DiskError."""
+    """Write the manifest last: atomic, on disk before it returns. Raises DiskError."""
     with atomic_file(folder / MANIFEST) as file:
         file.write(json.dumps({"format": MANIFEST_FORMAT, **asdict(stored)}, indent=2).encode())
 

@@ -1,4 +1,4 @@
-"""The tensors that a checkpoint must hold: those of its model, which is built on the meta device to ask it."""
+"""Compare a checkpoint's tensors with those of its model, built on the meta device."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def stays_float32(name: str) -> bool:
 
 
 def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """Every tensor of the model by name."""
+    """Return the shape of every tensor of the model by name."""
     with torch.device("meta"):
         model = Decoder(config, ReadingConfig())
     return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
 
 
 def check_tensors(config: ModelConfig, tensors: Mapping[str, TensorEntry]) -> None:
-    """Raises one ModelError that lists every missing, unexpected and misshapen tensor."""
+    """Compare all tensors. Raises one ModelError that lists every missing, unexpected and misshapen tensor."""
     if config.layers > len(tensors):  # before a name is made for each of a billion layers
         without = "" if EMBEDDING in tensors else f", and none is {EMBEDDING}"
         raise ModelError(
@@ -62,7 +62,7 @@ def check_tensors(config: ModelConfig, tensors: Mapping[str, TensorEntry]) -> No
 
 
 def _check_sizes(config: ModelConfig, tensors: Mapping[str, TensorEntry]) -> None:
-    """Raises ModelError for a matrix that has more numbers than all files together: shapes alone may overflow."""
+    """Refuse a matrix with more numbers than all files together: shapes alone may overflow. Raises ModelError."""
     held = sum(math.prod(entry.shape) for entry in tensors.values())
     widths = {"vocab_size": config.vocabulary, "intermediate_size": config.feed_forward_size}
     for layer in range(config.layers if config.attention else 1):

@@ -1,4 +1,4 @@
-"""Opening a checkpoint's files: regular files only, never outside the folder, never blocking."""
+"""Open a checkpoint's files: regular files only, never outside the folder, never blocking."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def open_inside(folder: Path, name: str) -> tuple[BinaryIO, Path]:
 
 
 def read_json_object(folder: Path, name: str) -> dict[str, object]:
-    """The object in a JSON file of at most 1 MB."""
+    """Return the object in a JSON file of at most 1 MB."""
     file, path = open_inside(folder, name)
     with file:
         data = file.read(MAX_JSON_BYTES + 1)

@@ -1,4 +1,4 @@
-"""What tells one model from another, so that a saved state is never continued by the wrong one.
+"""Tell one model from another, so that a saved state is never continued by the wrong one.
 
 The fingerprint covers the config's numbers, every tensor's name, dtype and shape, and contents: all bytes of a
 checkpoint up to 64 MiB; of a larger one 4 KiB at the start of every tensor and 8 blocks of 4 KiB spread over it.
@@ -35,7 +35,7 @@ _RERUN = "run the command again when nothing writes to the folder"
 
 
 def fingerprint(config: ModelConfig, tensors: Mapping[str, TensorEntry]) -> str:
-    """64 hex digits. Raises ModelError when a shard has shrunk since its header was read."""
+    """Return 64 hex digits. Raises ModelError if a shard has shrunk since its header was read."""
     layout = [[name, entry.dtype, entry.shape] for name, entry in sorted(tensors.items())]
     identity = json.dumps([_numbers(config), layout], sort_keys=True)
     digest = hashlib.sha256(identity.encode())
@@ -47,7 +47,7 @@ def fingerprint(config: ModelConfig, tensors: Mapping[str, TensorEntry]) -> str:
 
 
 def _numbers(config: ModelConfig) -> dict[str, Any]:
-    """The config's fields, those added since the first version only where they say something new.
+    """Return the config's fields; those added after the first version only where they differ from their default.
 
     So a checkpoint keeps its fingerprint, and the states that were read with it, when the program learns more.
     """
@@ -56,7 +56,7 @@ def _numbers(config: ModelConfig) -> dict[str, Any]:
 
 
 def _hash_contents(tensors: Mapping[str, TensorEntry], whole: bool) -> dict[str, bytes]:
-    """Each tensor's digest, one shard open at a time."""
+    """Hash each tensor's contents, one shard open at a time."""
     by_shard: dict[Path, list[tuple[str, TensorEntry]]] = defaultdict(list)
     for name, entry in tensors.items():
         by_shard[entry.shard].append((name, entry))
@@ -88,7 +88,7 @@ def _all_blocks(entry: TensorEntry) -> Iterator[tuple[int, int]]:
 
 
 def _sampled_blocks(entry: TensorEntry) -> Iterator[tuple[int, int]]:
-    """(start, length): the first block, then SPREAD_BLOCKS more, the last of which ends with the tensor."""
+    """Yield (start, length): the first block, then SPREAD_BLOCKS more, the last of which ends with the tensor."""
     if entry.nbytes <= BLOCK * (SPREAD_BLOCKS + 1):
         yield from _all_blocks(entry)
         return

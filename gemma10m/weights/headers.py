@@ -1,4 +1,4 @@
-"""The header of a safetensors file, read and checked without touching the tensors.
+"""Read and check the header of a safetensors file without touching the tensors.
 
 The format (https://huggingface.co/docs/safetensors, "Format"): 8 bytes N (little endian), N bytes of JSON, the data.
 Offsets count from the start of the data and cover it without holes or overlaps.
@@ -27,7 +27,7 @@ _DAMAGED = "the file is damaged: download it again"
 
 @dataclass(frozen=True)
 class TensorEntry:
-    """Where a tensor lies: bytes `start` to `end` of the file `shard`."""
+    """Say where a tensor lies: bytes `start` to `end` of the file `shard`."""
 
     name: str
     dtype: str  # "F32", "BF16" or "F16"
@@ -42,7 +42,7 @@ class TensorEntry:
 
 
 def read_header(file: BinaryIO, path: Path) -> dict[str, TensorEntry]:
-    """The tensors of a safetensors file by name. Raises ModelError that says what the file is instead."""
+    """Return a safetensors file's tensors by name. Raises ModelError that says what the file is instead."""
     size = os.fstat(file.fileno()).st_size
     header = _read_header_bytes(file, path, size)
     parsed = parse_json(header, f"the header of {path}")

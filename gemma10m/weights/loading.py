@@ -1,4 +1,4 @@
-"""From a model's name to a model that can read."""
+"""Load a model by its name."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def load_model(
     carry: int | None = None,
     sinks: int | None = None,
 ) -> Decoder:
-    """A model ready to read and answer.
+    """Return a model ready to read and answer.
 
     path: a checkpoint folder, a GGUF file, a name from `gemma10m download`, "small", "chat" or "demo". device: "cpu",
     "cuda" or "auto". dtype: "float32" or "bfloat16". The rest, in tokens: None for what the checkpoint says, else the
@@ -52,7 +52,7 @@ def load_model(
 
 
 def load_checkpoint(checkpoint: Checkpoint, reading: ReadingConfig, device: str, dtype: str) -> Decoder:
-    """The model of an open checkpoint. device: "cpu" or "cuda"; dtype: "float32" or "bfloat16"."""
+    """Load the model of an open checkpoint. device: "cpu" or "cuda"; dtype: "float32" or "bfloat16"."""
     weights = load_weights(checkpoint, device=device, dtype=getattr(torch, dtype))
     with torch.device("meta"):
         model = Decoder(checkpoint.config, reading)
@@ -68,7 +68,7 @@ def load_checkpoint(checkpoint: Checkpoint, reading: ReadingConfig, device: str,
 
 
 def resolve_model(name_or_path: str | Path, tell: Callable[[str], None] = lambda sentence: None) -> Path:
-    """The folder or GGUF file of "demo", a packaged model, an existing path, or a downloaded model.
+    """Return the folder or GGUF file of "demo", a packaged model, an existing path, or a downloaded model.
 
     `tell` gets a sentence with the licence of a packaged model that is used for the first time. Raises ModelError.
     """
@@ -97,7 +97,7 @@ def resolve_model(name_or_path: str | Path, tell: Callable[[str], None] = lambda
 
 
 def resolve_device(device: str) -> str:
-    """ "cpu" or "cuda", from "cpu", "cuda" or "auto"."""
+    """Return "cpu" or "cuda", from "cpu", "cuda" or "auto"."""
     if device not in ("cpu", "cuda", "auto"):
         raise UsageError(f"device must be cpu, cuda or auto, found {device!r}")
     has_cuda = torch.cuda.is_available()

@@ -1,4 +1,4 @@
-"""The JSON of a model's files, its problems as ModelError."""
+"""Parse the JSON of a model's files, and report problems as ModelError."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _HINT = "the file is damaged: restore it or download it again"
 
 
 def parse_json(data: bytes, source: object) -> object:
-    """The value in `data`; `source` names the file in the ModelError that anything else raises."""
+    """Return the value in `data`. `source` names the file in the ModelError raised for anything else."""
     try:
         value: object = strict_json(data.decode("utf-8"))
     except ValueError as error:

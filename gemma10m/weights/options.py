@@ -1,4 +1,4 @@
-"""How a checkpoint is to be read: what the user says, else its config.json, else the defaults."""
+"""Decide how to read with a checkpoint: by the user's options, else its config.json, else the defaults."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Described(Protocol):
-    """What is known of a model before its weights are: a Checkpoint, or a published config."""
+    """Hold what is known of a model before its weights: a Checkpoint, or a published config."""
 
     @property
     def name(self) -> str: ...
@@ -39,7 +39,7 @@ def resolve_reading(
     sinks: int | None = None,
     tokens: int = 0,
 ) -> ReadingConfig:
-    """Lengths in tokens; `tokens` about as many as the document has, 0 where that is not known.
+    """Return the lengths in tokens. `tokens` is about the document's length, 0 if it is not known.
 
     Raises UsageError where the user's words do not fit, ConfigError where config.json's do not, and ModelError for
     a memory whose parameters the checkpoint lacks.
@@ -103,7 +103,7 @@ def _default_memory(config: ModelConfig) -> MemoryKind:
 
 
 def _default_carry(config: ModelConfig, segment: int, tokens: int) -> int:
-    """One segment for checkpoints with a memory; for stock ones what fills the context they were trained on.
+    """Return one segment for checkpoints with a memory, and for stock ones what fills the context of their training.
 
     A window that fills the context is exact for every document that fits it. In a longer document a model with local
     layers sees nearly all it ever sees through those: its other layers get one segment more, and reading stays short.
@@ -121,7 +121,7 @@ def _filling(context: int, segment: int) -> int:
 
 
 def closed_gate_warning(gates: Iterable[Tensor] | None, reading: ReadingConfig) -> str | None:
-    """One sentence when memory is asked for but no gate lets it through. gates: the layers' betas [1, H, 1, 1]."""
+    """Return a warning if memory is asked for but no gate lets it through. gates: the layers' betas [1, H, 1, 1]."""
     if not KINDS[reading.memory].mixes:
         return None
     if gates is not None and any(bool((torch.sigmoid(gate.float()) >= CLOSED_GATE).any()) for gate in gates):

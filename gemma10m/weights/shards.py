@@ -1,4 +1,4 @@
-"""Which files hold a checkpoint's tensors, and the headers of all of them."""
+"""Find the files that hold a checkpoint's tensors, and read the headers of all of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
 def read_tensors(folder: Path) -> dict[str, TensorEntry]:
-    """Every tensor of the folder by name. Like transformers, one model.safetensors goes before an index."""
+    """Return every tensor of the folder by name. Like transformers, prefer model.safetensors to an index."""
     if os.path.lexists(folder / SINGLE):
         return _read_shard(folder, SINGLE)
     if os.path.lexists(folder / INDEX):
@@ -72,7 +72,7 @@ def _weight_map(folder: Path) -> dict[str, str]:
 
 
 def _is_plain_shard_name(name: str) -> bool:
-    """One component in the eyes of POSIX and of Windows, with no drive, stream or control character in it."""
+    """Accept one path component for POSIX and Windows, with no drive, stream or control character in it."""
     is_one_component = PurePosixPath(name).name == name and PureWindowsPath(name).name == name
     return is_one_component and name.endswith(".safetensors") and ":" not in name and name.isprintable()
 

@@ -1,4 +1,4 @@
-"""What a file that should hold weights or JSON really is, from its first bytes."""
+"""Recognise, from its first bytes, a file that does not hold the weights or JSON it should."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PICKLE = re.compile(rb"\x80[\x02-\x05]")
 
 
 def wrong_file(head: bytes, size: int, path: object) -> ModelError | None:
-    """The error that names a well-known kind of wrong file; None for anything else. `size` in bytes."""
+    """Return the error that names a well-known kind of wrong file, else None. `size` in bytes."""
     for recognise, description, hint in _KINDS:
         if recognise(head):
             return ModelError(f"{path} is {description}, found {size:,} bytes{_pointed_at(head)}", hint)

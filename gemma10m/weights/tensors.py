@@ -1,4 +1,4 @@
-"""A checkpoint's tensors, cast and moved to the device one at a time."""
+"""Cast a checkpoint's tensors and move them to the device one at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gemma10m.weights.expected import stays_float32
 
 
 def load_weights(checkpoint: Checkpoint, *, device: str, dtype: torch.dtype) -> dict[str, Tensor]:
-    """Every tensor of the checkpoint, in `dtype` on `device`; gates stay float32.
+    """Return every tensor of the checkpoint, in `dtype` on `device`; gates stay float32.
 
     On the CPU a tensor that needs no cast stays a view of the mapped file. Host memory beyond the result: one tensor.
     Raises ModelError for files that changed since the checkpoint was opened and for gates that are not finite,

@@ -297,7 +297,7 @@ def test_what_is_no_length_is_refused(word: str) -> None:
         ({"form": "single", "facts": 3}, UsageError, "--form single has one fact"),
         ({"form": "multi-key", "facts": 1}, UsageError, "--form multi-key needs two facts"),
         ({"values": "roman"}, UsageError, "--values must be one of"),
-        ({"values": "word", "tasks": ("babi1",)}, UsageError, "--values is of the task needle alone"),
+        ({"values": "word", "tasks": ("babi1",)}, UsageError, "--values is for the task needle alone"),
         ({"unseen": True, "tasks": ("passkey",)}, UsageError, "passkey has no unseen form"),
         ({"results": Path("/dev/null/rows.jsonl")}, Gemma10MError, "/dev/null/rows.jsonl"),
     ],

@@ -177,7 +177,7 @@ def test_a_damaged_run_is_refused(unbroken: Path, tmp_path: Path, damage: str) -
     }[damage]
     assert spoilt != data
     (out / "run.safetensors").write_bytes(spoilt)
-    with pytest.raises(StateError, match="cannot be gone on from"):
+    with pytest.raises(StateError, match="cannot be resumed"):
         run(out, recipe)
 
 

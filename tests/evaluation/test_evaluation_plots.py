@@ -177,7 +177,7 @@ def test_a_picture_that_cannot_be_finished_leaves_the_old_one(
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(DiskError, match="a file stands where its folder should be"):
+    with pytest.raises(DiskError, match="a file is in the place of its folder"):
         heat_map([OLD], tmp_path / "file" / "a.png")
 
 

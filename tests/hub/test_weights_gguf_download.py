@@ -64,10 +64,10 @@ def test_another_file_takes_the_place_of_the_first(fake: FakeHub) -> None:
 def test_the_command_says_which_file_it_takes_and_why(fake: FakeHub, capsys: pytest.CaptureFixture[str]) -> None:
     download_command(Terminal(), REPOSITORY, None, None, dry_run=True, offline=False)
     seen = capsys.readouterr()
-    assert "model-Q4_K_M.gguf is taken of 2 .gguf files, for Q4_K_M; --file takes another" in seen.err
+    assert "model-Q4_K_M.gguf is chosen of 2 .gguf files, for Q4_K_M; --file chooses another" in seen.err
     assert "1 files, 504 B" in seen.out
     download_command(Terminal(), REPOSITORY, None, "model-Q8_0.gguf", dry_run=True, offline=False)
-    assert "model-Q8_0.gguf is taken as asked" in capsys.readouterr().err
+    assert "model-Q8_0.gguf is downloaded as asked" in capsys.readouterr().err
 
 
 def test_a_checkpoint_in_safetensors_goes_before_gguf_beside_it(fake: FakeHub) -> None:
@@ -114,7 +114,7 @@ def test_the_preferred_quantisation_is_taken(names: list[str], expected: str, wh
     [
         (["a-00001-of-00002.gguf", "a-00002-of-00002.gguf"], None, "'a-00001-of-00002.gguf' is split into pieces"),
         (["a-00001-of-00002.gguf"], "a-00001-of-00002.gguf", "a-00001-of-00002.gguf of a/b is a piece of a model"),
-        (["mmproj-a.gguf"], None, "'mmproj-a.gguf' is no language model"),
+        (["mmproj-a.gguf"], None, "'mmproj-a.gguf' is not a language model"),
         (["a-IQ2_XXS.gguf", "a-TQ1_0.gguf"], None, "only quantisations that are not read: 'a-IQ2_XXS.gguf', 'a-TQ1_0"),
     ],
 )

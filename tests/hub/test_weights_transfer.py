@@ -71,7 +71,7 @@ def test_a_cut_download_goes_on_in_a_new_process(fake: FakeHub) -> None:
     words = first.communicate()[0].splitlines()
     assert (first.returncode, words[1]) == (8, "NetworkError")
     assert f"{SHARD} stopped at {MIB + 77:,} of {len(FILES[SHARD]):,} bytes" in words[2]
-    assert f"goes on from {MIB + 77:,} bytes" in words[3]
+    assert f"resumes from {MIB + 77:,} bytes" in words[3]
     assert_unfinished()
     fake.sent.clear()
     fake.faults.cut_after.clear()

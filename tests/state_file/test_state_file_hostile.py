@@ -84,7 +84,7 @@ def test_every_truncation_is_refused(good: bytes, tmp_path: Path) -> None:
 def test_bytes_after_the_end_are_refused(good: bytes, tmp_path: Path, extra: bytes) -> None:
     path = tmp_path / "state"
     path.write_bytes(good + extra)
-    assert f"goes on for {len(extra)} bytes after its end" in refusal(path).message
+    assert f"has {len(extra)} bytes after its end" in refusal(path).message
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -222,7 +222,7 @@ FORGERIES: dict[str, tuple[Callable[[Table, bytearray], object], str]] = {
     "field not text": (lambda table, _: table["__metadata__"].update(position=6), "position: expected JSON text"),
     "field nested": (lambda t, _: t["__metadata__"].update(document=[["a"]] * 9), "document: expected JSON text"),
     "payload digest not text": (lambda t, _: t["__metadata__"].update(open_ids_sha256=6), "damaged: its open segment"),
-    "tensor missing": (lambda table, _: table.pop("layers.0.write_gates"), "goes on for 8 bytes after its end"),
+    "tensor missing": (lambda table, _: table.pop("layers.0.write_gates"), "has 8 bytes after its end"),
     "tensor unknown": (lambda t, _: t.update({"../../etc/x": t["open_ids"]}), "a tensor '../../etc/x' that no state"),
     "tensor renamed": (rename("layers.0.memory", "layers.00.memory"), "layers.0.write_gates is in the bytes 80"),
     "keys missing": (rename("layers.0.keys", "layers.1.keys"), "layers.0.values is in the bytes 32"),
@@ -248,7 +248,7 @@ FORGERIES: dict[str, tuple[Callable[[Table, bytearray], object], str]] = {
     "inf": (payload_floats(struct.pack("<f", float("-inf"))), "layers.0.memory holds values that are not finite"),
     "id negative": (lambda _, payload: payload.__setitem__(slice(0, 4), b"\xff" * 4), "token ids from -1"),
     "id large": (lambda _, payload: payload.__setitem__(slice(0, 4), struct.pack("<i", 97)), "the vocabulary has 97"),
-    "payload longer": (lambda _, payload: payload.extend(b"\0" * 4), "goes on for 4 bytes after its end"),
+    "payload longer": (lambda _, payload: payload.extend(b"\0" * 4), "has 4 bytes after its end"),
     "payload shorter": (lambda _, payload: payload.__delitem__(slice(-4, None)), "is cut short"),
 }
 

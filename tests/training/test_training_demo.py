@@ -69,7 +69,7 @@ def test_the_script_works_from_any_folder(tmp_path: Path) -> None:
     )
     words = called.read_text().splitlines()
     recipes = [word for word in words if word.endswith(".json")]
-    assert recipes == [str(ROOT / "recipes" / f"demo-{number}.json") for number in range(1, 20)]
+    assert recipes == [str(ROOT / "recipes" / "demo" / f"{number:02d}.json") for number in range(1, 20)]
     assert {word for word in words if word.endswith(".py")} == {str(ROOT / "tools" / "settle_pieces.py")}
     assert {word for word in words if "prose" in word} == {"my prose/train"}
     assert words[-1] == "my models/19-settled"

@@ -218,7 +218,9 @@ def test_a_corpus_shorter_than_a_document_is_refused() -> None:
 
 
 def test_recipes_in_the_repository_are_recipes() -> None:
-    for path in (Path(__file__).parents[2] / "recipes").glob("*.json"):
+    paths = list((Path(__file__).parents[2] / "recipes").rglob("*.json"))
+    assert len(paths) == 22
+    for path in paths:
         assert recipe_of(json.loads(path.read_text())).stages, path
     assert Recipe(default_stages(64), segment=64).longest == 1024
 

@@ -6,7 +6,7 @@ LARGEST = 1 << 26  # bytes of a package, and of anything unpacked from one; the 
 
 
 class DamagedError(Exception):
-    """What is wrong with a file, in a few words."""
+    """Say what is wrong with a file, in a few words."""
 
 
 def check_size(size: int, what: str) -> None:

@@ -22,7 +22,7 @@ class Deb:
 
 
 def open_deb(data: bytes) -> Deb:
-    """Raises `DamagedError`."""
+    """Open a .deb. Raises `DamagedError`."""
     parts = _ar_entries(data)
     for wanted in ("control.tar.xz", "data.tar.xz"):
         if wanted not in parts:
@@ -63,7 +63,7 @@ def _unpack_xz(data: bytes) -> bytes:
 
 
 def read_member(tar: bytes, path: str) -> bytes:
-    """A regular file of a tar. Raises `DamagedError` when it is not there, is a link, or is larger than allowed."""
+    """Read a regular file of a tar. Raises `DamagedError` if it is missing, a link, or larger than allowed."""
     try:
         with tarfile.open(fileobj=io.BytesIO(tar), mode="r:") as archive:
             for member in archive:

@@ -20,7 +20,7 @@ TIMEOUT_SECONDS = 30.0  # without a byte
 
 
 def fetch_packages(on_progress: Callable[[int, int], None]) -> list[Unpacked]:
-    """Every package, fetched and checked; `on_progress` gets (bytes done, bytes total). Raises NetworkError."""
+    """Fetch and check every package; `on_progress` gets (bytes done, bytes total). Raises NetworkError."""
     meter = Meter(total_bytes(), on_progress)
     found = [unpack(_fetch(package, meter), package.sha256, package.file_name) for package in PACKAGES]
     meter.report()
@@ -60,7 +60,7 @@ def _by_hand(package: Package) -> str:
 
 
 def local_packages(paths: Sequence[Path]) -> list[Unpacked]:
-    """The packages in these .deb files, or in folders that hold them; each package once, none missing.
+    """Return the packages in these .deb files, or in folders that hold them; each package once, all of them.
 
     Raises UsageError for too few or too many, DocumentError for a file that is not what it should be.
     """

@@ -14,7 +14,7 @@ SOURCES = "SOURCES.md"
 
 
 def write_prose(folder: Path, packages: Sequence[Unpacked]) -> list[str]:
-    """Writes what is not there yet and returns its paths below `folder`.
+    """Write the missing files and return their paths below `folder`.
 
     Raises UsageError, before anything is written, when a file is there with another content; DiskError.
     """

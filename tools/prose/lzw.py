@@ -1,4 +1,4 @@
-"""What Unix `compress` wrote: Welch's algorithm, codes of 9 to 16 bits, the lowest bits first."""
+"""Expand what Unix `compress` wrote: Welch's algorithm, codes of 9 to 16 bits, the lowest bits first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _CODES_READ_TOGETHER = 8  # where the codes become wider, `compress` fills up to
 
 
 def expand(data: bytes, largest: int) -> bytes:
-    """The text up to where the table is cleared or the data ends, from codes without a header in front of them.
+    """Return the text up to where the table is cleared or the data ends, from codes without a header.
 
     Raises `DamagedError`, also for more than `largest` bytes.
     """

@@ -1,4 +1,4 @@
-"""Which packages of Debian the prose comes from, which books they hold, and what each book is for."""
+"""List the Debian packages that hold the prose, their books, and what each book is for."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Unpacked:
 
 
 def unpack(data: bytes, sha256: str, name: str) -> Unpacked:
-    """The books of a .deb called `name`. Raises DocumentError for another package, or one with something wrong."""
+    """Return the books of a .deb called `name`. Raises DocumentError for another or a damaged package."""
     try:
         deb = open_deb(data)
         package = next((package for package in PACKAGES if package.name == deb.name), None)

@@ -18,7 +18,7 @@ _MISSING = -1  # the length of NA
 
 
 def character_vectors(rdb: bytes) -> Iterator[list[str]]:
-    """Every character vector of the file, one a record; records of other kinds are passed over.
+    """Yield every character vector of the file, one per record; skip records of other kinds.
 
     Raises `DamagedError`.
     """
@@ -42,7 +42,7 @@ def character_vectors(rdb: bytes) -> Iterator[list[str]]:
 
 
 def _strings(record: bytes) -> Iterator[list[str]]:
-    """The record's vector; nothing for another object."""
+    """Return the record's vector, or nothing for another object."""
     if record[:2] != b"X\n":
         raise DamagedError("its R data is not in the XDR form")
     version = struct.unpack_from(">i", record, 2)[0]

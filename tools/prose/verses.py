@@ -22,7 +22,7 @@ _VERSE = re.compile(r"(([1-3]?[A-Z][A-Za-z]+\d+):\d+ )(.+)")
 
 
 def bible_texts(data: bytes) -> tuple[str, str]:
-    """One verse a line, a blank line between chapters: without its number, and with it (`Ge1:1 In the beginning ...`).
+    """Return a verse per line, a blank line between chapters: without its number, and with it (`Ge1:1 In the ...`).
 
     Raises `DamagedError`.
     """

@@ -1,4 +1,4 @@
-"""Where weights come from: `weight_source` finds the source of a path, one class for each kind of file."""
+"""Each kind of file that holds weights has one class; `weight_source` finds the one for a path."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class WeightSource(Protocol):
     path: Path
 
     def config(self) -> Mapping[str, Any]:
-        """The model in the words of Hugging Face's config.json."""
+        """Return the model's config in the words of Hugging Face's config.json."""
 
     def entries(self) -> Mapping[str, TensorEntry]:
-        """Where each tensor lies, by the names of the file; no tensor is read."""
+        """Return where each tensor lies, by the names of the file; no tensor is read."""
 
     def load(self, entry: TensorEntry, dtype: torch.dtype, device: str) -> Tensor:
-        """One tensor. Raises ModelError for a file that has changed."""
+        """Load one tensor. Raises ModelError for a file that has changed."""
 
 
 SOURCES: tuple[tuple[Callable[[Path], bool], Callable[[Path], WeightSource]], ...] = (
@@ -39,7 +39,7 @@ SOURCES: tuple[tuple[Callable[[Path], bool], Callable[[Path], WeightSource]], ..
 
 
 def weight_source(path: Path) -> WeightSource:
-    """The source of a checkpoint folder, a GGUF file, or a folder that holds one. Raises ModelError."""
+    """Return the source of a checkpoint folder, a GGUF file, or a folder with one. Raises ModelError."""
     return next(make(path) for fits, make in SOURCES if fits(path))
 
 

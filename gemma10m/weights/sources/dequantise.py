@@ -1,4 +1,4 @@
-"""Tensors of a GGUF file, turned into numbers a few rows at a time: beside the result, one piece is in memory."""
+"""Dequantise tensors of a GGUF file a few rows at a time, so that one piece is in memory beside the result."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ def load_tensor(
     added: float = 0.0,
     places: Tensor | None = None,
 ) -> Tensor:
-    """The tensor in `dtype` on `device`. `added` goes to every number, in float32; `places[i]` is where row i belongs.
+    """Return the tensor in `dtype` on `device`.
 
-    The file is read, not mapped: cut short meanwhile, it is an error and no crash, and its pages are not counted twice.
-    Raises ModelError for a type that is not read, when gguf is not installed, and for a file that was changed.
+    `added` is added to every number, in float32; row i belongs at `places[i]`. The file is read, not mapped: if it is
+    cut short meanwhile, that is an error and no crash, and its pages are not counted twice. Raises ModelError for a
+    type that is not read, when gguf is not installed, and for a file that was changed.
     """
     numbers = _reader(entry)
     result = torch.empty(entry.shape, dtype=dtype, device=device)
@@ -73,7 +74,7 @@ def _fill(file: FileIO, buffer: memoryview, entry: TensorEntry) -> None:
 
 
 def _reader(entry: TensorEntry) -> Callable[[bytearray, int], Tensor]:
-    """What makes numbers of the first so many bytes of a buffer; they may lie in the buffer itself."""
+    """Return what converts the first so many bytes of a buffer to numbers, which may be views of the buffer."""
     if entry.dtype in PLAIN:
         dtype = PLAIN[entry.dtype]
         return lambda buffer, size: torch.frombuffer(buffer, dtype=dtype, count=size // dtype.itemsize)

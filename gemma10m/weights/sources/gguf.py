@@ -1,4 +1,4 @@
-"""A model in one GGUF file, told as a Hugging Face checkpoint would tell it: config, names, numbers."""
+"""Present a model in one GGUF file as a Hugging Face checkpoint would: config, names, numbers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TURNED = re.compile(r"model\.layers\.\d+\.self_attn\.([qk])_proj\.(weight|bias)
 
 
 class GgufSource:
-    """Raises ModelError for a file that is no GGUF file, is damaged, or holds a model that is not read."""
+    """Read one GGUF file. Raises ModelError for another file, a damaged one, or a model that is not read."""
 
     def __init__(self, path: Path) -> None:
         _refuse_another_kind(path)
@@ -36,15 +36,15 @@ class GgufSource:
         self._config = build_config(self._architecture, file.metadata, file.tensors, self._rope_factors(), path)
 
     def config(self) -> dict[str, Any]:
-        """What config.json would hold. Llama 3.1's scaling is the rope_type "llama3_factors" with every factor."""
+        """Return what config.json would hold. Llama 3.1's scaling is rope_type "llama3_factors" with every factor."""
         return dict(self._config)
 
     def entries(self) -> dict[str, TensorEntry]:
-        """The tensors by Hugging Face's names; an entry's dtype is ggml's name of the type."""
+        """Return the tensors by Hugging Face's names; an entry's dtype is ggml's name of the type."""
         return {name: self._entry(name, tensor) for name, tensor in self._named.items()}
 
     def load(self, entry: TensorEntry, dtype: torch.dtype, device: str) -> Tensor:
-        """One tensor, as a Hugging Face checkpoint has it: norms without Gemma's 1, rows of q and k in their order."""
+        """Load one tensor as a Hugging Face checkpoint has it: norms without Gemma's 1, rows of q and k in order."""
         is_shifted = self._architecture.startswith("gemma") and entry.name.endswith("norm.weight")
         return load_tensor(entry, dtype, device, added=-1.0 if is_shifted else 0.0, places=self._places(entry))
 
@@ -52,7 +52,7 @@ class GgufSource:
         return TensorEntry(name, tensor.type, tensor.shape, self.path, tensor.start, tensor.end)
 
     def _places(self, entry: TensorEntry) -> Tensor | None:
-        """Where the rows of q and k of a llama belong: its file has the halves of each head interleaved."""
+        """Return where the rows of a llama's q and k belong: its file interleaves the halves of each head."""
         turned = _TURNED.fullmatch(entry.name) if self._architecture == "llama" else None
         if turned is None:
             return None

@@ -1,4 +1,4 @@
-"""The metadata of a GGUF file in the words of Hugging Face's config.json.
+"""Translate a GGUF file's metadata into the words of Hugging Face's config.json.
 
 What GGUF does not write is known from the architecture, as llama.cpp knows it.
 """
@@ -32,7 +32,7 @@ _LARGEST_COUNT = 2**31 - 1
 
 
 def check_architecture(metadata: Mapping[str, Any], path: object) -> str:
-    """The architecture. Raises ModelError for one that is not read, an adapter and a mixture of experts."""
+    """Return the architecture. Raises ModelError for an unknown one, an adapter and a mixture of experts."""
     name, kind = metadata.get("general.architecture"), metadata.get("general.type", "model")
     if kind != "model":
         raise ModelError(f"{path} holds {quote(kind)}, a model expected", hint="name the model itself")
@@ -50,7 +50,7 @@ def check_architecture(metadata: Mapping[str, Any], path: object) -> str:
 
 
 class _Said:
-    """The metadata of one architecture; what is wrong with it is collected."""
+    """Read one architecture's metadata and collect what is wrong with it."""
 
     def __init__(self, metadata: Mapping[str, Any], architecture: str) -> None:
         self.problems: list[str] = []
@@ -87,7 +87,7 @@ class _Said:
 
 
 def shortest(value: float) -> float:
-    """The shortest decimal that rounds to the same float32: GGUF's 9.999999974752427e-07 is the model's 1e-06."""
+    """Return the shortest decimal that rounds to the same float32: GGUF's 9.999999974752427e-07 is 1e-06."""
     if not abs(value) < 3e38:
         return float(value)
     single = struct.pack("f", value)
@@ -102,7 +102,7 @@ def build_config(
     rope_factors: Sequence[float] | None,
     path: object,
 ) -> dict[str, Any]:
-    """A dict like config.json's. Raises ConfigError with everything that is missing or wrong."""
+    """Return a dict like config.json's. Raises ConfigError with everything that is missing or wrong."""
     said = _Said(metadata, architecture)
     config = _shape(said, architecture, tensors)
     config |= _rope(said, config["head_dim"], rope_factors)
@@ -175,7 +175,7 @@ def _scaling(said: _Said, head_dim: int, factors: Sequence[float] | None) -> dic
 
 
 def _factors(said: _Said, head_dim: int, factors: Sequence[float], kind: object) -> dict[str, Any]:
-    """Llama 3.1's scaling, as the file has it: what each frequency is divided by."""
+    """Return Llama 3.1's scaling as the file has it: the divisor of each frequency."""
     if kind not in (None, "none"):
         said.problems.append(f"rope.scaling.type is {quote(kind)} beside rope_freqs.weight, one of them expected")
     if len(factors) != head_dim // 2 or not all(math.isfinite(factor) and factor > 0 for factor in factors):
@@ -186,7 +186,7 @@ def _factors(said: _Said, head_dim: int, factors: Sequence[float], kind: object)
 def _special(
     said: _Said, architecture: str, shape: Mapping[str, Any], tensors: Mapping[str, GgufTensor]
 ) -> dict[str, Any]:
-    """What one family has and the others have not."""
+    """Return the fields that only this family has."""
     if architecture == "gemma":
         return {"hidden_activation": "gelu_pytorch_tanh", "attention_bias": False}
     if architecture in _LAYERS_OF_27B:
@@ -217,7 +217,7 @@ def _gemma_2_and_3(said: _Said, architecture: str, shape: Mapping[str, Any]) -> 
 
 
 def _pattern(said: _Said, layers: int) -> dict[str, Any]:
-    """Which layers see everything: each so many, or one by one."""
+    """Return which layers see everything: one in so many, or listed one by one."""
     found = said.any("attention.sliding_window_pattern")
     if not isinstance(found, list):
         return {"sliding_window_pattern": said.count("attention.sliding_window_pattern", _GEMMA3_PATTERN)}

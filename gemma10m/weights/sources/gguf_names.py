@@ -1,4 +1,4 @@
-"""GGUF's names of tensors in the words of Hugging Face's checkpoints."""
+"""Translate GGUF's tensor names into those of Hugging Face's checkpoints."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _FOUR_NORMS = {
 
 
 def hugging_face_names(architecture: str, tensors: Mapping[str, GgufTensor], path: object) -> dict[str, GgufTensor]:
-    """The tensors by the names they have in a checkpoint. Raises ModelError for one that no model here has."""
+    """Return the tensors by their names in a checkpoint. Raises ModelError for an unknown one."""
     parts = _COMMON | (_FOUR_NORMS if architecture in ("gemma2", "gemma3") else _TWO_NORMS)
     named: dict[str, GgufTensor] = {}
     for name, tensor in tensors.items():

@@ -1,4 +1,4 @@
-"""A checkpoint folder in Hugging Face's layout: config.json, and tensors in memory-mapped safetensors files."""
+"""Read a checkpoint folder in Hugging Face's layout: config.json and memory-mapped safetensors files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TORCH_DTYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.floa
 
 
 class SafetensorsFolder:
-    """Raises ModelError for a folder that is missing, or a Hugging Face cache."""
+    """Read one folder. Raises ModelError for a missing folder or a Hugging Face cache."""
 
     def __init__(self, folder: Path) -> None:
         _check_folder(folder)
@@ -32,7 +32,7 @@ class SafetensorsFolder:
         return read_tensors(self.path)
 
     def load(self, entry: TensorEntry, dtype: torch.dtype, device: str) -> Tensor:
-        """One tensor; on the CPU it stays a view of the mapped file where it needs no cast."""
+        """Load one tensor; on the CPU it stays a view of the mapped file if it needs no cast."""
         try:
             with safe_open(entry.shard, framework="pt", device="cpu") as file:
                 tensor = file.get_tensor(entry.name)
