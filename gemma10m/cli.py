@@ -79,8 +79,8 @@ def ask(
 
     def run(terminal: Terminal) -> None:
         from gemma10m.commands.ask import ask as answer_questions
-        from gemma10m.commands.passages import RetrievalOptions
         from gemma10m.commands.questions import ask_all, refuse_mixed
+        from gemma10m.library.retrieval import RetrievalOptions
 
         chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all)
         sampling = sampling_options(temperature, top_p, seed, max_new_tokens)
@@ -124,8 +124,8 @@ def summarize(
     """Sum SOURCE up: what a read of all of it left, or section by section."""
 
     def run(terminal: Terminal) -> None:
-        from gemma10m.commands.summarize import SummaryOptions
         from gemma10m.commands.summarize import summarize as sum_up
+        from gemma10m.library.summarizing import SummaryOptions
 
         wanted = SummaryOptions(words, focus, by, outline)
         chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all)

@@ -84,7 +84,7 @@ def model_options(
     offline: bool,
     read_all: bool = False,
 ) -> Any:
-    from gemma10m.commands.models import ModelOptions, go_offline
+    from gemma10m.library.model_choice import ModelOptions, go_offline
 
     if offline:
         go_offline()
@@ -94,7 +94,7 @@ def model_options(
 
 
 def patterns(include: list[str] | None, exclude: list[str] | None) -> Any:
-    from gemma10m.commands.reading import Patterns
+    from gemma10m.library.sources import Patterns
 
     return Patterns(tuple(include or ()), tuple(exclude or ()))
 

@@ -69,6 +69,23 @@ MAY_IMPORT = {
         "gemma10m",
     },
     "saved_summaries": {"answering", "folders", "atomic_file", "strict_json"},
+    "library": {
+        "answering",
+        "atomic_file",
+        "config",
+        "documents",
+        "errors",
+        "memory",
+        "models",
+        "passages",
+        "progress",
+        "reading",
+        "saved_states",
+        "saved_summaries",
+        "state_file",
+        "tokens",
+        "weights",
+    },
     "terminal": {"errors", "progress", "sanitise"},
 }
 ANYTHING = {

@@ -10,11 +10,11 @@ from pathlib import Path
 import torch
 
 from gemma10m import __version__, ops
-from gemma10m.commands.models import ModelOptions, model_path, resolve_dtype
-from gemma10m.commands.reading import ALL, Patterns, open_chosen, refuse_patterns
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.documents import Document
 from gemma10m.folders import models_folder, states_folder
+from gemma10m.library.model_choice import ModelOptions, model_path, resolve_dtype
+from gemma10m.library.sources import ALL, Patterns, open_chosen, refuse_patterns
 from gemma10m.progress import format_bytes, format_duration
 from gemma10m.state_file import is_state_file, read_header
 from gemma10m.terminal import Terminal

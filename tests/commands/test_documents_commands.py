@@ -11,8 +11,8 @@ from formats import pdf, zipped
 from typer.testing import CliRunner
 
 from gemma10m.cli import app
-from gemma10m.commands.reading import Patterns, open_chosen
 from gemma10m.errors import UsageError
+from gemma10m.library.sources import Patterns, open_chosen
 
 SOURCE = {"README": "A tree.", "a.py": "print()", "b.txt": "left out", "book.pdf": pdf("It was late."), "c.log": "x"}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 
@@ -13,14 +14,16 @@ from gemma10m import load_model, open_source
 from gemma10m.answering.sampling import Sampling
 from gemma10m.commands.answers import show_answer
 from gemma10m.commands.ask import ask, read
-from gemma10m.commands.indexing import has_index, index_path
-from gemma10m.commands.models import ModelOptions
-from gemma10m.commands.passages import Passages, RetrievalOptions
 from gemma10m.commands.questions import ask_all
-from gemma10m.commands.reading import Patterns
 from gemma10m.config import ReadingConfig
 from gemma10m.documents import FilesNow
 from gemma10m.errors import StateError, UsageError
+from gemma10m.library.chat import AnswerStream
+from gemma10m.library.checking import Answer
+from gemma10m.library.indexing import has_index, index_path
+from gemma10m.library.model_choice import ModelOptions
+from gemma10m.library.retrieval import Passages, RetrievalOptions
+from gemma10m.library.sources import Patterns
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import open_index
 from gemma10m.passages.quotes import NOT_IN_TEXT
@@ -66,6 +69,11 @@ def test_json_always_has_the_sources(tale: Path, capsys: pytest.CaptureFixture[s
     assert unknown["unchecked_answer"].startswith("The magic number for")
 
 
+def given(answer: Answer) -> Generator[str, None, Answer]:
+    yield answer.text
+    return answer
+
+
 def test_a_sentence_that_rests_on_nothing_is_told(
     tale: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -73,7 +81,8 @@ def test_a_sentence_that_rests_on_nothing_is_told(
     build_index(document, path)
     with open_index(path) as index:
         passages = Passages(index, lambda: document, RetrievalOptions(), lambda damage: index)
-        found = show_answer(Terminal(), passages, KNOWN, [ANSWER, " Elephants never", " forget."], withhold=True)
+        found = passages.check(KNOWN, f"{ANSWER} Elephants never forget.", withhold=True)
+        show_answer(Terminal(), AnswerStream(given(found)), RetrievalOptions())
     told = capsys.readouterr()
     assert told.out == f"{ANSWER} Elephants never forget.\n"
     assert "no passage says: Elephants never forget." in told.err
@@ -265,7 +274,7 @@ def test_the_document_is_opened_only_for_a_quote_or_an_index(
         opened.append(record.name)
         return files_of(record)
 
-    monkeypatch.setattr("gemma10m.commands.passages.files_of", spy)
+    monkeypatch.setattr("gemma10m.library.retrieval.files_of", spy)
     asked(state, RetrievalOptions())
     assert not opened
     asked(state, RetrievalOptions(), json=True)
@@ -349,7 +358,7 @@ def test_a_failed_read_leaves_no_half_made_index(tale: Path, monkeypatch: pytest
     def broken(*_: object) -> None:
         raise UsageError("stop here")
 
-    monkeypatch.setattr("gemma10m.commands.reading._view", broken)
+    monkeypatch.setattr("gemma10m.library.read_source._view", broken)
     with pytest.raises(UsageError, match="stop here"):
         read(Terminal(quiet=True), [str(tale)], tale.with_name("tale.state"), DEMO)
     left = {path.name for path in tale.parent.iterdir()} - {"cache", "tale.state"}

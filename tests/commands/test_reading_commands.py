@@ -28,13 +28,14 @@ from tokenizer_fixtures import train_sentencepiece
 
 from gemma10m import open_source
 from gemma10m.answering.sampling import Sampling
-from gemma10m.commands.ask import ask, prepare, read, read_as
-from gemma10m.commands.indexing import index_path
-from gemma10m.commands.models import ModelOptions, load_reader
-from gemma10m.commands.passages import RetrievalOptions
-from gemma10m.commands.reading import open_state
+from gemma10m.commands.ask import ask, read
 from gemma10m.config import ReadingConfig
 from gemma10m.errors import ModelError, StateError, UsageError
+from gemma10m.library.indexing import index_path
+from gemma10m.library.library import Library, read_as
+from gemma10m.library.model_choice import ModelOptions, load_reader
+from gemma10m.library.read_source import open_state
+from gemma10m.library.retrieval import RetrievalOptions
 from gemma10m.sanitise import sanitise
 from gemma10m.state_file import read_header
 from gemma10m.terminal import Terminal
@@ -107,13 +108,13 @@ def test_a_state_can_be_the_source(book: Path) -> None:
     tiny = reader()
     source, _ = read_book(tiny, book, path)
     book.unlink()
-    _, opened = prepare(Terminal(), [str(path)], options)
+    opened = Library(**vars(options)).open(path).source
     assert same_bits(opened.state, source.state)
     assert (opened.tokens_read, opened.tokens_in_document) == (source.tokens_read, source.tokens_in_document)
     with pytest.raises(StateError, match="memory gated, expected linear"):
-        prepare(Terminal(), [str(path)], replace(options, memory="linear"))
+        Library(**vars(replace(options, memory="linear"))).open(path)
     with pytest.raises(StateError, match="model"):
-        prepare(Terminal(), [str(path)], replace(options, model=str(checkpoint(seed=1))))
+        Library(**vars(replace(options, model=str(checkpoint(seed=1))))).open(path)
 
 
 def test_an_unfinished_state_as_the_source_is_said_to_be_one(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
