@@ -13,6 +13,7 @@ from gemma10m import __version__, ops
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.documents import Document
 from gemma10m.folders import models_folder, states_folder
+from gemma10m.library.defaults import default_model
 from gemma10m.library.model_choice import ModelOptions, model_path, resolve_dtype
 from gemma10m.library.sources import ALL, Patterns, open_chosen, refuse_patterns
 from gemma10m.progress import format_bytes, format_duration
@@ -58,11 +59,13 @@ def _is_model(target: str) -> bool:
 
 
 def _program(options: ModelOptions) -> Rows:
+    default = default_model()
     downloaded = [model.name for model in list_downloaded()]
     return [
         ("version", f"{__version__}, Python {platform.python_version()}, PyTorch {torch.__version__}"),
         *_where(options),
         ("models", f"demo (in the package), {', '.join((*_packaged(), *downloaded)) or 'no others'}"),
+        ("default model", f"{default.name} ({default.told_by})" if default else "gemma-2B-10M, else small"),
         ("models folder", str(models_folder())),
         ("states folder", str(states_folder())),
     ]

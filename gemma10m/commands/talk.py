@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gemma10m.commands.answers import show_answer, show_sources
 from gemma10m.errors import DiskError, Gemma10MError, UsageError
+from gemma10m.keyboard import keys_unechoed
 from gemma10m.library.chat import Chat
 from gemma10m.library.checking import UNCHECKED
 from gemma10m.strict_json import canonical_json
@@ -45,6 +46,9 @@ def talk(terminal: Terminal, chat: Chat, facts: Mapping[str, object]) -> None:
 
 def _take(talk: Talk, line: str) -> None:
     name, *rest = line.split(maxsplit=1)
+    if line.lower() in ENDS:
+        talk.over = True
+        return
     if not _names_a_command(name):
         _answer(talk, line)
         return
@@ -64,7 +68,8 @@ def _names_a_command(word: str) -> bool:
 
 
 def _answer(talk: Talk, question: str) -> None:
-    answer = show_answer(talk.terminal, talk.chat.stream(question), talk.chat.passages.options)
+    with keys_unechoed():
+        answer = show_answer(talk.terminal, talk.chat.stream(question), talk.chat.passages.options)
     if talk.terminal.json:
         talk.terminal.json_line({**answer.record(), **talk.facts})
 
@@ -96,6 +101,12 @@ def _save(talk: Talk, name: str) -> None:
     talk.terminal.note(f"questions and answers are in {path}")
 
 
+def _help(talk: Talk, _: str) -> None:
+    for name, command in COMMANDS.items():
+        talk.terminal.note(f"{name:<9} {command.help}")
+    talk.terminal.note(f"{', '.join(sorted(ENDS))} and Ctrl-D end; Ctrl-C drops the answer; all else is a question")
+
+
 def _quit(talk: Talk, _: str) -> None:
     talk.over = True
 
@@ -108,5 +119,7 @@ COMMANDS = {
     "/sources": Command("shows where the last answer stands in the text", _sources),
     "/new": Command("forgets what was said and goes back to the document", _new),
     "/save": Command("FILE writes the questions and answers, for --questions to ask again", _save),
-    "/quit": Command("ends, as Ctrl-D does", _quit),
+    "/help": Command("explains these words", _help),
+    "/quit": Command("ends, as exit and Ctrl-D do", _quit),
 }
+ENDS = frozenset(("exit", "quit", "/exit", "/quit"))

@@ -10,6 +10,9 @@ checking.py      an answer -> its verdict and its sources
 retrieval.py     a question -> the passages that are read again before it
 chat.py          a question -> an answer
 summarizing.py   a document -> its summary
+finding.py       words -> passages, without a model
+kept.py          what the cache keeps
+defaults.py      the model that is used when none is named
 reading.py       a document that was read
 library.py       the object
 """

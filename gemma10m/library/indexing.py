@@ -77,7 +77,12 @@ def _warn(listener: Listener, why: str) -> None:
 
 def has_index(state: Path, fingerprint: str) -> bool:
     """Return whether an index of the document with this fingerprint lies beside the state, undamaged as it begins."""
-    return not _fault(index_path(state), fingerprint)
+    return is_index_of(index_path(state), fingerprint)
+
+
+def is_index_of(path: Path, fingerprint: str) -> bool:
+    """Return whether the file is an index of the document with this fingerprint, undamaged as it begins."""
+    return not _fault(path, fingerprint)
 
 
 def warn_without_index(listener: Listener, state: Path, fingerprint: str) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from gemma10m.config import ReadingConfig
 from gemma10m.documents import Document
 from gemma10m.errors import UsageError
+from gemma10m.library.checking import Source
+from gemma10m.library.finding import find_passages
 from gemma10m.library.listening import Listener, Notices, OnProgress, WithProgress
 from gemma10m.library.model_choice import ChosenModel, ModelOptions, choose_model, choose_reading, load_chosen
 from gemma10m.library.read_source import open_state, read_document
@@ -77,6 +79,10 @@ class Library:
             reader = self.reader(as_read=read_header(path).reading)
             return Reading(self.listener, reader, open_state(self.listener, reader, path), retrieval)
         return self.read(self.document(names, patterns), None, retrieval, progress)
+
+    def find(self, *sources: str | Path, words: str, limit: int = 10, patterns: Patterns = ALL) -> list[Source]:
+        """Find passages by their words: the document is indexed and not read, and no model is loaded."""
+        return find_passages(self.listener, [str(source) for source in sources], words, limit, patterns)
 
     def document(self, sources: Sequence[str], patterns: Patterns = ALL) -> Document:
         """Open the sources as one document without reading it. Raises DocumentError, and UsageError for `patterns`."""

@@ -12,6 +12,8 @@ import torch
 
 from gemma10m.config import ReadingConfig
 from gemma10m.errors import ModelError
+from gemma10m.folders import config_file
+from gemma10m.library.defaults import VARIABLE, default_model
 from gemma10m.library.listening import Listener
 from gemma10m.memory import KINDS
 from gemma10m.models.decoder import Decoder
@@ -48,22 +50,28 @@ class ModelOptions:
 
 
 def model_path(options: ModelOptions, tell: Callable[[str], None]) -> Path:
-    """The model that was asked for, else the default download, else the packaged small model.
+    """The model that was asked for, else the user's default, else the default download, else the packaged small model.
 
     `tell` gets a sentence for the user. Raises ModelError where there is none.
     """
-    if options.model is not None:
-        return resolve_model(options.model, tell)
+    if name := _said(options):
+        return resolve_model(name, tell)
     folder = find_downloaded(DEFAULT_MODEL)
     if folder is not None:
         return folder
     if find_packaged("small") is None:
         raise ModelError(
             f"no model was named, {DEFAULT_MODEL} is not downloaded and no small model is installed",
-            hint="run `pip install 'gemma10m[small]'` or `gemma10m download`; --model demo is a toy that knows planted "
-            "sentences alone",
+            hint="run `pip install 'gemma10m[small]'` or `gemma10m download`, or name one you have: --model, "
+            f"{VARIABLE}, or model in {config_file()}; --model demo is a toy that knows planted sentences alone",
         )
     return resolve_model("small", tell)
+
+
+def _said(options: ModelOptions) -> str | None:
+    """Return the model that the user named: for this run, or as the default."""
+    default = None if options.model else default_model()
+    return default.name if default else options.model
 
 
 def resolve_dtype(options: ModelOptions, device: str, parameters: int) -> str:
@@ -99,7 +107,7 @@ def choose_model(listener: Listener, options: ModelOptions) -> ChosenModel:
     """Raises ModelError where there is none, UsageError for a device that is not there."""
     path = model_path(options, listener.note)
     device, checkpoint = resolve_device(options.device), open_checkpoint(path)
-    name = options.model or (DEFAULT_MODEL if path == find_downloaded(DEFAULT_MODEL) else "small")
+    name = _said(options) or (DEFAULT_MODEL if path == find_downloaded(DEFAULT_MODEL) else "small")
     return ChosenModel(name, path, checkpoint, device, resolve_dtype(options, device, checkpoint.parameters))
 
 
