@@ -1,16 +1,19 @@
 """Write a file so that a crash at any moment leaves the old one or the new one, never a mix.
 
 Order: temporary file in the same folder, write, flush, fsync, close, rename over the target, fsync the folder.
+The temporary file is locked as long as it is written: one that nobody locks was left by a process that was killed.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -49,7 +52,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     try:
         _refuse_anything_but_a_file(path)
         _make_folder(path.parent)
-        descriptor, temporary = tempfile.mkstemp(TEMPORARY_SUFFIX, TEMPORARY_PREFIX, path.parent)
+        sweep(path.parent)
+        descriptor, temporary = _locked_temporary(path.parent)
         try:
             yield Path(temporary)
             os.fsync(descriptor)
@@ -62,7 +66,37 @@ def atomic_path(path: Path) -> Iterator[Path]:
             os.close(descriptor)
         sync_folder(path.parent)
     except OSError as error:
-        raise _disk_error(path, error) from error
+        raise disk_error(path, error) from error
+
+
+def _locked_temporary(folder: Path) -> tuple[int, str]:
+    """Return the descriptor and the name of a new file that is locked."""
+    while True:
+        descriptor, name = tempfile.mkstemp(TEMPORARY_SUFFIX, TEMPORARY_PREFIX, folder)
+        with suppress(OSError):  # file systems without locks: what a killed process leaves stays there
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor, name
+        os.close(descriptor)  # swept between its creation and the lock
+
+
+@cache
+def sweep(folder: Path) -> None:
+    """Remove the temporary files that killed processes left in the folder; once a process. Never raises OSError."""
+    with suppress(OSError):
+        for path in folder.glob(f"{TEMPORARY_PREFIX}*{TEMPORARY_SUFFIX}"):
+            with suppress(OSError):
+                _remove_if_left(path)
+
+
+def _remove_if_left(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises while somebody writes it
+            os.unlink(path)
+    finally:
+        os.close(descriptor)
 
 
 def _refuse_anything_but_a_file(path: Path) -> None:
@@ -91,7 +125,8 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _disk_error(path: Path, error: OSError) -> DiskError:
+def disk_error(path: Path, error: OSError) -> DiskError:
+    """Return what the system said about writing to `path`, as one sentence and a hint."""
     unknown = (error.strerror or str(error), "check the disk and the folder's permissions")
     reason, hint = _REASONS.get(error.errno or 0, unknown)
     return DiskError(f"{path} cannot be written: {reason}", hint)

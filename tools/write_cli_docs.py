@@ -97,9 +97,8 @@ The model that is used when none is named is the environment variable `GEMMA10M_
 where it is downloaded, else small where it is installed. `gemma10m info` shows it.
 
 Environment: `GEMMA10M_MODEL`; `HF_TOKEN`, `HF_ENDPOINT`, `HF_HUB_OFFLINE` as for huggingface_hub; `XDG_CACHE_HOME`,
-`XDG_CONFIG_HOME`, `XDG_DATA_HOME`; `OMP_NUM_THREADS`, without which a command computes with the cores that are free when
-it starts;
-`GEMMA10M_TRACEBACK=1` shows the traceback of an error.
+`XDG_CONFIG_HOME`, `XDG_DATA_HOME`; `OMP_NUM_THREADS`, without which a command computes with the cores that are free
+when it starts; `GEMMA10M_TRACEBACK=1` shows the traceback of an error.
 
 ## Exit codes
 """

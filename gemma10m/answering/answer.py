@@ -13,6 +13,8 @@ from gemma10m.models.decoder import Decoder
 from gemma10m.tokens import Tokenizer
 from gemma10m.tokens.prompt import Prompt
 
+LONGEST_QUESTION = 32_768  # characters: a question goes through the model at once, and is not cut as documents are
+
 
 def answer(
     model: Decoder,
@@ -30,7 +32,7 @@ def answer(
     All of them and the answer go on in the open segment and are written to memory, as the document was, when that
     closes; on states derived from `state`. Raises UsageError for an empty question.
     """
-    refuse_empty(question)
+    check_question(question)
     ids = Prompt(tokenizer).question(question.strip(), retrieved)
     yield from speak(model, tokenizer, state, ids, sampling or Sampling(), several_lines)
 
@@ -77,7 +79,12 @@ def _first_line(text: str, begun: bool) -> tuple[str, bool]:
     return (text, False) if end < 0 else (text[:end], True)
 
 
-def refuse_empty(question: str) -> None:
-    """Raises UsageError."""
+def check_question(question: str) -> None:
+    """Raise UsageError for a question without words, and for one that would be read as a document without its care."""
     if not question.strip():
         raise UsageError("the question is empty", hint="say what you want to know")
+    if len(question) > LONGEST_QUESTION:
+        raise UsageError(
+            f"the question has {len(question):,} characters, more than {LONGEST_QUESTION:,}",
+            hint="give a long text as a source, and ask about it",
+        )

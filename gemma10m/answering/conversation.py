@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from gemma10m.answering.answer import refuse_empty, speak
+from gemma10m.answering.answer import check_question, speak
 from gemma10m.answering.sampling import Sampling
 from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
@@ -35,7 +35,7 @@ def reply(
 
     Raises UsageError for an empty question.
     """
-    refuse_empty(question)
+    check_question(question)
     prompt = Prompt(tokenizer)
     asked = prompt.next_question if conversation.turns else prompt.question
     ids = [*conversation.unread, *asked(question.strip(), retrieved)]

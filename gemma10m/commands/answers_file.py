@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from gemma10m.errors import DiskError, UsageError
+from gemma10m.atomic_file import disk_error
+from gemma10m.errors import UsageError
 from gemma10m.strict_json import canonical_json, strict_json
 
 Record = dict[str, Any]
@@ -29,7 +30,7 @@ def answers_in(path: Path) -> list[Record]:
         path.open("ab").close()
         content = path.read_bytes()
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise disk_error(path, error) from error
     whole, newline, rest = content.rpartition(b"\n")
     records = [_record(line, path, number) for number, line in enumerate(whole.split(b"\n"), start=1) if newline]
     if rest:
@@ -59,7 +60,7 @@ def add_answer(path: Path, record: Record) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise disk_error(path, error) from error
 
 
 def _key(record: Record) -> str:
@@ -89,12 +90,8 @@ def _shorten(path: Path, nbytes: int) -> None:
     try:
         os.truncate(path, nbytes)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise disk_error(path, error) from error
 
 
 def _not_ours(path: Path, why: str) -> UsageError:
     return UsageError(f"{path} is not a file of answers: {why}", hint="give --output another name")
-
-
-def _unwritable(path: Path, error: OSError) -> DiskError:
-    return DiskError(f"{path} cannot be written: {error.strerror}", hint="give --output a name in a folder of yours")

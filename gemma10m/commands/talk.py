@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gemma10m import interrupts
 from gemma10m.commands.answers import show_answer, show_sources
 from gemma10m.errors import DiskError, Gemma10MError, UsageError
 from gemma10m.keyboard import keys_unechoed
@@ -41,6 +42,7 @@ def talk(terminal: Terminal, chat: Chat, facts: Mapping[str, object]) -> None:
             if line.strip():
                 _take(talk, line.strip())
         except KeyboardInterrupt:
+            interrupts.forget()
             terminal.note("")
 
 

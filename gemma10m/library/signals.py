@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
+
+from gemma10m import interrupts
 
 
 class StopRequest:
@@ -16,23 +16,19 @@ class StopRequest:
     def __call__(self) -> bool:
         return self.signal_number != 0
 
+    def ask(self, number: int) -> None:
+        self.signal_number = number
+
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Outside of the main thread, which alone may handle signals, nothing is ever asked to stop."""
+    """Set the flag on the first signal inside the block; a second one ends the process at once.
+
+    Outside of the main thread, which alone may handle signals, the flag is never set.
+    """
     request = StopRequest()
-    handled = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
-    before = {number: signal.getsignal(number) for number in handled}
-
-    def ask_to_stop(number: int, _: FrameType | None) -> None:
-        request.signal_number = number
-        for each in before:
-            signal.signal(each, signal.SIG_DFL)
-
-    for number in before:
-        signal.signal(number, ask_to_stop)
-    try:
+    if threading.current_thread() is not threading.main_thread():
         yield request
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        return
+    with interrupts.asking(request.ask):
+        yield request

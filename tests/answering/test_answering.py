@@ -158,6 +158,11 @@ def test_an_empty_question_is_refused(question: str) -> None:
         ask(reader(), reader().model.empty_state(), question)
 
 
+def test_a_question_as_long_as_a_document_is_refused() -> None:
+    with pytest.raises(UsageError, match="the question has 1,000,000 characters, more than 32,768"):
+        ask(reader(), reader().model.empty_state(), "word " * 200_000)
+
+
 def test_the_prompt_of_a_model_with_turns() -> None:
     piece = sentencepiece.SentencePieceProcessor(model_file=str(checkpoint() / "tokenizer.model")).encode
     prompt = Prompt(reader().tokenizer)

@@ -49,7 +49,7 @@ from gemma10m.hub import client, transfer
 import sys
 transfer.BACKOFF_SECONDS = 0
 try:
-    plan = client.plan_download(hub.DEFAULT_MODEL)
+    plan = client.plan_download(client.DEFAULT_MODEL)
     print(plan.bytes_here)
     client.download(plan, lambda done, total: None)
 except Gemma10MError as error:

@@ -138,7 +138,7 @@ def test_a_second_sigint_ends_at_once(book: Path, tiny: Reader) -> None:
         while process.poll() is None and time.monotonic() < deadline:
             process.send_signal(signal.SIGINT)  # two sent at once would be one
             time.sleep(0.1)
-        assert process.poll() == -signal.SIGINT
+        assert process.poll() == 128 + signal.SIGINT
     assert not tiny.state_path(open_source(book)).exists()
 
 
@@ -162,15 +162,61 @@ def test_a_signal_during_the_last_stretch_is_not_forgotten(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_asks_and_gives_the_second_its_usual_effect(number: signal.Signals) -> None:
+def test_the_first_signal_only_asks(number: signal.Signals) -> None:
     before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
     with stop_on_signals() as stop:
         assert not stop()
         signal.raise_signal(number)
         assert stop()
         assert stop.signal_number == number
-        assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == [signal.SIG_DFL] * 2
     assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def ended(body: str, *arguments: str) -> tuple[int, str]:
+    """Run a program that takes over the signals; return its exit code and what it says."""
+    program = f"import os, signal, sys, time\nfrom gemma10m import interrupts\ninterrupts.install()\n{body}"
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_the_program_starts_ends_it_in_one_sentence(number: signal.Signals) -> None:
+    code, said = ended(f"signal.raise_signal({number})\ntime.sleep(60)")
+    assert (code, said) == (128 + number, "error: interrupted\nhint: run the same command again\n")
+
+
+def test_two_signals_during_one_python_call_end_it_at_once() -> None:
+    """The handler of Python's runs once, after the call: both signals are counted where they arrive."""
+    body = (
+        "import ctypes\n"
+        "libc = ctypes.CDLL(None)\n"
+        "with interrupts.asking(lambda number: None):\n"
+        "    for _ in range(2):\n"
+        "        libc.kill(os.getpid(), 2)\n"
+        "    time.sleep(60)\n"
+    )
+    assert ended(body)[0] == 130
+
+
+def test_an_error_that_a_library_makes_of_a_signal_is_an_interruption() -> None:
+    body = (
+        "from gemma10m.program import run_command\n"
+        "def command(terminal):\n"
+        "    try:\n"
+        "        signal.raise_signal(2)\n"
+        "    except KeyboardInterrupt:\n"
+        "        raise ValueError('could not determine the shape of object')\n"
+        "run_command(command)\n"
+    )
+    assert ended(body) == (130, "error: interrupted\nhint: run the same command again\n")
+
+
+def test_a_signal_that_was_ignored_stays_ignored() -> None:
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "from gemma10m import interrupts; interrupts.install(); signal.raise_signal(2)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_the_usual_handlers_come_back_after_an_error() -> None:
