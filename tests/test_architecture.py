@@ -85,6 +85,7 @@ MAY_IMPORT = {
         "passages",
         "progress",
         "reading",
+        "sanitise",
         "saved_states",
         "saved_summaries",
         "state_file",

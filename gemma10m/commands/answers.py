@@ -19,11 +19,17 @@ def show_answer(terminal: Terminal, stream: AnswerStream, options: RetrievalOpti
         terminal.write(piece)
     terminal.write("\n")
     answer = stream.whole
+    if answer.truncated:
+        warn_of_cut(terminal)
     if not answer.withheld:
         _show_support(terminal, answer, options)
     elif answer.made.strip():
         terminal.note("no passage says what the model answers: it is not shown (--recall off shows it)")
     return answer
+
+
+def warn_of_cut(terminal: Terminal) -> None:
+    terminal.warn("the answer was cut off: --max-new-tokens gives it more room")
 
 
 def _show_support(terminal: Terminal, answer: Answer, options: RetrievalOptions) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from gemma10m.answering.sampling import Sampling
 from gemma10m.commands.answers import show_answer
+from gemma10m.commands.demo import warn_of_demo
 from gemma10m.commands.records import facts, manifest
 from gemma10m.commands.talk import talk
 from gemma10m.errors import UsageError
 from gemma10m.library.library import Library
-from gemma10m.library.model_choice import ModelOptions
+from gemma10m.library.model_choice import ModelOptions, named_model
 from gemma10m.library.retrieval import RetrievalOptions
 from gemma10m.library.sources import ALL, Patterns
 from gemma10m.terminal import Terminal
@@ -38,8 +39,12 @@ def ask(
     talks = not questions and terminal.interactive
     asked = () if talks else questions or _questions_from(terminal)
     retrieval = replace(retrieval, sources=retrieval.sources or terminal.json)
+    model, wanted = named_model(options), None if talks else questions
+    warn_of_demo(terminal, model, wanted)
     library = Library(**vars(options), listener=terminal)
     with library.open(*sources, patterns=patterns, retrieval=retrieval) as reading:
+        if model is None:  # a saved state may have brought it
+            warn_of_demo(terminal, reading.reader.model.name, wanted)
         if talks:
             talk(terminal, reading.chat(sampling), facts(reading))
             return

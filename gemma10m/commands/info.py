@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from gemma10m import __version__, ops
+from gemma10m.commands.demo import KNOWS
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.documents import Document
 from gemma10m.folders import models_folder, states_folder
@@ -29,8 +30,6 @@ from gemma10m.weights.plan import memory_plan
 from gemma10m.weights.published import Published, find_published
 
 Rows = list[tuple[str, str]]
-
-DEMO_NOTE = "knows nothing but planted facts: One of the special magic numbers for NAME is: NUMBER."
 
 
 def info(terminal: Terminal, target: str | None, options: ModelOptions, patterns: Patterns = ALL) -> None:
@@ -126,7 +125,7 @@ def _model(terminal: Terminal, target: str, options: ModelOptions) -> None:
     reading = resolve_reading(checkpoint, memory=options.memory, carry=options.carry, sinks=options.sinks)
     rows = [*_checkpoint(checkpoint), ("reading", _reading(reading)), *_plan(checkpoint, reading, options)]
     if target == "demo":
-        rows.append(("note", DEMO_NOTE))
+        rows.append(("note", KNOWS))
     terminal.table(f"{target}: a model", [*rows, *_where(options)])
     warning = closed_gate_warning(read_gates(checkpoint), reading)
     for text in (*checkpoint.notes, *((warning,) if warning else ())):

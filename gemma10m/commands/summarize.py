@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 
 from gemma10m.answering.map_reduce import Summary
 from gemma10m.answering.sampling import Sampling
+from gemma10m.commands.answers import warn_of_cut
+from gemma10m.commands.demo import refuse_demo
 from gemma10m.commands.records import document_facts, facts, model_facts
 from gemma10m.library.library import Library
-from gemma10m.library.model_choice import ModelOptions, remembers
+from gemma10m.library.model_choice import ModelOptions, named_model, remembers
 from gemma10m.library.reading import Reading, no_text
 from gemma10m.library.sources import ALL, Patterns, saved_state
 from gemma10m.library.summarizing import Summarizing, SummaryOptions, from_state
@@ -25,11 +28,14 @@ def summarize(
     patterns: Patterns = ALL,
 ) -> None:
     """Raises UsageError where a saved state is to be gone over: it holds no text."""
+    refuse_demo(named_model(options))
     library = Library(**vars(options), listener=terminal)
     if path := saved_state(sources):
         if wanted.needs_text:
             raise no_text(path)
-        _from_state(terminal, library.open(path, patterns=patterns), wanted, sampling)
+        reading = library.open(path, patterns=patterns)
+        refuse_demo(reading.reader.model.name)
+        _from_state(terminal, reading, wanted, sampling)
         return
     document = library.document(sources, patterns)
     reader = library.reader(document.nbytes)
@@ -100,11 +106,19 @@ def _show_whole(terminal: Terminal, work: Summarizing, by: str, summary: str, to
 
 
 def _from_state(terminal: Terminal, reading: Reading, wanted: SummaryOptions, sampling: Sampling) -> None:
-    pieces = []
-    for piece in from_state(reading.reader, reading.source.state, wanted, sampling):
+    pieces, truncated = [], False
+
+    def written() -> Iterator[str]:
+        nonlocal truncated
+        truncated = yield from from_state(reading.reader, reading.source.state, wanted, sampling)
+
+    for piece in written():
         terminal.write(piece)
         pieces.append(piece)
     terminal.write("\n")
+    if truncated:
+        warn_of_cut(terminal)
     if terminal.json:
-        record = {"summary": "".join(pieces).strip(), "by": "state", "focus": wanted.focus}
+        summary = "".join(pieces).strip()
+        record = {"summary": summary, "by": "state", "focus": wanted.focus, "truncated": truncated}
         terminal.json_line({**record, **facts(reading)})

@@ -3,6 +3,7 @@
 listening.py     who hears notes, warnings and progress
 sources.py       what a user names, opened
 model_choice.py  options -> a model and its tokenizer
+state_model.py   a saved state -> its model
 signals.py       Ctrl-C during a read
 indexing.py      the passage index beside a state
 read_source.py   a document -> its state, read or found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from gemma10m.config import ReadingConfig
@@ -17,6 +16,7 @@ from gemma10m.library.read_source import open_state, read_document
 from gemma10m.library.reading import Reading
 from gemma10m.library.retrieval import RetrievalOptions
 from gemma10m.library.sources import ALL, Patterns, open_document, refuse_patterns, saved_state
+from gemma10m.library.state_model import as_saved
 from gemma10m.models.decoder import Decoder
 from gemma10m.saved_states import Reader
 from gemma10m.state_file import read_header
@@ -58,8 +58,8 @@ class Library:
         self.options = ModelOptions(name, device, dtype, memory, carry, sinks, read_all)
         self.listener: Listener = listener or Notices()
         self._given = Reader(model, tokenizer, read_all) if isinstance(model, Decoder) and tokenizer else None
-        self._chosen: ChosenModel | None = None
-        self._readers: dict[ReadingConfig, Reader] = {}
+        self._chosen: dict[tuple[str | None, str], ChosenModel] = {}
+        self._readers: dict[tuple[str | None, str, ReadingConfig], Reader] = {}
 
     def open(
         self,
@@ -68,7 +68,8 @@ class Library:
         retrieval: RetrievalOptions = WITH_SOURCES,
         progress: OnProgress | None = None,
     ) -> Reading:
-        """Read the sources as one document, as far as they were not read before; or open one saved state.
+        """Read the sources as one document, as far as they were not read before; or open one saved state, which brings
+        its model where the library has none of its own.
 
         progress: called with a ProgressView at every step of the read. Raises DocumentError, ModelError, StateError,
         and Interrupted after a SIGINT or SIGTERM, when the state is saved and the same call goes on from there.
@@ -76,7 +77,7 @@ class Library:
         names = [str(source) for source in sources]
         if names and (path := saved_state(names)):
             refuse_patterns(f"{path} is a saved state", patterns)
-            reader = self.reader(as_read=read_header(path).reading)
+            reader = self._given or self._loaded(as_saved(self.options, path, read_header(path)))
             return Reading(self.listener, reader, open_state(self.listener, reader, path), retrieval)
         return self.read(self.document(names, patterns), None, retrieval, progress)
 
@@ -100,23 +101,17 @@ class Library:
         reader = self.reader(document.nbytes)
         return Reading(self.listener, reader, read_document(listener, reader, document, output), retrieval)
 
-    def reader(self, nbytes: int = 0, as_read: ReadingConfig | None = None) -> Reader:
-        """Return the loaded model for a document of this size, or for a state that was read in this way.
+    def reader(self, nbytes: int = 0) -> Reader:
+        """Return the loaded model for a document of this size."""
+        return self._given or self._loaded(self.options, nbytes)
 
-        How a state was read counts where the user says nothing of it.
-        """
-        if self._given:
-            return self._given
-        self._chosen = self._chosen or choose_model(self.listener, self.options)
-        options = read_as(self.options, as_read) if as_read else self.options
-        reading = choose_reading(self.listener, options, self._chosen, nbytes)
-        if reading not in self._readers:
-            self._readers[reading] = load_chosen(self.listener, self._chosen, reading, self.options.read_all)
-        return self._readers[reading]
-
-
-def read_as(options: ModelOptions, reading: ReadingConfig) -> ModelOptions:
-    """Return the options with how a saved state was read, where the user says nothing of it."""
-    if (options.memory, options.carry, options.sinks) != (None, None, None):
-        return options
-    return replace(options, memory=reading.memory, carry=reading.carry, sinks=reading.sinks)
+    def _loaded(self, options: ModelOptions, nbytes: int = 0) -> Reader:
+        """Load a model once for each way of reading."""
+        named = (options.model, options.dtype)
+        if named not in self._chosen:
+            self._chosen[named] = choose_model(self.listener, options)
+        reading = choose_reading(self.listener, options, self._chosen[named], nbytes)
+        if (*named, reading) not in self._readers:
+            loaded = load_chosen(self.listener, self._chosen[named], reading, options.read_all)
+            self._readers[*named, reading] = loaded
+        return self._readers[*named, reading]

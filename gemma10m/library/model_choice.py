@@ -54,7 +54,7 @@ def model_path(options: ModelOptions, tell: Callable[[str], None]) -> Path:
 
     `tell` gets a sentence for the user. Raises ModelError where there is none.
     """
-    if name := _said(options):
+    if name := named_model(options):
         return resolve_model(name, tell)
     folder = find_downloaded(DEFAULT_MODEL)
     if folder is not None:
@@ -68,7 +68,7 @@ def model_path(options: ModelOptions, tell: Callable[[str], None]) -> Path:
     return resolve_model("small", tell)
 
 
-def _said(options: ModelOptions) -> str | None:
+def named_model(options: ModelOptions) -> str | None:
     """Return the model that the user named: for this run, or as the default."""
     default = None if options.model else default_model()
     return default.name if default else options.model
@@ -107,7 +107,7 @@ def choose_model(listener: Listener, options: ModelOptions) -> ChosenModel:
     """Raises ModelError where there is none, UsageError for a device that is not there."""
     path = model_path(options, listener.note)
     device, checkpoint = resolve_device(options.device), open_checkpoint(path)
-    name = _said(options) or (DEFAULT_MODEL if path == find_downloaded(DEFAULT_MODEL) else "small")
+    name = named_model(options) or (DEFAULT_MODEL if path == find_downloaded(DEFAULT_MODEL) else "small")
     return ChosenModel(name, path, checkpoint, device, resolve_dtype(options, device, checkpoint.parameters))
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import astuple, dataclass
 from functools import partial
 
-from gemma10m.answering.answer import answer
+from gemma10m.answering.answer import speak
 from gemma10m.answering.document_parts import DocumentPart, parts, room
 from gemma10m.answering.map_reduce import Refined, Summary, by_sections, combine, refine
 from gemma10m.answering.sampling import Sampling
@@ -16,6 +16,7 @@ from gemma10m.errors import DocumentError, UsageError
 from gemma10m.memory.state import State
 from gemma10m.saved_states import Reader
 from gemma10m.saved_summaries import kept
+from gemma10m.tokens.prompt import Prompt
 
 WAYS = ("state", "sections", "refine")
 
@@ -44,9 +45,11 @@ class SummaryOptions:
         return summary_requests(self.words, self.focus)
 
 
-def from_state(reader: Reader, state: State, wanted: SummaryOptions, sampling: Sampling) -> Iterator[str]:
-    """Return in pieces what the model says of a document that it has read."""
-    return answer(reader.model, reader.tokenizer, state, wanted.requests.text, sampling, several_lines=True)
+def from_state(reader: Reader, state: State, wanted: SummaryOptions, sampling: Sampling) -> Generator[str, None, bool]:
+    """Yield in pieces what the model says of a document that it has read; return whether it was cut off."""
+    ids = Prompt(reader.tokenizer).question(wanted.requests.text)
+    _, unread = yield from speak(reader.model, reader.tokenizer, state, ids, sampling, several_lines=True)
+    return bool(unread)
 
 
 class Summarizing:
