@@ -25,5 +25,18 @@ from gemma10m.library.checking import Answer, Source
 from gemma10m.library.library import Library
 from gemma10m.library.listening import Listener, Notices
 from gemma10m.library.reading import Reading
+from gemma10m.library.retrieval import RetrievalOptions
+from gemma10m.library.sources import Patterns
 
-__all__ = ["Answer", "AnswerStream", "Chat", "Library", "Listener", "Notices", "Reading", "Source"]
+__all__ = [
+    "Answer",
+    "AnswerStream",
+    "Chat",
+    "Library",
+    "Listener",
+    "Notices",
+    "Patterns",
+    "Reading",
+    "RetrievalOptions",
+    "Source",
+]
