@@ -28,6 +28,7 @@ from gemma10m.cli_options import (
     Sinks,
     Sources,
     SourcesOption,
+    Strict,
     Temperature,
     TopP,
     model_options,
@@ -71,6 +72,7 @@ def ask(
     max_new_tokens: MaxNewTokens = 512,
     recall: RecallOption = "auto",
     quoted: SourcesOption = False,
+    strict: Strict = False,
 ) -> None:
     """Read SOURCE, unless it was read before, and answer questions; without one, on a terminal, talk about it."""
 
@@ -82,7 +84,7 @@ def ask(
 
         chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all)
         sampling = sampling_options(temperature, top_p, seed, max_new_tokens)
-        retrieval = RetrievalOptions(recall, quoted)
+        retrieval = RetrievalOptions(recall, quoted, strict)
         chosen_files = patterns(include, exclude)
         named, asked = sources_and_question(words, question or [])
         sources = [*named, *(also or [])]

@@ -34,6 +34,9 @@ RecallOption = Annotated[
     str, typer.Option(metavar="auto|off|N", help="Tokens of passages read again before a question.")
 ]
 SourcesOption = Annotated[bool, typer.Option("--sources", help="Say where the answer stands, with quotes.")]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Withhold an answer that is not verified; exit code 10 where there is none.")
+]
 DataOption = Annotated[
     Path | None, typer.Option(help="Prose that training never saw, a file or a folder; for all but passkey.")
 ]

@@ -31,12 +31,14 @@ print a part of one file, so that every line of a source can be checked. Into a 
 `gemma10m states` lists the states in the cache, a line each: the first 8 characters of its name, the document, the
 model and its memory, tokens, size with the passages, age. `--remove NAME` takes a name or a document's.
 
-An answer is looked up in the document, sentence by sentence. One of which no passage says even half is replaced by
-`The text does not contain the answer.`, unless `--recall off`; a single sentence that no passage says is told on
-standard error. `--sources` says where an answer stands, with quotes; `--json` always does: `sources`, each with its
-file's `status` (`as read`, and only then with a quote, `changed`, `gone` or `not at hand`), `in_text` (null
-where there was nothing to look it up in), `not_in_text`, the sentences without a source, and `unchecked_answer`, the
-model's own words, stand beside `answer`. Each of `sources` has:
+An answer is looked up in the document, sentence by sentence, unless `--recall off`. Its verdict is `verified`,
+`unverified`: it is shown, and a warning names each sentence that no passage says, or `no answer`: the passages closest
+to the question are shown. With `--strict` an unverified answer is withheld, too, and the exit code is 10 if a question
+has no verified answer. `--sources` says where an answer stands, with quotes; `--json` always does. Beside `answer`
+stand `verdict` (null where there was nothing to look it up in), `in_text` (whether it is verified, or null),
+`not_in_text`, the sentences without a source, `unchecked_answer`, the model's own words, `truncated`,
+whether it was cut off by `--max-new-tokens`, `closest`, the passages closest to the question where there is no answer,
+and `sources`. Each of these two lists has:
 
 | member | what it is |
 | --- | --- |
@@ -113,6 +115,7 @@ CODES = (
     (7, "DiskError", "not enough disk, or a file that cannot be written"),
     (8, "NetworkError", "the hub cannot be reached or refuses"),
     (9, "TrainingError", "a loss or gradient that is no number; the last good checkpoint stays"),
+    (10, "NoAnswer", "with `--strict`, a question that has no verified answer"),
     (130, "Interrupted", "SIGINT; 143 after SIGTERM; a read's state was saved"),
 )
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gemma10m.documents import CHANGED, GONE
+from gemma10m.errors import NoAnswer
 from gemma10m.library.chat import AnswerStream
-from gemma10m.library.checking import UNCHECKED, Answer, Source
+from gemma10m.library.checking import NO_ANSWER, UNVERIFIED, Answer, Source
 from gemma10m.library.retrieval import RetrievalOptions
 from gemma10m.sanitise import sanitise_line
 from gemma10m.terminal import Terminal
 
-NOT_SAID = "no passage says what the model answered"
+NOT_FOUND = "unverified, not found in the text as it is said here"
 _WITHOUT_QUOTE = {CHANGED: "{} changed since it was read", GONE: "{} is gone"}
 
 
@@ -21,31 +24,33 @@ def show_answer(terminal: Terminal, stream: AnswerStream, options: RetrievalOpti
     answer = stream.whole
     if answer.truncated:
         warn_of_cut(terminal)
-    if not answer.withheld:
-        _show_support(terminal, answer, options)
-    elif answer.made.strip():
-        terminal.note("no passage says what the model answers: it is not shown (--recall off shows it)")
+    _show_verdict(terminal, answer, options)
     return answer
+
+
+def refuse_without_answer(without: int, asked: int) -> None:
+    """Raises NoAnswer where there is none to some questions. Called after all of them, with --strict."""
+    if without:
+        count = "the question has" if asked == 1 else f"{without} of {asked} questions have"
+        raise NoAnswer(f"{count} no verified answer", "without --strict what is unverified is shown, and marked")
 
 
 def warn_of_cut(terminal: Terminal) -> None:
     terminal.warn("the answer was cut off: --max-new-tokens gives it more room")
 
 
-def _show_support(terminal: Terminal, answer: Answer, options: RetrievalOptions) -> None:
-    if answer.verdict == UNCHECKED:
-        return
-    for sentence in answer.unsupported if answer.sources else ():
-        terminal.warn(f"no passage says: {sanitise_line(sentence)}")
-    if options.sources:
+def _show_verdict(terminal: Terminal, answer: Answer, options: RetrievalOptions) -> None:
+    if answer.verdict == UNVERIFIED and (options.tells or options.sources):
+        for sentence in answer.unsupported:
+            terminal.warn(f"{NOT_FOUND}: {sanitise_line(sentence)}")
+    if answer.withheld or (answer.verdict == NO_ANSWER and options.tells):
+        terminal.note("no answer; the closest passages:" if answer.closest else "no answer")
+        show_sources(terminal, answer.closest)
+    elif options.sources:
         show_sources(terminal, answer.sources)
-    elif options.withholds and not answer.sources:
-        terminal.note(NOT_SAID)
 
 
-def show_sources(terminal: Terminal, sources: tuple[Source, ...]) -> None:
-    if not sources:
-        terminal.note(NOT_SAID)
+def show_sources(terminal: Terminal, sources: Sequence[Source]) -> None:
     for number, source in enumerate(sources, start=1):
         terminal.write(f"\n[{number}] {described(source)}\n")
 

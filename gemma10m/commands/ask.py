@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from gemma10m.answering.sampling import Sampling
-from gemma10m.commands.answers import show_answer
+from gemma10m.commands.answers import refuse_without_answer, show_answer
 from gemma10m.commands.demo import warn_of_demo
 from gemma10m.commands.records import facts, manifest
 from gemma10m.commands.talk import talk
@@ -48,12 +48,16 @@ def ask(
         if talks:
             talk(terminal, reading.chat(sampling), facts(reading))
             return
+        without, number = 0, -1
         for number, question in enumerate(asked):
             if number:
                 terminal.write("\n")
             answer = show_answer(terminal, reading.stream(question, sampling), retrieval)
+            without += answer.withheld
             if terminal.json:
                 terminal.json_line({**answer.record(), **facts(reading)})
+    if retrieval.strict:
+        refuse_without_answer(without, number + 1)
 
 
 def read(

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from gemma10m.answering.sampling import Sampling
+from gemma10m.commands.answers import refuse_without_answer
 from gemma10m.commands.answers_file import Record, add_answer, answers_in, unanswered
 from gemma10m.commands.question_file import read_questions
 from gemma10m.commands.records import facts
@@ -52,16 +53,21 @@ def ask_all(
         left = unanswered(wanted, answered)
         if len(left) < len(wanted):
             terminal.note(f"{len(wanted) - len(left)} of {len(wanted)} questions were answered by an earlier run")
+        without = 0
         with terminal.count_progress("answering", "questions", len(wanted)) as bar:
             for done, asked in enumerate(left, start=len(wanted) - len(left) + 1):
-                record = asked | reading.ask(asked["question"], sampling).record() | facts(reading)
+                answer = reading.ask(asked["question"], sampling)
+                without += answer.withheld
+                record = asked | answer.record() | facts(reading)
                 add_answer(output, record) if output else terminal.json_line(record)
                 bar.update(done)
+    if retrieval.strict:
+        refuse_without_answer(without, len(left))
 
 
 def _circumstances(reading: Reading, sampling: Sampling) -> Record:
-    """Return what an answer depends on beside its question. checked: whether one that no passage says is withheld."""
+    """Return what an answer depends on beside its question. checked: whether it was, before it was given."""
     reader, source, passages = reading.reader, reading.source, reading.passages
     read = reader.identity(source.record.fingerprint, source.state.position)
-    recall = {"recall": passages.budget(reader), "checked": passages.withhold}
+    recall = {"recall": passages.budget(reader), "checked": "strict" if passages.options.strict else passages.waits}
     return {"read": read, "sampling": asdict(sampling), **recall}

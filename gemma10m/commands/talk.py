@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gemma10m import interrupts
-from gemma10m.commands.answers import show_answer, show_sources
+from gemma10m.commands.answers import NOT_FOUND, show_answer, show_sources
 from gemma10m.errors import DiskError, Gemma10MError, UsageError
 from gemma10m.keyboard import keys_unechoed
 from gemma10m.library.chat import Chat
@@ -79,7 +79,10 @@ def _answer(talk: Talk, question: str) -> None:
 def _sources(talk: Talk, _: str) -> None:
     if not talk.chat.answers or talk.chat.answers[-1].verdict == UNCHECKED:
         raise UsageError("there is nothing to look up", hint="ask a question first, without --recall off")
-    show_sources(talk.terminal, talk.chat.sources())
+    sources = talk.chat.sources()
+    if not sources:
+        talk.terminal.note(NOT_FOUND)
+    show_sources(talk.terminal, sources)
 
 
 def _new(talk: Talk, _: str) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from gemma10m.answering.answer import answer
 from gemma10m.documents import Document, open_source
 from gemma10m.evaluation.needles import Answers, ReadDocuments, Tick, questions_begin
-from gemma10m.library.checking import NOT_IN_TEXT, look_up
+from gemma10m.library.checking import NOT_IN_TEXT, VERIFIED, look_up
 from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
 from gemma10m.passages.building import build_index
@@ -78,9 +78,10 @@ def _document_ids(script: Script) -> Tensor:
 
 def _is_supported(index: PassageIndex, case: Case, made: str, document: Document) -> bool:
     turn = case.turns[0]
-    support = look_up(index, turn.question, made, lambda: document).sources
+    found = look_up(index, turn.question, made, lambda: document)
     if turn.answer == NOT_IN_TEXT:
-        return not support
+        return found.verdict != VERIFIED
     planted = [" ".join(fact.text.split()) for fact in case.facts]
-    located = bool(support) and any(fact in " ".join((support[0].quote or "").split()) for fact in planted)
+    quote = " ".join((found.sources[0].quote or "").split()) if found.verdict == VERIFIED else ""
+    located = any(fact in quote for fact in planted)
     return made.strip() == turn.answer and located

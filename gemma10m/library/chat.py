@@ -45,7 +45,7 @@ class Chat:
     passages: Passages
     state: State  # the document's, which never changes
     sampling: Sampling = field(default_factory=Sampling)
-    withhold: bool = False  # an answer that no passage says is not given, and comes in one piece
+    waits: bool = False  # an answer comes in one piece, once it is checked
     answers: list[Answer] = field(default_factory=list)
     _conversation: Conversation | None = None
 
@@ -81,12 +81,12 @@ class Chat:
                 after: Conversation = end.value
                 break
             made.append(piece)
-            if not self.withhold:
+            if not self.waits:
                 yield piece
-        checked = self.passages.check(question, "".join(made), self.withhold)
+        checked = self.passages.check(question, "".join(made), self.waits)
         # What is left unread is the last token of an answer that did not end by itself.
         answer = replace(checked, truncated=bool(after.unread))
-        if self.withhold:
+        if self.waits:
             yield answer.text
         self._conversation = after
         self.answers.append(answer)

@@ -14,6 +14,7 @@ from gemma10m.passages.retrieve import Excerpt, scored
 from gemma10m.passages.words import telling
 
 VERIFIED, UNVERIFIED, NO_ANSWER, UNCHECKED = "verified", "unverified", "no answer", "unchecked"
+SHOWN = 3  # passages, where there is no answer
 Files = Callable[[], Document | FilesNow | None]  # a document's files, opened when they are asked for
 
 __all__ = [
@@ -32,11 +33,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Found:
-    """What the document says to an answer."""
+    """What the document says to an answer, or where it comes closest to the question."""
 
     verdict: str = UNCHECKED
     sources: tuple[Source, ...] = ()
     unsupported: tuple[str, ...] = ()  # sentences of the answer that no passage says
+    closest: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,35 +48,48 @@ class Answer:
     verdict: str = UNCHECKED  # or verified, unverified, no answer
     sources: tuple[Source, ...] = ()
     unsupported: tuple[str, ...] = ()
-    withheld: bool = False  # no passage says it, and it is not given
+    closest: tuple[Source, ...] = ()  # to the question, where there is no answer
+    withheld: bool = False  # there is no answer; in strict mode also one that is not verified
     truncated: bool = False  # it was longer than `max_new_tokens`
 
     @property
     def text(self) -> str:
-        return NOT_IN_TEXT if self.withheld else self.made
+        """What to show: of an answer that is withheld nothing, or that no passage has a word of the question."""
+        if self.withheld:
+            return "" if self.closest else NOT_IN_TEXT
+        return self.made
 
     def record(self) -> dict[str, object]:
         return {
             "question": self.question,
             "answer": self.text,
-            "verdict": self.verdict,
+            "verdict": None if self.verdict == UNCHECKED else self.verdict,
             "truncated": self.truncated,
-            "in_text": None if self.verdict == UNCHECKED else bool(self.sources),
+            "in_text": None if self.verdict == UNCHECKED else self.verdict == VERIFIED,
             "unchecked_answer": self.made,
             "sources": [asdict(source) for source in self.sources],
             "not_in_text": list(self.unsupported),
+            "closest": [asdict(source) for source in self.closest],
         }
 
 
-def look_up(index: PassageIndex, question: str, made: str, files: Files | None) -> Found:
-    """Return the verdict on an answer and where it stands, with quotes if there are `files` to take them from.
+def look_up(
+    index: PassageIndex, question: str, made: str, files: Files, quoted: bool = True, strict: bool = False
+) -> Found:
+    """Return the verdict on an answer and where it stands. quoted: whether its quotes are held against the files.
 
-    Raises StateError for an index that is damaged.
+    strict: the closest passages are given for what is unverified, too. Raises StateError for a damaged index.
     """
     support = find_support(index, question, made)
-    verdict = VERIFIED if support.excerpts else UNVERIFIED if made.strip() not in ("", NOT_IN_TEXT) else NO_ANSWER
-    document = _opened(index, files) if files and support.excerpts else None
-    return Found(verdict, tuple(locate(support.excerpts, index, document)), support.missing)
+    if made.strip() in ("", NOT_IN_TEXT):
+        verdict = NO_ANSWER
+    else:
+        verdict = VERIFIED if support.excerpts and not support.missing else UNVERIFIED
+    document = _opened(index, files) if quoted and support.excerpts else None
+    sources = tuple(locate(support.excerpts, index, document))
+    is_asked = verdict == NO_ANSWER or (strict and verdict == UNVERIFIED)
+    near = tuple(closest(index, question, SHOWN, files)) if is_asked else ()
+    return Found(verdict, sources, support.missing, near)
 
 
 def closest(index: PassageIndex, words: str, limit: int, files: Files) -> list[Source]:

@@ -38,12 +38,15 @@ class Reading:
         return self.stream(question, sampling).wait()
 
     def stream(self, question: str, sampling: Sampling | None = None) -> AnswerStream:
-        """Return the answer in pieces as they are made; in one piece if it may have to be withheld."""
-        return self.chat(sampling, self.passages.withhold).stream(question)
+        """Return the answer in pieces as they are made; in one piece where it is checked before it is shown."""
+        return self._chat(sampling, self.passages.waits).stream(question)
 
-    def chat(self, sampling: Sampling | None = None, withhold: bool = False) -> Chat:
-        """Begin a conversation."""
-        return Chat(self.reader, self.passages, self.source.state, sampling or Sampling(), withhold)
+    def chat(self, sampling: Sampling | None = None) -> Chat:
+        """Begin a conversation, whose answers come as they are made unless they are checked strictly."""
+        return self._chat(sampling, self.options.strict)
+
+    def _chat(self, sampling: Sampling | None, waits: bool) -> Chat:
+        return Chat(self.reader, self.passages, self.source.state, sampling or Sampling(), waits)
 
     def summarize(
         self,

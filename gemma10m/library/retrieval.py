@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from gemma10m.documents import Document
 from gemma10m.errors import StateError, UsageError
-from gemma10m.library.checking import Answer, Files, Found, Source, closest, look_up
+from gemma10m.library.checking import NO_ANSWER, VERIFIED, Answer, Files, Found, Source, closest, look_up
 from gemma10m.library.indexing import ensure_index, has_index, index_path, warn_without_index
 from gemma10m.library.listening import Listener
 from gemma10m.library.model_choice import remembers
@@ -35,6 +35,7 @@ SHORT_ANSWER = 64  # tokens
 class RetrievalOptions:
     recall: str = "auto"  # "auto", "off", or tokens
     sources: bool = False  # quotes are given, as JSON always does
+    strict: bool = False  # what is not verified is withheld
 
     def __post_init__(self) -> None:
         """Raises UsageError."""
@@ -44,12 +45,12 @@ class RetrievalOptions:
     @property
     def checks(self) -> bool:
         """Return whether an answer is held against the document."""
-        return self.withholds or self.sources
+        return self.tells or self.sources
 
     @property
-    def withholds(self) -> bool:
-        """Return whether an answer that no passage says is withheld."""
-        return self.recall != "off"
+    def tells(self) -> bool:
+        """Return whether the verdict on an answer is told, before the answer is shown."""
+        return self.recall != "off" or self.strict
 
     def budget(self, model: Decoder) -> int:
         """Tokens of passages before a question; 0 for none.
@@ -76,9 +77,9 @@ class Passages:
     _capped: bool = False
 
     @property
-    def withhold(self) -> bool:
-        """Return whether an answer that no passage says is withheld."""
-        return self.index is not None and self.options.withholds
+    def waits(self) -> bool:
+        """Return whether an answer is shown once it is checked: there may be none to show."""
+        return self.options.strict or (self.index is not None and self.options.tells)
 
     def retrieved(self, reader: Reader, question: str, state: State) -> str:
         """Return the text that is read again between the state and the question."""
@@ -104,14 +105,15 @@ class Passages:
         self._capped = True
         return room
 
-    def check(self, question: str, made: str, withhold: bool = False, quoted: bool = False) -> Answer:
-        """Return the answer with its verdict and sources, and with quotes where the options or `quoted` say so."""
-        if self.index is None:
-            return Answer(question, made)
-        files = self.document if quoted or self.options.sources else None
-        found = self._look(lambda index: look_up(index, question, made, files), Found())
-        withheld = withhold and not found.sources
-        return Answer(question, made, found.verdict, found.sources, found.unsupported, withheld)
+    def check(self, question: str, made: str, waited: bool = False, quoted: bool = False) -> Answer:
+        """Return the answer with its verdict and sources, and with quotes where the options or `quoted` say so.
+
+        waited: whether nothing of it was shown yet, so that it can be withheld.
+        """
+        strict, quoted = self.options.strict, quoted or self.options.sources
+        found = self._look(lambda index: look_up(index, question, made, self.document, quoted, strict), Found())
+        withheld = waited and (found.verdict == NO_ANSWER or (strict and found.verdict != VERIFIED))
+        return Answer(question, made, found.verdict, found.sources, found.unsupported, found.closest, withheld)
 
     def find(self, words: str, limit: int) -> list[Source]:
         """Return where the passages with the most of the words stand, the best first; none without an index."""

@@ -154,7 +154,20 @@ def test_quit_ends_and_an_unknown_word_lists_the_commands(typed: Typed) -> None:
 def test_a_path_is_no_command(typed: Typed, line: str) -> None:
     out, messages = typed(f"{line}\n", as_json=True)
     assert json.loads(out)["question"] == line
-    assert "warning" not in messages
+    assert "is no command" not in messages
+
+
+@pytest.mark.parametrize("word", ["exit", "quit", "/exit", "/quit", "EXIT"])
+def test_a_conversation_ends_with_a_word(typed: Typed, word: str) -> None:
+    assert typed(f"{word}\nWho is Anne?\n")[0] == ""
+
+
+def test_help_explains_the_words(typed: Typed) -> None:
+    out, messages = typed("/help\n/quit\n")
+    assert out == ""
+    shown = messages.splitlines()
+    assert all(any(f"{name} " in line for line in shown[1:]) for name in ("/sources", "/new", "/save", "/help"))
+    assert "Ctrl-D" in shown[-1]
 
 
 def test_what_was_said_is_saved_and_nothing_is_overwritten(typed: Typed, tmp_path: Path) -> None:

@@ -50,12 +50,17 @@ def test_a_question_has_an_answer_with_its_place(tale: Path, demo: Library) -> N
     assert (source.file, source.line, source.quote) == (str(tale), 2, FACT)
 
 
-def test_what_no_passage_says_is_not_given(tale: Path, demo: Library) -> None:
+def test_what_no_passage_says_is_unverified_and_withheld_where_it_is_strict(tale: Path, demo: Library) -> None:
     with demo.open(tale) as reading:
         answer = reading.ask(UNKNOWN, SHORT)
-    assert (answer.verdict, answer.withheld, answer.sources) == ("unverified", True, ())
-    assert answer.made.startswith("The magic number for")
-    assert "loud" not in answer.text
+    assert (answer.verdict, answer.withheld, answer.sources) == ("unverified", False, ())
+    assert answer.text == answer.made == answer.unsupported[0]
+    with demo.open(tale, retrieval=RetrievalOptions(sources=True, strict=True)) as reading:
+        withheld, known = reading.ask(UNKNOWN, SHORT), reading.ask(KNOWN, SHORT)
+        assert reading.chat(SHORT).ask(UNKNOWN).withheld
+    assert (withheld.verdict, withheld.withheld, withheld.made) == ("unverified", True, answer.made)
+    assert (withheld.text, withheld.closest[0].quote) == ("", FACT)
+    assert (known.verdict, known.text, known.closest) == ("verified", ANSWER, ())
 
 
 def test_the_command_and_the_script_share_their_state_and_their_answer(
