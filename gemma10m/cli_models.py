@@ -133,7 +133,8 @@ def evaluate(
     carry: Carry = None,
     sinks: Sinks = None,
     results: Annotated[
-        Path | None, typer.Option(help="Append rows to this JSONL file, and skip the cells that it has.")
+        Path | None,
+        typer.Option(help="Append rows to this JSONL file and skip the cells it has. Default: one in the cache."),
     ] = None,
     plot: Annotated[
         Path | None, typer.Option(help="Draw length x depth as this PNG, and lengths beside it; needs matplotlib.")

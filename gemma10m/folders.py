@@ -33,6 +33,11 @@ def config_file() -> Path:
     return Path(platformdirs.user_config_dir("gemma10m")) / "config.toml"
 
 
+def measurements_file() -> Path:
+    """Return where `eval` keeps its rows when it is given no other place."""
+    return Path(platformdirs.user_cache_dir("gemma10m")) / "measurements.jsonl"
+
+
 def demo_folder() -> Path:
     """The model that ships inside the package."""
     return Path(__file__).parent / "demo"

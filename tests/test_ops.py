@@ -73,7 +73,10 @@ OWN = {
 
 @pytest.mark.parametrize("memory", OWN)
 def test_a_model_computes_the_same_on_either_backend(memory: str) -> None:
-    """Logits and states of a small model in float32, cut twice, with the kernels in Triton's interpreter."""
+    """Logits and states of a small model in float32, cut twice, with the kernels in Triton's interpreter.
+
+    Against float64 the kernels' error is at most twice the reference's.
+    """
     pytest.importorskip("triton")
     program = Path(__file__).parent / "support" / "both_backends.py"
     done = subprocess.run([sys.executable, program, memory], capture_output=True, text=True, check=False)
@@ -81,4 +84,5 @@ def test_a_model_computes_the_same_on_either_backend(memory: str) -> None:
     found = json.loads(done.stdout)
     assert set(found["launched"]) == SHARED | OWN[memory]
     assert found["launched_with_gradient"] == 0
-    assert 0 < found["difference"] <= 1e-5
+    assert not found["same"]
+    assert found["kernels_error"] <= 2 * found["reference_error"]

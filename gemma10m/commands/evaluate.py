@@ -14,6 +14,7 @@ from gemma10m.evaluation.cell import GROUP, Cell
 from gemma10m.evaluation.journal import Journal, ResultRow
 from gemma10m.evaluation.report import table_lines
 from gemma10m.evaluation.task import PERPLEXITY, make_tasks
+from gemma10m.folders import measurements_file
 from gemma10m.library.model_choice import ModelOptions, load_reader
 from gemma10m.memory import KINDS
 from gemma10m.terminal import Terminal
@@ -51,7 +52,9 @@ def evaluate(terminal: Terminal, options: ModelOptions, wanted: EvalOptions, com
     if wanted.plot and not find_spec("matplotlib"):
         raise UsageError("--plot needs matplotlib, which is not installed", hint="pip install 'gemma10m[plot]'")
     text = _text(wanted)
-    journal = Journal(wanted.results, command)
+    results = wanted.results or measurements_file()
+    journal = Journal(results, command)
+    terminal.note(f"rows are kept in {results}; what it has is not measured again")
     reader = load_reader(terminal, options)
     if not KINDS[reader.model.reading.memory].remembers and options.memory is None:
         terminal.warn(f"{reader.model.name} has no memory: what has left its window cannot be right")

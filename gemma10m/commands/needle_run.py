@@ -21,8 +21,14 @@ from gemma10m.evaluation.report import cell_key, cell_row, checked, model_key
 from gemma10m.library.signals import StopRequest, stop_on_signals
 from gemma10m.memory import KINDS
 from gemma10m.models.decoder import Decoder, without_memory
-from gemma10m.progress import ProgressView
-from gemma10m.reading.stretch import device_memory, peak_memory, process_memory, reset_peak_memory
+from gemma10m.progress import ProgressView, format_duration
+from gemma10m.reading.stretch import (
+    device_memory,
+    peak_memory,
+    process_memory,
+    reset_peak_memory,
+    stretch_tokens,
+)
 from gemma10m.saved_states import Reader
 from gemma10m.tasks.haystack import Prose
 from gemma10m.tasks.writer import Writer
@@ -58,6 +64,9 @@ class TokenClock:
     def __init__(self, jobs: Sequence[Job]) -> None:
         self.left = sum(job.tokens for job in jobs)
         self.done = self.read = 0
+        self.start()
+
+    def start(self) -> None:
         self.started = time.monotonic()
 
     def skip(self, tokens: int) -> None:
@@ -104,7 +113,12 @@ class NeedleRun:
                 cell.check(self.writer, self.reader.model.reading.segment)
         jobs = list(self._jobs(cells, controls, passages))
         known = [self.journal.finished(KIND, job.key) for job in jobs]
-        clock = TokenClock([job for job, rows in zip(jobs, known, strict=True) if not rows])
+        left = [job for job, rows in zip(jobs, known, strict=True) if not rows]
+        clock = TokenClock(left)
+        if left:
+            seconds = seconds_per_token(left[0].model, min(self.batch, left[0].cell.n)) * clock.left
+            self.terminal.note(f"{len(left)} cells, {clock.left:,} tokens to read: about {format_duration(seconds)}")
+            clock.start()
         rows = []
         with stop_on_signals() as stop:
             for number, (job, found) in enumerate(zip(jobs, known, strict=True), start=1):
@@ -169,10 +183,19 @@ class NeedleRun:
         )
 
     def _interrupted(self, stopped: Interrupted, label: str) -> Interrupted:
-        kept = "run the same command again to go on from there"
-        lost = "give --results FILE, and an interrupted run goes on where it stopped"
-        hint = kept if self.journal.results else lost
+        hint = "run the same command again to go on from there"
         return Interrupted(f"stopped in {label}", hint, stopped.exit_code - 128)
+
+
+def seconds_per_token(model: Decoder, documents: int) -> float:
+    """Measure how fast the model reads documents side by side: a stretch to warm up, and one by the clock."""
+    tokens, state = stretch_tokens(model, documents), model.empty_state(documents)
+    ids = torch.zeros(documents, tokens, dtype=torch.int64)
+    with torch.inference_mode():
+        model(ids, state, logits="last")
+        started = time.monotonic()
+        model(ids, state, logits="last")
+    return (time.monotonic() - started) / (documents * tokens)
 
 
 def _ticker(progress: ReadingProgress, clock: TokenClock, model: Decoder, total: int, stop: StopRequest) -> Tick:

@@ -62,7 +62,7 @@ class PerplexityRun:
                 done += read
                 progress.update(done)
                 if stop():
-                    hint = "lengths that were finished are kept with --results; this one begins again"
+                    hint = "lengths that were finished are kept; this one begins again"
                     raise Interrupted(f"stopped in the {label}", hint, stop.signal_number)
 
             model, bos = self.reader.model, self.reader.tokenizer.first

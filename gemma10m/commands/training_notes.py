@@ -7,7 +7,7 @@ from collections import Counter
 
 import torch
 
-from gemma10m.progress import format_bytes, format_count
+from gemma10m.progress import format_bytes, format_count, format_duration
 from gemma10m.reading.stretch import process_memory
 from gemma10m.terminal import Terminal
 from gemma10m.training.trainer import StepReport, Trainer
@@ -29,8 +29,10 @@ class Notes:
         self._asked: Counter[str] = Counter()
 
     def stage(self) -> None:
-        """Say that a stage begins, once."""
+        """Say once that a stage begins, and before the first how much there is to train on."""
         here, stages = self._trainer.position.stage, self._trainer.recipe.stages
+        if self._stage < 0:
+            self._terminal.note(f"{self._tokens_left():,} tokens to train on, in about {self._steps_left():,} steps")
         if here != self._stage:
             self._stage = here
             virtual = stages[here].virtual
@@ -57,8 +59,28 @@ class Notes:
         parts += [f"{task} {self._right[task]}/{asked} right" for task, asked in sorted(self._asked.items())]
         for name, values in (("gates", report.gates), ("write gates", report.write_gates)):
             parts += [f"{name} {' '.join(f'{value:.2f}' for value in values)}"] if values else []
-        parts += [f"{format_count(report.tokens)} tokens", f"{format_count(self._tokens / self._seconds)} tok/s"]
-        return "; ".join([*parts, self._memory()])
+        speed = self._tokens / self._seconds
+        parts += [f"{format_count(report.tokens)} tokens", f"{format_count(speed)} tok/s", self._memory()]
+        if not self._trainer.done:
+            parts.append(f"{format_duration(self._tokens_left() / speed)} left{self._at_most()}")
+        return "; ".join(parts)
+
+    def _stages_left(self) -> list[tuple[int, int]]:
+        """Return the length of the documents and the tokens that are left of each stage."""
+        at, stages = self._trainer.position, self._trainer.recipe.stages
+        left = [(stage.length, stage.tokens) for stage in stages[at.stage :]]
+        return [(length, tokens - (0 if number else at.stage_tokens)) for number, (length, tokens) in enumerate(left)]
+
+    def _tokens_left(self) -> int:
+        return sum(tokens for _, tokens in self._stages_left())
+
+    def _steps_left(self) -> int:
+        of_a_step = self._trainer.recipe.tokens_per_step
+        return sum(-(-tokens // (max(1, of_a_step // length) * length)) for length, tokens in self._stages_left())
+
+    def _at_most(self) -> str:
+        """A stage may end early, when enough answers are right."""
+        return " at most" if any(stage.below for stage in self._trainer.recipe.stages) else ""
 
     def _memory(self) -> str:
         device = self._trainer.model.device

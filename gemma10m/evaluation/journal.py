@@ -31,14 +31,13 @@ class BatchResult:
 
 
 class Journal:
-    """Without `results` nothing is kept."""
+    """Rows of finished cells, and the batches of those that are not finished."""
 
-    def __init__(self, results: Path | None, command: str) -> None:
+    def __init__(self, results: Path, command: str) -> None:
         """Raises UsageError for a file that is not of JSON objects, DiskError for one that cannot be written."""
         self.results, self.command = results, command
-        self._rows = _read_lines(results) if results else []
-        if results:
-            _check_writable(results)
+        self._rows = _read_lines(results)
+        _check_writable(results)
 
     def finished(self, kind: str, key: Mapping[str, object]) -> list[ResultRow]:
         """The rows of this kind and key, oldest first."""
@@ -47,23 +46,17 @@ class Journal:
 
     def batches(self, key: Mapping[str, object]) -> list[BatchResult]:
         path = self._partial(key)
-        lines = _read_lines(path) if path else []
+        lines = _read_lines(path)
         return [_batch(line, number, path) for number, line in enumerate(lines, start=1)]
 
     def add(self, key: Mapping[str, object], batch: BatchResult) -> None:
-        if path := self._partial(key):
-            append_lines(path, [asdict(batch)])
+        append_lines(self._partial(key), [asdict(batch)])
 
     def finish(self, kind: str, key: Mapping[str, object], rows: Iterable[ResultRow]) -> None:
-        if self.results is None:
-            return
         append_rows(self.results, kind, self.command, rows)
-        if path := self._partial(key):
-            path.unlink(missing_ok=True)
+        self._partial(key).unlink(missing_ok=True)
 
-    def _partial(self, key: Mapping[str, object]) -> Path | None:
-        if self.results is None:
-            return None
+    def _partial(self, key: Mapping[str, object]) -> Path:
         digest = hashlib.sha256(canonical_json(dict(sorted(key.items()))).encode()).hexdigest()
         return self.results.with_name(f"{self.results.name}.{digest[:16]}.partial.jsonl")
 

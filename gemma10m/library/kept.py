@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterable
 from contextlib import suppress
@@ -52,19 +53,22 @@ def lone_indexes() -> list[Path]:
 
 
 def leftovers() -> list[Path]:
-    """Return temporary files of runs that were killed; what a running process holds open is not one of them."""
+    """Return temporary files of runs that were killed; what a running process writes is not one of them."""
     folders = (states_folder(), indexes_folder(), summaries_folder())
     found = [path for each in folders for path in each.glob(f"{TEMPORARY_PREFIX}*{TEMPORARY_SUFFIX}*")]
-    held = _held_open() if found else set()
-    return sorted(path for path in found if str(path.resolve()) not in held)
+    return sorted(path for path in found if not _is_locked(path))
 
 
-def _held_open() -> set[str]:
-    held = set()
-    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
-        with suppress(OSError):
-            held.add(os.readlink(descriptor))
-    return held
+def _is_locked(path: Path) -> bool:
+    """Return whether a process still writes the file: `atomic_path` locks it as long as it does."""
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+        finally:
+            os.close(descriptor)
+    return True
 
 
 def remove(paths: Iterable[Path]) -> int:

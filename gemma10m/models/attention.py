@@ -77,6 +77,7 @@ class Attention(Mixer):
         super().__init__()
         self.spec, self.hidden_size, self.segment = spec, config.hidden_size, reading.segment
         self.window, self.memory = window_of(spec, reading), memory_of(spec, reading)
+        self.in_blocks = config.architecture != "gemma"  # Gemma 1 reads as it always did, bit for bit
         bias = spec.projection_bias
         self.q_proj = nn.Linear(config.hidden_size, spec.query_size, bias=bias)
         self.k_proj = nn.Linear(config.hidden_size, spec.kv_size, bias=bias)
@@ -269,6 +270,7 @@ class Attention(Mixer):
             reach=span.reach,
             scale=self.spec.scale,
             cap=self.spec.score_cap,
+            in_blocks=self.in_blocks,
         )  # (B * G, H, Q, E)
         split: Tensor = out.unflatten(0, (-1, span.segments))  # (B, G, H, Q, E)
         return split.transpose(1, 2)  # (B, H, G, Q, E)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -152,13 +153,22 @@ def test_an_interrupted_cell_goes_on_with_the_next_batch(wanted: EvalOptions, mo
     assert not partial.exists()
 
 
-def test_without_results_an_interruption_says_what_would_have_kept_the_work(
-    wanted: EvalOptions, monkeypatch: pytest.MonkeyPatch
+def test_without_results_the_rows_are_kept_in_the_cache(
+    wanted: EvalOptions, monkeypatch: pytest.MonkeyPatch, cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(measuring, "answer", signal_in_batch(1))
     with pytest.raises(Interrupted) as stopped:
         run(replace(wanted, results=None))
-    assert stopped.value.hint == "give --results FILE, and an interrupted run goes on where it stopped"
+    assert stopped.value.hint == "run the same command again to go on from there"
+    monkeypatch.setattr(measuring, "answer", answer)
+    chosen = ModelOptions(model=str(checkpoint()), device="cpu")
+    evaluate(Terminal(), chosen, replace(wanted, results=None), "gemma10m eval")
+    run(wanted)
+    kept = cache.with_name("measurements.jsonl")
+    assert what_was_measured(kept) == what_was_measured(wanted.results)
+    said = capsys.readouterr().err
+    assert f"rows are kept in {kept}; what it has is not measured again\n" in said
+    assert re.search(r"4 cells, [\d,]+ tokens to read: about \d", said)
 
 
 @given(st.integers(1, 60), st.integers(1, GROUP), st.sets(st.integers(0, 60)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from pathlib import Path
@@ -56,7 +57,8 @@ def test_everything_is_removed_but_what_is_in_use(book: Path, cache: Path) -> No
     told("find", str(book), "48213")
     (cache / ".gemma10m-dead.tmp").write_bytes(b"12")
     (cache / "notes.txt").write_text("mine")
-    with (cache / ".gemma10m-live.tmp").open("wb"):
+    with (cache / ".gemma10m-live.tmp").open("wb") as live:
+        fcntl.flock(live, fcntl.LOCK_EX)
         assert "1 leftovers of runs that were killed, 2 B" in told("states")[2]
         code, out, _ = told("states", "--remove-all")
     assert code == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,14 @@ from training_runs import (
     log_of,
     recipe_file,
     run,
+    small_model,
+    small_recipe,
+    writer,
 )
 
 import gemma10m
 from gemma10m import cli
+from gemma10m.commands.training_notes import Notes
 from gemma10m.errors import (
     ConfigError,
     DocumentError,
@@ -36,6 +41,7 @@ from gemma10m.errors import (
     StateError,
     UsageError,
 )
+from gemma10m.terminal import Terminal
 from gemma10m.training.trainer import Trainer
 
 PROGRAM = Path(__file__).parents[1] / "support" / "training_saver.py"
@@ -313,3 +319,15 @@ def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert "stage 1 of 1: documents of 96 tokens\n" in stderr
     assert "step 1: loss answers " in stderr
     assert "tok/s; RAM " in stderr
+    assert re.search(r"[\d,]+ tokens to train on, in about \d+ steps\n", stderr)
+
+
+def test_a_run_says_how_long_it_will_take(capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = small_recipe()
+    trainer = Trainer(small_model(recipe), writer(), recipe)
+    notes = Notes(Terminal(), trainer)
+    notes.stage()
+    notes.step(trainer.step())
+    said = capsys.readouterr().err
+    assert "2,200 tokens to train on, in about 7 steps\n" in said
+    assert re.search(r"step 1: .*; (0s|\d+s|\d+m\d+s) left\n", said)

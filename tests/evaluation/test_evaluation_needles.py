@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from readers import KINDS, SEGMENT, reader
+from rounding import assert_exact
 from torch import Tensor
 
 from gemma10m.errors import UsageError
@@ -65,7 +66,7 @@ def test_documents_side_by_side_are_as_each_alone(
     monkeypatch: pytest.MonkeyPatch, kind: str, name: str, depth: float
 ) -> None:
     small_stretches(monkeypatch, 150)
-    model = reader(kind).model
+    model = reader(kind, dtype="float64").model
     scripts = cell(name, tokens=420, depth=depth).scripts(writer(), SEGMENT, [11, 12, 15])
     with last_hidden(model) as hidden:
         answers = answer(model, scripts, ignore, read_side_by_side)
@@ -74,7 +75,7 @@ def test_documents_side_by_side_are_as_each_alone(
         for row, script in enumerate(scripts):
             ids = script.cut(0, len(script) - 1).unsqueeze(0)
             alone, _ = model.hidden(ids, model.empty_state(), ids.shape[1])
-            torch.testing.assert_close(found[row], alone[0, -found.shape[1] :], atol=1e-5, rtol=1e-5)
+            assert_exact(found[row], alone[0, -found.shape[1] :])
     shared = common_prefix(scripts, len(scripts[0]))
     assert answers.read <= 3 * len(scripts[0]) - 2 * (shared - SEGMENT)
 
@@ -143,7 +144,7 @@ def _decoded(model: Decoder, prompt: Tensor, count: int) -> list[int]:
 @pytest.mark.parametrize("carry", [0, SEGMENT, 3 * SEGMENT])
 @pytest.mark.parametrize("kind", ["gated", "delta"])
 def test_the_control_s_shortcut_changes_nothing(kind: str, carry: int) -> None:
-    control = without_memory(reader(kind, carry=carry).model).double()
+    control = without_memory(reader(kind, carry=carry, dtype="float64").model)
     assert (control.reading.memory, control.reading.carry) == ("window", carry)
     whole = cell(depth=0.9, tokens=1500).scripts(writer(), SEGMENT, range(3))
     brief = without_middle(control, whole)
@@ -152,7 +153,7 @@ def test_the_control_s_shortcut_changes_nothing(kind: str, carry: int) -> None:
         found = answer(control, brief, ignore, read_side_by_side)
         short = hidden()
         assert answer(control, whole, ignore, read_side_by_side).right == found.right
-        torch.testing.assert_close(short, hidden(), atol=1e-6, rtol=1e-6)
+        assert_exact(short, hidden())
 
 
 def test_the_shortcut_does_change_a_model_with_memory() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from models import tiny_model
+from official_models import Float64
 from oracle import oracle_logits
 from tokenizer_fixtures import PROSE, train_sentencepiece
 
@@ -58,16 +59,17 @@ def test_the_losses_are_those_of_a_loop_over_tokens_in_float64(tokenizer: Tokeni
     on, off = slow_losses(model, read, expected), slow_losses(bare, read, expected)
     assert max(abs(a - b) for a, b in zip(on, off, strict=True)) > 1e-3
 
-    rows = [numbers(row) for row in measured(model, tokenizer, TEXT, tokens, seed)]
+    with Float64():  # losses are float32 in any model, but here
+        rows = [numbers(row) for row in measured(model, tokenizer, TEXT, tokens, seed)]
 
     assert [(row["start"], row["stop"], row["n"]) for row in rows] == [
         (0, 8, 8), (8, 16, 8), (16, 32, 16), (32, 37, 5), (0, 37, 37),
     ]  # fmt: skip
     for row in rows:
         bucket = slice(int(row["start"]), int(row["stop"]))
-        assert row["loss_on"] == pytest.approx(statistics.fmean(on[bucket]), abs=2e-5)
-        assert row["loss_off"] == pytest.approx(statistics.fmean(off[bucket]), abs=2e-5)
-        assert row["difference"] == pytest.approx(row["loss_on"] - row["loss_off"], abs=1e-9)
+        assert row["loss_on"] == pytest.approx(statistics.fmean(on[bucket]), rel=1e-10)
+        assert row["loss_off"] == pytest.approx(statistics.fmean(off[bucket]), rel=1e-10)
+        assert row["difference"] == pytest.approx(row["loss_on"] - row["loss_off"], rel=1e-10)
         assert row["perplexity_on"] == pytest.approx(math.exp(row["loss_on"]))
         assert row["perplexity_off"] == pytest.approx(math.exp(row["loss_off"]))
 
@@ -109,11 +111,14 @@ def test_student(freedom: int, expected: float) -> None:
 
 def test_cuts_and_rows_change_nothing(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
     model = model_for(tokenizer)
-    whole = measured(model, tokenizer, TEXT, 50, 1)
+    with Float64():
+        whole = measured(model, tokenizer, TEXT, 50, 1)
     monkeypatch.setattr(perplexity, "stretch_tokens", lambda _: 10)
     monkeypatch.setattr(perplexity, "LOGIT_BYTES", 4 * 3 * model.config.vocabulary)
-    for row, other in zip(whole, measured(model, tokenizer, TEXT, 50, 1), strict=True):
-        assert numbers(row) == pytest.approx(numbers(other), rel=1e-5, abs=2e-5)
+    with Float64():
+        cut = measured(model, tokenizer, TEXT, 50, 1)
+    for row, other in zip(whole, cut, strict=True):
+        assert numbers(row) == pytest.approx(numbers(other), rel=1e-10)
 
 
 def test_no_more_logits_exist_than_allowed(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:

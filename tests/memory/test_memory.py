@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from decimal import Decimal, localcontext
 
@@ -21,6 +20,7 @@ from models import (
     tiny_model,
     written,
 )
+from rounding import EXACT, assert_as_exact, assert_exact, rounding_error
 from torch import Tensor
 
 from gemma10m import ops
@@ -36,8 +36,8 @@ every_closing_kind = pytest.mark.parametrize("kind", CLOSING)
 every_remembering_kind = pytest.mark.parametrize("kind", REMEMBERING)
 
 
-def normal(*shape: int, seed: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+def normal(*shape: int, seed: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
 
 # --- size and dtype ---------------------------------------------------------------------------------------------------
@@ -141,9 +141,9 @@ def test_like_windows_go_through_attention_together() -> None:
 
 
 def test_an_interlude_is_writing_all_plain_segments_that_often() -> None:
-    keys, values = normal(3, 2, 3, 4, 6, seed=1), normal(3, 2, 3, 4, 6, seed=2)  # (B, K, G, N, E)
-    gates = torch.rand(3, 2, 3, 4, generator=torch.Generator().manual_seed(3))
-    empty = torch.zeros(3, 2, 6, 6)
+    keys, values = (normal(3, 2, 3, 4, 6, seed=seed, dtype=torch.float64) for seed in (1, 2))  # (B, K, G, N, E)
+    gates = torch.rand(3, 2, 3, 4, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    empty = torch.zeros(3, 2, 6, 6, dtype=torch.float64)
     plain = torch.tensor([[True, False, True], [False, False, False], [False, True, True]])
     times = torch.tensor([[0, 3, 1], [0, 0, 0], [1, 2, 0]])
     found = written("gated", empty, None, keys, values, gates, Interludes(plain, times)).last()["memory"]
@@ -154,7 +154,7 @@ def test_an_interlude_is_writing_all_plain_segments_that_often() -> None:
             order += plain.nonzero().tolist() * (2 ** (count - 1) if count else 0)
         here = [torch.stack([part[b, :, g] for b, g in order], dim=1).unsqueeze(0) for part in (keys, values, gates)]
         expected = written("gated", empty[:1], None, *here).last()["memory"]
-        torch.testing.assert_close(found[row : row + 1], expected, atol=1e-5, rtol=0)
+        assert_exact(found[row : row + 1], expected)
     once = written("gated", empty, None, keys, values, gates).last()["memory"]
     assert ((once - found).abs().amax((1, 2, 3)) > 0.01).tolist() == [True, False, True]
 
@@ -223,14 +223,24 @@ def exact_angle(position: int, pair: int, head_size: int, theta: int) -> float:
 
 @pytest.mark.parametrize("position", [0, 1, 2048, TEN_MILLION - 1, TEN_MILLION, 2**31])
 def test_angles_are_exact_at_position_ten_million(position: int) -> None:
-    head_size = 256
-    cos, sin = cos_sin(position, 3, head_size, Rope(), torch.device("cpu"))
-    assert cos.shape == sin.shape == (3, head_size)
-    assert cos.dtype == sin.dtype == torch.float32
-    for step in range(3):
-        angles = [exact_angle(position + step, pair, head_size, 10000) for pair in range(head_size // 2)]
-        assert cos[step].tolist() == pytest.approx([math.cos(a) for a in angles] * 2, abs=1e-6)
-        assert sin[step].tolist() == pytest.approx([math.sin(a) for a in angles] * 2, abs=1e-6)
+    """To 1e-10, or twice what Python's own floats lose: their products are off by more than that at ten million."""
+    steps, head_size = 3, 256
+    pairs = range(head_size // 2)
+    places = range(position, position + steps)
+    exact = doubled([[exact_angle(place, pair, head_size, 10000) for pair in pairs] for place in places])
+    plain = doubled([[place * 10000.0 ** (-2 * pair / head_size) for pair in pairs] for place in places])
+    wide = cos_sin(position, steps, head_size, Rope(), torch.device("cpu"), torch.float64)
+    narrow = cos_sin(position, steps, head_size, Rope(), torch.device("cpu"))
+    for function, found, rounded in zip((torch.cos, torch.sin), wide, narrow, strict=True):
+        truth = function(exact)
+        assert rounding_error(found, truth) <= max(EXACT, 2 * rounding_error(function(plain), truth))
+        assert rounded.dtype == torch.float32
+        assert torch.equal(rounded, found.float())
+
+
+def doubled(angles: list[list[float]]) -> Tensor:
+    """Return what both halves of a head turn by: (count, E/2) -> (count, E)."""
+    return torch.tensor(angles, dtype=torch.float64).repeat(1, 2)
 
 
 def test_float32_angles_would_be_wrong_at_position_ten_million() -> None:
@@ -242,13 +252,17 @@ def test_float32_angles_would_be_wrong_at_position_ten_million() -> None:
 
 
 def test_scores_depend_on_the_distance_alone_at_any_position() -> None:
-    query, key = normal(1, 64, seed=7), normal(1, 64, seed=8)
-    scores = []
-    for start in (0, 5, TEN_MILLION):
-        cos, sin = cos_sin(start, 10, 64, Rope(), torch.device("cpu"))
-        scores.append(ops.rotate(query, cos[9:], sin[9:]) @ ops.rotate(key, cos[:1], sin[:1]).mT)
-    torch.testing.assert_close(scores[1], scores[0], atol=1e-5, rtol=0)
-    torch.testing.assert_close(scores[2], scores[0], atol=1e-5, rtol=0)
+    """In float32 they are as exact at position ten million as at the start."""
+    queries, keys = normal(40, 64, seed=7) / 8, normal(40, 64, seed=8)
+
+    def scores(start: int, dtype: torch.dtype) -> Tensor:
+        cos, sin = cos_sin(start, 10, 64, Rope(), torch.device("cpu"), dtype)
+        return ops.rotate(queries.to(dtype), cos[9:], sin[9:]) @ ops.rotate(keys.to(dtype), cos[:1], sin[:1]).mT
+
+    truth = scores(0, torch.float64)
+    assert_exact(scores(5, torch.float64), truth)
+    for start in (5, TEN_MILLION):
+        assert_as_exact(scores(start, torch.float32), scores(0, torch.float32), truth)
 
 
 @every_closing_kind
@@ -277,7 +291,7 @@ def test_what_is_remembered_has_no_position(kind: MemoryKind) -> None:
     before, _ = read_cut(model, ids)
     after, _ = read_cut(model, ids[:, [3, 0, 5, 1, 4, 2, 6, 7, 8, 9]])
     if kind != "gated":
-        torch.testing.assert_close(after[:, 6:], before[:, 6:], atol=1e-5, rtol=0)
-    torch.testing.assert_close(before[:, 7:], before[:, 6:7].expand(-1, 3, -1), atol=1e-5, rtol=0)
+        assert_exact(after[:, 6:], before[:, 6:])
+    assert_exact(before[:, 7:], before[:, 6:7].expand(-1, 3, -1))
     unwritten, _ = read_cut(model, ids[:, 6:])
     assert (unwritten - before[:, 6:]).abs().max() > 1e-2  # the memory is read

@@ -1,4 +1,4 @@
-"""Run one small model with the reference and with the kernels: prints how far apart they are and which kernels ran."""
+"""Run one small model with the reference and with the kernels, print the errors of both and which kernels ran."""
 
 from __future__ import annotations
 
@@ -44,16 +44,28 @@ def main() -> None:
         setattr(compiled, name, counted(getattr(compiled, name)))
     # Only now, as `ops` chooses its functions when it is imported.
     from models import random_ids, tiny_model
+    from rounding import largest, rounding_error
 
     memory: Any = sys.argv[1]
     model = tiny_model(memory, carry=5, sinks=2, dtype=torch.float32)
-    ids = random_ids(model, 37, batch=2)
+    ids = random_ids(model, 37, batch=3)
     expected = [tensor.detach() for tensor in run(model, ids)]
     with_gradient = sum(launched.values())
     with torch.inference_mode():
         found = run(model, ids)
-    apart = max(float((one - other).abs().max()) for one, other in zip(found, expected, strict=True))
-    report = {"difference": apart, "launched": sorted(launched), "launched_with_gradient": with_gradient}
+        truth = run(model.double(), ids)  # which no kernel takes
+
+    def error(results: list[Tensor]) -> float:
+        """Return the largest error as a share of its tensor's largest number."""
+        return max(rounding_error(one, exact) / largest(exact) for one, exact in zip(results, truth, strict=True))
+
+    report = {
+        "same": all(map(torch.equal, found, expected)),
+        "kernels_error": error(found),
+        "reference_error": error(expected),
+        "launched": sorted(launched),
+        "launched_with_gradient": with_gradient,
+    }
     sys.stdout.write(json.dumps(report))
 
 

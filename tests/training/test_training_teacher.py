@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from models import KINDS, difference, random_ids, read_cut, tiny_config, tiny_model
+from models import KINDS, random_ids, read_cut, tiny_config, tiny_model
+from rounding import assert_as_exact, assert_exact
 from torch import Tensor
 
 from gemma10m.config import MemoryKind, ReadingConfig
@@ -59,19 +60,30 @@ def test_the_gradient_keeps_its_size_when_the_temperature_rises() -> None:
     draw = torch.Generator().manual_seed(0)
     student, teacher = torch.randn(2, 6, 9, dtype=torch.float64, generator=draw).unbind()
     student.requires_grad_()
-    (hot,) = torch.autograd.grad(distillation_loss(student, teacher, 1000.0), student)
-    # at a high temperature the gradient is that of matching centred logits: (z - v) / V for each token
-    gap = (student - student.mean(-1, keepdim=True)) - (teacher - teacher.mean(-1, keepdim=True))
-    torch.testing.assert_close(hot, gap.detach() / 9 / 6, atol=1e-4, rtol=1e-2)
+    for temperature in (1.0, 1000.0):
+        (found,) = torch.autograd.grad(distillation_loss(student, teacher, temperature), student)
+        q, p = ((logits.detach() / temperature).softmax(-1) for logits in (student, teacher))
+        assert_exact(found, temperature * (q - p) / 6)
+    # at a high temperature that is the gradient of matching centred logits, (z - v) / V for each token
+    temperature = 1e5
+    (hot,) = torch.autograd.grad(distillation_loss(student, teacher, temperature), student)
+    z, v = ((logits - logits.mean(-1, keepdim=True)).detach() for logits in (student, teacher))
+    second_order = (z.abs().max() ** 2 + v.abs().max() ** 2) / temperature
+    assert (hot - (z - v) / 9 / 6).abs().max() <= second_order / 9 / 6
 
 
 def test_half_precision_logits_are_compared_in_float32() -> None:
     draw = torch.Generator().manual_seed(0)
     student, teacher = (8 * torch.randn(2, 40, 300, generator=draw)).bfloat16().unbind()
-    found = distillation_loss(student, teacher)
+    found = torch.stack([distillation_loss(*pair) for pair in zip(student, teacher, strict=True)])
     assert found.dtype == torch.float32
-    exact = distillation_loss(student.double(), teacher.double())
-    assert abs(float(found) - float(exact)) < 1e-5 * float(exact)
+    assert_as_exact(found, divergence(student.float(), teacher.float()), divergence(student.double(), teacher.double()))
+
+
+def divergence(student: Tensor, teacher: Tensor) -> Tensor:
+    """Return KL(teacher || student) of each row, in the type of the logits."""
+    p, q = teacher.softmax(-1), student.softmax(-1)
+    return (p * (p / q).log()).sum(-1)
 
 
 @pytest.mark.parametrize("at_once", [1, 37 * 5, 37 * 1000])
@@ -87,10 +99,10 @@ def test_blocks_give_the_loss_and_gradients_of_whole_logits(
     lessons, _ = teacher.model(ids, teacher.model.empty_state(2))
     logs = [(logits[:, where] / 2.0).log_softmax(-1).flatten(0, 1) for logits in (mine, lessons)]
     whole = 4.0 * F.kl_div(logs[0], logs[1], reduction="batchmean", log_target=True)
-    assert abs(found.item() - whole.item()) < 1e-9
+    assert_exact(found, whole)
     right = gradients(whole, student)
     for name, gradient in gradients(found, student).items():
-        assert difference(gradient, right[name]) < 1e-6 * max(1.0, float(right[name].abs().max())), name
+        assert_exact(gradient, right[name])
     assert all(parameter.grad is None and not parameter.requires_grad for parameter in teacher.model.parameters())
 
 
@@ -136,7 +148,7 @@ def test_reading_in_stretches_is_one_forward_call(stretch: int) -> None:
     _, teacher, ids = student_and_teacher(length=31)
     whole, _ = teacher.model(ids, teacher.model.empty_state(2))
     hidden = teacher.hidden(ids, stretch)
-    assert difference(teacher.model.head(hidden), whole) < 1e-10
+    assert_exact(teacher.model.head(hidden), whole)
     assert not hidden.requires_grad
     assert not hidden.is_inference()
 
@@ -147,7 +159,7 @@ def test_the_student_s_own_teacher_reads_the_student_s_weights_with_full_attenti
     stock = tiny_model("full", has_gates=True)
     expected, _ = read_cut(stock, ids)
     teacher = Teacher.of_student(student)
-    assert difference(teacher.model.head(teacher.hidden(ids)), expected) < 1e-5
+    assert_exact(teacher.model.head(teacher.hidden(ids)), expected)
 
 
 def test_frozen_weights_are_shared_and_trained_ones_copied() -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from checkpoints import gemma_shapes, random_tensors, released_checkpoint, tiny_config, tiny_gemma, write_checkpoint
 from official_models import Float64
+from rounding import assert_exact
 from safetensors.torch import load_file
 from transformers import GemmaForCausalLM
 
@@ -270,9 +271,9 @@ class TestLoadModel:
         config = tiny_config(tie_word_embeddings=False)
         shapes = gemma_shapes(config) | {"lm_head.weight": (131, 24)}
         weights = random_tensors(shapes)
-        model = load_model(write_checkpoint(tmp_path, config, weights))
+        model = load_model(write_checkpoint(tmp_path, config, weights)).double()
         hidden, _ = model.hidden(torch.tensor([[2, 5, 7]]), model.empty_state(), 1)
-        torch.testing.assert_close(model.head(hidden), hidden @ weights["lm_head.weight"].T)
+        assert_exact(model.head(hidden), hidden @ weights["lm_head.weight"].double().T)
 
     def test_closed_gates_warn(self, tmp_path):
         model = load_model(tiny_gemma(tmp_path / "closed", gates=-100.0, segment_size=16))

@@ -1,0 +1,123 @@
+"""Attention by blocks of queries equals PyTorch's, and is taken where it is meant to be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from models import difference, random_ids, tiny_model
+from official_models import Float64, official_model, save, true_logits
+from official_models import random_ids as official_ids
+from torch import Tensor
+
+import gemma10m
+from gemma10m.models import score_blocks, scores
+from gemma10m.models.masks import visible
+from gemma10m.models.score_blocks import FEWEST_QUERIES, attend_in_blocks, faster_in_blocks
+
+EXACT = 1e-10
+WIDTH = 57
+MANY = FEWEST_QUERIES + 3
+
+
+def drawn(queries: int, width: int = WIDTH, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries (2, 4, Q, 8), keys and values (2, 2, width, 8)."""
+    generator = torch.Generator().manual_seed(queries)
+    shapes = ((2, 4, queries, 8), (2, 2, width, 8), (2, 2, width, 8))
+    one, two, three = (torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype) for shape in shapes)
+    return one, two, three
+
+
+def by_torch(queries: Tensor, keys: Tensor, values: Tensor, reach: int | None, scale: float) -> Tensor:
+    mask = visible(0, queries.shape[2], queries.shape[2], keys.shape[2], reach, keys.device)
+    return F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, scale=scale, enable_gqa=True)
+
+
+@pytest.fixture(
+    params=[(512, 2**24), (14, 2**24), (1, 2**24), (512, 2**12)], ids=lambda sizes: f"{sizes[0]} {sizes[1]}"
+)
+def sizes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let blocks be one, several that do not divide the queries, single queries, or what few scores allow."""
+    monkeypatch.setattr(score_blocks, "ROWS", request.param[0])
+    monkeypatch.setattr(score_blocks, "LARGEST_PRODUCT", request.param[1])
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return the number of queries of each call of `attend_in_blocks` from now on."""
+    found: list[int] = []
+
+    def counted(queries: Tensor, *others: Tensor, reach: int | None, scale: float) -> Tensor:
+        found.append(queries.shape[2])
+        return attend_in_blocks(queries, *others, reach=reach, scale=scale)
+
+    monkeypatch.setattr(scores, "attend_in_blocks", counted)
+    return found
+
+
+@pytest.mark.usefixtures("sizes")
+@pytest.mark.parametrize("reach", [None, 1, 5, 28, 40, 57, 80])
+@pytest.mark.parametrize("queries", [1, 7, 30, 57])
+def test_blocks_and_their_gradients_equal_pytorchs_attention(queries: int, reach: int | None) -> None:
+    inputs = tuple(tensor.requires_grad_() for tensor in drawn(queries))
+    found, expected = attend_in_blocks(*inputs, reach=reach, scale=0.3), by_torch(*inputs, reach, 0.3)
+    assert difference(found.detach(), expected.detach()) < EXACT
+    gradients = [torch.autograd.grad(out.square().sum(), inputs) for out in (found, expected)]
+    assert all(difference(one, two) < EXACT for one, two in zip(*gradients, strict=True))
+
+
+@pytest.mark.parametrize("name", ["gemma3_text", "llama", "qwen3"])
+@pytest.mark.parametrize("rows", [512, 6])
+def test_a_model_that_reads_in_blocks_equals_the_official_one(
+    name: str, rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: list[int]
+) -> None:
+    monkeypatch.setattr(scores, "faster_in_blocks", lambda queries: True)
+    monkeypatch.setattr(score_blocks, "ROWS", rows)
+    official, ids = official_model(name), official_ids()
+    model = gemma10m.load_model(save(official, tmp_path / name), memory="full").double()
+    state, parts = model.empty_state(len(ids)), []
+    with Float64(), torch.no_grad():
+        for part in ids.tensor_split((23, 24, 60), dim=1):
+            logits, state = model(part, state)
+            parts.append(logits)
+    assert len(calls) >= 4 * model.config.layers
+    assert difference(torch.cat(parts, dim=1), true_logits(official, ids)) < EXACT
+
+
+def test_in_bfloat16_blocks_are_as_exact_as_eager_attention() -> None:
+    """Eager attention is transformers': scores rounded, softmax in float32, its result rounded."""
+    queries, keys, values = drawn(MANY, 300, torch.bfloat16)
+    queries = queries * 4  # scores up to some twenty, as in real models
+    exact = by_torch(queries.double(), keys.double(), values.double(), 90, 0.5)
+    found = attend_in_blocks(queries, keys, values, reach=90, scale=0.5)
+    seen = visible(0, MANY, MANY, 300, 90, keys.device)
+    eager_scores = (queries @ keys.repeat_interleave(2, 1).mT * 0.5).masked_fill(~seen, float("-inf"))
+    eager = torch.softmax(eager_scores, -1, dtype=torch.float32).bfloat16() @ values.repeat_interleave(2, 1)
+    assert 0 < (found - exact).square().mean() <= 1.05 * (eager - exact).square().mean()
+
+
+@pytest.mark.parametrize(
+    ("queries", "faster"),
+    [
+        (lambda: torch.zeros(1, 4, MANY, 8, dtype=torch.bfloat16), True),
+        (lambda: torch.zeros(1, 4, MANY, 8), False),
+        (lambda: torch.zeros(1, 4, 1, 8, dtype=torch.bfloat16), False),
+        (lambda: torch.zeros(1, 4, MANY, 8, dtype=torch.bfloat16, device="meta"), False),
+    ],
+    ids=["many in bfloat16", "float32", "one token", "another device"],
+)
+def test_blocks_are_for_many_queries_in_bfloat16_on_a_cpu(queries: Callable[[], Tensor], faster: bool) -> None:
+    with torch.no_grad():
+        assert faster_in_blocks(queries()) is faster
+    assert not faster_in_blocks(queries())  # with gradients never
+
+
+@pytest.mark.parametrize(("architecture", "expected"), [("gemma", []), ("llama", [MANY, MANY])])
+def test_gemma_1_never_reads_in_blocks(architecture: str, expected: list[int], calls: list[int]) -> None:
+    model = tiny_model("full", dtype=torch.bfloat16, architecture=architecture)
+    with torch.inference_mode():
+        model(random_ids(model, MANY), model.empty_state())
+    assert calls == expected
