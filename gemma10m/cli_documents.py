@@ -86,7 +86,7 @@ def ask(
         sampling = sampling_options(temperature, top_p, seed, max_new_tokens)
         retrieval = RetrievalOptions(recall, quoted, strict)
         chosen_files = patterns(include, exclude)
-        named, asked = sources_and_question(words, question or [])
+        named, asked = sources_and_question(words, question or [], terminal.warn)
         sources = [*named, *(also or [])]
         refuse_mixed(asked, question_file, output)
         if question_file:

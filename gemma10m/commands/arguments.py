@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Callable
 
 from gemma10m.errors import DocumentError, UsageError
 
 STANDARD_INPUT = "-"
+_LIKE_A_FILE = re.compile(r"\S*(?:/|\.[A-Za-z0-9]{1,5})")  # a folder's slash, or a suffix, and no space
 
 
-def sources_and_question(words: list[str], questions: list[str]) -> tuple[list[str], list[str]]:
+def sources_and_question(
+    words: list[str], questions: list[str], warn: Callable[[str], None] = lambda text: None
+) -> tuple[list[str], list[str]]:
     """Split SOURCE... [QUESTION]: what exists is a source, and the last word is a question where it does not exist.
 
-    questions: those of `-q`, with which every word is a source. Raises DocumentError for a source that does not exist.
+    questions: those of `-q`, with which every word is a source. `warn` is told of a question that looks like a file.
+    Raises DocumentError for a source that does not exist.
     """
     asks = not questions and len(words) > 1 and not _exists(words[-1])
     sources = words[:-1] if asks else words
@@ -20,6 +26,8 @@ def sources_and_question(words: list[str], questions: list[str]) -> tuple[list[s
         if not _exists(word):
             hint = "check the spelling of the path; only the last word can be a question, more are asked with -q"
             raise DocumentError(f"{word or 'the empty path'} does not exist", hint)
+    if asks and _LIKE_A_FILE.fullmatch(words[-1]):
+        warn(f"{words[-1]} does not exist and is taken for the question")
     return sources, words[-1:] if asks else questions
 
 

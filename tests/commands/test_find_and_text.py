@@ -145,6 +145,15 @@ def test_the_last_word_is_a_question_where_no_file_has_its_name(tale: Path) -> N
         sources_and_words(names, None)
 
 
+@pytest.mark.parametrize(
+    ("word", "warned"), [("gone.txt", True), ("gone/", True), ("Why?", False), ("Is it a.txt", False), ("42.", False)]
+)
+def test_a_question_that_looks_like_a_file_is_warned_of(tale: Path, word: str, warned: bool) -> None:
+    told: list[str] = []
+    assert sources_and_question([str(tale), word], [], told.append) == ([str(tale)], [word])
+    assert told == ([f"{word} does not exist and is taken for the question"] if warned else [])
+
+
 def test_several_files_are_read_for_one_question(tale: Path) -> None:
     other = tale.with_name("other.txt")
     other.write_text(PROSE)
