@@ -50,6 +50,7 @@ class _Episode:
 
 
 _EPISODE = _Episode()
+_LEAVING = threading.RLock()  # never released; a handler may interrupt the one that has it
 
 
 def install() -> None:
@@ -104,6 +105,7 @@ def _watch(reading: int) -> None:
 
 def leave(number: int) -> None:
     """End the process now, with one sentence; what is half written is never in a file's place."""
+    _LEAVING.acquire()  # the thread and the main thread may both be here: one speaks and ends, the other waits
     cursor = SHOW_CURSOR if os.isatty(2) else ""
     if _EPISODE.screen is not None:
         with suppress(OSError, termios.error):
