@@ -1,9 +1,7 @@
 """Read documents of up to ten million tokens once, in constant memory, and ask questions about them.
 
-    model = gemma10m.load_model("demo")
-    tokenizer = gemma10m.load_tokenizer("demo")
-    state = gemma10m.read(model, tokenizer, gemma10m.open_source("book.txt"))
-    print("".join(gemma10m.answer(model, tokenizer, state, "Who is Anne?")))
+    with gemma10m.Library("demo").open("book.txt") as reading:
+        print(reading.ask("Who is Anne?").text)
 
 Names are imported when first used: `import gemma10m` does not import torch.
 """
@@ -17,6 +15,7 @@ if TYPE_CHECKING:
     from gemma10m.answering.answer import answer
     from gemma10m.answering.sampling import Sampling
     from gemma10m.documents import open_source
+    from gemma10m.library import Library
     from gemma10m.reading import read
     from gemma10m.tokens import load_tokenizer
     from gemma10m.weights.loading import load_model
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Library": "gemma10m.library",
     "Sampling": "gemma10m.answering.sampling",
     "answer": "gemma10m.answering.answer",
     "load_model": "gemma10m.weights.loading",
@@ -33,6 +33,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Library",
     "Sampling",
     "__version__",
     "answer",

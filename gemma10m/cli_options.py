@@ -7,11 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
+from gemma10m import completions
 from gemma10m.errors import UsageError
 
 Sources = Annotated[
     list[str],
     typer.Argument(metavar="SOURCE", help="Files, folders, archives, - for standard input, or one saved state."),
+]
+Documents = Annotated[
+    list[str], typer.Argument(metavar="SOURCE", help="Files, folders, archives, or - for standard input.")
 ]
 Include = Annotated[
     list[str] | None,
@@ -30,6 +34,9 @@ RecallOption = Annotated[
     str, typer.Option(metavar="auto|off|N", help="Tokens of passages read again before a question.")
 ]
 SourcesOption = Annotated[bool, typer.Option("--sources", help="Say where the answer stands, with quotes.")]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Withhold an answer that is not verified; exit code 10 where there is none.")
+]
 DataOption = Annotated[
     Path | None, typer.Option(help="Prose that training never saw, a file or a folder; for all but passkey.")
 ]
@@ -42,7 +49,9 @@ Model = Annotated[
     typer.Option(
         "--model",
         "-m",
-        help="A downloaded name, a folder, a GGUF file, small, chat or demo. Default: gemma-2B-10M, else small.",
+        help="A downloaded name, a folder, a GGUF file, small, chat or demo. "
+        "Default: GEMMA10M_MODEL, the configuration file, gemma-2B-10M, else small.",
+        autocompletion=completions.model_names,
     ),
 ]
 MeasuredModel = Annotated[
@@ -52,13 +61,17 @@ MeasuredModel = Annotated[
         "-m",
         help="A downloaded name, a checkpoint folder, a GGUF file, small, chat or demo. Default: demo.",
         show_default=False,
+        autocompletion=completions.model_names,
     ),
 ]
-Device = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
-Dtype = Annotated[str, typer.Option(help="float32, bfloat16 or auto.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda or auto.", autocompletion=completions.device)]
+Dtype = Annotated[str, typer.Option(help="float32, bfloat16 or auto.", autocompletion=completions.dtype)]
 MemoryOption = Annotated[
     str | None,
-    typer.Option(help="linear, delta, gated, state-vector, window or full. Default: what the checkpoint says."),
+    typer.Option(
+        help="linear, delta, gated, state-vector, window or full. Default: what the checkpoint says.",
+        autocompletion=completions.memory,
+    ),
 ]
 Carry = Annotated[int | None, typer.Option(help="Tokens before the segment that stay visible: a multiple of it.")]
 Sinks = Annotated[int | None, typer.Option(help="First tokens of the document that stay visible for ever.")]
@@ -84,7 +97,7 @@ def model_options(
     offline: bool,
     read_all: bool = False,
 ) -> Any:
-    from gemma10m.commands.models import ModelOptions, go_offline
+    from gemma10m.library.model_choice import ModelOptions, go_offline
 
     if offline:
         go_offline()
@@ -94,7 +107,7 @@ def model_options(
 
 
 def patterns(include: list[str] | None, exclude: list[str] | None) -> Any:
-    from gemma10m.commands.reading import Patterns
+    from gemma10m.library.sources import Patterns
 
     return Patterns(tuple(include or ()), tuple(exclude or ()))
 

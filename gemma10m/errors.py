@@ -10,6 +10,7 @@ Gemma10MError                 1   internal
 ├── DiskError                 7   not enough disk, or a file that cannot be written
 ├── NetworkError              8   the hub cannot be reached or refuses
 ├── TrainingError             9   a training run whose loss is no longer a number
+├── NoAnswer                 10   with --strict, a question that has no verified answer
 └── Interrupted             130   SIGINT (130) or SIGTERM (143), after the state was saved
 """
 
@@ -65,6 +66,10 @@ class NetworkError(Gemma10MError):
 
 class TrainingError(Gemma10MError):
     exit_code = 9
+
+
+class NoAnswer(Gemma10MError):
+    exit_code = 10
 
 
 class Interrupted(Gemma10MError):

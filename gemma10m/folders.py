@@ -1,4 +1,4 @@
-"""Models are kept in the user's data folder, states and summaries in the user's cache folder."""
+"""Models are kept in the user's data folder, the rest in the user's cache folder."""
 
 from __future__ import annotations
 
@@ -22,6 +22,15 @@ def states_folder() -> Path:
 
 def summaries_folder() -> Path:
     return Path(platformdirs.user_cache_dir("gemma10m")) / "summaries"
+
+
+def indexes_folder() -> Path:
+    """Passages of documents that no model has read."""
+    return Path(platformdirs.user_cache_dir("gemma10m")) / "passages"
+
+
+def config_file() -> Path:
+    return Path(platformdirs.user_config_dir("gemma10m")) / "config.toml"
 
 
 def measurements_file() -> Path:

@@ -28,7 +28,8 @@ class _Episode:
 
     def __init__(self) -> None:
         self.leaves = False
-        self.seen = 0
+        self.seen = self.handled = 0  # by the thread, and by the handler: either may be first
+        self.answered = 0  # how many were handled when the last ones were forgotten
         self.received = 0  # the last signal that was not taken by a loop
         self.ask: Callable[[int], None] | None = None
         self.screen: list[Any] | None = None  # the terminal's settings at the start, which an edited line changes
@@ -36,13 +37,15 @@ class _Episode:
     def arrived(self, number: int) -> None:
         """Run in the thread: end the process where no handler is to be waited for."""
         self.seen += 1
-        if self.leaves or self.seen > 1:
+        waits_in_vain = self.leaves and self.seen > self.handled
+        if waits_in_vain or self.seen - self.answered > 1:
             leave(number)
 
     def handle(self, number: int, _: FrameType | None) -> None:
         """Run in the main thread, between two of its bytecodes."""
         if self.leaves:
             leave(number)
+        self.handled += 1
         self.received = number
         if self.ask is None:
             raise KeyboardInterrupt
@@ -50,6 +53,7 @@ class _Episode:
 
 
 _EPISODE = _Episode()
+_LEAVING = threading.RLock()  # never released; a handler may interrupt the one that has it
 
 
 def install() -> None:
@@ -104,6 +108,7 @@ def _watch(reading: int) -> None:
 
 def leave(number: int) -> None:
     """End the process now, with one sentence; what is half written is never in a file's place."""
+    _LEAVING.acquire()  # the thread and the main thread may both be here: one speaks and ends, the other waits
     cursor = SHOW_CURSOR if os.isatty(2) else ""
     if _EPISODE.screen is not None:
         with suppress(OSError, termios.error):
@@ -119,18 +124,18 @@ def received() -> int:
 
 def forget() -> None:
     """Begin anew after a signal that a conversation has answered."""
-    _EPISODE.seen = _EPISODE.received = 0
+    _EPISODE.answered, _EPISODE.received = _EPISODE.handled, 0
 
 
 @contextmanager
 def unwinding() -> Iterator[None]:
-    """Raise KeyboardInterrupt on a signal inside the block; leave at once after it."""
+    """Raise KeyboardInterrupt on a signal inside the block; after it leave at once where `install` was called."""
     forget()
-    _EPISODE.leaves = False
+    leaves, _EPISODE.leaves = _EPISODE.leaves, False
     try:
         yield
     finally:
-        _EPISODE.leaves = True
+        _EPISODE.leaves = leaves
 
 
 @contextmanager

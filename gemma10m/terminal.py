@@ -156,6 +156,16 @@ class Terminal:
         if not self.json:
             _put(sanitise(text))
 
+    def verbatim(self, text: str) -> None:
+        """A piece of a document, on stdout: as it is, in UTF-8, for a pipe or a file, and made harmless for a terminal.
+
+        Raises as `write` does.
+        """
+        if sys.stdout.isatty() or not isinstance(sys.stdout, io.TextIOWrapper):
+            _put(sanitise(text))
+        else:
+            _put(text.encode())
+
     def line(self, text: str) -> None:
         """A line of data on stdout; raises as `write` does."""
         if not self.json:
@@ -312,9 +322,9 @@ def _prepare_streams() -> None:
             stream.reconfigure(errors="strict" if mode == "r" else "backslashreplace")
 
 
-def _put(text: str) -> None:
+def _put(text: str | bytes) -> None:
     try:
-        sys.stdout.write(text)
+        sys.stdout.buffer.write(text) if isinstance(text, bytes) else sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
         _silence(sys.stdout)

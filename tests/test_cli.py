@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from checkpoints import released_checkpoint, tiny_gemma
 
-from gemma10m.commands import models
 from gemma10m.errors import ModelError
+from gemma10m.library import model_choice as models
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -46,7 +46,7 @@ def test_nothing_that_is_written_needs_numpy(code: str, tmp_path: object) -> Non
         file.write("They walked on along the shore.\n" * 99)
     start = (
         "import sys; sys.modules['numpy'] = None; from pathlib import Path; from gemma10m.terminal import Terminal;"
-        "from gemma10m.commands.models import ModelOptions; t = Terminal(); demo = ModelOptions('demo', 'cpu');"
+        "from gemma10m.library.model_choice import ModelOptions; t = Terminal(); demo = ModelOptions('demo', 'cpu');"
     )
     command = [sys.executable, "-W", "ignore", "-c", start + code, book, f"{tmp_path}/written"]
     subprocess.run(command, check=True, timeout=120)

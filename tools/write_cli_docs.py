@@ -9,7 +9,7 @@ from pathlib import Path
 
 import gemma10m.errors as errors
 
-COMMANDS = ("ask", "summarize", "read", "download", "info", "train", "eval", "bench")
+COMMANDS = ("ask", "summarize", "read", "find", "text", "states", "download", "info", "train", "eval", "bench")
 INTRODUCTION = """# Command line
 
 Standard output carries data: answers, paths, tables, or with `--json` one JSON object a line. Progress, notes and
@@ -19,15 +19,26 @@ names and model output come out as visible text such as `\\\\x1b`; in `--json` t
 `--quiet` and `--no-color` work before and after the command's name. Colours also end with `NO_COLOR`, `TERM=dumb`, or
 when standard error is no terminal. Shell completion: `gemma10m --install-completion`.
 
-`gemma10m ask SOURCE "Q"` and `-q Q` (repeatable) ask; without a question they come from standard input, one a line.
-Each is answered on its own copy of the document's state.
+`gemma10m ask SOURCE... "Q"` and `-q Q` (repeatable) ask; without a question they come from standard input, one a line.
+Each is answered on its own copy of the document's state. Words that are existing paths are sources, read as one
+document; the last word is the question where no file has its name. With `-q` all words are sources.
 
-An answer is looked up in the document, sentence by sentence. One of which no passage says even half is replaced by
-`The text does not contain the answer.`, unless `--recall off`; a single sentence that no passage says is told on
-standard error. `--sources` says where an answer stands, with quotes; `--json` always does: `sources`, each with its
-file's `status` (`as read`, and only then with a quote, `changed`, `gone` or `not at hand`), `in_text` (null
-where there was nothing to look it up in), `not_in_text`, the sentences without a source, and `unchecked_answer`, the
-model's own words, stand beside `answer`. Each of `sources` has:
+`gemma10m find SOURCE... "WORDS"` shows the passages that have the most of the words, the best first, each by the
+sentence that has most of them, as `file:line (place), bytes A-B`. It needs no model: the passages of a document are
+indexed once and kept in the cache. `gemma10m text SOURCE` prints the text that a model reads; `--lines` and `--page`
+print a part of one file, so that every line of a source can be checked. Into a pipe the text goes as it is.
+
+`gemma10m states` lists the states in the cache, a line each: the first 8 characters of its name, the document, the
+model and its memory, tokens, size with the passages, age. `--remove NAME` takes a name or a document's.
+
+An answer is looked up in the document, sentence by sentence, unless `--recall off`. Its verdict is `verified`,
+`unverified`: it is shown, and a warning names each sentence that no passage says, or `no answer`: the passages closest
+to the question are shown. With `--strict` an unverified answer is withheld, too, and the exit code is 10 if a question
+has no verified answer. `--sources` says where an answer stands, with quotes; `--json` always does. Beside `answer`
+stand `verdict` (null where there was nothing to look it up in), `in_text` (whether it is verified, or null),
+`not_in_text`, the sentences without a source, `unchecked_answer`, the model's own words, `truncated`,
+whether it was cut off by `--max-new-tokens`, `closest`, the passages closest to the question where there is no answer,
+and `sources`. Each of these two lists has:
 
 | member | what it is |
 | --- | --- |
@@ -50,9 +61,10 @@ nbytes, sha256, tokens) and `skipped` (path, reason).
 
 On a terminal, `ask SOURCE` without a question is a conversation: a question goes on from the answers before it.
 Answers come as they are made; one that no passage says is told as such, and stands. `/sources` says where the last
-answer stands, `/new` goes back to the document, `/save FILE` writes the questions and answers as JSON lines, `/quit`
-or Ctrl-D ends; Ctrl-C drops the line or the question that is being answered. A line that begins with anything but
-letters after the slash, such as `/etc/hosts`, is a question. The document's saved state never changes.
+answer stands, `/new` goes back to the document, `/save FILE` writes the questions and answers as JSON lines, `/help`
+explains these; `/quit`, `/exit`, `quit`, `exit` or Ctrl-D ends; Ctrl-C drops the line or the question that is being
+answered. What is typed meanwhile is not shown in the answer and waits for the next prompt. A line that begins with
+anything but letters after the slash, such as `/etc/hosts`, is a question. The document's saved state never changes.
 
 `ask SOURCE --questions FILE` answers a list: one question a line, or in a `.jsonl` objects with `question` and, if
 wanted, `id`; `-` is standard input. It writes a JSON object for each answer, as `--json` does. With `--output
@@ -82,9 +94,13 @@ which takes both options too, and by `read --json`. HTML and notebooks are read 
 not written over. The passages take their place once the state is saved; where they cannot be written, the state is kept
 and a warning says so. `ask FILE` then needs no document: zero of its tokens are computed again.
 
-Environment: `HF_TOKEN`, `HF_ENDPOINT`, `HF_HUB_OFFLINE` as for huggingface_hub; `XDG_CACHE_HOME`, `XDG_DATA_HOME`;
-`OMP_NUM_THREADS`, without which a command computes with the cores that are free when it starts;
-`GEMMA10M_TRACEBACK=1` shows the traceback of an error.
+The model that is used when none is named is the environment variable `GEMMA10M_MODEL`, else the line
+`model = "NAME"` of `config.toml` in the user's configuration folder (`~/.config/gemma10m` on Linux), else gemma-2B-10M
+where it is downloaded, else small where it is installed. `gemma10m info` shows it.
+
+Environment: `GEMMA10M_MODEL`; `HF_TOKEN`, `HF_ENDPOINT`, `HF_HUB_OFFLINE` as for huggingface_hub; `XDG_CACHE_HOME`,
+`XDG_CONFIG_HOME`, `XDG_DATA_HOME`; `OMP_NUM_THREADS`, without which a command computes with the cores that are free
+when it starts; `GEMMA10M_TRACEBACK=1` shows the traceback of an error.
 
 ## Exit codes
 """
@@ -99,6 +115,7 @@ CODES = (
     (7, "DiskError", "not enough disk, or a file that cannot be written"),
     (8, "NetworkError", "the hub cannot be reached or refuses"),
     (9, "TrainingError", "a loss or gradient that is no number; the last good checkpoint stays"),
+    (10, "NoAnswer", "with `--strict`, a question that has no verified answer"),
     (130, "Interrupted", "SIGINT; 143 after SIGTERM; a read's state was saved"),
 )
 

@@ -1,57 +1,62 @@
-"""An answer as it is shown: at once, or when it is known what it rests on."""
+"""An answer as it is shown, and what it rests on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from gemma10m.commands.passages import Checked, Passages
 from gemma10m.documents import CHANGED, GONE
-from gemma10m.passages.quotes import Source
+from gemma10m.errors import NoAnswer
+from gemma10m.library.chat import AnswerStream
+from gemma10m.library.checking import NO_ANSWER, UNVERIFIED, Answer, Source
+from gemma10m.library.retrieval import RetrievalOptions
 from gemma10m.sanitise import sanitise_line
 from gemma10m.terminal import Terminal
 
-NOT_SAID = "no passage says what the model answered"
+NOT_FOUND = "unverified, not found in the text as it is said here"
 _WITHOUT_QUOTE = {CHANGED: "{} changed since it was read", GONE: "{} is gone"}
 
 
-def show_answer(
-    terminal: Terminal, passages: Passages, question: str, pieces: Iterable[str], withhold: bool
-) -> Checked:
-    """With its sources where they are wanted. One that may have to be withheld waits until it is looked up."""
-    said = []
-    for piece in pieces:
-        said.append(piece)
-        if not withhold:
-            terminal.write(piece)
-    found = passages.check(question, "".join(said), withhold)
-    if withhold:
-        terminal.write(found.shown)
+def show_answer(terminal: Terminal, stream: AnswerStream, options: RetrievalOptions) -> Answer:
+    """Write the answer as it is made, then its sources where they are wanted."""
+    for piece in stream:
+        terminal.write(piece)
     terminal.write("\n")
-    if not found.withheld:
-        _show_support(terminal, passages, found)
-    elif found.made.strip():
-        terminal.note("no passage says what the model answers: it is not shown (--recall off shows it)")
-    return found
+    answer = stream.whole
+    if answer.truncated:
+        warn_of_cut(terminal)
+    _show_verdict(terminal, answer, options)
+    return answer
 
 
-def _show_support(terminal: Terminal, passages: Passages, found: Checked) -> None:
-    for sentence in found.missing if found.sources else ():
-        terminal.warn(f"no passage says: {sanitise_line(sentence)}")
-    if passages.options.sources and found.sources is not None:
-        show_sources(terminal, found.sources)
-    elif passages.withhold and not found.sources:
-        terminal.note(NOT_SAID)
+def refuse_without_answer(without: int, asked: int) -> None:
+    """Raises NoAnswer where there is none to some questions. Called after all of them, with --strict."""
+    if without:
+        count = "the question has" if asked == 1 else f"{without} of {asked} questions have"
+        raise NoAnswer(f"{count} no verified answer", "without --strict what is unverified is shown, and marked")
 
 
-def show_sources(terminal: Terminal, sources: list[Source]) -> None:
-    if not sources:
-        terminal.note(NOT_SAID)
+def warn_of_cut(terminal: Terminal) -> None:
+    terminal.warn("the answer was cut off: --max-new-tokens gives it more room")
+
+
+def _show_verdict(terminal: Terminal, answer: Answer, options: RetrievalOptions) -> None:
+    if answer.verdict == UNVERIFIED and (options.tells or options.sources):
+        for sentence in answer.unsupported:
+            terminal.warn(f"{NOT_FOUND}: {sanitise_line(sentence)}")
+    if answer.withheld or (answer.verdict == NO_ANSWER and options.tells):
+        terminal.note("no answer; the closest passages:" if answer.closest else "no answer")
+        show_sources(terminal, answer.closest)
+    elif options.sources:
+        show_sources(terminal, answer.sources)
+
+
+def show_sources(terminal: Terminal, sources: Sequence[Source]) -> None:
     for number, source in enumerate(sources, start=1):
         terminal.write(f"\n[{number}] {described(source)}\n")
 
 
 def described(source: Source) -> str:
-    """Where it stands, and on a line of its own what it says; a name from a forged index makes no further line."""
+    """Say where it stands, and on a line of its own what it says; a name from a forged index makes no further line."""
     file, where, quote = (sanitise_line(text or "") for text in (source.file, source.place, source.quote))
     inside = f" ({where})" if where else ""
     place = f"{file}:{source.line}{inside}, bytes {source.start}-{source.stop}"

@@ -9,10 +9,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, cast
 
 from gemma10m.bench.rows import append_rows
-from gemma10m.commands.models import ModelOptions, load_reader, model_path, resolve_dtype
 from gemma10m.config import MemoryKind
 from gemma10m.documents import open_source
 from gemma10m.errors import UsageError
+from gemma10m.library.model_choice import ModelOptions, load_reader, model_path, resolve_dtype
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import load_tokenizer
 from gemma10m.weights.checkpoint import open_checkpoint

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from gemma10m.commands.models import ModelOptions, load_reader
 from gemma10m.commands.needle_run import NeedleRun
 from gemma10m.commands.perplexity_run import PerplexityRun
 from gemma10m.documents import open_source
@@ -16,6 +15,7 @@ from gemma10m.evaluation.journal import Journal, ResultRow
 from gemma10m.evaluation.report import table_lines
 from gemma10m.evaluation.task import PERPLEXITY, make_tasks
 from gemma10m.folders import measurements_file
+from gemma10m.library.model_choice import ModelOptions, load_reader
 from gemma10m.memory import KINDS
 from gemma10m.terminal import Terminal
 

@@ -10,11 +10,13 @@ from pathlib import Path
 import torch
 
 from gemma10m import __version__, ops
-from gemma10m.commands.models import ModelOptions, model_path, resolve_dtype
-from gemma10m.commands.reading import ALL, Patterns, open_chosen, refuse_patterns
+from gemma10m.commands.demo import KNOWS
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.documents import Document
 from gemma10m.folders import models_folder, states_folder
+from gemma10m.library.defaults import default_model
+from gemma10m.library.model_choice import ModelOptions, model_path, resolve_dtype
+from gemma10m.library.sources import ALL, Patterns, open_chosen, refuse_patterns
 from gemma10m.progress import format_bytes, format_duration
 from gemma10m.state_file import is_state_file, read_header
 from gemma10m.terminal import Terminal
@@ -28,8 +30,6 @@ from gemma10m.weights.plan import memory_plan
 from gemma10m.weights.published import Published, find_published
 
 Rows = list[tuple[str, str]]
-
-DEMO_NOTE = "knows nothing but planted facts: One of the special magic numbers for NAME is: NUMBER."
 
 
 def info(terminal: Terminal, target: str | None, options: ModelOptions, patterns: Patterns = ALL) -> None:
@@ -58,11 +58,13 @@ def _is_model(target: str) -> bool:
 
 
 def _program(options: ModelOptions) -> Rows:
+    default = default_model()
     downloaded = [model.name for model in list_downloaded()]
     return [
         ("version", f"{__version__}, Python {platform.python_version()}, PyTorch {torch.__version__}"),
         *_where(options),
         ("models", f"demo (in the package), {', '.join((*_packaged(), *downloaded)) or 'no others'}"),
+        ("default model", f"{default.name} ({default.told_by})" if default else "gemma-2B-10M, else small"),
         ("models folder", str(models_folder())),
         ("states folder", str(states_folder())),
     ]
@@ -123,7 +125,7 @@ def _model(terminal: Terminal, target: str, options: ModelOptions) -> None:
     reading = resolve_reading(checkpoint, memory=options.memory, carry=options.carry, sinks=options.sinks)
     rows = [*_checkpoint(checkpoint), ("reading", _reading(reading)), *_plan(checkpoint, reading, options)]
     if target == "demo":
-        rows.append(("note", DEMO_NOTE))
+        rows.append(("note", KNOWS))
     terminal.table(f"{target}: a model", [*rows, *_where(options)])
     warning = closed_gate_warning(read_gates(checkpoint), reading)
     for text in (*checkpoint.notes, *((warning,) if warning else ())):

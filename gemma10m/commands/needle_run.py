@@ -10,7 +10,6 @@ from itertools import product
 
 import torch
 
-from gemma10m.commands.signals import StopRequest, stop_on_signals
 from gemma10m.errors import Interrupted
 from gemma10m.evaluation.cell import GROUP, Cell
 from gemma10m.evaluation.control import window_tokens, without_middle
@@ -19,6 +18,7 @@ from gemma10m.evaluation.needles import ChunkRead, Tick, answer
 from gemma10m.evaluation.passage_answers import SUFFIX, answer_with_passages
 from gemma10m.evaluation.readings import Readings
 from gemma10m.evaluation.report import cell_key, cell_row, checked, model_key
+from gemma10m.library.signals import StopRequest, stop_on_signals
 from gemma10m.memory import KINDS
 from gemma10m.models.decoder import Decoder, without_memory
 from gemma10m.progress import ProgressView, format_duration

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import torch
 
-from gemma10m.commands.signals import StopRequest, stop_on_signals
 from gemma10m.errors import Interrupted
 from gemma10m.evaluation.journal import Journal, ResultRow
 from gemma10m.evaluation.perplexity import buckets, check_perplexity, measure_perplexity
 from gemma10m.evaluation.report import checked, model_key, perplexity_lines
 from gemma10m.evaluation.task import PERPLEXITY
+from gemma10m.library.signals import StopRequest, stop_on_signals
 from gemma10m.saved_states import Reader
 from gemma10m.terminal import Terminal
 

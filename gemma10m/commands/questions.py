@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from gemma10m.answering.answer import answer
 from gemma10m.answering.sampling import Sampling
+from gemma10m.commands.answers import refuse_without_answer
 from gemma10m.commands.answers_file import Record, add_answer, answers_in, unanswered
-from gemma10m.commands.ask import facts, prepare
-from gemma10m.commands.models import ModelOptions
-from gemma10m.commands.passages import Passages, RetrievalOptions, retrieved_from
 from gemma10m.commands.question_file import read_questions
-from gemma10m.commands.reading import ALL, Patterns, ReadSource
+from gemma10m.commands.records import facts
 from gemma10m.errors import UsageError
-from gemma10m.saved_states import Reader
+from gemma10m.library.library import Library
+from gemma10m.library.model_choice import ModelOptions
+from gemma10m.library.reading import Reading
+from gemma10m.library.retrieval import RetrievalOptions
+from gemma10m.library.sources import ALL, Patterns
 from gemma10m.terminal import Terminal
 
 
@@ -45,27 +46,28 @@ def ask_all(
     if not questions:
         raise UsageError(f"{file} holds no question", hint="write one question a line")
     answered = answers_in(output) if output else []
-    reader, source = prepare(terminal, sources, options, patterns)
-    with retrieved_from(terminal, source, replace(retrieval, sources=True)) as passages:
-        wanted = [question | _circumstances(reader, source, sampling, passages) for question in questions]
+    library = Library(**vars(options), listener=terminal)
+    with library.open(*sources, patterns=patterns, retrieval=replace(retrieval, sources=True)) as reading:
+        circumstances = _circumstances(reading, sampling)
+        wanted = [question | circumstances for question in questions]
         left = unanswered(wanted, answered)
         if len(left) < len(wanted):
             terminal.note(f"{len(wanted) - len(left)} of {len(wanted)} questions were answered by an earlier run")
+        without = 0
         with terminal.count_progress("answering", "questions", len(wanted)) as bar:
             for done, asked in enumerate(left, start=len(wanted) - len(left) + 1):
-                record = asked | _answer(reader, source, asked["question"], sampling, passages) | facts(reader, source)
+                answer = reading.ask(asked["question"], sampling)
+                without += answer.withheld
+                record = asked | answer.record() | facts(reading)
                 add_answer(output, record) if output else terminal.json_line(record)
                 bar.update(done)
+    if retrieval.strict:
+        refuse_without_answer(without, len(left))
 
 
-def _circumstances(reader: Reader, source: ReadSource, sampling: Sampling, passages: Passages) -> Record:
-    """What an answer depends on beside its question. checked: whether it is withheld where no passage says it."""
+def _circumstances(reading: Reading, sampling: Sampling) -> Record:
+    """Return what an answer depends on beside its question. checked: whether it was, before it was given."""
+    reader, source, passages = reading.reader, reading.source, reading.passages
     read = reader.identity(source.record.fingerprint, source.state.position)
-    recall = {"recall": passages.budget(reader), "checked": passages.withhold}
+    recall = {"recall": passages.budget(reader), "checked": "strict" if passages.options.strict else passages.waits}
     return {"read": read, "sampling": asdict(sampling), **recall}
-
-
-def _answer(reader: Reader, source: ReadSource, question: str, sampling: Sampling, passages: Passages) -> Record:
-    retrieved = passages.retrieved(reader, question, source.state)
-    said = answer(reader.model, reader.tokenizer, source.state, question, sampling, retrieved)
-    return passages.check(question, "".join(said), passages.withhold).record()

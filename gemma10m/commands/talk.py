@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from gemma10m import interrupts
-from gemma10m.answering.conversation import Conversation, reply
-from gemma10m.answering.sampling import Sampling
-from gemma10m.commands.answers import show_answer, show_sources
-from gemma10m.commands.passages import Checked, Passages
+from gemma10m.commands.answers import NOT_FOUND, show_answer, show_sources
 from gemma10m.errors import DiskError, Gemma10MError, UsageError
-from gemma10m.memory.state import State
-from gemma10m.saved_states import Reader
+from gemma10m.keyboard import keys_unechoed
+from gemma10m.library.chat import Chat
+from gemma10m.library.checking import UNCHECKED
 from gemma10m.strict_json import canonical_json
 from gemma10m.terminal import Terminal
 
@@ -21,14 +19,8 @@ from gemma10m.terminal import Terminal
 @dataclass
 class Talk:
     terminal: Terminal
-    reader: Reader
-    document: State  # never changed
-    sampling: Sampling
-    facts: Callable[[], dict[str, object]]  # what `--json` says of the read
-    passages: Passages
-    conversation: Conversation
-    found: Checked | None = None  # the last answer
-    turns: list[dict[str, object]] = field(default_factory=list)
+    chat: Chat
+    facts: Mapping[str, object]  # what `--json` says of the read
     over: bool = False
 
 
@@ -38,17 +30,10 @@ class Command:
     run: Callable[[Talk, str], None]  # what follows the command's name on its line
 
 
-def talk(
-    terminal: Terminal,
-    reader: Reader,
-    state: State,
-    sampling: Sampling,
-    facts: Callable[[], dict[str, object]],
-    passages: Passages,
-) -> None:
-    """Until /quit or Ctrl-D. Ctrl-C drops the line that is typed, or the question that is being answered."""
+def talk(terminal: Terminal, chat: Chat, facts: Mapping[str, object]) -> None:
+    """Talk until /quit or Ctrl-D. Ctrl-C drops the line that is typed, or the question that is being answered."""
     terminal.note(f"ask about the document; {_known_commands()}")
-    talk = Talk(terminal, reader, state, sampling, facts, passages, Conversation(state))
+    talk = Talk(terminal, chat, facts)
     while not talk.over:
         try:
             line = terminal.ask()
@@ -63,6 +48,9 @@ def talk(
 
 def _take(talk: Talk, line: str) -> None:
     name, *rest = line.split(maxsplit=1)
+    if line.lower() in ENDS:
+        talk.over = True
+        return
     if not _names_a_command(name):
         _answer(talk, line)
         return
@@ -82,48 +70,46 @@ def _names_a_command(word: str) -> bool:
 
 
 def _answer(talk: Talk, question: str) -> None:
-    """A question that is dropped leaves the conversation as it was."""
-    conversation = talk.conversation
-
-    def pieces() -> Iterator[str]:
-        nonlocal conversation
-        retrieved, model = talk.passages.retrieved(talk.reader, question, conversation.state), talk.reader.model
-        conversation = yield from reply(model, talk.reader.tokenizer, conversation, question, talk.sampling, retrieved)
-
-    found = show_answer(talk.terminal, talk.passages, question, pieces(), withhold=False)
-    talk.conversation, talk.found = conversation, found
-    talk.turns.append({"question": question, "answer": found.shown})
+    with keys_unechoed():
+        answer = show_answer(talk.terminal, talk.chat.stream(question), talk.chat.passages.options)
     if talk.terminal.json:
-        talk.terminal.json_line({"question": question, **found.record(), **talk.facts()})
+        talk.terminal.json_line({**answer.record(), **talk.facts})
 
 
 def _sources(talk: Talk, _: str) -> None:
-    if talk.found is None or talk.found.sources is None:
+    if not talk.chat.answers or talk.chat.answers[-1].verdict == UNCHECKED:
         raise UsageError("there is nothing to look up", hint="ask a question first, without --recall off")
-    sources = talk.passages.sources(str(talk.turns[-1]["question"]), talk.found.made, quoted=True)[0]
+    sources = talk.chat.sources()
+    if not sources:
+        talk.terminal.note(NOT_FOUND)
     show_sources(talk.terminal, sources)
 
 
 def _new(talk: Talk, _: str) -> None:
-    talk.conversation = Conversation(talk.document)
-    talk.found = None
-    talk.turns.clear()
+    talk.chat.restart()
 
 
 def _save(talk: Talk, name: str) -> None:
     if not name:
         raise UsageError("no file was named", hint="say where the conversation goes: /save talk.jsonl")
-    if not talk.turns:
+    if not talk.chat.answers:
         raise UsageError("nothing was asked yet", hint="ask a question first")
     path = Path(name).expanduser()
+    turns = [{"question": answer.question, "answer": answer.text} for answer in talk.chat.answers]
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.writelines(canonical_json(turn) + "\n" for turn in talk.turns)
+            file.writelines(canonical_json(turn) + "\n" for turn in turns)
     except FileExistsError as error:
         raise UsageError(f"{path} exists and would be lost", hint="give /save another name") from error
     except (OSError, ValueError) as error:
         raise DiskError(f"{path} cannot be written: {error}", hint="give /save another name") from error
     talk.terminal.note(f"questions and answers are in {path}")
+
+
+def _help(talk: Talk, _: str) -> None:
+    for name, command in COMMANDS.items():
+        talk.terminal.note(f"{name:<9} {command.help}")
+    talk.terminal.note(f"{', '.join(sorted(ENDS))} and Ctrl-D end; Ctrl-C drops the answer; all else is a question")
 
 
 def _quit(talk: Talk, _: str) -> None:
@@ -138,5 +124,7 @@ COMMANDS = {
     "/sources": Command("shows where the last answer stands in the text", _sources),
     "/new": Command("forgets what was said and goes back to the document", _new),
     "/save": Command("FILE writes the questions and answers, for --questions to ask again", _save),
-    "/quit": Command("ends, as Ctrl-D does", _quit),
+    "/help": Command("explains these words", _help),
+    "/quit": Command("ends, as exit and Ctrl-D do", _quit),
 }
+ENDS = frozenset(("exit", "quit", "/exit", "/quit"))

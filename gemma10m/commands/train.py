@@ -8,12 +8,12 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from gemma10m.commands.reading import open_document
-from gemma10m.commands.signals import stop_on_signals
 from gemma10m.commands.training_notes import Notes
 from gemma10m.commands.training_run import Run
 from gemma10m.config import DTYPES
 from gemma10m.errors import ConfigError, ModelError, UsageError
+from gemma10m.library.signals import stop_on_signals
+from gemma10m.library.sources import open_document
 from gemma10m.memory import KINDS
 from gemma10m.strict_json import strict_json
 from gemma10m.tasks.writer import Writer

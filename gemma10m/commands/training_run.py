@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 
-from gemma10m.commands.signals import StopRequest
 from gemma10m.commands.training_notes import Notes
 from gemma10m.errors import DiskError, Gemma10MError, Interrupted, OutOfMemoryError
+from gemma10m.library.signals import StopRequest
 from gemma10m.training.log import Log
 from gemma10m.training.saved_run import RunOrigin, SavedRun, restore, save_model, save_run
 from gemma10m.training.trainer import StepReport, Trainer

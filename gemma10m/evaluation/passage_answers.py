@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from gemma10m.answering.answer import answer
-from gemma10m.documents import open_source
+from gemma10m.documents import Document, open_source
 from gemma10m.evaluation.needles import Answers, ReadDocuments, Tick, questions_begin
+from gemma10m.library.checking import NOT_IN_TEXT, VERIFIED, look_up
 from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, open_index
-from gemma10m.passages.quotes import NOT_IN_TEXT, find_support
 from gemma10m.passages.retrieve import default_budget, retrieve, shown
 from gemma10m.tasks.case import Case
 from gemma10m.tasks.writer import Script
@@ -63,11 +63,12 @@ def _is_right(model: Decoder, tokenizer: Tokenizer, case: Case, script: Script, 
     with TemporaryDirectory() as folder:
         document, path = Path(folder) / "document.txt", Path(folder) / "document.passages"
         document.write_text(tokenizer.decode(_document_ids(script).tolist()), encoding="utf-8")
-        build_index(open_source(document), path)
+        opened = open_source(document)
+        build_index(opened, path)
         with open_index(path) as index:
             retrieved = shown(retrieve(index, tokenizer, turn.question, default_budget(model.reading)))
             made = "".join(answer(model, tokenizer, state, turn.question, retrieved=retrieved))
-            return _is_supported(index, case, made)
+            return _is_supported(index, case, made, opened)
 
 
 def _document_ids(script: Script) -> Tensor:
@@ -75,11 +76,12 @@ def _document_ids(script: Script) -> Tensor:
     return script.cut(len(script.parts[0]), len(script) - script.closing)  # (S)
 
 
-def _is_supported(index: PassageIndex, case: Case, made: str) -> bool:
+def _is_supported(index: PassageIndex, case: Case, made: str, document: Document) -> bool:
     turn = case.turns[0]
-    support = find_support(index, turn.question, made).excerpts
+    found = look_up(index, turn.question, made, lambda: document)
     if turn.answer == NOT_IN_TEXT:
-        return not support
+        return found.verdict != VERIFIED
     planted = [" ".join(fact.text.split()) for fact in case.facts]
-    located = bool(support) and any(fact in " ".join(support[0].text.split()) for fact in planted)
+    quote = " ".join((found.sources[0].quote or "").split()) if found.verdict == VERIFIED else ""
+    located = any(fact in quote for fact in planted)
     return made.strip() == turn.answer and located

@@ -16,7 +16,7 @@ MOST_KEPT = 1 << 28  # bytes of a cell's states
 
 
 @dataclass(frozen=True)
-class Reading:
+class CellReading:
     state: State
     read: int  # tokens that went through the model
     seconds: float
@@ -28,7 +28,7 @@ class Readings:
     def __init__(self, twice: bool) -> None:
         self._most = MOST_KEPT if twice else 0
         self._cell: Cell | None = None
-        self._kept: dict[tuple[str, int, int, int], Reading] = {}
+        self._kept: dict[tuple[str, int, int, int], CellReading] = {}
         self._first = 0
         self.seconds_saved = 0.0  # of the last batch; 0: it was read
 
@@ -50,7 +50,7 @@ class Readings:
             del self._kept[place]
         return found.state, found.read
 
-    def _reading(self, model: Decoder, scripts: Sequence[Script], stop: int, tick: Tick) -> Reading:
+    def _reading(self, model: Decoder, scripts: Sequence[Script], stop: int, tick: Tick) -> CellReading:
         started = time.monotonic()
         state, read = read_side_by_side(model, scripts, stop, tick)
-        return Reading(state, read, time.monotonic() - started)
+        return CellReading(state, read, time.monotonic() - started)

@@ -42,7 +42,7 @@ def attend_in_blocks(queries: Tensor, keys: Tensor, values: Tensor, *, reach: in
 
 
 def _block(queries: Tensor, keys: Tensor, values: Tensor, reach: int | None, scale: float) -> Tensor:
-    """Attend with one block. The queries (B * K, H/K, Q, E) are the last tokens of keys (B * K, E, width), values (B * K, width, E)."""
+    """Attend with a block: queries (B * K, H/K, Q, E), the last of keys (B * K, E, width), values (B * K, width, E)."""
     group, count, width = *queries.shape[1:3], keys.shape[2]
     # The scale is applied inside the product, before rounding.
     scores = torch.baddbmm(queries.new_zeros(()), queries.flatten(1, 2), keys, beta=0, alpha=scale)

@@ -19,13 +19,14 @@ from gemma10m import Sampling, open_source
 from gemma10m.answering.document_parts import DocumentPart, parts, room
 from gemma10m.answering.map_reduce import by_sections, combine, refine
 from gemma10m.answering.summaries import Requests, say_about, sentence_requests, summary_requests
-from gemma10m.commands import summarize as command
-from gemma10m.commands.models import ModelOptions, load_reader, remembers
-from gemma10m.commands.summarize import SummaryOptions, summarize
+from gemma10m.commands.summarize import summarize
 from gemma10m.config import ReadingConfig
 from gemma10m.documents.sections import Section
 from gemma10m.errors import DocumentError, UsageError
 from gemma10m.folders import summaries_folder
+from gemma10m.library import summarizing as command
+from gemma10m.library.model_choice import ModelOptions, load_reader, remembers
+from gemma10m.library.summarizing import SummaryOptions
 from gemma10m.saved_summaries import kept
 from gemma10m.terminal import Terminal
 

@@ -29,10 +29,10 @@ from gemma10m.bench.shape import READING, SHAPES, published, random_model, stock
 from gemma10m.bench.start_time import measure_first_progress, measure_start, write_checkpoint
 from gemma10m.bench.timing import spread
 from gemma10m.commands.ask import read
-from gemma10m.commands.models import ModelOptions
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.errors import DiskError, UsageError
 from gemma10m.folders import demo_folder
+from gemma10m.library.model_choice import ModelOptions
 from gemma10m.models.decoder import Decoder
 from gemma10m.state_file import read_header
 from gemma10m.terminal import Terminal

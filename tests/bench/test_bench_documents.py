@@ -13,8 +13,8 @@ from formats import docx, epub, notebook, paragraph, pdf, tarred, zipped
 
 from gemma10m.bench.documents import measure_documents
 from gemma10m.commands.bench import BenchOptions, bench
-from gemma10m.commands.models import ModelOptions
 from gemma10m.errors import UsageError
+from gemma10m.library.model_choice import ModelOptions
 from gemma10m.terminal import Terminal
 
 FILES: dict[str, bytes] = {

@@ -10,8 +10,8 @@ import pytest
 from gemma10m.answering.sampling import Sampling
 from gemma10m.commands.answers import show_sources
 from gemma10m.commands.ask import ask, read
-from gemma10m.commands.models import ModelOptions
-from gemma10m.commands.passages import RetrievalOptions
+from gemma10m.library.model_choice import ModelOptions
+from gemma10m.library.retrieval import RetrievalOptions
 from gemma10m.passages.quotes import Source
 from gemma10m.terminal import Terminal
 
@@ -62,5 +62,5 @@ def test_each_file_is_quoted_or_not_by_itself(
 
 
 def test_a_document_that_is_not_at_hand_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    show_sources(Terminal(), [Source("standard input", 2, "", 0, 4, None, "not at hand")])
+    show_sources(Terminal(), (Source("standard input", 2, "", 0, 4, None, "not at hand"),))
     assert capsys.readouterr().out.endswith("    (the document is not at hand: no quote)\n")

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 from formats import pdf, zipped
+from readers import checkpoint
 from typer.testing import CliRunner
 
 from gemma10m.cli import app
-from gemma10m.commands.reading import Patterns, open_chosen
 from gemma10m.errors import UsageError
+from gemma10m.library.sources import Patterns, open_chosen
 
 SOURCE = {"README": "A tree.", "a.py": "print()", "b.txt": "left out", "book.pdf": pdf("It was late."), "c.log": "x"}
 
@@ -24,7 +25,18 @@ def test_patterns_reach_the_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     path.write_bytes(zipped(dict(SOURCE)))
     patterns = ["--exclude", "*.txt", "--exclude", "*.log", "--include", "*.*", "--include", "README"]
     length = [] if command == ["read"] else ["--max-new-tokens", "2"]
-    words = [command[0], str(path), *command[1:], "-m", "demo", "--device", "cpu", "--json", *patterns, *length]
+    words = [
+        command[0],
+        str(path),
+        *command[1:],
+        "-m",
+        str(checkpoint()),
+        "--device",
+        "cpu",
+        "--json",
+        *patterns,
+        *length,
+    ]
     done = CliRunner().invoke(app, words)
     record = json.loads(done.stdout.strip().split("\n")[-1])
     assert (record["files_in_document"], record["files_skipped"]) == (3, 2)
@@ -59,7 +71,7 @@ def test_patterns_with_nothing_to_choose_from_are_refused(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     path = tmp_path / "a.txt"
     path.write_text("A.")
-    rest = [] if command == "info" else ["-m", "demo", *(["-q", "Who?"] if command == "ask" else [])]
+    rest = [] if command == "info" else ["-m", str(checkpoint()), *(["-q", "Who?"] if command == "ask" else [])]
     code, out, errors = told(command, str(path), pattern, "*.log", *rest)
     assert (code, out) == (2, "")
     assert f"--include and --exclude choose among the files of a folder or an archive, and {path} is neither" in errors
@@ -69,8 +81,9 @@ def test_patterns_with_a_saved_state_or_a_model_are_refused(tmp_path: Path, monk
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     path, state = tmp_path / "a.txt", str(tmp_path / "a.state")
     path.write_text("A.")
-    assert told("read", str(path), "-o", state, "-m", "demo")[0] == 0
-    for words in (["ask", state, "Who?", "-m", "demo"], ["summarize", state, "-m", "demo"], ["info", state]):
+    assert told("read", str(path), "-o", state, "-m", str(checkpoint()))[0] == 0
+    monkeypatch.setenv("GEMMA10M_MODEL", str(checkpoint()))
+    for words in (["ask", state, "Who?"], ["summarize", state], ["info", state]):
         code, _, errors = told(*words, "--exclude", "*.log")
         assert code == 2
         assert f"{state} is a saved state" in errors

@@ -20,12 +20,12 @@ from gemma10m import cli
 from gemma10m.commands import evaluate as command
 from gemma10m.commands import needle_run as measuring
 from gemma10m.commands.evaluate import EvalOptions, evaluate, parse_length
-from gemma10m.commands.models import ModelOptions
 from gemma10m.commands.needle_run import split_into_batches
 from gemma10m.errors import DiskError, DocumentError, Gemma10MError, Interrupted, UsageError
 from gemma10m.evaluation import plots
 from gemma10m.evaluation.cell import GROUP
 from gemma10m.evaluation.needles import answer
+from gemma10m.library.model_choice import ModelOptions
 from gemma10m.reading.stretch import peak_memory, process_memory
 from gemma10m.terminal import Terminal
 

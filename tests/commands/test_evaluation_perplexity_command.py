@@ -14,8 +14,8 @@ from readers import checkpoint
 from gemma10m.commands import evaluate as command
 from gemma10m.commands import perplexity_run as measuring
 from gemma10m.commands.evaluate import EvalOptions, evaluate
-from gemma10m.commands.models import ModelOptions
 from gemma10m.errors import Interrupted, UsageError
+from gemma10m.library.model_choice import ModelOptions
 from gemma10m.terminal import Terminal
 
 BOOK = "It was a fine day, and they walked on.\nThe house stood still; nobody spoke of it again.\n\n" * 20

@@ -11,13 +11,13 @@ from readers import SENTENCE, TEXT, checkpoint, read_book, reader
 
 from gemma10m import open_source
 from gemma10m.answering.sampling import Sampling
-from gemma10m.commands import indexing as command
 from gemma10m.commands.ask import ask, read
-from gemma10m.commands.indexing import has_index, index_path
-from gemma10m.commands.models import ModelOptions
-from gemma10m.commands.passages import RetrievalOptions
 from gemma10m.documents import Document
 from gemma10m.errors import DiskError, DocumentError
+from gemma10m.library import indexing as command
+from gemma10m.library.indexing import has_index, index_path
+from gemma10m.library.model_choice import ModelOptions
+from gemma10m.library.retrieval import RetrievalOptions
 from gemma10m.passages.building import build_index
 from gemma10m.saved_states import Reader
 from gemma10m.state_file import read_header

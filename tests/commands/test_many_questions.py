@@ -19,11 +19,13 @@ from terminal_runs import clean_environment
 from gemma10m import Sampling
 from gemma10m.commands import questions as command
 from gemma10m.commands.answers_file import add_answer, answers_in
-from gemma10m.commands.models import ModelOptions
-from gemma10m.commands.passages import RetrievalOptions
 from gemma10m.commands.question_file import read_questions
 from gemma10m.commands.questions import ask_all, refuse_mixed
 from gemma10m.errors import DiskError, UsageError
+from gemma10m.library import chat
+from gemma10m.library.library import Library
+from gemma10m.library.model_choice import ModelOptions
+from gemma10m.library.retrieval import RetrievalOptions
 from gemma10m.terminal import Terminal
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -52,13 +54,13 @@ def records(path: Path) -> list[dict[str, Any]]:
 def answered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The questions that a model was asked, in order."""
     asked: list[str] = []
-    answer = command.answer
+    reply = chat.reply
 
     def spy(*arguments: Any) -> Any:
         asked.append(arguments[3])
-        return answer(*arguments)
+        return reply(*arguments)
 
-    monkeypatch.setattr(command, "answer", spy)
+    monkeypatch.setattr(chat, "reply", spy)
     return asked
 
 
@@ -66,7 +68,7 @@ def test_a_list_is_answered_with_one_read(book: Path, capsys: pytest.CaptureFixt
     file = question_file(book.parent, QUESTIONS[0], "", "  \t", f"  {QUESTIONS[1]}  ", *QUESTIONS[2:], "")
     tiny = reader()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gemma10m.commands.ask.load_reader", lambda *_: tiny)
+        patch.setattr(Library, "reader", lambda *_: tiny)
         with fed_ids(tiny.model) as fed:
             run(book, file, None)
     captured = capsys.readouterr()

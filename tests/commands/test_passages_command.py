@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 
@@ -13,17 +14,18 @@ from gemma10m import load_model, open_source
 from gemma10m.answering.sampling import Sampling
 from gemma10m.commands.answers import show_answer
 from gemma10m.commands.ask import ask, read
-from gemma10m.commands.indexing import has_index, index_path
-from gemma10m.commands.models import ModelOptions
-from gemma10m.commands.passages import Passages, RetrievalOptions
 from gemma10m.commands.questions import ask_all
-from gemma10m.commands.reading import Patterns
 from gemma10m.config import ReadingConfig
 from gemma10m.documents import FilesNow
-from gemma10m.errors import StateError, UsageError
+from gemma10m.errors import NoAnswer, StateError, UsageError
+from gemma10m.library.chat import AnswerStream
+from gemma10m.library.checking import NOT_IN_TEXT, Answer
+from gemma10m.library.indexing import has_index, index_path
+from gemma10m.library.model_choice import ModelOptions
+from gemma10m.library.retrieval import Passages, RetrievalOptions
+from gemma10m.library.sources import Patterns
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import open_index
-from gemma10m.passages.quotes import NOT_IN_TEXT
 from gemma10m.saved_states import files_of
 from gemma10m.state_file import DocumentRecord
 from gemma10m.terminal import Terminal
@@ -47,23 +49,32 @@ def asked(source: Path, options: RetrievalOptions, json: bool = False) -> None:
     ask(Terminal(json=json), [str(source)], [KNOWN, UNKNOWN], DEMO, Sampling(max_new_tokens=40), options)
 
 
-def test_an_answer_has_its_place_and_one_without_is_not_given(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_answer_has_its_place_and_one_without_is_marked(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked(tale, RetrievalOptions(sources=True))
     start = len(PROSE) + 1
     told = capsys.readouterr()
     place = f'[1] {tale}:2, bytes {start}-{start + len(FACT)}\n    "{FACT}"'
-    assert told.out == f"{ANSWER}\n\n{place}\n\n{NOT_IN_TEXT}\n"
-    assert "no passage says what the model answers" in told.err
+    assert told.out.startswith(f"{ANSWER}\n\n{place}\n\nThe magic number for")
+    assert NOT_IN_TEXT not in told.out
+    assert "warning: unverified, not found in the text as it is said here: The magic number for" in told.err
 
 
 def test_json_always_has_the_sources(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked(tale, RetrievalOptions(), json=True)
     known, unknown = (json.loads(line) for line in capsys.readouterr().out.splitlines())
-    assert (known["answer"], known["in_text"]) == (ANSWER, True)
+    assert (known["answer"], known["verdict"], known["in_text"]) == (ANSWER, "verified", True)
     (source,) = known["sources"]
     assert tale.read_bytes()[source["start"] : source["stop"]].decode() == source["quote"] == FACT
-    assert (unknown["answer"], unknown["in_text"], unknown["sources"]) == (NOT_IN_TEXT, False, [])
-    assert unknown["unchecked_answer"].startswith("The magic number for")
+    assert (unknown["verdict"], unknown["in_text"], unknown["sources"]) == ("unverified", False, [])
+    assert unknown["answer"] == unknown["unchecked_answer"] == unknown["not_in_text"][0]
+
+
+def checked_and_shown(passages: Passages, question: str, made: str) -> Answer:
+    def given(answer: Answer) -> Generator[str, None, Answer]:
+        yield answer.text
+        return answer
+
+    return show_answer(Terminal(), AnswerStream(given(passages.check(question, made, waited=True))), RetrievalOptions())
 
 
 def test_a_sentence_that_rests_on_nothing_is_told(
@@ -73,11 +84,42 @@ def test_a_sentence_that_rests_on_nothing_is_told(
     build_index(document, path)
     with open_index(path) as index:
         passages = Passages(index, lambda: document, RetrievalOptions(), lambda damage: index)
-        found = show_answer(Terminal(), passages, KNOWN, [ANSWER, " Elephants never", " forget."], withhold=True)
+        found = checked_and_shown(passages, KNOWN, f"{ANSWER} Elephants never forget.")
     told = capsys.readouterr()
     assert told.out == f"{ANSWER} Elephants never forget.\n"
-    assert "no passage says: Elephants never forget." in told.err
-    assert (found.record()["in_text"], found.record()["not_in_text"]) == (True, ["Elephants never forget."])
+    assert "not found in the text as it is said here: Elephants never forget." in told.err
+    record = found.record()
+    assert (record["verdict"], record["not_in_text"]) == ("unverified", ["Elephants never forget."])
+
+
+@pytest.mark.parametrize(
+    ("question", "made", "shown", "near"),
+    [
+        (KNOWN, "", "", FACT),
+        (KNOWN, NOT_IN_TEXT, "", FACT),
+        ("Who married Peter?", "", NOT_IN_TEXT, None),
+    ],
+)
+def test_with_no_answer_the_closest_passages_are_shown(
+    tale: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    question: str,
+    made: str,
+    shown: str,
+    near: str | None,
+) -> None:
+    document, path = open_source(tale), tmp_path / "index"
+    build_index(document, path)
+    with open_index(path) as index:
+        passages = Passages(index, lambda: document, RetrievalOptions(), lambda damage: index)
+        found = checked_and_shown(passages, question, made)
+    told = capsys.readouterr()
+    assert found.verdict == "no answer"
+    assert told.out.startswith(f"{shown}\n")
+    assert (f'"{near}"' in told.out) is (near is not None)
+    assert [source.quote for source in found.closest][:1] == ([near] if near else [])
+    assert "no answer" in told.err
 
 
 def test_with_recall_off_the_model_s_own_words_come_unchecked(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,7 +127,7 @@ def test_with_recall_off_the_model_s_own_words_come_unchecked(tale: Path, capsys
     told = capsys.readouterr()
     assert told.out.startswith(f"{ANSWER}\n\nThe magic number for")
     assert NOT_IN_TEXT not in told.out
-    assert "no passage says" not in told.err
+    assert "unverified" not in told.err
 
 
 def test_with_recall_off_sources_stand_beside_the_model_s_own_words(
@@ -100,19 +142,19 @@ def test_with_recall_off_sources_stand_beside_the_model_s_own_words(
     told = capsys.readouterr()
     assert f'"{FACT}"' in told.out
     assert told.out.endswith(f"{unknown['answer']}\n")
-    assert told.err.endswith("no passage says what the model answered\n")
+    assert "unverified, not found in the text" in told.err
 
 
 def test_a_list_of_questions_is_answered_with_sources(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
     questions = tale.with_name("questions.txt")
     questions.write_text(f"{KNOWN}\n{UNKNOWN}\n")
-    for said, withheld in (("off", False), ("auto", True)):
+    for said in ("off", "auto"):
         ask_all(
             Terminal(), [str(tale)], str(questions), None, DEMO, Sampling(max_new_tokens=40), RetrievalOptions(said)
         )
         known, unknown = (json.loads(line) for line in capsys.readouterr().out.splitlines())
         assert [source["quote"] for source in known["sources"]] == [FACT]
-        assert (unknown["answer"] == NOT_IN_TEXT) is withheld
+        assert (known["verdict"], unknown["verdict"]) == ("verified", "unverified")
 
 
 def test_answers_that_were_checked_and_others_are_answers_of_their_own(
@@ -123,22 +165,22 @@ def test_answers_that_were_checked_and_others_are_answers_of_their_own(
     questions.write_text(UNKNOWN)
     read(Terminal(quiet=True), [str(tale)], state, DEMO)
 
-    def checked(said: str) -> list[tuple[int, bool, bool]]:
-        """Of every answer there is now: tokens recalled, whether it was checked, whether withheld."""
+    def checked(said: str) -> list[tuple[int, bool, str | None]]:
+        """Of every answer there is now: tokens recalled, whether it was checked, its verdict."""
         ask_all(
             Terminal(), [str(state)], str(questions), output, DEMO, Sampling(max_new_tokens=40), RetrievalOptions(said)
         )
         records = [json.loads(line) for line in output.read_text().splitlines()]
-        return [(each["recall"], each["checked"], each["answer"] == NOT_IN_TEXT) for each in records]
+        return [(each["recall"], each["checked"], each["verdict"]) for each in records]
 
-    assert checked("off") == [(0, False, False)]
-    assert checked("auto") == checked("off") == [(0, False, False), (0, True, True)]
+    assert checked("off") == [(0, False, "unverified")]
+    assert checked("auto") == checked("off") == [(0, False, "unverified"), (0, True, "unverified")]
     output.unlink()
     index_path(state).rename(tale.with_name("away"))
     tale.rename(tale.with_name("gone.txt"))
-    assert checked("64") == [(0, False, False)]
+    assert checked("64") == [(0, False, None)]
     tale.with_name("away").rename(index_path(state))
-    assert checked("64") == [(0, False, False), (64, True, True)]
+    assert checked("64") == [(0, False, None), (64, True, "unverified")]
 
 
 def talked(
@@ -167,11 +209,11 @@ def test_a_conversation_says_what_rests_on_nothing_and_goes_on(
     told = capsys.readouterr()
     assert told.out.startswith(f"{ANSWER}\n\n[1] {tale}:2, bytes ")
     assert "The magic number for loud-mountain is: " in told.out
-    assert told.err.count("no passage says what the model answered\n") == 2
+    assert told.err.count("unverified, not found in the text") == 2
     talked(monkeypatch, tale, [UNKNOWN], RetrievalOptions())
-    assert capsys.readouterr().err.count("no passage says what the model answered\n") == 1
+    assert capsys.readouterr().err.count("unverified, not found in the text") == 1
     talked(monkeypatch, tale, [UNKNOWN], RetrievalOptions("off"))
-    assert "no passage says" not in capsys.readouterr().err
+    assert "unverified" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("said", ["auto", "off"])
@@ -195,7 +237,7 @@ def test_a_lost_index_is_made_again(tale: Path, capsys: pytest.CaptureFixture[st
     damage(index_path(state))
     asked(state, RetrievalOptions())
     told = capsys.readouterr()
-    assert told.out.endswith(f"{ANSWER}\n\n{NOT_IN_TEXT}\n")
+    assert f"{ANSWER}\n\nThe magic number for" in told.out
     assert "indexing the document's passages" in told.err
     assert index_path(state).read_bytes() == kept
 
@@ -265,7 +307,7 @@ def test_the_document_is_opened_only_for_a_quote_or_an_index(
         opened.append(record.name)
         return files_of(record)
 
-    monkeypatch.setattr("gemma10m.commands.passages.files_of", spy)
+    monkeypatch.setattr("gemma10m.library.retrieval.files_of", spy)
     asked(state, RetrievalOptions())
     assert not opened
     asked(state, RetrievalOptions(), json=True)
@@ -349,7 +391,7 @@ def test_a_failed_read_leaves_no_half_made_index(tale: Path, monkeypatch: pytest
     def broken(*_: object) -> None:
         raise UsageError("stop here")
 
-    monkeypatch.setattr("gemma10m.commands.reading._view", broken)
+    monkeypatch.setattr("gemma10m.library.read_source._view", broken)
     with pytest.raises(UsageError, match="stop here"):
         read(Terminal(quiet=True), [str(tale)], tale.with_name("tale.state"), DEMO)
     left = {path.name for path in tale.parent.iterdir()} - {"cache", "tale.state"}
@@ -379,3 +421,38 @@ def test_auto_recalls_what_helps() -> None:
 def test_what_is_not_recalled_is_checked_all_the_same() -> None:
     assert [RetrievalOptions(said).checks for said in ("auto", "0", "64", "off")] == [True, True, True, False]
     assert RetrievalOptions("off", sources=True).checks
+
+
+def test_what_is_checked_strictly_is_withheld_and_ends_with_a_code(
+    tale: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(NoAnswer, match="1 of 2 questions have no verified answer") as end:
+        asked(tale, RetrievalOptions(strict=True))
+    assert end.value.exit_code == 10
+    told = capsys.readouterr()
+    assert told.out.startswith(f"{ANSWER}\n\n\n\n[1] {tale}:2, bytes ")
+    assert "warning: unverified, not found in the text as it is said here: The magic number for" in told.err
+    ask(Terminal(), [str(tale)], [KNOWN], DEMO, Sampling(max_new_tokens=40), RetrievalOptions("off", strict=True))
+    assert capsys.readouterr().out == f"{ANSWER}\n"
+
+
+def test_what_cannot_be_checked_is_withheld_where_it_is_strict(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state = tale.with_name("tale.state")
+    read(Terminal(quiet=True), [str(tale)], state, DEMO)
+    index_path(state).unlink()
+    tale.unlink()
+    capsys.readouterr()
+    with pytest.raises(NoAnswer, match="2 of 2"):
+        asked(state, RetrievalOptions(strict=True))
+    assert ANSWER not in capsys.readouterr().out
+
+
+def test_a_list_that_is_checked_strictly_ends_with_a_code(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    questions, output = tale.with_name("questions.txt"), tale.with_name("answers.jsonl")
+    questions.write_text(f"{KNOWN}\n{UNKNOWN}\n")
+    options, sampling = RetrievalOptions(strict=True), Sampling(max_new_tokens=40)
+    with pytest.raises(NoAnswer, match="1 of 2"):
+        ask_all(Terminal(), [str(tale)], str(questions), output, DEMO, sampling, options)
+    known, unknown = (json.loads(line) for line in output.read_text().splitlines())
+    assert (known["answer"], unknown["answer"], unknown["checked"]) == (ANSWER, "", "strict")
+    assert [source["quote"] for source in unknown["closest"]] == [FACT]

@@ -28,13 +28,14 @@ from tokenizer_fixtures import train_sentencepiece
 
 from gemma10m import open_source
 from gemma10m.answering.sampling import Sampling
-from gemma10m.commands.ask import ask, prepare, read, read_as
-from gemma10m.commands.indexing import index_path
-from gemma10m.commands.models import ModelOptions, load_reader
-from gemma10m.commands.passages import RetrievalOptions
-from gemma10m.commands.reading import open_state
-from gemma10m.config import ReadingConfig
+from gemma10m.commands.ask import ask, read
 from gemma10m.errors import ModelError, StateError, UsageError
+from gemma10m.library.indexing import index_path
+from gemma10m.library.library import Library
+from gemma10m.library.model_choice import ModelOptions, load_reader
+from gemma10m.library.read_source import open_state
+from gemma10m.library.retrieval import RetrievalOptions
+from gemma10m.library.state_model import as_saved
 from gemma10m.sanitise import sanitise
 from gemma10m.state_file import read_header
 from gemma10m.terminal import Terminal
@@ -107,13 +108,13 @@ def test_a_state_can_be_the_source(book: Path) -> None:
     tiny = reader()
     source, _ = read_book(tiny, book, path)
     book.unlink()
-    _, opened = prepare(Terminal(), [str(path)], options)
+    opened = Library(**vars(options)).open(path).source
     assert same_bits(opened.state, source.state)
     assert (opened.tokens_read, opened.tokens_in_document) == (source.tokens_read, source.tokens_in_document)
     with pytest.raises(StateError, match="memory gated, expected linear"):
-        prepare(Terminal(), [str(path)], replace(options, memory="linear"))
+        Library(**vars(replace(options, memory="linear"))).open(path)
     with pytest.raises(StateError, match="model"):
-        prepare(Terminal(), [str(path)], replace(options, model=str(checkpoint(seed=1))))
+        Library(**vars(replace(options, model=str(checkpoint(seed=1))))).open(path)
 
 
 def test_an_unfinished_state_as_the_source_is_said_to_be_one(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -216,8 +217,25 @@ def test_standard_input_is_not_both_document_and_questions() -> None:
         ask(Terminal(), ["-"], [], ModelOptions(model=str(checkpoint())), Sampling(), UNCHECKED)
 
 
-def test_a_saved_state_is_asked_as_it_was_read_unless_the_user_says() -> None:
-    reading = ReadingConfig("window", 2048, 4096, 4)
-    assert read_as(ModelOptions(model="x"), reading) == ModelOptions(model="x", memory="window", carry=4096, sinks=4)
-    said = ModelOptions(model="x", carry=2048)
-    assert read_as(said, reading) == said
+def test_a_saved_state_is_asked_as_it_was_read_unless_the_user_says(book: Path) -> None:
+    tiny, path = reader(), book.with_name("my.state")
+    read_book(tiny, book, path)
+    header, said = read_header(path), ModelOptions(model="x", dtype="bfloat16", carry=2048)
+    found = as_saved(ModelOptions(model="x"), path, header)
+    assert found == ModelOptions(model="x", dtype="float32", memory="gated", carry=SEGMENT, sinks=4)
+    assert as_saved(said, path, header) == said
+
+
+def test_a_saved_state_brings_its_model(book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the fingerprint in its header, among the models that are known; never by a path that it names."""
+    state, tiny_state = book.with_name("demo.state"), book.with_name("tiny.state")
+    read(Terminal(quiet=True), [str(book)], state, ModelOptions("demo", "cpu", carry=128))
+    read(Terminal(quiet=True), [str(book)], tiny_state, ModelOptions(str(checkpoint()), "cpu"))
+    with Library(device="cpu").open(state) as reading:
+        assert (reading.reader.model.name, reading.reader.model.reading.carry) == ("demo", 128)
+    with pytest.raises(ModelError, match=rf"was read by the model {checkpoint()}.*none of demo") as refused:
+        Library(device="cpu").open(tiny_state)
+    assert "--model" in refused.value.hint
+    monkeypatch.setenv("GEMMA10M_MODEL", str(checkpoint()))
+    with Library(device="cpu").open(tiny_state) as reading:
+        assert reading.reader.model.name == str(checkpoint())

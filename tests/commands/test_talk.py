@@ -16,9 +16,10 @@ from terminal_runs import Screened, run_on_terminal
 
 from gemma10m import Sampling
 from gemma10m.answering.conversation import Conversation, reply
-from gemma10m.commands.passages import Passages, RetrievalOptions
 from gemma10m.commands.talk import talk
 from gemma10m.errors import StateError, UsageError
+from gemma10m.library.chat import Chat
+from gemma10m.library.retrieval import Passages, RetrievalOptions
 from gemma10m.memory.state import State
 from gemma10m.passages.index import PassageIndex
 from gemma10m.sanitise import sanitise
@@ -118,9 +119,7 @@ def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     def run(text: str, as_json: bool = False) -> tuple[str, str]:
         monkeypatch.setattr("sys.stdin", io.StringIO(text))
         capsys.readouterr()
-        talk(
-            Terminal(json=as_json), tiny, state, Sampling(max_new_tokens=9), lambda: {"document": "book.txt"}, UNCHECKED
-        )
+        talk(Terminal(json=as_json), Chat(tiny, UNCHECKED, state, Sampling(max_new_tokens=9)), {"document": "book.txt"})
         assert same_bits(state, read_text(tiny, SENTENCE * 3))
         return capsys.readouterr()
 
@@ -155,7 +154,20 @@ def test_quit_ends_and_an_unknown_word_lists_the_commands(typed: Typed) -> None:
 def test_a_path_is_no_command(typed: Typed, line: str) -> None:
     out, messages = typed(f"{line}\n", as_json=True)
     assert json.loads(out)["question"] == line
-    assert "warning" not in messages
+    assert "is no command" not in messages
+
+
+@pytest.mark.parametrize("word", ["exit", "quit", "/exit", "/quit", "EXIT"])
+def test_a_conversation_ends_with_a_word(typed: Typed, word: str) -> None:
+    assert typed(f"{word}\nWho is Anne?\n")[0] == ""
+
+
+def test_help_explains_the_words(typed: Typed) -> None:
+    out, messages = typed("/help\n/quit\n")
+    assert out == ""
+    shown = messages.splitlines()
+    assert all(any(f"{name} " in line for line in shown[1:]) for name in ("/sources", "/new", "/save", "/help"))
+    assert "Ctrl-D" in shown[-1]
 
 
 def test_what_was_said_is_saved_and_nothing_is_overwritten(typed: Typed, tmp_path: Path) -> None:
@@ -187,7 +199,7 @@ def test_ctrl_c_drops_the_question_that_is_being_answered(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Terminal, "ask", lambda _: next(lines))
     monkeypatch.setattr(Terminal, "write", write)
-    talk(Terminal(), tiny, state, Sampling(max_new_tokens=9), dict, UNCHECKED)
+    talk(Terminal(), Chat(tiny, UNCHECKED, state, Sampling(max_new_tokens=9)), {})
     (alone,), _ = replies(tiny, state, ["Where?"], 9)
     assert "".join(written) == alone + "\n"
 
@@ -196,8 +208,8 @@ def conversation_on_a_terminal(book: Path, typed: bytes, stdout_too: bool = Fals
     body = f"""
         from gemma10m.answering.sampling import Sampling
         from gemma10m.commands.ask import ask
-        from gemma10m.commands.models import ModelOptions
-        from gemma10m.commands.passages import RetrievalOptions
+        from gemma10m.library.model_choice import ModelOptions
+        from gemma10m.library.retrieval import RetrievalOptions
         options = ModelOptions(model={str(checkpoint())!r}, device="cpu")
         ask(terminal, [{str(book)!r}], [], options, Sampling(max_new_tokens=9), RetrievalOptions("off"))
     """

@@ -10,13 +10,13 @@ import pytest
 
 from gemma10m.bench.index_search import measure_index
 from gemma10m.commands.evaluate import EvalOptions, evaluate
-from gemma10m.commands.models import ModelOptions
 from gemma10m.commands.needle_run import TokenClock
 from gemma10m.errors import UsageError
 from gemma10m.evaluation import readings
 from gemma10m.evaluation.needles import read_side_by_side
 from gemma10m.evaluation.passage_answers import SUFFIX
 from gemma10m.folders import demo_folder
+from gemma10m.library.model_choice import ModelOptions
 from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
 from gemma10m.terminal import Terminal

@@ -10,10 +10,11 @@ from readers import fed_ids
 from gemma10m import load_model, open_source
 from gemma10m.answering.sampling import Sampling
 from gemma10m.commands.ask import ask
-from gemma10m.commands.models import ModelOptions, load_reader
-from gemma10m.commands.passages import SHORT_ANSWER, Passages, RetrievalOptions, room_for_passages
 from gemma10m.config import ReadingConfig
 from gemma10m.errors import StateError
+from gemma10m.library.library import Library
+from gemma10m.library.model_choice import ModelOptions, load_reader
+from gemma10m.library.retrieval import SHORT_ANSWER, Passages, RetrievalOptions, room_for_passages
 from gemma10m.memory.state import State
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, open_index
@@ -79,7 +80,7 @@ def test_the_room_is_what_the_open_segment_and_the_question_leave(demo: Reader) 
 def test_a_number_that_is_too_large_is_said_and_the_question_sees_what_was_recalled(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], demo: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gemma10m.commands.ask.load_reader", lambda *_: demo)
+    monkeypatch.setattr(Library, "reader", lambda *_: demo)
     path = tmp_path / "tale.txt"
     path.write_text(FACTS)
     ask(Terminal(quiet=True), [str(path)], [QUESTION], DEMO, Sampling(max_new_tokens=1), RetrievalOptions("off"))

@@ -22,9 +22,9 @@ from terminal_runs import clean_environment
 
 from gemma10m import open_source
 from gemma10m.commands.ask import read
-from gemma10m.commands.models import ModelOptions, load_reader
-from gemma10m.commands.signals import stop_on_signals
 from gemma10m.errors import Interrupted
+from gemma10m.library.model_choice import ModelOptions, load_reader
+from gemma10m.library.signals import stop_on_signals
 from gemma10m.saved_states import Reader
 from gemma10m.terminal import Terminal
 

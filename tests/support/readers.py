@@ -15,9 +15,10 @@ import torch
 from checkpoints import gemma_shapes, random_tensors, tiny_config, write_checkpoint
 from tokenizer_fixtures import train_sentencepiece
 
-from gemma10m.commands.reading import ReadSource, open_document, read_document
 from gemma10m.config import MEMORY_KINDS
 from gemma10m.documents import Document, open_source
+from gemma10m.library.read_source import ReadSource, read_document
+from gemma10m.library.sources import open_document
 from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
 from gemma10m.reading import Bookmark, Step, pace, read_steps

@@ -15,8 +15,8 @@ from safetensors.torch import load_file
 from training_runs import NOW, acting_before, assert_same_run, interrupted_before, log_of, recipe_file, run
 
 import gemma10m
-from gemma10m.commands.signals import StopRequest
 from gemma10m.errors import ConfigError, DiskError, Gemma10MError, Interrupted, OutOfMemoryError, TrainingError
+from gemma10m.library.signals import StopRequest
 from gemma10m.training.recipe import Recipe
 from gemma10m.training.trainer import Trainer
 

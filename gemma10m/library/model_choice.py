@@ -12,10 +12,12 @@ import torch
 
 from gemma10m.config import ReadingConfig
 from gemma10m.errors import ModelError
+from gemma10m.folders import config_file
+from gemma10m.library.defaults import VARIABLE, default_model
+from gemma10m.library.listening import Listener
 from gemma10m.memory import KINDS
 from gemma10m.models.decoder import Decoder
 from gemma10m.saved_states import Reader
-from gemma10m.terminal import Terminal
 from gemma10m.tokens import load_tokenizer
 from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
 from gemma10m.weights.downloads import DEFAULT_MODEL, find_downloaded
@@ -48,22 +50,28 @@ class ModelOptions:
 
 
 def model_path(options: ModelOptions, tell: Callable[[str], None]) -> Path:
-    """The model that was asked for, else the default download, else the packaged small model.
+    """The model that was asked for, else the user's default, else the default download, else the packaged small model.
 
     `tell` gets a sentence for the user. Raises ModelError where there is none.
     """
-    if options.model is not None:
-        return resolve_model(options.model, tell)
+    if name := named_model(options):
+        return resolve_model(name, tell)
     folder = find_downloaded(DEFAULT_MODEL)
     if folder is not None:
         return folder
     if find_packaged("small") is None:
         raise ModelError(
             f"no model was named, {DEFAULT_MODEL} is not downloaded and no small model is installed",
-            hint="run `pip install 'gemma10m[small]'` or `gemma10m download`; --model demo is a toy that knows planted "
-            "sentences alone",
+            hint="run `pip install 'gemma10m[small]'` or `gemma10m download`, or name one you have: --model, "
+            f"{VARIABLE}, or model in {config_file()}; --model demo is a toy that knows planted sentences alone",
         )
     return resolve_model("small", tell)
+
+
+def named_model(options: ModelOptions) -> str | None:
+    """Return the model that the user named: for this run, or as the default."""
+    default = None if options.model else default_model()
+    return default.name if default else options.model
 
 
 def resolve_dtype(options: ModelOptions, device: str, parameters: int) -> str:
@@ -84,33 +92,53 @@ def has_fast_bfloat16() -> bool:
     return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(next(lines, "").split())
 
 
-def load_reader(terminal: Terminal, options: ModelOptions, nbytes: int = 0) -> Reader:
-    """The model and its tokenizer. nbytes: of the document it is to read; 0 where that is not known."""
-    path = model_path(options, terminal.note)
+@dataclass(frozen=True)
+class ChosenModel:
+    """A model that was found, before its weights are loaded."""
+
+    name: str
+    path: Path
+    checkpoint: Checkpoint
+    device: str
+    dtype: str
+
+
+def choose_model(listener: Listener, options: ModelOptions) -> ChosenModel:
+    """Raises ModelError where there is none, UsageError for a device that is not there."""
+    path = model_path(options, listener.note)
     device, checkpoint = resolve_device(options.device), open_checkpoint(path)
-    dtype = resolve_dtype(options, device, checkpoint.parameters)
-    reading = _choose_reading(terminal, options, checkpoint, device, dtype, nbytes // BYTES_A_TOKEN)
-    model = load_checkpoint(checkpoint, reading, device, dtype)
-    model.name = options.model or (DEFAULT_MODEL if path == find_downloaded(DEFAULT_MODEL) else "small")
-    tokenizer = load_tokenizer(path)
+    name = named_model(options) or (DEFAULT_MODEL if path == find_downloaded(DEFAULT_MODEL) else "small")
+    return ChosenModel(name, path, checkpoint, device, resolve_dtype(options, device, checkpoint.parameters))
+
+
+def load_chosen(listener: Listener, chosen: ChosenModel, reading: ReadingConfig, read_all: bool) -> Reader:
+    """Load the weights and the tokenizer. Raises ModelError where they do not belong together."""
+    model = load_checkpoint(chosen.checkpoint, reading, chosen.device, chosen.dtype)
+    model.name = chosen.name
+    tokenizer = load_tokenizer(chosen.path)
     for warning in (*model.warnings, *tokenizer.warnings):
-        terminal.warn(warning)
+        listener.warn(warning)
     if tokenizer.vocabulary > model.config.vocabulary:
         raise ModelError(
             f"the tokenizer of {model.name} has {tokenizer.vocabulary} pieces, its model a vocabulary of "
             f"{model.config.vocabulary}",
             hint="the files belong to different models: download the model again",
         )
-    return Reader(model, tokenizer, options.read_all)
+    return Reader(model, tokenizer, read_all)
 
 
-def _choose_reading(
-    terminal: Terminal, options: ModelOptions, checkpoint: Checkpoint, device: str, dtype: str, tokens: int
-) -> ReadingConfig:
+def load_reader(listener: Listener, options: ModelOptions, nbytes: int = 0) -> Reader:
+    """Load the model and its tokenizer. nbytes: of the document it is to read; 0 where that is not known."""
+    chosen = choose_model(listener, options)
+    return load_chosen(listener, chosen, choose_reading(listener, options, chosen, nbytes), options.read_all)
+
+
+def choose_reading(listener: Listener, options: ModelOptions, chosen: ChosenModel, nbytes: int) -> ReadingConfig:
     """Return the reading that the user asks for, else the checkpoint, else the document's length and the memory.
 
     A model with local layers reads exactly what fits its context and the memory; else a note says what it sees.
     """
+    checkpoint, tokens = chosen.checkpoint, nbytes // BYTES_A_TOKEN
     choose = partial(resolve_reading, checkpoint, memory=options.memory, carry=options.carry, sinks=options.sinks)
     reading, config = choose(tokens=tokens), checkpoint.config
     is_local = any(spec.window for spec in config.attention)
@@ -118,9 +146,9 @@ def _choose_reading(
         return reading
     is_long = tokens > config.context
     if not is_long:
-        plan = memory_plan(config, reading, getattr(torch, dtype), 1, tokens)
+        plan = memory_plan(config, reading, getattr(torch, chosen.dtype), 1, tokens)
         # Of the machine, not what is free just now: the next run must find the state that this one leaves.
-        size = memory_size(device)
+        size = memory_size(chosen.device)
         if size is None or plan.total <= 0.8 * size:
             return reading
         reading = choose(tokens=config.context + 1)
@@ -128,7 +156,7 @@ def _choose_reading(
         f"is longer than the {config.context:,} tokens of the model's training" if is_long else "needs too much memory"
     )
     seen = reading.carry + reading.segment
-    terminal.note(
+    listener.note(
         f"the document {why}: layers that see everything see its first {reading.sinks} and last {seen:,} tokens"
     )
     return reading
@@ -146,7 +174,7 @@ def memory_size(device: str) -> int | None:
 
 
 def remembers(model: Decoder) -> bool:
-    """Whether what has left the window can still be asked for."""
+    """Return whether the model can still answer about what has left its window."""
     gates = [weight for name, weight in model.named_parameters() if name.endswith("self_attn.gate")]
     return KINDS[model.reading.memory].remembers and closed_gate_warning(gates or None, model.reading) is None
 

@@ -1,29 +1,29 @@
-"""`--recall` and `--sources`: passages read again before a question, and what an answer rests on."""
+"""Passages that are read again before a question, and the index that they and an answer's sources come from."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from reprlib import repr as shortened
 from typing import TypeVar
 
-from gemma10m.commands.indexing import ensure_index, has_index, index_path, warn_without_index
-from gemma10m.commands.models import remembers
-from gemma10m.commands.reading import ReadSource
-from gemma10m.documents import Document, FilesNow
+from gemma10m.documents import Document
 from gemma10m.errors import StateError, UsageError
+from gemma10m.library.checking import NO_ANSWER, VERIFIED, Answer, Files, Found, Source, closest, look_up
+from gemma10m.library.indexing import ensure_index, has_index, index_path, warn_without_index
+from gemma10m.library.listening import Listener
+from gemma10m.library.model_choice import remembers
+from gemma10m.library.read_source import ReadSource
 from gemma10m.memory import KINDS
 from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
 from gemma10m.passages.building import build_index
-from gemma10m.passages.index import PassageIndex, damaged, open_index
-from gemma10m.passages.quotes import NOT_IN_TEXT, Source, find_support, locate
+from gemma10m.passages.index import PassageIndex, open_index
 from gemma10m.passages.retrieve import default_budget, has_room_for_passages, retrieve, shown
 from gemma10m.saved_states import Reader, document_of, files_of
-from gemma10m.terminal import Terminal
 from gemma10m.tokens.prompt import Prompt
 
 T = TypeVar("T")
@@ -34,7 +34,8 @@ SHORT_ANSWER = 64  # tokens
 @dataclass(frozen=True)
 class RetrievalOptions:
     recall: str = "auto"  # "auto", "off", or tokens
-    sources: bool = False  # where it stands is told, which JSON always does
+    sources: bool = False  # quotes are given, as JSON always does
+    strict: bool = False  # what is not verified is withheld
 
     def __post_init__(self) -> None:
         """Raises UsageError."""
@@ -43,13 +44,13 @@ class RetrievalOptions:
 
     @property
     def checks(self) -> bool:
-        """Whether an answer is held against the document."""
-        return self.withholds or self.sources
+        """Return whether an answer is held against the document."""
+        return self.tells or self.sources
 
     @property
-    def withholds(self) -> bool:
-        """Whether an answer that no passage says is not given."""
-        return self.recall != "off"
+    def tells(self) -> bool:
+        """Return whether the verdict on an answer is told, before the answer is shown."""
+        return self.recall != "off" or self.strict
 
     def budget(self, model: Decoder) -> int:
         """Tokens of passages before a question; 0 for none.
@@ -64,54 +65,31 @@ class RetrievalOptions:
         return int(self.recall)
 
 
-@dataclass(frozen=True)
-class Checked:
-    """An answer and what it rests on."""
-
-    made: str  # what the model said
-    sources: list[Source] | None  # None: there was nothing to look it up in
-    missing: tuple[str, ...] = ()  # its sentences that rest on nothing
-    withheld: bool = False
-
-    @property
-    def shown(self) -> str:
-        return NOT_IN_TEXT if self.withheld else self.made
-
-    def record(self) -> dict[str, object]:
-        return {
-            "answer": self.shown,
-            "in_text": None if self.sources is None else bool(self.sources),
-            "unchecked_answer": self.made,
-            "sources": [asdict(source) for source in self.sources or []],
-            "not_in_text": list(self.missing),
-        }
-
-
 @dataclass
 class Passages:
-    """A document's index and the document itself, each where it is at hand."""
+    """A document's index, where there is one, and the document's files."""
 
     index: PassageIndex | None
-    document: Callable[[], Document | FilesNow | None]  # its files, opened when they are asked for
+    document: Files
     options: RetrievalOptions
     mend: Callable[[StateError], PassageIndex]  # a new index for one that turned out to be damaged; raises StateError
     warn: Callable[[str], None] = lambda text: None
     _capped: bool = False
 
     @property
-    def withhold(self) -> bool:
-        """Whether an answer that no passage says is not given."""
-        return self.index is not None and self.options.withholds
+    def waits(self) -> bool:
+        """Return whether an answer is shown once it is checked: there may be none to show."""
+        return self.options.strict or (self.index is not None and self.options.tells)
 
     def retrieved(self, reader: Reader, question: str, state: State) -> str:
-        """What is read again between the state and the question."""
+        """Return the text that is read again between the state and the question."""
         budget = self._fitting(self.budget(reader), reader, question, state)
         if not budget:
             return ""
         return shown(self._look(lambda index: retrieve(index, reader.tokenizer, question, budget), nothing=[]))
 
     def budget(self, reader: Reader) -> int:
-        """Tokens that are read again before a question."""
+        """Return how many tokens of passages are read again before a question."""
         return self.options.budget(reader.model) if self.index else 0
 
     def _fitting(self, wanted: int, reader: Reader, question: str, state: State) -> int:
@@ -127,24 +105,19 @@ class Passages:
         self._capped = True
         return room
 
-    def check(self, question: str, made: str, withhold: bool) -> Checked:
-        if self.index is None:
-            return Checked(made, None)
-        sources, missing = self.sources(question, made, quoted=self.options.sources)
-        return Checked(made, sources, missing, withheld=withhold and not sources)
+    def check(self, question: str, made: str, waited: bool = False, quoted: bool = False) -> Answer:
+        """Return the answer with its verdict and sources, and with quotes where the options or `quoted` say so.
 
-    def sources(self, question: str, made: str, quoted: bool) -> tuple[list[Source], tuple[str, ...]]:
-        """What an answer rests on, and its sentences that rest on nothing."""
-        none: tuple[list[Source], tuple[str, ...]] = [], ()
+        waited: whether nothing of it was shown yet, so that it can be withheld.
+        """
+        strict, quoted = self.options.strict, quoted or self.options.sources
+        found = self._look(lambda index: look_up(index, question, made, self.document, quoted, strict), Found())
+        withheld = waited and (found.verdict == NO_ANSWER or (strict and found.verdict != VERIFIED))
+        return Answer(question, made, found.verdict, found.sources, found.unsupported, found.closest, withheld)
 
-        def located(index: PassageIndex) -> tuple[list[Source], tuple[str, ...]]:
-            found = find_support(index, question, made)
-            document = self.document() if quoted and found.excerpts else None
-            if document and len(document.files) != len(index.files):
-                raise damaged()
-            return locate(found.excerpts, index, document), found.missing
-
-        return self._look(located, none)
+    def find(self, words: str, limit: int) -> list[Source]:
+        """Return where the passages with the most of the words stand, the best first; none without an index."""
+        return self._look(lambda index: closest(index, words, limit, self.document), [])
 
     def _look(self, look: Callable[[PassageIndex], T], nothing: T) -> T:
         if self.index is None:
@@ -172,10 +145,10 @@ def room_for_passages(reader: Reader, question: str, state: State) -> int | None
 
 
 @contextmanager
-def retrieved_from(terminal: Terminal, source: ReadSource, options: RetrievalOptions) -> Iterator[Passages]:
+def retrieved_from(listener: Listener, source: ReadSource, options: RetrievalOptions) -> Iterator[Passages]:
     """The index beside the source's state, made now where it is missing, damaged or of another document.
 
-    No index when nothing is to be checked, and, which is said, when none can be made.
+    There is no index when nothing is to be checked, nor when none can be made; then a warning says why.
     """
     document = cache(lambda: source.document or document_of(source.record))
     files = cache(lambda: source.document or files_of(source.record))
@@ -187,19 +160,19 @@ def retrieved_from(terminal: Terminal, source: ReadSource, options: RetrievalOpt
             found = document()
             if found is None:
                 raise StateError(f"{path}: {damage.message}", damage.hint) from damage
-            terminal.warn(f"{path}: {damage.message}; it is made again")
+            listener.warn(f"{path}: {damage.message}; it is made again")
             build_index(found, path)
             return opened.enter_context(open_index(path))
 
-        there = options.checks and _is_indexed(terminal, source, document)
+        there = options.checks and _is_indexed(listener, source, document)
         index = opened.enter_context(open_index(path)) if there else None
-        yield Passages(index, files, options, mend, terminal.warn)
+        yield Passages(index, files, options, mend, listener.warn)
 
 
-def _is_indexed(terminal: Terminal, source: ReadSource, document: Callable[[], Document | None]) -> bool:
+def _is_indexed(listener: Listener, source: ReadSource, document: Callable[[], Document | None]) -> bool:
     if has_index(source.path, source.record.fingerprint):
         return True
     if (found := document()) is not None:
-        return ensure_index(terminal, found, source.path)
-    warn_without_index(terminal, source.path, source.record.fingerprint)
+        return ensure_index(listener, found, source.path)
+    warn_without_index(listener, source.path, source.record.fingerprint)
     return False

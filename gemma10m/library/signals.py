@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,7 +22,13 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Set the flag on the first signal inside the block; a second one ends the process at once."""
+    """Set the flag on the first signal inside the block; a second one ends the process at once.
+
+    Outside of the main thread, which alone may handle signals, the flag is never set.
+    """
     request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
     with interrupts.asking(request.ask):
         yield request

@@ -12,9 +12,9 @@ from threading import Event
 from gemma10m.atomic_file import atomic_path
 from gemma10m.documents import Document
 from gemma10m.errors import DiskError, DocumentError, OutOfMemoryError, StateError, UsageError
+from gemma10m.library.listening import Listener
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import is_index_file, open_index
-from gemma10m.terminal import Terminal
 
 
 def index_path(state: Path) -> Path:
@@ -22,19 +22,19 @@ def index_path(state: Path) -> Path:
 
 
 def refuse_other_file(state: Path) -> None:
-    """Raises UsageError rather than write an index over a file that is none."""
+    """Raises UsageError rather than overwrite a file that is not an index."""
     path = index_path(state)
     if os.path.exists(path) and not is_index_file(path):
         raise UsageError(f"{path} is not a passage index and would be lost", hint="move it, or name another state")
 
 
 @contextmanager
-def indexing(terminal: Terminal, document: Document, state: Path, stop: Callable[[], bool]) -> Iterator[None]:
+def indexing(listener: Listener, document: Document, state: Path, stop: Callable[[], bool]) -> Iterator[None]:
     """Index the document in a thread beside the block, which reads it and saves its state.
 
     The index takes its place when the block ends: never beside an older document's state. It is given up, and nothing
-    left, when the block fails, and when `stop` says so before it is whole. Why none could be made is said: a read of
-    hours is worth keeping without.
+    is left, when the block fails, and when `stop` says so before it is whole. If it cannot be made, a warning says why
+    and the read is kept: it took hours.
     """
     failed, ended, path = Event(), Event(), index_path(state)
 
@@ -57,33 +57,38 @@ def indexing(terminal: Terminal, document: Document, state: Path, stop: Callable
             raise
         finally:
             ended.set()
-        _warn_if_failed(terminal, made)
+        _warn_if_failed(listener, made)
 
 
 class _GivenUp(Exception):
     pass
 
 
-def _warn_if_failed(terminal: Terminal, made: Future[None]) -> None:
+def _warn_if_failed(listener: Listener, made: Future[None]) -> None:
     try:
         made.result()
     except (DiskError, DocumentError, OutOfMemoryError) as error:
-        _warn(terminal, error.message)
+        _warn(listener, error.message)
 
 
-def _warn(terminal: Terminal, why: str) -> None:
-    terminal.warn(f"{why}: no passage is recalled, and no answer checked")
+def _warn(listener: Listener, why: str) -> None:
+    listener.warn(f"{why}: no passage is recalled, and no answer checked")
 
 
 def has_index(state: Path, fingerprint: str) -> bool:
     """Return whether an index of the document with this fingerprint lies beside the state, undamaged as it begins."""
-    return not _fault(index_path(state), fingerprint)
+    return is_index_of(index_path(state), fingerprint)
 
 
-def warn_without_index(terminal: Terminal, state: Path, fingerprint: str) -> None:
+def is_index_of(path: Path, fingerprint: str) -> bool:
+    """Return whether the file is an index of the document with this fingerprint, undamaged as it begins."""
+    return not _fault(path, fingerprint)
+
+
+def warn_without_index(listener: Listener, state: Path, fingerprint: str) -> None:
     """Say what is wrong with an index that cannot be made again."""
     path = index_path(state)
-    _warn(terminal, f"{path} {_fault(path, fingerprint)}, and the document is not there as it was read")
+    _warn(listener, f"{path} {_fault(path, fingerprint)}, and the document is not there as it was read")
 
 
 def _fault(path: Path, fingerprint: str) -> str:
@@ -97,15 +102,15 @@ def _fault(path: Path, fingerprint: str) -> str:
         return "is damaged or of another version"
 
 
-def ensure_index(terminal: Terminal, document: Document, state: Path) -> bool:
-    """Whether there is an index of the document now. Why none could be made is said."""
+def ensure_index(listener: Listener, document: Document, state: Path) -> bool:
+    """Make the index of the document if it is missing, and return whether there is one; a warning says why not."""
     if has_index(state, document.fingerprint):
         return True
-    terminal.note("indexing the document's passages")
+    listener.note("indexing the document's passages")
     try:
         refuse_other_file(state)
         build_index(document, index_path(state))
     except (DiskError, DocumentError, OutOfMemoryError, UsageError) as error:
-        _warn(terminal, error.message)
+        _warn(listener, error.message)
         return False
     return True

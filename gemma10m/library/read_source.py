@@ -1,29 +1,28 @@
-"""Read a source, or find that it was read before: shared by `read`, `ask` and `summarize`."""
+"""Read a document, or find that it was read before; the state is saved on the way, and an index beside it."""
 
 from __future__ import annotations
 
 import os
-from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from gemma10m.commands.indexing import ensure_index, indexing, refuse_other_file
-from gemma10m.commands.signals import stop_on_signals
-from gemma10m.documents import Document, open_source
+from gemma10m.documents import Document
 from gemma10m.errors import Interrupted, StateError, UsageError
+from gemma10m.library.indexing import ensure_index, indexing, refuse_other_file
+from gemma10m.library.listening import Listener
+from gemma10m.library.signals import stop_on_signals
 from gemma10m.memory.state import State
 from gemma10m.progress import ProgressView, format_bytes, format_count, format_duration
 from gemma10m.reading import Bookmark, Progress, Step
 from gemma10m.saved_states import Reader, document_record, find_bookmark, read_and_save
 from gemma10m.state_file import DocumentRecord, is_state_file
-from gemma10m.terminal import Terminal
 from gemma10m.tokens.prompt import Prompt
 
 
 @dataclass(frozen=True)
 class ReadSource:
-    """A source whose state is at hand, and how that came about."""
+    """A document's state, and how it came about."""
 
     state: State
     path: Path  # of the state's file
@@ -45,84 +44,35 @@ class ReadSource:
         return max(0, self.state.position - self.opening - self.skipped)
 
 
-@dataclass(frozen=True)
-class Patterns:
-    """Which files of folders and archives are read; none: all."""
-
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-
-
-ALL = Patterns()
-
-
-def open_document(terminal: Terminal, sources: list[str], patterns: Patterns = ALL) -> Document:
-    document = open_chosen(sources, patterns)
-    for notice in document.notices:
-        terminal.warn(notice)
-    if document.skipped:
-        reasons = Counter(skipped.reason for skipped in document.skipped)
-        listed = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-        terminal.note(f"skipped {len(document.skipped)} of {len(document.skipped) + len(document.files)}: {listed}")
-    return document
-
-
-def open_chosen(sources: list[str], patterns: Patterns) -> Document:
-    """Raises UsageError for patterns where there is nothing to choose from."""
-    document = open_source(*sources, include=patterns.include, exclude=patterns.exclude)
-    if not _has_folder(document):
-        refuse_patterns(f"{document.name} is neither", patterns)
-    return document
-
-
-def refuse_patterns(instead: str, patterns: Patterns) -> None:
-    """Raises UsageError where there are any. instead: what was named."""
-    if patterns != ALL:
-        raise UsageError(
-            f"--include and --exclude choose among the files of a folder or an archive, and {instead}",
-            hint="leave them out, or name the folder",
-        )
-
-
-def _has_folder(document: Document) -> bool:
-    """A single file has no header, and several on their own have no list of files before them."""
-    return document.contents or (document.headed and len(document.files) == 1)
-
-
-def saved_state(sources: list[str]) -> Path | None:
-    """The state file that the user named as the source."""
-    path = Path(sources[0])
-    return path if len(sources) == 1 and sources[0] != "-" and is_state_file(path) else None
-
-
-def open_state(terminal: Terminal, reader: Reader, path: Path) -> ReadSource:
+def open_state(listener: Listener, reader: Reader, path: Path) -> ReadSource:
+    """Raises StateError for a state that is damaged or was made by another model."""
     bookmark, header = reader.load(path)
-    source = _read_source(reader, bookmark, path, None, header.document, 0, 0.0)
+    source = _read_source(reader, bookmark, path, None, header.document)
     if not header.complete:
-        terminal.warn(f"{path} holds an unfinished read: {source.tokens_read:,} tokens of {header.document.name}")
+        listener.warn(f"{path} holds an unfinished read: {source.tokens_read:,} tokens of {header.document.name}")
     return source
 
 
-def read_document(terminal: Terminal, reader: Reader, document: Document, path: Path | None) -> ReadSource:
+def read_document(listener: Listener, reader: Reader, document: Document, path: Path | None) -> ReadSource:
     """The state of the whole document, from `path` or the cache as far as it is there, and beside it an index.
 
-    Raises Interrupted, and UsageError rather than write over a file that is no state or no index.
+    SIGINT and SIGTERM end it at a segment's end, with the state saved. Raises Interrupted then, and UsageError rather
+    than overwrite a file that is not a state or an index.
     """
     if path:
         _refuse_other_files(path)
     target = path or reader.state_path(document)
 
     def pass_over(error: StateError) -> None:
-        terminal.warn(f"{error.message}; reading goes on without it")
+        listener.warn(f"{error.message}; reading goes on without it")
 
     start = find_bookmark(reader, document, path, pass_over)
     if start and start.complete:
         if path:
             reader.save(path, start, document)
-        ensure_index(terminal, document, target)
-        record = document_record(document, start.file_tokens)
-        return _read_source(reader, start, target, document, record, 0, 0.0)
-    return _read_on(terminal, reader, document, target, start)
+        ensure_index(listener, document, target)
+        return _read_source(reader, start, target, document, document_record(document, start.file_tokens))
+    return _read_on(listener, reader, document, target, start)
 
 
 def _refuse_other_files(path: Path) -> None:
@@ -133,23 +83,23 @@ def _refuse_other_files(path: Path) -> None:
 
 
 def _read_on(
-    terminal: Terminal, reader: Reader, document: Document, target: Path, start: Bookmark | None
+    listener: Listener, reader: Reader, document: Document, target: Path, start: Bookmark | None
 ) -> ReadSource:
     said, halvings, told = start is None, 0, False
     with ExitStack() as stack:
         stop = stack.enter_context(stop_on_signals())
-        stack.enter_context(indexing(terminal, document, target, stop))
-        bar = stack.enter_context(terminal.progress("reading"))
+        stack.enter_context(indexing(listener, document, target, stop))
+        bar = stack.enter_context(listener.progress("reading"))
         for step in read_and_save(reader, document, target, start, stop):
             if not said and step.started_at:
-                terminal.note(f"going on after {format_count(step.started_at)} tokens read earlier")
+                listener.note(f"going on after {format_count(step.started_at)} tokens read earlier")
             said = True
             if step.progress.halvings > halvings:
                 halvings = step.progress.halvings
-                terminal.note(f"GPU memory is short: going on {step.progress.stretch:,} tokens at a time")
+                listener.note(f"GPU memory is short: going on {step.progress.stretch:,} tokens at a time")
             if step.skipped and not told:
                 told = True
-                terminal.note(_tail_sentence(step))
+                listener.note(_tail_sentence(step))
             bar.update(_view(step.progress))
     record = document_record(document, step.bookmark.file_tokens)
     source = _read_source(reader, step.bookmark, target, document, record, step.tokens_read_now, step.seconds)
@@ -159,7 +109,7 @@ def _read_on(
             hint="run the same command again to go on from there",
             signal_number=stop.signal_number,
         )
-    terminal.note(_summary(source))
+    listener.note(_summary(source))
     return source
 
 
@@ -203,17 +153,16 @@ def _read_source(
     path: Path,
     document: Document | None,
     record: DocumentRecord,
-    tokens_now: int,
-    seconds: float,
+    tokens_now: int = 0,
+    seconds: float = 0.0,
 ) -> ReadSource:
-    opening = len(Prompt(reader.tokenizer).opening())
     return ReadSource(
         bookmark.state,
         path,
         document,
         record,
         bookmark.complete,
-        opening,
+        len(Prompt(reader.tokenizer).opening()),
         bookmark.skipped,
         tokens_now,
         seconds,

@@ -1,0 +1,232 @@
+"""The commands that read documents: words to arguments. Work is imported when it is called for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gemma10m import completions
+from gemma10m.cli_options import (
+    Carry,
+    Device,
+    Documents,
+    Dtype,
+    Exclude,
+    Include,
+    Json,
+    MaxNewTokens,
+    MemoryOption,
+    Model,
+    Offline,
+    OutputOption,
+    QuestionFile,
+    ReadAll,
+    RecallOption,
+    Seed,
+    Sinks,
+    Sources,
+    SourcesOption,
+    Strict,
+    Temperature,
+    TopP,
+    model_options,
+    patterns,
+    sampling_options,
+)
+from gemma10m.program import app, run_command
+from gemma10m.terminal import Terminal
+
+
+@app.command(short_help="Answer questions about a source.")
+def ask(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE... [QUESTION]",
+            help="Files, folders, archives, - for standard input, or one saved state; then what to ask. Without a "
+            "question: a conversation, or one question a line from a pipe.",
+        ),
+    ],
+    question: Annotated[
+        list[str] | None, typer.Option("--question", "-q", help="Ask this; repeatable. All words are then sources.")
+    ] = None,
+    question_file: QuestionFile = None,
+    output: OutputOption = None,
+    also: Annotated[list[str] | None, typer.Option("--with", help="Read this source too; repeatable.")] = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    model: Model = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    memory: MemoryOption = None,
+    carry: Carry = None,
+    sinks: Sinks = None,
+    read_all: ReadAll = False,
+    offline: Offline = False,
+    json: Json = False,
+    temperature: Temperature = 0.0,
+    top_p: TopP = 1.0,
+    seed: Seed = 0,
+    max_new_tokens: MaxNewTokens = 512,
+    recall: RecallOption = "auto",
+    quoted: SourcesOption = False,
+    strict: Strict = False,
+) -> None:
+    """Read SOURCE, unless it was read before, and answer questions; without one, on a terminal, talk about it."""
+
+    def run(terminal: Terminal) -> None:
+        from gemma10m.commands.arguments import sources_and_question
+        from gemma10m.commands.ask import ask as answer_questions
+        from gemma10m.commands.questions import ask_all, refuse_mixed
+        from gemma10m.library.retrieval import RetrievalOptions
+
+        chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all)
+        sampling = sampling_options(temperature, top_p, seed, max_new_tokens)
+        retrieval = RetrievalOptions(recall, quoted, strict)
+        chosen_files = patterns(include, exclude)
+        named, asked = sources_and_question(words, question or [], terminal.warn)
+        sources = [*named, *(also or [])]
+        refuse_mixed(asked, question_file, output)
+        if question_file:
+            ask_all(terminal, sources, question_file, output, chosen, sampling, retrieval, chosen_files)
+        else:
+            answer_questions(terminal, sources, asked, chosen, sampling, retrieval, chosen_files)
+
+    run_command(run, json)
+
+
+@app.command(short_help="Sum a source up.")
+def summarize(
+    sources: Sources,
+    words: Annotated[int, typer.Option(help="About how long.")] = 200,
+    focus: Annotated[str | None, typer.Option(help="What to say most about.")] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            help="state, sections or refine. Default: state where the model has a memory, else sections.",
+            autocompletion=completions.way,
+        ),
+    ] = None,
+    outline: Annotated[bool, typer.Option("--outline", help="A sentence a section, and where it is.")] = False,
+    include: Include = None,
+    exclude: Exclude = None,
+    model: Model = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    memory: MemoryOption = None,
+    carry: Carry = None,
+    sinks: Sinks = None,
+    read_all: ReadAll = False,
+    offline: Offline = False,
+    json: Json = False,
+    temperature: Temperature = 0.0,
+    top_p: TopP = 1.0,
+    seed: Seed = 0,
+    max_new_tokens: MaxNewTokens = 1024,
+) -> None:
+    """Sum SOURCE up: what a read of all of it left, or section by section."""
+
+    def run(terminal: Terminal) -> None:
+        from gemma10m.commands.summarize import summarize as sum_up
+        from gemma10m.library.summarizing import SummaryOptions
+
+        wanted = SummaryOptions(words, focus, by, outline)
+        chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all)
+        sampling = sampling_options(temperature, top_p, seed, max_new_tokens)
+        sum_up(terminal, sources, wanted, chosen, sampling, patterns(include, exclude))
+
+    run_command(run, json)
+
+
+@app.command(short_help="Read a source and save its state.")
+def read(
+    sources: Sources,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the state goes.")] = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    model: Model = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    memory: MemoryOption = None,
+    carry: Carry = None,
+    sinks: Sinks = None,
+    read_all: ReadAll = False,
+    offline: Offline = False,
+    json: Json = False,
+) -> None:
+    """Read SOURCE and save its state; print the state's path."""
+
+    def run(terminal: Terminal) -> None:
+        from gemma10m.commands.ask import read as read_sources
+
+        chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all)
+        read_sources(terminal, sources, output, chosen, patterns(include, exclude))
+
+    run_command(run, json)
+
+
+@app.command(short_help="Find passages by their words.")
+def find(
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="SOURCE... WORDS", help="Sources as for ask, then the words to find."),
+    ],
+    query: Annotated[
+        str | None, typer.Option("--question", "-q", help="Find these words; all others are sources.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="The most passages to show.")] = 10,
+    include: Include = None,
+    exclude: Exclude = None,
+    json: Json = False,
+) -> None:
+    """Find the passages of SOURCE that have the most of the words, with file and line. No model is needed."""
+
+    def run(terminal: Terminal) -> None:
+        from gemma10m.commands.arguments import sources_and_words
+        from gemma10m.commands.find import find as find_words
+
+        find_words(terminal, *sources_and_words(words, query), limit, patterns(include, exclude))
+
+    run_command(run, json)
+
+
+@app.command(short_help="Print the text of a source.")
+def text(
+    sources: Documents,
+    page: Annotated[
+        str | None, typer.Option(metavar="A[-B]", help="Only these pages, chapters or cells; or one by its name.")
+    ] = None,
+    lines: Annotated[str | None, typer.Option(metavar="A[-B]", help="Only these lines of one file.")] = None,
+    include: Include = None,
+    exclude: Exclude = None,
+) -> None:
+    """Print the text that is extracted from SOURCE, as a model reads it: lines and bytes are those of sources."""
+
+    def run(terminal: Terminal) -> None:
+        from gemma10m.commands.extracted_text import text as print_text
+
+        print_text(terminal, sources, page, lines, patterns(include, exclude))
+
+    run_command(run)
+
+
+@app.command(short_help="List or remove saved states.")
+def states(
+    remove: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Remove the state of this name, or of this document.")
+    ] = None,
+    remove_all: Annotated[
+        bool, typer.Option("--remove-all", help="Remove all states, their passages and leftovers of killed runs.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """List the states in the cache: name, document, model, tokens, size and age."""
+
+    def run(terminal: Terminal) -> None:
+        from gemma10m.commands.states import states as list_states
+
+        list_states(terminal, remove, remove_all)
+
+    run_command(run, json)

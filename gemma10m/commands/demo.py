@@ -1,0 +1,26 @@
+"""What the demo model cannot do is said before it runs: it was trained on planted sentences alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gemma10m.errors import UsageError
+from gemma10m.terminal import Terminal
+
+DEMO = "demo"
+KNOWS = "knows nothing but planted facts: One of the special magic numbers for NAME is: NUMBER."
+REAL_MODEL = "for a real model: pip install 'gemma10m[small]' and --model small, or --model chat for a conversation"
+
+
+def warn_of_demo(terminal: Terminal, model: str | None, questions: Iterable[str] | None) -> None:
+    """Warn where the demo is asked for anything but a planted fact. questions: None for a conversation."""
+    if model != DEMO:
+        return
+    if questions is None or not all("magic" in question.lower() for question in questions):
+        terminal.warn(f"the demo {KNOWS} {REAL_MODEL[0].upper()}{REAL_MODEL[1:]}")
+
+
+def refuse_demo(model: str | None) -> None:
+    """Raises UsageError: a summary that the demo writes is noise, and takes minutes."""
+    if model == DEMO:
+        raise UsageError(f"the demo cannot sum up a text: it {KNOWS}", REAL_MODEL)

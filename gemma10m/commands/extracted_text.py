@@ -1,0 +1,80 @@
+"""`text`: what is extracted from a source, as the model reads it, or a part of one file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from gemma10m.documents import Document, SourceFile
+from gemma10m.documents.text import decoder
+from gemma10m.errors import UsageError
+from gemma10m.library.sources import ALL, Patterns, open_document
+from gemma10m.terminal import Terminal
+
+RANGE = re.compile(r"([0-9]{1,12})(?:-([0-9]{1,12}))?")
+LINE = re.compile(r"[^\n]*\n|[^\n]+")
+
+
+def text(terminal: Terminal, sources: list[str], page: str | None, lines: str | None, patterns: Patterns = ALL) -> None:
+    """Raises UsageError for a part that the document does not have."""
+    if page and lines:
+        raise UsageError("--page and --lines were both given", hint="lines count from the file's start: give --lines")
+    document = open_document(terminal, sources, patterns)
+    if page:
+        pieces = iter([_page(_single(document), page)])
+    elif lines:
+        pieces = _lines(_single(document), *_range("--lines", lines))
+    else:
+        pieces = (piece.text for piece in document.pieces())
+    for piece in pieces:
+        terminal.verbatim(piece)
+
+
+def _single(document: Document) -> SourceFile:
+    if len(document.files) > 1:
+        hint = "name the file, or leave --page and --lines out"
+        raise UsageError(f"{document.name} has {len(document.files)} files, each with its own pages and lines", hint)
+    return document.files[0]
+
+
+def _range(option: str, words: str) -> tuple[int, int]:
+    """The first and the last, from 1."""
+    match = RANGE.fullmatch(words)
+    first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+    if not 1 <= first <= last:
+        raise UsageError(f"{option} must be a number or a range such as 3-7, found {words!r}")
+    return first, last
+
+
+def _page(file: SourceFile, words: str) -> str:
+    """Return the text of pages, chapters or cells: by their number, or of one place by its name."""
+    numbers = [place for place, (_, name) in enumerate(file.places) if name == words]
+    if not numbers:
+        first, last = _range("--page", words)
+        numbers = [place for place, name in enumerate(_numbers(file)) if first <= name <= last]
+    if not numbers:
+        names = [name for _, name in file.places]
+        found = f"{names[0]} to {names[-1]}" if names else "no pages, chapters or cells"
+        raise UsageError(f"{file.path} has no text at --page {words}: it has {found}")
+    ends = [offset for offset, _ in file.places[1:]] + [file.nbytes]
+    bytes_there = file.cut(file.places[numbers[0]][0], ends[numbers[-1]])
+    return decoder(file.encoding).decode(bytes_there, True)
+
+
+def _numbers(file: SourceFile) -> list[int]:
+    """The number of each page or cell; chapters and nodes, which have names, are counted."""
+    names = [re.fullmatch(r"(?:page|cell) ([0-9]+)", name) for _, name in file.places]
+    return [int(name[1]) if name else place for place, name in enumerate(names, start=1)]
+
+
+def _lines(file: SourceFile, first: int, last: int) -> Iterator[str]:
+    number = 1
+    for piece in file.pieces(0):
+        for match in LINE.finditer(piece.text):
+            if first <= number <= last:
+                yield match[0]
+            number += match[0].endswith("\n")
+            if number > last:
+                return
+    if number < first:
+        raise UsageError(f"{file.path} has {number:,} lines, and no line {first:,}")

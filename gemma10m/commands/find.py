@@ -1,0 +1,21 @@
+"""`find`: passages by their words, with file and line; no model."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from gemma10m.commands.answers import described
+from gemma10m.library.finding import find_passages
+from gemma10m.library.sources import ALL, Patterns
+from gemma10m.terminal import Terminal
+
+
+def find(terminal: Terminal, sources: list[str], words: str, limit: int, patterns: Patterns = ALL) -> None:
+    found = find_passages(terminal, sources, words, limit, patterns)
+    if not found:
+        terminal.note("no passage has one of these words")
+    for source in found:
+        if terminal.json:
+            terminal.json_line(asdict(source))
+        else:
+            terminal.write(described(source) + "\n")

@@ -1,0 +1,42 @@
+"""One object for scripts and for the commands: a model, and the documents it reads.
+
+listening.py     who hears notes, warnings and progress
+sources.py       what a user names, opened
+model_choice.py  options -> a model and its tokenizer
+state_model.py   a saved state -> its model
+signals.py       Ctrl-C during a read
+indexing.py      the passage index beside a state
+read_source.py   a document -> its state, read or found
+checking.py      an answer -> its verdict and its sources
+retrieval.py     a question -> the passages that are read again before it
+chat.py          a question -> an answer
+summarizing.py   a document -> its summary
+finding.py       words -> passages, without a model
+kept.py          what the cache keeps
+defaults.py      the model that is used when none is named
+reading.py       a document that was read
+library.py       the object
+"""
+
+from __future__ import annotations
+
+from gemma10m.library.chat import AnswerStream, Chat
+from gemma10m.library.checking import Answer, Source
+from gemma10m.library.library import Library
+from gemma10m.library.listening import Listener, Notices
+from gemma10m.library.reading import Reading
+from gemma10m.library.retrieval import RetrievalOptions
+from gemma10m.library.sources import Patterns
+
+__all__ = [
+    "Answer",
+    "AnswerStream",
+    "Chat",
+    "Library",
+    "Listener",
+    "Notices",
+    "Patterns",
+    "Reading",
+    "RetrievalOptions",
+    "Source",
+]

@@ -1,0 +1,93 @@
+"""Questions and answers: the one way from a question over retrieved passages to an answer that was checked."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field, replace
+
+from gemma10m.answering.conversation import Conversation, reply
+from gemma10m.answering.sampling import Sampling
+from gemma10m.library.checking import Answer, Source
+from gemma10m.library.retrieval import Passages
+from gemma10m.memory.state import State
+from gemma10m.saved_states import Reader
+
+
+class AnswerStream:
+    """An answer as it is made. Iterate over its pieces, or call `wait`; then `answer` is there."""
+
+    def __init__(self, pieces: Generator[str, None, Answer]) -> None:
+        self._pieces = pieces
+        self.answer: Answer | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        if self.answer is None:
+            self.answer = yield from self._pieces
+
+    def wait(self) -> Answer:
+        """Return the answer once it is whole."""
+        for _ in self:
+            pass
+        return self.whole
+
+    @property
+    def whole(self) -> Answer:
+        """The answer, after the last piece."""
+        assert self.answer is not None, "an answer is whole after its last piece"
+        return self.answer
+
+
+@dataclass
+class Chat:
+    """A conversation about a document: each question goes on from the answers before it."""
+
+    reader: Reader
+    passages: Passages
+    state: State  # the document's, which never changes
+    sampling: Sampling = field(default_factory=Sampling)
+    waits: bool = False  # an answer comes in one piece, once it is checked
+    answers: list[Answer] = field(default_factory=list)
+    _conversation: Conversation | None = None
+
+    def ask(self, question: str) -> Answer:
+        """Raises UsageError for an empty question."""
+        return self.stream(question).wait()
+
+    def stream(self, question: str) -> AnswerStream:
+        """Return the answer in pieces. One that is not heard to its end leaves the conversation as it was."""
+        return AnswerStream(self._turn(question))
+
+    def restart(self) -> None:
+        """Forget what was said."""
+        self._conversation = None
+        self.answers.clear()
+
+    def sources(self) -> tuple[Source, ...]:
+        """Return where the last answer stands, with quotes."""
+        last = self.answers[-1]
+        return self.passages.check(last.question, last.made, quoted=True).sources
+
+    def _turn(self, question: str) -> Generator[str, None, Answer]:
+        before = self._conversation or Conversation(self.state)
+        retrieved = self.passages.retrieved(self.reader, question, before.state)
+        made, answering = (
+            [],
+            reply(self.reader.model, self.reader.tokenizer, before, question, self.sampling, retrieved),
+        )
+        while True:
+            try:
+                piece = next(answering)
+            except StopIteration as end:
+                after: Conversation = end.value
+                break
+            made.append(piece)
+            if not self.waits:
+                yield piece
+        checked = self.passages.check(question, "".join(made), self.waits)
+        # What is left unread is the last token of an answer that did not end by itself.
+        answer = replace(checked, truncated=bool(after.unread))
+        if self.waits:
+            yield answer.text
+        self._conversation = after
+        self.answers.append(answer)
+        return answer

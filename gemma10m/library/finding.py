@@ -1,0 +1,59 @@
+"""Find passages by their words alone: a document's index is made, or found in the cache, and no model is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from gemma10m.documents import Document
+from gemma10m.errors import StateError, UsageError
+from gemma10m.folders import indexes_folder, states_folder
+from gemma10m.library.checking import Files, Source, closest
+from gemma10m.library.indexing import index_path, is_index_of
+from gemma10m.library.listening import Listener
+from gemma10m.library.sources import ALL, Patterns, open_document, refuse_patterns, saved_state
+from gemma10m.passages.building import build_index
+from gemma10m.passages.index import open_index
+from gemma10m.passages.words import telling
+from gemma10m.saved_states import files_of
+from gemma10m.state_file import read_header
+
+
+def find_passages(
+    listener: Listener, sources: Sequence[str], words: str, limit: int, patterns: Patterns = ALL
+) -> list[Source]:
+    """Return where the passages with the most of the words stand, the best first.
+
+    Raises UsageError for words that say nothing, DocumentError, DiskError, and StateError for a damaged index.
+    """
+    if not telling(words):
+        raise UsageError(f"{words!r} has no word to look for", hint="give a name, a number or another word")
+    path = saved_state(sources)
+    if path is None:
+        document = open_document(listener, sources, patterns)
+        return _closest(_index(listener, document), words, limit, lambda: document)
+    refuse_patterns(f"{path} is a saved state", patterns)
+    record = read_header(path).document
+    if not is_index_of(index_path(path), record.fingerprint):
+        raise StateError(f"{path} has no passages beside it", hint="name the document itself")
+    return _closest(index_path(path), words, limit, cache(lambda: files_of(record)))
+
+
+def _closest(path: Path, words: str, limit: int, files: Files) -> list[Source]:
+    try:
+        with open_index(path) as index:
+            return closest(index, words, limit, files)
+    except StateError as error:
+        raise StateError(f"{path}: {error.message}", error.hint) from error
+
+
+def _index(listener: Listener, document: Document) -> Path:
+    """Return an index of the document in the cache: beside a state of any model, or one of its own, made now."""
+    own = indexes_folder() / f"{document.fingerprint[:32]}.passages"
+    for path in (own, *sorted(states_folder().glob("*.passages"))):
+        if is_index_of(path, document.fingerprint):
+            return path
+    listener.note("indexing the document's passages")
+    build_index(document, own)
+    return own

@@ -1,0 +1,85 @@
+"""What the cache keeps: states with their passages, passages alone, and what killed runs left."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from gemma10m.atomic_file import TEMPORARY_PREFIX, TEMPORARY_SUFFIX
+from gemma10m.errors import DiskError, StateError
+from gemma10m.folders import indexes_folder, states_folder, summaries_folder
+from gemma10m.library.indexing import index_path
+from gemma10m.state_file import StateHeader, read_header
+
+
+@dataclass(frozen=True)
+class KeptState:
+    path: Path
+    header: StateHeader | None  # None for one that cannot be read
+    nbytes: int  # with the passages beside it
+    modified: float  # seconds since 1970
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    @property
+    def files(self) -> list[Path]:
+        return [path for path in (self.path, index_path(self.path)) if path.exists()]
+
+
+def kept_states() -> list[KeptState]:
+    """Return the states in the cache, the newest first."""
+    return sorted(map(_state, states_folder().glob("*.safetensors")), key=lambda state: -state.modified)
+
+
+def _state(path: Path) -> KeptState:
+    try:
+        header = read_header(path)
+    except StateError:
+        header = None
+    found = [each.stat() for each in (path, index_path(path)) if each.exists()]
+    return KeptState(path, header, sum(each.st_size for each in found), found[0].st_mtime)
+
+
+def lone_indexes() -> list[Path]:
+    """Return passages in the cache that have no state beside them."""
+    beside = [path for path in states_folder().glob("*.passages") if not path.with_suffix("").exists()]
+    return sorted([*beside, *indexes_folder().glob("*.passages")])
+
+
+def leftovers() -> list[Path]:
+    """Return temporary files of runs that were killed; what a running process writes is not one of them."""
+    folders = (states_folder(), indexes_folder(), summaries_folder())
+    found = [path for each in folders for path in each.glob(f"{TEMPORARY_PREFIX}*{TEMPORARY_SUFFIX}*")]
+    return sorted(path for path in found if not _is_locked(path))
+
+
+def _is_locked(path: Path) -> bool:
+    """Return whether a process still writes the file: `atomic_path` locks it as long as it does."""
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+        finally:
+            os.close(descriptor)
+    return True
+
+
+def remove(paths: Iterable[Path]) -> int:
+    """Delete the files; return how many bytes they had. Raises DiskError."""
+    freed = 0
+    for path in paths:
+        try:
+            freed += path.stat().st_size
+            path.unlink()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise DiskError(f"{path} cannot be removed: {error.strerror}", hint="remove it by hand") from error
+    return freed

@@ -1,0 +1,117 @@
+"""A model and the documents it has read: the object behind the commands, for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gemma10m.config import ReadingConfig
+from gemma10m.documents import Document
+from gemma10m.errors import UsageError
+from gemma10m.library.checking import Source
+from gemma10m.library.finding import find_passages
+from gemma10m.library.listening import Listener, Notices, OnProgress, WithProgress
+from gemma10m.library.model_choice import ChosenModel, ModelOptions, choose_model, choose_reading, load_chosen
+from gemma10m.library.read_source import open_state, read_document
+from gemma10m.library.reading import Reading
+from gemma10m.library.retrieval import RetrievalOptions
+from gemma10m.library.sources import ALL, Patterns, open_document, refuse_patterns, saved_state
+from gemma10m.library.state_model import as_saved
+from gemma10m.models.decoder import Decoder
+from gemma10m.saved_states import Reader
+from gemma10m.state_file import read_header
+from gemma10m.tokens import Tokenizer
+
+WITH_SOURCES = RetrievalOptions(sources=True)
+
+
+class Library:
+    """Open documents with one model; states, indexes and summaries are kept in the user's cache folder.
+
+        library = Library("demo")
+        with library.open("book.txt") as reading:
+            print(reading.ask("Who is Anne?").text)
+
+    model: a name ("demo", "small", "chat" or one that was downloaded), a checkpoint folder, a GGUF file, or a loaded
+    model with its `tokenizer`; None for the default. It is loaded when the first document is opened. What a user should
+    know goes to `listener`: by default to the lists `library.listener.notes` and `library.listener.warnings`.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | Decoder | None = None,
+        tokenizer: Tokenizer | None = None,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        memory: str | None = None,
+        carry: int | None = None,
+        sinks: int | None = None,
+        read_all: bool = False,
+        listener: Listener | None = None,
+    ) -> None:
+        """Raises UsageError for a loaded model without a tokenizer, or a tokenizer without a loaded model."""
+        loaded = isinstance(model, Decoder)
+        if loaded != (tokenizer is not None):
+            raise UsageError("a loaded model and its tokenizer go together", hint="give both, or the model's name")
+        name = None if model is None or isinstance(model, Decoder) else str(model)
+        self.options = ModelOptions(name, device, dtype, memory, carry, sinks, read_all)
+        self.listener: Listener = listener or Notices()
+        self._given = Reader(model, tokenizer, read_all) if isinstance(model, Decoder) and tokenizer else None
+        self._chosen: dict[tuple[str | None, str], ChosenModel] = {}
+        self._readers: dict[tuple[str | None, str, ReadingConfig], Reader] = {}
+
+    def open(
+        self,
+        *sources: str | Path,
+        patterns: Patterns = ALL,
+        retrieval: RetrievalOptions = WITH_SOURCES,
+        progress: OnProgress | None = None,
+    ) -> Reading:
+        """Read the sources as one document, as far as they were not read before; or open one saved state, which brings
+        its model where the library has none of its own.
+
+        progress: called with a ProgressView at every step of the read. Raises DocumentError, ModelError, StateError,
+        and Interrupted after a SIGINT or SIGTERM, when the state is saved and the same call goes on from there.
+        """
+        names = [str(source) for source in sources]
+        if names and (path := saved_state(names)):
+            refuse_patterns(f"{path} is a saved state", patterns)
+            reader = self._given or self._loaded(as_saved(self.options, path, read_header(path)))
+            return Reading(self.listener, reader, open_state(self.listener, reader, path), retrieval)
+        return self.read(self.document(names, patterns), None, retrieval, progress)
+
+    def find(self, *sources: str | Path, words: str, limit: int = 10, patterns: Patterns = ALL) -> list[Source]:
+        """Find passages by their words: the document is indexed and not read, and no model is loaded."""
+        return find_passages(self.listener, [str(source) for source in sources], words, limit, patterns)
+
+    def document(self, sources: Sequence[str], patterns: Patterns = ALL) -> Document:
+        """Open the sources as one document without reading it. Raises DocumentError, and UsageError for `patterns`."""
+        return open_document(self.listener, sources, patterns)
+
+    def read(
+        self,
+        document: Document,
+        output: Path | None = None,
+        retrieval: RetrievalOptions = WITH_SOURCES,
+        progress: OnProgress | None = None,
+    ) -> Reading:
+        """Read an open document. output: where its state goes, instead of the cache. Raises as `open` does."""
+        listener = WithProgress(self.listener, progress) if progress else self.listener
+        reader = self.reader(document.nbytes)
+        return Reading(self.listener, reader, read_document(listener, reader, document, output), retrieval)
+
+    def reader(self, nbytes: int = 0) -> Reader:
+        """Return the loaded model for a document of this size."""
+        return self._given or self._loaded(self.options, nbytes)
+
+    def _loaded(self, options: ModelOptions, nbytes: int = 0) -> Reader:
+        """Load a model once for each way of reading."""
+        named = (options.model, options.dtype)
+        if named not in self._chosen:
+            self._chosen[named] = choose_model(self.listener, options)
+        reading = choose_reading(self.listener, options, self._chosen[named], nbytes)
+        if (*named, reading) not in self._readers:
+            loaded = load_chosen(self.listener, self._chosen[named], reading, options.read_all)
+            self._readers[*named, reading] = loaded
+        return self._readers[*named, reading]

@@ -1,0 +1,66 @@
+"""Who hears what happens while a document is read: a terminal, or lists that a script looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gemma10m.progress import ProgressView
+
+OnProgress = Callable[[ProgressView], None]
+
+
+class ProgressSink(Protocol):
+    def update(self, view: ProgressView) -> None: ...
+
+
+class Listener(Protocol):
+    """What a library tells: sentences for the user, and how far a read has come."""
+
+    def note(self, text: str) -> None: ...
+    def warn(self, text: str) -> None: ...
+    def progress(self, label: str) -> AbstractContextManager[ProgressSink]: ...
+
+
+@dataclass
+class Notices:
+    """Collect what is told, and print nothing."""
+
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+    def progress(self, label: str) -> AbstractContextManager[ProgressSink]:
+        return nullcontext(CalledBack(lambda view: None))
+
+
+@dataclass(frozen=True)
+class CalledBack:
+    on_progress: OnProgress
+
+    def update(self, view: ProgressView) -> None:
+        self.on_progress(view)
+
+
+@dataclass(frozen=True)
+class WithProgress:
+    """A listener whose progress goes to a function instead."""
+
+    listener: Listener
+    on_progress: OnProgress
+
+    def note(self, text: str) -> None:
+        self.listener.note(text)
+
+    def warn(self, text: str) -> None:
+        self.listener.warn(text)
+
+    def progress(self, label: str) -> AbstractContextManager[ProgressSink]:
+        return nullcontext(CalledBack(self.on_progress))

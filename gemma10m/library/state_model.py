@@ -1,0 +1,59 @@
+"""A saved state brings its model: the one on this machine that has the fingerprint in the state's header."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from gemma10m.errors import ModelError, UsageError
+from gemma10m.library.defaults import default_model
+from gemma10m.library.model_choice import ModelOptions
+from gemma10m.sanitise import sanitise_line
+from gemma10m.state_file import StateHeader
+from gemma10m.weights.checkpoint import open_checkpoint
+from gemma10m.weights.downloads import list_downloaded
+from gemma10m.weights.loading import resolve_model
+from gemma10m.weights.packaged import PACKAGED, find_packaged
+
+
+def as_saved(options: ModelOptions, path: Path, header: StateHeader) -> ModelOptions:
+    """Return the options with the state's model, its dtype and how it was read, where the user says nothing of them.
+
+    Raises ModelError where no model on this machine is the state's.
+    """
+    model = options.model or _model(path, header)
+    dtype = header.dtype if options.dtype == "auto" else options.dtype
+    options = replace(options, model=model, dtype=dtype)
+    if (options.memory, options.carry, options.sinks) != (None, None, None):
+        return options
+    reading = header.reading
+    return replace(options, memory=reading.memory, carry=reading.carry, sinks=reading.sinks)
+
+
+def _model(path: Path, header: StateHeader) -> str:
+    names = known_models()
+    # A name in a file chooses among the models that are known, and never a path.
+    for name in sorted(names, key=lambda name: name != header.model):
+        if _fingerprint(name) == header.model_fingerprint:
+            return name
+    found = f"{sanitise_line(header.model)} (fingerprint {header.model_fingerprint[:12]})"
+    raise ModelError(
+        f"{path} was read by the model {found}, and none of {', '.join(names)} is that model",
+        hint="name the folder or the file of that model with --model",
+    )
+
+
+def known_models() -> list[str]:
+    """Return the names of models that are on this machine: the demo, packaged and downloaded ones, the default."""
+    default = default_model()
+    packaged = [name for name in PACKAGED if find_packaged(name)]
+    names = ["demo", *packaged, *(model.name for model in list_downloaded()), *([default.name] if default else [])]
+    return list(dict.fromkeys(names))
+
+
+def _fingerprint(name: str) -> str | None:
+    """Return None for a model that cannot be opened."""
+    try:
+        return open_checkpoint(resolve_model(name)).fingerprint
+    except (ModelError, UsageError, OSError):
+        return None

@@ -1,0 +1,106 @@
+"""Summaries: from a document's state, section by section, or with one summary carried through the document."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import astuple, dataclass
+from functools import partial
+
+from gemma10m.answering.answer import speak
+from gemma10m.answering.document_parts import DocumentPart, parts, room
+from gemma10m.answering.map_reduce import Refined, Summary, by_sections, combine, refine
+from gemma10m.answering.sampling import Sampling
+from gemma10m.answering.summaries import Requests, say_about, sentence_requests, summary_requests
+from gemma10m.documents import Document
+from gemma10m.errors import DocumentError, UsageError
+from gemma10m.memory.state import State
+from gemma10m.saved_states import Reader
+from gemma10m.saved_summaries import kept
+from gemma10m.tokens.prompt import Prompt
+
+WAYS = ("state", "sections", "refine")
+
+
+@dataclass(frozen=True)
+class SummaryOptions:
+    words: int = 200
+    focus: str | None = None
+    by: str | None = None
+    outline: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises UsageError."""
+        if self.by not in (None, *WAYS):
+            raise UsageError(f"--by must be one of {', '.join(WAYS)}, found {self.by!r}")
+        if self.outline and self.by not in (None, "sections"):
+            raise UsageError(f"an outline goes by sections, not by {self.by}", hint="leave --by or --outline out")
+        summary_requests(self.words, self.focus)
+
+    @property
+    def needs_text(self) -> bool:
+        return self.outline or self.by in ("sections", "refine")
+
+    @property
+    def requests(self) -> Requests:
+        return summary_requests(self.words, self.focus)
+
+
+def from_state(reader: Reader, state: State, wanted: SummaryOptions, sampling: Sampling) -> Generator[str, None, bool]:
+    """Yield in pieces what the model says of a document that it has read; return whether it was cut off."""
+    ids = Prompt(reader.tokenizer).question(wanted.requests.text)
+    _, unread = yield from speak(reader.model, reader.tokenizer, state, ids, sampling, several_lines=True)
+    return bool(unread)
+
+
+class Summarizing:
+    """A document that is gone over in parts; what was written stays on disk, so that a run that stopped goes on."""
+
+    def __init__(self, reader: Reader, document: Document, wanted: SummaryOptions, sampling: Sampling) -> None:
+        self.reader, self.document, self.wanted = reader, document, wanted
+        ask = partial(say_about, reader.model, reader.tokenizer, sampling=sampling)
+        self.write = kept(ask, reader.identity("summary", astuple(sampling)))
+        self.room = room(reader.model.reading, reader.model.config.context)
+
+    def count(self, text: str) -> int:
+        return len(self.reader.tokenizer.encode(text))
+
+    @property
+    def several(self) -> bool:
+        return len(self.document.files) > 1
+
+    def sections(self) -> Iterator[Summary]:
+        """Yield a summary of each section: a sentence for an outline, or where the document has several files."""
+        sentence = self.several or self.wanted.outline
+        requests = sentence_requests(self.wanted.focus) if sentence else self.wanted.requests
+        yield from by_sections(self._parts(self.room), self.write, requests, self.count, self.room)
+
+    def whole(self, summaries: list[Summary]) -> str:
+        """Return the summary of all sections' summaries. Raises DocumentError where no section holds text."""
+        written = [(summary.section, summary.text) for summary in summaries if summary.text is not None]
+        texts = [f"{section.title or section.location}:\n{text}" for section, text in written]
+        if texts[1:]:
+            return combine(texts, self.write, self.wanted.requests, self.count, self.room)
+        return self.present(written[0][1] if written else None)
+
+    def refined(self) -> Iterator[Refined]:
+        """Yield a step for each part of the document."""
+        yield from refine(self._parts(max(1, self.room // 2)), self.write, self.wanted.requests)
+
+    def text(self, by: str) -> str:
+        """Return the whole summary. by: "sections" or "refine"."""
+        if by == "sections":
+            return self.whole(list(self.sections()))
+        summary = None
+        for step in self.refined():
+            summary = step.summary
+        return self.present(summary)
+
+    def present(self, summary: str | None) -> str:
+        """Return the summary. Raises DocumentError where there is none, as there was no text."""
+        if summary is None:
+            name = self.document.name
+            raise DocumentError(f"{name} holds nothing but white space", hint="name a file that holds text")
+        return summary
+
+    def _parts(self, room: int) -> Iterator[DocumentPart]:
+        return parts(self.document, self.count, room)

@@ -1,0 +1,166 @@
+"""`find`, `text` and how arguments are told apart: what is printed can be checked, and no model is used."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from formats import pdf
+from typer.testing import CliRunner
+
+from gemma10m.cli import app
+from gemma10m.commands.arguments import sources_and_question, sources_and_words
+from gemma10m.errors import DocumentError, UsageError
+from gemma10m.folders import indexes_folder
+
+pytestmark = pytest.mark.usefixtures("cache")
+PROSE = "They walked on along the shore, and it was late before they came home. " * 12
+FACT = "One of the special magic numbers for quiet-harbor is: 30518."
+
+
+def told(*words: str) -> tuple[int, str, str]:
+    done = CliRunner().invoke(app, list(words))
+    return done.exit_code, done.stdout, done.stderr
+
+
+@pytest.fixture
+def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("a model was opened")
+
+    monkeypatch.setattr("gemma10m.library.model_choice.open_checkpoint", refuse)
+
+
+@pytest.fixture
+def tale(tmp_path: Path) -> Path:
+    path = tmp_path / "tale.txt"
+    path.write_text(f"{PROSE}\n{FACT} {PROSE}\n")
+    return path
+
+
+@pytest.mark.usefixtures("no_model")
+def test_words_are_found_with_file_line_and_bytes(tale: Path) -> None:
+    start = len(PROSE) + 1
+    code, out, err = told("find", str(tale), "Quiet-Harbor")
+    assert (code, out) == (0, f'{tale}:2, bytes {start}-{start + len(FACT)}\n    "{FACT}"\n')
+    assert "indexing" in err
+    code, out, err = told("find", str(tale), "quiet-harbor", "--json")
+    record = json.loads(out)
+    assert tale.read_bytes()[record["start"] : record["stop"]].decode() == record["quote"] == FACT
+    assert err == ""
+    assert len(list(indexes_folder().iterdir())) == 1
+
+
+@pytest.mark.usefixtures("no_model")
+def test_the_best_passages_come_first_and_no_more_than_asked_for(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a.txt").write_text("The harbor is wide.\n")
+    (folder / "b.txt").write_text("The quiet harbor is here.\n")
+    (folder / "c.txt").write_text("Nothing of it.\n")
+    lines = told("find", str(folder), "quiet harbor")[1].splitlines()
+    assert [line.partition(":")[0] for line in lines[::2]] == ["b.txt", "a.txt"]
+    assert len(told("find", str(folder), "quiet harbor", "--limit", "1")[1].splitlines()) == 2
+    code, out, err = told("find", str(folder), "zebra")
+    assert (code, out) == (0, "")
+    assert "no passage has one of these words" in err
+
+
+def test_the_index_of_a_read_is_used(tale: Path) -> None:
+    state = str(tale.with_name("tale.state"))
+    for words in (["read", str(tale)], ["read", str(tale), "-o", state]):
+        assert told(*words, "-m", "demo", "--device", "cpu")[0] == 0
+    for source in (str(tale), state):
+        assert FACT in told("find", source, "quiet-harbor")[1]
+    assert not indexes_folder().exists()
+    Path(f"{state}.passages").unlink()
+    code, _, err = told("find", state, "quiet-harbor")
+    assert code == 5
+    assert "has no passages beside it" in err
+
+
+@pytest.mark.parametrize("words", ["", " ", "the of", "?!"])
+def test_words_that_say_nothing_are_refused(tale: Path, words: str) -> None:
+    code, _, err = told("find", str(tale), words)
+    assert code == 2
+    assert "has no word to look for" in err
+
+
+def test_the_text_is_what_a_model_reads(tale: Path, tmp_path: Path) -> None:
+    assert told("text", str(tale))[1] == tale.read_text()
+    book = tmp_path / "book.pdf"
+    book.write_bytes(pdf("one", "two", "three"))
+    whole = told("text", str(book))[1]
+    assert "".join(told("text", str(book), "--page", page)[1] for page in ("1", "2-3")) == whole
+    assert told("text", str(book), "--page", "page 2")[1].strip() == "two"
+
+
+def test_lines_are_those_of_sources(tmp_path: Path) -> None:
+    path = tmp_path / "long.txt"
+    path.write_text("".join(f"line {number} {'x' * 100}\n" for number in range(1, 3001)) + "the end")
+    lines = path.read_text().splitlines(keepends=True)
+    for first, last in ((1, 1), (650, 660), (2999, 3001), (1, 3001), (3001, 9000)):
+        assert told("text", str(path), "--lines", f"{first}-{last}")[1] == "".join(lines[first - 1 : last])
+    code, out, err = told("text", str(path), "--lines", "3002")
+    assert (code, out) == (2, "")
+    assert "has 3,001 lines" in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--lines", "0"],
+        ["--lines", "3-1"],
+        ["--lines", "a"],
+        ["--page", "1"],
+        ["--page", "1", "--lines", "1"],
+        ["--lines", "٣"],
+    ],
+)
+def test_a_part_that_is_not_there_is_refused(tale: Path, words: list[str]) -> None:
+    assert told("text", str(tale), *words)[0] == 2
+
+
+def test_a_part_of_several_files_is_refused(tale: Path) -> None:
+    tale.with_name("other.txt").write_text("Other.")
+    assert "has 2 files" in told("text", str(tale), str(tale.with_name("other.txt")), "--lines", "1")[2]
+
+
+def test_the_last_word_is_a_question_where_no_file_has_its_name(tale: Path) -> None:
+    other, question = tale.with_name("other.txt"), "Who is Anne?"
+    other.write_text("Other.")
+    names = [str(tale), str(other)]
+    assert sources_and_question([*names, question], []) == (names, [question])
+    assert sources_and_question(names, []) == (names, [])
+    assert sources_and_question(names, [question]) == (names, [question])
+    assert sources_and_question(["-", question], []) == (["-"], [question])
+    assert sources_and_words(names, "Anne") == (names, "Anne")
+    for words in ([question], [str(tale), question, "Why?"], [str(tale), question, str(other)]):
+        with pytest.raises(DocumentError, match=r"Who is Anne\? does not exist"):
+            sources_and_question(words, [])
+    with pytest.raises(DocumentError, match="gone"):
+        sources_and_question([str(tale), "gone"], [question])
+    with pytest.raises(UsageError, match="no words"):
+        sources_and_words(names, None)
+
+
+@pytest.mark.parametrize(
+    ("word", "warned"), [("gone.txt", True), ("gone/", True), ("Why?", False), ("Is it a.txt", False), ("42.", False)]
+)
+def test_a_question_that_looks_like_a_file_is_warned_of(tale: Path, word: str, warned: bool) -> None:
+    told: list[str] = []
+    assert sources_and_question([str(tale), word], [], told.append) == ([str(tale)], [word])
+    assert told == ([f"{word} does not exist and is taken for the question"] if warned else [])
+
+
+def test_several_files_are_read_for_one_question(tale: Path) -> None:
+    other = tale.with_name("other.txt")
+    other.write_text(PROSE)
+    question = "What is the special magic number for quiet-harbor?"
+    code, out, err = told("ask", str(other), str(tale), question, "-m", "demo", "--device", "cpu", "--json")
+    assert code == 0, err
+    record = json.loads(out)
+    assert record["files_in_document"] == 2
+    assert record["question"] == question
+    assert record["answer"] == "The magic number for quiet-harbor is: 30518."
