@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+LOSSY = "utf-8-lossy"  # UTF-8 in which each wrong byte, and each byte of a U+FFFD, is read as a U+FFFD
+
 
 def nbytes(text: str, encoding: str) -> int:
     """Without a byte-order mark."""
+    if encoding == LOSSY:
+        return len(text.encode()) - 2 * text.count("\ufffd")
     return len(text) if encoding == "cp1252" else len(text.encode(encoding.removesuffix("-sig")))
