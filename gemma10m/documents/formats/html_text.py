@@ -13,7 +13,7 @@ from gemma10m.documents.content import Content
 from gemma10m.documents.formats.charset import decode_page
 from gemma10m.documents.formats.data_uris import shortened
 from gemma10m.documents.formats.formula import Formula, without_style
-from gemma10m.documents.formats.inline_marks import END, NOTE, READING, SUBSCRIPT, SUPERSCRIPT, without_marks
+from gemma10m.documents.formats.inline_marks import END, HIDDEN, NOTE, READING, SUBSCRIPT, SUPERSCRIPT, without_marks
 from gemma10m.documents.formats.numbering import Numbering
 from gemma10m.documents.formats.table_rows import LINE, PARAGRAPH, Block, Table, TableCell
 from gemma10m.documents.formats.xhtml import as_html
@@ -50,6 +50,7 @@ _TYPED = {
     "reset",
 }
 _REPEATED = {"span", "a", "i", "b", "em", "svg", "button", "nobr", "mjx-container", "mjx-math"}  # where aria-hidden
+_TELLING = frozenset(("style", "hidden", "aria-hidden", "epub:type", "role"))
 _NO_WIDTH = dict.fromkeys((0xAD, 0x200B, 0x2060, 0xFEFF))
 
 
@@ -69,6 +70,7 @@ def write_page(text: str, writer: TextWriter, word: str) -> None:
         while start < len(text) and page.depth < limits.DEEPEST:
             stop = _end_of_part(text, start)
             parser.feed(text[start:stop].encode("utf-8", "replace"))
+            page.join()
             start = stop
         parser.close()
     page.finish()
@@ -111,10 +113,18 @@ class _Page:
             self._formula.start(tag, given)
             self._parts = self._formula.parts
             return
-        if (tag in _NEVER_SHOWN and not _is_tex(tag, given)) or (given and self._is_hidden(tag, given)):
+        mark = ""
+        if given:
+            mark = self._mark(tag, given)
+        if mark == HIDDEN or (tag in _NEVER_SHOWN and not _is_tex(tag, given)):
             self._hide()
-        else:
-            self._begin(tag, given)
+            return
+        if gap := _BLOCKS.get(tag):
+            self._break(gap)
+        if begin := _BEGIN.get(tag):
+            begin(self, tag, given)
+        if mark:
+            self._raise(mark)
 
     def end(self, tag: str) -> None:
         depth, self.depth = self.depth, self.depth - 1
@@ -129,11 +139,16 @@ class _Page:
             self._break(gap)
 
     def data(self, text: str) -> None:
-        if not self._hidden:
+        if not self._hidden and (self._parts or self._verbatim or not text.isspace()):
             self._parts.append(text)
 
     def close(self) -> None:
         """The parser's end, which need not be the page's."""
+
+    def join(self) -> None:
+        """Keep what many small parts hold as one."""
+        if len(self._parts) > limits.HTML_PART:
+            self._parts[:-1] = ["".join(self._parts[:-1])]
 
     def finish(self) -> None:
         self._break(LINE)
@@ -142,16 +157,6 @@ class _Page:
             self._end_table(self._tables[-1])
         if self._begun:
             self._writer.write("\n")
-
-    def _begin(self, tag: str, given: Attributes) -> None:
-        if gap := _BLOCKS.get(tag):
-            self._break(gap)
-        if begin := _BEGIN.get(tag):
-            begin(self, tag, given)
-        elif given and (mark := _mark(tag, given)):
-            self._raise(mark)
-        elif len(self._parts) > limits.HTML_PART:
-            self._parts = ["".join(self._parts)]
 
     def _at_end(self, do: Callable[[], None]) -> None:
         self._closers.append((self.depth, do))
@@ -164,30 +169,33 @@ class _Page:
 
         self._at_end(show)
 
-    def _is_hidden(self, tag: str, given: Attributes) -> bool:
+    def _mark(self, tag: str, given: Attributes) -> str:
+        """How the element is raised or lowered that no tag says so of, or `HIDDEN`; "" for neither."""
+        if _TELLING.isdisjoint(given):
+            return _mark_of(given["class"], "") if "class" in given else ""
         if given.get("hidden", "until-found").lower() != "until-found":
-            return True
-        if (style := given.get("style")) and _hides(style):
-            return True
-        if given.get("class") == "MathJax_Preview":
-            return True
-        if given.get("aria-hidden") != "true":
-            return False
-        after_formula = bool(self._shown_formula and self._parts and self._parts[-1] is self._shown_formula)
-        return after_formula or (tag in _REPEATED and "katex-html" not in given.get("class", ""))
+            return HIDDEN
+        before = self._parts[-1] if self._parts else ""
+        if given.get("aria-hidden") == "true" and _is_repeated(tag, given):
+            return HIDDEN
+        if before and before is self._shown_formula and given.get("aria-hidden") == "true":
+            return HIDDEN
+        if "noteref" in given.get("epub:type", "") or given.get("role") == "doc-noteref":
+            return NOTE
+        return _mark_of(given.get("class", ""), given.get("style", ""))
 
     def _break(self, gap: int) -> bool:
         """End the open block; tell whether it had text. The next one begins after `gap` at least."""
         if not self._parts:
-            self._gap = max(self._gap, gap)
+            if gap > self._gap:
+                self._gap = gap
             return False
-        text = "".join(self._parts)
+        text = self._parts[0] if len(self._parts) == 1 else "".join(self._parts)
         self._parts.clear()
         if not text.isascii():
             text = without_marks(text).translate(_NO_WIDTH)
         text = text.rstrip().removeprefix("\n") if self._verbatim else " ".join(text.split())
-        has_text = bool(text.strip())
-        if has_text:
+        if has_text := bool(text):
             self._write(self._prefix + shortened(text, self._writer))
             self._prefix = ""
         self._gap = max(self._gap, gap)
@@ -199,11 +207,11 @@ class _Page:
             self._blocks.append(block)
             at: int | Block = block
         else:
-            self._writer.write(_GAPS[self._gap] if self._begun else "")
-            at = self._writer.nbytes
+            gap = _GAPS[self._gap] if self._begun else ""
+            at = self._writer.nbytes + len(gap)
             if label:
-                self._writer.place(label)
-            self._writer.write(text)
+                self._writer.place(label, at)
+            self._writer.write(gap + text)
             self._begun = True
         self._gap = 0
         if self._title is not None:
@@ -248,6 +256,10 @@ class _Page:
 
     def _begin_raised(self, tag: str, given: Attributes) -> None:
         self._raise(_RAISED[tag])
+
+    def _begin_link(self, tag: str, given: Attributes) -> None:
+        if self._parts and self._parts[-1] == SUPERSCRIPT and given.get("href", "").startswith("#"):
+            self._raise(NOTE)
 
     def _begin_formula(self, tag: str, given: Attributes) -> None:
         parts, self._formula = self._parts, Formula(given)
@@ -346,6 +358,7 @@ _BEGIN: dict[str, Callable[[_Page, str, Attributes], None]] = {
     **dict.fromkeys(("ol", "ul", "menu", "dir"), _Page._begin_list),
     **dict.fromkeys(("thead", "tbody", "tfoot"), _Page._begin_rows),
     **dict.fromkeys(("td", "th"), _Page._begin_cell),
+    "a": _Page._begin_link,
     "br": _Page._line_break,
     "frame": _Page._frame,
     "img": _Page._image,
@@ -364,25 +377,18 @@ def _is_tex(tag: str, given: Attributes) -> bool:
     return kind.startswith("math/tex") and not given.get("id", "").startswith("MathJax")
 
 
-def _mark(tag: str, given: Attributes) -> str:
-    """How an element is raised or lowered that no tag says so of."""
-    if "noteref" in given.get("epub:type", "") or given.get("role") == "doc-noteref":
-        return NOTE
-    return _mark_of(given.get("class", ""), given.get("style", ""))
+def _is_repeated(tag: str, given: Attributes) -> bool:
+    """Whether what is hidden from readers aloud is there for the eye only, beside what says the same."""
+    return tag in _REPEATED and "katex-html" not in given.get("class", "")
 
 
 @lru_cache(1024)
 def _mark_of(classes: str, style: str) -> str:
-    names = set(classes.lower().split())
+    names, style = set(classes.lower().split()), "".join(style.lower().split())
+    if "mathjax_preview" in names or "display:none" in style or "visibility:hidden" in style:
+        return HIDDEN
     if names & _NOTES:
         return NOTE
-    style = "".join(style.lower().split())
     if names & {"sup", "superscript"} or "vertical-align:super" in style:
         return SUPERSCRIPT
-    return SUBSCRIPT if names & {"subscript"} or "vertical-align:sub" in style else ""
-
-
-@lru_cache(1024)
-def _hides(style: str) -> bool:
-    style = "".join(style.lower().split())
-    return "display:none" in style or "visibility:hidden" in style
+    return SUBSCRIPT if "subscript" in names or "vertical-align:sub" in style else ""

@@ -6,7 +6,9 @@ import re
 
 from gemma10m.documents.formats.raised import raised
 
-SUPERSCRIPT, SUBSCRIPT, NOTE, READING, END = "\ufdd0\ufdd1\ufdd2\ufdd3\ufdd4"  # which are no characters of any text
+SUPERSCRIPT, SUBSCRIPT, NOTE, READING, END, HIDDEN = (
+    "\ufdd0\ufdd1\ufdd2\ufdd3\ufdd4\ufdd5"  # which are no characters of any text
+)
 _ANY = re.compile(f"[{SUPERSCRIPT}-{END}]")
 _INNERMOST = re.compile(f"([{SUPERSCRIPT}-{READING}])([^{SUPERSCRIPT}-{END}]*)(?:{END}|$)")
 _DEEPEST = 4
@@ -31,7 +33,7 @@ def _written(match: re.Match[str]) -> str:
     if mark == READING or not inside:
         return ""
     if mark == NOTE:
-        return inside if inside[0] in "[(" else f"[{inside}]"
+        return inside if inside[0] in "[(" else f"[{inside.lstrip('^')}]"
     if mark == SUPERSCRIPT and after in _SLASH and after:
         return (" " if before[-1:].isdecimal() else "") + inside
     text = raised(before, inside) if mark == SUPERSCRIPT else _lowered(before, inside)

@@ -57,7 +57,9 @@ class Table:
 
     def end_row(self) -> Iterable[Block]:
         """What the row is in the text."""
-        row, self.row, self.cell = self.row or [], None, None
+        if self.row is None:
+            return []
+        row, self.row, self.cell = self.row, None, None
         self._spans = {column: rows - 1 for column, rows in self._spans.items() if rows > 1}
         filled = [cell for cell in row if cell.blocks]
         if not filled:
