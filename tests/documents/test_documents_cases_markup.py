@@ -37,7 +37,7 @@ PAGES = {
     "a note by its class": ('<p>48213<a class="footnote-ref" href="#7"><sup>7</sup></a>', "48213[7]"),
     "raised by a style": ('<p>48213<span style="vertical-align: super">7</span>', "48213[7]"),
     "a power": ("<p>10<sup>6</sup> kg, 10<sup>&minus;6</sup>, x<sup>2</sup>", "10^6 kg, 10^−6, x^2"),
-    "an ordinal": ("<p>the 1<sup>st</sup>", "the 1st"),
+    "an ordinal": ("<p>the 1<sup>st</sup> I<sup>2</sup>C bus", "the 1st I2C bus"),
     "a fraction": ("<p>3<sup>1</sup>/<sub>2</sub>", "3 1/2"),
     "what is lowered": ("<p>H<sub>2</sub>O, x<sub>n</sub>, 48213<sub>7</sub>", "H2O, x_n, 48213_7"),
     "ruby": ("<p><ruby>東京<rp>(</rp><rt>とうきょう</rt><rp>)</rp></ruby>タワー", "東京タワー"),

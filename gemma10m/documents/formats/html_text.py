@@ -34,21 +34,7 @@ _NEVER_SHOWN = frozenset(
 _VERBATIM = {"pre", "textarea", "listing", "xmp", "plaintext"}
 _RAISED = {"sup": SUPERSCRIPT, "sub": SUBSCRIPT, "rt": READING}
 _NOTES = {"footnote-ref", "footnote-reference", "footnoteref", "noteref", "fnref"}
-_TYPED = {
-    "text",
-    "number",
-    "email",
-    "tel",
-    "url",
-    "date",
-    "time",
-    "search",
-    "month",
-    "week",
-    "submit",
-    "button",
-    "reset",
-}
+_TYPED = {"text", "number", "email", "tel", "url", "date", "time", "search", "month", "week"}
 _REPEATED = {"span", "a", "i", "b", "em", "svg", "button", "nobr", "mjx-container", "mjx-math"}  # where aria-hidden
 _TELLING = frozenset(("style", "hidden", "aria-hidden", "epub:type", "role"))
 _NO_WIDTH = dict.fromkeys((0xAD, 0x200B, 0x2060, 0xFEFF))

@@ -36,6 +36,8 @@ def _written(match: re.Match[str]) -> str:
         return inside if inside[0] in "[(" else f"[{inside.lstrip('^')}]"
     if mark == SUPERSCRIPT and after in _SLASH and after:
         return (" " if before[-1:].isdecimal() else "") + inside
+    if mark == SUPERSCRIPT and inside.isdecimal() and before[-1:].isupper() and after.isupper():
+        return inside  # I2C
     text = raised(before, inside) if mark == SUPERSCRIPT else _lowered(before, inside)
     if not before.strip() and mark == SUPERSCRIPT and inside.isdecimal():
         return f"[{inside}]"
