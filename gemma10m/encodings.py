@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-LOSSY = "utf-8-lossy"  # UTF-8 in which each wrong byte, and each byte of a U+FFFD, is read as a U+FFFD
+LOSSY = "lossy-utf-8"  # each wrong byte, and each byte of a U+FFFD, is read as a U+FFFD: widths are not those of UTF-8
 
 
 def nbytes(text: str, encoding: str) -> int:

@@ -43,7 +43,7 @@ class SourceFile:
     path: str  # for display: control characters and bytes that are not UTF-8 are escaped
     nbytes: int
     sha256: str
-    encoding: str  # "utf-8", "utf-8-lossy", "utf-8-sig", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "cp1252"
+    encoding: str  # "utf-8", "lossy-utf-8", "utf-8-sig", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "cp1252"
     mark: int = field(repr=False)  # bytes of its byte-order mark, which is not text
     digests: bytes = field(repr=False)  # of each block
     open: Callable[[], int] = field(repr=False, compare=False)  # a new descriptor; raises UnreadableError

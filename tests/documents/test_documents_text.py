@@ -98,12 +98,12 @@ def test_every_byte_of_windows_1252_has_a_character_of_its_own(tmp_path: Path, b
 def test_wrong_bytes_in_utf8_are_replaced_one_by_one(tmp_path: Path, block: int) -> None:
     content = "é\ufffd汉".encode() * 200 + b"\xff\xe6\xb1 a" + "é".encode() * 20 + b"\xe6\xb1"
     read = opened(tmp_path / "late.txt", content)
-    assert read.files[0].encoding == "utf-8-lossy"
+    assert read.files[0].encoding == "lossy-utf-8"
     assert read.notices == (f"{tmp_path}/late.txt: 5 bytes are not UTF-8: read as U+FFFD",)
     assert whole(read.pieces()) == "é\ufffd\ufffd\ufffd汉" * 200 + "\ufffd" * 3 + " a" + "é" * 20 + "\ufffd" * 2
     for piece in read.pieces():
-        there = content[piece.offset : piece.offset + nbytes(piece.text, "utf-8-lossy")]
-        assert decoder("utf-8-lossy").decode(there, True) == piece.text
+        there = content[piece.offset : piece.offset + nbytes(piece.text, "lossy-utf-8")]
+        assert decoder("lossy-utf-8").decode(there, True) == piece.text
 
 
 def test_more_wrong_bytes_than_right_ones_are_windows_1252(tmp_path: Path) -> None:
