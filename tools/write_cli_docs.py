@@ -84,8 +84,10 @@ little more for the same text: it is counted piece by piece, and what lies at a 
 there: after an interruption, when the file has grown, and at once when the document was read before.
 
 A source is a text file (UTF-8, UTF-16 with its mark, else Windows-1252), PDF (`pip install 'gemma10m[pdf]'`), EPUB,
-HTML, DOCX, notebook or Info manual, also compressed by gzip, bzip2, xz or zstd (`gemma10m[zstd]`), or a folder, zip or
-tar of those. Of a folder or an archive the list of files comes first, then the README, then the others in order; what
+HTML, DOCX, notebook, Info manual or subtitles, also compressed by gzip, bzip2, xz or zstd (`gemma10m[zstd]`), or a
+folder, zip or tar of those. What could not be read of a file, or was read in another way than it stands there, is said
+in a notice: wrong bytes, missing chapters, files in base64.
+Of a folder or an archive the list of files comes first, then the README, then the others in order; what
 `.gitignore`, `--exclude` and `--include` leave out and what cannot be read is listed with the reason by `info SOURCE`,
 which takes both options too, and by `read --json`. HTML and notebooks are read as their text, in a repository too:
 `--exclude '*.html'` leaves them out. Both options are refused where there is no folder and no archive to choose from.

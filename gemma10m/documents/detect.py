@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 
@@ -17,7 +18,16 @@ _HTML = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<!--.{0,1000}?-->\s*|<\?xml[^>]{0,200}>\s*)*<(?:!doctype\s+html|html)[\s>]", re.I | re.S
 )
 _INFO = re.compile(rb"This is [^\n]{1,200}, produced by\s+(?:GNU )?(?:makeinfo|texi2any)\b")
-_HTML_NAMES = (".html", ".htm", ".xhtml")
+_SUBTITLES = {".srt": b"-->", ".vtt": b"-->", ".sbv": b":", ".ass": b"[Script Info]", ".ssa": b"[Script Info]"}
+_SOURCE_NAMES = frozenset(  # which may begin as pages do
+    ".asp .aspx .astro .c .cfm .cgi .cpp .cs .cshtml .css .cts .eex .ejs .erb .ex .go .gohtml .h .haml "
+    ".handlebars .hbs .heex .htc .inc .j2 .java .jinja .jinja2 .js .jsp .jspf .jspx .jsx .leex .liquid .lua .mako "
+    ".markdown .md .mdx .mjs .mts .mustache .njk .php .php3 .php4 .php5 .php7 .phps .phtml .pl .pm .pug .py .r "
+    ".razor .rb .rhtml .rmd .rs .rst .scala .sh .slim .svelte .swift .tag .templ .tmpl .tpl .ts .tsx .twig "
+    ".vbhtml .vm .vue .xsl .xslt".split()
+)
+_PROGRAM = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?(?:php|=)|<%)", re.I)
+_HTML_NAMES = (".html", ".htm", ".xhtml", ".xht", ".shtml")
 _PDF = b"%PDF-"
 _PDF_WITHIN = 1024  # bytes; as other readers accept it
 _BLANK = re.compile(rb"(?:\xef\xbb\xbf)?[\s\0]*")
@@ -27,8 +37,8 @@ _STATE = re.compile(rb'.{8}\{"__metadata__":\{"format":"gemma10m\.state/', re.S)
 
 
 def kind_of(head: bytes, name: str) -> str:
-    """One of COMPRESSED, "zip", "tar", "pdf", "html", "info", "notebook", one of REFUSED, or "text", which it may
-    still not be.
+    """One of COMPRESSED, "zip", "tar", "pdf", "html", "info", "notebook", "subtitles", one of REFUSED, or "text", which
+    it may still not be.
     """
     if packed := _packed(head):
         return packed
@@ -39,13 +49,24 @@ def kind_of(head: bytes, name: str) -> str:
         return "pdf"
     if _RTF.match(head):
         return "rtf"
-    if ending in _HTML_NAMES or _HTML.match(head[:4096]):
+    if _SUBTITLES.get(ending, b"\n\n\0") in head or head.startswith((b"WEBVTT\n", b"WEBVTT\r")):
+        return "subtitles"
+    if _is_html(head, ending):
         return "html"
     if _INFO.match(head):
         return "info"
     if ending == ".ipynb" and head.lstrip().startswith(b"{"):
         return "notebook"
     return "text"
+
+
+def _is_html(head: bytes, ending: str) -> bool:
+    """What its name says is source begins as a page at most."""
+    if ending in _HTML_NAMES:
+        return not _PROGRAM.match(head)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        head = head[:8192].decode("utf-16", "ignore").encode("utf-8", "ignore")
+    return ending not in _SOURCE_NAMES and bool(_HTML.match(head[:4096]))
 
 
 def _packed(head: bytes) -> str:

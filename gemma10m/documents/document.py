@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from gemma10m.documents.file_stat import Stamp
 from gemma10m.documents.safe_open import BLOCK, DIGEST, UnreadableError, block_digest, read_block
 from gemma10m.documents.text import decoder
+from gemma10m.encodings import LOSSY
 from gemma10m.errors import DocumentError
 
 AS_READ, CHANGED, GONE, NOT_AT_HAND = "as read", "changed", "gone", "not at hand"  # what became of a file
@@ -42,13 +43,14 @@ class SourceFile:
     path: str  # for display: control characters and bytes that are not UTF-8 are escaped
     nbytes: int
     sha256: str
-    encoding: str  # "utf-8", "utf-8-sig", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "cp1252"
+    encoding: str  # "utf-8", "lossy-utf-8", "utf-8-sig", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "cp1252"
     mark: int = field(repr=False)  # bytes of its byte-order mark, which is not text
     digests: bytes = field(repr=False)  # of each block
     open: Callable[[], int] = field(repr=False, compare=False)  # a new descriptor; raises UnreadableError
     start: int = field(default=0, repr=False)  # where in what `open` opens its bytes begin
     places: tuple[tuple[int, str], ...] = field(default=(), repr=False)  # (byte offset, "page 12"), ascending
     stamp: Stamp | None = field(default=None, repr=False, compare=False)  # of the file that its text was taken out of
+    wrong: int = field(default=0, repr=False, compare=False)  # bytes that are not UTF-8, each read as U+FFFD
 
     def place(self, offset: int) -> str:
         """The page, chapter or cell that the byte at `offset` of the text is in; "" when there is none."""
@@ -110,7 +112,8 @@ class SourceFile:
         decode = decoder(self.encoding)
         offset, line, position = self.mark, 1, 0
         for block in self.blocks():
-            text = decode.decode(block[self.mark :] if position == 0 else block, False)
+            ends = self.encoding == LOSSY and position + len(block) == self.nbytes  # maybe within a character
+            text = decode.decode(block[self.mark :] if position == 0 else block, ends)
             position += len(block)
             if text:
                 yield Piece(text, index, offset, line, self.encoding)

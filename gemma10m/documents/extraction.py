@@ -19,6 +19,8 @@ from gemma10m.documents.formats.html_text import write_html
 from gemma10m.documents.formats.info_manual import write_info
 from gemma10m.documents.formats.notebook import write_notebook
 from gemma10m.documents.formats.pdf import write_pdf
+from gemma10m.documents.formats.plain_text import is_rewritten, write_text
+from gemma10m.documents.formats.subtitles import write_subtitles
 from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import Places, Spool, TextWriter
 
@@ -27,6 +29,8 @@ _EXTRACTED: dict[str, Callable[[Content, TextWriter, Budget], None]] = {
     "info": write_info,
     "notebook": write_notebook,
     "pdf": write_pdf,
+    "subtitles": write_subtitles,
+    "text": write_text,
 }
 _ZIPPED: dict[str, Callable[[Zip, TextWriter], None]] = {"epub": epub.write_epub, "docx": docx.write_docx}
 
@@ -63,7 +67,7 @@ def _opened(content: Content, name: str, spool: Spool, budget: Budget) -> Text |
         return TarArchive(content, budget)
     if kind == "zip":
         return _zip(Zip(content, budget), spool, budget)
-    if kind == "text":
+    if kind == "text" and not is_rewritten(content):
         return Text(content)
     writer = TextWriter(spool)
     _EXTRACTED[kind](content, writer, budget)

@@ -10,6 +10,7 @@ from gemma10m.documents.file_stat import Stamp
 from gemma10m.documents.safe_open import BLOCK, block_digest, read_block
 from gemma10m.documents.spool import Spool
 from gemma10m.documents.text import EncodingDetector
+from gemma10m.encodings import LOSSY
 
 
 def inspect(shown: str, text: Text, stamp: Stamp | None) -> SourceFile:
@@ -42,4 +43,5 @@ def inspect(shown: str, text: Text, stamp: Stamp | None) -> SourceFile:
         start=content.start,
         places=text.places,
         stamp=stamp if isinstance(content.open, Spool) else None,  # what lies in a file itself is compared with it
+        wrong=detector.wrong if detector.encoding == LOSSY else 0,
     )

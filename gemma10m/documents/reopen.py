@@ -9,6 +9,7 @@ from functools import partial
 from gemma10m.documents.content import Content
 from gemma10m.documents.detect import REFUSED, kind_of
 from gemma10m.documents.document import Document, Origin
+from gemma10m.documents.formats.plain_text import is_rewritten
 from gemma10m.documents.names import printable
 from gemma10m.documents.repository import Walk
 from gemma10m.documents.safe_open import UnreadableError, open_regular
@@ -58,8 +59,11 @@ def may_hold(path: str, nbytes: int, follow_links: bool) -> bool:
 def _read_as(path: str, follow_links: bool = False) -> str:
     """Its kind; "" for a file that is passed over, as those are that a read itself leaves in the folder."""
     try:
-        head = Content(partial(open_regular, path, follow_links=follow_links)).head()
+        content = Content(partial(open_regular, path, follow_links=follow_links))
+        head = content.head()
+        kind = kind_of(head, path)
+        if kind == "text" and is_rewritten(content):
+            return "rewritten text"
     except UnreadableError:
         return ""
-    kind = kind_of(head, path)
     return "" if kind in REFUSED or (kind == "text" and b"\0" in head) else kind

@@ -21,6 +21,7 @@ from gemma10m.documents.repository import Walk
 from gemma10m.documents.safe_open import BLOCK, UnreadableError, open_regular, reason
 from gemma10m.documents.selection import Choice
 from gemma10m.documents.spool import Spool
+from gemma10m.documents.text import wrong_bytes
 from gemma10m.errors import DocumentError, UsageError
 
 STANDARD_INPUT = "-"
@@ -139,6 +140,8 @@ class _Gathering:
         self.files.append(file)
         if notice:
             self.notices.append(f"{file.path}: {notice}")
+        if file.wrong:
+            self.notices.append(f"{file.path}: {wrong_bytes(file.wrong, 'UTF-8')}")
         if file.encoding == "cp1252":
             self.notices.append(f"{file.path} is not UTF-8: read as Windows-1252")
 

@@ -1,11 +1,16 @@
-"""Bytes to text: byte-order mark, then strict UTF-8, then Windows-1252. No byte of a source is ever changed."""
+"""Bytes to text: byte-order mark, then UTF-8, where few bytes may be wrong, then Windows-1252.
+
+No byte of a source is ever changed.
+"""
 
 from __future__ import annotations
 
 import codecs
+import re
 from typing import Protocol
 
 from gemma10m.documents.safe_open import UnreadableError
+from gemma10m.encodings import LOSSY
 
 # UTF-32's little-endian mark begins with UTF-16's: it must be tried first.
 _MARKS = (
@@ -35,11 +40,38 @@ class _Cp1252Decoder:
         return b"", 0
 
 
+_ESCAPED = re.compile("[\udc80-\udcff]")  # a wrong byte, as "surrogateescape" has it
+
+
+class _LossyDecoder:
+    """A U+FFFD of the file's own is three here, so that each has the width of one byte."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+
+    def decode(self, data: bytes, final: bool = False, /) -> str:
+        return _ESCAPED.sub("\ufffd", self._decoder.decode(data, final).replace("\ufffd", "\ufffd" * 3))
+
+    def getstate(self) -> tuple[bytes, int]:
+        return self._decoder.getstate()
+
+
 def decoder(encoding: str) -> TextDecoder:
-    """A strict incremental decoder for the bytes after the byte-order mark; its state is the bytes it holds back."""
+    """An incremental decoder for the bytes after the byte-order mark; its state is the bytes it holds back.
+
+    It is strict, but for `LOSSY`.
+    """
     if encoding == "cp1252":
         return _Cp1252Decoder()
+    if encoding == LOSSY:
+        return _LossyDecoder()
     return codecs.getincrementaldecoder(encoding.removesuffix("-sig"))("strict")
+
+
+def wrong_bytes(number: int, encoding: str) -> str:
+    """What is said of bytes that an encoding has no character for."""
+    are = "1 byte is not" if number == 1 else f"{number:,} bytes are not"
+    return f"{are} {encoding}: read as U+FFFD"
 
 
 class EncodingDetector:
@@ -47,32 +79,40 @@ class EncodingDetector:
 
     def __init__(self, first_block: bytes) -> None:
         self.mark, self._declared = next((m for m in _MARKS if first_block.startswith(m[0])), (b"", "utf-8"))
-        self._decoder: TextDecoder | None = decoder(self._declared)
+        self._decoder = codecs.getincrementaldecoder(self._declared.removesuffix("-sig"))("strict")
         self._position = 0
+        self._wider = 0  # bytes more than characters: Windows-1252 hardly ever looks like UTF-8
+        self.wrong = 0  # bytes that are not UTF-8
 
     @property
-    def _wide(self) -> bool:
+    def wide(self) -> bool:
+        """Whether it is UTF-16 or UTF-32, by its mark."""
         return self._declared.startswith(("utf-16", "utf-32"))
 
     def feed(self, block: bytes, final: bool) -> None:
         """Raises `UnreadableError` for a NUL byte, and for bytes that are not what the byte-order mark says."""
-        if not self._wide and (nul := block.find(0)) >= 0:
+        if not self.wide and (nul := block.find(0)) >= 0:
             raise UnreadableError(
                 f"binary (a NUL byte at offset {self._position + nul})",
                 hint="only text is read: convert it to text first (UTF-16 text needs its byte-order mark)",
             )
-        if self._decoder is not None:
-            text = block[len(self.mark) :] if self._position == 0 else block
-            try:
-                self._decoder.decode(text, final)
-            except UnicodeDecodeError as error:
-                if self._wide:
-                    raise UnreadableError(
-                        f"broken: it begins as {self._declared.upper()} but is not", hint="save it as UTF-8"
-                    ) from error
-                self._decoder = None
+        data = block[len(self.mark) :] if self._position == 0 else block
+        try:
+            text = self._decoder.decode(data, final)
+        except UnicodeDecodeError as error:
+            if self.wide:
+                raise UnreadableError(
+                    f"broken: it begins as {self._declared.upper()} but is not", hint="save it as UTF-8"
+                ) from error
+            self._decoder.errors = "surrogateescape"
+            text = self._decoder.decode(data, final)
+        if self._decoder.errors != "strict":
+            self.wrong += len(_ESCAPED.findall(text))
+        self._wider += len(data) - len(text)
         self._position += len(block)
 
     @property
     def encoding(self) -> str:
-        return "cp1252" if self._decoder is None else self._declared
+        if not self.wrong:
+            return self._declared
+        return LOSSY if 2 * self.wrong <= self._wider else "cp1252"

@@ -20,7 +20,7 @@ from gemma10m.strict_json import strict_json
 SqlRow = tuple[Any, ...]
 RANK_OFFSET = 60.0  # of reciprocal rank fusion (Cormack et al., SIGIR 2009)
 SEARCHED_WORDS = 500  # more take time that grows with their square; no passage has room for so many
-ENCODINGS = frozenset("utf-8 utf-8-sig utf-16-le utf-16-be utf-32-le utf-32-be cp1252".split())
+ENCODINGS = frozenset("utf-8 utf-8-sig lossy-utf-8 utf-16-le utf-16-be utf-32-le utf-32-be cp1252".split())
 SQLITE = b"SQLite format 3\0"  # how its files begin
 APPLICATION_PLACE = slice(68, 72)  # where they keep the mark
 LARGEST = 1 << 16  # bytes of a passage's text: more is no index of ours

@@ -55,7 +55,7 @@ def test_a_book_among_files(tmp_path: Path) -> None:
     ("content", "why"),
     [
         (epub({"1": "<p>x</p>"}, spine=[]), "its list of chapters names none"),
-        (epub({"1": "<p>x</p>"}, spine=["2"]), "or one that it does not hold"),
+        (epub({"1": "<p>x</p>"}, spine=["2"]), "its list of files has no 2"),
         (epub({"1": "<br/>"}), "a book without text"),
         (epub({}, **{"META-INF__container.xml": "<container/>"}), "names no book"),
         (epub({}, **{"META-INF__container.xml": "not XML"}), "META-INF/container.xml is not XML"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from pathlib import Path
 
@@ -10,8 +11,7 @@ from formats import opened, places, text_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemma10m.documents.formats import markup
-from gemma10m.documents.formats.markup import tokens
+from gemma10m.documents import open_source
 from gemma10m.errors import DocumentError
 
 PAGE = """<!DOCTYPE html>
@@ -92,7 +92,7 @@ def test_text_about_pages_stays_as_it_is(tmp_path: Path, content: str) -> None:
 )
 def test_encodings(tmp_path: Path, charset: str, encoding: str) -> None:
     text = {"koi8-r": "Анна", "shift_jis": "夏目漱石"}.get(encoding, "“café”")
-    meta = f'<meta http-equiv=x content="text/html; charset={charset}">' if charset else ""
+    meta = f'<meta http-equiv=Content-Type content="text/html; charset={charset}">' if charset else ""
     assert text_of(opened(tmp_path, "a.html", f"<html>{meta}<p>{text}".encode(encoding))) == text + "\n"
 
 
@@ -106,17 +106,16 @@ def test_a_page_without_text_is_refused(tmp_path: Path, page: str) -> None:
     ("page", "text"),
     [
         ("<p title='a>b' class=it's>x</p>", "x\n"),
-        ('a<p title="no end>b</p>c', "a\n\nb\n\nc\n"),
-        ("a<!-- no end", "a<!-- no end\n"),
-        ("a<!-- no end>b", "ab\n"),
+        ('a<p title="no end>b</p>c', "a\n"),
+        ("a<!-- no end", "a\n"),
         ("a<!-->b<!--->c", "abc\n"),
-        ("a<b", "a<b\n"),
+        ("a<b", "a\n"),
         ("<![x[>a<![CDATA[<p>]]>b", "a<p>b\n"),
-        ("a</>b</ p>c<>", "a</>b</ p>c<>\n"),
+        ("a</>b</ p>c<>", "abc<>\n"),
         ("<script/>a<STYLE>b</Style >c", "ac\n"),
         ("</pre></pre><pre>a\n\n b</pre>", "a\n\n b\n"),
         ("<h1>a<h2>b", "a\n\nb\n"),
-        ("&#0;&#27;[2J&#x202e;&bogus;&#99999999;", "\ufffd[2J\u202e&bogus;\ufffd\n"),
+        ("&#0;&#27;[2J&#x202e;&bogus;&#99999999;", "\ufffd\x1b[2J\u202e&bogus;\ufffd\n"),
         ("&lt;start_of_turn&gt;user", "<start_of_turn>user\n"),
     ],
 )
@@ -130,35 +129,22 @@ def test_a_heading_s_label_is_short_and_printable(tmp_path: Path) -> None:
     assert len(file.place(0)) == 80
 
 
-@given(st.text(st.sampled_from("<>!-/ab'\"=? \n[]CDATA&;"), max_size=60))
-def test_nothing_is_lost_but_tags(page: str) -> None:
-    """What the scanner leaves out lies between a "<" and a ">"."""
-    kept = "".join(token.value for token in tokens(page.replace("&", "")) if token.kind == "text")
-    outside = page.replace("&", "").rpartition(">")[2].partition("<")[0]
-    assert outside in kept
-    assert len(kept) <= len(page)
-
-
-@given(st.lists(st.text(st.characters(exclude_characters="<>&", exclude_categories=["Cs"]), min_size=1), min_size=1))
+@given(st.lists(st.text(st.characters(categories=["L", "N"]), min_size=1), min_size=1))
 def test_text_between_tags_comes_back(parts: list[str]) -> None:
     page = "".join(f"<i a=\"<\" b='>'>{part}</i><!-- > -->" for part in parts)
-    assert "".join(token.value for token in tokens(page) if token.kind == "text") == "".join(parts)
-
-
-@pytest.mark.parametrize("page", ["a &amp; b", "&#x41;", "<![CDATA[long & wide]]>", "text without an end"])
-def test_long_text_comes_in_parts(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = [token.value for token in tokens(page * 20)]
-    monkeypatch.setattr(markup, "_PART", 9)
-    parts = [token.value for token in tokens(page * 20)]
-    assert "".join(parts) == "".join(whole)
-    assert max(len(part) for part in parts) <= 9
+    with tempfile.TemporaryDirectory() as folder:
+        assert text_of(opened(Path(folder), "a.html", page)) == "".join(parts) + "\n"
 
 
 @pytest.mark.parametrize(
-    "unit", ["<!--", "<a '", '<a b="', "<![CDATA[", "</", "<script>", "<pre>", "<", "<a ", "&#x", "<?"]
+    "unit",
+    [
+        *("<!--", "<a '", '<a b="', "<![CDATA[", "</", "<script>", "<pre>", "<", "<a ", "&#x", "<?", "<b></i>", "</br"),
+        *("<sup>", "<table><tr><td>", "<ol><li>", "<math><mrow>", "<h1>", "<td rowspan=99 colspan=99>", "<br>", "<rt>"),
+    ],
 )
-def test_time_is_linear(unit: str) -> None:
-    page = unit * (2_000_000 // len(unit))
+def test_time_is_linear(tmp_path: Path, unit: str) -> None:
+    (tmp_path / "a.html").write_text("text" + unit * (2_000_000 // len(unit)))
     started = time.process_time()
-    assert sum(1 for _ in tokens(page)) > 0
-    assert time.process_time() - started < 6
+    assert text_of(open_source(tmp_path / "a.html"))
+    assert time.process_time() - started < 12

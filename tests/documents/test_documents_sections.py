@@ -50,7 +50,7 @@ def titles(text: str, name: str = "book.md") -> list[tuple[int, str]]:
 )
 @settings(max_examples=60)
 def test_paragraphs_are_the_text_and_know_where_they_begin(pieces: list[str]) -> None:
-    text = "x" + "".join(pieces)
+    text = "x\n" + "".join(pieces)
     for encoding, plain in ENCODINGS.items():
         content = text.encode(encoding)
         (file,) = document(content, f"{encoding}.txt").files

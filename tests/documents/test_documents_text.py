@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from gemma10m.documents import Document, Piece, document, hashing, open_source
 from gemma10m.documents.text import decoder
+from gemma10m.encodings import nbytes
 from gemma10m.errors import DocumentError
 
 MARKS = {
@@ -67,6 +68,7 @@ def check_positions(read: Document, content: bytes, encoding: str) -> None:
     )
 )
 def test_utf8_is_kept_to_the_byte(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    text += "\n"  # without which CR ends its lines
     content = text.encode()
     read = opened(tmp_path_factory.mktemp("d") / "a.txt", content)
     assert whole(read.pieces()).encode() == content
@@ -93,11 +95,20 @@ def test_every_byte_of_windows_1252_has_a_character_of_its_own(tmp_path: Path, b
     check_positions(read, content, "cp1252")
 
 
-def test_utf8_that_breaks_late_is_read_as_windows_1252_from_the_start(tmp_path: Path) -> None:
-    content = "é".encode() * 60_000 + b"\xff"
+def test_wrong_bytes_in_utf8_are_replaced_one_by_one(tmp_path: Path, block: int) -> None:
+    content = "é\ufffd汉".encode() * 200 + b"\xff\xe6\xb1 a" + "é".encode() * 20 + b"\xe6\xb1"
     read = opened(tmp_path / "late.txt", content)
-    assert read.files[0].encoding == "cp1252"
-    assert whole(read.pieces()) == "Ã©" * 60_000 + "ÿ"
+    assert read.files[0].encoding == "lossy-utf-8"
+    assert read.notices == (f"{tmp_path}/late.txt: 5 bytes are not UTF-8: read as U+FFFD",)
+    assert whole(read.pieces()) == "é\ufffd\ufffd\ufffd汉" * 200 + "\ufffd" * 3 + " a" + "é" * 20 + "\ufffd" * 2
+    for piece in read.pieces():
+        there = content[piece.offset : piece.offset + nbytes(piece.text, "lossy-utf-8")]
+        assert decoder("lossy-utf-8").decode(there, True) == piece.text
+
+
+def test_more_wrong_bytes_than_right_ones_are_windows_1252(tmp_path: Path) -> None:
+    read = opened(tmp_path / "old.txt", "Ã©t\xe9 \xe0 No\xebl".encode("cp1252"))
+    assert (read.files[0].encoding, whole(read.pieces())) == ("cp1252", "Ã©té à Noël")
 
 
 def test_an_unfinished_last_character_is_not_utf8(tmp_path: Path) -> None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import posixpath
+import unicodedata
+from collections.abc import Iterator
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from gemma10m.documents.archives.zip_file import Zip
-from gemma10m.documents.formats.html_text import decode_page, write_page
+from gemma10m.documents.budget import BombError
+from gemma10m.documents.formats.charset import decode_page
+from gemma10m.documents.formats.html_text import write_page
 from gemma10m.documents.formats.xml_events import Attributes, parse_xml
 from gemma10m.documents.names import printable
 from gemma10m.documents.safe_open import UnreadableError
@@ -14,67 +19,129 @@ from gemma10m.documents.spool import TextWriter
 
 CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
+_NO_PAGES = ("image/", "audio/", "video/", "font/", "text/css", "application/x-dtbncx", "application/javascript")
+_FALLBACKS = 8  # of one item, one behind the other
+_NAMED = 5  # parts that are missing
+
+
+class _Item(NamedTuple):
+    href: str
+    kind: str
+    fallback: str  # the id of the item that is read where this one is no page
+
+    @property
+    def is_page(self) -> bool:
+        return self.kind == "image/svg+xml" or not self.kind.startswith(_NO_PAGES)
 
 
 def write_epub(book: Zip, writer: TextWriter) -> None:
-    """The pages of the spine, each a place. Raises `UnreadableError` and `DiskError`."""
-    pages = _pages(book)
-    if protected := _encrypted(book).intersection(pages):
-        raise UnreadableError(f"its {printable(min(protected))} is encrypted (DRM)")
-    for number, page in enumerate(pages, start=1):
-        if number > 1:
-            writer.write("\n")
+    """The pages of the spine, each a place; those that cannot be read are noted.
+
+    Raises `UnreadableError`, where none can be read, and `DiskError`.
+    """
+    files = _Files(book)
+    missing: list[str] = []
+    for number, item in enumerate(_pages(files), start=1):
+        try:
+            page = files.page(item, writer)
+        except BombError:
+            raise
+        except UnreadableError as error:
+            missing.append(str(error))
+            continue
+        writer.write("" if writer.blank else "\n")
         writer.place(f"part {number}")
-        write_page(decode_page(book.whole(page)), writer, "chapter")
+        write_page(page, writer, "chapter")
     if writer.blank:
-        raise UnreadableError("a book without text")
+        raise UnreadableError(missing[0] if missing else "a book without text")
+    for why in missing[:_NAMED]:
+        writer.note(f"a part is missing: {why}")
+    if len(missing) > _NAMED:
+        writer.note(f"{len(missing) - _NAMED:,} more parts are missing")
 
 
-def _pages(book: Zip) -> list[str]:
-    package = _package(book)
-    items: dict[str, str] = {}
-    spine: list[str] = []
+def _pages(files: _Files) -> Iterator[_Item | str]:
+    """In order; an id that the book has no file for as it is."""
+    items: dict[str, _Item] = {}
+    spine: dict[str, None] = {}
 
     def start(tag: str, given: Attributes) -> None:
         if tag == "item" and "id" in given and "href" in given:
-            items[given["id"]] = given["href"]
+            kind = given.get("media-type", "").strip().lower()
+            items[given["id"].strip()] = _Item(given["href"].strip(), kind, given.get("fallback", "").strip())
         elif tag == "itemref" and "idref" in given:
-            spine.append(given["idref"])
+            spine[given["idref"].strip()] = None
 
-    parse_xml("list of chapters", book.blocks(package), start)
-    unique = dict.fromkeys(spine)
-    if not unique or not items.keys() >= unique.keys():
-        raise UnreadableError("damaged: its list of chapters names none, or one that it does not hold")
-    return [_inside(posixpath.join(posixpath.dirname(package), unquote(items[each]))) for each in unique]
+    parse_xml("list of chapters", files.book.blocks(files.package), start)
+    if not spine:
+        raise UnreadableError("damaged: its list of chapters names none")
+    for name in spine:
+        item = items.get(name)
+        for _ in range(_FALLBACKS):
+            if item and not item.is_page:
+                item = items.get(item.fallback)
+        if item and item.is_page:
+            yield item
+        elif name not in items:
+            yield name
 
 
-def _package(book: Zip) -> str:
+class _Files:
+    """The members of a book, under the names that its list gives them."""
+
+    def __init__(self, book: Zip) -> None:
+        """Raises `UnreadableError`."""
+        self.book = book
+        self.package = ""
+        self._folded = {_fold(name): name for name in book.members}
+        self._encrypted = {self._find(uri) for uri in _attributes(book, _ENCRYPTION, "CipherReference", "URI")}
+        packages = _attributes(book, CONTAINER, "rootfile", "full-path")
+        if not packages:
+            raise UnreadableError(f"damaged: its {CONTAINER} names no book")
+        self.package = self._find(packages[0])
+
+    def page(self, item: _Item | str, writer: TextWriter) -> str:
+        """Raises `UnreadableError`."""
+        if isinstance(item, str):
+            raise UnreadableError(f"damaged: its list of files has no {printable(item[:80])}")
+        path = self._find(item.href)
+        if path in self._encrypted:
+            raise UnreadableError(f"its {printable(path[:80])} is encrypted (DRM)")
+        try:
+            return decode_page(self.book.whole(path), writer)
+        except BombError:
+            raise
+        except UnreadableError as error:
+            shown = printable(path[:80])
+            raise UnreadableError(str(error) if shown in str(error) else f"its {shown} is {error}") from error
+
+    def _find(self, href: str) -> str:
+        """As it is, then without percent signs and a place in it, then in whatever case. Raises `UnreadableError`."""
+        href = href.strip()
+        folder = posixpath.dirname(self.package)
+        for name in (href, unquote(href), unquote(href.partition("#")[0])):
+            path = posixpath.normpath(posixpath.join(folder, name.replace("\\", "/"))).lstrip("/")
+            if path in self.book.members:
+                return path
+        if found := self._folded.get(_fold(path)):
+            return found
+        if path.startswith("../") or path == ".." or href.startswith("/"):
+            raise UnreadableError(f"its chapter {printable(href[:80])} would lie outside of it")
+        return path
+
+
+def _fold(name: str) -> str:
+    return unicodedata.normalize("NFC", unquote(name)).casefold()
+
+
+def _attributes(book: Zip, member: str, tag: str, attribute: str) -> list[str]:
+    """What the elements of a member say, where the book has it. Fonts are often encrypted, to no one's harm."""
     found: list[str] = []
 
-    def start(tag: str, given: Attributes) -> None:
-        if tag == "rootfile" and "full-path" in given:
-            found.append(given["full-path"])
+    def start(name: str, given: Attributes) -> None:
+        if name == tag and attribute in given:
+            found.append(given[attribute])
 
-    parse_xml(CONTAINER, book.blocks(CONTAINER), start)
-    if not found:
-        raise UnreadableError(f"damaged: its {CONTAINER} names no book")
-    return _inside(found[0])
-
-
-def _inside(path: str) -> str:
-    normal = posixpath.normpath(path)
-    if normal.startswith(("/", "../")) or normal == "..":
-        raise UnreadableError(f"its chapter {printable(path[:80])} would lie outside of it")
-    return normal
-
-
-def _encrypted(book: Zip) -> set[str]:
-    """Fonts often are, to no one's harm."""
-    found: set[str] = set()
-    if _ENCRYPTION in book.members:
-        parse_xml(
-            _ENCRYPTION,
-            book.blocks(_ENCRYPTION),
-            lambda tag, given: found.add(unquote(given.get("URI", ""))) if tag == "CipherReference" else None,
-        )
+    if member in book.members or member == CONTAINER:
+        parse_xml(member, book.blocks(member), start)
     return found

@@ -1,131 +1,380 @@
-"""HTML as text: a line for each block, headings as places."""
+"""HTML as text: a line for each block and each row of a table, headings as places. libxml2 takes the page apart."""
 
 from __future__ import annotations
 
-import codecs
-import re
+from collections.abc import Callable
+from functools import lru_cache, partial
 
+from lxml import etree
+
+from gemma10m.documents import limits
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
-from gemma10m.documents.formats import markup
+from gemma10m.documents.formats.charset import decode_page
+from gemma10m.documents.formats.data_uris import shortened
+from gemma10m.documents.formats.formula import Formula, without_style
+from gemma10m.documents.formats.inline_marks import END, HIDDEN, NOTE, READING, SUBSCRIPT, SUPERSCRIPT, without_marks
+from gemma10m.documents.formats.numbering import Numbering
+from gemma10m.documents.formats.table_rows import LINE, PARAGRAPH, Block, Table, TableCell
+from gemma10m.documents.formats.xhtml import as_html
+from gemma10m.documents.formats.xml_events import Attributes
 from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import TextWriter
-from gemma10m.documents.text import EncodingDetector, decoder
 
+_GAPS = ("", " ", "\n", "\n\n")  # before a block, by what the block says of itself
 _HEADINGS = {"h1", "h2", "h3"}
-_PARAGRAPHS = {
-    "p",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "pre",
-    "blockquote",
-    "table",
-    "ul",
-    "ol",
-    "dl",
-    "figure",
-}
-_LINES = set(
-    "address article aside body br caption center dd details dialog div dt fieldset figcaption footer form frame head "
-    "header hr html legend li main menu nav option section summary tbody textarea tfoot thead tr".split()
+_BLOCKS = dict.fromkeys(
+    "address article aside body caption center dd details dialog div dt fieldset figcaption footer form frame head "
+    "header html legend li main menu nav optgroup option section summary tbody td textarea tfoot th thead tr".split(),
+    LINE,
+) | dict.fromkeys("p h1 h2 h3 h4 h5 h6 hr pre listing xmp blockquote table ul ol dl figure".split(), PARAGRAPH)
+_NEVER_SHOWN = frozenset(
+    "script style template noscript title iframe noembed audio video canvas datalist rp rtc desc metadata".split()
 )
-_CELLS = {"td", "th"}
-_CHARSET = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([a-zA-Z0-9_.:-]{1,40})""", re.IGNORECASE)
-_DECLARED_WITHIN = 1024  # bytes; as in the HTML standard
+_VERBATIM = {"pre", "textarea", "listing", "xmp", "plaintext"}
+_RAISED = {"sup": SUPERSCRIPT, "sub": SUBSCRIPT, "rt": READING}
+_NOTES = {"footnote-ref", "footnote-reference", "footnoteref", "noteref", "fnref"}
+_TYPED = {"text", "number", "email", "tel", "url", "date", "time", "search", "month", "week"}
+_REPEATED = {"span", "a", "i", "b", "em", "svg", "button", "nobr", "mjx-container", "mjx-math"}  # where aria-hidden
+_TELLING = frozenset(("style", "hidden", "aria-hidden", "epub:type", "role"))
+_NO_WIDTH = dict.fromkeys((0xAD, 0x200B, 0x2060, 0xFEFF))
 
 
 def write_html(content: Content, writer: TextWriter, budget: Budget) -> None:
     """Raises `UnreadableError` and `DiskError`."""
-    write_page(decode_page(content.whole("an HTML page")), writer, "section")
+    write_page(decode_page(content.whole("an HTML page"), writer), writer, "section")
     if writer.blank:
         raise UnreadableError("an HTML page without text")
 
 
-def decode_page(page: bytes) -> str:
-    """By its byte-order mark, else as UTF-8, else as it says itself, else as Windows-1252. Raises `UnreadableError`."""
-    detector = EncodingDetector(page)
-    detector.feed(page, final=True)
-    text = page[len(detector.mark) :]
-    if detector.encoding == "cp1252" and (declared := _CHARSET.search(page[:_DECLARED_WITHIN])):
-        try:
-            if codecs.lookup(declared[1].decode()).name != "iso8859-1":  # which means Windows-1252 on the web
-                return str(text, declared[1].decode())
-        except (LookupError, ValueError):
-            pass
-    return decoder(detector.encoding).decode(text, True)
-
-
 def write_page(text: str, writer: TextWriter, word: str) -> None:
     """`word` stands before a heading in the name of its place. Raises `DiskError`."""
-    page = _Page(writer, word)
-    for token in markup.tokens(text):
-        if token.kind == "text":
-            page.text(token.value)
-        else:
-            page.tag(token.value, starts=token.kind == "start")
-    page.end()
+    page, text, start = _Page(writer, word), as_html(text), 0
+    while start < len(text):
+        # A tag's end is looked for among all open elements: what opens too many is read on as a page of its own.
+        parser = etree.HTMLParser(target=page, huge_tree=True, encoding="utf-8")
+        while start < len(text) and page.depth < limits.DEEPEST:
+            stop = _end_of_part(text, start)
+            parser.feed(text[start:stop].encode("utf-8", "replace"))
+            page.join()
+            start = stop
+        parser.close()
+    page.finish()
+    vars(page).clear()  # lxml's parser and its target hold each other: what was written must not wait for the collector
+
+
+def _end_of_part(text: str, start: int) -> int:
+    """Behind a ">": what has no end yet would be looked through again with every part."""
+    stop = start + limits.HTML_PART
+    end = text.rfind(">", start, stop) + 1 or text.find(">", stop) + 1
+    return end if end and stop < len(text) else len(text)
 
 
 class _Page:
+    """What the parser calls: the methods without an underscore."""
+
     def __init__(self, writer: TextWriter, word: str) -> None:
+        self.depth = 0
         self._writer, self._word = writer, word
-        self._gap = ""  # white space owed before the next text
-        self._begun = False
-        self._verbatim = 0  # open <pre>
-        self._heading: list[str] | None = None
-        self._heading_at = 0
+        self._parts: list[str] = []  # of the open block
+        self._closers: list[tuple[int, Callable[[], None]]] = []  # what is to be done where an element ends, by depth
+        self._hidden = 0  # open elements of which nothing is shown
+        self._verbatim = 0
+        self._gap, self._begun = 0, False
+        self._prefix = ""  # the number of a list's item
+        self._lists: list[Numbering] = []
+        self._tables: list[Table] = []
+        self._blocks: list[Block] | None = None  # of the open cell
+        self._formula: Formula | None = None
+        self._shown_formula = ""
+        self._title: list[str] | None = None  # of the open heading
+        self._title_at: int | Block = 0
 
-    def text(self, text: str) -> None:
-        if self._verbatim:
-            self._write(text)
+    def start(self, tag: str, given: Attributes) -> None:
+        self.depth += 1
+        if self._hidden:
             return
-        words = " ".join(text.split())
-        if text[:1].isspace():
-            self._owe(" ")
-        if words:
-            self._write(words)
-            if text[-1].isspace():
-                self._owe(" ")
+        tag = tag.rpartition(":")[2] if ":" in tag else tag
+        if self._formula:
+            self._formula.start(tag, given)
+            self._parts = self._formula.parts
+            return
+        mark = ""
+        if given:
+            mark = self._mark(tag, given)
+        if mark == HIDDEN or (tag in _NEVER_SHOWN and not _is_tex(tag, given)):
+            self._hide()
+            return
+        if gap := _BLOCKS.get(tag):
+            self._break(gap)
+        if begin := _BEGIN.get(tag):
+            begin(self, tag, given)
+        if mark:
+            self._raise(mark)
 
-    def tag(self, name: str, starts: bool) -> None:
-        if name in _PARAGRAPHS:
-            self._owe("\n\n")
-        elif name in _LINES:
-            self._owe("\n")
-        elif name in _CELLS:
-            self._owe("\t")
-        if name == "pre":
-            self._verbatim = max(0, self._verbatim + (1 if starts else -1))
-        if name in _HEADINGS:
-            self._end_heading()
-            self._heading = [] if starts else None
+    def end(self, tag: str) -> None:
+        depth, self.depth = self.depth, self.depth - 1
+        if self._closers and self._closers[-1][0] == depth:
+            self._closers.pop()[1]()
+        if self._hidden:
+            return
+        if self._formula:
+            self._formula.end(tag)
+            self._parts = self._formula.parts
+        elif gap := _BLOCKS.get(tag):
+            self._break(gap)
 
-    def end(self) -> None:
+    def data(self, text: str) -> None:
+        if not self._hidden and (self._parts or self._verbatim or not text.isspace()):
+            self._parts.append(text)
+
+    def close(self) -> None:
+        """The parser's end, which need not be the page's."""
+
+    def join(self) -> None:
+        """Keep what many small parts hold as one."""
+        if len(self._parts) > limits.HTML_PART:
+            self._parts[:-1] = ["".join(self._parts[:-1])]
+
+    def finish(self) -> None:
+        self._break(LINE)
         self._end_heading()
+        while self._tables:
+            self._end_table(self._tables[-1])
         if self._begun:
             self._writer.write("\n")
 
-    def _owe(self, gap: str) -> None:
-        """The largest gap counts: a paragraph, a line, a cell, a space."""
-        self._gap = max(self._gap, gap, key=("", " ", "\t", "\n", "\n\n").index)
+    def _at_end(self, do: Callable[[], None]) -> None:
+        self._closers.append((self.depth, do))
 
-    def _write(self, text: str) -> None:
-        if self._begun:
-            self._writer.write(self._gap)
-        if self._heading is not None:
-            if not self._heading:
-                self._heading_at = self._writer.nbytes
-            self._heading.append(self._gap if self._heading else "")
-            self._heading.append(text)
-        self._gap, self._begun = "", True
-        self._writer.write(text)
+    def _hide(self) -> None:
+        self._hidden += 1
+
+        def show() -> None:
+            self._hidden -= 1
+
+        self._at_end(show)
+
+    def _mark(self, tag: str, given: Attributes) -> str:
+        """How the element is raised or lowered that no tag says so of, or `HIDDEN`; "" for neither."""
+        if _TELLING.isdisjoint(given):
+            return _mark_of(given["class"], "") if "class" in given else ""
+        if given.get("hidden", "until-found").lower() != "until-found":
+            return HIDDEN
+        before = self._parts[-1] if self._parts else ""
+        if given.get("aria-hidden") == "true" and _is_repeated(tag, given):
+            return HIDDEN
+        if before and before is self._shown_formula and given.get("aria-hidden") == "true":
+            return HIDDEN
+        if "noteref" in given.get("epub:type", "") or given.get("role") == "doc-noteref":
+            return NOTE
+        return _mark_of(given.get("class", ""), given.get("style", ""))
+
+    def _break(self, gap: int) -> bool:
+        """End the open block; tell whether it had text. The next one begins after `gap` at least."""
+        if not self._parts:
+            if gap > self._gap:
+                self._gap = gap
+            return False
+        text = self._parts[0] if len(self._parts) == 1 else "".join(self._parts)
+        self._parts.clear()
+        if not text.isascii():
+            text = without_marks(text).translate(_NO_WIDTH)
+        text = text.rstrip().removeprefix("\n") if self._verbatim else " ".join(text.split())
+        if has_text := bool(text):
+            self._write(self._prefix + shortened(text, self._writer))
+            self._prefix = ""
+        self._gap = max(self._gap, gap)
+        return has_text
+
+    def _write(self, text: str, label: str = "") -> None:
+        if self._blocks is not None:
+            block = Block(self._gap, text, label)
+            self._blocks.append(block)
+            at: int | Block = block
+        else:
+            gap = _GAPS[self._gap] if self._begun else ""
+            at = self._writer.nbytes + len(gap)
+            if label:
+                self._writer.place(label, at)
+            self._writer.write(gap + text)
+            self._begun = True
+        self._gap = 0
+        if self._title is not None:
+            self._title_at = self._title_at if self._title else at
+            self._title.append(text)
+
+    def _begin_heading(self, tag: str, given: Attributes) -> None:
+        self._end_heading()
+        self._title = []
+        if self._tables and (cell := self._tables[-1].cell):
+            cell.is_layout = True
+        self._at_end(self._end_heading)
 
     def _end_heading(self) -> None:
-        title = "".join(self._heading or []).strip()
+        self._break(LINE)
+        title, self._title = " ".join(self._title or ()), None
         if title:
-            self._writer.place(f"{self._word} {title}", self._heading_at)
-        self._heading = None
+            label = f"{self._word} {title}"
+            if isinstance(self._title_at, Block):
+                self._title_at.label = label
+            else:
+                self._writer.place(label, self._title_at)
+
+    def _line_break(self, tag: str, given: Attributes) -> None:
+        if self._verbatim:
+            self._parts.append("\n")
+        elif not self._break(LINE):
+            self._gap = PARAGRAPH
+
+    def _begin_verbatim(self, tag: str, given: Attributes) -> None:
+        self._verbatim += 1
+
+        def end() -> None:
+            self._break(LINE)
+            self._verbatim -= 1
+
+        self._at_end(end)
+
+    def _raise(self, mark: str) -> None:
+        self._parts.append(mark)
+        self._at_end(lambda: self._parts.append(END))
+
+    def _begin_raised(self, tag: str, given: Attributes) -> None:
+        self._raise(_RAISED[tag])
+
+    def _begin_link(self, tag: str, given: Attributes) -> None:
+        if self._parts and self._parts[-1] == SUPERSCRIPT and given.get("href", "").startswith("#"):
+            self._raise(NOTE)
+
+    def _begin_formula(self, tag: str, given: Attributes) -> None:
+        parts, self._formula = self._parts, Formula(given)
+        self._parts = self._formula.parts
+
+        def end() -> None:
+            self._shown_formula = self._formula.text() if self._formula else ""
+            self._formula, self._parts = None, parts
+            self._parts.append(self._shown_formula)
+
+        self._at_end(end)
+
+    def _image(self, tag: str, given: Attributes) -> None:
+        if alternative := given.get("alt", "").strip():
+            self._parts.append(f" {without_style(alternative)} ")
+
+    def _input(self, tag: str, given: Attributes) -> None:
+        kind = given.get("type", "text").lower()
+        if kind in ("checkbox", "radio"):
+            self._parts.append("[x] " if "checked" in given else "[ ] ")
+        elif kind in _TYPED and given.get("value"):
+            self._parts.append(f" {given['value']} ")
+
+    def _frame(self, tag: str, given: Attributes) -> None:
+        if source := given.get("src"):
+            self._writer.note(f"its frame {source[: limits.LABEL]} is a page of its own, and not read")
+
+    def _begin_list(self, tag: str, given: Attributes) -> None:
+        self._lists.append(Numbering(tag, given))
+        self._at_end(partial(self._lists.__delitem__, -1))
+
+    def _begin_item(self, tag: str, given: Attributes) -> None:
+        self._prefix = self._lists[-1].next(given) if self._lists else ""
+
+        def end() -> None:
+            self._break(LINE)
+            self._prefix = ""
+
+        self._at_end(end)
+
+    def _begin_table(self, tag: str, given: Attributes) -> None:
+        if self._tables and (cell := self._tables[-1].cell):
+            cell.is_layout = True
+        table = Table()
+        self._tables.append(table)
+        self._at_end(partial(self._end_table, table))
+
+    def _end_table(self, table: Table) -> None:
+        if table in self._tables:
+            self._end_row(table)
+            self._tables.remove(table)
+
+    def _table(self) -> Table | None:
+        """The open table, or one that its page leaves out; None where tables are too deep inside of others."""
+        if not self._tables:
+            self._tables.append(Table())
+        return self._tables[-1] if len(self._tables) <= limits.TABLES_DEEP else None
+
+    def _begin_rows(self, tag: str, given: Attributes) -> None:
+        if table := self._table():
+            self._end_row(table)
+            table.begin_rows()
+
+    def _begin_row(self, tag: str, given: Attributes) -> None:
+        if table := self._table():
+            self._end_row(table)
+            table.row = []
+            self._at_end(partial(self._end_row, table))
+
+    def _end_row(self, table: Table) -> None:
+        self._end_cell(table, table.cell)
+        self._break(LINE)
+        for block in table.end_row():
+            self._gap = max(self._gap, block.gap, LINE)
+            self._write(block.text, block.label)
+            self._gap = LINE
+
+    def _begin_cell(self, tag: str, given: Attributes) -> None:
+        if table := self._table():
+            self._end_cell(table, table.cell)
+            cell = table.begin_cell(given, (self._blocks, self._gap))
+            self._blocks, self._gap = cell.blocks, 0
+            self._at_end(partial(self._end_cell, table, cell))
+
+    def _end_cell(self, table: Table, cell: TableCell | None) -> None:
+        if cell and table.cell is cell:
+            self._break(LINE)
+            self._blocks, self._gap = cell.above
+            table.cell = None
+
+
+_BEGIN: dict[str, Callable[[_Page, str, Attributes], None]] = {
+    **dict.fromkeys(_HEADINGS, _Page._begin_heading),
+    **dict.fromkeys(_VERBATIM, _Page._begin_verbatim),
+    **dict.fromkeys(_RAISED, _Page._begin_raised),
+    **dict.fromkeys(("ol", "ul", "menu", "dir"), _Page._begin_list),
+    **dict.fromkeys(("thead", "tbody", "tfoot"), _Page._begin_rows),
+    **dict.fromkeys(("td", "th"), _Page._begin_cell),
+    "a": _Page._begin_link,
+    "br": _Page._line_break,
+    "frame": _Page._frame,
+    "img": _Page._image,
+    "input": _Page._input,
+    "li": _Page._begin_item,
+    "math": _Page._begin_formula,
+    "rb": lambda page, tag, given: page._parts.append(END),
+    "table": _Page._begin_table,
+    "tr": _Page._begin_row,
+}
+
+
+def _is_tex(tag: str, given: Attributes) -> bool:
+    """Whether it is a formula that MathJax would show, and has not shown already."""
+    kind = given.get("type", "") if tag == "script" else ""
+    return kind.startswith("math/tex") and not given.get("id", "").startswith("MathJax")
+
+
+def _is_repeated(tag: str, given: Attributes) -> bool:
+    """Whether what is hidden from readers aloud is there for the eye only, beside what says the same."""
+    return tag in _REPEATED and "katex-html" not in given.get("class", "")
+
+
+@lru_cache(1024)
+def _mark_of(classes: str, style: str) -> str:
+    names, style = set(classes.lower().split()), "".join(style.lower().split())
+    if "mathjax_preview" in names or "display:none" in style or "visibility:hidden" in style:
+        return HIDDEN
+    if names & _NOTES:
+        return NOTE
+    if names & {"sup", "superscript"} or "vertical-align:super" in style:
+        return SUPERSCRIPT
+    return SUBSCRIPT if "subscript" in names or "vertical-align:sub" in style else ""

@@ -11,6 +11,7 @@ from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content, ContentFile
 from gemma10m.documents.safe_open import BLOCK, UnreadableError
 from gemma10m.documents.spool import TextWriter
+from gemma10m.documents.text import wrong_bytes
 
 _SEPARATOR = "\x1f"
 _NODE = re.compile(r"\s*File: [^\n]*?\bNode: ([^\n,\x7f]+)")
@@ -20,12 +21,16 @@ _MARK = "\0\b"  # around "[index]" and "[image src=...]"
 
 def write_info(content: Content, writer: TextWriter, budget: Budget) -> None:
     """Raises `UnreadableError` and `DiskError`."""
+    wrong = 0
     for node in _nodes(content):
         if node.lstrip().startswith(_TABLES):
             continue
         if found := _NODE.match(node):
             writer.place(f"node {found[1]}")
+        wrong += node.count("\ufffd")
         writer.write(node.lstrip("\n").replace(f"{_MARK}[index{_MARK}]", "").replace(_MARK, ""))
+    if wrong:
+        writer.note(wrong_bytes(wrong, "UTF-8"))
 
 
 def _nodes(content: Content) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from gemma10m.documents import limits
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
+from gemma10m.documents.formats.data_uris import shortened
 from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import TextWriter
 
@@ -21,7 +22,7 @@ def write_notebook(content: Content, writer: TextWriter, budget: Budget) -> None
         source = cell.get("source", cell.get("input"))  # its name before 2014
         for text in (_text(source), *(_output(each) for each in _objects(cell.get("outputs")))):
             if text:
-                writer.write(text if text.endswith("\n") else text + "\n")
+                writer.write(shortened(text, writer).removesuffix("\n") + "\n")
     if writer.blank:
         raise UnreadableError("a notebook without text")
 

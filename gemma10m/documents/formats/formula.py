@@ -1,0 +1,61 @@
+"""MathML as one line: its TeX or its text alternative where it has one, else its own signs."""
+
+from __future__ import annotations
+
+import re
+
+_BETWEEN = {  # what stands before the second and the third child
+    "msup": "^",
+    "mover": "^",
+    "msub": "_",
+    "munder": "_",
+    "msubsup": "_^",
+    "munderover": "_^",
+    "mfrac": "/",
+}
+_BEFORE = {"msqrt": "√", "mtd": " ", "mtr": "; "}
+_GROUPS = ("mrow", "mfrac", "msup", "msub", "mstyle")
+_TEX = ("application/x-tex", "text/x-tex", "tex", "latex", "application/x-latex")
+_DISPLAY = re.compile(r"\{\\(?:display|text)style\s*(.*)\}", re.DOTALL)
+_ALONE = re.compile(r"\((\w*)\)")
+
+
+class Formula:
+    def __init__(self, given: dict[str, str]) -> None:
+        self._alternative = given.get("alttext", "")
+        self._signs: list[str] = []
+        self._annotation: list[str] = []
+        self._tex: list[str] | None = None
+        self._open: list[tuple[str, int]] = []  # elements and the children that each has so far
+        self.parts = self._signs  # where the text goes that comes next
+
+    def start(self, tag: str, given: dict[str, str]) -> None:
+        above, number = self._open[-1] if self._open else ("", 0)
+        if above:
+            self._open[-1] = above, number + 1
+        self._open.append((tag, 0))
+        self.parts.append(_BETWEEN.get(above, "")[number - 1 : number] if number else "")
+        self.parts.append("(" if above in _BETWEEN and tag in _GROUPS else _BEFORE.get(tag, ""))
+        if tag in ("annotation", "annotation-xml"):
+            self.parts = self._annotation = []
+            if given.get("encoding", "").strip().lower() in _TEX:
+                self._tex = self._annotation
+
+    def end(self, tag: str) -> None:
+        if self._open:
+            self._open.pop()
+        if tag in _GROUPS and self._open and self._open[-1][0] in _BETWEEN:
+            self.parts.append(")")
+        if tag in ("annotation", "annotation-xml"):
+            self.parts = self._signs
+
+    def text(self) -> str:
+        if tex := "".join(self._tex or ()).strip() or self._alternative.strip():
+            return without_style(tex)
+        return _ALONE.sub(r"\1", "".join(part for part in self._signs if part.strip()))
+
+
+def without_style(tex: str) -> str:
+    """The TeX that Wikipedia wraps in `{\\displaystyle ...}`; other text as it is."""
+    inside = _DISPLAY.fullmatch(tex)
+    return inside[1].strip() if inside else tex

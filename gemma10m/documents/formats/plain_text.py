@@ -1,0 +1,50 @@
+"""Plain text that is not kept as it stands: lines that no LF ends, and files in base64 inside of it."""
+
+from __future__ import annotations
+
+import re
+
+from gemma10m.documents import limits
+from gemma10m.documents.budget import Budget
+from gemma10m.documents.content import Content
+from gemma10m.documents.formats.data_uris import MARK, shortened
+from gemma10m.documents.spool import TextWriter
+from gemma10m.documents.text import EncodingDetector, decoder, wrong_bytes
+from gemma10m.encodings import LOSSY
+
+_OTHER_END = re.compile("\r\n|\r|\x85")  # NEL is the line's end of EBCDIC
+_WIDE_ENDS = re.compile(rb"[\n\r]\0|\0[\n\r]")
+
+
+def is_rewritten(content: Content) -> bool:
+    """Whether `write_text` makes another text of it. Raises `UnreadableError`."""
+    head = content.head()
+    wide = EncodingDetector(head).wide
+    if (b"\0" in head and not wide) or content.size() > limits.LARGEST_WHOLE:
+        return False
+    return _has_other_ends(head, wide) or MARK.encode() in content.whole("a text")
+
+
+def write_text(content: Content, writer: TextWriter, budget: Budget) -> None:
+    """Raises `UnreadableError` and `DiskError`."""
+    text = whole_text(content, "a text", writer)
+    writer.write(shortened(text if "\n" in text else _OTHER_END.sub("\n", text), writer))
+
+
+def whole_text(content: Content, what: str, writer: TextWriter) -> str:
+    """All of it, while the writer notes where it is not UTF-8. Raises `UnreadableError`."""
+    data = content.whole(what)
+    detector = EncodingDetector(data)
+    detector.feed(data, final=True)
+    if detector.encoding == "cp1252":
+        writer.note("it is not UTF-8: read as Windows-1252")
+    elif detector.encoding == LOSSY:
+        writer.note(wrong_bytes(detector.wrong, "UTF-8"))
+    return decoder(detector.encoding).decode(data[len(detector.mark) :], True)
+
+
+def _has_other_ends(head: bytes, wide: bool) -> bool:
+    if wide:
+        found = {end.strip(b"\0") for end in _WIDE_ENDS.findall(head)}
+        return found == {b"\r"}
+    return b"\n" not in head and (b"\r" in head or b"\xc2\x85" in head)

@@ -1,0 +1,72 @@
+"""Subtitles (SubRip, WebVTT, SubStation Alpha, YouTube's SBV): the lines that are said, and the times as places."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+
+from gemma10m.documents.budget import Budget
+from gemma10m.documents.content import Content
+from gemma10m.documents.formats.plain_text import whole_text
+from gemma10m.documents.safe_open import UnreadableError
+from gemma10m.documents.spool import TextWriter
+
+_CLOCK = r"((?:\d{1,3}:)?\d{1,2}:\d{2})[.,]\d{1,3}"
+_TIMES = re.compile(rf"\s*{_CLOCK}\s*(?:-->|,)\s*{_CLOCK}(?:\s.*)?")
+_VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
+_TAG = re.compile(r"</?[a-zA-Z][^<>]*>|<[\d:.]+>|\{\\[^{}]*\}")
+_DRAWING = re.compile(r"\{[^{}]*\\p[1-9]")
+_NOT_SAID = ("WEBVTT", "NOTE", "STYLE", "REGION")
+_TEXT_FIELDS = 9  # before the text, in a line of SubStation Alpha
+
+
+def write_subtitles(content: Content, writer: TextWriter, budget: Budget) -> None:
+    """Raises `UnreadableError` and `DiskError`."""
+    text = whole_text(content, "a file of subtitles", writer)
+    rolls = "<c>" in text  # what was said scrolls on, so that each line stands in two or three cues
+    last = ""
+    for clock, said in _dialogue(text) if "[Script Info]" in text else _cues(text):
+        lines = [line for each in said if (line := " ".join(_TAG.sub("", _VOICE.sub(r"\1: ", each)).split()))]
+        lines = [html.unescape(line) for line in lines]
+        new = [line for line in lines if not rolls or line != last]
+        if new:
+            hours = clock if clock.count(":") == 2 else f"00:{clock}"
+            writer.place(f"time {hours.zfill(8)}")
+            writer.write("\n".join(new) + "\n")
+            last = new[-1]
+    if writer.blank:
+        raise UnreadableError("a file of subtitles without text")
+
+
+def _cues(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Each time and the lines that follow it, up to the next one's number or name."""
+    clock, said, is_said, before = "", list[str](), False, ""
+    for line in text.splitlines():
+        if times := _TIMES.fullmatch(line):
+            if said and (said[-1].strip().isdecimal() or (len(said) > 1 and not said[-2].strip())):
+                said.pop()  # the number or the name of the cue that begins
+            yield clock, said
+            clock, said, is_said = times[1], [], True
+        elif line.startswith(_NOT_SAID) and not before.strip():
+            is_said = False
+        elif not is_said and not line.strip():
+            is_said = bool(clock)
+        elif is_said and (line.strip() or said):
+            said += line.split("[br]")
+        before = line
+    yield clock, said
+
+
+def _dialogue(text: str) -> Iterator[tuple[str, list[str]]]:
+    """SubStation Alpha, whose lines have their fields in an order that a line of its own may change."""
+    start, last = 1, _TEXT_FIELDS
+    for line in text.splitlines():
+        kind, _, rest = line.partition(":")
+        if kind == "Format" and "Text" in rest:
+            names = [name.strip() for name in rest.split(",")]
+            start, last = names.index("Start") if "Start" in names else 1, len(names) - 1
+        fields = rest.strip().split(",", last)
+        if kind == "Dialogue" and len(fields) == last + 1 and not _DRAWING.search(fields[last]):
+            said = fields[last].replace("\\h", " ").replace("\\n", "\\N")
+            yield fields[start].partition(".")[0].strip(), said.split("\\N")
