@@ -13,6 +13,7 @@ from gemma10m.cli_options import (
     Depths,
     Device,
     Dtype,
+    Everything,
     Exclude,
     Facts,
     Include,
@@ -58,6 +59,7 @@ def ask(
     also: Annotated[list[str] | None, typer.Option("--with", help="Read this source too; repeatable.")] = None,
     include: Include = None,
     exclude: Exclude = None,
+    everything: Everything = False,
     model: Model = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -85,7 +87,7 @@ def ask(
         chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all)
         sampling = sampling_options(temperature, top_p, seed, max_new_tokens)
         retrieval = RetrievalOptions(recall, quoted)
-        chosen_files = patterns(include, exclude)
+        chosen_files = patterns(include, exclude, everything)
         refuse_mixed(asked, question_file, output)
         if question_file:
             ask_all(terminal, sources, question_file, output, chosen, sampling, retrieval, chosen_files)
@@ -107,6 +109,7 @@ def summarize(
     outline: Annotated[bool, typer.Option("--outline", help="A sentence a section, and where it is.")] = False,
     include: Include = None,
     exclude: Exclude = None,
+    everything: Everything = False,
     model: Model = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -130,7 +133,7 @@ def summarize(
         wanted = SummaryOptions(words, focus, by, outline)
         chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all)
         sampling = sampling_options(temperature, top_p, seed, max_new_tokens)
-        sum_up(terminal, sources, wanted, chosen, sampling, patterns(include, exclude))
+        sum_up(terminal, sources, wanted, chosen, sampling, patterns(include, exclude, everything))
 
     run_command(run, json)
 
@@ -141,6 +144,7 @@ def read(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the state goes.")] = None,
     include: Include = None,
     exclude: Exclude = None,
+    everything: Everything = False,
     model: Model = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -157,7 +161,7 @@ def read(
         from gemma10m.commands.ask import read as read_sources
 
         chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all)
-        read_sources(terminal, sources, output, chosen, patterns(include, exclude))
+        read_sources(terminal, sources, output, chosen, patterns(include, exclude, everything))
 
     run_command(run, json)
 
@@ -192,6 +196,7 @@ def info(
     sinks: Sinks = None,
     include: Include = None,
     exclude: Exclude = None,
+    everything: Everything = False,
 ) -> None:
     """Say what something is, what it will need, and where it will run; of a document, what is left out and why."""
 
@@ -199,7 +204,7 @@ def info(
         from gemma10m.commands.info import info as describe
 
         options = model_options(None, device, dtype, memory, carry, sinks, offline=False)
-        describe(terminal, target, options, patterns(include, exclude))
+        describe(terminal, target, options, patterns(include, exclude, everything))
 
     run_command(run)
 

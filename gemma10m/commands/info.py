@@ -46,7 +46,7 @@ def info(terminal: Terminal, target: str | None, options: ModelOptions, patterns
         refuse_patterns(f"{target} is a model", patterns)
         _model(terminal, target, options)
     else:
-        document = open_chosen([target], patterns)
+        document = open_chosen(terminal, [target], patterns)
         terminal.table(f"{document.name}: a document", _document(document))
 
 

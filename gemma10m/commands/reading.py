@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from gemma10m.commands.indexing import ensure_index, indexing, refuse_other_file
 from gemma10m.commands.signals import stop_on_signals
 from gemma10m.documents import Document, open_source
+from gemma10m.documents.skips import named_skips, skipped_sentence
 from gemma10m.errors import Interrupted, StateError, UsageError
 from gemma10m.memory.state import State
 from gemma10m.progress import ProgressView, format_bytes, format_count, format_duration
@@ -51,33 +51,41 @@ class Patterns:
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    everything: bool = False  # also what is left out by default
 
 
 ALL = Patterns()
 
 
 def open_document(terminal: Terminal, sources: list[str], patterns: Patterns = ALL) -> Document:
-    document = open_chosen(sources, patterns)
+    document = open_chosen(terminal, sources, patterns)
     for notice in document.notices:
         terminal.warn(notice)
+    for line in named_skips(document.skipped):
+        terminal.warn(f"skipped {line}")
     if document.skipped:
-        reasons = Counter(skipped.reason for skipped in document.skipped)
-        listed = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-        terminal.note(f"skipped {len(document.skipped)} of {len(document.skipped) + len(document.files)}: {listed}")
+        terminal.note(skipped_sentence(document.skipped, len(document.files)))
     return document
 
 
-def open_chosen(sources: list[str], patterns: Patterns) -> Document:
+def open_chosen(terminal: Terminal, sources: list[str], patterns: Patterns) -> Document:
     """Raises UsageError for patterns where there is nothing to choose from."""
-    document = open_source(*sources, include=patterns.include, exclude=patterns.exclude)
+    with terminal.count_progress("opening", "files", total=0) as line:
+        document = open_source(
+            *sources,
+            include=patterns.include,
+            exclude=patterns.exclude,
+            everything=patterns.everything,
+            watch=line.update,
+        )
     if not _has_folder(document):
         refuse_patterns(f"{document.name} is neither", patterns)
     return document
 
 
 def refuse_patterns(instead: str, patterns: Patterns) -> None:
-    """Raises UsageError where there are any. instead: what was named."""
-    if patterns != ALL:
+    """Raise UsageError where there are any. instead: what was named."""
+    if patterns.include or patterns.exclude:
         raise UsageError(
             f"--include and --exclude choose among the files of a folder or an archive, and {instead}",
             hint="leave them out, or name the folder",

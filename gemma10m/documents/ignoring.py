@@ -52,7 +52,7 @@ class IgnoreRules:
         return cls(depth, tuple(rule for line in lines for rule in _parse(line.removesuffix(b"\r"))), above)
 
     def verdict(self, path: tuple[str, ...], is_folder: bool) -> bool | None:
-        """Return whether the last rule that matches `path`, its parts from the top, ignores it; None where none does."""
+        """Return whether the last rule that matches `path` (its parts from the top) ignores it, None for no rule."""
         return self._verdict((*self.above, *path[self.depth :]), is_folder)
 
     def verdict_above(self, levels: int) -> bool | None:

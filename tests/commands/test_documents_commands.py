@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from gemma10m.cli import app
 from gemma10m.commands.reading import Patterns, open_chosen
 from gemma10m.errors import UsageError
+from gemma10m.terminal import Terminal
 
 SOURCE = {"README": "A tree.", "a.py": "print()", "b.txt": "left out", "book.pdf": pdf("It was late."), "c.log": "x"}
 
@@ -83,11 +84,11 @@ def test_patterns_are_for_folders_among_the_sources(tmp_path: Path) -> None:
     for path in (folder / "a.txt", folder / "b.log", file, other):
         path.parent.mkdir(exist_ok=True)
         path.write_text("A.")
-    found = open_chosen([str(file), str(folder)], Patterns(exclude=("*.log",)))
+    found = open_chosen(Terminal(), [str(file), str(folder)], Patterns(exclude=("*.log",)))
     assert [each.path for each in found.files] == [str(file), f"{folder}/a.txt"]
-    assert len(open_chosen([str(folder)], Patterns(include=("*.txt",))).files) == 1
+    assert len(open_chosen(Terminal(), [str(folder)], Patterns(include=("*.txt",))).files) == 1
     with pytest.raises(UsageError, match="and 1 more is neither"):
-        open_chosen([str(file), str(other)], Patterns(exclude=("*.log",)))
+        open_chosen(Terminal(), [str(file), str(other)], Patterns(exclude=("*.log",)))
 
 
 @pytest.mark.parametrize(
