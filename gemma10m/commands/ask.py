@@ -29,7 +29,7 @@ from gemma10m.commands.talk import talk
 from gemma10m.config import ReadingConfig
 from gemma10m.errors import UsageError
 from gemma10m.reading.stretch import peak_memory
-from gemma10m.saved_states import Reader
+from gemma10m.saved_states import Reader, whereabouts_of
 from gemma10m.state_file import DocumentRecord, read_header
 from gemma10m.terminal import Terminal
 
@@ -165,7 +165,8 @@ def model_facts(reader: Reader) -> dict[str, object]:
 
 def _manifest(source: ReadSource) -> dict[str, object]:
     """Every file by name: said once, where the document was read."""
+    where = whereabouts_of(source.record)
     return {
-        "files": [entry._asdict() for entry in source.record.sources],
-        "skipped": [entry._asdict() for entry in source.record.skipped],
+        "files": [entry._asdict() | {"path": where.path(entry.path)} for entry in source.record.sources],
+        "skipped": [entry._asdict() | {"path": where.path(entry.path)} for entry in source.record.skipped],
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from reprlib import repr as shortened
 from typing import TypeVar
@@ -13,7 +13,7 @@ from typing import TypeVar
 from gemma10m.commands.indexing import ensure_index, has_index, index_path, warn_without_index
 from gemma10m.commands.models import remembers
 from gemma10m.commands.reading import ReadSource
-from gemma10m.documents import Document, FilesNow
+from gemma10m.documents import Document, FilesNow, Whereabouts
 from gemma10m.errors import StateError, UsageError
 from gemma10m.memory import KINDS
 from gemma10m.memory.state import State
@@ -22,7 +22,7 @@ from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, damaged, open_index
 from gemma10m.passages.quotes import NOT_IN_TEXT, Source, find_support, locate
 from gemma10m.passages.retrieve import default_budget, has_room_for_passages, retrieve, shown
-from gemma10m.saved_states import Reader, document_of, files_of
+from gemma10m.saved_states import Reader, document_of, files_of, whereabouts_of
 from gemma10m.terminal import Terminal
 from gemma10m.tokens.prompt import Prompt
 
@@ -96,6 +96,7 @@ class Passages:
     options: RetrievalOptions
     mend: Callable[[StateError], PassageIndex]  # a new index for one that turned out to be damaged; raises StateError
     warn: Callable[[str], None] = lambda text: None
+    where: Whereabouts = field(default_factory=Whereabouts)
     _capped: bool = False
 
     @property
@@ -142,7 +143,8 @@ class Passages:
             document = self.document() if quoted and found.excerpts else None
             if document and len(document.files) != len(index.files):
                 raise damaged()
-            return locate(found.excerpts, index, document), found.missing
+            places = locate(found.excerpts, index, document)
+            return [replace(place, file=self.where.path(place.file)) for place in places], found.missing
 
         return self._look(located, none)
 
@@ -193,7 +195,7 @@ def retrieved_from(terminal: Terminal, source: ReadSource, options: RetrievalOpt
 
         there = options.checks and _is_indexed(terminal, source, document)
         index = opened.enter_context(open_index(path)) if there else None
-        yield Passages(index, files, options, mend, terminal.warn)
+        yield Passages(index, files, options, mend, terminal.warn, whereabouts_of(source.record))
 
 
 def _is_indexed(terminal: Terminal, source: ReadSource, document: Callable[[], Document | None]) -> bool:

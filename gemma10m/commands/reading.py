@@ -9,14 +9,14 @@ from pathlib import Path
 
 from gemma10m.commands.indexing import ensure_index, indexing, refuse_other_file
 from gemma10m.commands.signals import stop_on_signals
-from gemma10m.documents import Document, open_source
+from gemma10m.documents import Document, Whereabouts, open_source
 from gemma10m.documents.skips import named_skips, skipped_sentence
 from gemma10m.errors import Interrupted, StateError, UsageError
 from gemma10m.memory.state import State
 from gemma10m.progress import ProgressView, format_bytes, format_count, format_duration
 from gemma10m.reading import Bookmark, Progress, Step
 from gemma10m.saved_states import Reader, document_record, find_bookmark, read_and_save
-from gemma10m.state_file import DocumentRecord, is_state_file
+from gemma10m.state_file import DocumentRecord, is_state_file, refuse_too_many_files
 from gemma10m.terminal import Terminal
 from gemma10m.tokens.prompt import Prompt
 
@@ -61,7 +61,8 @@ def open_document(terminal: Terminal, sources: list[str], patterns: Patterns = A
     document = open_chosen(terminal, sources, patterns)
     for notice in document.notices:
         terminal.warn(notice)
-    for line in named_skips(document.skipped):
+    where = Whereabouts(document.origin.folder, document.origin.names) if document.origin else Whereabouts()
+    for line in named_skips(document.skipped, where):
         terminal.warn(f"skipped {line}")
     if document.skipped:
         terminal.note(skipped_sentence(document.skipped, len(document.files)))
@@ -114,8 +115,10 @@ def open_state(terminal: Terminal, reader: Reader, path: Path) -> ReadSource:
 def read_document(terminal: Terminal, reader: Reader, document: Document, path: Path | None) -> ReadSource:
     """The state of the whole document, from `path` or the cache as far as it is there, and beside it an index.
 
-    Raises Interrupted, and UsageError rather than write over a file that is no state or no index.
+    Raises Interrupted, DocumentError for more files than a state can list, and UsageError rather than write over a file
+    that is no state or no index.
     """
+    refuse_too_many_files(document_record(document, tuple(file.nbytes for file in document.files)))
     if path:
         _refuse_other_files(path)
     target = path or reader.state_path(document)

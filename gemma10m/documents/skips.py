@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from gemma10m.documents.document import SkippedFile
 from gemma10m.documents.left_out import CACHE, DEPENDENCIES, EDITOR, GENERATED, LOCK, MINIFIED, SECRET
+from gemma10m.documents.whereabouts import Whereabouts
 
 BINARY, IMAGE, TOO_LARGE = "binary", "an image", "too large"
 _IMAGES = frozenset(".png .jpg .jpeg .gif .webp .ico .bmp .tif .tiff .avif .heic .psd .icns".split())
@@ -49,11 +50,12 @@ def skipped_kinds(skipped: Iterable[SkippedFile]) -> list[SkippedKind]:
     return sorted(kinds, key=lambda kind: -kind.files)
 
 
-def named_skips(skipped: Iterable[SkippedFile]) -> list[str]:
+def named_skips(skipped: Iterable[SkippedFile], where: Whereabouts) -> list[str]:
     """Return a line for each skipped file that may be damaged, and one for those that are too many to name."""
-    named = [f"{each.path}: {each.reason}" for each in skipped if not kind_of_skip(each.path, each.reason)]
-    more = len(named) - _NAMED
-    return named[:_NAMED] + [f"{more:,} more files that cannot be read"] * (more > 0)
+    damaged = [each for each in skipped if not kind_of_skip(each.path, each.reason)]
+    named = [f"{where.path(each.path)}: {each.reason}" for each in damaged[:_NAMED]]
+    more = len(damaged) - _NAMED
+    return named + [f"{more:,} more files that cannot be read"] * (more > 0)
 
 
 def skipped_sentence(skipped: tuple[SkippedFile, ...], files: int) -> str:

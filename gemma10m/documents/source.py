@@ -23,6 +23,7 @@ from gemma10m.documents.repository import Walk
 from gemma10m.documents.safe_open import BLOCK, FileBelow, UnreadableError, open_regular, reason
 from gemma10m.documents.selection import Choice
 from gemma10m.documents.spool import Spool
+from gemma10m.documents.whereabouts import working_folder
 from gemma10m.errors import DocumentError, UsageError
 
 STANDARD_INPUT = "-"
@@ -56,7 +57,7 @@ def open_source(
         raise UsageError("no document was named", hint='name a file or a folder, or "-" for standard input')
     if names.count(STANDARD_INPUT) > 1:
         raise UsageError('"-" was named twice, and standard input can be read only once', hint="name it once")
-    return open_from("", Origin(_working_folder(), tuple(names), tuple(include), tuple(exclude), everything), watch)
+    return open_from("", Origin(working_folder(), tuple(names), tuple(include), tuple(exclude), everything), watch)
 
 
 def open_from(folder: str, origin: Origin, watch: Watch = _unwatched) -> Document:
@@ -195,13 +196,6 @@ def _text(opened: Text | Archive) -> Text:
     if isinstance(opened, Archive):
         raise UnreadableError("an archive: name it to read it")
     return opened
-
-
-def _working_folder() -> str:
-    try:
-        return os.getcwd()
-    except OSError:  # it was removed: only absolute names lead anywhere
-        return ""
 
 
 def _is_folder(path: str, name: str) -> bool:

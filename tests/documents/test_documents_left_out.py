@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from formats import zipped
 
-from gemma10m.documents import Document, SkippedFile, open_again, open_source
+from gemma10m.documents import Document, SkippedFile, Whereabouts, open_again, open_source
 from gemma10m.documents.left_out import left_out_by_name, left_out_by_text
 from gemma10m.documents.skips import kind_of_skip, named_skips, skipped_kinds, skipped_sentence
 
@@ -144,13 +144,13 @@ def test_skipped_files_are_counted_by_kind_and_damaged_ones_are_named() -> None:
         ("too large", 1, "e.html"),
         ("an HTML page without text", 1, "g.html"),
     ]
-    assert named_skips(SKIPPED) == ["d.epub: damaged: it has no chapters", "f.txt: Permission denied"]
+    assert named_skips(SKIPPED, Whereabouts()) == ["d.epub: damaged: it has no chapters", "f.txt: Permission denied"]
     sentence = "skipped 7 of 10: 2 an image, 1 binary, 1 too large, 1 an HTML page without text, 2 that cannot be read"
     assert skipped_sentence(SKIPPED, 3) == sentence
 
 
 def test_very_many_damaged_files_are_not_all_named() -> None:
-    lines = named_skips(SkippedFile(f"{number}", "damaged: cut") for number in range(1_050))
+    lines = named_skips((SkippedFile(f"{number}", "damaged: cut") for number in range(1_050)), Whereabouts())
     assert len(lines) == 21
     assert lines[-1] == "1,030 more files that cannot be read"
 
