@@ -13,6 +13,7 @@ from gemma10m.cli_options import (
     Device,
     Documents,
     Dtype,
+    Everything,
     Exclude,
     Include,
     Json,
@@ -57,6 +58,7 @@ def ask(
     also: Annotated[list[str] | None, typer.Option("--with", help="Read this source too; repeatable.")] = None,
     include: Include = None,
     exclude: Exclude = None,
+    everything: Everything = False,
     model: Model = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -85,7 +87,7 @@ def ask(
         chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all)
         sampling = sampling_options(temperature, top_p, seed, max_new_tokens)
         retrieval = RetrievalOptions(recall, quoted, strict)
-        chosen_files = patterns(include, exclude)
+        chosen_files = patterns(include, exclude, everything)
         named, asked = sources_and_question(words, question or [], terminal.warn)
         sources = [*named, *(also or [])]
         refuse_mixed(asked, question_file, output)
@@ -112,6 +114,7 @@ def summarize(
     outline: Annotated[bool, typer.Option("--outline", help="A sentence a section, and where it is.")] = False,
     include: Include = None,
     exclude: Exclude = None,
+    everything: Everything = False,
     model: Model = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -135,7 +138,7 @@ def summarize(
         wanted = SummaryOptions(words, focus, by, outline)
         chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all)
         sampling = sampling_options(temperature, top_p, seed, max_new_tokens)
-        sum_up(terminal, sources, wanted, chosen, sampling, patterns(include, exclude))
+        sum_up(terminal, sources, wanted, chosen, sampling, patterns(include, exclude, everything))
 
     run_command(run, json)
 
@@ -146,6 +149,7 @@ def read(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the state goes.")] = None,
     include: Include = None,
     exclude: Exclude = None,
+    everything: Everything = False,
     model: Model = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -162,7 +166,7 @@ def read(
         from gemma10m.commands.ask import read as read_sources
 
         chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all)
-        read_sources(terminal, sources, output, chosen, patterns(include, exclude))
+        read_sources(terminal, sources, output, chosen, patterns(include, exclude, everything))
 
     run_command(run, json)
 
@@ -179,6 +183,7 @@ def find(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="The most passages to show.")] = 10,
     include: Include = None,
     exclude: Exclude = None,
+    everything: Everything = False,
     json: Json = False,
 ) -> None:
     """Find the passages of SOURCE that have the most of the words, with file and line. No model is needed."""
@@ -187,7 +192,7 @@ def find(
         from gemma10m.commands.arguments import sources_and_words
         from gemma10m.commands.find import find as find_words
 
-        find_words(terminal, *sources_and_words(words, query), limit, patterns(include, exclude))
+        find_words(terminal, *sources_and_words(words, query), limit, patterns(include, exclude, everything))
 
     run_command(run, json)
 
@@ -201,13 +206,14 @@ def text(
     lines: Annotated[str | None, typer.Option(metavar="A[-B]", help="Only these lines of one file.")] = None,
     include: Include = None,
     exclude: Exclude = None,
+    everything: Everything = False,
 ) -> None:
     """Print the text that is extracted from SOURCE, as a model reads it: lines and bytes are those of sources."""
 
     def run(terminal: Terminal) -> None:
         from gemma10m.commands.extracted_text import text as print_text
 
-        print_text(terminal, sources, page, lines, patterns(include, exclude))
+        print_text(terminal, sources, page, lines, patterns(include, exclude, everything))
 
     run_command(run)
 

@@ -14,6 +14,7 @@ from gemma10m.cli_options import (
     Depths,
     Device,
     Dtype,
+    Everything,
     Exclude,
     Facts,
     Include,
@@ -59,6 +60,7 @@ def info(
     sinks: Sinks = None,
     include: Include = None,
     exclude: Exclude = None,
+    everything: Everything = False,
 ) -> None:
     """Say what something is, what it will need, and where it will run; of a document, what is left out and why."""
 
@@ -66,7 +68,7 @@ def info(
         from gemma10m.commands.info import info as describe
 
         options = model_options(None, device, dtype, memory, carry, sinks, offline=False)
-        describe(terminal, target, options, patterns(include, exclude))
+        describe(terminal, target, options, patterns(include, exclude, everything))
 
     run_command(run)
 

@@ -24,6 +24,10 @@ Include = Annotated[
 Exclude = Annotated[
     list[str] | None, typer.Option(metavar="GLOB", help="Of folders and archives, leave this out; repeatable.")
 ]
+Everything = Annotated[
+    bool,
+    typer.Option("--all", help="Of folders and archives, read also what is ignored, generated, a lock file or a key."),
+]
 QuestionFile = Annotated[
     str | None, typer.Option("--questions", metavar="FILE", help="Ask what this file holds, one question a line.")
 ]
@@ -106,10 +110,10 @@ def model_options(
     return ModelOptions(model, device, dtype, memory, carry, sinks, read_all)
 
 
-def patterns(include: list[str] | None, exclude: list[str] | None) -> Any:
+def patterns(include: list[str] | None, exclude: list[str] | None, everything: bool) -> Any:
     from gemma10m.library.sources import Patterns
 
-    return Patterns(tuple(include or ()), tuple(exclude or ()))
+    return Patterns(tuple(include or ()), tuple(exclude or ()), everything)
 
 
 def sampling_options(temperature: float, top_p: float, seed: int, max_new_tokens: int) -> Any:

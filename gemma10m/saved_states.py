@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gemma10m import __version__
 from gemma10m.atomic_file import sweep
-from gemma10m.documents import Document, FileRead, FilesNow, Origin, open_again
+from gemma10m.documents import Document, FileRead, FilesNow, Origin, Whereabouts, open_again
 from gemma10m.errors import StateError
 from gemma10m.folders import states_folder
 from gemma10m.models.decoder import Decoder
@@ -160,6 +160,11 @@ def files_of(record: DocumentRecord) -> FilesNow:
     """The document's files, each by itself, whether or not the others are what was read."""
     files = [FileRead(source.path, source.nbytes, source.sha256) for source in record.sources]
     return FilesNow(Origin(*record.origin) if record.origin else None, record.name, files)
+
+
+def whereabouts_of(record: DocumentRecord) -> Whereabouts:
+    """The document's paths as they open from here."""
+    return Whereabouts(record.origin.folder, record.origin.names) if record.origin else Whereabouts()
 
 
 def find_bookmark(

@@ -134,7 +134,9 @@ class CountProgress:
     def __init__(self, line: _Line, unit: str, total: int) -> None:
         self._line, self._unit, self._total = line, unit, total
 
-    def update(self, done: int) -> None:
+    def update(self, done: int, total: int | None = None) -> None:
+        """`total`, where it turns out to be another than was known before."""
+        self._total = self._total if total is None else total
         self._line.show(count_status(done, self._total, self._unit))
 
 

@@ -12,12 +12,14 @@ import torch
 from gemma10m import __version__, ops
 from gemma10m.commands.demo import KNOWS
 from gemma10m.config import ModelConfig, ReadingConfig
-from gemma10m.documents import Document
+from gemma10m.documents import Document, Whereabouts
+from gemma10m.documents.skips import named_skips, skipped_kinds
 from gemma10m.folders import models_folder, states_folder
 from gemma10m.library.defaults import default_model
 from gemma10m.library.model_choice import ModelOptions, model_path, resolve_dtype
 from gemma10m.library.sources import ALL, Patterns, open_chosen, refuse_patterns
 from gemma10m.progress import format_bytes, format_duration
+from gemma10m.reading.stretch import process_memory
 from gemma10m.state_file import is_state_file, read_header
 from gemma10m.terminal import Terminal
 from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
@@ -26,10 +28,12 @@ from gemma10m.weights.downloads import find_downloaded, list_downloaded
 from gemma10m.weights.gates import read_gates
 from gemma10m.weights.loading import closed_gate_warning, resolve_device, resolve_reading
 from gemma10m.weights.packaged import PACKAGED, find_packaged
-from gemma10m.weights.plan import memory_plan
+from gemma10m.weights.plan import MemoryPlan, memory_plan
 from gemma10m.weights.published import Published, find_published
 
 Rows = list[tuple[str, str]]
+
+_BESIDE = 110_000_000  # bytes that a read takes beside its plan: tokenizer, index, what PyTorch holds back; measured
 
 
 def info(terminal: Terminal, target: str | None, options: ModelOptions, patterns: Patterns = ALL) -> None:
@@ -46,15 +50,14 @@ def info(terminal: Terminal, target: str | None, options: ModelOptions, patterns
         refuse_patterns(f"{target} is a model", patterns)
         _model(terminal, target, options)
     else:
-        document = open_chosen([target], patterns)
+        document = open_chosen(terminal, [target], patterns)
         terminal.table(f"{document.name}: a document", _document(document))
 
 
 def _is_model(target: str) -> bool:
     if target == "demo" or target in PACKAGED or find_downloaded(target) is not None:
         return True
-    path = Path(target)
-    return path.suffix == ".gguf" or (path / "config.json").is_file()
+    return target.endswith(".gguf") or os.path.isfile(os.path.join(target, "config.json"))
 
 
 def _program(options: ModelOptions) -> Rows:
@@ -64,10 +67,17 @@ def _program(options: ModelOptions) -> Rows:
         ("version", f"{__version__}, Python {platform.python_version()}, PyTorch {torch.__version__}"),
         *_where(options),
         ("models", f"demo (in the package), {', '.join((*_packaged(), *downloaded)) or 'no others'}"),
-        ("default model", f"{default.name} ({default.told_by})" if default else "gemma-2B-10M, else small"),
+        ("default model", f"{default.name} ({default.told_by})" if default else _installed_model()),
         ("models folder", str(models_folder())),
         ("states folder", str(states_folder())),
     ]
+
+
+def _installed_model() -> str:
+    """Return what a command takes where no model is named and none is configured."""
+    if find_downloaded(DEFAULT_MODEL) is not None:
+        return DEFAULT_MODEL
+    return "small" if find_packaged("small") else "none: name one with --model"
 
 
 def _packaged() -> list[str]:
@@ -104,20 +114,29 @@ def _state(path: Path) -> Rows:
         ("position", f"{header.position:,} tokens with the prompt's, {format_duration(header.seconds)} of reading"),
         ("model", f"{header.model} ({header.model_fingerprint[:12]}), {header.dtype}"),
         ("reading", _reading(header.reading)),
-        ("size", format_bytes(path.stat().st_size)),
+        ("size", f"{format_bytes(path.stat().st_size)} now, {_open_segment(header.reading, header.position)}"),
         ("written by", header.created_by),
     ]
 
 
+def _open_segment(reading: ReadingConfig, position: int) -> str:
+    if reading.memory == "full":
+        return "and more with each token: this memory keeps them all"
+    return f"with {position % reading.segment:,} tokens of the open segment; it is largest with {reading.segment - 1:,}"
+
+
 def _document(document: Document) -> Rows:
-    rows = [
-        ("files", f"{len(document.files)} to read, {len(document.skipped)} skipped"),
+    origin = document.origin
+    where = Whereabouts(origin.folder, origin.names) if origin else Whereabouts()
+    kinds = skipped_kinds(document.skipped)
+    return [
+        ("files", f"{len(document.files):,} to read, {len(document.skipped):,} skipped"),
         ("size", format_bytes(document.nbytes)),
         ("fingerprint", document.fingerprint[:16]),
         *(("notice", notice) for notice in document.notices),
-        *(("skipped", f"{skipped.path}: {skipped.reason}") for skipped in document.skipped),
+        *(("skipped", f"{kind.files:,} {kind.reason}, such as {where.path(kind.first)}") for kind in kinds),
+        *(("skipped", line) for line in named_skips(document.skipped, where)),
     ]
-    return rows
 
 
 def _model(terminal: Terminal, target: str, options: ModelOptions) -> None:
@@ -180,9 +199,26 @@ def _reading(reading: ReadingConfig) -> str:
 def _plan(checkpoint: Checkpoint | PublishedModel, reading: ReadingConfig, options: ModelOptions) -> Rows:
     dtype = resolve_dtype(options, resolve_device(options.device), checkpoint.parameters)
     plan = memory_plan(checkpoint.config, reading, getattr(torch, dtype), stretch=1)
-    grows = f" + {format_bytes(plan.state_per_token)} a token" if plan.state_per_token else ", at any length"
     return [
         ("weights", f"{format_bytes(plan.weights)} in {dtype}"),
-        ("state", f"{format_bytes(plan.state)}{grows}"),
-        ("memory needed", f"about {format_bytes(plan.total)} to read one segment at a time"),
+        ("state", _state_size(plan)),
+        ("memory needed", f"about {format_bytes(plan.total)} for weights, state and one segment at a time"),
+        ("process", _process(plan, resolve_device(options.device))),
     ]
+
+
+def _state_size(plan: MemoryPlan) -> str:
+    memory = plan.state - plan.keys
+    if plan.state_per_token:
+        return f"{format_bytes(plan.state_per_token)} a token of keys and values, and no bound"
+    made_of = f"{format_bytes(plan.keys)} of keys and values"
+    made_of += f", {format_bytes(memory)} of memory" if memory else ""
+    return f"at most {format_bytes(plan.state)} at any length, right before a segment closes: {made_of}"
+
+
+def _process(plan: MemoryPlan, device: str) -> str:
+    """Say what the system will show for a command that reads; this process has everything loaded but the model."""
+    program = process_memory() + _BESIDE
+    if device == "cuda":
+        return f"about {format_bytes(program)} of main memory besides"
+    return f"about {format_bytes(plan.total + program)} at its peak, {format_bytes(program)} of it the program itself"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +12,7 @@ import torch
 from gemma10m.commands.training_notes import Notes
 from gemma10m.commands.training_run import Run
 from gemma10m.config import DTYPES
-from gemma10m.errors import ConfigError, ModelError, UsageError
+from gemma10m.errors import ConfigError, DiskError, ModelError, UsageError
 from gemma10m.library.signals import stop_on_signals
 from gemma10m.library.sources import open_document
 from gemma10m.memory import KINDS
@@ -145,7 +146,16 @@ def _check_learning(recipe: Recipe, taught: bool) -> None:
 
 
 def _check_folder(out: Path, recipe: Recipe) -> None:
-    """Raises UsageError for a folder that holds a run of another recipe, or a checkpoint's files that no run made."""
+    """Raises UsageError for a folder that holds a run of another recipe, or a checkpoint's files that no run made,
+    and DiskError for one that may not be looked into.
+    """
+    try:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            (out / RUN).lstat()
+    except PermissionError as error:
+        raise DiskError(
+            f"{out} cannot be written: permission denied", hint="choose a folder you may write to"
+        ) from error
     if not (out / RUN).is_file():
         kept = () if _has_begun(out, recipe) else TOKENIZER_FILES
         held = [name for name in ("config.json", *kept) if (out / name).exists()]

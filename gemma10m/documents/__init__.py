@@ -15,6 +15,7 @@ from gemma10m.documents.document import (
 from gemma10m.documents.recheck import FileRead, FilesNow
 from gemma10m.documents.reopen import open_again
 from gemma10m.documents.source import open_source
+from gemma10m.documents.whereabouts import Whereabouts
 
 __all__ = [
     "AS_READ",
@@ -29,6 +30,7 @@ __all__ = [
     "Piece",
     "SkippedFile",
     "SourceFile",
+    "Whereabouts",
     "open_again",
     "open_source",
 ]

@@ -30,13 +30,13 @@ class Piece:
     encoding: str = "utf-8"  # one character's width in bytes follows from it
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SkippedFile:
     path: str  # for display; ends in "/" for a folder
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SourceFile:
     """A file as it was when the document was opened; what was extracted from one, as text of its own."""
 
@@ -137,6 +137,7 @@ class Origin:
     names: tuple[str, ...]
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    everything: bool = False  # also what is left out by default
 
 
 @dataclass(frozen=True)
@@ -163,10 +164,13 @@ class Document:
     @property
     def fingerprint(self) -> str:
         """sha256 (hexadecimal) over all that the text depends on: the same text has the same fingerprint."""
-        paths = [file.path if self.headed else "" for file in self.files]
-        content = [[path, file.encoding, file.sha256] for path, file in zip(paths, self.files, strict=True)]
         form = "gemma10m.contents/1" if self.contents else "gemma10m.document/1"
-        return hashlib.sha256(json.dumps([form, content]).encode()).hexdigest()
+        digest = hashlib.sha256(f'["{form}", ['.encode())  # the JSON of a list, of which no more is held than a row
+        for number, file in enumerate(self.files):
+            row = json.dumps([file.path if self.headed else "", file.encoding, file.sha256])
+            digest.update(f"{', ' if number else ''}{row}".encode())
+        digest.update(b"]]")
+        return digest.hexdigest()
 
     def now(self, number: int) -> FileNow:
         """A file of this document, which notices by itself that it is no longer what it was."""

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Stamp:
     path: str
     follow_links: bool
@@ -19,6 +19,11 @@ class Stamp:
         except (OSError, ValueError):
             return cls(path, follow_links, ())
         return cls(path, follow_links, (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns))
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the file, 0 of one that is not there."""
+        return self.facts[2] if self.facts else 0
 
     def holds(self) -> bool:
         return bool(self.facts) and Stamp.of(self.path, self.follow_links) == self

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 from gemma10m.documents.document import SourceFile
 from gemma10m.documents.extraction import Text
 from gemma10m.documents.file_stat import Stamp
-from gemma10m.documents.safe_open import BLOCK, block_digest, read_block
+from gemma10m.documents.safe_open import BLOCK, UnreadableError, block_digest, read_block
 from gemma10m.documents.spool import Spool
 from gemma10m.documents.text import EncodingDetector
 from gemma10m.encodings import LOSSY
 
 
-def inspect(shown: str, text: Text, stamp: Stamp | None) -> SourceFile:
-    """In constant memory. stamp: of the file that was opened, before it was. Raises `UnreadableError`."""
+def _any(head: bytes) -> str:
+    return ""
+
+
+def inspect(shown: str, text: Text, stamp: Stamp | None, why_not: Callable[[bytes], str] = _any) -> SourceFile:
+    """Read a file in constant memory. stamp: of the file that was opened, before it was.
+
+    Raises `UnreadableError`, also where `why_not` gives a reason against a text that begins so.
+    """
     content = text.content
     sha256, digests, nbytes = hashlib.sha256(), bytearray(), 0
 
@@ -24,6 +32,8 @@ def inspect(shown: str, text: Text, stamp: Stamp | None) -> SourceFile:
 
     with content.descriptor() as descriptor:
         block = following()
+        if why := why_not(block):
+            raise UnreadableError(why)
         detector = EncodingDetector(block)
         while block:
             nbytes += len(block)

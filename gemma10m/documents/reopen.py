@@ -42,7 +42,7 @@ def _may_be(origin: Origin, name: str, sizes: Mapping[str, int], skipped: Collec
         shown = printable(name)
         return may_hold(root, sizes[shown], follow_links=True) if shown in sizes else os.path.isfile(root)
     most = len(sizes) + len(skipped) + MORE
-    walk = Walk(root, Choice.of(origin.include, origin.exclude), most).run()
+    walk = Walk(root, Choice.of(origin.include, origin.exclude, origin.everything), most).run()
     above = "" if len(origin.names) == 1 else printable(name.rstrip("/")) + "/"
     shown_and_real = ((above + printable(path), os.path.join(root, path)) for path in walk.files)
     return len(walk.files) + len(walk.skipped) <= most and all(

@@ -8,12 +8,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from gemma10m.documents.document import SkippedFile
-from gemma10m.documents.ignoring import IgnoreRules
+from gemma10m.documents.git_folders import (
+    RULES_FILE,
+    TooManyRulesError,
+    git_folder,
+    read_rules,
+    repository_rules,
+    rules_around,
+)
 from gemma10m.documents.names import printable
-from gemma10m.documents.safe_open import UnreadableError, open_regular, read_block, reason
+from gemma10m.documents.safe_open import UnreadableError, reason
 from gemma10m.documents.selection import Choice, Parts, Rules, in_order
-
-_LARGEST_RULES = 1 << 20  # bytes
 
 
 @dataclass
@@ -29,7 +34,7 @@ class Walk:
 
     def run(self) -> Walk:
         """Raises `UnreadableError` when `root` itself cannot be listed."""
-        folders: list[tuple[Parts, Rules]] = [((), ())]
+        folders: list[tuple[Parts, Rules]] = [((), self._rules_around())]
         while folders and len(self.files) + len(self.skipped) <= self.most:
             path, rules = folders.pop()
             try:
@@ -44,8 +49,8 @@ class Walk:
         return self
 
     def _visit(self, folder: Parts, entries: list[os.DirEntry[str]], rules: Rules) -> Iterator[tuple[Parts, Rules]]:
-        if any(entry.name == ".gitignore" for entry in entries):
-            rules = (*self._rules(folder), *rules)
+        names = {entry.name for entry in entries}
+        rules = self._rules(folder, names, rules)
         for entry in entries:
             path = (*folder, entry.name)
             is_folder = entry.is_dir(follow_symlinks=False)
@@ -57,20 +62,25 @@ class Walk:
             else:
                 self.files.append(shown)
 
-    def _rules(self, folder: Parts) -> Iterator[IgnoreRules]:
-        path = (*folder, ".gitignore")
+    def _rules(self, folder: Parts, names: set[str], rules: Rules) -> Rules:
+        """Return the rules that hold in a folder. A repository inside of another has its own alone, as for git."""
+        depth = len(folder)
         try:
-            descriptor = open_regular(self._real(path), follow_links=False)
-        except UnreadableError:
-            return  # the walk lists the file itself, and why it cannot be read
+            if folder and ".git" in names and (git := git_folder(self._real(folder))) is not None:
+                rules = tuple(repository_rules(git, depth))
+            if RULES_FILE in names and (own := read_rules(self._real((*folder, RULES_FILE)), depth)) is not None:
+                rules = (own, *rules)
+        except TooManyRulesError:
+            name = printable("/".join((*folder, RULES_FILE)))
+            self.notices.append(f"{name} is larger than 1 MB: its rules are not used")
+        return rules
+
+    def _rules_around(self) -> Rules:
         try:
-            content = read_block(descriptor, 0, _LARGEST_RULES + 1)
-        finally:
-            os.close(descriptor)
-        if len(content) > _LARGEST_RULES:
-            self.notices.append(f"{printable('/'.join(path))} is larger than 1 MB: its rules are not used")
-        else:
-            yield IgnoreRules.parse(os.fsdecode(content), len(folder))
+            return rules_around(self.root)
+        except TooManyRulesError:
+            self.notices.append("the ignore rules above this folder are larger than 1 MB: they are not used")
+            return ()
 
     def _real(self, path: Parts) -> str:
         return os.path.join(self.root, *path)

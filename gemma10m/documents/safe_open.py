@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from dataclasses import dataclass
 
 BLOCK = 1 << 16  # bytes read at a time
 DIGEST = 8  # bytes kept of each block's digest, to notice a file that changes between two readings
@@ -54,6 +55,17 @@ def open_regular(path: str, follow_links: bool) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+@dataclass(frozen=True, slots=True)
+class FileBelow:
+    """Opens a file below a folder, of which there may be very many: `Content.open` for it."""
+
+    folder: str
+    path: str  # from there
+
+    def __call__(self) -> int:
+        return open_regular(os.path.join(self.folder, self.path), follow_links=False)
 
 
 def reason(error: OSError | ValueError) -> str:

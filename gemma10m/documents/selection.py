@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gemma10m.documents.ignoring import IgnoreRules
+from gemma10m.documents.left_out import left_out_by_name
 
 _README_ENDINGS = frozenset(
     ["", *".md .markdown .mdown .mkd .txt .text .rst .adoc .asciidoc .org .textile .rdoc .pod .creole .wiki".split()]
@@ -18,24 +19,30 @@ Rules = tuple[IgnoreRules, ...]  # the nearest folder's first
 
 @dataclass(frozen=True)
 class Choice:
-    """The user's patterns, which mean what lines of a `.gitignore` at the top do."""
+    """The user's patterns, which mean what lines of a `.gitignore` at the top do.
+
+    With `everything`, files that are ignored or left out by their names are read, too; git's own never are.
+    """
 
     include: IgnoreRules | None  # None: everything
     exclude: IgnoreRules
+    everything: bool = False
 
     @classmethod
-    def of(cls, include: Sequence[str], exclude: Sequence[str]) -> Choice:
+    def of(cls, include: Sequence[str], exclude: Sequence[str], everything: bool = False) -> Choice:
         included = IgnoreRules.parse("\n".join(include), depth=0) if include else None
-        return cls(included, IgnoreRules.parse("\n".join(exclude), depth=0))
+        return cls(included, IgnoreRules.parse("\n".join(exclude), depth=0), everything)
 
     def why_not(self, path: Parts, is_folder: bool, rules: Rules) -> str:
-        """Why `path`, whose parent folders are not left out, is; "" when it is not."""
+        """Return why `path`, whose parent folders are not left out, is; "" when it is not."""
         if path[-1] == ".git":
             return "git's own"
-        if _ignored(path, is_folder, rules):
+        if not self.everything and _ignored(path, is_folder, rules):
             return "ignored by .gitignore"
         if self.exclude.verdict(path, is_folder):
             return "excluded"
+        if not self.everything and (why := left_out_by_name(path[-1], is_folder)):
+            return why
         return "" if is_folder or self._included(path) else "not included"
 
     def _included(self, path: Parts) -> bool:

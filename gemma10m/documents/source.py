@@ -16,37 +16,54 @@ from gemma10m.documents.document import Document, Origin, SkippedFile, SourceFil
 from gemma10m.documents.extraction import Text, open_content
 from gemma10m.documents.file_stat import Stamp
 from gemma10m.documents.hashing import inspect
+from gemma10m.documents.left_out import left_out_by_text
+from gemma10m.documents.mistaken import missing, refuse_model
 from gemma10m.documents.names import printable
 from gemma10m.documents.repository import Walk
-from gemma10m.documents.safe_open import BLOCK, UnreadableError, open_regular, reason
+from gemma10m.documents.safe_open import BLOCK, FileBelow, UnreadableError, open_regular, reason
 from gemma10m.documents.selection import Choice
 from gemma10m.documents.spool import Spool
 from gemma10m.documents.text import wrong_bytes
+from gemma10m.documents.whereabouts import working_folder
 from gemma10m.errors import DocumentError, UsageError
 
 STANDARD_INPUT = "-"
 _REASONS_SHOWN = 5
+_WATCHED = 1000  # files between two looks at how far it is
+
+Watch = Callable[[int, int], None]  # files done, files there are, as far as is known
 
 
-def open_source(*paths: str | Path, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> Document:
+def _unwatched(done: int, total: int) -> None:
+    pass
+
+
+def open_source(
+    *paths: str | Path,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    everything: bool = False,
+    watch: Watch = _unwatched,
+) -> Document:
     """Open one file, several files, folders or archives, or "-" (standard input), in the order given.
 
     Each file is read once from end to end to find its encoding and its hash, in constant memory; text that has to be
     extracted is kept in a temporary file without a name. A path that is named may be a link and is followed; links
     found inside a folder are not. `include` and `exclude` are patterns as in a `.gitignore`, for what is in folders and
-    archives. Raises `DocumentError` and `DiskError`.
+    archives; `everything` there reads also what is ignored or left out as generated, a lock file, a cache or a key.
+    `watch` is called after every thousand files. Raises `DocumentError` and `DiskError`.
     """
     names = [os.fspath(path) for path in paths]
     if not names:
         raise UsageError("no document was named", hint='name a file or a folder, or "-" for standard input')
     if names.count(STANDARD_INPUT) > 1:
         raise UsageError('"-" was named twice, and standard input can be read only once', hint="name it once")
-    return open_from("", Origin(_working_folder(), tuple(names), tuple(include), tuple(exclude)))
+    return open_from("", Origin(working_folder(), tuple(names), tuple(include), tuple(exclude), everything), watch)
 
 
-def open_from(folder: str, origin: Origin) -> Document:
-    """What `origin` names, seen from a folder. Raises `DocumentError` and `DiskError`."""
-    gathering = _Gathering(folder, origin)
+def open_from(folder: str, origin: Origin, watch: Watch = _unwatched) -> Document:
+    """Open what `origin` names, seen from a folder. Raises `DocumentError` and `DiskError`."""
+    gathering = _Gathering(folder, origin, watch)
     for name in origin.names:
         gathering.add(name)
     return gathering.document()
@@ -62,11 +79,11 @@ def open_named(origin: Origin, name: str) -> list[SourceFile]:
 class _Gathering:
     """The files of a document that is being opened."""
 
-    def __init__(self, folder: str, origin: Origin) -> None:
-        self.folder, self.origin = folder, origin
+    def __init__(self, folder: str, origin: Origin, watch: Watch = _unwatched) -> None:
+        self.folder, self.origin, self.watch = folder, origin, watch
         self.alone = len(origin.names) == 1
         self.headed = not self.alone
-        self.choice = Choice.of(origin.include, origin.exclude)
+        self.choice = Choice.of(origin.include, origin.exclude, origin.everything)
         self.spool = Spool()
         self.contents = False
         self.files: list[SourceFile] = []
@@ -85,6 +102,7 @@ class _Gathering:
 
     def _add_named(self, shown: str, content: Content, stamp: Stamp | None) -> None:
         try:
+            refuse_model(content.head(), shown)
             opened = open_content(content, shown, self.spool, Budget(content.size()))
             if isinstance(opened, Archive):
                 self._add_archive(shown, opened, stamp)
@@ -103,8 +121,7 @@ class _Gathering:
             raise DocumentError(f"{printable(name)} cannot be listed: {error}", hint=error.hint) from error
 
         def load(path: str) -> tuple[Content, Stamp]:
-            real = os.path.join(root, path)
-            return Content(partial(open_regular, real, follow_links=False)), Stamp.of(real, follow_links=False)
+            return Content(FileBelow(root, path)), Stamp.of(os.path.join(root, path), follow_links=False)
 
         self._add_tree(name.rstrip("/"), walk, load, budget=None)
 
@@ -125,16 +142,21 @@ class _Gathering:
         above = "" if self.alone else printable(name) + "/"
         self.notices += tree.notices
         self.skipped += (SkippedFile(above + skipped.path, skipped.reason) for skipped in tree.skipped)
-        for path in tree.files:
+        for number, path in enumerate(tree.files):
+            if number % _WATCHED == 0 and number:
+                self.watch(number, len(tree.files))
             shown = above + printable(path)
             try:
                 content, stamp = load(path)
-                text = _text(open_content(content, path, self.spool, budget or Budget(content.size())))
-                self._append(inspect(shown, text, stamp), text.notice)
+                text = _text(open_content(content, path, self.spool, budget or Budget(stamp.nbytes if stamp else 0)))
+                self._append(inspect(shown, text, stamp, self._why_not(path)), text.notice)
             except UnreadableError as error:
                 if budget is not None and isinstance(error, BombError):
                     raise
                 self.skipped.append(SkippedFile(shown, str(error)))
+
+    def _why_not(self, path: str) -> Callable[[bytes], str]:
+        return (lambda head: "") if self.choice.everything else partial(left_out_by_text, path)
 
     def _append(self, file: SourceFile, notice: str) -> None:
         self.files.append(file)
@@ -179,19 +201,11 @@ def _text(opened: Text | Archive) -> Text:
     return opened
 
 
-def _working_folder() -> str:
-    try:
-        return os.getcwd()
-    except OSError:  # it was removed: only absolute names lead anywhere
-        return ""
-
-
 def _is_folder(path: str, name: str) -> bool:
     try:
         return stat.S_ISDIR(os.stat(path).st_mode)
     except FileNotFoundError as error:
-        shown = printable(name) or "the empty path"
-        raise DocumentError(f"{shown} does not exist", hint="check the spelling of the path") from error
+        raise missing(path, name) from error
     except (OSError, ValueError) as error:
         refusal = UnreadableError(reason(error))
         raise DocumentError(f"{printable(name)} cannot be read: {refusal}", hint=refusal.hint) from error

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from gemma10m.documents import Document
+from gemma10m.documents import Document, Whereabouts
 from gemma10m.errors import StateError, UsageError
 from gemma10m.folders import indexes_folder, states_folder
 from gemma10m.library.checking import Files, Source, closest
 from gemma10m.library.indexing import index_path, is_index_of
 from gemma10m.library.listening import Listener
-from gemma10m.library.sources import ALL, Patterns, open_document, refuse_patterns, saved_state
+from gemma10m.library.sources import ALL, Patterns, open_document, refuse_patterns, saved_state, whereabouts
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import open_index
 from gemma10m.passages.words import telling
-from gemma10m.saved_states import files_of
+from gemma10m.saved_states import files_of, whereabouts_of
 from gemma10m.state_file import read_header
 
 
@@ -32,12 +33,17 @@ def find_passages(
     path = saved_state(sources)
     if path is None:
         document = open_document(listener, sources, patterns)
-        return _closest(_index(listener, document), words, limit, lambda: document)
+        found = _closest(_index(listener, document), words, limit, lambda: document)
+        return _openable(found, whereabouts(document))
     refuse_patterns(f"{path} is a saved state", patterns)
     record = read_header(path).document
     if not is_index_of(index_path(path), record.fingerprint):
         raise StateError(f"{path} has no passages beside it", hint="name the document itself")
-    return _closest(index_path(path), words, limit, cache(lambda: files_of(record)))
+    return _openable(_closest(index_path(path), words, limit, cache(lambda: files_of(record))), whereabouts_of(record))
+
+
+def _openable(found: list[Source], where: Whereabouts) -> list[Source]:
+    return [replace(source, file=where.path(source.file)) for source in found]
 
 
 def _closest(path: Path, words: str, limit: int, files: Files) -> list[Source]:

@@ -16,12 +16,17 @@ class ProgressSink(Protocol):
     def update(self, view: ProgressView) -> None: ...
 
 
+class CountSink(Protocol):
+    def update(self, done: int, total: int | None = None) -> None: ...
+
+
 class Listener(Protocol):
     """What a library tells: sentences for the user, and how far a read has come."""
 
     def note(self, text: str) -> None: ...
     def warn(self, text: str) -> None: ...
     def progress(self, label: str) -> AbstractContextManager[ProgressSink]: ...
+    def count_progress(self, label: str, unit: str, total: int) -> AbstractContextManager[CountSink]: ...
 
 
 @dataclass
@@ -39,6 +44,14 @@ class Notices:
 
     def progress(self, label: str) -> AbstractContextManager[ProgressSink]:
         return nullcontext(CalledBack(lambda view: None))
+
+    def count_progress(self, label: str, unit: str, total: int) -> AbstractContextManager[CountSink]:
+        return nullcontext(_NoCount())
+
+
+class _NoCount:
+    def update(self, done: int, total: int | None = None) -> None:
+        """Show nothing."""
 
 
 @dataclass(frozen=True)
@@ -64,3 +77,6 @@ class WithProgress:
 
     def progress(self, label: str) -> AbstractContextManager[ProgressSink]:
         return nullcontext(CalledBack(self.on_progress))
+
+    def count_progress(self, label: str, unit: str, total: int) -> AbstractContextManager[CountSink]:
+        return self.listener.count_progress(label, unit, total)

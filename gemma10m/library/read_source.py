@@ -16,7 +16,7 @@ from gemma10m.memory.state import State
 from gemma10m.progress import ProgressView, format_bytes, format_count, format_duration
 from gemma10m.reading import Bookmark, Progress, Step
 from gemma10m.saved_states import Reader, document_record, find_bookmark, read_and_save
-from gemma10m.state_file import DocumentRecord, is_state_file
+from gemma10m.state_file import DocumentRecord, is_state_file, refuse_too_many_files
 from gemma10m.tokens.prompt import Prompt
 
 
@@ -56,9 +56,10 @@ def open_state(listener: Listener, reader: Reader, path: Path) -> ReadSource:
 def read_document(listener: Listener, reader: Reader, document: Document, path: Path | None) -> ReadSource:
     """The state of the whole document, from `path` or the cache as far as it is there, and beside it an index.
 
-    SIGINT and SIGTERM end it at a segment's end, with the state saved. Raises Interrupted then, and UsageError rather
-    than overwrite a file that is not a state or an index.
+    SIGINT and SIGTERM end it at a segment's end, with the state saved. Raises Interrupted then, DocumentError for more
+    files than a state can list, and UsageError rather than overwrite a file that is not a state or an index.
     """
+    refuse_too_many_files(document_record(document, tuple(file.nbytes for file in document.files)))
     if path:
         _refuse_other_files(path)
     target = path or reader.state_path(document)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from reprlib import repr as shortened
 from typing import TypeVar
 
-from gemma10m.documents import Document
+from gemma10m.documents import Document, Whereabouts
 from gemma10m.errors import StateError, UsageError
 from gemma10m.library.checking import NO_ANSWER, VERIFIED, Answer, Files, Found, Source, closest, look_up
 from gemma10m.library.indexing import ensure_index, has_index, index_path, warn_without_index
@@ -23,7 +23,7 @@ from gemma10m.models.decoder import Decoder
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, open_index
 from gemma10m.passages.retrieve import default_budget, has_room_for_passages, retrieve, shown
-from gemma10m.saved_states import Reader, document_of, files_of
+from gemma10m.saved_states import Reader, document_of, files_of, whereabouts_of
 from gemma10m.tokens.prompt import Prompt
 
 T = TypeVar("T")
@@ -74,6 +74,7 @@ class Passages:
     options: RetrievalOptions
     mend: Callable[[StateError], PassageIndex]  # a new index for one that turned out to be damaged; raises StateError
     warn: Callable[[str], None] = lambda text: None
+    where: Whereabouts = field(default_factory=Whereabouts)
     _capped: bool = False
 
     @property
@@ -113,11 +114,16 @@ class Passages:
         strict, quoted = self.options.strict, quoted or self.options.sources
         found = self._look(lambda index: look_up(index, question, made, self.document, quoted, strict), Found())
         withheld = waited and (found.verdict == NO_ANSWER or (strict and found.verdict != VERIFIED))
-        return Answer(question, made, found.verdict, found.sources, found.unsupported, found.closest, withheld)
+        sources, near = self._shown(found.sources), self._shown(found.closest)
+        return Answer(question, made, found.verdict, sources, found.unsupported, near, withheld)
 
     def find(self, words: str, limit: int) -> list[Source]:
         """Return where the passages with the most of the words stand, the best first; none without an index."""
-        return self._look(lambda index: closest(index, words, limit, self.document), [])
+        return list(self._shown(self._look(lambda index: closest(index, words, limit, self.document), [])))
+
+    def _shown(self, sources: Sequence[Source]) -> tuple[Source, ...]:
+        """Name each file by a path that opens from the working folder."""
+        return tuple(replace(source, file=self.where.path(source.file)) for source in sources)
 
     def _look(self, look: Callable[[PassageIndex], T], nothing: T) -> T:
         if self.index is None:
@@ -166,7 +172,7 @@ def retrieved_from(listener: Listener, source: ReadSource, options: RetrievalOpt
 
         there = options.checks and _is_indexed(listener, source, document)
         index = opened.enter_context(open_index(path)) if there else None
-        yield Passages(index, files, options, mend, listener.warn)
+        yield Passages(index, files, options, mend, listener.warn, whereabouts_of(source.record))
 
 
 def _is_indexed(listener: Listener, source: ReadSource, document: Callable[[], Document | None]) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gemma10m.documents import Document, open_source
+from gemma10m.documents import Document, Whereabouts, open_source
+from gemma10m.documents.skips import named_skips, skipped_sentence
 from gemma10m.errors import UsageError
 from gemma10m.library.listening import Listener
 from gemma10m.state_file import is_state_file
@@ -19,6 +19,7 @@ class Patterns:
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    everything: bool = False  # also what is left out by default
 
 
 ALL = Patterns()
@@ -26,27 +27,39 @@ ALL = Patterns()
 
 def open_document(listener: Listener, sources: Sequence[str], patterns: Patterns = ALL) -> Document:
     """Open the sources as one document; tell what was skipped. Raises as `open_chosen` does."""
-    document = open_chosen(sources, patterns)
+    document = open_chosen(listener, sources, patterns)
     for notice in document.notices:
         listener.warn(notice)
+    for line in named_skips(document.skipped, whereabouts(document)):
+        listener.warn(f"skipped {line}")
     if document.skipped:
-        reasons = Counter(skipped.reason for skipped in document.skipped)
-        listed = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-        listener.note(f"skipped {len(document.skipped)} of {len(document.skipped) + len(document.files)}: {listed}")
+        listener.note(skipped_sentence(document.skipped, len(document.files)))
     return document
 
 
-def open_chosen(sources: Sequence[str], patterns: Patterns) -> Document:
-    """Raises UsageError for patterns where there is nothing to choose from, and what `open_source` raises."""
-    document = open_source(*sources, include=patterns.include, exclude=patterns.exclude)
+def whereabouts(document: Document) -> Whereabouts:
+    """Return what makes the document's paths open from the working folder."""
+    return Whereabouts(document.origin.folder, document.origin.names) if document.origin else Whereabouts()
+
+
+def open_chosen(listener: Listener, sources: Sequence[str], patterns: Patterns) -> Document:
+    """Open the sources. Raises UsageError for patterns with nothing to choose from, and what `open_source` raises."""
+    with listener.count_progress("opening", "files", total=0) as line:
+        document = open_source(
+            *sources,
+            include=patterns.include,
+            exclude=patterns.exclude,
+            everything=patterns.everything,
+            watch=line.update,
+        )
     if not _has_folder(document):
         refuse_patterns(f"{document.name} is neither", patterns)
     return document
 
 
 def refuse_patterns(instead: str, patterns: Patterns) -> None:
-    """Raises UsageError where there are any. instead: what was named."""
-    if patterns != ALL:
+    """Raise UsageError where there are any. instead: what was named."""
+    if patterns.include or patterns.exclude:
         raise UsageError(
             f"--include and --exclude choose among the files of a folder or an archive, and {instead}",
             hint="leave them out, or name the folder",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import accumulate
 
 from gemma10m.documents import Document
+from gemma10m.documents.excerpts import sampled
 from gemma10m.encodings import nbytes
 from gemma10m.tokens import Tokenizer
 from gemma10m.tokens.stream import ahead, token_stream
@@ -16,7 +18,7 @@ class IdStream:
     def __init__(self, tokenizer: Tokenizer, document: Document, opening: list[int]) -> None:
         self._blocks = ahead(token_stream(tokenizer, document.pieces()), BLOCKS_AHEAD)
         self._waiting = list(opening)
-        self._document = document
+        self._document, self._tokenizer = document, tokenizer
         self._bytes_seen = 0
         self._starts = [0, *accumulate(file.nbytes for file in document.files)]
         self._finished = False
@@ -26,9 +28,18 @@ class IdStream:
     def tokens(self) -> int:
         """Count the document's tokens: exact once all of it is tokenised, before that estimated from the bytes."""
         seen = sum(self.file_tokens)
-        if self._finished or not self._bytes_seen:
+        if self._finished:
             return seen
-        return max(seen, round(seen / self._bytes_seen * self._document.nbytes))
+        return seen + round(self._density * (self._document.nbytes - self._bytes_seen))
+
+    @cached_property
+    def _density(self) -> float:
+        """Tokens a byte, all over the document: a table of contents at its start says little of the rest."""
+        tokens = nbytes = 0
+        for text, size in sampled(self._document):
+            tokens += len(self._tokenizer.encode(text))
+            nbytes += size
+        return tokens / nbytes if nbytes else 0.0
 
     @property
     def exact(self) -> bool:

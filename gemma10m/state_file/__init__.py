@@ -10,7 +10,7 @@ header.py         what a state says about itself
 from __future__ import annotations
 
 from gemma10m.state_file.header import FORMAT, DocumentRecord, OriginRecord, SkippedRecord, SourceRecord, StateHeader
-from gemma10m.state_file.saving import save_state
+from gemma10m.state_file.saving import refuse_too_many_files, save_state
 from gemma10m.state_file.state_reading import Expectation, is_state_file, load_state, read_header
 
 __all__ = [
@@ -24,5 +24,6 @@ __all__ = [
     "is_state_file",
     "load_state",
     "read_header",
+    "refuse_too_many_files",
     "save_state",
 ]

@@ -39,6 +39,7 @@ class OriginRecord(NamedTuple):
     names: tuple[str, ...]
     include: tuple[str, ...]
     exclude: tuple[str, ...]
+    everything: bool = False  # also what is left out by default; missing in older files
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,9 @@ def _document(value: object) -> DocumentRecord:
 
 
 def _origin(value: object) -> OriginRecord:
-    (row,) = _rows([value], (_text, _texts, _texts, _texts))
+    if isinstance(value, list) and len(value) == len(OriginRecord._fields) - 1:
+        value = [*value, False]
+    (row,) = _rows([value], (_text, _texts, _texts, _texts, _flag))
     return OriginRecord(*row)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from gemma10m.atomic_file import atomic_file
 from gemma10m.errors import DocumentError, StateError, UsageError
 from gemma10m.memory.state import State
-from gemma10m.state_file.header import FORMAT, StateHeader, header_metadata, parse_metadata
+from gemma10m.state_file.header import FORMAT, DocumentRecord, StateHeader, header_metadata, parse_metadata
 from gemma10m.state_file.layout import (
     DTYPES,
     OPEN_IDS,
@@ -106,12 +106,23 @@ def _header_bytes(metadata: dict[str, str], layout: tuple[TensorSpec, ...]) -> b
     """Return length and header, sealed with the header's digest (its own digits read as zeros)."""
     draft = _padded_json(metadata | {"header_sha256": UNKNOWN_DIGEST}, layout)
     if len(draft) > MAX_HEADER_BYTES:
-        raise DocumentError(
-            f"the list of the document's files takes {len(draft)} bytes, a state file has room for {MAX_HEADER_BYTES}",
-            hint="name folders with fewer files",
-        )
+        raise _too_many_files(len(draft))
     sealed = _padded_json(metadata | {"header_sha256": hashlib.sha256(draft).hexdigest()}, layout)
     return len(sealed).to_bytes(LENGTH_BYTES, "little") + sealed
+
+
+def refuse_too_many_files(document: DocumentRecord) -> None:
+    """Raise DocumentError for a manifest too long for a header, as `save_state` would after the first minute."""
+    nbytes = len(canonical_json(canonical_json(document)))
+    if nbytes > MAX_HEADER_BYTES:
+        raise _too_many_files(nbytes)
+
+
+def _too_many_files(nbytes: int) -> DocumentError:
+    return DocumentError(
+        f"the list of the document's files takes {nbytes:,} bytes, a state file has room for {MAX_HEADER_BYTES:,}",
+        hint="name folders with fewer files, or leave some out with --exclude",
+    )
 
 
 def _padded_json(metadata: dict[str, str], layout: tuple[TensorSpec, ...]) -> bytes:

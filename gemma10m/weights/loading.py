@@ -77,6 +77,7 @@ def resolve_model(name_or_path: str | Path, tell: Callable[[str], None] = lambda
     path, name = Path(name_or_path).expanduser(), str(name_or_path)
     if name in PACKAGED:
         return packaged_path(PACKAGED[name], tell)
+    _refuse_closed(path)
     if path.is_dir() or (path.is_file() and path.suffix == ".gguf"):
         return path
     if path.exists():
@@ -94,6 +95,18 @@ def resolve_model(name_or_path: str | Path, tell: Callable[[str], None] = lambda
             hint=f"run `gemma10m download {name}` first, or name a GGUF file or a folder that holds config.json",
         )
     return folder
+
+
+def _refuse_closed(path: Path) -> None:
+    """Raise ModelError for a path in a folder, or a folder, that may not be looked into."""
+    try:
+        (path / "config.json").lstat()
+    except PermissionError as error:
+        raise ModelError(
+            f"{path} cannot be read: permission denied", hint="name a folder or a file that you may read"
+        ) from error
+    except (OSError, ValueError):
+        return  # what follows says what is wrong with it
 
 
 def resolve_device(device: str) -> str:

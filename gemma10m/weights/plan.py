@@ -24,6 +24,7 @@ class MemoryPlan:
     state: int  # right before a segment closes, when it is largest; for `full` what an empty one holds: sinks
     state_per_token: int  # 0 unless memory is `full`
     activations: int  # an estimate
+    keys: int  # of the state: keys and values
 
     @property
     def total(self) -> int:
@@ -40,12 +41,18 @@ def memory_plan(
     far = min(tokens, _FAR) // reading.segment * reading.segment + reading.segment - 1
     per_token = _state_bytes(model, far, dtype) - _state_bytes(model, far - 1, dtype)
     grows = _state_bytes(model, far + reading.segment, dtype) > _state_bytes(model, far, dtype)
+    growth = per_token * far if grows else 0
     return MemoryPlan(
         weights=_weight_bytes(model, dtype),
-        state=_state_bytes(model, far, dtype) - (per_token * far if grows else 0),
+        state=_state_bytes(model, far, dtype) - growth,
         state_per_token=per_token if grows else 0,
         activations=_activation_bytes(model, dtype.itemsize, stretch * reading.segment),
+        keys=sum(_layout_bytes(_keys(mixer.layout(far, 1, dtype))) for mixer in model.mixers) - growth,
     )
+
+
+def _keys(layout: Layout) -> Layout:
+    return {name: tensor for name, tensor in layout.items() if name.endswith(("keys", "values"))}
 
 
 def _weight_bytes(model: Decoder, dtype: torch.dtype) -> int:

@@ -43,8 +43,8 @@ def three(tmp_path: Path) -> Path:
         ("f2.txt", "Other.", "as read", f'    "{FACT}"'),
         ("f2.txt", None, "as read", f'    "{FACT}"'),
         ("zz.txt", "New.", "as read", f'    "{FACT}"'),
-        ("f1.txt", "Other.", "changed", "    (f1.txt changed since it was read: no quote)"),
-        ("f1.txt", None, "gone", "    (f1.txt is gone: no quote)"),
+        ("f1.txt", "Other.", "changed", "    ({} changed since it was read: no quote)"),
+        ("f1.txt", None, "gone", "    ({} is gone: no quote)"),
     ],
 )
 def test_each_file_is_quoted_or_not_by_itself(
@@ -55,10 +55,11 @@ def test_each_file_is_quoted_or_not_by_itself(
     (three / touched).write_text(content) if content else (three / touched).unlink()
     capsys.readouterr()
     asked(state)
-    assert told in capsys.readouterr().out.splitlines()
+    assert told.format(three / "f1.txt") in capsys.readouterr().out.splitlines()
     asked(state, json=True)
     (source,) = json.loads(capsys.readouterr().out)["sources"]
-    assert (source["file"], source["status"], source["quote"] == FACT) == ("f1.txt", status, status == "as read")
+    assert source["file"] == str(three / "f1.txt")
+    assert (source["status"], source["quote"] == FACT) == (status, status == "as read")
 
 
 def test_a_document_that_is_not_at_hand_is_told(capsys: pytest.CaptureFixture[str]) -> None:

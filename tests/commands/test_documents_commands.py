@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from gemma10m.cli import app
 from gemma10m.errors import UsageError
 from gemma10m.library.sources import Patterns, open_chosen
+from gemma10m.terminal import Terminal
 
 SOURCE = {"README": "A tree.", "a.py": "print()", "b.txt": "left out", "book.pdf": pdf("It was late."), "c.log": "x"}
 
@@ -58,9 +59,9 @@ def test_info_says_what_patterns_leave_out(tmp_path: Path) -> None:
     code, out, _ = told("info", str(tmp_path), "--exclude", "*.log")
     assert code == 0
     assert "1 to read, 1 skipped" in out
-    assert "b.log: excluded" in out
+    assert f"1 excluded, such as {tmp_path}/b.log" in out
     _, out, _ = told("info", str(tmp_path), "--include", "*.log")
-    assert "a.txt: not included" in out
+    assert f"1 not included, such as {tmp_path}/a.txt" in out
 
 
 @pytest.mark.parametrize("command", ["info", "read", "ask", "summarize"])
@@ -96,11 +97,11 @@ def test_patterns_are_for_folders_among_the_sources(tmp_path: Path) -> None:
     for path in (folder / "a.txt", folder / "b.log", file, other):
         path.parent.mkdir(exist_ok=True)
         path.write_text("A.")
-    found = open_chosen([str(file), str(folder)], Patterns(exclude=("*.log",)))
+    found = open_chosen(Terminal(), [str(file), str(folder)], Patterns(exclude=("*.log",)))
     assert [each.path for each in found.files] == [str(file), f"{folder}/a.txt"]
-    assert len(open_chosen([str(folder)], Patterns(include=("*.txt",))).files) == 1
+    assert len(open_chosen(Terminal(), [str(folder)], Patterns(include=("*.txt",))).files) == 1
     with pytest.raises(UsageError, match="and 1 more is neither"):
-        open_chosen([str(file), str(other)], Patterns(exclude=("*.log",)))
+        open_chosen(Terminal(), [str(file), str(other)], Patterns(exclude=("*.log",)))
 
 
 @pytest.mark.parametrize(

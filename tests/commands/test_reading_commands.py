@@ -169,11 +169,11 @@ def test_an_answer_does_not_list_the_files_and_a_read_does(tmp_path: Path, capsy
     read(Terminal(json=True), [str(folder)], None, ModelOptions(model=str(checkpoint()), device="cpu"))
     record, document = json.loads(capsys.readouterr().out), open_source(folder)
     assert [(file["path"], file["sha256"]) for file in record["files"]] == [
-        (file.path, file.sha256) for file in document.files
+        (str(folder / file.path), file.sha256) for file in document.files
     ]
     assert record["tokens_in_document"] == sum(file["tokens"] for file in record["files"])
     (skipped,) = record["skipped"]
-    assert skipped["path"] == "cover.png"
+    assert skipped["path"] == str(folder / "cover.png")
     assert "binary" in skipped["reason"]
 
 

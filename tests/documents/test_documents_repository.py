@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gemma10m.documents import Document, open_source, repository
+from gemma10m.documents import Document, git_folders, open_source
 from gemma10m.errors import DocumentError
 
 
@@ -95,7 +95,7 @@ def test_rules_that_are_not_utf8_match_names_that_are_not(tmp_path: Path) -> Non
 
 
 def test_rules_that_are_a_link_a_fifo_or_too_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repository, "_LARGEST_RULES", 10)
+    monkeypatch.setattr(git_folders, "LARGEST_RULES", 10)
     make(tmp_path, {"rules": "*", "a/x": "x", "b/x": "x", "c/x": "x", "c/.gitignore": "x\n" + "# long\n"})
     (tmp_path / "a/.gitignore").symlink_to("../rules")
     os.mkfifo(tmp_path / "b/.gitignore")

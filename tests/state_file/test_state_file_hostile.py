@@ -179,7 +179,7 @@ FORGERIES: dict[str, tuple[Callable[[Table, bytearray], object], str]] = {
     "position long": (field("position", "9" * 5000), "position: "),
     "position boundary": (field("position", "8"), "first tensor is not open_ids with 0 ids"),
     "position empty": (field("position", ""), "position: "),
-    "origin text": (document(origin="/home"), "document: expected a row of 4"),
+    "origin text": (document(origin="/home"), "document: expected a row of 5"),
     "origin names": (document(origin=["/home", "books", [], []]), "document: expected a list, found 'books'"),
     "origin patterns": (document(origin=["/home", ["books"], [3], []]), "document: expected text, found 3"),
     "seconds NaN": (field("seconds", "NaN"), "seconds: found NaN"),

@@ -1,0 +1,98 @@
+"""`info`: sizes with what they are made of, documents with what is skipped, and paths that may not be looked at."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from gemma10m.commands.models import ModelOptions
+
+from gemma10m.commands.info import info
+from gemma10m.commands.train import TrainOptions, train
+from gemma10m.errors import DiskError, DocumentError, Gemma10MError, ModelError
+from gemma10m.terminal import Terminal
+from gemma10m.weights.loading import resolve_model
+
+CPU = ModelOptions(device="cpu")
+
+
+def told(capsys: pytest.CaptureFixture[str], target: str | None, options: ModelOptions = CPU) -> dict[str, list[str]]:
+    """Return the rows of a table by their names."""
+    info(Terminal(), target, options)
+    rows: dict[str, list[str]] = {}
+    for line in capsys.readouterr().out.splitlines()[1:]:
+        name, _, value = line.strip().partition("  ")
+        rows.setdefault(name, []).append(value.strip())
+    return rows
+
+
+def test_a_state_has_a_bound_and_the_process_a_size_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = told(capsys, "demo")
+    (state,) = rows["state"]
+    assert state.startswith("at most 1.3 MB at any length")
+    assert "1.1 MB of keys and values, 266 KB of memory" in state
+    (process,) = rows["process"]
+    assert "MB of it the program itself" in process
+    (state,) = told(capsys, "demo", ModelOptions(device="cpu", memory="full"))["state"]
+    assert state == "8.2 KB a token of keys and values, and no bound"
+    (state,) = told(capsys, "demo", ModelOptions(device="cpu", memory="window"))["state"]
+    assert state.endswith("1.1 MB of keys and values")
+
+
+def test_a_published_model_that_is_not_here_has_sizes_and_a_plan(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = told(capsys, "google/gemma-3-4b-it")
+    assert {"weights", "state", "memory needed", "process"} <= set(rows)
+
+
+def test_the_program_says_which_model_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    (name,) = told(capsys, None)["default model"]
+    assert name
+
+
+def test_what_a_folder_leaves_out_is_counted_with_an_example(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "src"
+    folder.mkdir()
+    for name in ("a.py", "b.png", "c.png", "yarn.lock", "d.epub"):
+        content = b"\0" if name.endswith("png") else b"PK\x03\x04" if name.endswith("epub") else b"x"
+        (folder / name).write_bytes(content)
+    monkeypatch.chdir(tmp_path)
+    rows = told(capsys, "src")
+    assert rows["files"] == ["1 to read, 4 skipped"]
+    counted, (named,) = rows["skipped"][:2], rows["skipped"][2:]
+    assert counted == ["2 an image, such as src/b.png", "1 a lock file, such as src/yarn.lock"]
+    assert named.startswith("src/d.epub: damaged")
+
+
+@pytest.fixture
+def closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that may not be looked into, also by the superuser, who runs tests in some places."""
+    folder = tmp_path / "closed"
+    folder.mkdir()
+    (folder / "a.txt").write_text("x")
+    for name in ("stat", "lstat", "scandir", "open"):
+        real = getattr(os, name)
+
+        def guarded(path: object, *words: object, _real: object = real, _name: str = name, **more: object) -> object:
+            inside = isinstance(path, str | os.PathLike) and Path(path).is_relative_to(folder)
+            if inside and (Path(str(path)) != folder or _name in ("scandir", "open")):
+                raise PermissionError(13, "Permission denied", str(path))
+            return _real(path, *words, **more)  # type: ignore[operator]
+
+        monkeypatch.setattr(os, name, guarded)
+    return folder
+
+
+def test_a_folder_without_permission_is_no_internal_error(closed: Path) -> None:
+    refusals: list[tuple[type[Gemma10MError], object]] = [
+        (DocumentError, lambda: info(Terminal(), str(closed), CPU)),
+        (DocumentError, lambda: info(Terminal(), str(closed / "a.txt"), CPU)),
+        (ModelError, lambda: resolve_model(closed)),
+        (ModelError, lambda: resolve_model(closed / "m.gguf")),
+        (DiskError, lambda: train(Terminal(), TrainOptions([__file__], closed / "out"))),
+    ]
+    for kind, call in refusals:
+        with pytest.raises(kind, match=r"[Pp]ermission denied"):
+            call()  # type: ignore[operator]
