@@ -24,7 +24,7 @@ from gemma10m.state_file import is_state_file, read_header
 from gemma10m.terminal import Terminal
 from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
 from gemma10m.weights.config_file import StatedReading, parse_config
-from gemma10m.weights.downloads import find_downloaded, list_downloaded
+from gemma10m.weights.downloads import DEFAULT_MODEL, find_downloaded, list_downloaded
 from gemma10m.weights.gates import read_gates
 from gemma10m.weights.loading import closed_gate_warning, resolve_device, resolve_reading
 from gemma10m.weights.packaged import PACKAGED, find_packaged
