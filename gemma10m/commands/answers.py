@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from gemma10m.commands.passages import Checked, Passages
 from gemma10m.documents import CHANGED, GONE
@@ -10,42 +10,38 @@ from gemma10m.passages.quotes import Source
 from gemma10m.sanitise import sanitise_line
 from gemma10m.terminal import Terminal
 
-NOT_SAID = "no passage says what the model answered"
+UNVERIFIED = "unverified, not found in the text as it is said here"
+NO_ANSWER = "no answer"
 _WITHOUT_QUOTE = {CHANGED: "{} changed since it was read", GONE: "{} is gone"}
 
 
-def show_answer(
-    terminal: Terminal, passages: Passages, question: str, pieces: Iterable[str], withhold: bool
-) -> Checked:
-    """With its sources where they are wanted. One that may have to be withheld waits until it is looked up."""
+def show_answer(terminal: Terminal, passages: Passages, question: str, pieces: Iterable[str], wait: bool) -> Checked:
+    """With its sources where they are wanted; `wait` until it is looked up, since there may be no answer to show."""
     said = []
     for piece in pieces:
         said.append(piece)
-        if not withhold:
+        if not wait:
             terminal.write(piece)
-    found = passages.check(question, "".join(said), withhold)
-    if withhold:
+    found = passages.check(question, "".join(said), wait)
+    if wait:
         terminal.write(found.shown)
     terminal.write("\n")
-    if not found.withheld:
-        _show_support(terminal, passages, found)
-    elif found.made.strip():
-        terminal.note("no passage says what the model answers: it is not shown (--recall off shows it)")
+    _show_verdict(terminal, passages, found)
     return found
 
 
-def _show_support(terminal: Terminal, passages: Passages, found: Checked) -> None:
-    for sentence in found.missing if found.sources else ():
-        terminal.warn(f"no passage says: {sanitise_line(sentence)}")
-    if passages.options.sources and found.sources is not None:
+def _show_verdict(terminal: Terminal, passages: Passages, found: Checked) -> None:
+    if found.verdict == "unverified" and (passages.withhold or passages.options.sources):
+        for sentence in found.missing:
+            terminal.warn(f"{UNVERIFIED}: {sanitise_line(sentence)}")
+    if found.verdict == "no answer" and passages.withhold:
+        terminal.note(f"{NO_ANSWER}; the closest passages:" if found.closest else NO_ANSWER)
+        show_sources(terminal, found.closest)
+    elif passages.options.sources and found.sources:
         show_sources(terminal, found.sources)
-    elif passages.withhold and not found.sources:
-        terminal.note(NOT_SAID)
 
 
-def show_sources(terminal: Terminal, sources: list[Source]) -> None:
-    if not sources:
-        terminal.note(NOT_SAID)
+def show_sources(terminal: Terminal, sources: Sequence[Source]) -> None:
     for number, source in enumerate(sources, start=1):
         terminal.write(f"\n[{number}] {described(source)}\n")
 

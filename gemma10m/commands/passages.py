@@ -20,8 +20,10 @@ from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, damaged, open_index
-from gemma10m.passages.quotes import NOT_IN_TEXT, Source, find_support, locate
+from gemma10m.passages.quotes import Source, locate
 from gemma10m.passages.retrieve import default_budget, has_room_for_passages, retrieve, shown
+from gemma10m.passages.statements import NOT_IN_TEXT
+from gemma10m.passages.verdicts import Verdict, closest, verify
 from gemma10m.saved_states import Reader, document_of, files_of
 from gemma10m.terminal import Terminal
 from gemma10m.tokens.prompt import Prompt
@@ -29,6 +31,7 @@ from gemma10m.tokens.prompt import Prompt
 T = TypeVar("T")
 NUMBER = re.compile(r"[0-9]{1,9}")
 SHORT_ANSWER = 64  # tokens
+SHOWN = 3  # passages, where there is no answer
 
 
 @dataclass(frozen=True)
@@ -70,20 +73,27 @@ class Checked:
 
     made: str  # what the model said
     sources: list[Source] | None  # None: there was nothing to look it up in
-    missing: tuple[str, ...] = ()  # its sentences that rest on nothing
-    withheld: bool = False
+    missing: tuple[str, ...] = ()  # its sentences that are not found in the text
+    verdict: Verdict | None = None  # None as `sources` is
+    closest: tuple[Source, ...] = ()  # to the question, where there is no answer
+    waited: bool = False  # nothing of it was shown before it was checked
 
     @property
     def shown(self) -> str:
-        return NOT_IN_TEXT if self.withheld else self.made
+        """What the model said; of no answer nothing, and only where no passage has a word of the question that."""
+        if self.verdict != "no answer" or not self.waited:
+            return self.made
+        return "" if self.closest else NOT_IN_TEXT
 
     def record(self) -> dict[str, object]:
         return {
             "answer": self.shown,
-            "in_text": None if self.sources is None else bool(self.sources),
+            "verdict": self.verdict,
+            "in_text": None if self.verdict is None else self.verdict == "verified",
             "unchecked_answer": self.made,
             "sources": [asdict(source) for source in self.sources or []],
             "not_in_text": list(self.missing),
+            "closest": [asdict(source) for source in self.closest],
         }
 
 
@@ -127,24 +137,22 @@ class Passages:
         self._capped = True
         return room
 
-    def check(self, question: str, made: str, withhold: bool) -> Checked:
-        if self.index is None:
-            return Checked(made, None)
-        sources, missing = self.sources(question, made, quoted=self.options.sources)
-        return Checked(made, sources, missing, withheld=withhold and not sources)
+    def check(self, question: str, made: str, waited: bool, quoted: bool | None = None) -> Checked:
+        """`quoted`: whether its sources are compared with the files, as the options say where nothing is said."""
+        compared = self.options.sources if quoted is None else quoted
 
-    def sources(self, question: str, made: str, quoted: bool) -> tuple[list[Source], tuple[str, ...]]:
-        """What an answer rests on, and its sentences that rest on nothing."""
-        none: tuple[list[Source], tuple[str, ...]] = [], ()
-
-        def located(index: PassageIndex) -> tuple[list[Source], tuple[str, ...]]:
-            found = find_support(index, question, made)
-            document = self.document() if quoted and found.excerpts else None
+        def checked(index: PassageIndex) -> Checked:
+            found = verify(index, question, made)
+            near = closest(index, question, SHOWN) if found.verdict == "no answer" else []
+            document = self.document() if near or (compared and found.quotes) else None
             if document and len(document.files) != len(index.files):
                 raise damaged()
-            return locate(found.excerpts, index, document), found.missing
+            sources = locate(found.quotes, index, document)
+            return Checked(
+                made, sources, found.unsupported, found.verdict, tuple(locate(near, index, document)), waited
+            )
 
-        return self._look(located, none)
+        return self._look(checked, Checked(made, None))
 
     def _look(self, look: Callable[[PassageIndex], T], nothing: T) -> T:
         if self.index is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gemma10m.answering.conversation import Conversation, reply
 from gemma10m.answering.sampling import Sampling
-from gemma10m.commands.answers import show_answer, show_sources
+from gemma10m.commands.answers import UNVERIFIED, show_answer, show_sources
 from gemma10m.commands.passages import Checked, Passages
 from gemma10m.errors import DiskError, Gemma10MError, UsageError
 from gemma10m.memory.state import State
@@ -88,7 +88,7 @@ def _answer(talk: Talk, question: str) -> None:
         retrieved, model = talk.passages.retrieved(talk.reader, question, conversation.state), talk.reader.model
         conversation = yield from reply(model, talk.reader.tokenizer, conversation, question, talk.sampling, retrieved)
 
-    found = show_answer(talk.terminal, talk.passages, question, pieces(), withhold=False)
+    found = show_answer(talk.terminal, talk.passages, question, pieces(), wait=False)
     talk.conversation, talk.found = conversation, found
     talk.turns.append({"question": question, "answer": found.shown})
     if talk.terminal.json:
@@ -98,8 +98,10 @@ def _answer(talk: Talk, question: str) -> None:
 def _sources(talk: Talk, _: str) -> None:
     if talk.found is None or talk.found.sources is None:
         raise UsageError("there is nothing to look up", hint="ask a question first, without --recall off")
-    sources = talk.passages.sources(str(talk.turns[-1]["question"]), talk.found.made, quoted=True)[0]
-    show_sources(talk.terminal, sources)
+    checked = talk.passages.check(str(talk.turns[-1]["question"]), talk.found.made, waited=False, quoted=True)
+    if not checked.sources:
+        talk.terminal.note(UNVERIFIED)
+    show_sources(talk.terminal, checked.sources or ())
 
 
 def _new(talk: Talk, _: str) -> None:

@@ -16,8 +16,9 @@ from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, open_index
-from gemma10m.passages.quotes import NOT_IN_TEXT, find_support
 from gemma10m.passages.retrieve import default_budget, retrieve, shown
+from gemma10m.passages.statements import NOT_IN_TEXT
+from gemma10m.passages.verdicts import verify
 from gemma10m.tasks.case import Case
 from gemma10m.tasks.writer import Script
 from gemma10m.tokens import Tokenizer
@@ -77,9 +78,9 @@ def _document_ids(script: Script) -> Tensor:
 
 def _is_supported(index: PassageIndex, case: Case, made: str) -> bool:
     turn = case.turns[0]
-    support = find_support(index, turn.question, made).excerpts
+    found = verify(index, turn.question, made)
     if turn.answer == NOT_IN_TEXT:
-        return not support
+        return found.verdict != "verified"
     planted = [" ".join(fact.text.split()) for fact in case.facts]
-    located = bool(support) and any(fact in " ".join(support[0].text.split()) for fact in planted)
+    located = found.verdict == "verified" and any(fact in " ".join(found.quotes[0].text.split()) for fact in planted)
     return made.strip() == turn.answer and located

@@ -1,0 +1,109 @@
+"""Whether a sentence of the text says what a sentence of an answer says: its words whole, in order, and nothing between
+them that changes what is said.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import islice, pairwise
+
+from gemma10m.passages.comparable import CONTENT, Token
+
+Tokens = Sequence[Token]
+WAYS = 64  # looked at, of finding the same words in one sentence
+NAMING = frozenset(("name", "number"))
+
+
+def content(tokens: Tokens) -> list[Token]:
+    return [token for token in tokens if token.kind in CONTENT]
+
+
+def is_said(answer: Tokens, asked: Tokens, text: Tokens, answer_first: bool | None = None) -> bool:
+    """`asked`: what the answer leaves to the question. Those of its words that the text has must be there in their
+    order, too: all after the answer (answer_first), the first of them before it (False), or anywhere (None).
+    """
+    said, topic = content(answer), [token for token in content(asked) if any(token.says(each) for each in text)]
+    marked, free = [*answer, *asked], all(token.number for token in said)  # a number takes no one else's part
+    for own in islice(_ways(said, text), WAYS):
+        if not _tied(said, own, text):
+            continue
+        for about in islice(_anywhere(topic, own, text) if free else _ways(topic, text), WAYS):
+            misplaced = answer_first is not None and about and own and (own[0] < about[0]) is not answer_first
+            if not misplaced and _stands(text, sorted({*own, *about}), [*said, *topic], marked):
+                return True
+    return False
+
+
+def _ways(words: Tokens, text: Tokens, start: int = 0) -> Iterator[list[int]]:
+    """Yield the places in the text where all the words stand, one after the other."""
+    if not words:
+        yield []
+        return
+    for place in range(start, len(text)):
+        if words[0].says(text[place]):
+            found = False
+            together = words[0].asked and words[0].kind == "unspaced"
+            for rest in _ways(words[1:], text, place + (not together)):
+                found = True
+                yield [place, *rest]
+            if not found:
+                return  # what does not follow here follows nowhere later
+
+
+def _anywhere(words: Tokens, own: Sequence[int], text: Tokens) -> Iterator[list[int]]:
+    """Yield the places of the words that are closest to the answer's own."""
+    found = [[place for place, token in enumerate(text) if word.says(token)] for word in words]
+    yield sorted(min(places, key=lambda place: abs(place - own[0])) for places in found)
+
+
+def _tied(said: Tokens, places: Sequence[int], text: Tokens) -> bool:
+    """Return whether names side by side are so in the text, and nobody gives who was given."""
+    for (word, following), (place, later) in zip(pairwise(said), pairwise(places), strict=True):
+        if 0 <= word.phrase == following.phrase and text[place].phrase != text[later].phrase:
+            return False
+    return all(
+        not (word.link and text[place].link) or word.link == text[place].link
+        for word, place in zip(said, places, strict=True)
+    )
+
+
+def _stands(text: Tokens, places: Sequence[int], said: Tokens, marked: Tokens) -> bool:
+    if not places:
+        return False
+    first, last = places[0], places[-1]
+    phrases = {text[place].phrase for place in places} - {-1}
+
+    def intrudes(token: Token) -> bool:
+        return token.kind in NAMING and token.phrase not in phrases and not any(each.says(token) for each in said)
+
+    gaps = [text[place + 1 : later] for place, later in pairwise(places)]
+    if any(intrudes(token) for gap in gaps for token in gap) or any(map(_leaves_out_both_sides, gaps)):
+        return False
+    clause = _back_to(text, first, ("strong",))
+    if any(token.kind in ("joint", "strong") for gap in gaps for token in gap) and any(
+        intrudes(token) for token in text[clause:first]
+    ):
+        return False
+    end = next((at for at in range(last + 1, len(text)) if text[at].kind == "strong"), len(text))
+    if end < len(text) and text[end].key == "?":
+        return False
+    near = text[_back_to(text, first, ("strong", "joint")) : last + 1]
+    return _marks("negation", text[clause:end]) == _marks("negation", marked) and (
+        _marks("modal", near) == _marks("modal", marked)
+    )
+
+
+def _leaves_out_both_sides(gap: Tokens) -> bool:
+    """Return whether clauses are joined within what the answer leaves out."""
+    kinds = ["joint" if token.kind == "strong" else token.kind for token in gap]
+    joints = [at for at, kind in enumerate(kinds) if kind == "joint"]
+    return any(CONTENT.intersection(kinds[:at]) and CONTENT.intersection(kinds[at:]) for at in joints)
+
+
+def _back_to(text: Tokens, first: int, kinds: Sequence[str]) -> int:
+    return next((at + 1 for at in range(first - 1, -1, -1) if text[at].kind in kinds), 0)
+
+
+def _marks(kind: str, tokens: Tokens) -> Counter[str]:
+    return Counter(token.key for token in tokens if token.kind == kind)
