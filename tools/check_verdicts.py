@@ -22,6 +22,7 @@ from gemma10m.passages.building import build_index
 from gemma10m.passages.cutting import sentences
 from gemma10m.passages.index import PassageIndex, open_index
 from gemma10m.passages.verdicts import verify
+from gemma10m.terminal import Terminal
 
 NOVEL = Path(__file__).parent.parent / "examples" / "persuasion.txt"
 NAMES = "Quist Harrow Bellamy Corbin Dunmore Everett Falk Garrick Hollis Ingram".split()
@@ -123,7 +124,8 @@ def changed_prose(drawn: list[str], draw: random.Random) -> Iterator[Asked]:
     for sentence in drawn:
         first, second = named(sentence)[:2]
         question = f"What is told of {first}?"
-        swapped = re.sub(rf"\b(?:{first}|{second})\b", lambda m: second if m[0] == first else first, sentence)
+        swapped = re.sub(rf"\b{second}\b", first, re.sub(rf"\b{first}\b", "\0", sentence))
+        swapped = swapped.replace("\0", second)
         other = draw.choice([name for each in drawn for name in named(each) if name not in sentence])
         yield Asked("order", question, swapped)
         yield Asked("name", question, re.sub(rf"\b{second}\b", other, sentence))
@@ -142,7 +144,7 @@ def right_prose(drawn: list[str]) -> Iterator[Asked]:
     for sentence in drawn:
         question = f"What is told of {named(sentence)[0]}?"
         yield Asked("as it is", question, sentence)
-        if (ended := re.sub(r"\b(\w{4,}[^s\W])ed\b", r"\1s", sentence, count=1)) != sentence:
+        if (ended := re.sub(r"\b(\w{4,}[^s\W])ed\b", r"\1ing", sentence, count=1)) != sentence:
             yield Asked("ending", question, ended)
 
 
@@ -157,7 +159,8 @@ def drawn_cases(draw: random.Random) -> tuple[str, list[Asked], list[Asked]]:
 
 def wrong(index: PassageIndex, asked: list[Asked], verdict: str) -> list[Asked]:
     """Those that have another verdict."""
-    return [each for each in asked if (verify(index, each.question, each.answer).verdict == "verified") != (verdict == "verified")]
+    found = [verify(index, each.question, each.answer).verdict == "verified" for each in asked]
+    return [each for each, verified in zip(asked, found, strict=True) if verified != (verdict == "verified")]
 
 
 def main() -> None:
@@ -175,9 +178,9 @@ def main() -> None:
         with open_index(path) as index:
             certified, missed = wrong(index, changed, "unverified"), wrong(index, right, "verified")
     row = {"seed": wanted.seed, "n": EACH, "certified_wrongly": len(certified), "right_not_verified": len(missed)}
-    print(row)
+    Terminal().line(str(row))
     for each in (*certified, *missed) if wanted.show else ():
-        print(f"{each.kind}: {each.question} -> {each.answer}")
+        Terminal().line(f"{each.kind}: {each.question} -> {each.answer}")
     if wanted.results:
         append_rows(wanted.results, "verdicts", f"python tools/check_verdicts.py --seed {wanted.seed}", [row])
 

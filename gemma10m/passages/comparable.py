@@ -13,7 +13,7 @@ from gemma10m.passages.words import LETTER, UNSPACED, plain_letters, stems
 # Words that a sentence may leave out or put in. What changes a meaning (before, all, above, more) is compared.
 FUNCTION = frozenset(
     """a an the this that these those there here it its itself he him his himself she her hers herself they them their
-    theirs themselves we us our i me my you your one who whom whose which what when where how why
+    theirs themselves we us our i me my you your one what when where how why
     am is are was were be been being do does did done doing have has had having
     of in at on to by for from with as than into onto upon so then also too very just yes please
     i'm i've you're you've we're we've they're they've he's she's it's that's there's what's who's""".split()
@@ -33,6 +33,8 @@ JOINTS = frozenset(
     "and but or while whereas whilst although though because und aber oder et mais ou y pero o e".split()
 )
 _OPPOSED = frozenset("to by from into onto".split())  # who gave and who was given hang on them
+PREPOSITIONS = _OPPOSED.union("of in at on for with as".split())
+_LINKS = PREPOSITIONS.union("am is are was were be been".split())
 # One character each: 不 and its like, and what ends a Japanese verb that is denied.
 _UNSPACED_NEGATION = re.compile("[不没沒无無非未勿莫否别別]|ない|なかった|ません|ず(?=[、。にと])|ไม่|មិន|ບໍ່|မ")
 # A word ends where another of these scripts begins, or one of these words.
@@ -65,7 +67,11 @@ class Token:
     possessive: bool = False
     special: bool = False  # it has a digit, a hyphen or an underscore: it means one thing, as a name does
     asked: bool = False  # it stands in a question, which turns words about
-    link: str = ""  # the last of "to", "by", "from" since the word before
+    link: str = ""  # the last preposition, or form of "be", since the word before
+
+    @property
+    def direction(self) -> str:
+        return self.link if self.link in _OPPOSED else ""
 
     def says(self, other: Token, heading: frozenset[str] = frozenset()) -> bool:
         """Return whether the other, in a text, is the same."""
@@ -76,8 +82,11 @@ class Token:
         if other.kind not in CONTENT:
             return False
         if self.kind == other.kind == "name":
-            return self.plain == other.plain and (self.asked or self.possessive == other.possessive)
+            return self.plain == other.plain and (other.asked or self._owns_as(other))
         return self.key == other.key
+
+    def _owns_as(self, other: Token) -> bool:
+        return other.possessive <= self.possessive if self.asked else other.possessive == self.possessive
 
 
 def read_tokens(texts: Sequence[str]) -> list[list[Token]]:
@@ -140,7 +149,7 @@ class _Reader:
             self._found += [Token(kind, key, word) for kind, key in marks]
             self._waiting = 0
         elif word in FUNCTION:
-            self._link = word if word in _OPPOSED else self._link
+            self._link = word if word in _LINKS else self._link
         else:
             waiting = self._waiting + 1 if word in QUALIFIERS else 0
             self._add(self._content(match, word, possessive), waiting)
@@ -151,6 +160,8 @@ class _Reader:
             return Token("word", self._stems[word], word, special=special)
         if not _NAME_GOES_ON.fullmatch(self._text, max(0, self._name_end), match.start()) or self._name_end < 0:
             self._phrase += 1
+        elif self._found:
+            self._link = self._link or self._found[-1].link  # a name's words stand in one place
         self._name_end = match.end()
         return Token("name", self._stems[word], plain_letters(word), None, self._phrase, possessive, special=special)
 

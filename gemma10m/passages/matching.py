@@ -5,14 +5,14 @@ them that changes what is said.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice, pairwise
 
-from gemma10m.passages.comparable import CONTENT, Token
+from gemma10m.passages.comparable import CONTENT, PREPOSITIONS, Token
 
 Tokens = Sequence[Token]
 WAYS = 64  # looked at, of finding the same words in one sentence
-NAMING = frozenset(("name", "number"))
+_ENDS = frozenset(("joint", "strong"))
 
 
 def content(tokens: Tokens) -> list[Token]:
@@ -63,7 +63,7 @@ def _tied(said: Tokens, places: Sequence[int], text: Tokens) -> bool:
         if 0 <= word.phrase == following.phrase and text[place].phrase != text[later].phrase:
             return False
     return all(
-        not (word.link and text[place].link) or word.link == text[place].link
+        not (word.direction and text[place].direction) or word.direction == text[place].direction
         for word, place in zip(said, places, strict=True)
     )
 
@@ -73,25 +73,40 @@ def _stands(text: Tokens, places: Sequence[int], said: Tokens, marked: Tokens) -
         return False
     first, last = places[0], places[-1]
     phrases = {text[place].phrase for place in places} - {-1}
+    counted = any(token.number for token in said)
 
     def intrudes(token: Token) -> bool:
-        return token.kind in NAMING and token.phrase not in phrases and not any(each.says(token) for each in said)
+        naming = token.phrase not in phrases if token.kind == "name" else counted and token.kind == "number"
+        return naming and not any(each.says(token) for each in said)
 
     gaps = [text[place + 1 : later] for place, later in pairwise(places)]
-    if any(intrudes(token) for gap in gaps for token in gap) or any(map(_leaves_out_both_sides, gaps)):
+    beyond = [text[later] for later in places[1:]]
+    if any(map(_leaves_out_both_sides, gaps)):
+        return False
+    if any(
+        intrudes(token) and not _beside(token, gap, end) for gap, end in zip(gaps, beyond, strict=True) for token in gap
+    ):
         return False
     clause = _back_to(text, first, ("strong",))
-    if any(token.kind in ("joint", "strong") for gap in gaps for token in gap) and any(
+    if any(token.kind in _ENDS for gap in gaps for token in gap) and any(
         intrudes(token) for token in text[clause:first]
     ):
         return False
-    end = next((at for at in range(last + 1, len(text)) if text[at].kind == "strong"), len(text))
+    end = _on_to(text, last, ("strong",))
     if end < len(text) and text[end].key == "?":
         return False
-    near = text[_back_to(text, first, ("strong", "joint")) : last + 1]
+    near = text[_back_to(text, first, _ENDS) : _on_to(text, last, _ENDS)]
     return _marks("negation", text[clause:end]) == _marks("negation", marked) and (
         _marks("modal", near) == _marks("modal", marked)
     )
+
+
+def _beside(name: Token, gap: Tokens, following: Token) -> bool:
+    """Return whether a name only goes with a verb: it stands after a preposition, or right before an amount."""
+    if name.kind != "name" or any(token.kind in _ENDS for token in gap):
+        return False
+    after = next((token for token in [*gap[gap.index(name) :], following] if token.phrase != name.phrase), following)
+    return name.link in PREPOSITIONS or (after.number is not None and not after.link)
 
 
 def _leaves_out_both_sides(gap: Tokens) -> bool:
@@ -101,8 +116,12 @@ def _leaves_out_both_sides(gap: Tokens) -> bool:
     return any(CONTENT.intersection(kinds[:at]) and CONTENT.intersection(kinds[at:]) for at in joints)
 
 
-def _back_to(text: Tokens, first: int, kinds: Sequence[str]) -> int:
+def _back_to(text: Tokens, first: int, kinds: Collection[str]) -> int:
     return next((at + 1 for at in range(first - 1, -1, -1) if text[at].kind in kinds), 0)
+
+
+def _on_to(text: Tokens, last: int, kinds: Collection[str]) -> int:
+    return next((at for at in range(last + 1, len(text)) if text[at].kind in kinds), len(text))
 
 
 def _marks(kind: str, tokens: Tokens) -> Counter[str]:

@@ -14,7 +14,7 @@ from gemma10m.passages.cutting import Passage, sentences
 from gemma10m.passages.index import PassageIndex
 from gemma10m.passages.matching import content, is_said
 from gemma10m.passages.retrieve import Excerpt, scored
-from gemma10m.passages.statements import Statement, statements
+from gemma10m.passages.statements import Statement, is_naming, statements
 from gemma10m.passages.tables import Row, row_says, table_rows
 from gemma10m.passages.words import telling
 
@@ -61,7 +61,7 @@ def verify(index: PassageIndex, question: str, answer: str) -> Verification:
     if not unsupported:
         return Verification("verified", quotes)
     asked = telling(question)
-    unheard = bool(asked) and not index.with_words(asked, 1)
+    unheard = bool(asked) and not quotes and not index.with_words(asked, 1)
     return Verification("no answer" if unheard else "unverified", quotes, unsupported)
 
 
@@ -87,6 +87,8 @@ def _supporting(index: PassageIndex, question: str, statement: Statement) -> lis
     units = list(_units(index, _candidates(index, question, statement)))
     saying = [unit for unit in units if _says(unit, statement)]
     topic = content(statement.asked)
+    if topic and any(unit.has(token) for unit in units for token in topic):
+        saying = [unit for unit in saying if _repeats(unit, statement) or any(_about(unit, token) for token in topic)]
     best = [unit for unit in saying if not any(_outdoes(each, unit, topic, statement) for each in units)]
     best.sort(key=lambda unit: -sum(map(unit.has, content(statement.question))))
     return sorted(best[:SHOWN], key=lambda unit: _place(unit.excerpt))
@@ -160,31 +162,34 @@ def _heading(passage: Passage, row: Row) -> Excerpt | None:
 
 
 def _says(unit: _Unit, statement: Statement) -> bool:
-    said, asked = content(statement.tokens), statement.asked
     if unit.columns:
-        named = all(unit.has(token) or _named(token, unit.title) for token in statement.names)
+        named = all(_about(unit, token) for token in statement.names)
         return named and row_says(statement.tokens, statement.question, unit.cells, unit.columns)
-    if not all(map(unit.has, said)):
+    if not all(map(unit.has, content(statement.tokens))):
         return False
-    whole = len(said) >= WHOLE and all(any(each.says(token) for each in said) for token in content(unit.tokens))
-    if not asked or whole:
+    if not statement.asked or _repeats(unit, statement):
         return is_said(statement.tokens, (), unit.tokens)
-    topic = content(asked)
-    there = [token for token in topic if unit.has(token)]
-    named = [token for token in topic if token not in there and _named(token, unit.title)]
-    if (topic and not there and not named) or any(
-        token not in there and token not in named for token in statement.names
-    ):
+    if not all(_about(unit, token) for token in statement.names):
         return False
-    return is_said(statement.tokens, asked, unit.tokens, statement.answer_first)
+    return is_said(statement.tokens, statement.asked, unit.tokens, statement.answer_first)
 
 
-def _named(token: Token, title: Sequence[Token]) -> bool:
-    return any(token.key == each.key for each in title)
+def _repeats(unit: _Unit, statement: Statement) -> bool:
+    """Return whether the statement has all of the sentence, and says itself what it is about."""
+    said = content(statement.tokens)
+    alone = len(said) >= WHOLE and (not statement.names or any(map(is_naming, said)))
+    return alone and all(any(each.says(token) for each in said) for token in content(unit.tokens))
+
+
+def _about(unit: _Unit, token: Token) -> bool:
+    """Return whether a word of the question stands in the unit, or in the name of its file or chapter."""
+    return unit.has(token) or any(token.key == each.key for each in unit.title)
 
 
 def _outdoes(other: _Unit, unit: _Unit, topic: Sequence[Token], statement: Statement) -> bool:
     """Return whether the other has what this one has of the question, and more, and an answer of the same kind."""
+    if not unit.columns and _repeats(unit, statement):
+        return False
     has = {at for at, token in enumerate(topic) if unit.has(token)}
     more = {at for at, token in enumerate(topic) if other.has(token)}
     kinds = {token.kind for token in content(statement.tokens)}
