@@ -12,6 +12,7 @@ from threading import Event
 from gemma10m.atomic_file import atomic_path
 from gemma10m.documents import Document
 from gemma10m.errors import DiskError, DocumentError, OutOfMemoryError, StateError, UsageError
+from gemma10m.folders import states_folder
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import is_index_file, open_index
 from gemma10m.terminal import Terminal
@@ -22,10 +23,14 @@ def index_path(state: Path) -> Path:
 
 
 def refuse_other_file(state: Path) -> None:
-    """Raises UsageError rather than write an index over a file that is none."""
+    """Raises UsageError rather than write an index over a user's file that is none; what is in the cache is ours."""
     path = index_path(state)
-    if os.path.exists(path) and not is_index_file(path):
+    if os.path.exists(path) and not is_index_file(path) and not _is_cached(path):
         raise UsageError(f"{path} is not a passage index and would be lost", hint="move it, or name another state")
+
+
+def _is_cached(path: Path) -> bool:
+    return path.resolve().is_relative_to(states_folder().resolve())
 
 
 @contextmanager
@@ -101,9 +106,9 @@ def ensure_index(terminal: Terminal, document: Document, state: Path) -> bool:
     """Whether there is an index of the document now. Why none could be made is said."""
     if has_index(state, document.fingerprint):
         return True
-    terminal.note("indexing the document's passages")
     try:
         refuse_other_file(state)
+        terminal.note("indexing the document's passages")
         build_index(document, index_path(state))
     except (DiskError, DocumentError, OutOfMemoryError, UsageError) as error:
         _warn(terminal, error.message)

@@ -10,7 +10,7 @@ from gemma10m.passages.folding import fold
 from gemma10m.passages.numbers import NUMBER, QUALIFIERS, Number, has_decimal_comma, read_number, with_qualifiers
 from gemma10m.passages.words import LETTER, UNSPACED, plain_letters, stems
 
-# Words that a sentence may leave out or put in. What changes a meaning (before, all, above, more) is compared.
+# Words that a sentence may leave out or put in. What changes a meaning is compared: before, all, above, more.
 FUNCTION = frozenset(
     """a an the this that these those there here it its itself he him his himself she her hers herself they them their
     theirs themselves we us our i me my you your one what when where how why
@@ -58,7 +58,7 @@ CONTENT = frozenset(("word", "name", "number", "unspaced"))
 
 
 @dataclass(frozen=True)
-class Token:
+class Term:
     kind: str  # one of CONTENT, "negation", "modal", "joint" or "strong", a joint that no negation crosses
     key: str  # stem of a word
     plain: str = ""  # the word as it is written, in lower case
@@ -73,7 +73,7 @@ class Token:
     def direction(self) -> str:
         return self.link if self.link in _OPPOSED else ""
 
-    def says(self, other: Token, heading: frozenset[str] = frozenset()) -> bool:
+    def says(self, other: Term, heading: frozenset[str] = frozenset()) -> bool:
         """Return whether the other, in a text, is the same."""
         if self.number or other.number:
             return bool(self.number and other.number and self.number.says(other.number, heading))
@@ -85,11 +85,11 @@ class Token:
             return self.plain == other.plain and (other.asked or self._owns_as(other))
         return self.key == other.key
 
-    def _owns_as(self, other: Token) -> bool:
+    def _owns_as(self, other: Term) -> bool:
         return other.possessive <= self.possessive if self.asked else other.possessive == self.possessive
 
 
-def read_tokens(texts: Sequence[str]) -> list[list[Token]]:
+def read_terms(texts: Sequence[str]) -> list[list[Term]]:
     """Each text's tokens in order; function words are left out."""
     folded = [_BESIDE_DIGITS.sub(" ", " ".join(fold(text).split())) for text in texts]
     matches = [list(_TOKEN.finditer(text)) for text in folded]
@@ -98,7 +98,7 @@ def read_tokens(texts: Sequence[str]) -> list[list[Token]]:
     return [_Reader(text, known).tokens(found) for text, found in zip(folded, matches, strict=True)]
 
 
-def as_asked(tokens: Sequence[Token]) -> list[Token]:
+def as_asked(tokens: Sequence[Term]) -> list[Term]:
     """A question's tokens, those of a script without spaces cut into what may stand elsewhere in a sentence."""
     cut = [
         replace(token, key=part)
@@ -113,24 +113,24 @@ class _Reader:
     def __init__(self, text: str, known: dict[str, str]) -> None:
         self._text, self._stems = text, known
         self._comma = has_decimal_comma(text)
-        self._found: list[Token] = []
+        self._found: list[Term] = []
         self._link, self._waiting = "", 0  # qualifiers that stand directly before what comes next
         self._phrase, self._name_end = 0, -1
 
-    def tokens(self, matches: Sequence[re.Match[str]]) -> list[Token]:
+    def tokens(self, matches: Sequence[re.Match[str]]) -> list[Term]:
         for match in matches:
             if match["word"]:
                 self._word(match)
             elif match["unspaced"]:
-                self._add(Token("unspaced", match[0].casefold()))
-                self._found += [Token("negation", "") for _ in _UNSPACED_NEGATION.finditer(match[0])]
+                self._add(Term("unspaced", match[0].casefold()))
+                self._found += [Term("negation", "") for _ in _UNSPACED_NEGATION.finditer(match[0])]
             elif match["strong"] or match["joint"]:
-                self._add(Token("strong" if match["strong"] else "joint", match[0], match[0]))
+                self._add(Term("strong" if match["strong"] else "joint", match[0], match[0]))
             else:
                 self._number(match)
         return self._found
 
-    def _add(self, token: Token, waiting: int = 0) -> None:
+    def _add(self, token: Term, waiting: int = 0) -> None:
         self._found.append(replace(token, link=self._link) if self._link else token)
         self._link, self._waiting = "", waiting
 
@@ -139,14 +139,14 @@ class _Reader:
         if self._waiting:
             del self._found[-self._waiting :]
         number = with_qualifiers(read_number(match, self._comma), before)
-        self._add(Token("number", number.value, number=number))
+        self._add(Term("number", number.value, number=number))
 
     def _word(self, match: re.Match[str]) -> None:
         word, possessive = _bare(match["word"])
         if word in JOINTS:
-            self._add(Token("joint", word))
+            self._add(Term("joint", word))
         elif marks := _marks(word):
-            self._found += [Token(kind, key, word) for kind, key in marks]
+            self._found += [Term(kind, key, word) for kind, key in marks]
             self._waiting = 0
         elif word in FUNCTION:
             self._link = word if word in _LINKS else self._link
@@ -154,16 +154,16 @@ class _Reader:
             waiting = self._waiting + 1 if word in QUALIFIERS else 0
             self._add(self._content(match, word, possessive), waiting)
 
-    def _content(self, match: re.Match[str], word: str, possessive: bool) -> Token:
+    def _content(self, match: re.Match[str], word: str, possessive: bool) -> Term:
         special = _SPECIAL.search(match["word"].strip("_")) is not None
         if not match["word"].lstrip("_")[:1].isupper():
-            return Token("word", self._stems[word], word, special=special)
+            return Term("word", self._stems[word], word, special=special)
         if not _NAME_GOES_ON.fullmatch(self._text, max(0, self._name_end), match.start()) or self._name_end < 0:
             self._phrase += 1
         elif self._found:
             self._link = self._link or self._found[-1].link  # a name's words stand in one place
         self._name_end = match.end()
-        return Token("name", self._stems[word], plain_letters(word), None, self._phrase, possessive, special=special)
+        return Term("name", self._stems[word], plain_letters(word), None, self._phrase, possessive, special=special)
 
 
 def _marks(word: str) -> list[tuple[str, str]]:

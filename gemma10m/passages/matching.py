@@ -8,18 +8,18 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice, pairwise
 
-from gemma10m.passages.comparable import CONTENT, PREPOSITIONS, Token
+from gemma10m.passages.comparable import CONTENT, PREPOSITIONS, Term
 
-Tokens = Sequence[Token]
+Terms = Sequence[Term]
 WAYS = 64  # looked at, of finding the same words in one sentence
 _ENDS = frozenset(("joint", "strong"))
 
 
-def content(tokens: Tokens) -> list[Token]:
+def content(tokens: Terms) -> list[Term]:
     return [token for token in tokens if token.kind in CONTENT]
 
 
-def is_said(answer: Tokens, asked: Tokens, text: Tokens, answer_first: bool | None = None) -> bool:
+def is_said(answer: Terms, asked: Terms, text: Terms, answer_first: bool | None = None) -> bool:
     """`asked`: what the answer leaves to the question. Those of its words that the text has must be there in their
     order, too: all after the answer (answer_first), the first of them before it (False), or anywhere (None).
     """
@@ -35,7 +35,7 @@ def is_said(answer: Tokens, asked: Tokens, text: Tokens, answer_first: bool | No
     return False
 
 
-def _ways(words: Tokens, text: Tokens, start: int = 0) -> Iterator[list[int]]:
+def _ways(words: Terms, text: Terms, start: int = 0) -> Iterator[list[int]]:
     """Yield the places in the text where all the words stand, one after the other."""
     if not words:
         yield []
@@ -51,13 +51,13 @@ def _ways(words: Tokens, text: Tokens, start: int = 0) -> Iterator[list[int]]:
                 return  # what does not follow here follows nowhere later
 
 
-def _anywhere(words: Tokens, own: Sequence[int], text: Tokens) -> Iterator[list[int]]:
+def _anywhere(words: Terms, own: Sequence[int], text: Terms) -> Iterator[list[int]]:
     """Yield the places of the words that are closest to the answer's own."""
     found = [[place for place, token in enumerate(text) if word.says(token)] for word in words]
     yield sorted(min(places, key=lambda place: abs(place - own[0])) for places in found)
 
 
-def _tied(said: Tokens, places: Sequence[int], text: Tokens) -> bool:
+def _tied(said: Terms, places: Sequence[int], text: Terms) -> bool:
     """Return whether names side by side are so in the text, and nobody gives who was given."""
     for (word, following), (place, later) in zip(pairwise(said), pairwise(places), strict=True):
         if 0 <= word.phrase == following.phrase and text[place].phrase != text[later].phrase:
@@ -68,14 +68,14 @@ def _tied(said: Tokens, places: Sequence[int], text: Tokens) -> bool:
     )
 
 
-def _stands(text: Tokens, places: Sequence[int], said: Tokens, marked: Tokens) -> bool:
+def _stands(text: Terms, places: Sequence[int], said: Terms, marked: Terms) -> bool:
     if not places:
         return False
     first, last = places[0], places[-1]
     phrases = {text[place].phrase for place in places} - {-1}
     counted = any(token.number for token in said)
 
-    def intrudes(token: Token) -> bool:
+    def intrudes(token: Term) -> bool:
         naming = token.phrase not in phrases if token.kind == "name" else counted and token.kind == "number"
         return naming and not any(each.says(token) for each in said)
 
@@ -101,7 +101,7 @@ def _stands(text: Tokens, places: Sequence[int], said: Tokens, marked: Tokens) -
     )
 
 
-def _beside(name: Token, gap: Tokens, following: Token) -> bool:
+def _beside(name: Term, gap: Terms, following: Term) -> bool:
     """Return whether a name only goes with a verb: it stands after a preposition, or right before an amount."""
     if name.kind != "name" or any(token.kind in _ENDS for token in gap):
         return False
@@ -109,20 +109,20 @@ def _beside(name: Token, gap: Tokens, following: Token) -> bool:
     return name.link in PREPOSITIONS or (after.number is not None and not after.link)
 
 
-def _leaves_out_both_sides(gap: Tokens) -> bool:
+def _leaves_out_both_sides(gap: Terms) -> bool:
     """Return whether clauses are joined within what the answer leaves out."""
     kinds = ["joint" if token.kind == "strong" else token.kind for token in gap]
     joints = [at for at, kind in enumerate(kinds) if kind == "joint"]
     return any(CONTENT.intersection(kinds[:at]) and CONTENT.intersection(kinds[at:]) for at in joints)
 
 
-def _back_to(text: Tokens, first: int, kinds: Collection[str]) -> int:
+def _back_to(text: Terms, first: int, kinds: Collection[str]) -> int:
     return next((at + 1 for at in range(first - 1, -1, -1) if text[at].kind in kinds), 0)
 
 
-def _on_to(text: Tokens, last: int, kinds: Collection[str]) -> int:
+def _on_to(text: Terms, last: int, kinds: Collection[str]) -> int:
     return next((at for at in range(last + 1, len(text)) if text[at].kind in kinds), len(text))
 
 
-def _marks(kind: str, tokens: Tokens) -> Counter[str]:
+def _marks(kind: str, tokens: Terms) -> Counter[str]:
     return Counter(token.key for token in tokens if token.kind == kind)

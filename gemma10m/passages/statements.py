@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from gemma10m.passages.comparable import Token, as_asked, read_tokens
+from gemma10m.passages.comparable import Term, as_asked, read_terms
 from gemma10m.passages.cutting import sentences
 from gemma10m.passages.folding import fold
 from gemma10m.passages.matching import content
@@ -38,13 +38,13 @@ class Statement:
     """One sentence of an answer."""
 
     sentence: str
-    tokens: Sequence[Token]
-    asked: Sequence[Token] = ()  # what it leaves to the question; nothing when it names what the question is about
-    question: Sequence[Token] = ()
+    tokens: Sequence[Term]
+    asked: Sequence[Term] = ()  # what it leaves to the question; nothing when it names what the question is about
+    question: Sequence[Term] = ()
     answer_first: bool | None = None  # whether it comes before or after the question's own words in a statement
 
     @property
-    def names(self) -> list[Token]:
+    def names(self) -> list[Term]:
         """What one has to find where it stands: names and numbers in the question that the answer leaves out."""
         return [token for token in content(self.asked) if is_naming(token)]
 
@@ -56,11 +56,11 @@ def statements(question: str, answer: str) -> list[Statement]:
     if not parts or is_refusal(parts[0]):
         return []
     said = [part for part in parts if not is_refusal(part)]
-    asked, *read = read_tokens([_AMOUNT.sub(r"\1", fold(question)), *(_YES_NO.sub("", part, 1) for part in said)])
+    asked, *read = read_terms([_AMOUNT.sub(r"\1", fold(question)), *(_YES_NO.sub("", part, 1) for part in said)])
     return [_statement(question, _without_capital(asked, question), *each) for each in zip(said, read, strict=True)]
 
 
-def _without_capital(asked: Sequence[Token], question: str) -> Sequence[Token]:
+def _without_capital(asked: Sequence[Term], question: str) -> Sequence[Term]:
     """The question's first word is no name for being written like one."""
     first = _FIRST.match(fold(question))
     if not asked or asked[0].kind != "name" or not first or first[1].casefold() != asked[0].plain:
@@ -73,15 +73,15 @@ def is_refusal(sentence: str) -> bool:
     return bool(_REFUSAL.fullmatch(text)) and not re.search(r"\b(?:but|however)\b", text[1:], re.IGNORECASE)
 
 
-def is_naming(token: Token) -> bool:
+def is_naming(token: Term) -> bool:
     return token.kind in ("name", "number") or token.special
 
 
-def _statement(question: str, asked: Sequence[Token], sentence: str, tokens: Sequence[Token]) -> Statement:
+def _statement(question: str, asked: Sequence[Term], sentence: str, tokens: Sequence[Term]) -> Statement:
     said = content(tokens)
     yes_no = _YES_NO.match(sentence)
     if yes_no and not said:
-        denial = [Token("negation", "")] if yes_no[1] else []
+        denial = [Term("negation", "")] if yes_no[1] else []
         return Statement(sentence, [*asked, *denial], question=asked)
     asked = as_asked(asked)
     left = [token for token in _chosen(asked, said) if not any(each.says(token) for each in said)]
@@ -95,7 +95,7 @@ def _statement(question: str, asked: Sequence[Token], sentence: str, tokens: Seq
     return Statement(sentence, tokens, left, asked, first)
 
 
-def _chosen(asked: Sequence[Token], said: Sequence[Token]) -> list[Token]:
+def _chosen(asked: Sequence[Term], said: Sequence[Term]) -> list[Term]:
     """The question's tokens, without those that the answer chose another of: is it Anne or Mary?"""
     others = set[int]()
     for at, token in enumerate(asked):

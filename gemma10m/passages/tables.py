@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise, product
 
-from gemma10m.passages.comparable import CONTENT, Token
+from gemma10m.passages.comparable import CONTENT, Term
 from gemma10m.passages.numbers import unit_name
 
-Columns = Sequence[Sequence[Token]]
+Columns = Sequence[Sequence[Term]]
 WAYS = 256  # looked at, of giving the answer's words to columns
 _RULE = re.compile(r"[\s|:+=-]*-[\s|:+=-]*")
 _PIPE = re.compile(r"(?<!\\)\|")
@@ -52,7 +52,7 @@ def open_heading(text: str, commas: bool, heading: str = "") -> tuple[int, int] 
     return last.heading or (heading if last.columns else last.span)
 
 
-def row_says(answer: Sequence[Token], question: Sequence[Token], cells: Columns, columns: Columns) -> bool:
+def row_says(answer: Sequence[Term], question: Sequence[Term], cells: Columns, columns: Columns) -> bool:
     """Return whether the row has all that is answered, each value in the column that answer and question name."""
     said = [token for token in answer if token.kind in CONTENT]
     topic = [token for token in question if token.kind in CONTENT]
@@ -70,7 +70,7 @@ _Place = tuple[str, int, int]  # "cell" or "heading", column, place in it
 
 
 def _fits(
-    said: Sequence[_Place], topic: Sequence[_Place], cells: Columns, answer: Sequence[Token], question: Sequence[Token]
+    said: Sequence[_Place], topic: Sequence[_Place], cells: Columns, answer: Sequence[Term], question: Sequence[Term]
 ) -> bool:
     values = [column for kind, column, _ in (*said, *topic) if kind == "cell"]
     named = [column for kind, column, _ in (*said, *topic) if kind == "heading"]
@@ -91,7 +91,7 @@ def _order(columns: Sequence[int], among: set[int]) -> list[int]:
     return list(dict.fromkeys(column for column in columns if column in among))
 
 
-def _options(token: Token, cells: Columns, columns: Columns) -> list[_Place]:
+def _options(token: Term, cells: Columns, columns: Columns) -> list[_Place]:
     units = [frozenset(unit_name(each.plain) for each in column) for column in columns] or [frozenset[str]()] * len(
         cells
     )

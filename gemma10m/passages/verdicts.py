@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import Literal
 
 from gemma10m.passages.code_files import is_by_line, is_csv
-from gemma10m.passages.comparable import Token, read_tokens
+from gemma10m.passages.comparable import Term, read_terms
 from gemma10m.passages.cutting import Passage, sentences
 from gemma10m.passages.index import PassageIndex
 from gemma10m.passages.matching import content, is_said
@@ -38,13 +38,13 @@ class _Unit:
     """A sentence, or a row with its heading."""
 
     excerpt: Excerpt
-    tokens: Sequence[Token]
-    title: Sequence[Token]  # of the file and the chapter
-    cells: Sequence[Sequence[Token]] = ()
-    columns: Sequence[Sequence[Token]] = ()
+    tokens: Sequence[Term]
+    title: Sequence[Term]  # of the file and the chapter
+    cells: Sequence[Sequence[Term]] = ()
+    columns: Sequence[Sequence[Term]] = ()
     heading: Excerpt | None = None
 
-    def has(self, token: Token) -> bool:
+    def has(self, token: Term) -> bool:
         return any(token.says(each) for each in self.tokens)
 
 
@@ -130,7 +130,7 @@ def _units(index: PassageIndex, passages: Iterable[Passage]) -> Iterator[_Unit]:
             *(passage.text[slice(*span)] for span in spans),
             *(c for row in rows for c in (*row.cells, *row.columns)),
         ]
-        read = iter(read_tokens(texts))
+        read = iter(read_terms(texts))
         named = next(read)
         for span in spans:
             yield _Unit(Excerpt(passage, *span), next(read), named)
@@ -181,12 +181,12 @@ def _repeats(unit: _Unit, statement: Statement) -> bool:
     return alone and all(any(each.says(token) for each in said) for token in content(unit.tokens))
 
 
-def _about(unit: _Unit, token: Token) -> bool:
+def _about(unit: _Unit, token: Term) -> bool:
     """Return whether a word of the question stands in the unit, or in the name of its file or chapter."""
     return unit.has(token) or any(token.key == each.key for each in unit.title)
 
 
-def _outdoes(other: _Unit, unit: _Unit, topic: Sequence[Token], statement: Statement) -> bool:
+def _outdoes(other: _Unit, unit: _Unit, topic: Sequence[Term], statement: Statement) -> bool:
     """Return whether the other has what this one has of the question, and more, and an answer of the same kind."""
     if not unit.columns and _repeats(unit, statement):
         return False

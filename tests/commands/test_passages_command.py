@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -21,9 +22,9 @@ from gemma10m.commands.reading import Patterns
 from gemma10m.config import ReadingConfig
 from gemma10m.documents import FilesNow
 from gemma10m.errors import StateError, UsageError
-from gemma10m.passages.building import build_index
+from gemma10m.passages.building import build_index, seal
 from gemma10m.passages.index import open_index
-from gemma10m.passages.quotes import NOT_IN_TEXT
+from gemma10m.passages.statements import NOT_IN_TEXT
 from gemma10m.saved_states import files_of
 from gemma10m.state_file import DocumentRecord
 from gemma10m.terminal import Terminal
@@ -47,23 +48,24 @@ def asked(source: Path, options: RetrievalOptions, json: bool = False) -> None:
     ask(Terminal(json=json), [str(source)], [KNOWN, UNKNOWN], DEMO, Sampling(max_new_tokens=40), options)
 
 
-def test_an_answer_has_its_place_and_one_without_is_not_given(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_answer_has_its_place_and_one_without_is_marked(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked(tale, RetrievalOptions(sources=True))
     start = len(PROSE) + 1
     told = capsys.readouterr()
     place = f'[1] {tale}:2, bytes {start}-{start + len(FACT)}\n    "{FACT}"'
-    assert told.out == f"{ANSWER}\n\n{place}\n\n{NOT_IN_TEXT}\n"
-    assert "no passage says what the model answers" in told.err
+    assert told.out.startswith(f"{ANSWER}\n\n{place}\n\nThe magic number for")
+    assert NOT_IN_TEXT not in told.out
+    assert "warning: unverified, not found in the text as it is said here: The magic number for" in told.err
 
 
 def test_json_always_has_the_sources(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked(tale, RetrievalOptions(), json=True)
     known, unknown = (json.loads(line) for line in capsys.readouterr().out.splitlines())
-    assert (known["answer"], known["in_text"]) == (ANSWER, True)
+    assert (known["answer"], known["verdict"], known["in_text"]) == (ANSWER, "verified", True)
     (source,) = known["sources"]
     assert tale.read_bytes()[source["start"] : source["stop"]].decode() == source["quote"] == FACT
-    assert (unknown["answer"], unknown["in_text"], unknown["sources"]) == (NOT_IN_TEXT, False, [])
-    assert unknown["unchecked_answer"].startswith("The magic number for")
+    assert (unknown["verdict"], unknown["in_text"], unknown["sources"]) == ("unverified", False, [])
+    assert unknown["answer"] == unknown["unchecked_answer"] == unknown["not_in_text"][0]
 
 
 def test_a_sentence_that_rests_on_nothing_is_told(
@@ -73,11 +75,43 @@ def test_a_sentence_that_rests_on_nothing_is_told(
     build_index(document, path)
     with open_index(path) as index:
         passages = Passages(index, lambda: document, RetrievalOptions(), lambda damage: index)
-        found = show_answer(Terminal(), passages, KNOWN, [ANSWER, " Elephants never", " forget."], withhold=True)
+        found = show_answer(Terminal(), passages, KNOWN, [ANSWER, " Elephants never", " forget."], wait=True)
     told = capsys.readouterr()
     assert told.out == f"{ANSWER} Elephants never forget.\n"
-    assert "no passage says: Elephants never forget." in told.err
-    assert (found.record()["in_text"], found.record()["not_in_text"]) == (True, ["Elephants never forget."])
+    assert "not found in the text as it is said here: Elephants never forget." in told.err
+    record = found.record()
+    assert (record["verdict"], record["not_in_text"]) == ("unverified", ["Elephants never forget."])
+
+
+@pytest.mark.parametrize(
+    ("question", "made", "shown", "near"),
+    [
+        (KNOWN, "I do not know.", "", FACT),
+        (KNOWN, "", "", FACT),
+        (KNOWN, NOT_IN_TEXT, "", FACT),
+        ("Who married Peter?", "Thomas did.", NOT_IN_TEXT, None),
+    ],
+)
+def test_with_no_answer_the_closest_passages_are_shown(
+    tale: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    question: str,
+    made: str,
+    shown: str,
+    near: str | None,
+) -> None:
+    document, path = open_source(tale), tmp_path / "index"
+    build_index(document, path)
+    with open_index(path) as index:
+        passages = Passages(index, lambda: document, RetrievalOptions(), lambda damage: index)
+        found = show_answer(Terminal(), passages, question, [made], wait=True)
+    told = capsys.readouterr()
+    assert found.verdict == "no answer"
+    assert told.out.startswith(f"{shown}\n")
+    assert (f'"{near}"' in told.out) is (near is not None)
+    assert [source.quote for source in found.closest][:1] == ([near] if near else [])
+    assert "no answer" in told.err
 
 
 def test_with_recall_off_the_model_s_own_words_come_unchecked(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,7 +119,7 @@ def test_with_recall_off_the_model_s_own_words_come_unchecked(tale: Path, capsys
     told = capsys.readouterr()
     assert told.out.startswith(f"{ANSWER}\n\nThe magic number for")
     assert NOT_IN_TEXT not in told.out
-    assert "no passage says" not in told.err
+    assert "unverified" not in told.err
 
 
 def test_with_recall_off_sources_stand_beside_the_model_s_own_words(
@@ -100,19 +134,19 @@ def test_with_recall_off_sources_stand_beside_the_model_s_own_words(
     told = capsys.readouterr()
     assert f'"{FACT}"' in told.out
     assert told.out.endswith(f"{unknown['answer']}\n")
-    assert told.err.endswith("no passage says what the model answered\n")
+    assert "unverified, not found in the text" in told.err
 
 
 def test_a_list_of_questions_is_answered_with_sources(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
     questions = tale.with_name("questions.txt")
     questions.write_text(f"{KNOWN}\n{UNKNOWN}\n")
-    for said, withheld in (("off", False), ("auto", True)):
+    for said in ("off", "auto"):
         ask_all(
             Terminal(), [str(tale)], str(questions), None, DEMO, Sampling(max_new_tokens=40), RetrievalOptions(said)
         )
         known, unknown = (json.loads(line) for line in capsys.readouterr().out.splitlines())
         assert [source["quote"] for source in known["sources"]] == [FACT]
-        assert (unknown["answer"] == NOT_IN_TEXT) is withheld
+        assert (known["verdict"], unknown["verdict"]) == ("verified", "unverified")
 
 
 def test_answers_that_were_checked_and_others_are_answers_of_their_own(
@@ -123,22 +157,22 @@ def test_answers_that_were_checked_and_others_are_answers_of_their_own(
     questions.write_text(UNKNOWN)
     read(Terminal(quiet=True), [str(tale)], state, DEMO)
 
-    def checked(said: str) -> list[tuple[int, bool, bool]]:
-        """Of every answer there is now: tokens recalled, whether it was checked, whether withheld."""
+    def checked(said: str) -> list[tuple[int, bool, str | None]]:
+        """Of every answer there is now: tokens recalled, whether it was checked, its verdict."""
         ask_all(
             Terminal(), [str(state)], str(questions), output, DEMO, Sampling(max_new_tokens=40), RetrievalOptions(said)
         )
         records = [json.loads(line) for line in output.read_text().splitlines()]
-        return [(each["recall"], each["checked"], each["answer"] == NOT_IN_TEXT) for each in records]
+        return [(each["recall"], each["checked"], each["verdict"]) for each in records]
 
-    assert checked("off") == [(0, False, False)]
-    assert checked("auto") == checked("off") == [(0, False, False), (0, True, True)]
+    assert checked("off") == [(0, False, "unverified")]
+    assert checked("auto") == checked("off") == [(0, False, "unverified"), (0, True, "unverified")]
     output.unlink()
     index_path(state).rename(tale.with_name("away"))
     tale.rename(tale.with_name("gone.txt"))
-    assert checked("64") == [(0, False, False)]
+    assert checked("64") == [(0, False, None)]
     tale.with_name("away").rename(index_path(state))
-    assert checked("64") == [(0, False, False), (64, True, True)]
+    assert checked("64") == [(0, False, None), (64, True, "unverified")]
 
 
 def talked(
@@ -167,11 +201,11 @@ def test_a_conversation_says_what_rests_on_nothing_and_goes_on(
     told = capsys.readouterr()
     assert told.out.startswith(f"{ANSWER}\n\n[1] {tale}:2, bytes ")
     assert "The magic number for loud-mountain is: " in told.out
-    assert told.err.count("no passage says what the model answered\n") == 2
+    assert told.err.count("unverified, not found in the text") == 2
     talked(monkeypatch, tale, [UNKNOWN], RetrievalOptions())
-    assert capsys.readouterr().err.count("no passage says what the model answered\n") == 1
+    assert capsys.readouterr().err.count("unverified, not found in the text") == 1
     talked(monkeypatch, tale, [UNKNOWN], RetrievalOptions("off"))
-    assert "no passage says" not in capsys.readouterr().err
+    assert "unverified" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("said", ["auto", "off"])
@@ -195,7 +229,7 @@ def test_a_lost_index_is_made_again(tale: Path, capsys: pytest.CaptureFixture[st
     damage(index_path(state))
     asked(state, RetrievalOptions())
     told = capsys.readouterr()
-    assert told.out.endswith(f"{ANSWER}\n\n{NOT_IN_TEXT}\n")
+    assert f"\n{ANSWER}\n\nThe magic number for" in told.out
     assert "indexing the document's passages" in told.err
     assert index_path(state).read_bytes() == kept
 
@@ -292,6 +326,7 @@ def damaged_index(tale: Path, *queries: str) -> Path:
     with closing(sqlite3.connect(index_path(state))) as database, database:
         for query in queries:
             database.execute(query)
+    seal(index_path(state))
     return state
 
 
@@ -379,3 +414,32 @@ def test_auto_recalls_what_helps() -> None:
 def test_what_is_not_recalled_is_checked_all_the_same() -> None:
     assert [RetrievalOptions(said).checks for said in ("auto", "0", "64", "off")] == [True, True, True, False]
     assert RetrievalOptions("off", sources=True).checks
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"notes"])
+def test_what_is_no_index_in_the_cache_is_made_again_and_said_once(
+    tale: Path, capsys: pytest.CaptureFixture[str], content: bytes
+) -> None:
+    asked(tale, RetrievalOptions())
+    (path,) = tale.parent.glob("cache/**/*.passages")
+    kept = path.read_bytes()
+    path.write_bytes(content + kept[1:] if content == b"x" else content)
+    capsys.readouterr()
+    asked(tale, RetrievalOptions())
+    told = capsys.readouterr()
+    assert told.out.startswith(ANSWER)
+    assert told.err.count("indexing the document's passages") == 1
+    assert "would be lost" not in told.err
+    assert path.read_bytes() == kept
+
+
+def test_an_index_that_is_a_pipe_is_not_waited_for(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state = tale.with_name("tale.state")
+    read(Terminal(quiet=True), [str(tale)], state, DEMO)
+    index_path(state).unlink()
+    os.mkfifo(index_path(state))
+    capsys.readouterr()
+    asked(state, RetrievalOptions())
+    told = capsys.readouterr()
+    assert told.out.startswith(ANSWER)
+    assert "no answer checked" in told.err

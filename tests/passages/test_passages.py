@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from gemma10m.config import ReadingConfig
 from gemma10m.documents import Document, open_source
 from gemma10m.errors import DiskError, StateError
 from gemma10m.passages import building
-from gemma10m.passages.building import build_index
+from gemma10m.passages.building import build_index, seal
 from gemma10m.passages.index import PassageIndex, fused, open_index
 from gemma10m.passages.quotes import locate
 from gemma10m.passages.retrieve import default_budget, retrieve, shown
@@ -128,6 +130,38 @@ def test_a_damaged_index_is_said(tmp_path: Path, story: Document, damage: object
         index.search(["amber-lantern"], 5)
 
 
+def test_a_byte_of_the_schema_that_is_no_text_is_said(tmp_path: Path, story: Document) -> None:
+    """What SQLite says of it is no UTF-8 either."""
+    path = tmp_path / "index"
+    build_index(story, path)
+    for at in range(3900, 4096):
+        content = bytearray(path.read_bytes())
+        kept, content[at] = content[at], 0xFF
+        path.write_bytes(content)
+        seal(path)
+        with suppress(StateError), open_index(path) as index:
+            index.search(["amber-lantern"], 5)
+        content[at] = kept
+        path.write_bytes(content)
+
+
+def test_a_flipped_bit_anywhere_is_said(tmp_path: Path, story: Document) -> None:
+    path = tmp_path / "index"
+    build_index(story, path)
+    content = path.read_bytes()
+    for at in (*range(0, len(content), 997), len(content) - 1):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 1 << at % 8]) + content[at + 1 :])
+        with pytest.raises(StateError, match="the passage index is damaged"), open_index(path):
+            pass
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "index")
+    with pytest.raises(StateError, match="damaged"), open_index(tmp_path / "index"):
+        pass
+
+
 PLACES = ("file = 7", "file = -1", "start = 'x'", "first_line = NULL", "places = NULL", "places = '[7]'")
 
 
@@ -140,6 +174,8 @@ def test_a_passage_that_was_tampered_with_is_said(tmp_path: Path, story: Documen
         database.execute("DROP TABLE passages")
         database.execute("ALTER TABLE again RENAME TO passages")
         database.execute(f"UPDATE passages SET {change}")
+    database.close()
+    seal(path)
     with pytest.raises(StateError, match="the passage index is damaged"), open_index(path) as index:
         index.search(["amber-lantern"], 5)
 
