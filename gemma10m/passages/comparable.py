@@ -34,7 +34,8 @@ JOINTS = frozenset(
 )
 _OPPOSED = frozenset("to by from into onto".split())  # who gave and who was given hang on them
 PREPOSITIONS = _OPPOSED.union("of in at on for with as".split())
-_LINKS = PREPOSITIONS.union("am is are was were be been".split())
+BEING = frozenset("am is are was were be been being".split())
+_LINKS = PREPOSITIONS | BEING
 # One character each: 不 and its like, and what ends a Japanese verb that is denied.
 _UNSPACED_NEGATION = re.compile("[不没沒无無非未勿莫否别別]|ない|なかった|ません|ず(?=[、。にと])|ไม่|មិន|ບໍ່|မ")
 # A word ends where another of these scripts begins, or one of these words.
@@ -42,7 +43,7 @@ _SCRIPTS = ("[\u3040-\u309f]", "[\u30a0-\u30ff]", "[\u0e00-\u0eff]", "[\u0f00-\u
 _PARTICLES = frozenset(
     "はがをにでとのもへや的在是了和与與于於把被给給到从從叫为為有对對向就也都及或以则則之他她它我你们們这這那个個说說等会會将將由"
 )
-_CUT = re.compile(f"[{''.join(_PARTICLES)}]|什么|哪里|哪儿|多少|何处|どこ|だれ|何|谁|誰")
+_CUT = re.compile(f"[{''.join(_PARTICLES)}]|什么|几|哪里|哪儿|多少|何处|どこ|だれ|何|谁|誰")
 _NUMERALS = frozenset("零〇一二三四五六七八九十百千万萬億亿两兩半")
 _NAME_GOES_ON = re.compile(r"[\s.]*")
 _SPACED = rf"(?:(?!{UNSPACED.pattern}){LETTER})+"

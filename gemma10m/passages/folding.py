@@ -12,6 +12,7 @@ _LINE_END = re.compile("[-\u00ad\u2010\u2011](?<=[^\\W\\d_].)[ \\t]*\\r?\\n[ \\t
 _DIGITS_END = re.compile("[-\u2010-\u2013](?<=\\d.)[ \\t]*\\r?\\n[ \\t]*(?=\\d)")
 _INVISIBLE = dict.fromkeys([0xAD, 0x34F, 0x61C, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065)])
 _MARKS = str.maketrans("‘’‚‛′ʼ`“”„‟«»″‐‑‒–−⁄", "'''''''\"\"\"\"\"\"\"-----/") | _INVISIBLE | {0xFEFF: None}
+_MARKS |= {n: str(unicodedata.digit(chr(n))) for n in range(0x660, 0x20000) if unicodedata.category(chr(n)) == "Nd"}
 _DASHES = str.maketrans({"—": " -- ", "―": " -- "})
 
 _COMPOUND = re.compile(r"-(?<=\w-)(?=\w)")

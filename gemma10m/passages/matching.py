@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice, pairwise
 
-from gemma10m.passages.comparable import CONTENT, PREPOSITIONS, Term
+from gemma10m.passages.comparable import BEING, CONTENT, PREPOSITIONS, Term
 
 Terms = Sequence[Term]
 WAYS = 64  # looked at, of finding the same words in one sentence
@@ -62,10 +62,23 @@ def _tied(said: Terms, places: Sequence[int], text: Terms) -> bool:
     for (word, following), (place, later) in zip(pairwise(said), pairwise(places), strict=True):
         if 0 <= word.phrase == following.phrase and text[place].phrase != text[later].phrase:
             return False
-    return all(
-        not (word.direction and text[place].direction) or word.direction == text[place].direction
-        for word, place in zip(said, places, strict=True)
-    )
+    there = [text[place] for place in places]
+    if any(word.asked for word in said) and _has_being(said) != _has_being(there):
+        return False  # "yes" to a question, whose verb stands first
+    return all(_same_part(word, text[place]) for word, place in zip(said, places, strict=True))
+
+
+def _has_being(words: Terms) -> bool:
+    return any(word.link in BEING for word in words)
+
+
+def _same_part(word: Term, there: Term) -> bool:
+    """Return whether both or neither is the one by whom it is done, and both verbs or neither are passive."""
+    if word.number:
+        return True
+    if "by" in (word.link, there.link) or (word.direction and there.direction):
+        return word.link == there.link
+    return word.asked or word.kind != "word" or there.kind != "word" or (word.link in BEING) == (there.link in BEING)
 
 
 def _stands(text: Terms, places: Sequence[int], said: Terms, marked: Terms) -> bool:
@@ -81,7 +94,7 @@ def _stands(text: Terms, places: Sequence[int], said: Terms, marked: Terms) -> b
 
     gaps = [text[place + 1 : later] for place, later in pairwise(places)]
     beyond = [text[later] for later in places[1:]]
-    if any(map(_leaves_out_both_sides, gaps)):
+    if any(map(_breaks, gaps)):
         return False
     if any(
         intrudes(token) and not _beside(token, gap, end) for gap, end in zip(gaps, beyond, strict=True) for token in gap
@@ -89,7 +102,7 @@ def _stands(text: Terms, places: Sequence[int], said: Terms, marked: Terms) -> b
         return False
     clause = _back_to(text, first, ("strong",))
     if any(token.kind in _ENDS for gap in gaps for token in gap) and any(
-        intrudes(token) for token in text[clause:first]
+        intrudes(token) or token.kind == "unspaced" for token in text[clause:first]
     ):
         return False
     end = _on_to(text, last, ("strong",))
@@ -109,11 +122,18 @@ def _beside(name: Term, gap: Terms, following: Term) -> bool:
     return name.link in PREPOSITIONS or (after.number is not None and not after.link)
 
 
-def _leaves_out_both_sides(gap: Terms) -> bool:
-    """Return whether clauses are joined within what the answer leaves out."""
-    kinds = ["joint" if token.kind == "strong" else token.kind for token in gap]
-    joints = [at for at, kind in enumerate(kinds) if kind == "joint"]
-    return any(CONTENT.intersection(kinds[:at]) and CONTENT.intersection(kinds[at:]) for at in joints)
+def _breaks(gap: Terms) -> bool:
+    """Return whether clauses end within what the answer leaves out, other than an insertion between two commas."""
+    joints = [at for at, token in enumerate(gap) if token.kind in _ENDS]
+    kinds = [token.kind for token in gap]
+    return any(
+        CONTENT.intersection(kinds[:at])
+        and (
+            CONTENT.intersection(kinds[at:])
+            or (joints[0] > 0 and gap[at].key not in ("and", "or", "und", "oder", "et"))
+        )
+        for at in joints
+    )
 
 
 def _back_to(text: Terms, first: int, kinds: Collection[str]) -> int:

@@ -14,13 +14,13 @@ _SPELT = """zero two three four five six seven eight nine ten eleven twelve thir
 eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion dozen half
 quarter second third fourth fifth sixth seventh eighth ninth tenth twice thrice""".split()
 _BEFORE = """before after until till since about around nearly almost approximately circa roughly over under above below
-beyond more less fewer least most past up only exactly minus within between""".split()
+beyond more less fewer least most past up minus within between""".split()
 _SPELT_ONE = rf"(?:{'|'.join(_SPELT)})s?"
 _RUN = r"(?:\.\d+|\d+(?:(?:[.,:/'^-]|[ ])\d+)*)"
 _SCALE = "hundred|thousand|million|billion|trillion|dozen|" + "|".join(_SCALES)
 _UNIT = "|".join(re.escape(unit) for unit in sorted(_UNITS, key=len, reverse=True))
 NUMBER = rf"""(?:(?<![\w])(?P<sign>[-+]|(?:minus|plus)[ ])?(?P<money>(?:US)?[€$£¥][ ]?)?
-    (?P<run>{_RUN}(?:[ ](?:-|to|bis|through)[ ]{_RUN})?)
+    (?P<run>{_RUN}(?:[ ](?:-|to|bis|through|of|out[ ]of|von|sur)[ ]{_RUN})?)
     (?P<ordinal>st|nd|rd|th|er|e(?=[ ]))?(?![^\W_]*\d)
     (?P<percent>[ ]?(?:%|percent\b|per[ ]cent\b|prozent\b|pour[ ]cent\b))?
     (?P<scale>(?:[ ](?:{_SCALE})s?\b)+\.?|(?:k|bn)\b)?
@@ -60,7 +60,7 @@ def read_number(match: re.Match[str], decimal_comma: bool) -> Number:
     if match["spelt"]:
         words = [_SINGULAR.sub("", word) for word in re.findall(r"[a-z]+", match["spelt"].casefold()) if word != "and"]
         return Number(" ".join(words), match["spelt"].casefold())
-    run = re.sub(" (?:-|to|bis|through) ", "-", match["run"])
+    run = re.sub(" (?:of|out of|von|sur) ", "/", re.sub(" (?:-|to|bis|through) ", "-", match["run"]))
     sign = {"-": "-", "m": "-"}.get((match["sign"] or " ")[0].casefold(), "")
     phone = "+" if match["sign"] == "+" else ""
     ends = ("th" if match["ordinal"] else "") + ("%" if match["percent"] else "") + _scale(match["scale"])

@@ -12,7 +12,7 @@ from gemma10m.passages.folding import fold
 from gemma10m.passages.matching import content
 
 NOT_IN_TEXT = "The text does not contain the answer."
-_YES_NO = re.compile(r"\W*(?:yes|(no)(?=\s*(?:[^\w\s]|$)))\b[\s,.:;!-]*", re.IGNORECASE)
+_YES_NO = re.compile(r"\A\W*(?:yes|(no)(?=\s*(?:[^\w\s]|$)))\b[\s,.:;!-]*", re.IGNORECASE)
 _TEXT = r"(?:the|this) (?:\w+ )?(?:text|document|passage|excerpt|context|story|book|file)s?"
 _SAID = r"(?:mentioned|stated|said|specified|given|provided|described|contained)"
 _NOT = r"(?: not|n't)"
@@ -82,7 +82,7 @@ def _statement(question: str, asked: Sequence[Term], sentence: str, tokens: Sequ
     yes_no = _YES_NO.match(sentence)
     if yes_no and not said:
         denial = [Term("negation", "")] if yes_no[1] else []
-        return Statement(sentence, [*asked, *denial], question=asked)
+        return Statement(sentence, [*as_asked(asked), *denial], question=asked)
     asked = as_asked(asked)
     left = [token for token in _chosen(asked, said) if not any(each.says(token) for each in said)]
     names = [token for token in content(asked) if is_naming(token)]

@@ -87,7 +87,8 @@ def _supporting(index: PassageIndex, question: str, statement: Statement) -> lis
     units = list(_units(index, _candidates(index, question, statement)))
     saying = [unit for unit in units if _says(unit, statement)]
     topic = content(statement.asked)
-    if topic and any(unit.has(token) for unit in units for token in topic):
+    unspaced = any(token.kind == "unspaced" for token in topic)
+    if unspaced or (topic and any(unit.has(token) for unit in units for token in topic)):
         saying = [unit for unit in saying if _repeats(unit, statement) or any(_about(unit, token) for token in topic)]
     best = [unit for unit in saying if not any(_outdoes(each, unit, topic, statement) for each in units)]
     best.sort(key=lambda unit: -sum(map(unit.has, content(statement.question))))
