@@ -22,9 +22,9 @@ when standard error is no terminal. Shell completion: `gemma10m --install-comple
 `gemma10m ask SOURCE "Q"` and `-q Q` (repeatable) ask; without a question they come from standard input, one a line.
 Each is answered on its own copy of the document's state.
 
-An answer is looked up in the document, sentence by sentence. One of which no passage says even half is replaced by
-`The text does not contain the answer.`, unless `--recall off`; a single sentence that no passage says is told on
-standard error. `--sources` says where an answer stands, with quotes; `--json` always does: `sources`, each with its
+An answer is looked up in the document, sentence by sentence. It is verified
+when each has its names, numbers, words and negations, in order, in one sentence or table row of the text; else it is
+marked as unverified on standard error (`verdict` in `--json`). With no answer the closest passages are shown. `--sources` says where an answer stands, with quotes; `--json` always does: `sources`, each with its
 file's `status` (`as read`, and only then with a quote, `changed`, `gone` or `not at hand`), `in_text` (null
 where there was nothing to look it up in), `not_in_text`, the sentences without a source, and `unchecked_answer`, the
 model's own words, stand beside `answer`. Each of `sources` has:
@@ -49,7 +49,7 @@ nbytes, sha256, tokens) and `skipped` (path, reason).
 `--recall N` is cut down, which is said, to what the window has room for beside the question and a short answer.
 
 On a terminal, `ask SOURCE` without a question is a conversation: a question goes on from the answers before it.
-Answers come as they are made; one that no passage says is told as such, and stands. `/sources` says where the last
+Answers come as they are made; one that is unverified is told as such. `/sources` says where the last
 answer stands, `/new` goes back to the document, `/save FILE` writes the questions and answers as JSON lines, `/quit`
 or Ctrl-D ends; Ctrl-C drops the line or the question that is being answered. A line that begins with anything but
 letters after the slash, such as `/etc/hosts`, is a question. The document's saved state never changes.
