@@ -31,14 +31,15 @@ print a part of one file, so that every line of a source can be checked. Into a 
 `gemma10m states` lists the states in the cache, a line each: the first 8 characters of its name, the document, the
 model and its memory, tokens, size with the passages, age. `--remove NAME` takes a name or a document's.
 
-An answer is looked up in the document, sentence by sentence, unless `--recall off`. Its verdict is `verified`,
-`unverified`: it is shown, and a warning names each sentence that no passage says, or `no answer`: the passages closest
-to the question are shown. With `--strict` an unverified answer is withheld, too, and the exit code is 10 if a question
-has no verified answer. `--sources` says where an answer stands, with quotes; `--json` always does. Beside `answer`
-stand `verdict` (null where there was nothing to look it up in), `in_text` (whether it is verified, or null),
-`not_in_text`, the sentences without a source, `unchecked_answer`, the model's own words, `truncated`,
-whether it was cut off by `--max-new-tokens`, `closest`, the passages closest to the question where there is no answer,
-and `sources`. Each of these two lists has:
+An answer is looked up in the document, sentence by sentence, unless `--recall off`. Its verdict is `verified`: each
+sentence has its names, numbers, words and negations, in order, in one sentence or table row of the text; `unverified`:
+it is shown, and a warning names each sentence that the text does not say like that; or `no answer`: the passages
+closest to the question are shown. With `--strict` an unverified answer is withheld, too, and the exit code is 10 if a
+question has no verified answer. `--sources` says where an answer stands, with quotes; `--json` always does. Beside
+`answer` stand `verdict` (null where there was nothing to look it up in), `in_text` (whether it is verified, or null),
+`not_in_text`, the sentences without a source, `unchecked_answer`, the model's own words, `truncated`, whether it was
+cut off by `--max-new-tokens`, `closest`, the passages closest to the question where there is no answer, and `sources`.
+Each of these two lists has:
 
 | member | what it is |
 | --- | --- |

@@ -10,14 +10,15 @@ import torch
 from torch import Tensor
 
 from gemma10m.answering.answer import answer
-from gemma10m.documents import Document, open_source
+from gemma10m.documents import open_source
 from gemma10m.evaluation.needles import Answers, ReadDocuments, Tick, questions_begin
-from gemma10m.library.checking import NOT_IN_TEXT, VERIFIED, look_up
 from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, open_index
 from gemma10m.passages.retrieve import default_budget, retrieve, shown
+from gemma10m.passages.statements import NOT_IN_TEXT
+from gemma10m.passages.verdicts import verify
 from gemma10m.tasks.case import Case
 from gemma10m.tasks.writer import Script
 from gemma10m.tokens import Tokenizer
@@ -68,7 +69,7 @@ def _is_right(model: Decoder, tokenizer: Tokenizer, case: Case, script: Script, 
         with open_index(path) as index:
             retrieved = shown(retrieve(index, tokenizer, turn.question, default_budget(model.reading)))
             made = "".join(answer(model, tokenizer, state, turn.question, retrieved=retrieved))
-            return _is_supported(index, case, made, opened)
+            return _is_supported(index, case, made)
 
 
 def _document_ids(script: Script) -> Tensor:
@@ -76,12 +77,11 @@ def _document_ids(script: Script) -> Tensor:
     return script.cut(len(script.parts[0]), len(script) - script.closing)  # (S)
 
 
-def _is_supported(index: PassageIndex, case: Case, made: str, document: Document) -> bool:
+def _is_supported(index: PassageIndex, case: Case, made: str) -> bool:
     turn = case.turns[0]
-    found = look_up(index, turn.question, made, lambda: document)
+    found = verify(index, turn.question, made)
     if turn.answer == NOT_IN_TEXT:
-        return found.verdict != VERIFIED
+        return found.verdict != "verified"
     planted = [" ".join(fact.text.split()) for fact in case.facts]
-    quote = " ".join((found.sources[0].quote or "").split()) if found.verdict == VERIFIED else ""
-    located = any(fact in quote for fact in planted)
+    located = found.verdict == "verified" and any(fact in " ".join(found.quotes[0].text.split()) for fact in planted)
     return made.strip() == turn.answer and located

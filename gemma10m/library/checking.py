@@ -1,4 +1,4 @@
-"""Hold an answer against the document, and find passages by words. All use of `passages.quotes` is here."""
+"""Hold an answer against the document, and find passages by words. All use of `passages.verdicts` is here."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from gemma10m.documents import Document, FilesNow
-from gemma10m.passages.code_files import is_by_line
-from gemma10m.passages.cutting import Passage, sentences
 from gemma10m.passages.index import PassageIndex, damaged
-from gemma10m.passages.quotes import NOT_IN_TEXT, Source, find_support, locate
-from gemma10m.passages.retrieve import Excerpt, scored
-from gemma10m.passages.words import telling
+from gemma10m.passages.quotes import Source, locate
+from gemma10m.passages.statements import NOT_IN_TEXT
+from gemma10m.passages.verdicts import closest as closest_sentences
+from gemma10m.passages.verdicts import verify
 
 VERIFIED, UNVERIFIED, NO_ANSWER, UNCHECKED = "verified", "unverified", "no answer", "unchecked"
 SHOWN = 3  # passages, where there is no answer
@@ -76,35 +75,22 @@ class Answer:
 def look_up(
     index: PassageIndex, question: str, made: str, files: Files, quoted: bool = True, strict: bool = False
 ) -> Found:
-    """Return the verdict on an answer and where it stands. quoted: whether its quotes are held against the files.
+    """Return the verdict on an answer and where the text says it. quoted: whether quotes are compared with the files.
 
     strict: the closest passages are given for what is unverified, too. Raises StateError for a damaged index.
     """
-    support = find_support(index, question, made)
-    if made.strip() in ("", NOT_IN_TEXT):
-        verdict = NO_ANSWER
-    else:
-        verdict = VERIFIED if support.excerpts and not support.missing else UNVERIFIED
-    document = _opened(index, files) if quoted and support.excerpts else None
-    sources = tuple(locate(support.excerpts, index, document))
-    is_asked = verdict == NO_ANSWER or (strict and verdict == UNVERIFIED)
+    found = verify(index, question, made)
+    document = _opened(index, files) if quoted and found.quotes else None
+    sources = tuple(locate(found.quotes, index, document))
+    is_asked = found.verdict == NO_ANSWER or (strict and found.verdict == UNVERIFIED)
     near = tuple(closest(index, question, SHOWN, files)) if is_asked else ()
-    return Found(verdict, sources, support.missing, near)
+    return Found(found.verdict, sources, found.unsupported, near)
 
 
 def closest(index: PassageIndex, words: str, limit: int, files: Files) -> list[Source]:
     """Return the sentence with the most of the words of each of the best passages, the best passage first."""
-    wanted = telling(words)
-    passages = index.search(wanted, limit)
-    document = _opened(index, files) if passages else None
-    best = [_best_sentence(passage, wanted, index.files[passage.file][0]) for passage in passages]
-    return locate(best, index, document)
-
-
-def _best_sentence(passage: Passage, words: list[str], path: str) -> Excerpt:
-    spans = list(sentences(passage.text, is_by_line(path))) or [(0, len(passage.text))]
-    scores = scored(words, [passage.text[slice(*span)] for span in spans])
-    return Excerpt(passage, *spans[scores.index(max(scores))])
+    best = closest_sentences(index, words, limit)
+    return locate(best, index, _opened(index, files) if best else None)
 
 
 def _opened(index: PassageIndex, files: Files) -> Document | FilesNow | None:

@@ -12,6 +12,7 @@ from threading import Event
 from gemma10m.atomic_file import atomic_path
 from gemma10m.documents import Document
 from gemma10m.errors import DiskError, DocumentError, OutOfMemoryError, StateError, UsageError
+from gemma10m.folders import states_folder
 from gemma10m.library.listening import Listener
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import is_index_file, open_index
@@ -22,10 +23,14 @@ def index_path(state: Path) -> Path:
 
 
 def refuse_other_file(state: Path) -> None:
-    """Raises UsageError rather than overwrite a file that is not an index."""
+    """Raise UsageError rather than overwrite a user's file that is not an index; the cache is the program's own."""
     path = index_path(state)
-    if os.path.exists(path) and not is_index_file(path):
+    if os.path.exists(path) and not is_index_file(path) and not _is_cached(path):
         raise UsageError(f"{path} is not a passage index and would be lost", hint="move it, or name another state")
+
+
+def _is_cached(path: Path) -> bool:
+    return path.resolve().is_relative_to(states_folder().resolve())
 
 
 @contextmanager
@@ -106,9 +111,9 @@ def ensure_index(listener: Listener, document: Document, state: Path) -> bool:
     """Make the index of the document if it is missing, and return whether there is one; a warning says why not."""
     if has_index(state, document.fingerprint):
         return True
-    listener.note("indexing the document's passages")
     try:
         refuse_other_file(state)
+        listener.note("indexing the document's passages")
         build_index(document, index_path(state))
     except (DiskError, DocumentError, OutOfMemoryError, UsageError) as error:
         _warn(listener, error.message)

@@ -29,6 +29,7 @@ from gemma10m.tokens.prompt import Prompt
 T = TypeVar("T")
 NUMBER = re.compile(r"[0-9]{1,9}")
 SHORT_ANSWER = 64  # tokens
+SHOWN = 3  # passages, where there is no answer
 
 
 @dataclass(frozen=True)

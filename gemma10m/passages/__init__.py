@@ -3,12 +3,16 @@
 cutting.py     document -> passages that know where they stand, and their sentences
 wrapping.py    which line breaks end no sentence
 code_files.py  which files are read by line and found by parts of names
+tables.py      rows with their headings, and what they say
+folding.py     one spelling for what is indexed and compared
 words.py       which words of a question or an answer say what it is about
-negation.py    which words of a text are denied
 building.py    passages -> an index on disk, whole or not at all
 index.py       words -> the passages that have them
 retrieve.py    question -> the passages that are read again before it
-claims.py      answer -> what it says, and which words of it must stand in the text
-support.py     claim -> the sentences that say so
-quotes.py      answer -> the sentences it rests on, checked against the files
+numbers.py     digits -> numbers as wholes
+comparable.py  sentence -> its names, numbers, words, negations and joints
+matching.py    whether a sentence says what an answer says
+statements.py  answer -> its sentences, and what each leaves to the question
+verdicts.py    answer -> verified with its quotes, unverified, or no answer
+quotes.py      quotes -> places, checked against the files
 """

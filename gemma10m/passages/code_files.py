@@ -24,6 +24,10 @@ def is_by_line(path: str) -> bool:
     return is_code(path) or _uncompressed(path).suffix in ROWS
 
 
+def is_csv(path: str) -> bool:
+    return _uncompressed(path).suffix == ".csv"
+
+
 def _uncompressed(path: str) -> PurePath:
     name = PurePath(PurePath(path.lower()).name)
     return name.with_suffix("") if name.suffix in COMPRESSED else name

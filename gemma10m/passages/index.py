@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from gemma10m.errors import StateError
-from gemma10m.passages.building import APPLICATION, VERSION
-from gemma10m.passages.cutting import Passage
+from gemma10m.passages.building import APPLICATION, CHECKSUM, PAGES_KNOWN, VERSION, file_checksum, page_bytes
+from gemma10m.passages.cutting import Heading, Passage
 from gemma10m.passages.words import as_trigrams, as_words, is_unspaced
 from gemma10m.strict_json import strict_json
 
@@ -23,6 +24,7 @@ SEARCHED_WORDS = 500  # more take time that grows with their square; no passage 
 ENCODINGS = frozenset("utf-8 utf-8-sig lossy-utf-8 utf-16-le utf-16-be utf-32-le utf-32-be cp1252".split())
 SQLITE = b"SQLite format 3\0"  # how its files begin
 APPLICATION_PLACE = slice(68, 72)  # where they keep the mark
+_SQL_ERRORS = (sqlite3.Error, UnicodeDecodeError)  # what SQLite says of damage may quote it
 LARGEST = 1 << 16  # bytes of a passage's text: more is no index of ours
 
 
@@ -62,14 +64,15 @@ class PassageIndex:
 
     def passage(self, number: int) -> Passage:
         """Raises StateError for one that is not what was written."""
-        query = "SELECT file, start, stop, first_line, last_line, places, text FROM passages WHERE id = ?"
-        *numbers, places, packed = _first(self._rows(query, (number,)))
+        query = "SELECT file, start, stop, first_line, last_line, places, heading, text FROM passages WHERE id = ?"
+        *numbers, places, heading, packed = _first(self._rows(query, (number,)))
         if not all(isinstance(each, int) for each in numbers):
             raise damaged()
         file, start, stop, first_line, last_line = numbers
         if not 0 <= file < len(self.files):
             raise damaged()
-        return Passage(file, start, stop, first_line, last_line, _unpacked(packed), _places(places))
+        text = _unpacked(packed)
+        return Passage(file, start, stop, first_line, last_line, text, _places(places), _heading(heading))
 
     def _ranked(self, table: str, query: str, limit: int) -> list[int]:
         if not query:
@@ -83,7 +86,7 @@ class PassageIndex:
     def _rows(self, query: str, values: tuple[object, ...]) -> list[SqlRow]:
         try:
             return self._database.execute(query, values).fetchall()
-        except sqlite3.Error as error:
+        except _SQL_ERRORS as error:
             raise damaged() from error
 
 
@@ -114,6 +117,14 @@ def _places(said: object) -> tuple[tuple[int, str], ...]:
         raise damaged() from error
 
 
+def _heading(said: object) -> Heading | None:
+    try:
+        found = strict_json(str(said))
+        return Heading(int(found[0]), int(found[1]), str(found[2])) if found else None
+    except (ValueError, TypeError, LookupError) as error:
+        raise damaged() from error
+
+
 def damaged() -> StateError:
     return StateError("the passage index is damaged", hint="delete it: it is made again from the document")
 
@@ -127,19 +138,20 @@ def _first(rows: list[SqlRow]) -> SqlRow:
 def is_index_file(path: Path) -> bool:
     """Whether the file begins like an index, of any version and in any condition. Never raises, never blocks."""
     try:
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
-            start = file.read(APPLICATION_PLACE.stop) or b""  # a pipe may have nothing
-    except OSError:
+        with _opened(path) as file:
+            start = file.read(APPLICATION_PLACE.stop)
+    except (OSError, StateError):
         return False
     return start.startswith(SQLITE) and start[APPLICATION_PLACE] == APPLICATION.to_bytes(4)
 
 
 @contextmanager
 def open_index(path: Path) -> Iterator[PassageIndex]:
-    """Raises StateError for a file that is no index of this version."""
+    """Raises StateError for a file that is no index of this version, or was changed since it was written."""
     try:
+        _check_whole(path)
         database = sqlite3.connect(f"file:{quote(os.fsencode(path.resolve()))}?mode=ro&immutable=1", uri=True)
-    except sqlite3.Error as error:
+    except (OSError, sqlite3.Error) as error:
         raise damaged() from error
     try:
         _check(database)
@@ -148,11 +160,30 @@ def open_index(path: Path) -> Iterator[PassageIndex]:
         database.close()
 
 
+def _opened(path: Path) -> BinaryIO:
+    """Raises StateError for what is no regular file: a pipe would be waited for."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise damaged()
+    return file
+
+
+def _check_whole(path: Path) -> None:
+    with _opened(path) as file:
+        pages = page_bytes(file.read(PAGES_KNOWN))
+        if os.fstat(file.fileno()).st_size != pages + CHECKSUM:
+            raise damaged()
+        file.seek(0)
+        if file_checksum(file, pages) != int.from_bytes(file.read()):
+            raise damaged()
+
+
 def _check(database: sqlite3.Connection) -> None:
     try:
         database.execute("PRAGMA trusted_schema = OFF")
         marks = [database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
-    except sqlite3.Error as error:
+    except _SQL_ERRORS as error:
         raise damaged() from error
     if marks != [APPLICATION, VERSION]:
         raise damaged()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,14 +9,8 @@ from gemma10m.documents import NOT_AT_HAND, Document, FileNow, FilesNow, SourceF
 from gemma10m.documents.text import decoder
 from gemma10m.encodings import nbytes
 from gemma10m.errors import DocumentError
-from gemma10m.passages.claims import Claim, claims
 from gemma10m.passages.index import PassageIndex
 from gemma10m.passages.retrieve import Excerpt
-from gemma10m.passages.support import supporting
-
-NOT_IN_TEXT = "The text does not contain the answer."
-SHOWN = 3  # sources of an answer, at most
-LOOKED_AT = 32  # passages for one sentence of an answer
 
 
 @dataclass(frozen=True)
@@ -31,46 +24,6 @@ class Source:
     stop: int
     quote: str | None  # None where the file is not what was read: what cannot be checked is not quoted
     status: str  # of the file: "as read", "changed", "gone", or "not at hand" where nobody knows
-
-
-@dataclass(frozen=True)
-class Support:
-    """What an answer rests on, and its sentences that rest on nothing."""
-
-    excerpts: tuple[Excerpt, ...] = ()
-    missing: tuple[str, ...] = ()
-
-
-def find_support(index: PassageIndex, question: str, answer: str) -> Support:
-    """Sentences that say what the answer says. None where more than half of the answer rests on nothing."""
-    if answer.strip() == NOT_IN_TEXT:
-        return Support()
-    said = claims(question, answer)
-    resting = [(claim, _excerpts(index, claim)) for claim in said]
-    missing = tuple(claim.sentence for claim, excerpts in resting if not excerpts)
-    if 2 * len(missing) > len(said):
-        return Support(missing=missing)
-    found: dict[tuple[int, int], Excerpt] = {}
-    for _, excerpts in resting:
-        for excerpt in excerpts:
-            found.setdefault((excerpt.passage.file, excerpt.passage.start + excerpt.first), excerpt)
-    return Support(tuple(found.values())[:SHOWN], missing)
-
-
-def _excerpts(index: PassageIndex, claim: Claim) -> list[Excerpt]:
-    """The best that say so, in the document's order."""
-    every = [word for word in claim.asked if word not in claim.numbers]
-    numbers = [spelt for word in claim.numbers for spelt in (word, _grouped(word))]
-    any_of = list(dict.fromkeys((*claim.said, *numbers)))
-    # A name may stand in the passage or in its file's name: where it is rare the words alone find other passages first.
-    searches = [index.having(every, any_of, LOOKED_AT, each) for each in dict.fromkeys((claim.subjects, ()))]
-    passages = {(each.file, each.start): each for found in searches for each in found}
-    best = supporting(claim, list(passages.values()), [path for path, _ in index.files])[:SHOWN]
-    return sorted(best, key=lambda excerpt: (excerpt.passage.file, excerpt.passage.start, excerpt.first))
-
-
-def _grouped(number: str) -> str:
-    return f"{int(number):,}" if re.fullmatch("[0-9]{4,18}", number) else number
 
 
 def locate(excerpts: Sequence[Excerpt], index: PassageIndex, document: Document | FilesNow | None) -> list[Source]:

@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import unicodedata
 from collections.abc import Collection, Sequence
 from contextlib import closing
 
+from gemma10m.passages.folding import fold, searchable
+
 # Letters, digits, and the marks above and below them that are no letters: accents, points, vowels of Indian scripts.
-_LETTER = r"[\w\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u109f\u1780-\u17d3]"
-WORD = re.compile(rf"{_LETTER}+(?:(?:[-'’.]|(?<=\d),(?=\d)){_LETTER}+)*")
-# Words that stand in every passage of English, or that only ask.
+LETTER = r"[\w\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u109f\u1780-\u17d3]"
+WORD = re.compile(rf"{LETTER}+(?:(?:[-'.]|(?<=\d),(?=\d)){LETTER}+)*")
+# Words that stand in every passage of English, or that only ask: no passage is found by them.
 EMPTY = frozenset(
     """a about after again all also am an and any are as at be because been before being between both but by can could
     did do does doing down during each for from further had has have having he her here hers him his how i if in into is
-    it its itself just know me more most my no nor not now of off on once only or other our out over own please remember
-    same say says she should so some such tell than that the their theirs them then there these they this those through
-    to too under until up us very was we were what when where which while who whom whose why will with would yes
-    you your
-    ain't aren't can't cannot couldn't daren't didn't doesn't don't hadn't hasn't haven't he'd he'll how'd i'd i'll i'm
-    i've isn't it'd it'll mightn't mustn't needn't oughtn't shan't she'd she'll shouldn't that'd that'll there'd
-    there'll they'd they'll they're they've wasn't we'd we'll we're we've weren't what'll what're who'd
-    who'll who're who've won't wouldn't you'd you'll you're you've""".split()
+    it its itself just know me more most my no nor not never neither now of off on once only or other our out over own
+    please remember same say says she should so some such tell than that the their theirs them then there these they
+    this those through to too under until up us very was we were what when where which while who whom whose why will
+    with without would yes you your ain't aren't can't cannot couldn't daren't didn't doesn't don't hadn't hasn't
+    haven't he'd he'll how'd i'd i'll i'm i've isn't it'd it'll mightn't mustn't needn't oughtn't shan't she'd she'll
+    shouldn't that'd that'll there'd there'll they'd they'll they're they've wasn't we'd we'll we're we've weren't
+    what'll what're who'd who'll who're who've won't wouldn't you'd you'll you're you've""".split()
 )
-# Negations that say nothing but that: an answer may hang on one, and yet it finds no passage.
-DENIALS = frozenset(
-    """no nor not never neither without ain't aren't can't cannot couldn't daren't didn't doesn't don't hadn't hasn't
-    haven't isn't mightn't mustn't needn't oughtn't shan't shouldn't wasn't weren't won't wouldn't""".split()
-)
-NEGATIONS = DENIALS.union(("nobody", "none", "nothing", "nowhere"))
 # Chinese, Japanese, Thai, Lao, Khmer, Burmese, Tibetan: words stand side by side.
 UNSPACED = re.compile(
     "[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
@@ -40,34 +36,41 @@ def telling(text: str, empty: Collection[str] = EMPTY) -> list[str]:
     """The words that carry meaning, each once, in their order and in lower case; of a script that puts no spaces
     between them, every three characters.
     """
-    words = (bare(match[0]) for match in WORD.finditer(text))
+    words = (match[0].removesuffix("'s") for match in WORD.finditer(fold(text).casefold()))
     return list(dict.fromkeys(piece for word in words if word not in empty for piece in _pieces(word)))
-
-
-def bare(word: str) -> str:
-    """In lower case and without the 's of a possessive."""
-    return word.lower().replace("’", "'").removesuffix("'s")
-
-
-def ungrouped(text: str) -> str:
-    """Without the commas between thousands."""
-    return re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
 
 
 def standing(words: Sequence[str], texts: Sequence[str]) -> list[list[str]]:
     """Which of the words each text has: whole ones, endings and accents aside, as the index finds them; in a script
     without spaces as a part of others.
     """
-    terms = _terms([*texts, *words])
+    folded = [searchable(text) for text in texts]
+    terms = _terms([*folded, *words])
     asked = dict(zip(words, terms[len(texts) :], strict=True))
 
     def stands(word: str, text: str, found: str) -> bool:
-        return word in text.lower() if is_unspaced(word) else bool(asked[word].strip()) and asked[word] in found
+        return word in text if is_unspaced(word) else bool(asked[word].strip()) and asked[word] in found
 
     return [
         [word for word in words if stands(word, text, found)]
-        for text, found in zip(texts, terms[: len(texts)], strict=True)
+        for text, found in zip(folded, terms[: len(texts)], strict=True)
     ]
+
+
+def stems(words: Sequence[str]) -> dict[str, str]:
+    """What FTS5 makes of each word; of a name in code, or one with a digit, the word itself."""
+    found = _terms(words)
+    return {
+        word: stem.strip().replace(" ", "") if plain_letters(word).isalpha() and stem.strip() else word
+        for word, stem in zip(words, found, strict=True)
+    }
+
+
+def plain_letters(word: str) -> str:
+    """Without the accents of letters that FTS5 takes off, too."""
+    if word.isascii():
+        return word
+    return unicodedata.normalize("NFC", re.sub("(?<=[a-z])[\u0300-\u036f]+", "", unicodedata.normalize("NFD", word)))
 
 
 def _terms(texts: Sequence[str]) -> list[str]:
@@ -92,12 +95,13 @@ def _threes(word: str) -> list[str]:
 
 def is_unspaced(text: str) -> bool:
     """Whether more than a tenth of the text is in a script that puts no spaces between words."""
-    return 10 * len(UNSPACED.findall(text)) > len(text)
+    return not text.isascii() and 10 * len(UNSPACED.findall(text)) > len(text)
 
 
 def as_words(words: list[str]) -> str:
-    """An FTS5 query for passages that have any of the words; one with a hyphen counts as a phrase."""
-    return " OR ".join(f'"{word}"' for word in words)
+    """An FTS5 query for passages that have any of the words; one with a hyphen is a phrase, or one word."""
+    spelt = dict.fromkeys(each for word in words for each in (word, word.replace("-", "")))
+    return " OR ".join(f'"{word}"' for word in spelt)
 
 
 def as_trigrams(words: list[str]) -> str:

@@ -12,6 +12,7 @@ _OWN_LINE = re.compile(
     r"\s*(?:#{1,6} |[-*+•–—] |[(\[]?(?:\d{1,3}|[A-Za-z])[.)\]] |[|>\[]|```|~~~|([=~_*-])\1{2,}|[A-Z][\w -]{0,24}: )"
 )
 _ROW = re.compile(r" \| |\S(?: {3,}|[ ]*\t)\S|\f")
+_HYPHEN = re.compile("[^\\W\\d_][-\u00ad\u2010\u2011][ \\t]*$")
 _INDENTED_CODE = re.compile(r"(?:\t| {4}).*[{}=;()<>\\]")
 
 
@@ -22,6 +23,8 @@ def wrapped(text: str) -> list[bool]:
 
 
 def _goes_on(before: str, line: str, following: str, after: str) -> bool:
+    if _HYPHEN.search(line) and following.lstrip()[:1].islower():
+        return True
     if not line.strip() or not following.strip() or not NARROWEST <= len(line) <= WIDEST:
         return False
     if _OWN_LINE.match(following) or any(map(_stands_alone, (line, following))) or _indent(following) > _indent(line):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Literal
 
-from gemma10m.passages.quotes import NOT_IN_TEXT
+from gemma10m.passages.statements import NOT_IN_TEXT
 from gemma10m.tasks.case import Case, Fact, Turn
 from gemma10m.tasks.word_lists import ADJECTIVES, NOUNS, ValueKind, make_names, make_value
 

@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
-from gemma10m.commands.models import ModelOptions
 
 from gemma10m.commands.info import info
 from gemma10m.commands.train import TrainOptions, train
 from gemma10m.errors import DiskError, DocumentError, Gemma10MError, ModelError
+from gemma10m.library.model_choice import ModelOptions
 from gemma10m.terminal import Terminal
 from gemma10m.weights.loading import resolve_model
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from gemma10m.commands.models import ModelOptions
 from readers import checkpoint
 
-from gemma10m.commands import reading
 from gemma10m.commands.ask import read
 from gemma10m.documents import open_source, source
 from gemma10m.errors import DocumentError
+from gemma10m.library import read_source as reading
+from gemma10m.library.model_choice import ModelOptions
 from gemma10m.state_file import saving
 from gemma10m.terminal import Terminal
 

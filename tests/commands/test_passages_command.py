@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Generator
 from contextlib import closing
@@ -24,7 +25,7 @@ from gemma10m.library.indexing import has_index, index_path
 from gemma10m.library.model_choice import ModelOptions
 from gemma10m.library.retrieval import Passages, RetrievalOptions
 from gemma10m.library.sources import Patterns
-from gemma10m.passages.building import build_index
+from gemma10m.passages.building import build_index, seal
 from gemma10m.passages.index import open_index
 from gemma10m.saved_states import files_of
 from gemma10m.state_file import DocumentRecord
@@ -95,9 +96,11 @@ def test_a_sentence_that_rests_on_nothing_is_told(
 @pytest.mark.parametrize(
     ("question", "made", "shown", "near"),
     [
+        (KNOWN, "I do not know.", "", FACT),
         (KNOWN, "", "", FACT),
         (KNOWN, NOT_IN_TEXT, "", FACT),
         ("Who married Peter?", "", NOT_IN_TEXT, None),
+        ("Who married Peter?", "Thomas did.", NOT_IN_TEXT, None),
     ],
 )
 def test_with_no_answer_the_closest_passages_are_shown(
@@ -334,6 +337,7 @@ def damaged_index(tale: Path, *queries: str) -> Path:
     with closing(sqlite3.connect(index_path(state))) as database, database:
         for query in queries:
             database.execute(query)
+    seal(index_path(state))
     return state
 
 
@@ -456,3 +460,32 @@ def test_a_list_that_is_checked_strictly_ends_with_a_code(tale: Path, capsys: py
     known, unknown = (json.loads(line) for line in output.read_text().splitlines())
     assert (known["answer"], unknown["answer"], unknown["checked"]) == (ANSWER, "", "strict")
     assert [source["quote"] for source in unknown["closest"]] == [FACT]
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"notes"])
+def test_what_is_no_index_in_the_cache_is_made_again_and_said_once(
+    tale: Path, capsys: pytest.CaptureFixture[str], content: bytes
+) -> None:
+    asked(tale, RetrievalOptions())
+    (path,) = tale.parent.glob("cache/**/*.passages")
+    kept = path.read_bytes()
+    path.write_bytes(content + kept[1:] if content == b"x" else content)
+    capsys.readouterr()
+    asked(tale, RetrievalOptions())
+    told = capsys.readouterr()
+    assert told.out.startswith(ANSWER)
+    assert told.err.count("indexing the document's passages") == 1
+    assert "would be lost" not in told.err
+    assert path.read_bytes() == kept
+
+
+def test_an_index_that_is_a_pipe_is_not_waited_for(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state = tale.with_name("tale.state")
+    read(Terminal(quiet=True), [str(tale)], state, DEMO)
+    index_path(state).unlink()
+    os.mkfifo(index_path(state))
+    capsys.readouterr()
+    asked(state, RetrievalOptions())
+    told = capsys.readouterr()
+    assert told.out.startswith(ANSWER)
+    assert "no answer checked" in told.err

@@ -13,8 +13,9 @@ from gemma10m.passages.building import build_index
 from gemma10m.passages.code_files import is_by_line, is_code
 from gemma10m.passages.cutting import sentences
 from gemma10m.passages.index import open_index
-from gemma10m.passages.quotes import find_support, locate
+from gemma10m.passages.quotes import locate
 from gemma10m.passages.retrieve import retrieve, shown
+from gemma10m.passages.verdicts import verify
 from gemma10m.tokens import load_tokenizer
 
 TOKENIZER = load_tokenizer("demo")
@@ -79,8 +80,8 @@ def test_a_quote_of_wrapped_prose_is_the_whole_sentence_as_it_stands_in_the_file
     document = written(tmp_path / "novel.txt", f"{FILLER}{WRAPPED}")
     build_index(document, tmp_path / "index")
     with open_index(tmp_path / "index") as index:
-        found = find_support(index, "What did Sir Walter find?", "Sir Walter found occupation.")
-        (source,) = locate(found.excerpts, index, document)
+        found = verify(index, "What did he find?", "He found occupation for an idle hour.")
+        (source,) = locate(found.quotes, index, document)
     assert source.quote is not None
     assert source.quote.startswith("Sir Walter Elliot, of Kellynch Hall,")
     assert source.quote.endswith("which never failed.")
@@ -98,6 +99,7 @@ def test_of_a_wrapped_sentence_the_words_that_were_asked_for_are_recalled(tmp_pa
 
 @pytest.mark.parametrize("place", ["before", "middle", "line"])
 def test_a_planted_sentence_is_found_in_a_wrapped_paragraph(tmp_path: Path, place: str) -> None:
+    """One that a line break alone parts from `a man who never took up any book` may be denied: it is not verified."""
     fact = "One of the special magic numbers for amber-lantern is: 48213."
     planted = {
         "before": WRAPPED.replace("consolation in", f"consolation {fact} in"),
@@ -112,10 +114,10 @@ def test_a_planted_sentence_is_found_in_a_wrapped_paragraph(tmp_path: Path, plac
     )
     with open_index(tmp_path / "index") as index:
         for said in (answer, "48213"):
-            support = find_support(index, question, said).excerpts
-            assert fact in " ".join(support[0].text.split())
-        assert not find_support(index, question, answer.replace("48213", "48214")).excerpts
-        assert not find_support(index, question.replace("amber", "silver"), answer.replace("amber", "silver")).excerpts
+            quotes = verify(index, question, said).quotes
+            assert [fact in " ".join(quote.text.split()) for quote in quotes] == [True] * (place != "line")
+        assert not verify(index, question, answer.replace("48213", "48214")).quotes
+        assert not verify(index, question.replace("amber", "silver"), answer.replace("amber", "silver")).quotes
         assert "48213" in shown(retrieve(index, TOKENIZER, question, 64))
 
 
@@ -123,7 +125,7 @@ def test_a_planted_sentence_is_found_in_a_wrapped_paragraph(tmp_path: Path, plac
     ("fact", "question", "answer"),
     [
         ("Mary journeyed to the kitchen.", "Where is Mary?", "Mary is in the kitchen."),
-        ("The office is north of the garden.", "What is north of the garden?", "North of the garden is the office."),
+        ("The office is north of the garden.", "What is north of the garden?", "The office is north of the garden."),
         ("Fred gave the milk to Bill.", "Who did Fred give the milk to?", "Fred gave the milk to Bill."),
     ],
 )
@@ -131,7 +133,7 @@ def test_a_story_is_found_among_wrapped_paragraphs(tmp_path: Path, fact: str, qu
     planted = WRAPPED.replace("roused into", f"roused {fact} into")
     build_index(written(tmp_path / "novel.txt", f"{WRAPPED * 9}{planted}{WRAPPED * 9}"), tmp_path / "index")
     with open_index(tmp_path / "index") as index:
-        support = find_support(index, question, answer).excerpts
+        support = verify(index, question, answer).quotes
     assert [fact in " ".join(excerpt.text.split()) for excerpt in support] == [True]
 
 

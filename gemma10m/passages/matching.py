@@ -1,0 +1,148 @@
+"""Whether a sentence of the text says what a sentence of an answer says: its words whole, in order, and nothing between
+them that changes what is said.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice, pairwise
+
+from gemma10m.passages.comparable import BEING, CONTENT, PREPOSITIONS, Term
+
+Terms = Sequence[Term]
+WAYS = 64  # looked at, of finding the same words in one sentence
+_ENDS = frozenset(("joint", "strong"))
+
+
+def content(tokens: Terms) -> list[Term]:
+    return [token for token in tokens if token.kind in CONTENT]
+
+
+def is_said(answer: Terms, asked: Terms, text: Terms, answer_first: bool | None = None) -> bool:
+    """`asked`: what the answer leaves to the question. Those of its words that the text has must be there in their
+    order, too: all after the answer (answer_first), the first of them before it (False), or anywhere (None).
+    """
+    said, topic = content(answer), [token for token in content(asked) if any(token.says(each) for each in text)]
+    marked, free = [*answer, *asked], all(token.number for token in said)  # a number takes no one else's part
+    for own in islice(_ways(said, text), WAYS):
+        if not _tied(said, own, text):
+            continue
+        for about in islice(_anywhere(topic, own, text) if free else _ways(topic, text), WAYS):
+            misplaced = answer_first is not None and about and own and (own[0] < about[0]) is not answer_first
+            if not misplaced and _stands(text, sorted({*own, *about}), [*said, *topic], marked):
+                return True
+    return False
+
+
+def _ways(words: Terms, text: Terms, start: int = 0) -> Iterator[list[int]]:
+    """Yield the places in the text where all the words stand, one after the other."""
+    if not words:
+        yield []
+        return
+    for place in range(start, len(text)):
+        if words[0].says(text[place]):
+            found = False
+            together = words[0].asked and words[0].kind == "unspaced"
+            for rest in _ways(words[1:], text, place + (not together)):
+                found = True
+                yield [place, *rest]
+            if not found:
+                return  # what does not follow here follows nowhere later
+
+
+def _anywhere(words: Terms, own: Sequence[int], text: Terms) -> Iterator[list[int]]:
+    """Yield the places of the words that are closest to the answer's own."""
+    found = [[place for place, token in enumerate(text) if word.says(token)] for word in words]
+    yield sorted(min(places, key=lambda place: abs(place - own[0])) for places in found)
+
+
+def _tied(said: Terms, places: Sequence[int], text: Terms) -> bool:
+    """Return whether names side by side are so in the text, and nobody gives who was given."""
+    for (word, following), (place, later) in zip(pairwise(said), pairwise(places), strict=True):
+        if 0 <= word.phrase == following.phrase and text[place].phrase != text[later].phrase:
+            return False
+    there = [text[place] for place in places]
+    if any(word.asked for word in said) and _has_being(said) != _has_being(there):
+        return False  # "yes" to a question, whose verb stands first
+    return all(_same_part(word, text[place]) for word, place in zip(said, places, strict=True))
+
+
+def _has_being(words: Terms) -> bool:
+    return any(word.link in BEING for word in words)
+
+
+def _same_part(word: Term, there: Term) -> bool:
+    """Return whether both or neither is the one by whom it is done, and both verbs or neither are passive."""
+    if word.number:
+        return True
+    if "by" in (word.link, there.link) or (word.direction and there.direction):
+        return word.link == there.link
+    return word.asked or word.kind != "word" or there.kind != "word" or (word.link in BEING) == (there.link in BEING)
+
+
+def _stands(text: Terms, places: Sequence[int], said: Terms, marked: Terms) -> bool:
+    if not places:
+        return False
+    first, last = places[0], places[-1]
+    phrases = {text[place].phrase for place in places} - {-1}
+    counted = any(token.number for token in said)
+
+    def intrudes(token: Term) -> bool:
+        naming = token.phrase not in phrases if token.kind == "name" else counted and token.kind == "number"
+        return naming and not any(each.says(token) for each in said)
+
+    gaps = [text[place + 1 : later] for place, later in pairwise(places)]
+    beyond = [text[later] for later in places[1:]]
+    if any(map(_breaks, gaps)):
+        return False
+    if any(
+        intrudes(token) and not _beside(token, gap, end) for gap, end in zip(gaps, beyond, strict=True) for token in gap
+    ):
+        return False
+    clause = _back_to(text, first, ("strong",))
+    if any(token.kind in _ENDS for gap in gaps for token in gap) and any(
+        intrudes(token) or token.kind == "unspaced" for token in text[clause:first]
+    ):
+        return False
+    end = _on_to(text, last, ("strong",))
+    if end < len(text) and text[end].key == "?":
+        return False
+    near = text[_back_to(text, first, _ENDS) : _on_to(text, last, _ENDS)]
+    return _marks("negation", text[clause:end]) == _marks("negation", marked) and (
+        _marks("modal", near) == _marks("modal", marked)
+    )
+
+
+def _beside(name: Term, gap: Terms, following: Term) -> bool:
+    """Return whether a name only goes with a verb: it stands after a preposition, or right before an amount."""
+    if name.kind != "name" or any(token.kind in _ENDS for token in gap):
+        return False
+    after = next((token for token in [*gap[gap.index(name) :], following] if token.phrase != name.phrase), following)
+    return name.link in PREPOSITIONS or (after.number is not None and not after.link)
+
+
+def _breaks(gap: Terms) -> bool:
+    """Return whether clauses end within what the answer leaves out, other than an insertion between two commas."""
+    joints = [at for at, token in enumerate(gap) if token.kind in _ENDS]
+    kinds = [token.kind for token in gap]
+    return any(
+        CONTENT.intersection(kinds[:at])
+        and (
+            CONTENT.intersection(kinds[at:])
+            or (joints[0] > 0 and gap[at].key not in ("and", "or", "und", "oder", "et"))
+        )
+        for at in joints
+    )
+
+
+def _back_to(text: Terms, first: int, kinds: Collection[str]) -> int:
+    return next((at + 1 for at in range(first - 1, -1, -1) if text[at].kind in kinds), 0)
+
+
+def _on_to(text: Terms, last: int, kinds: Collection[str]) -> int:
+    return next((at for at in range(last + 1, len(text)) if text[at].kind in kinds), len(text))
+
+
+def _marks(kind: str, tokens: Terms) -> Counter[str]:
+    return Counter(token.key for token in tokens if token.kind == kind)

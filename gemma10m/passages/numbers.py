@@ -1,0 +1,101 @@
+"""Numbers as wholes: digits with their groups, sign, range, percent, scale and unit."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+_UNITS = """kg g mg µg lb lbs oz t km m cm mm nm mi ft in yd l ml cl km/h m/s mph s ms min h kb mb gb tb kib mib gib hz
+khz mhz ghz w kw mw kwh wh v kv a ma j kj pa kpa bar n am pm a.m. p.m. m^2 m^3 km^2 cm^2 cm^3
+ha °c °f ° px pt dpi rpm db""".split()
+_CURRENCIES = {"€": "eur", "euro": "eur", "$": "usd", "dollar": "usd", "£": "gbp", "¥": "jpy"}
+_SCALES = {"mio": "million", "millionen": "million", "mrd": "milliarde", "milliarden": "milliarde", "bn": "billion"}
+_SPELT = """zero two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
+eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion dozen half
+quarter second third fourth fifth sixth seventh eighth ninth tenth twice thrice""".split()
+_BEFORE = """before after until till since about around nearly almost approximately circa roughly over under above below
+beyond more less fewer least most past up minus within between""".split()
+_SPELT_ONE = rf"(?:{'|'.join(_SPELT)})s?"
+_RUN = r"(?:\.\d+|\d+(?:(?:[.,:/'^-]|[ ])\d+)*)"
+_SCALE = "hundred|thousand|million|billion|trillion|dozen|" + "|".join(_SCALES)
+_UNIT = "|".join(re.escape(unit) for unit in sorted(_UNITS, key=len, reverse=True))
+NUMBER = rf"""(?:(?<![\w])(?P<sign>[-+]|(?:minus|plus)[ ])?(?P<money>(?:US)?[€$£¥][ ]?)?
+    (?P<run>{_RUN}(?:[ ](?:-|to|bis|through|of|out[ ]of|von|sur)[ ]{_RUN})?)
+    (?P<ordinal>st|nd|rd|th|er|e(?=[ ]))?(?![^\W_]*\d)
+    (?P<percent>[ ]?(?:%|percent\b|per[ ]cent\b|prozent\b|pour[ ]cent\b))?
+    (?P<scale>(?:[ ](?:{_SCALE})s?\b)+\.?|(?:k|bn)\b)?
+    (?P<unit>[ ]?(?:[€$£¥]|(?:euro|dollar)s?\b|eur\b|usd\b|(?:{_UNIT})(?![\w/^])))?
+    (?![^\W_]|-[^\W\d_])
+    (?P<more>[ ](?:or|and|oder|ou)[ ](?:more|less|fewer|over|under|above|below|later|earlier|mehr|plus)\b)?
+    |(?P<spelt>\b{_SPELT_ONE}(?:(?:-|[ ]|[ ]and[ ]){_SPELT_ONE}|-one\b)*\b))"""
+_ENGLISH = re.compile(r"\b(?:the|of|and|is|was|are|for|to|with)\b", re.IGNORECASE)
+# Words of languages that write 1.250,50: German, French, Italian, Spanish, Portuguese, Dutch, the Nordic ones, Russian.
+_COMMA = re.compile(
+    r"\b(?:der|die|das|und|ist|nicht|le|la|les|des|et|est|il|del|che|di|el|los|las|o|os|uma?|het|een|och|og|är|er|и|в|на)\b",
+    re.IGNORECASE,
+)
+QUALIFIERS = frozenset(_BEFORE)
+
+
+@dataclass(frozen=True)
+class Number:
+    value: str  # without groups, with a decimal point
+    spelling: str
+    unit: str = ""
+    qualifiers: frozenset[str] = frozenset()  # "before", "less": said of the number directly before or after it
+
+    def says(self, other: Number, heading: frozenset[str] = frozenset()) -> bool:
+        """Return whether the other, in a text, is this number; its unit may stand in the heading of its column."""
+        same = self.value == other.value or self.spelling == other.spelling
+        unit = self.unit in ("", other.unit) or (not other.unit and self.unit in heading)
+        return same and unit and self.qualifiers == other.qualifiers
+
+
+def has_decimal_comma(text: str) -> bool:
+    return len(_COMMA.findall(text)) > len(_ENGLISH.findall(text))
+
+
+def read_number(match: re.Match[str], decimal_comma: bool) -> Number:
+    """Of a match of NUMBER in folded text."""
+    if match["spelt"]:
+        words = [_SINGULAR.sub("", word) for word in re.findall(r"[a-z]+", match["spelt"].casefold()) if word != "and"]
+        return Number(" ".join(words), match["spelt"].casefold())
+    run = re.sub(" (?:of|out of|von|sur) ", "/", re.sub(" (?:-|to|bis|through) ", "-", match["run"]))
+    sign = {"-": "-", "m": "-"}.get((match["sign"] or " ")[0].casefold(), "")
+    phone = "+" if match["sign"] == "+" else ""
+    ends = ("th" if match["ordinal"] else "") + ("%" if match["percent"] else "") + _scale(match["scale"])
+    parts = [_value(part, decimal_comma) for part in run.split("-")]
+    more = frozenset((match["more"] or "").casefold().split()[1:])
+    unit = unit_name(match["unit"] or match["money"] or "")
+    return Number(sign + phone + "-".join(parts) + ends, sign + phone + run + ends, unit, more)
+
+
+def with_qualifiers(number: Number, words: frozenset[str]) -> Number:
+    return replace(number, qualifiers=number.qualifiers | words)
+
+
+_SINGULAR = re.compile("(?<=[a-z])s$")
+
+
+def _scale(words: str | None) -> str:
+    found = [_SINGULAR.sub("", word.strip(".").casefold()) for word in (words or "").split()]
+    return "".join(f" {_SCALES.get(word, word)}" for word in found)
+
+
+def unit_name(text: str) -> str:
+    word = text.strip().casefold().replace(".", "").removeprefix("us")
+    singular = word.removesuffix("s") if word.startswith(("euro", "dollar")) else word
+    return _CURRENCIES.get(singular, singular)
+
+
+def _value(run: str, decimal_comma: bool) -> str:
+    group, point = (".", ",") if decimal_comma else (",", ".")
+    first = r"[1-9]\d{0,2}"
+    for groups, after in ((r"[ ']", "[.,]"), (f"[{group}]", f"[{point}]")):
+        if re.fullmatch(rf"{first}(?:{groups}\d{{2,3}})*{groups}\d{{3}}(?:{after}\d+)?", run):
+            return re.sub(after, ".", re.sub(groups, "", run))
+    if re.fullmatch(rf"{first}(?:(?:[{point}]\d{{3}}){{2,}}|(?:[{point}]\d{{3}})+[{group}]\d+)", run):
+        return run.replace(point, "").replace(group, ".")  # only the other language's style makes a number of it
+    if re.fullmatch(rf"\d*[{point}]\d+|0[{group}]\d+|\d+[{group}](?:\d{{1,2}}|\d{{4,}})", run):
+        return run.replace(",", ".") if run[0].isdigit() else f"0{run.replace(',', '.')}"
+    return run.replace(" ", "") if re.match(r"0\d", run) else run

@@ -1,0 +1,105 @@
+"""What an answer states: its sentences, each with what it leaves to the question."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from gemma10m.passages.comparable import Term, as_asked, read_terms
+from gemma10m.passages.cutting import sentences
+from gemma10m.passages.folding import fold
+from gemma10m.passages.matching import content
+
+NOT_IN_TEXT = "The text does not contain the answer."
+_YES_NO = re.compile(r"\A\W*(?:yes|(no)(?=\s*(?:[^\w\s]|$)))\b[\s,.:;!-]*", re.IGNORECASE)
+_TEXT = r"(?:the|this) (?:\w+ )?(?:text|document|passage|excerpt|context|story|book|file)s?"
+_SAID = r"(?:mentioned|stated|said|specified|given|provided|described|contained)"
+_NOT = r"(?: not|n't)"
+_REFUSALS = (
+    rf"i(?: do{_NOT}| can{_NOT}| cannot| can't| could{_NOT}| have no)(?: \w+ly)?"
+    r" (?:know|tell|say|find|answer|determine|remember|recall|idea|information)\b.*",
+    r"(?:i am|i'm) (?:not (?:sure|certain|able)|unable)\b.*",
+    rf".{{0,80}}\b(?:is|are|was|were){_NOT} (?:{_SAID}|in {_TEXT})\b.*",
+    rf"{_TEXT} (?:do{_NOT}|does{_NOT}|did{_NOT}|never) (?:say|mention|contain|state|specify|tell|give)s?\b.*",
+    r"(?:there is )?no (?:information|mention|answer|indication)\b.*",
+    "unknown",
+)
+_REFUSAL = re.compile(rf"(?:(?:sorry|unfortunately|well|but|no)\b[,.]? )*(?:{'|'.join(_REFUSALS)})[.!]*", re.IGNORECASE)
+_AMOUNT = re.compile(r"\b(how )(?:many|much|long|old|often|far|big|large|tall|high|wide|deep)\b", re.IGNORECASE)
+_FIRST = re.compile(r"\W*(\w+)")
+_AUXILIARY = "did|does|do|is|are|was|were|has|have|had|will|would|can|could|shall|should|may|might|must|else"
+_SUBJECT_ASKED = re.compile(rf"\W*who (?!(?:{_AUXILIARY})\b)", re.IGNORECASE)
+_OBJECT_ASKED = re.compile(r"\W*(?:who|whom|what) (?:did|does|do)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One sentence of an answer."""
+
+    sentence: str
+    tokens: Sequence[Term]
+    asked: Sequence[Term] = ()  # what it leaves to the question; nothing when it names what the question is about
+    question: Sequence[Term] = ()
+    answer_first: bool | None = None  # whether it comes before or after the question's own words in a statement
+
+    @property
+    def names(self) -> list[Term]:
+        """What one has to find where it stands: names and numbers in the question that the answer leaves out."""
+        return [token for token in content(self.asked) if is_naming(token)]
+
+
+def statements(question: str, answer: str) -> list[Statement]:
+    """None of an answer that asks, or begins by saying that it knows nothing."""
+    spans = sentences(answer)
+    parts = [part for first, last in spans if not (part := answer[first:last]).rstrip("\"'”’)* ").endswith(("?", "？"))]
+    if not parts or is_refusal(parts[0]):
+        return []
+    said = [part for part in parts if not is_refusal(part)]
+    asked, *read = read_terms([_AMOUNT.sub(r"\1", fold(question)), *(_YES_NO.sub("", part, 1) for part in said)])
+    return [_statement(question, _without_capital(asked, question), *each) for each in zip(said, read, strict=True)]
+
+
+def _without_capital(asked: Sequence[Term], question: str) -> Sequence[Term]:
+    """The question's first word is no name for being written like one."""
+    first = _FIRST.match(fold(question))
+    if not asked or asked[0].kind != "name" or not first or first[1].casefold() != asked[0].plain:
+        return asked
+    return [replace(asked[0], kind="word", phrase=-1), *asked[1:]]
+
+
+def is_refusal(sentence: str) -> bool:
+    text = " ".join(fold(sentence).split())
+    return bool(_REFUSAL.fullmatch(text)) and not re.search(r"\b(?:but|however)\b", text[1:], re.IGNORECASE)
+
+
+def is_naming(token: Term) -> bool:
+    return token.kind in ("name", "number") or token.special
+
+
+def _statement(question: str, asked: Sequence[Term], sentence: str, tokens: Sequence[Term]) -> Statement:
+    said = content(tokens)
+    yes_no = _YES_NO.match(sentence)
+    if yes_no and not said:
+        denial = [Term("negation", "")] if yes_no[1] else []
+        return Statement(sentence, [*as_asked(asked), *denial], question=asked)
+    asked = as_asked(asked)
+    left = [token for token in _chosen(asked, said) if not any(each.says(token) for each in said)]
+    names = [token for token in content(asked) if is_naming(token)]
+    topic = content(left)
+    settled = not any(map(is_naming, topic)) if names else not topic
+    if settled and any(token.kind != "number" for token in said):
+        return Statement(sentence, tokens, question=asked)
+    whole = fold(question)
+    first = True if _SUBJECT_ASKED.match(whole) else False if _OBJECT_ASKED.match(whole) else None
+    return Statement(sentence, tokens, left, asked, first)
+
+
+def _chosen(asked: Sequence[Term], said: Sequence[Term]) -> list[Term]:
+    """The question's tokens, without those that the answer chose another of: is it Anne or Mary?"""
+    others = set[int]()
+    for at, token in enumerate(asked):
+        beside = [place for place in (at - 1, at + 1) if 0 <= place < len(asked)]
+        if token.key == "or" and any(each.says(asked[place]) for each in said for place in beside):
+            others.update(beside)
+    return [token for at, token in enumerate(asked) if at not in others]

@@ -1,0 +1,198 @@
+"""Hold an answer against the text: verified by sentences and rows that say it, unverified, or no answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Literal
+
+from gemma10m.passages.code_files import is_by_line, is_csv
+from gemma10m.passages.comparable import Term, read_terms
+from gemma10m.passages.cutting import Passage, sentences
+from gemma10m.passages.index import PassageIndex
+from gemma10m.passages.matching import content, is_said
+from gemma10m.passages.retrieve import Excerpt, scored
+from gemma10m.passages.statements import Statement, is_naming, statements
+from gemma10m.passages.tables import Row, row_says, table_rows
+from gemma10m.passages.words import telling
+
+Verdict = Literal["verified", "unverified", "no answer"]
+SHOWN = 3  # quotes of one sentence of an answer, at most
+LOOKED_AT = 32  # passages for each of its searches
+LONGEST_STATEMENT = 200  # names, numbers and content words
+_BETWEEN = re.compile(r"[\W_]+")  # words of a file's name
+WHOLE = 3  # content words of a sentence that an answer repeats: it says what it is about itself
+
+
+@dataclass(frozen=True)
+class Verification:
+    verdict: Verdict
+    quotes: tuple[Excerpt, ...] = ()
+    unsupported: tuple[str, ...] = ()  # sentences of the answer that nothing in the text says
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """A sentence, or a row with its heading."""
+
+    excerpt: Excerpt
+    tokens: Sequence[Term]
+    title: Sequence[Term]  # of the file and the chapter
+    cells: Sequence[Sequence[Term]] = ()
+    columns: Sequence[Sequence[Term]] = ()
+    heading: Excerpt | None = None
+
+    def has(self, token: Term) -> bool:
+        return any(token.says(each) for each in self.tokens)
+
+
+def verify(index: PassageIndex, question: str, answer: str) -> Verification:
+    """Return whether each sentence of the answer is said, with its names, numbers, words and negations, by one sentence
+    or row of the text. Raises StateError for a damaged index.
+    """
+    said = statements(question, answer)
+    if not said:
+        return Verification("no answer")
+    found = [_supporting(index, question, statement) for statement in said]
+    quotes = tuple(dict.fromkeys(excerpt for units in found for unit in units for excerpt in _quoted(unit)))
+    unsupported = tuple(each.sentence for each, units in zip(said, found, strict=True) if not units)
+    if not unsupported:
+        return Verification("verified", quotes)
+    asked = telling(question)
+    unheard = bool(asked) and not quotes and not index.with_words(asked, 1)
+    return Verification("no answer" if unheard else "unverified", quotes, unsupported)
+
+
+def closest(index: PassageIndex, question: str, limit: int) -> list[Excerpt]:
+    """The sentence with the most of the question's words of each of the best passages, the best first."""
+    words, found = telling(question), list[Excerpt]()
+    for passage in index.search(words, limit):
+        spans = list(sentences(passage.text, is_by_line(index.files[passage.file][0])))
+        scores = scored(words, [passage.text[slice(*span)] for span in spans])
+        if spans:
+            found.append(Excerpt(passage, *spans[scores.index(max(scores))]))
+    return found
+
+
+def _quoted(unit: _Unit) -> list[Excerpt]:
+    return [unit.heading, unit.excerpt] if unit.heading else [unit.excerpt]
+
+
+def _supporting(index: PassageIndex, question: str, statement: Statement) -> list[_Unit]:
+    """The units that say it and are not outdone, in the document's order."""
+    if not 0 < len(content(statement.tokens)) <= LONGEST_STATEMENT:
+        return []
+    units = list(_units(index, _candidates(index, question, statement)))
+    saying = [unit for unit in units if _says(unit, statement)]
+    topic = content(statement.asked)
+    unspaced = any(token.kind == "unspaced" for token in topic)
+    if unspaced or (topic and any(unit.has(token) for unit in units for token in topic)):
+        saying = [unit for unit in saying if _repeats(unit, statement) or any(_about(unit, token) for token in topic)]
+    best = [unit for unit in saying if not any(_outdoes(each, unit, topic, statement) for each in units)]
+    best.sort(key=lambda unit: -sum(map(unit.has, content(statement.question))))
+    return sorted(best[:SHOWN], key=lambda unit: _place(unit.excerpt))
+
+
+def _place(excerpt: Excerpt) -> tuple[int, int, int]:
+    return excerpt.passage.file, excerpt.passage.start, excerpt.first
+
+
+def _candidates(index: PassageIndex, question: str, statement: Statement) -> list[Passage]:
+    words = [word for word in telling(statement.sentence) if not word[0].isdigit()]
+    asked = telling(question)
+    numbers = [form for token in statement.tokens if token.number for form in _spellings(token.number.spelling)]
+    names = [token.plain for token in statement.names if token.plain]
+    every = [*words, *names]
+    searches = [
+        index.having(each, [*numbers, *(() if numbers else (*words, *asked))], LOOKED_AT) for each in (every, words)
+    ]
+    found = [*searches[0], *searches[1], *index.search([*asked, *words], LOOKED_AT)]
+    return list({(passage.file, passage.start): passage for passage in found}.values())
+
+
+def _spellings(number: str) -> Iterator[str]:
+    """As FTS5 may have it: with any mark between its parts, without, and in groups of three."""
+    plain = "".join(character for character in number if character.isdigit())
+    yield number
+    yield plain
+    yield f"{int(plain):,}" if 4 <= len(plain) <= 18 else plain
+
+
+def _units(index: PassageIndex, passages: Iterable[Passage]) -> Iterator[_Unit]:
+    for passage in passages:
+        path = index.files[passage.file][0]
+        rows = [row for row in _rows(passage, path) if row.columns]
+        title = _BETWEEN.sub(" ", " ".join((PurePath(path).name, *(name for _, name in passage.places))))
+        spans = [span for span in sentences(passage.text, is_by_line(path)) if not _overlap(span, rows)]
+        texts = [
+            title,
+            *(passage.text[slice(*span)] for span in spans),
+            *(c for row in rows for c in (*row.cells, *row.columns)),
+        ]
+        read = iter(read_terms(texts))
+        named = next(read)
+        for span in spans:
+            yield _Unit(Excerpt(passage, *span), next(read), named)
+        for row in rows:
+            cells, columns = [next(read) for _ in row.cells], [next(read) for _ in row.columns]
+            every = [token for column in (*cells, *columns) for token in column]
+            yield _Unit(Excerpt(passage, *row.span), every, named, cells, columns, _heading(passage, row))
+
+
+def _rows(passage: Passage, path: str) -> list[Row]:
+    commas = is_csv(path)
+    if not commas and "\t" not in passage.text and "|" not in passage.text:
+        return []
+    return list(table_rows(passage.text, commas, passage.heading.text if passage.heading else ""))
+
+
+def _overlap(span: tuple[int, int], rows: Sequence[Row]) -> bool:
+    return any(span[0] < row.span[1] and row.span[0] < span[1] for row in rows)
+
+
+def _heading(passage: Passage, row: Row) -> Excerpt | None:
+    if row.heading:
+        return Excerpt(passage, *row.heading)
+    line = passage.heading
+    if line is None:
+        return None
+    alone = Passage(passage.file, line.start, line.start, line.line, line.line, line.text)
+    return Excerpt(alone, 0, len(line.text))
+
+
+def _says(unit: _Unit, statement: Statement) -> bool:
+    if unit.columns:
+        named = all(_about(unit, token) for token in statement.names)
+        return named and row_says(statement.tokens, statement.question, unit.cells, unit.columns)
+    if not all(map(unit.has, content(statement.tokens))):
+        return False
+    if not statement.asked or _repeats(unit, statement):
+        return is_said(statement.tokens, (), unit.tokens)
+    if not all(_about(unit, token) for token in statement.names):
+        return False
+    return is_said(statement.tokens, statement.asked, unit.tokens, statement.answer_first)
+
+
+def _repeats(unit: _Unit, statement: Statement) -> bool:
+    """Return whether the statement has all of the sentence, and says itself what it is about."""
+    said = content(statement.tokens)
+    alone = len(said) >= WHOLE and (not statement.names or any(map(is_naming, said)))
+    return alone and all(any(each.says(token) for each in said) for token in content(unit.tokens))
+
+
+def _about(unit: _Unit, token: Term) -> bool:
+    """Return whether a word of the question stands in the unit, or in the name of its file or chapter."""
+    return unit.has(token) or any(token.key == each.key for each in unit.title)
+
+
+def _outdoes(other: _Unit, unit: _Unit, topic: Sequence[Term], statement: Statement) -> bool:
+    """Return whether the other has what this one has of the question, and more, and an answer of the same kind."""
+    if not unit.columns and _repeats(unit, statement):
+        return False
+    has = {at for at, token in enumerate(topic) if unit.has(token)}
+    more = {at for at, token in enumerate(topic) if other.has(token)}
+    kinds = {token.kind for token in content(statement.tokens)}
+    kind = next((kind for kind in ("number", "name") if kind in kinds), None)
+    return has < more and (kind is None or any(token.kind == kind for token in other.tokens))

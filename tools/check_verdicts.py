@@ -1,0 +1,189 @@
+"""Count answers that are held against a text wrongly: changed ones that are verified, right ones that are not.
+
+    python tools/check_verdicts.py [--results bench/results/FILE.jsonl] [--show]
+
+200 sentences of a novel, of a ledger and of its tables are changed (a number, a name, the order or a negation); 200 are
+given as they are, shortened, or with a pronoun, a number's format or a word's ending changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from gemma10m.bench.rows import append_rows
+from gemma10m.documents import open_source
+from gemma10m.passages.building import build_index
+from gemma10m.passages.cutting import sentences
+from gemma10m.passages.index import PassageIndex, open_index
+from gemma10m.passages.verdicts import verify
+from gemma10m.terminal import Terminal
+
+NOVEL = Path(__file__).parent.parent / "examples" / "persuasion.txt"
+NAMES = "Quist Harrow Bellamy Corbin Dunmore Everett Falk Garrick Hollis Ingram".split()
+PLACES = "Calder Denholm Elmstead Farley Grimsby Halford Ilkley Jarrow Kelby Lowick".split()
+THINGS = "mill barn orchard forge chapel wharf bakery tannery quarry dairy".split()
+ITEMS = "amber cedar copper linen pepper saffron tallow walnut wool zinc".split()
+EACH = 200
+
+
+class Asked(NamedTuple):
+    kind: str
+    question: str
+    answer: str
+
+
+class Sale(NamedTuple):
+    buyer: str
+    seller: str
+    thing: str
+    place: str
+    year: int
+    price: int
+
+    def said(self, price: str = "") -> str:
+        price = price or f"{self.price:,}".replace(",", " ")
+        return f"In {self.year} Mr. {self.buyer} paid {self.seller} {price} marks for the {self.thing} at {self.place}."
+
+
+def sales(draw: random.Random) -> list[Sale]:
+    things = [(thing, place) for thing in THINGS for place in PLACES]
+    draw.shuffle(things)
+    return [
+        Sale(*draw.sample(NAMES, 2), thing, place, 1801 + number, draw.randrange(1100, 9000))
+        for number, (thing, place) in enumerate(things[:40])
+    ]
+
+
+def ledger(found: list[Sale]) -> str:
+    return "\n\n".join(f"{sale.said()} Nobody was told of it." for sale in found) + "\n"
+
+
+def table(found: list[tuple[str, int, int]]) -> str:
+    rows = "".join(f"| {item} | {price} | {weight} |\n" for item, price, weight in found)
+    return f"| item | price | weight (kg) |\n|---|---|---|\n{rows}"
+
+
+def changed_sales(found: list[Sale], draw: random.Random) -> Iterator[Asked]:
+    for sale in found:
+        question = f"How much was paid for the {sale.thing} at {sale.place}?"
+        other = draw.choice([name for name in NAMES if name not in sale])
+        yield Asked("number", question, sale.said(str(sale.price + 1)))
+        yield Asked("number", question, f"{sale.price % 1000} marks.")
+        yield Asked("name", question, sale._replace(seller=other).said())
+        yield Asked("order", question, sale._replace(buyer=sale.seller, seller=sale.buyer).said())
+        yield Asked("negation", question, sale.said().replace(" paid ", " never paid "))
+        yield Asked("number", question, sale.said().replace(" marks ", " pounds "))
+
+
+def right_sales(found: list[Sale]) -> Iterator[Asked]:
+    for sale in found:
+        question = f"How much was paid for the {sale.thing} at {sale.place}?"
+        yield Asked("as it is", question, sale.said())
+        yield Asked("number's format", question, sale.said(f"{sale.price:,}"))
+        yield Asked("short", question, f"{sale.price} marks.")
+        yield Asked("short", f"Who paid {sale.seller} for the {sale.thing} at {sale.place}?", f"Mr. {sale.buyer}.")
+        yield Asked("pronoun", f"What did {sale.buyer} pay for?", f"He paid for the {sale.thing} at {sale.place}.")
+
+
+def changed_rows(found: list[tuple[str, int, int]]) -> Iterator[Asked]:
+    for (item, price, weight), (_, other, _) in zip(found, [*found[1:], found[0]], strict=True):
+        question = f"What is the price of {item}?"
+        yield Asked("another row", question, f"The price of {item} is {other}.")
+        yield Asked("another column", question, str(weight))
+        yield Asked("another column", question, f"The weight of {item} is {price}.")
+        yield Asked("unit", f"What is the weight of {item}?", f"The weight of {item} is {weight} km.")
+
+
+def right_rows(found: list[tuple[str, int, int]]) -> Iterator[Asked]:
+    for item, price, weight in found:
+        yield Asked("row", f"What is the price of {item}?", f"The price of {item} is {price:,}.")
+        yield Asked("row", f"What is the price of {item}?", f"{price}")
+        yield Asked("row", f"What is the weight of {item}?", f"{weight} kg")
+
+
+def of_the_novel(draw: random.Random) -> list[str]:
+    text = NOVEL.read_text(encoding="utf-8")
+    cut = [" ".join(text[first:last].split()) for first, last in sentences(text)]
+    plain = [each for each in cut if 50 <= len(each) <= 240 and each.endswith(".") and each[0].isalpha()]
+    return draw.sample([each for each in plain if len(named(each)) >= 2], 80)
+
+
+def named(sentence: str) -> list[str]:
+    """The names in a sentence, each once, the first word left out."""
+    words = re.findall(r"(?<=[a-z,] )[A-Z][a-z]{2,}\b", sentence)
+    return list(dict.fromkeys(words))
+
+
+def changed_prose(drawn: list[str], draw: random.Random) -> Iterator[Asked]:
+    for sentence in drawn:
+        first, second = named(sentence)[:2]
+        question = f"What is told of {first}?"
+        swapped = re.sub(rf"\b{second}\b", first, re.sub(rf"\b{first}\b", "\0", sentence))
+        swapped = swapped.replace("\0", second)
+        other = draw.choice([name for each in drawn for name in named(each) if name not in sentence])
+        yield Asked("order", question, swapped)
+        yield Asked("name", question, re.sub(rf"\b{second}\b", other, sentence))
+        if denied := _denied(sentence):
+            yield Asked("negation", question, denied)
+
+
+def _denied(sentence: str) -> str:
+    if re.search(r"\bnot\b", sentence):
+        return re.sub(r"\bnot ", "", sentence, count=1)
+    found = re.search(r"\b(?:was|were|had|is|could|would|should)\b", sentence)
+    return f"{sentence[: found.end()]} not{sentence[found.end() :]}" if found else ""
+
+
+def right_prose(drawn: list[str]) -> Iterator[Asked]:
+    for sentence in drawn:
+        question = f"What is told of {named(sentence)[0]}?"
+        yield Asked("as it is", question, sentence)
+        if (ended := re.sub(r"\b(\w{4,}[^s\W])ed\b", r"\1ing", sentence, count=1)) != sentence:
+            yield Asked("ending", question, ended)
+
+
+def drawn_cases(draw: random.Random) -> tuple[str, list[Asked], list[Asked]]:
+    """The ledger's text, 200 changed answers and 200 right ones."""
+    found, prose = sales(draw), of_the_novel(draw)
+    rows = [(item, draw.randrange(10000, 90000), draw.randrange(2, 90)) for item in ITEMS]
+    changed = [*changed_sales(found, draw), *changed_rows(rows), *changed_prose(prose, draw)]
+    right = [*right_sales(found), *right_rows(rows), *right_prose(prose)]
+    return f"{ledger(found)}\n{table(rows)}", draw.sample(changed, EACH), draw.sample(right, EACH)
+
+
+def wrong(index: PassageIndex, asked: list[Asked], verdict: str) -> list[Asked]:
+    """Those that have another verdict."""
+    found = [verify(index, each.question, each.answer).verdict == "verified" for each in asked]
+    return [each for each, verified in zip(asked, found, strict=True) if verified != (verdict == "verified")]
+
+
+def main() -> None:
+    options = argparse.ArgumentParser()
+    options.add_argument("--results", type=Path)
+    options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--show", action="store_true")
+    wanted = options.parse_args()
+    text, changed, right = drawn_cases(random.Random(wanted.seed))
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "ledger.md").write_text(text, encoding="utf-8")
+        (Path(folder) / "novel.txt").write_bytes(NOVEL.read_bytes())
+        path = Path(folder) / "ledger.passages"
+        build_index(open_source(Path(folder)), path)
+        with open_index(path) as index:
+            certified, missed = wrong(index, changed, "unverified"), wrong(index, right, "verified")
+    row = {"seed": wanted.seed, "n": EACH, "certified_wrongly": len(certified), "right_not_verified": len(missed)}
+    Terminal().line(str(row))
+    for each in (*certified, *missed) if wanted.show else ():
+        Terminal().line(f"{each.kind}: {each.question} -> {each.answer}")
+    if wanted.results:
+        append_rows(wanted.results, "verdicts", f"python tools/check_verdicts.py --seed {wanted.seed}", [row])
+
+
+if __name__ == "__main__":
+    main()
