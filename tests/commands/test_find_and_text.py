@@ -60,7 +60,7 @@ def test_the_best_passages_come_first_and_no_more_than_asked_for(tmp_path: Path)
     (folder / "b.txt").write_text("The quiet harbor is here.\n")
     (folder / "c.txt").write_text("Nothing of it.\n")
     lines = told("find", str(folder), "quiet harbor")[1].splitlines()
-    assert [line.partition(":")[0] for line in lines[::2]] == ["b.txt", "a.txt"]
+    assert [line.partition(":")[0] for line in lines[::2]] == [str(folder / "b.txt"), str(folder / "a.txt")]
     assert len(told("find", str(folder), "quiet harbor", "--limit", "1")[1].splitlines()) == 2
     code, out, err = told("find", str(folder), "zebra")
     assert (code, out) == (0, "")
