@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import tarfile
 
 COMPRESSED = {"gzip": b"\x1f\x8b", "bzip2": b"BZh", "xz": b"\xfd7zXZ\0", "zstd": b"\x28\xb5\x2f\xfd"}
 REFUSED = {  # why, and what to do about it
     "rtf": ("an RTF file, which is not read", "save it as DOCX or text"),
+    "lfs": ("a git-LFS pointer, not the file: run `git lfs pull`", "run `git lfs pull` where it comes from"),
     "state": ("a saved state, which is asked alone", "name it as the only source: gemma10m ask FILE"),
 }
 _BZIP2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")  # three letters alone may begin a text
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
-_TAR = slice(257, 262)
+_TAR = slice(257, 262)  # of a header, where all but the oldest have a mark
 _HTML = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<!--.{0,1000}?-->\s*|<\?xml[^>]{0,200}>\s*)*<(?:!doctype\s+html|html)[\s>]", re.I | re.S
 )
@@ -26,6 +28,10 @@ _RTF = re.compile(rb"\{\\rtf\d")
 _STATE = re.compile(rb'.{8}\{"__metadata__":\{"format":"gemma10m\.state/', re.S)
 
 
+_LFS_LARGEST = 1024  # bytes; as git-lfs has it
+_LFS = re.compile(rb"version https?://(?:git-lfs|hawser)\.github\.com/spec/v\d\r?\n(?:[a-z0-9.-]+ [^\n]{1,200}\n?){2,9}")
+
+
 def kind_of(head: bytes, name: str) -> str:
     """One of COMPRESSED, "zip", "tar", "pdf", "html", "info", "notebook", one of REFUSED, or "text", which it may
     still not be.
@@ -34,6 +40,8 @@ def kind_of(head: bytes, name: str) -> str:
         return packed
     if _STATE.match(head):
         return "state"
+    if len(head) < _LFS_LARGEST and _LFS.fullmatch(head):
+        return "lfs"
     ending = os.path.splitext(name)[1].lower()
     if _is_pdf(head, ending):
         return "pdf"
@@ -51,12 +59,22 @@ def kind_of(head: bytes, name: str) -> str:
 def _packed(head: bytes) -> str:
     if head.startswith(_ZIP):
         return "zip"
-    if head[_TAR] == b"ustar":
+    if is_tar_header(head[: tarfile.BLOCKSIZE]):
         return "tar"
     for kind, magic in COMPRESSED.items():
         if head.startswith(magic) and (kind != "bzip2" or _BZIP2.match(head)):
             return kind
     return ""
+
+
+def is_tar_header(block: bytes) -> bool:
+    """The oldest tars have no mark, only a sum of their bytes."""
+    if block[_TAR] == b"ustar":
+        return True
+    try:
+        return block[0] > 0 and tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape").size >= 0
+    except (tarfile.TarError, IndexError):
+        return False
 
 
 def _is_pdf(head: bytes, ending: str) -> bool:

@@ -51,14 +51,23 @@ def open_content(content: Content, name: str, spool: Spool, budget: Budget) -> T
 
 def _opened(content: Content, name: str, spool: Spool, budget: Budget) -> Text | Archive:
     kind = kind_of(content.head(), name)
+    notices: list[str] = []
     if kind in COMPRESSED:
-        content = spool.keep(unpacked(kind, content, budget))
+        content = spool.keep(unpacked(kind, content, budget, notices.append))
         kind = kind_of(content.head(), os.path.splitext(name)[0])
     if kind in COMPRESSED:
         raise UnreadableError("compressed more than once", hint="unpack it yourself if you trust it")
     if kind in REFUSED:
         why, hint = REFUSED[kind]
         raise UnreadableError(why, hint)
+    opened = _read(kind, content, spool, budget)
+    if isinstance(opened, Archive):
+        opened.notices = [*notices, *opened.notices]
+        return opened
+    return opened._replace(notice="; ".join(filter(None, [*notices, opened.notice])))
+
+
+def _read(kind: str, content: Content, spool: Spool, budget: Budget) -> Text | Archive:
     if kind == "tar":
         return TarArchive(content, budget)
     if kind == "zip":

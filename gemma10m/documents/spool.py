@@ -98,6 +98,11 @@ class TextWriter:
             label = printable(" ".join(label.split()))[: limits.LABEL]
             self._places.append((self.nbytes if offset is None else offset, label))
 
+    def note(self, notice: str) -> None:
+        """Add a notice; what is said already is not said again."""
+        if notice not in self.notice.split("; "):
+            self.notice = f"{self.notice}; {notice}" if self.notice else notice
+
     def finish(self) -> tuple[Content, Places, str]:
         self._flush()
         return self._spool.content(self._start), tuple(self._places), self.notice

@@ -73,7 +73,7 @@ def test_a_pdf_of_mostly_scans_is_told(
     (tmp_path / "half.pdf").write_bytes(pdf(*["It was late."] * texts, *[""] * blank))
     assert list(open_source(tmp_path).notices) == notices
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("gemma10m.documents.pdf.BLOCK", 7)
+    monkeypatch.setattr("gemma10m.documents.formats.pdf.BLOCK", 7)
     assert list(open_source("half.pdf").notices) == notices
     archive = opened(tmp_path, "a.tar", tarred({"half.pdf": (tmp_path / "half.pdf").read_bytes()}))
     assert list(archive.notices) == notices
@@ -113,7 +113,7 @@ def test_a_text_that_speaks_of_pdf_is_text(tmp_path: Path, name: str, text: str)
 
 
 def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gemma10m.documents.pdf.find_spec", lambda name: None)
+    monkeypatch.setattr("gemma10m.documents.formats.pdf.find_spec", lambda name: None)
     with pytest.raises(DocumentError, match="a PDF, which needs pypdfium2") as caught:
         opened(tmp_path, "book.pdf", BOOK)
     assert caught.value.hint == "pip install 'gemma10m[pdf]'"
