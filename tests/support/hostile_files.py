@@ -222,7 +222,12 @@ SKIPPED: dict[str, tuple[str, Callable[[], bytes], str, str]] = {
     ),
     "zip: device": ("a.zip", lambda: zip_of("d", 1, create_system=3, external_attr=0o020666 << 16), "d", "a device"),
     "zip: encrypted member": ("a.zip", lambda: zip_of("e", 1, flag_bits=1), "e", "encrypted"),
-    "zip: LZMA": ("a.zip", lambda: zipped({"a": "x"}, zipfile.ZIP_LZMA), "a", "compressed by LZMA, a way that is not read"),
+    "zip: LZMA": (
+        "a.zip",
+        lambda: zipped({"a": "x"}, zipfile.ZIP_LZMA),
+        "a",
+        "compressed by LZMA, a way that is not read",
+    ),
     "zip: wrong sum": ("a.zip", lambda: zip_of("a", 1, CRC=7), "a", "damaged: it does not unpack to what it held"),
     "zip: in a zip": (
         "a.zip",

@@ -28,7 +28,7 @@ class Zip:
 
     def __init__(self, content: Content, budget: Budget) -> None:
         """Raises `UnreadableError`."""
-        self._budget = budget
+        self.budget = budget
         descriptor = content.open()
         weakref.finalize(self, os.close, descriptor)
         try:
@@ -61,7 +61,7 @@ class Zip:
         try:
             with self._file.open(self.members[name]) as member:
                 while block := member.read(BLOCK):
-                    self._budget.spend(len(block))
+                    self.budget.spend(len(block))
                     yield block
         except _DAMAGE as error:
             raise UnreadableError("damaged: it does not unpack to what it held") from error
