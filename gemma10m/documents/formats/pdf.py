@@ -63,7 +63,7 @@ class _Pages:
         self._kept, self._budget = kept, budget
         self._words: Counter[str] = Counter()
         self._heads = RunningHeads()
-        self._number = self._blank = self._nameless = self._more = 0
+        self._number = self._blank = self._nameless = self._more = self._attached = self._xfa = 0
         self._lost: list[int] = []
 
     def read(self, content: Content) -> None:
@@ -89,7 +89,7 @@ class _Pages:
         """The process's exit code, and how many pages it says there are."""
         with _process(content, self._number) as process:
             assert process.stdout is not None
-            count = int(process.stdout.readline(20) or 0)
+            count, self._attached, self._xfa = map(int, process.stdout.readline(50).split() or (0, 0, 0))
             while self._number < min(count, limits.PLACES):
                 line = process.stdout.readline(limits.LARGEST_WHOLE)
                 if not line.endswith(b"\n"):  # it ended in the middle of a page, or the page would not end
@@ -139,6 +139,10 @@ class _Pages:
             named = ", ".join(str(number) for number in self._lost[:_PAGES_NAMED])
             more = f" and {len(self._lost) - _PAGES_NAMED:,} more" if len(self._lost) > _PAGES_NAMED else ""
             writer.note(f"page{'s' * (len(self._lost) > 1)} {named}{more} cannot be read: damaged, or too large")
+        if self._attached:
+            writer.note(f"the {self._attached:,} files that are attached to it are not read")
+        if self._xfa:
+            writer.note("it is an XFA form, of which only what is drawn is read")
         if self._more:
             writer.note(f"its last {self._more:,} pages are not read: they are too many")
         if self._nameless:

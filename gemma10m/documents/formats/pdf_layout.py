@@ -74,7 +74,7 @@ def _with_raised(fragments: Sequence[Fragment]) -> list[Fragment]:
     found: list[Fragment] = []
     for each in fragments:
         last = found[-1] if found else None
-        if last and each.size < _SMALL * last.size and abs(each.start - last.end) < 0.3 * last.size:
+        if last and each.size < _SMALL * last.size and abs(each.start - last.end) < 0.5 * last.size:
             height = (each.baseline - last.baseline) / last.size
             if 0.1 < abs(height) < 0.8:
                 text = raised(last.text, each.text) if height > 0 else each.text

@@ -2,8 +2,9 @@
 
 PDFs are read by a large program in C++ that hostile files are made for. Here it cannot write a file, has little memory,
 and can end without ending anything else. Nothing of this package is imported, and nothing is said but the exit code.
-The first line is the number of pages. A page is a list of fragments, in the order in which they are drawn:
-[angle, start, end, baseline, size, text], turned so that the text runs to the right; null for one that does not load.
+The first line has the number of pages, of attached files, and 1 for a form that is not drawn (XFA). A page is a list of
+fragments, in the order in which they are drawn: [angle, start, end, baseline, size, text], turned so that the text runs
+to the right; null for one that does not load.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ Fragment = list[Any]
 def main(memory: int, seconds: int, first: int) -> int:
     """first: page to begin with, from 0."""
     import pypdfium2
-    from pypdfium2.raw import FPDF_ERR_PASSWORD
+    from pypdfium2.raw import FORMTYPE_XFA_FOREGROUND, FORMTYPE_XFA_FULL, FPDF_ERR_PASSWORD
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
@@ -45,7 +46,8 @@ def main(memory: int, seconds: int, first: int) -> int:
                 document.init_forms()
         except pypdfium2.PdfiumError as error:
             return ENCRYPTED if getattr(error, "err_code", None) == FPDF_ERR_PASSWORD else BROKEN
-        out.write(b"%d\n" % len(document))
+        is_xfa = document.get_formtype() in (FORMTYPE_XFA_FULL, FORMTYPE_XFA_FOREGROUND)
+        out.write(b"%d %d %d\n" % (len(document), document.count_attachments(), is_xfa))
         for number in range(first, len(document)):
             signal.setitimer(signal.ITIMER_PROF, seconds)
             out.flush()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 _SHORT_NUMBER = re.compile(r"(?:^|[^\d.,])\d{1,3}$")  # what is raised to a power, as in 10^6
-_SYMBOL = re.compile(r"(?:^|[^^\W\d_]|[^\w^])[^\W\d_]{1,2}$|[)\]}]$")  # x^2, km^2, (a + b)^2
-_WORD = re.compile(r"[^\W\d_]{3,}$")
+_SYMBOL = re.compile(r"(?<![^\W\d_])[^\W\d_]{1,2}$|[)\]}]$")  # x^2, km^2, (a + b)^2
 _POWER = re.compile(r"[-+\u2212]?(?:\d+|[a-z])")
 _MARK = re.compile(r"\d+(?:\s*[,\u2013-]\s*\d+)*|[a-z](?:,[a-z])*")
 
@@ -27,4 +26,4 @@ def raised(before: str, text: str) -> str:
 
 
 def _is_base(base: str) -> bool:
-    return bool(_SHORT_NUMBER.search(base) or (_SYMBOL.search(base) and not _WORD.search(base)))
+    return bool(_SHORT_NUMBER.search(base) or _SYMBOL.search(base))
