@@ -140,6 +140,21 @@ def large_chapter() -> bytes:
     return with_large_member(epub({}, **{"OPS__book.opf": package}), "OPS/1.html")
 
 
+def odt(body: str, before: str = "") -> bytes:
+    kind = "application/vnd.oasis.opendocument.text"
+    return zipped({"mimetype": kind, "content.xml": f"{before}<document-content>{body}</document-content>"})
+
+
+def odt_of_repeats() -> bytes:
+    cell = f'<table-cell number-columns-repeated="1000"><p>{"x" * 100_000}</p></table-cell>'
+    return odt(f'<table-row number-rows-repeated="1000000">{cell}</table-row>' * 10)
+
+
+def mail_in_mail(deep: int) -> bytes:
+    head = b'Content-Type: multipart/mixed; boundary="%d"\n\n--%d\n'
+    return b"From: a\n" + b"".join(head % (number, number) for number in range(deep)) + b"\ntext"
+
+
 def opf(href: str) -> dict[str, str]:
     item, order = f'<item id="1" href="{href}"/>', '<itemref idref="1"/>'
     return {"OPS__book.opf": f"<package><manifest>{item}</manifest><spine>{order}</spine></package>"}
@@ -201,6 +216,11 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "docx: entity from a file": ("a.docx", lambda: word("&a;", before=OUTSIDE), DOCTYPE),
     "docx: text of 400 MB": ("a.docx", large_word, BOMB),
     "docx: a million elements deep": ("a.docx", lambda: docx("<a>" * 1_000_000), "not XML"),
+    "odt: entities": ("a.odt", lambda: odt("<p>&b;</p>", before=LAUGHS), DOCTYPE),
+    "odt: repeats": ("a.odt", odt_of_repeats, BOMB),
+    "rtf: groups in groups": ("a.rtf", lambda: b"{\\rtf1 " + b"{" * 1_000_000, "too deep in one another"),
+    "rtf: 17 MB": ("a.rtf", lambda: b"{\\rtf1 " + MEGABYTE * 17, "more than 16 MiB"),
+    "mail: parts in parts": ("a.eml", lambda: mail_in_mail(50_000), "a mail without text"),
     "html: page of 17 MB": ("a.html", lambda: b"<p>" + MEGABYTE * 17, "more than 16 MiB"),
     "notebook: a million lists deep": ("a.ipynb", lambda: b'{"cells":' + b"[" * 400_000, "not JSON"),
     "notebook: a million values": ("a.ipynb", lambda: b'{"cells":[' + b"[]," * 400_000 + b"[]]}", "500,000 values"),

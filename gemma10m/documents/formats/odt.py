@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from gemma10m.documents import limits
 from gemma10m.documents.archives.zip_file import Zip
-from gemma10m.documents.budget import BombError
+from gemma10m.documents.budget import BombError, Budget
 from gemma10m.documents.formats.raised import raised
 from gemma10m.documents.formats.xml_events import Attributes, parse_xml
 from gemma10m.documents.safe_open import UnreadableError
@@ -38,7 +38,7 @@ def is_odt(document: Zip) -> bool:
 
 def write_odt(document: Zip, writer: TextWriter) -> None:
     """Raises `UnreadableError` and `DiskError`."""
-    text = _Text(writer)
+    text = _Text(writer, document.budget)
     for part in (_MANIFEST, _STYLES, CONTENT):
         if part not in document.members:
             continue
@@ -56,8 +56,8 @@ def write_odt(document: Zip, writer: TextWriter) -> None:
 
 
 class _Text:
-    def __init__(self, writer: TextWriter) -> None:
-        self._writer = writer
+    def __init__(self, writer: TextWriter, budget: Budget) -> None:
+        self._writer, self._budget = writer, budget
         self._open: list[str] = []
         self._unread = 0  # elements that are open from the one on that is not read
         self._paragraphs = 0  # that are open
@@ -194,6 +194,7 @@ class _Text:
         cells, repeats = self._rows.pop(), self._row_repeats.pop()
         while cells and not cells[-1][0] and sum(times for _, times in cells) > _USUAL_COLUMNS:
             cells.pop()  # which reach to the edge of a sheet
+        self._budget.spend(repeats * sum(times * len(text) for text, times in cells))  # few bytes can ask for many
         texts = [text for text, times in cells for _ in range(times)][:_MOST_COLUMNS]
         if self._repeats:  # a table in a cell of another
             self._parts[-1].append(" ".join(texts) + " ")

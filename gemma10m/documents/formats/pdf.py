@@ -31,6 +31,8 @@ _PROGRAM = Path(pdf_process.__file__)
 _BLANK_PAGES = 0.25  # of all; so many are covers and separators
 _MOST_FAILURES = 5  # pages that end the process
 _PAGES_NAMED = 10
+_LARGEST_PAGE = 4 << 20  # bytes of JSON
+_MOST_WORDS = 500_000  # that are told apart
 _NAMELESS = re.compile("[\ufffe\ue000-\uf8ff]")
 _ENDS = (".", "!", "?", ":", ";", '"', "”", "’", ")")
 _TOO_MUCH = "a PDF that takes too much memory, or is damaged"
@@ -91,7 +93,7 @@ class _Pages:
             assert process.stdout is not None
             count, self._attached, self._xfa = map(int, process.stdout.readline(50).split() or (0, 0, 0))
             while self._number < min(count, limits.PLACES):
-                line = process.stdout.readline(limits.LARGEST_WHOLE)
+                line = process.stdout.readline(_LARGEST_PAGE)
                 if not line.endswith(b"\n"):  # it ended in the middle of a page, or the page would not end
                     process.kill()
                     break
@@ -109,7 +111,8 @@ class _Pages:
             page = page_of([Fragment._make([*each[:5], self._named(each[5])]) for each in found])
         self._blank += not any(line.strip() for line in page.lines) and found is not None
         for text in page.lines:
-            self._words.update(WORD.findall(text.lower()))
+            if len(self._words) < _MOST_WORDS:
+                self._words.update(WORD.findall(text.lower()))
         self._heads.add(self._number, page)
         self._kept.write(json.dumps([page.lines, page.has_head, page.has_foot]).encode() + b"\n")
 

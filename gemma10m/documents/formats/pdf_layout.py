@@ -21,6 +21,7 @@ _CANDIDATES = 6  # places where a column may begin
 _FULL = 0.6  # of a column's width: lines of prose
 _LEADERS = re.compile(r"\s*(?:(?:[.\u2024\u00b7]\s?){4,}|\u2026(?:\s?\u2026)+)\s*")
 _HEAD_GAP = 1.3  # times the usual distance of lines: what stands apart at a page's edge
+_LONGEST = 20_000  # characters that are put together one by one
 _DEEPEST = 6  # columns in columns
 
 
@@ -74,7 +75,12 @@ def _with_raised(fragments: Sequence[Fragment]) -> list[Fragment]:
     found: list[Fragment] = []
     for each in fragments:
         last = found[-1] if found else None
-        if last and each.size < _SMALL * last.size and abs(each.start - last.end) < 0.5 * last.size:
+        if (
+            last
+            and len(last.text) < _LONGEST
+            and each.size < _SMALL * last.size
+            and abs(each.start - last.end) < 0.5 * last.size
+        ):
             height = (each.baseline - last.baseline) / last.size
             if 0.1 < abs(height) < 0.8:
                 text = raised(last.text, each.text) if height > 0 else each.text
@@ -123,7 +129,7 @@ def _cells(row: Row) -> Row:
     for each in row:
         last = found[-1] if found else None
         gap = (each.start - last.end) / max(last.size, each.size) if last else 0
-        if last and gap <= _TAB:
+        if last and gap <= _TAB and len(last.text) < _LONGEST:
             space = " " if gap > _SPACE or gap < -0.5 else ""
             found[-1] = last._replace(end=max(last.end, each.end), text=last.text + space + each.text)
         else:

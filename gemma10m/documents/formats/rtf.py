@@ -222,7 +222,7 @@ class _Reader:
             self._hidden += len(text)
             return
         self._unknown += text.count(UNKNOWN)
-        parts = self._text[state.into]
+        parts = self._text.setdefault(state.into, [])
         if state.raised:
             self._raised += text
             return
