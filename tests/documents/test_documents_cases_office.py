@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from formats import WORD, docx, opened, paragraph, places, tarred, text_of, zipped
 
+from gemma10m.errors import DocumentError
+
 RELATIONSHIPS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 STRICT = "http://purl.oclc.org/ooxml/wordprocessingml/main"
 
@@ -147,7 +149,10 @@ def test_a_part_of_another_format_is_read_or_said(tmp_path: Path, name: str) -> 
 
 def test_notes_and_comments_are_marked(tmp_path: Path) -> None:
     body = par(run("The sum is 48213"), '<w:r><w:footnoteReference w:id="2"/></w:r>', run("."))
-    footnotes = f'<w:footnotes {WORD}><w:footnote w:id="2">{paragraph("In marks.")}</w:footnote></w:footnotes>'
+    separator = f'<w:footnote w:id="0" w:type="separator">{paragraph("")}</w:footnote>'
+    footnotes = (
+        f'<w:footnotes {WORD}>{separator}<w:footnote w:id="2">{paragraph("In marks.")}</w:footnote></w:footnotes>'
+    )
     comments = f'<w:comments {WORD}><w:comment w:author="Ann">{paragraph("Sure?")}</w:comment></w:comments>'
     text = text_of(opened(tmp_path, "a.docx", docx(body, footnotes=footnotes, comments=comments)))
     assert text == "The sum is 48213[1].\n[1] In marks.\n[comment by Ann] Sure?\n"
@@ -255,7 +260,7 @@ def test_opendocument_headings_and_damage(tmp_path: Path) -> None:
     document = opened(tmp_path, "a.odt", odt(body + "<text:p>" + "</text:h>"))
     assert places(document) == [("The Inn", "section The Inn")]
     assert text_of(document) == "The Inn\nIt was late.\n"
-    assert "content.xml is not XML: what follows in it is not read" in document.notices[0]
+    assert "of its content.xml not all is read" in document.notices[0]
 
 
 RICH = {
@@ -282,6 +287,7 @@ RICH = {
     "hyphens": (r"soft\-er well\_known \emdash\lquote x\rquote\par", "softer well-known —‘x’\n"),
     "symbols": (r"{\fonttbl{\f2\fcharset2 Symbol;}}{\f2 m}\u-3913?\par", "μ•\n"),
     "without an end": (r"a {\b b", "a b\n"),
+    "twice": (r"a {\upr{ansi}{\*\ud{uni\u233?}}}{\object{\*\objdata 00}{\result drawn}}\par", "a uniédrawn\n"),
     "box": (r"a{\shp{\*\shpinst{\sp{\sn x}{\sv y}}{\shptxt in\par}}{\shprslt in}}\par", "a\nin\n"),
 }
 
@@ -330,6 +336,7 @@ MAILS = {
         PART.format("text/plain", "plain") + PART.format('application/pdf; name="a.pdf"', "JVBE") + "--x--",
         "plain\nAttachments: a.pdf (application/pdf)\n",
     ),
+    "no charset": ("text/plain", "déjà\n", "déjà\n"),
     "unknown charset": ("text/plain; charset=x-nonsense", "text\n", "text\n"),
 }
 
@@ -340,6 +347,16 @@ def test_mail(tmp_path: Path, case: str) -> None:
     document = opened(tmp_path, "a.eml", MAIL.format(kind, body))
     assert text_of(document) == HEAD + text
     assert bool(document.notices) == (case == "attachment")
+
+
+def test_a_header_that_is_not_encoded(tmp_path: Path) -> None:
+    assert text_of(opened(tmp_path, "a.eml", "From: René\nSubject: café\n\nx\n")) == "From: René\nSubject: café\n\nx\n"
+
+
+def test_an_encrypted_opendocument_text(tmp_path: Path) -> None:
+    manifest = {"META-INF/manifest.xml": "<manifest><encryption-data/></manifest>"}
+    with pytest.raises(DocumentError, match="only a password opens"):
+        opened(tmp_path, "a.odt", odt("x", **manifest))
 
 
 def test_the_messages_of_a_mailbox_are_places(tmp_path: Path) -> None:

@@ -74,17 +74,17 @@ def write_docx(document: Zip, writer: TextWriter, depth: int = 0) -> None:
         _write_chunk(document, parts.get(name), writer, depth)
 
     found.chunk = read_chunk
-    _guarded(writer, lambda: _read_styles(document, named.get("styles", ""), found.styles))
+    _guarded("styles", writer, lambda: _read_styles(document, named.get("styles", ""), found.styles))
     for name in filter(None, (main, *(named.get(kind) for kind in _NOTES))):
         text = PartText(writer, found)
         read = partial(parse_xml, name, document.blocks(name), text.start, text.end, text.text)
-        _guarded(writer, read, is_needed=name == main)
+        _guarded(name, writer, read, is_needed=name == main)
     _say_what_is_not_read(document, parts, found, writer)
     if writer.blank:
         raise UnreadableError("a Word document without text")
 
 
-def _guarded(writer: TextWriter, read: Callable[[], object], is_needed: bool = False) -> None:
+def _guarded(name: str, writer: TextWriter, read: Callable[[], object], is_needed: bool = False) -> None:
     """What is damaged is said, and is an error where it is all that there is."""
     try:
         read()
@@ -93,7 +93,7 @@ def _guarded(writer: TextWriter, read: Callable[[], object], is_needed: bool = F
     except UnreadableError as error:
         if is_needed and writer.blank:
             raise
-        writer.note(f"{error}: what follows in it is not read")
+        writer.note(f"of its {printable(name)} not all is read ({error})")
 
 
 def _read_styles(document: Zip, name: str, styles: Styles) -> None:

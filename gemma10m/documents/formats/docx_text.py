@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from gemma10m.documents.formats.lines import Kept, Lines, Writer
+from gemma10m.documents.formats.lines import Kept, Lines, TextSink
 from gemma10m.documents.formats.symbols import UNKNOWN, symbol
 from gemma10m.documents.formats.xml_events import Attributes
 
@@ -13,6 +13,8 @@ _WHITE = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n"}
 _SIGNS = {"noBreakHyphen": "-", "sup": "^", "sub": "_", "den": "/"}  # the last three of formulas
 _DELETED = {"del", "moveFrom"}
 _UNREAD = {"Fallback", "rt"}  # what repeats a drawing for older programs, how a word is pronounced
+_NOTES = ("footnote", "endnote", "comment")
+_SEPARATORS = {"separator", "continuationSeparator", "continuationNotice"}  # lines above notes
 _DEEPEST = 8  # text boxes in text boxes
 _OFF = {"0", "false", "off"}
 
@@ -42,7 +44,7 @@ def is_on(given: Attributes) -> bool:
 
 
 class PartText:
-    def __init__(self, writer: Writer, found: Found, depth: int = 0) -> None:
+    def __init__(self, writer: TextSink, found: Found, depth: int = 0) -> None:
         self._writer, self._found, self._depth = writer, found, depth
         self._lines = Lines(writer)
         self._open: list[str] = []
@@ -67,7 +69,7 @@ class PartText:
             self._box.start(tag, given)
         elif (parent, tag) in _PROPERTIES:
             _PROPERTIES[parent, tag](self, given)
-        elif self._is_unread(tag, parent):
+        elif self._is_unread(tag, parent) or (tag in _NOTES and given.get("type") in _SEPARATORS):
             self._unread = 1
         elif tag == "txbxContent" and self._depth < _DEEPEST:
             self._box = PartText(Kept(), self._found, self._depth + 1)
@@ -237,7 +239,7 @@ _STARTS: dict[str, Callable[[PartText, str, Attributes], None]] = {
     **dict.fromkeys(_WHITE, PartText._white),
     **dict.fromkeys(_SIGNS, PartText._sign),
     **dict.fromkeys(("footnoteReference", "endnoteReference"), PartText._refer),
-    **dict.fromkeys(("footnote", "endnote", "comment"), PartText._begin_note),
+    **dict.fromkeys(_NOTES, PartText._begin_note),
     "sym": PartText._symbol,
     "fldChar": PartText._field,
     "tc": PartText._begin_cell,

@@ -10,7 +10,7 @@ from gemma10m.documents.formats.raised import raised
 _MOST_COLUMNS = 256  # that a file's word is taken for
 
 
-class Writer(Protocol):
+class TextSink(Protocol):
     """What `TextWriter` is, or what keeps text until its turn comes."""
 
     nbytes: int
@@ -34,7 +34,7 @@ class Kept:
 
 
 class Lines:
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: TextSink) -> None:
         self._writer = writer
         self._title: str | None = None  # of the heading that is open
         self._title_at = 0

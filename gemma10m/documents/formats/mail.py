@@ -85,8 +85,9 @@ class _Mail:
         self._parts = 0
 
     def message(self, message: Message, depth: int) -> None:
+        raw = {name.lower(): value for name, value in reversed([*message.raw_items()])}  # of several the first
         for name in _HEADERS:
-            if value := _decoded(message.get(name)):
+            if value := _decoded(raw.get(name.lower())):
                 self._writer.write(f"{name}: {value}\n")
         self._writer.write("\n")
         self._part(message, depth)
@@ -140,9 +141,9 @@ def _payload(part: Message) -> bytes:
 
 def _text(data: bytes, charset: str | None) -> str:
     """In the charset that it says; where it says none, or one that is not known, UTF-8 or Windows-1252."""
-    for each in (charset, "utf-8"):
+    for each, errors in ((charset or "utf-8", "replace" if charset else "strict"), ("utf-8", "strict")):
         try:
-            return data.decode(each or "ascii", "strict" if each != charset else "replace")
+            return data.decode(each, errors)
         except (LookupError, ValueError):
             continue
     return decoder("cp1252").decode(data, True)
@@ -150,7 +151,8 @@ def _text(data: bytes, charset: str | None) -> str:
 
 def _decoded(value: object) -> str:
     """A header's value on one line."""
-    raw = " ".join(str(value or "")[:_LONGEST_HEADER].split())
+    data = str(value or "")[:_LONGEST_HEADER].encode("utf-8", "surrogateescape")
+    raw = " ".join(_text(data, None).split())
     try:
         return " ".join(str(make_header(decode_header(raw))).split())
     except _BROKEN:

@@ -49,7 +49,9 @@ def write_odt(document: Zip, writer: TextWriter) -> None:
         except UnreadableError as error:
             if part == CONTENT and writer.blank:
                 raise
-            writer.note(f"{error}: what follows in it is not read")
+            writer.note(f"of its {part} not all is read ({error})")
+        if text.is_encrypted:
+            raise UnreadableError("an OpenDocument text that only a password opens")
     text.finish()
     if writer.blank:
         raise UnreadableError("an OpenDocument text without text")
@@ -59,6 +61,7 @@ class _Text:
     def __init__(self, writer: TextWriter, budget: Budget) -> None:
         self._writer, self._budget = writer, budget
         self._open: list[str] = []
+        self.is_encrypted = False
         self._unread = 0  # elements that are open from the one on that is not read
         self._paragraphs = 0  # that are open
         self._parts: list[list[str]] = [[]]  # of the open paragraph, and of what is aside in it
@@ -115,7 +118,7 @@ class _Text:
             parts.append(text)
 
     def _encrypted(self, tag: str, given: Attributes) -> None:
-        raise UnreadableError("an OpenDocument text that only a password opens")
+        self.is_encrypted = True
 
     def _begin_style(self, tag: str, given: Attributes) -> None:
         self._style = given.get("name", "")

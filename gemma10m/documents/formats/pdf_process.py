@@ -27,7 +27,7 @@ _NAMELESS = "\ufffe"  # a character of a font that does not say which ones it ha
 _WIDGET, _FREE_TEXT, _HIDDEN = 20, 3, 2  # of annotations
 _CHECKBOX, _RADIO, _COMBO, _LIST, _FIELD = 2, 3, 4, 5, 6
 
-Fragment = list[Any]
+_Placed = list[Any]
 
 
 def main(memory: int, seconds: int, first: int) -> int:
@@ -62,7 +62,7 @@ def main(memory: int, seconds: int, first: int) -> int:
     return 0
 
 
-def _fragments(text: Any) -> list[Fragment]:
+def _fragments(text: Any) -> list[_Placed]:
     """Pieces of lines: words that follow each other closely are one."""
     from pypdfium2 import raw
 
@@ -70,7 +70,7 @@ def _fragments(text: Any) -> list[Fragment]:
     if any(_NAMELESS in characters for _, characters, _ in words):
         words = list(_words(text, is_doubtful=True))
 
-    found: list[Fragment] = []
+    found: list[_Placed] = []
     box, spaces = raw.FS_RECTF(), 0
     for first, characters, white in words:
         angle, baseline, size = _placed(text, first)
@@ -155,12 +155,12 @@ def _extent(box: Any, angle: float) -> tuple[float, float]:
     return middle - half, middle + half
 
 
-def _same_line(last: Fragment, angle: float, baseline: float, size: float) -> bool:
+def _same_line(last: _Placed, angle: float, baseline: float, size: float) -> bool:
     is_turned = abs(last[0] - angle) > 0.02
     return not is_turned and abs(last[3] - baseline) < 0.1 * size and 0.9 < last[4] / size < 1.1
 
 
-def _fields(page: Any, form: Any, baselines: list[float]) -> list[Fragment]:
+def _fields(page: Any, form: Any, baselines: list[float]) -> list[_Placed]:
     """What was filled in, on the lines that it stands beside."""
     from pypdfium2 import raw
 

@@ -24,14 +24,14 @@ _SIGNS = {"emdash": "—", "endash": "–", "lquote": "‘", "rquote": "’", "l
 _SIGNS |= {"bullet": "•", "emspace": "\u2003", "enspace": "\u2002", "tab": "\t", "~": "\u00a0", "_": "-"}
 _LINES = {"line", "lbr", "page", "column", "\n", "\r"}
 _UNREAD = set(
-    "colortbl info pict objdata fldinst object shprslt sp nonesttables stylesheet fonttbl generator bkmkstart bkmkend "
+    "colortbl info pict objdata fldinst upr shprslt sp nonesttables stylesheet fonttbl generator bkmkstart bkmkend "
     "xe tc rxe txe private themedata datafield filetbl listtable listoverridetable rsidtbl atnid atnref".split()
 )
 _MARGINS = set("header headerl headerr headerf footer footerl footerr footerf".split())
 _STARRED = {"shpinst", "shptxt", "footnote", "annotation", "atnauthor", "ud", "result"}  # that are read for all that
 _ASIDE = ("footnote", "annotation", "atnauthor", "shptxt")  # what is not written where it stands
 _DEEPEST = 1000  # groups in groups
-_PROPERTIES = set("plain pard intbl itap outlinelevel uc v deleted super up nosupersub".split())
+_PROPERTIES = set("ud plain pard intbl itap outlinelevel uc v deleted super up nosupersub".split())
 
 
 class _State(NamedTuple):
@@ -271,6 +271,7 @@ def _property(word: str, number: int | None) -> dict[str, Any]:
     """What a word of `_PROPERTIES` changes."""
     is_on = number != 0
     changes: dict[str, dict[str, Any]] = {
+        "ud": {"unread": False},  # the same text as the group around it, which is not read, in Unicode
         "plain": {"hidden": False, "raised": False, "deleted": False},
         "pard": {"in_table": False, "heading": False},
         "intbl": {"in_table": True},
