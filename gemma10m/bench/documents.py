@@ -60,9 +60,9 @@ def _format(path: str) -> str:
     try:
         kind = kind_of(content.head(), path)
         if kind in COMPRESSED:
-            head = next(unpacked(kind, content, Budget(content.size())), b"")
+            head = next(unpacked(kind, content, Budget(content.size()), lambda notice: None), b"")
             return f"{kind_of(head, os.path.splitext(path)[0])} in {kind}"
-        return kind_of_zip(Zip(content, Budget(content.size())).members) if kind == "zip" else kind
+        return kind_of_zip(Zip(content, Budget(content.size()))) if kind == "zip" else kind
     except UnreadableError:
         return "unreadable"
 

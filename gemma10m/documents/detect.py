@@ -5,15 +5,17 @@ from __future__ import annotations
 import codecs
 import os
 import re
+import tarfile
 
 COMPRESSED = {"gzip": b"\x1f\x8b", "bzip2": b"BZh", "xz": b"\xfd7zXZ\0", "zstd": b"\x28\xb5\x2f\xfd"}
 REFUSED = {  # why, and what to do about it
-    "rtf": ("an RTF file, which is not read", "save it as DOCX or text"),
+    "ole": ("an old Office file (.doc, .xls, .ppt, .msg), or an encrypted one", "save it as DOCX, PDF or text"),
+    "lfs": ("a git-LFS pointer, not the file: run `git lfs pull`", "run `git lfs pull` where it comes from"),
     "state": ("a saved state, which is asked alone", "name it as the only source: gemma10m ask FILE"),
 }
 _BZIP2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")  # three letters alone may begin a text
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
-_TAR = slice(257, 262)
+_TAR = slice(257, 262)  # of a header, where all but the oldest have a mark
 _HTML = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<!--.{0,1000}?-->\s*|<\?xml[^>]{0,200}>\s*)*<(?:!doctype\s+html|html)[\s>]", re.I | re.S
 )
@@ -36,19 +38,26 @@ _RTF = re.compile(rb"\{\\rtf\d")
 _STATE = re.compile(rb'.{8}\{"__metadata__":\{"format":"gemma10m\.state/', re.S)
 
 
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_MAIL_NAMES = (".eml", ".mbox", ".mbx", ".mht", ".mhtml")
+_HEADER = re.compile(rb"(?:From \S+ [^\n]{10,200}\n>?|\s*)[!-9;-~]{1,80}:[ \t\r\n]")
+_MAIL = re.compile(
+    rb"From \S+ [^\n]*\d{4}[^\n]{0,40}\n[!-9;-~]+:|(?:Received|Return-Path|Delivered-To|Message-ID|MIME-Version): ",
+    re.IGNORECASE,
+)
+_LFS_LARGEST = 1024  # bytes; as git-lfs has it
+_LFS = re.compile(
+    rb"version https?://(?:git-lfs|hawser)\.github\.com/spec/v\d\r?\n(?:[a-z0-9.-]+ [^\n]{1,200}\n?){2,9}"
+)
+
+
 def kind_of(head: bytes, name: str) -> str:
-    """One of COMPRESSED, "zip", "tar", "pdf", "html", "info", "notebook", "subtitles", one of REFUSED, or "text", which
-    it may still not be.
+    """Return one of COMPRESSED, "zip", "tar", "pdf", "html", "info", "mail", "notebook", "rtf", "subtitles", one of
+    REFUSED, or "text", which it may still not be.
     """
-    if packed := _packed(head):
-        return packed
-    if _STATE.match(head):
-        return "state"
     ending = os.path.splitext(name)[1].lower()
-    if _is_pdf(head, ending):
-        return "pdf"
-    if _RTF.match(head):
-        return "rtf"
+    if marked := _packed(head) or _marked(head, ending):
+        return marked
     if _SUBTITLES.get(ending, b"\n\n\0") in head or head.startswith((b"WEBVTT\n", b"WEBVTT\r")):
         return "subtitles"
     if _is_html(head, ending):
@@ -57,7 +66,19 @@ def kind_of(head: bytes, name: str) -> str:
         return "info"
     if ending == ".ipynb" and head.lstrip().startswith(b"{"):
         return "notebook"
-    return "text"
+    return "mail" if _is_mail(head, ending) else "text"
+
+
+def _marked(head: bytes, ending: str) -> str:
+    if _STATE.match(head):
+        return "state"
+    if len(head) < _LFS_LARGEST and _LFS.fullmatch(head):
+        return "lfs"
+    if _is_pdf(head, ending):
+        return "pdf"
+    if _RTF.match(head):
+        return "rtf"
+    return "ole" if head.startswith(_OLE) else ""
 
 
 def _is_html(head: bytes, ending: str) -> bool:
@@ -72,12 +93,26 @@ def _is_html(head: bytes, ending: str) -> bool:
 def _packed(head: bytes) -> str:
     if head.startswith(_ZIP):
         return "zip"
-    if head[_TAR] == b"ustar":
+    if is_tar_header(head[: tarfile.BLOCKSIZE]):
         return "tar"
     for kind, magic in COMPRESSED.items():
         if head.startswith(magic) and (kind != "bzip2" or _BZIP2.match(head)):
             return kind
     return ""
+
+
+def _is_mail(head: bytes, ending: str) -> bool:
+    return bool(_HEADER.match(head) if ending in _MAIL_NAMES else _MAIL.match(head))
+
+
+def is_tar_header(block: bytes) -> bool:
+    """The oldest tars have no mark, only a sum of their bytes."""
+    if block[_TAR] == b"ustar":
+        return True
+    try:
+        return block[0] > 0 and tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape").size >= 0
+    except (tarfile.TarError, IndexError):
+        return False
 
 
 def _is_pdf(head: bytes, ending: str) -> bool:

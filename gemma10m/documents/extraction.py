@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from typing import NamedTuple
 
 from gemma10m.documents.archives.archive import Archive
@@ -14,12 +14,14 @@ from gemma10m.documents.archives.zip_file import Zip
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
 from gemma10m.documents.detect import COMPRESSED, REFUSED, kind_of
-from gemma10m.documents.formats import docx, epub
+from gemma10m.documents.formats import docx, epub, odt
 from gemma10m.documents.formats.html_text import write_html
 from gemma10m.documents.formats.info_manual import write_info
+from gemma10m.documents.formats.mail import write_mail
 from gemma10m.documents.formats.notebook import write_notebook
 from gemma10m.documents.formats.pdf import write_pdf
 from gemma10m.documents.formats.plain_text import is_rewritten, write_text
+from gemma10m.documents.formats.rtf import write_rtf
 from gemma10m.documents.formats.subtitles import write_subtitles
 from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import Places, Spool, TextWriter
@@ -27,12 +29,18 @@ from gemma10m.documents.spool import Places, Spool, TextWriter
 _EXTRACTED: dict[str, Callable[[Content, TextWriter, Budget], None]] = {
     "html": write_html,
     "info": write_info,
+    "mail": write_mail,
     "notebook": write_notebook,
     "pdf": write_pdf,
+    "rtf": write_rtf,
     "subtitles": write_subtitles,
     "text": write_text,
 }
-_ZIPPED: dict[str, Callable[[Zip, TextWriter], None]] = {"epub": epub.write_epub, "docx": docx.write_docx}
+_ZIPPED: dict[str, Callable[[Zip, TextWriter], None]] = {
+    "epub": epub.write_epub,
+    "docx": docx.write_docx,
+    "odt": odt.write_odt,
+}
 
 
 class Text(NamedTuple):
@@ -55,14 +63,23 @@ def open_content(content: Content, name: str, spool: Spool, budget: Budget) -> T
 
 def _opened(content: Content, name: str, spool: Spool, budget: Budget) -> Text | Archive:
     kind = kind_of(content.head(), name)
+    notices: list[str] = []
     if kind in COMPRESSED:
-        content = spool.keep(unpacked(kind, content, budget))
+        content = spool.keep(unpacked(kind, content, budget, notices.append))
         kind = kind_of(content.head(), os.path.splitext(name)[0])
     if kind in COMPRESSED:
         raise UnreadableError("compressed more than once", hint="unpack it yourself if you trust it")
     if kind in REFUSED:
         why, hint = REFUSED[kind]
         raise UnreadableError(why, hint)
+    opened = _read(kind, content, spool, budget)
+    if isinstance(opened, Archive):
+        opened.notices = [*notices, *opened.notices]
+        return opened
+    return opened._replace(notice="; ".join(filter(None, [*notices, opened.notice])))
+
+
+def _read(kind: str, content: Content, spool: Spool, budget: Budget) -> Text | Archive:
     if kind == "tar":
         return TarArchive(content, budget)
     if kind == "zip":
@@ -74,17 +91,20 @@ def _opened(content: Content, name: str, spool: Spool, budget: Budget) -> Text |
     return Text(*writer.finish())
 
 
-def kind_of_zip(members: Container[str]) -> str:
-    """One of "epub", "docx", "office", for other programs' documents, or "zip", by the names of its members."""
+def kind_of_zip(file: Zip) -> str:
+    """One of "epub", "docx", "odt", "office", for other programs' documents, or "zip"."""
+    members = file.members
     if epub.CONTAINER in members:
         return "epub"
-    if docx.DOCUMENT in members:
+    if docx.main_part(file):
         return "docx"
-    return "office" if "[Content_Types].xml" in members or "content.xml" in members else "zip"
+    if odt.is_odt(file):
+        return "odt"
+    return "office" if "[Content_Types].xml" in members or odt.CONTENT in members else "zip"
 
 
 def _zip(file: Zip, spool: Spool, budget: Budget) -> Text | Archive:
-    kind = kind_of_zip(file.members)
+    kind = kind_of_zip(file)
     if kind == "zip":
         return ZipArchive(file, budget)
     if kind == "office":

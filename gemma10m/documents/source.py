@@ -128,6 +128,7 @@ class _Gathering:
     def _add_archive(self, shown: str, archive: Archive, stamp: Stamp | None) -> None:
         """Raises `UnreadableError` for an archive that is refused as a whole."""
         selection = Selection(archive, self.choice, self.spool)
+        self.notices += (f"{shown}: {notice}" for notice in archive.notices)
         self._add_tree(shown, selection, lambda path: (selection.load(path), stamp), archive.budget)
 
     def _add_tree(

@@ -49,14 +49,40 @@ def test_encodings_and_formats_inside(tmp_path: Path, ending: str) -> None:
 
 
 @pytest.mark.parametrize("ending", PACKERS)
-@pytest.mark.parametrize("cut", [0, 100, -1])
-def test_one_that_ends_too_early_or_goes_on(tmp_path: Path, ending: str, cut: int) -> None:
-    content = PACKERS[ending](BOOK)
-    broken = content[:cut] if cut else content + b"garbage"
+def test_what_follows_its_end_is_told(tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a").write_bytes(PACKERS[ending](BOOK) + b"\0" * 3 + b"garbage")
+    document = open_source("a")
+    assert text_of(document).encode() == BOOK
+    assert document.notices == ("a: the 7 bytes after its end are not read",)
+
+
+@pytest.mark.parametrize("ending", PACKERS)
+def test_of_one_that_ends_too_early_the_beginning_is_read(tmp_path: Path, ending: str) -> None:
+    text = "".join(str(number**9) for number in range(100_000)).encode()  # of several blocks of bzip2
+    content = PACKERS[ending](text)
+    document = opened(tmp_path, "a", content[: len(content) * 3 // 4])
+    assert len(text) / 2 < document.nbytes < len(text)
+    assert text.startswith(text_of(document).encode())
+    (notice,) = document.notices
+    assert notice.endswith("a: it ends too early: only what comes before is read")
+
+
+@pytest.mark.parametrize("ending", PACKERS)
+def test_one_of_which_nothing_can_be_read(tmp_path: Path, ending: str) -> None:
     with pytest.raises(DocumentError, match="damaged: it does not unpack, or ends too early"):
-        opened(tmp_path, "a", broken)
+        opened(tmp_path, "a", PACKERS[ending](BOOK)[:12])
     (tmp_path / "b").write_text("text")
     assert [skipped.path for skipped in open_source(tmp_path).skipped] == ["a"]
+
+
+@pytest.mark.parametrize("ending", PACKERS)
+def test_of_two_the_whole_one_is_read(tmp_path: Path, ending: str) -> None:
+    damaged = bytearray(PACKERS[ending](BOOK))
+    damaged[len(damaged) // 2 :] = bytes(len(damaged) - len(damaged) // 2)
+    document = opened(tmp_path, "a", PACKERS[ending](b"first ") + bytes(damaged))
+    assert text_of(document).startswith("first ")
+    assert "only what comes before is read" in document.notices[0]
 
 
 def test_an_empty_one(tmp_path: Path) -> None:

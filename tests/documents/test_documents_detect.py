@@ -11,15 +11,17 @@ from formats import opened, text_of, zipped
 from gemma10m.documents import open_source
 from gemma10m.errors import DocumentError
 
-RTF = rb"{\rtf1\ansi\deff0 {\fonttbl {\f0 Times;}} It was late.\par}"
+OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
 STATE = b"\x10\x02\0\0\0\0\0\0" + b'{"__metadata__":{"format":"gemma10m.state/1","complete":"true"}}'
 
 
 @pytest.mark.parametrize(
     ("content", "why", "hint"),
     [
-        (RTF, "a cannot be read: an RTF file, which is not read", "save it as DOCX or text"),
-        (gzip.compress(RTF, mtime=0), "a cannot be read: an RTF file, which is not read", "save it as DOCX or text"),
+        (OLD, "a cannot be read: an old Office file", "save it as DOCX, PDF or text"),
+        (gzip.compress(OLD, mtime=0), "a cannot be read: an old Office file", "save it as DOCX, PDF or text"),
+        (POINTER, "a cannot be read: a git-LFS pointer, not the file: run `git lfs pull`", "git lfs pull"),
         (STATE, "a cannot be read: a saved state, which is asked alone", "name it as the only source"),
     ],
 )
@@ -35,15 +37,26 @@ def test_why_it_is_refused(
 
 
 def test_among_others_it_is_skipped(tmp_path: Path) -> None:
-    members = {"a.rtf": RTF, "b.state": STATE, "c.txt": b"It was late."}
+    members = {"a.pdf": POINTER, "b.state": STATE, "c.txt": b"It was late."}
     for name, content in members.items():
         (tmp_path / name).write_bytes(content)
-    skipped = [("a.rtf", "an RTF file, which is not read"), ("b.state", "a saved state, which is asked alone")]
+    skipped = [
+        ("a.pdf", "a git-LFS pointer, not the file: run `git lfs pull`"),
+        ("b.state", "a saved state, which is asked alone"),
+    ]
     for document in (open_source(tmp_path), opened(tmp_path, "z.zip", zipped(dict(members)))):
         assert [(each.path, each.reason) for each in document.skipped] == skipped
         assert [file.path for file in document.files] == ["c.txt"]
 
 
-@pytest.mark.parametrize("text", ["{\\rtf is how an RTF file begins", ' {"__metadata__":{"format":"gemma10m.state/1"'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{\\rtf is how an RTF file begins",
+        POINTER.decode() + "\nis a pointer.\n",
+        "From: here\nto there: nothing",
+        ' {"__metadata__":{"format":"gemma10m.state/1"',
+    ],
+)
 def test_a_text_that_speaks_of_them_is_text(tmp_path: Path, text: str) -> None:
     assert text_of(opened(tmp_path, "a", text)) == text

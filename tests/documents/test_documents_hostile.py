@@ -76,6 +76,8 @@ LARGEST = {
         lambda: b'{"cells":[{"source":[' + b'"some twenty characters",' * 490_000 + b'"\xf0\x9f\x98\x80"]}]}',
     ),
     "Word document of one line": ("a.docx", lambda: docx(paragraph("\U0001f600" + "x" * 15_000_000))),
+    "RTF of one line": ("a.rtf", lambda: b"{\\rtf1 " + b"words " * 2_600_000),
+    "mail of one part": ("a.eml", lambda: b"From: a\n\n" + b"some words on a line\n" * 790_000),
     "zip of many members": ("a.zip", lambda: zipped({f"{number}/name.txt": "x" for number in range(20_000)})),
 }
 

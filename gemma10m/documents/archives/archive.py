@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from gemma10m.documents.budget import BombError, Budget
@@ -29,13 +29,16 @@ class Member(NamedTuple):
 class Archive(ABC):
     """A member that is named twice is read as it is the last time, as when an archive is unpacked."""
 
+    separators = "/"  # between the folders of a name
+    notices: Sequence[str] = ()  # what is not read beside the members that are named
+
     def __init__(self, members: Iterable[Member], budget: Budget) -> None:
         """Raises `UnreadableError` for a path that leads out of the archive."""
         self.budget = budget
         self.members: dict[Parts, Member] = {}
         self.replaced: list[Parts] = []
         for member in members:
-            parts = _parts(member.name)
+            parts = _parts(member.name, self.separators)
             if parts in self.members:
                 self.replaced.append(parts)
             self.members[parts] = member
@@ -94,7 +97,7 @@ class Selection:
         return (IgnoreRules.parse(os.fsdecode(content), len(folder)),)
 
 
-def _parts(name: str) -> Parts:
+def _parts(name: str, separators: str) -> Parts:
     """Raises `UnreadableError` for a path that would lead out of the folder it is unpacked in, on any system."""
     every = re.split(r"[/\\]", name)
     if name.startswith(("/", "\\")) or ".." in every or _DRIVE.match(name):
@@ -102,4 +105,4 @@ def _parts(name: str) -> Parts:
             f"its member {printable(name[:80])} would lie outside of it",
             hint="unpack it where it can do no harm, and name the folder",
         )
-    return tuple(part for part in name.split("/") if part not in ("", "."))
+    return tuple(part for part in re.split(f"[{re.escape(separators)}]", name) if part not in ("", "."))

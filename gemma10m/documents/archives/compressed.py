@@ -3,79 +3,124 @@
 from __future__ import annotations
 
 import bz2
-import gzip
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 from gemma10m.documents import limits
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content, ContentFile
+from gemma10m.documents.detect import COMPRESSED
 from gemma10m.documents.safe_open import BLOCK, UnreadableError
 
-_PADDING = b"\0"  # may follow a frame of xz
+_PADDING = b"\0"  # may follow a frame
+_LONGEST_MAGIC = max(map(len, COMPRESSED.values()))
 
 
-def unpacked(kind: str, content: Content, budget: Budget) -> Iterator[bytes]:
-    """What a file of one of `READERS`'s kinds holds. Raises `UnreadableError`, `BombError` among them."""
-    with content.descriptor() as descriptor:
+class _Decompressor(Protocol):
+    """One frame: what bz2 and lzma have."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, most: int, /) -> bytes: ...
+
+
+class _Gzip:
+    """zlib's own decompressor, which checks sums, under the names that bz2 and lzma use."""
+
+    def __init__(self) -> None:
+        self._zlib = zlib.decompressobj(31)
+        self.needs_input = True
+
+    eof = property(lambda self: self._zlib.eof)
+    unused_data = property(lambda self: self._zlib.unused_data)
+
+    def decompress(self, data: bytes, most: int) -> bytes:
+        found = self._zlib.decompress(self._zlib.unconsumed_tail + data, most)
+        self.needs_input = not self._zlib.unconsumed_tail and len(found) < most
+        return found
+
+
+class _Zstd:
+    """It gives all that a piece of a frame holds at once: 1 KiB makes at most 32 MiB of text."""
+
+    needs_input = True
+
+    def __init__(self) -> None:
         try:
-            for block in READERS[kind](ContentFile(content, descriptor)):
+            import zstandard
+        except ImportError as error:
+            raise UnreadableError("a zstd file, which needs zstandard", hint="pip install 'gemma10m[zstd]'") from error
+        self._frame: Any = zstandard.ZstdDecompressor(max_window_size=limits.WINDOW).decompressobj()
+        self._broken = zstandard.ZstdError
+
+    eof = property(lambda self: self._frame.eof)
+    unused_data = property(lambda self: self._frame.unused_data)
+
+    def decompress(self, data: bytes, most: int) -> bytes:
+        try:
+            found: bytes = self._frame.decompress(data)
+        except self._broken as error:
+            raise ValueError from error
+        return found
+
+
+def _xz() -> lzma.LZMADecompressor:
+    """`lzma.LZMAFile` lets the file choose how much memory it takes."""
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=limits.WINDOW)
+
+
+READERS: dict[str, Callable[[], _Decompressor]] = {
+    "gzip": _Gzip,
+    "bzip2": bz2.BZ2Decompressor,
+    "xz": _xz,
+    "zstd": _Zstd,
+}
+
+
+def unpacked(kind: str, content: Content, budget: Budget, note: Callable[[str], object]) -> Iterator[bytes]:
+    """What a file of one of `READERS`'s kinds holds; `note` is told what of it is not read.
+
+    Raises `UnreadableError`, `BombError` among them, where nothing of it can be trusted.
+    """
+    found = frames = 0  # bytes, and frames that are whole
+    with content.descriptor() as descriptor:
+        file = ContentFile(content, descriptor)
+        try:
+            for block in _frames(kind, file, note):
+                if block is None:
+                    frames += 1
+                    continue
                 budget.spend(len(block))
+                found += len(block)
                 yield block
         except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
-            raise UnreadableError("damaged: it does not unpack, or ends too early") from error
+            if not frames and not (found and isinstance(error, EOFError)):
+                raise UnreadableError("damaged: it does not unpack, or ends too early") from error
+            why = "ends too early" if isinstance(error, EOFError) else "is damaged"
+            note(f"it {why}: only what comes before is read")
 
 
-def _gzip(file: ContentFile) -> Iterator[bytes]:
-    with gzip.GzipFile(fileobj=file) as reader:
-        yield from iter(lambda: reader.read(BLOCK), b"")
-
-
-def _bzip2(file: ContentFile) -> Iterator[bytes]:
-    return _frames(file, bz2.BZ2Decompressor)
-
-
-def _xz(file: ContentFile) -> Iterator[bytes]:
-    return _frames(file, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=limits.WINDOW))
-
-
-def _frames(file: ContentFile, new: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor]) -> Iterator[bytes]:
-    """`lzma.LZMAFile` lets the file choose how much memory it takes; `bz2.BZ2File` overlooks what follows the text."""
-    data = file.read(BLOCK)
+def _frames(kind: str, file: ContentFile, note: Callable[[str], object]) -> Iterator[bytes | None]:
+    """The bytes of one frame after another, and None where one has ended well."""
+    size = 1024 if kind == "zstd" else BLOCK
+    data, ended = file.read(size), False
     while data:
-        decompressor = new()
-        while not decompressor.eof:
-            if decompressor.needs_input and not data:
+        if ended and not data.startswith(COMPRESSED[kind]):
+            note(f"the {len(data) + file.nbytes - file.tell():,} bytes after its end are not read")
+            return
+        frame = READERS[kind]()
+        while not frame.eof:
+            if frame.needs_input and not data:
                 raise EOFError
-            yield decompressor.decompress(data, BLOCK)
-            data = file.read(BLOCK) if decompressor.needs_input else b""
-        data = decompressor.unused_data.lstrip(_PADDING) or file.read(BLOCK).lstrip(_PADDING)
-
-
-def _zstd(file: ContentFile) -> Iterator[bytes]:
-    """Its stream reader takes a file that ends too early for a whole one. 1 KiB makes at most 32 MiB of text."""
-    try:
-        import zstandard
-    except ImportError as error:
-        raise UnreadableError("a zstd file, which needs zstandard", hint="pip install 'gemma10m[zstd]'") from error
-    decompressor = zstandard.ZstdDecompressor(max_window_size=limits.WINDOW)
-    data = file.read(1024)
-    try:
-        while data:
-            frame = decompressor.decompressobj()
-            while not frame.eof:
-                if not data:
-                    raise EOFError
-                yield frame.decompress(data)
-                data = file.read(1024) if not frame.eof else frame.unused_data or file.read(1024)
-    except zstandard.ZstdError as error:
-        raise ValueError from error
-
-
-READERS: dict[str, Callable[[ContentFile], Iterator[bytes]]] = {
-    "gzip": _gzip,
-    "bzip2": _bzip2,
-    "xz": _xz,
-    "zstd": _zstd,
-}
+            yield frame.decompress(data, BLOCK)
+            data = file.read(size) if frame.needs_input and not frame.eof else b""
+        yield None
+        data, ended = frame.unused_data.lstrip(_PADDING), True
+        while len(data) < _LONGEST_MAGIC and file.tell() < file.nbytes:
+            data = (data + file.read(size)).lstrip(_PADDING)

@@ -14,10 +14,12 @@ from gemma10m.documents.text import EncodingDetector
 
 
 class ZipArchive(Archive):
+    separators = "/\\"  # the second one is Windows's, which some programs write against the format's rules
+
     def __init__(self, file: Zip, budget: Budget) -> None:
         """Raises `UnreadableError`."""
         self._file = file
-        names = (name for name, member in file.members.items() if not member.is_dir())
+        names = (member.filename for member in file.listed if not member.filename.endswith(("/", "\\")))
         super().__init__((Member(name, file.why_not(name)) for name in names), budget)
 
     def load(self, name: str, spool: Spool) -> Content:

@@ -19,6 +19,8 @@ from gemma10m.documents.safe_open import BLOCK, UnreadableError, kind_of_file
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError)
 _UNIX = 3
 _ENCRYPTED = 1
+_METHODS = {9: "by Deflate64, a way", 12: "by bzip2, a way", 14: "by LZMA, a way", 93: "by Zstandard, a way"}
+_METHODS |= {95: "by XZ, a way", 98: "by PPMd, a way"}
 
 
 class Zip:
@@ -26,17 +28,17 @@ class Zip:
 
     def __init__(self, content: Content, budget: Budget) -> None:
         """Raises `UnreadableError`."""
-        self._budget = budget
+        self.budget = budget
         descriptor = content.open()
         weakref.finalize(self, os.close, descriptor)
         try:
             self._file = zipfile.ZipFile(cast(IO[bytes], ContentFile(content, descriptor)))
         except _DAMAGE as error:
             raise UnreadableError("damaged: its list of members cannot be read") from error
-        members = self._file.infolist()
-        if len(members) > limits.MEMBERS:
+        self.listed = self._file.infolist()
+        if len(self.listed) > limits.MEMBERS:
             raise UnreadableError(f"it holds more than {limits.MEMBERS:,} members", hint="unpack it yourself")
-        self.members = {member.filename: member for member in members}
+        self.members = {member.filename: member for member in self.listed}
 
     def why_not(self, name: str) -> str:
         """Why a member cannot be read; "" when it can, as far as the list of members knows."""
@@ -47,7 +49,7 @@ class Zip:
         if member.flag_bits & _ENCRYPTED:
             return "encrypted"
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # memory without a bound
-            return "compressed in a way that is not read"
+            return f"compressed {_METHODS.get(member.compress_type, 'in a way')} that is not read"
         return ""
 
     def blocks(self, name: str) -> Iterator[bytes]:
@@ -59,7 +61,7 @@ class Zip:
         try:
             with self._file.open(self.members[name]) as member:
                 while block := member.read(BLOCK):
-                    self._budget.spend(len(block))
+                    self.budget.spend(len(block))
                     yield block
         except _DAMAGE as error:
             raise UnreadableError("damaged: it does not unpack to what it held") from error

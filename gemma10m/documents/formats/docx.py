@@ -1,139 +1,208 @@
-"""DOCX: a zip file with paragraphs in XML. A line for each paragraph, and for each row of a table.
+"""DOCX: a zip file of parts in XML, which name each other by relationships. One that is damaged leaves the others.
 
-Notes follow the text. Headers, footers, comments and automatic numbering (`3.2`, `(a)`) are not read.
+Notes and comments follow the text, marked. Headers, footers and automatic numbering (`3.2`, `(a)`) are not read.
 """
 
 from __future__ import annotations
 
-from gemma10m.documents import limits
+import posixpath
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+from urllib.parse import unquote
+
 from gemma10m.documents.archives.zip_file import Zip
+from gemma10m.documents.budget import BombError, Budget
+from gemma10m.documents.content import Content
+from gemma10m.documents.detect import kind_of
+from gemma10m.documents.formats.docx_text import Found, PartText, Styles, is_on
+from gemma10m.documents.formats.html_text import write_html
+from gemma10m.documents.formats.lines import Kept
+from gemma10m.documents.formats.mail import write_mail
+from gemma10m.documents.formats.rtf import write_rtf
 from gemma10m.documents.formats.xml_events import Attributes, parse_xml
+from gemma10m.documents.names import printable
 from gemma10m.documents.safe_open import UnreadableError
-from gemma10m.documents.spool import TextWriter
+from gemma10m.documents.spool import Spool, TextWriter
+from gemma10m.documents.text import EncodingDetector, decoder
 
-DOCUMENT = "word/document.xml"
-_NOTES = ("word/footnotes.xml", "word/endnotes.xml")
-_STYLES = "word/styles.xml"
-_BREAKS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
+_USUAL = "word/document.xml"
+_NOTES = ("footnotes", "endnotes", "comments")
+_MARGINS = {"header": "headers", "footer": "footers"}
+_DRAWN = {"diagramData": "diagrams", "chart": "charts"}
+_HEADINGS = ("title", "heading 1", "heading 2", "heading 3")
+_DEEPEST = 4  # documents in documents
 
 
-def write_docx(document: Zip, writer: TextWriter) -> None:
+def _write_plain(content: Content, writer: TextWriter, budget: Budget) -> None:
+    text = content.whole("a text")
+    detector = EncodingDetector(text)
+    detector.feed(text, final=True)
+    writer.write(decoder(detector.encoding).decode(text[len(detector.mark) :], True))
+
+
+_CHUNKS: dict[str, Callable[[Content, TextWriter, Budget], None]] = {
+    "html": write_html,
+    "mail": write_mail,
+    "rtf": write_rtf,
+    "text": _write_plain,
+}
+
+
+class _Part(NamedTuple):
+    kind: str  # the last word of its type, which is the same in both namespaces of the standard
+    name: str
+
+
+def main_part(document: Zip) -> str:
+    """The part that holds the text of a Word document; "" where the file is none."""
+    named = (part.name for part in _related(document, "").values() if part.kind == "officeDocument")
+    name = next(named, "") or (_USUAL if _USUAL in document.members else "")
+    return name if name in document.members and _root(document, name) in ("document", "") else ""
+
+
+def write_docx(document: Zip, writer: TextWriter, depth: int = 0) -> None:
     """Raises `UnreadableError` and `DiskError`."""
-    headings = _heading_styles(document)
-    for part in (DOCUMENT, *_NOTES):
-        if part == DOCUMENT or part in document.members:
-            paragraphs = _Paragraphs(writer, headings)
-            parse_xml(part, document.blocks(part), paragraphs.start, paragraphs.end, paragraphs.text)
+    main = main_part(document)
+    parts = _related(document, main)
+    usual = {kind: _Part(kind, posixpath.join(posixpath.dirname(main), f"{kind}.xml")) for kind in (*_NOTES, "styles")}
+    parts = {kind: part for kind, part in usual.items() if part.name in document.members} | parts
+    named = {part.kind: part.name for part in parts.values()}
+    found = Found(Styles())
+
+    def read_chunk(name: str) -> None:
+        _write_chunk(document, parts.get(name), writer, depth)
+
+    found.chunk = read_chunk
+    _guarded("styles", writer, lambda: _read_styles(document, named.get("styles", ""), found.styles))
+    for name in filter(None, (main, *(named.get(kind) for kind in _NOTES))):
+        text = PartText(writer, found)
+        read = partial(parse_xml, name, document.blocks(name), text.start, text.end, text.text)
+        _guarded(name, writer, read, is_needed=name == main)
+    _say_what_is_not_read(document, parts, found, writer)
     if writer.blank:
         raise UnreadableError("a Word document without text")
 
 
-def _heading_styles(document: Zip) -> set[str]:
-    """Their ids, which are in the language of the Word that wrote them; their names are English in every one."""
-    if _STYLES not in document.members:
-        return {"Title", "Heading1", "Heading2", "Heading3"}
-    headings: set[str] = set()
+def _guarded(name: str, writer: TextWriter, read: Callable[[], object], is_needed: bool = False) -> None:
+    """What is damaged is said, and is an error where it is all that there is."""
+    try:
+        read()
+    except BombError:
+        raise
+    except UnreadableError as error:
+        if is_needed and writer.blank:
+            raise
+        writer.note(f"of its {printable(name)} not all is read ({error})")
+
+
+def _read_styles(document: Zip, name: str, styles: Styles) -> None:
+    """Their ids are in the language of the Word that wrote them; their names are English in every one."""
+    if not name:
+        return
+    styles.headings.clear()
     style = ""
 
     def start(tag: str, given: Attributes) -> None:
         nonlocal style
         if tag == "style":
             style = given.get("styleId", "")
-        elif tag == "name" and given.get("val", "").lower() in ("title", "heading 1", "heading 2", "heading 3"):
-            headings.add(style)
+        elif tag == "name" and given.get("val", "").lower() in _HEADINGS:
+            styles.headings.add(style)
+        elif tag == "vanish" and is_on(given):
+            styles.hidden.add(style)
+        elif tag == "vertAlign" and given.get("val") == "superscript":
+            styles.raised.add(style)
 
-    parse_xml(_STYLES, document.blocks(_STYLES), start)
-    return headings
+    parse_xml(name, document.blocks(name), start)
 
 
-class _Paragraphs:
-    def __init__(self, writer: TextWriter, headings: set[str]) -> None:
-        self._writer, self._headings = writer, headings
-        self._in_text = False
-        self._fallbacks = 0  # open elements that repeat a drawing's text for older programs
-        self._title: str | None = None  # of the heading that is open
-        self._title_at = 0
-        self._rows = 0  # open rows, of tables in cells of tables
-        self._first_cell = False  # no cell of the open row has begun
-        self._cell_begun = False  # the open cell has text
-        self._gap = ""  # owed before the next text of a cell
-
-    def start(self, tag: str, given: Attributes) -> None:
-        if tag == "Fallback":
-            self._fallbacks += 1
-        elif self._fallbacks:
-            return
-        elif tag == "pStyle" and given.get("val") in self._headings:
-            self._title = ""
-        elif tag == "t":
-            self._in_text = True
-        elif tag in _BREAKS and not given.get("pos"):  # a tab that has a position is a tab stop
-            self._break(_BREAKS[tag])
-        elif tag == "tr":
-            self._begin_row()
-        elif tag == "tc":
-            self._begin_cell()
-
-    def end(self, tag: str) -> None:
-        if tag == "Fallback":
-            self._fallbacks -= 1
-        elif self._fallbacks:
-            return
-        elif tag == "t":
-            self._in_text = False
-        elif tag == "p":
-            self._end_paragraph()
-        elif tag == "tr":
-            self._end_row()
-
-    def text(self, text: str) -> None:
-        if self._in_text:
-            self._write(text)
-
-    def _end_paragraph(self) -> None:
-        if self._title and self._title.strip():
-            self._writer.place(f"section {self._title}", self._title_at)
-        self._title = None
-        if self._rows:
-            self._owe_space()
+def _write_chunk(document: Zip, part: _Part | None, writer: TextWriter, depth: int) -> None:
+    """A part of another format, in its place in the text."""
+    name = part.name if part else "part"
+    try:
+        if name not in document.members or depth >= _DEEPEST:
+            raise UnreadableError("it is not there")
+        content = Spool().keep(document.blocks(name))
+        kind = kind_of(content.head(), name)
+        if kind == "zip":
+            write_docx(Zip(content, document.budget), writer, depth + 1)
+        elif kind in _CHUNKS:
+            _CHUNKS[kind](content, writer, document.budget)
         else:
-            self._writer.write("\n")
+            raise UnreadableError("it is of a kind that is not read")
+        writer.write("\n")
+    except BombError:
+        raise
+    except UnreadableError:
+        writer.note(f"its embedded {printable(name)} is not read")
 
-    def _break(self, white: str) -> None:
-        if self._rows and white.isspace():
-            self._owe_space()
-        else:
-            self._write(white)
 
-    def _owe_space(self) -> None:
-        """In a cell lines and tabs would be taken for the row's."""
-        if self._cell_begun:
-            self._gap = self._gap or " "
+def _say_what_is_not_read(document: Zip, parts: dict[str, _Part], found: Found, writer: TextWriter) -> None:
+    kinds = {part.kind for part in parts.values()}
+    left_out = [what for kind, what in _DRAWN.items() if kind in kinds]
+    for kind, what in _MARGINS.items():
+        if any(part.kind == kind and _has_text(document, part.name) for part in parts.values()):
+            left_out.append(what)
+    if left_out:
+        writer.note(f"its {' and '.join(left_out)} are not read")
+    if found.hidden:
+        writer.note(f"{found.hidden:,} characters of hidden text are not read")
+    if found.symbols:
+        writer.note(f"{found.symbols:,} signs of symbol fonts are not known")
 
-    def _write(self, text: str) -> None:
-        gap, self._gap, self._cell_begun = self._gap, "", True
-        self._writer.write(gap)
-        if self._title == "":
-            self._title_at = self._writer.nbytes
-        self._writer.write(text)
-        if self._title is not None and len(self._title) < limits.LABEL:
-            self._title += gap + text
 
-    def _begin_row(self) -> None:
-        if self._rows and self._cell_begun:
-            self._gap = "\n"
-        self._rows += 1
-        self._first_cell = True
+def _has_text(document: Zip, name: str) -> bool:
+    kept = Kept()
+    text = PartText(kept, Found(Styles()))
+    try:
+        parse_xml(name, document.blocks(name), text.start, text.end, text.text)
+    except BombError:
+        raise
+    except UnreadableError:
+        return True
+    return bool("".join(kept.parts).strip())
 
-    def _begin_cell(self) -> None:
-        if not self._first_cell and self._gap != "\n":
-            self._writer.write("\t")
-            self._gap = ""
-        self._first_cell = self._cell_begun = False
 
-    def _end_row(self) -> None:
-        self._rows -= 1
-        self._first_cell, self._cell_begun = False, True
-        self._gap = "\n" if self._rows else ""
-        if not self._rows:
-            self._writer.write("\n")
+def _related(document: Zip, part: str) -> dict[str, _Part]:
+    """The parts that a part names, by their ids; the ones that the file itself names, of "". None where damaged."""
+    folder, name = posixpath.split(part)
+    related: dict[str, _Part] = {}
+
+    def start(tag: str, given: Attributes) -> None:
+        if tag == "Relationship" and given.get("TargetMode") != "External":
+            target = posixpath.normpath(posixpath.join("/", folder, unquote(given.get("Target", "")))).lstrip("/")
+            kind = given.get("Type", "").rpartition("/")[2]
+            related[given.get("Id", "")] = _Part(kind, spelled.get(target.lower(), target))
+
+    listed = posixpath.join(folder, "_rels", f"{name}.rels")
+    spelled = {member.lower(): member for member in document.members}
+    if spelled.get(listed.lower()):
+        try:
+            parse_xml(listed, document.blocks(spelled[listed.lower()]), start)
+        except BombError:
+            raise
+        except UnreadableError:
+            return related
+    return related
+
+
+def _root(document: Zip, name: str) -> str:
+    """The first element's name; "" where there is none."""
+
+    def start(tag: str, given: Attributes) -> None:
+        raise _FirstElement(tag)
+
+    try:
+        parse_xml(name, document.blocks(name), start)
+    except _FirstElement as first:
+        return str(first)
+    except BombError:
+        raise
+    except UnreadableError:
+        pass
+    return ""
+
+
+class _FirstElement(Exception):
+    """It ends the parsing."""

@@ -1,27 +1,41 @@
-"""PDF: its text page by page, read by a process of its own."""
+"""PDF: its text page by page, drawn by a process of its own, and put in order here."""
 
 from __future__ import annotations
 
-import codecs
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import BinaryIO
 
 from gemma10m.documents import limits
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content, ContentFile
 from gemma10m.documents.formats import pdf_process
+from gemma10m.documents.formats.hyphens import WORD, Hyphens
+from gemma10m.documents.formats.pdf_layout import Fragment, Page, page_of
+from gemma10m.documents.formats.running_heads import RunningHeads
+from gemma10m.documents.formats.symbols import UNKNOWN, symbol
 from gemma10m.documents.safe_open import BLOCK, UnreadableError
 from gemma10m.documents.spool import TextWriter
 
 _PROGRAM = Path(pdf_process.__file__)
 _BLANK_PAGES = 0.25  # of all; so many are covers and separators
+_MOST_FAILURES = 5  # pages that end the process
+_PAGES_NAMED = 10
+_LARGEST_PAGE = 4 << 20  # bytes of JSON
+_MOST_WORDS = 500_000  # that are told apart
+_NAMELESS = re.compile("[\ufffe\ue000-\uf8ff]")
+_ENDS = (".", "!", "?", ":", ";", '"', "”", "’", ")")
+_TOO_MUCH = "a PDF that takes too much memory, or is damaged"
 _WHY = {
     pdf_process.ENCRYPTED: "a PDF that only a password opens",
     pdf_process.BROKEN: "damaged: it begins as a PDF but is not",
@@ -33,31 +47,125 @@ def write_pdf(content: Content, writer: TextWriter, budget: Budget) -> None:
     """Raises `UnreadableError`, also for a PDF of pictures, and `DiskError`."""
     if find_spec("pypdfium2") is None:
         raise UnreadableError("a PDF, which needs pypdfium2", hint="pip install 'gemma10m[pdf]'")
-    pages = _Pages(writer)
-    with _process(content) as process:
-        assert process.stdout is not None
-        while block := process.stdout.read(BLOCK):
-            budget.spend(len(block))
-            pages.feed(block)
-    if process.returncode:
-        raise UnreadableError(_WHY.get(process.returncode, "a PDF that takes too much memory, or is damaged"))
+    with tempfile.TemporaryFile() as kept:
+        pages = _Pages(kept, budget)
+        pages.read(content)
+        pages.write(writer)
     if writer.blank:
         raise UnreadableError(
             "a PDF without text: it seems to be a scan", hint="have its pages recognised first, for example by ocrmypdf"
         )
-    if pages.blank > pages.number * _BLANK_PAGES:
-        writer.notice = f"{pages.blank:,} of {pages.number:,} pages hold no text (scanned?)"
+    pages.tell(writer)
+
+
+class _Pages:
+    """Read twice: words and lines that come again on other pages are known once all pages were seen."""
+
+    def __init__(self, kept: BinaryIO, budget: Budget) -> None:
+        self._kept, self._budget = kept, budget
+        self._words: Counter[str] = Counter()
+        self._heads = RunningHeads()
+        self._number = self._blank = self._nameless = self._more = self._attached = self._xfa = 0
+        self._lost: list[int] = []
+
+    def read(self, content: Content) -> None:
+        """A page that ends the process is left out, and the next process begins behind it."""
+        failures, most, why = 0, 1, _WHY[pdf_process.BROKEN]
+        while self._number < most:
+            code, count = self._run(content)
+            if code:
+                why = _WHY.get(code, _TOO_MUCH)
+                failures += 1
+            if not count:
+                raise UnreadableError(why)
+            most = min(count, limits.PLACES)
+            self._more = count - most
+            left = most - self._number
+            for _ in range(left if failures > _MOST_FAILURES else min(left, 1)):
+                self._add(b"null")
+        if self._number == len(self._lost):
+            raise UnreadableError(why)
+        self._kept.seek(0)
+
+    def _run(self, content: Content) -> tuple[int, int]:
+        """The process's exit code, and how many pages it says there are."""
+        with _process(content, self._number) as process:
+            assert process.stdout is not None
+            count, self._attached, self._xfa = map(int, process.stdout.readline(50).split() or (0, 0, 0))
+            while self._number < min(count, limits.PLACES):
+                line = process.stdout.readline(_LARGEST_PAGE)
+                if not line.endswith(b"\n"):  # it ended in the middle of a page, or the page would not end
+                    process.kill()
+                    break
+                self._add(line)
+        return process.returncode, count
+
+    def _add(self, line: bytes) -> None:
+        self._number += 1
+        found = json.loads(line)
+        page = Page()
+        if found is None:
+            self._lost.append(self._number)
+        else:
+            self._budget.spend(sum(len(fragment[5]) for fragment in found))
+            page = page_of([Fragment._make([*each[:5], self._named(each[5])]) for each in found])
+        self._blank += not any(line.strip() for line in page.lines) and found is not None
+        for text in page.lines:
+            if len(self._words) < _MOST_WORDS:
+                self._words.update(WORD.findall(text.lower()))
+        self._heads.add(self._number, page)
+        self._kept.write(json.dumps([page.lines, page.has_head, page.has_foot]).encode() + b"\n")
+
+    def _named(self, text: str) -> str:
+        return _NAMELESS.sub(self._name, text)
+
+    def _name(self, found: re.Match[str]) -> str:
+        sign = symbol(ord(found[0]), "") if found[0] != "\ufffe" else UNKNOWN
+        self._nameless += sign == UNKNOWN
+        return sign
+
+    def write(self, writer: TextWriter) -> None:
+        hyphens, before = Hyphens(self._words), ""
+        for number, line in enumerate(self._kept, start=1):
+            lines, has_head, has_foot = json.loads(line)
+            page = self._heads.without(number, Page(tuple(lines), has_head, has_foot))
+            text = "\n".join(hyphens.joined(page.lines))
+            if number > 1:
+                goes_on = before and not before.endswith(_ENDS) and text[:1].islower()
+                writer.write("\n" if goes_on else "\n\n")
+            writer.place(f"page {number}")
+            writer.write(text)
+            before = text[-1:]
+
+    def tell(self, writer: TextWriter) -> None:
+        if self._lost:
+            named = ", ".join(str(number) for number in self._lost[:_PAGES_NAMED])
+            more = f" and {len(self._lost) - _PAGES_NAMED:,} more" if len(self._lost) > _PAGES_NAMED else ""
+            writer.note(f"page{'s' * (len(self._lost) > 1)} {named}{more} cannot be read: damaged, or too large")
+        if self._attached:
+            writer.note(f"the {self._attached:,} files that are attached to it are not read")
+        if self._xfa:
+            writer.note("it is an XFA form, of which only what is drawn is read")
+        if self._more:
+            writer.note(f"its last {self._more:,} pages are not read: they are too many")
+        if self._nameless:
+            writer.note(f"{self._nameless:,} characters cannot be known: their font does not name them")
+        if self._blank > self._number * _BLANK_PAGES:
+            writer.note(f"{self._blank:,} of {self._number:,} pages hold no text (scanned?)")
 
 
 @contextmanager
-def _process(content: Content) -> Iterator[subprocess.Popen[bytes]]:
+def _process(content: Content, first: int) -> Iterator[subprocess.Popen[bytes]]:
     """It has ended when the block is left, whatever ends it."""
     # -P: its own folder holds modules with common names.
-    command = [sys.executable, "-P", str(_PROGRAM), str(limits.PDF_MEMORY), str(limits.PDF_SECONDS)]
+    limited = (str(limits.PDF_MEMORY), str(limits.PDF_SECONDS), str(first))
     with (
         _file(content) as file,
         subprocess.Popen(  # noqa: S603
-            command, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            [sys.executable, "-P", str(_PROGRAM), *limited],
+            stdin=file,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         ) as process,
     ):
         try:
@@ -81,35 +189,3 @@ def _file(content: Content) -> Iterator[int]:
                 part.write(block)
             part.seek(0)
             yield part.fileno()
-
-
-class _Pages:
-    def __init__(self, writer: TextWriter) -> None:
-        self._writer = writer
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._ended = self._page_blank = True
-        self.number = self.blank = 0  # pages begun, and those of them without text so far
-
-    def feed(self, block: bytes) -> None:
-        """A form feed ends a page."""
-        pages = self._decoder.decode(block).split("\f")
-        for index, text in enumerate(pages):
-            if self._ended and (text or index < len(pages) - 1):
-                self._begin()
-            self._write(text)
-            self._ended = index < len(pages) - 1 or self._ended
-
-    def _begin(self) -> None:
-        if self.number:
-            self._writer.write("\n\n")
-        self.number += 1
-        self.blank += 1
-        self._page_blank = True
-        self._writer.place(f"page {self.number}")
-        self._ended = False
-
-    def _write(self, text: str) -> None:
-        if self._page_blank and text.strip():
-            self.blank -= 1
-            self._page_blank = False
-        self._writer.write(text)

@@ -1,23 +1,39 @@
-"""A process that reads the PDF on its standard input and writes the text of each page, then a form feed.
+"""A process that reads the PDF on its standard input and writes what stands on each page, as a line of JSON.
 
 PDFs are read by a large program in C++ that hostile files are made for. Here it cannot write a file, has little memory,
 and can end without ending anything else. Nothing of this package is imported, and nothing is said but the exit code.
+The first line has the number of pages, of attached files, and 1 for a form that is not drawn (XFA). A page is a list of
+fragments, in the order in which they are drawn: [angle, start, end, baseline, size, text], turned so that the text runs
+to the right; null for one that does not load.
 """
 
 from __future__ import annotations
 
+import ctypes
+import json
+import math
 import resource
 import signal
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 ENCRYPTED, BROKEN = 3, 4
-# A form feed is ours; \x02 stands where a word was divided at the end of a line; lines end in \r\n.
-_CLEANED = {ord("\f"): " ", 0x02: None, ord("\r"): None}
+_HYPHEN = 2  # what PDFium makes of one at a line's end
+_BETWEEN_WORDS, _BETWEEN_COLUMNS = 0.18, 1.0  # of the size: gaps between characters
+_WIDEST_SPACE = 1.6
+_WHITE = {0x20, 0xA0, 0x0D, 0x0A, 0x09, 0x0C}
+_NAMELESS = "\ufffe"  # a character of a font that does not say which ones it has
+_WIDGET, _FREE_TEXT, _HIDDEN = 20, 3, 2  # of annotations
+_CHECKBOX, _RADIO, _COMBO, _LIST, _FIELD = 2, 3, 4, 5, 6
+
+_Placed = list[Any]
 
 
-def main(memory: int, seconds: int) -> int:
+def main(memory: int, seconds: int, first: int) -> int:
+    """first: page to begin with, from 0."""
     import pypdfium2
-    from pypdfium2.raw import FPDF_ERR_PASSWORD
+    from pypdfium2.raw import FORMTYPE_XFA_FOREGROUND, FORMTYPE_XFA_FULL, FPDF_ERR_PASSWORD
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
@@ -26,16 +42,172 @@ def main(memory: int, seconds: int) -> int:
         signal.setitimer(signal.ITIMER_PROF, seconds)  # of computing; it ends the process
         try:
             document = pypdfium2.PdfDocument(file)
-            for number in range(len(document)):
-                signal.setitimer(signal.ITIMER_PROF, seconds)
-                page = document[number]
-                text = page.get_textpage().get_text_bounded(errors="replace")
-                page.close()
-                out.write(text.translate(_CLEANED).encode("utf-8", "replace") + b"\f")
+            if document.get_formtype():
+                document.init_forms()
         except pypdfium2.PdfiumError as error:
             return ENCRYPTED if getattr(error, "err_code", None) == FPDF_ERR_PASSWORD else BROKEN
+        is_xfa = document.get_formtype() in (FORMTYPE_XFA_FULL, FORMTYPE_XFA_FOREGROUND)
+        out.write(b"%d %d %d\n" % (len(document), document.count_attachments(), is_xfa))
+        for number in range(first, len(document)):
+            signal.setitimer(signal.ITIMER_PROF, seconds)
+            out.flush()
+            try:
+                page = document[number]
+                found = _fragments(page.get_textpage())
+                found += _fields(page, document.formenv, [fragment[3] for fragment in found])
+                page.close()
+            except pypdfium2.PdfiumError:
+                found = None
+            out.write(json.dumps(found).encode() + b"\n")
     return 0
 
 
+def _fragments(text: Any) -> list[_Placed]:
+    """Pieces of lines: words that follow each other closely are one."""
+    from pypdfium2 import raw
+
+    words = list(_words(text, is_doubtful=False))
+    if any(_NAMELESS in characters for _, characters, _ in words):
+        words = list(_words(text, is_doubtful=True))
+
+    found: list[_Placed] = []
+    box, spaces = raw.FS_RECTF(), 0
+    for first, characters, white in words:
+        angle, baseline, size = _placed(text, first)
+        raw.FPDFText_GetLooseCharBox(text, first, box)
+        start, end = _extent(box, angle)
+        if len(characters) > 1:
+            raw.FPDFText_GetLooseCharBox(text, first + len(characters) - 1, box)
+            end = _extent(box, angle)[1]
+        last = found[-1] if found else None
+        gap = (start - last[2]) / size if last else 0
+        widest = _WIDEST_SPACE if spaces == 1 else _BETWEEN_COLUMNS
+        if last and _same_line(last, angle, baseline, size) and -0.5 < gap < widest:
+            last[5] += " " + characters if spaces or gap > _BETWEEN_WORDS else characters
+            last[2] = max(end, last[2])
+        else:
+            found.append([round(angle, 2), start, end, baseline, size, characters])
+        spaces = white
+    return found
+
+
+def _words(text: Any, is_doubtful: bool) -> Iterator[tuple[int, str, int]]:
+    """What is drawn at once up to white space: its first character, the text, and how many spaces follow.
+
+    is_doubtful: ask of every character whether its font names it; else of the first, and of those that are not ASCII.
+    """
+    from pypdfium2 import raw
+
+    handle = text.raw
+    unicode, drawn_by, address = raw.FPDFText_GetUnicode, raw.FPDFText_GetTextObject, ctypes.addressof
+    first, characters, spaces, drawn = 0, "", 0, 0
+    for index in range(raw.FPDFText_CountChars(handle)):
+        code = unicode(handle, index)
+        if code in _WHITE:
+            spaces += raw.FPDFText_IsGenerated(handle, index) != 1  # a gap speaks for itself
+            if characters and drawn:
+                drawn = 0
+            continue
+        pointer = drawn_by(handle, index)
+        now = address(pointer.contents) if pointer else -1
+        if now != drawn:
+            if characters:
+                yield first, characters, spaces
+            first, characters, spaces, drawn = index, "", 0, now
+        is_asked = is_doubtful or not characters or not 0x20 < code < 0x7F
+        characters += _character(handle, index, code) if is_asked else chr(code)
+    if characters:
+        yield first, characters, spaces
+
+
+def _character(handle: Any, index: int, code: int) -> str:
+    from pypdfium2 import raw
+
+    if code == _HYPHEN and raw.FPDFText_IsHyphen(handle, index) == 1:
+        return "-"
+    if code < 0x20 or 0x7F <= code < 0xA0 or raw.FPDFText_HasUnicodeMapError(handle, index) == 1:
+        return _NAMELESS
+    return chr(code) if code < 0x110000 else _NAMELESS
+
+
+def _placed(text: Any, index: int) -> tuple[float, float, float]:
+    """Angle, baseline and size of a character, of which those that are drawn with it have the same."""
+    from pypdfium2 import raw
+
+    matrix, x, y = raw.FS_MATRIX(), ctypes.c_double(), ctypes.c_double()
+    raw.FPDFText_GetMatrix(text, index, matrix)
+    raw.FPDFText_GetCharOrigin(text, index, x, y)
+    angle = math.atan2(matrix.b, matrix.a)
+    size = raw.FPDFText_GetFontSize(text, index) * math.hypot(matrix.c, matrix.d)
+    return angle, y.value * math.cos(angle) - x.value * math.sin(angle), max(size, 0.1)
+
+
+def _extent(box: Any, angle: float) -> tuple[float, float]:
+    """Where a character begins and ends on its line."""
+    if not angle:
+        return box.left, box.right
+    cosine, sine = math.cos(angle), math.sin(angle)
+    x, y = (box.left + box.right) / 2, (box.bottom + box.top) / 2
+    middle = x * cosine + y * sine
+    half = (abs((box.right - box.left) * cosine) + abs((box.top - box.bottom) * sine)) / 2
+    if abs(cosine) > 0.1 and abs(sine) > 0.1:  # the box of a letter that stands aslant is too large
+        half /= 2
+    return middle - half, middle + half
+
+
+def _same_line(last: _Placed, angle: float, baseline: float, size: float) -> bool:
+    is_turned = abs(last[0] - angle) > 0.02
+    return not is_turned and abs(last[3] - baseline) < 0.1 * size and 0.9 < last[4] / size < 1.1
+
+
+def _fields(page: Any, form: Any, baselines: list[float]) -> list[_Placed]:
+    """What was filled in, on the lines that it stands beside."""
+    from pypdfium2 import raw
+
+    found = []
+    for index in range(raw.FPDFPage_GetAnnotCount(page)):
+        annotation = raw.FPDFPage_GetAnnot(page, index)
+        kind = raw.FPDFAnnot_GetSubtype(annotation)
+        if kind in (_WIDGET, _FREE_TEXT) and not raw.FPDFAnnot_GetFlags(annotation) & _HIDDEN:
+            value = _value(annotation, form) if kind == _WIDGET else _string(annotation, b"Contents")
+            box = raw.FS_RECTF()
+            raw.FPDFAnnot_GetRect(annotation, box)
+            low, high = min(box.bottom, box.top), max(box.bottom, box.top)
+            lines = [line for line in value.splitlines() if line.strip()]
+            step = (high - low) / max(1, len(lines))
+            for number, line in enumerate(lines):
+                bottom = high - (number + 1) * step
+                beside = [each for each in baselines if bottom - 1 <= each < bottom + 0.8 * step]
+                baseline = min(beside, key=lambda each: abs(each - bottom - 0.3 * step), default=bottom + 0.3 * step)
+                found.append([0.0, box.left, box.right, baseline, min(step, 12.0) or 1.0, line])
+        raw.FPDFPage_CloseAnnot(annotation)
+    return found
+
+
+def _value(annotation: Any, form: Any) -> str:
+    from pypdfium2 import raw
+
+    if form is None:
+        return _string(annotation, b"V")
+    kind = raw.FPDFAnnot_GetFormFieldType(form, annotation)
+    if kind in (_CHECKBOX, _RADIO):
+        return "☒" if raw.FPDFAnnot_IsChecked(form, annotation) else "☐"
+    if kind not in (_COMBO, _LIST, _FIELD):
+        return ""
+    size = raw.FPDFAnnot_GetFormFieldValue(form, annotation, None, 0)
+    buffer = (ctypes.c_ushort * (size // 2 + 1))()
+    raw.FPDFAnnot_GetFormFieldValue(form, annotation, buffer, size)
+    return bytes(buffer)[:size].decode("utf-16-le", "replace").rstrip("\0")
+
+
+def _string(annotation: Any, key: bytes) -> str:
+    from pypdfium2 import raw
+
+    size = raw.FPDFAnnot_GetStringValue(annotation, key, None, 0)
+    buffer = (ctypes.c_ushort * (size // 2 + 1))()
+    raw.FPDFAnnot_GetStringValue(annotation, key, buffer, size)
+    return bytes(buffer)[:size].decode("utf-16-le", "replace").rstrip("\0")
+
+
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))
+    sys.exit(main(*(int(argument) for argument in sys.argv[1:])))

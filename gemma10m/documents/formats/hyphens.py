@@ -1,0 +1,67 @@
+"""Words that were divided at the end of a line: with their hyphen or without."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+from importlib.util import find_spec
+
+SOFT = "\u00ad"
+_TAIL = re.compile(r"([^\W\d_]+)(-|\u2010|\u00ad)$")
+_HEAD = re.compile(r"[^\W\d_]\S*")
+_LETTERS = re.compile(r"[^\W\d_]+")
+WORD = re.compile(r"[^\W\d_]+(?:[-\u2010][^\W\d_]+)*")
+# Words by which a language is known, of the languages that pyspellchecker has lists of.
+_USUAL = {
+    "en": "the of and to in is that",
+    "de": "der die und das nicht ist den",
+    "fr": "le les et des est une dans",
+    "es": "el los y las que una por",
+    "it": "il di che della non sono per",
+    "pt": "os não uma que em do para",
+    "nl": "het een van niet zijn met op",
+}
+
+
+class Hyphens:
+    """Decides by the words of the document, then by a list of its language's words; unsure, a hyphen is kept."""
+
+    def __init__(self, words: Counter[str]) -> None:
+        self._words = words
+        self._language = max(_USUAL, key=lambda each: sum(words[word] for word in _USUAL[each].split()))
+
+    def joined(self, lines: Sequence[str]) -> list[str]:
+        """The lines; the rest of a word that was divided is moved up to where it begins."""
+        found: list[str] = []
+        for line in lines:
+            tail, head = _TAIL.search(found[-1]) if found else None, _HEAD.match(line)
+            if tail and head and "\t" not in head[0]:
+                rest = _LETTERS.match(head[0])
+                assert rest is not None
+                is_kept = tail[2] != SOFT and not self._is_one_word(tail[1], rest[0])
+                begin = found[-1][: tail.start(2)] + "-" * is_kept
+                found[-1] = begin + head[0]
+                line = line[head.end() :].lstrip(" ")
+                if not line:
+                    continue
+            found.append(line)
+        return found
+
+    def _is_one_word(self, begin: str, rest: str) -> bool:
+        if not rest[0].islower():
+            return False
+        one, two = (begin + rest).lower(), f"{begin}-{rest}".lower()
+        if self._words[one] or self._words[two]:
+            return self._words[one] >= self._words[two]
+        return one in _known(self._language)
+
+
+@cache
+def _known(language: str) -> frozenset[str]:
+    if find_spec("spellchecker") is None:
+        return frozenset()
+    from spellchecker import SpellChecker
+
+    return frozenset(SpellChecker(language=language).word_frequency.dictionary)

@@ -1,0 +1,122 @@
+"""Paragraphs and tables as lines: one for each paragraph and for each row, a tab between cells."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from gemma10m.documents import limits
+from gemma10m.documents.formats.raised import raised
+
+_MOST_COLUMNS = 256  # that a file's word is taken for
+
+
+class TextSink(Protocol):
+    """What `TextWriter` is, or what keeps text until its turn comes."""
+
+    nbytes: int
+
+    def write(self, text: str, /) -> None: ...
+    def place(self, label: str, offset: int | None = ..., /) -> None: ...
+
+
+class Kept:
+    """A text that is written later; headings in it are no places."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.nbytes = 0
+
+    def write(self, text: str, /) -> None:
+        self.parts.append(text)
+
+    def place(self, label: str, offset: int | None = None, /) -> None:
+        pass
+
+
+class Lines:
+    def __init__(self, writer: TextSink) -> None:
+        self._writer = writer
+        self._title: str | None = None  # of the heading that is open
+        self._title_at = 0
+        self._rows = 0  # open rows, of tables in cells of tables
+        self._first_cell = False  # no cell of the open row has begun
+        self._cell_begun = False  # the open cell has text
+        self._gap = ""  # owed before the next text of a cell
+        self._before = self._raised = ""  # the last characters, and what is raised behind them
+
+    def heading(self) -> None:
+        """The open paragraph is one."""
+        self._title = ""
+
+    def write(self, text: str, is_raised: bool = False) -> None:
+        if is_raised:
+            self._raised += text
+        elif text:
+            self._end_raised()
+            self._write(text)
+
+    def white(self, white: str) -> None:
+        """A tab or a line's end. In a cell they would be taken for the row's."""
+        self._end_raised()
+        if self._rows:
+            self._owe_space()
+        else:
+            self._write(white)
+
+    def end_paragraph(self) -> None:
+        self._end_raised()
+        if self._title and self._title.strip():
+            self._writer.place(f"section {self._title}", self._title_at)
+        self._title = None
+        self._before = ""
+        if self._rows:
+            self._owe_space()
+        else:
+            self._writer.write("\n")
+
+    def begin_row(self, empty: int = 0) -> None:
+        """empty: columns before its first cell."""
+        if self._rows and self._cell_begun:
+            self._gap = "\n"
+        self._rows += 1
+        self._first_cell = True
+        for _ in range(min(empty, _MOST_COLUMNS)):
+            self.begin_cell()
+
+    def begin_cell(self) -> None:
+        self._before = ""
+        if not self._first_cell and self._gap != "\n":
+            self._writer.write("\t")
+            self._gap = ""
+        self._first_cell = self._cell_begun = False
+
+    def widen_cell(self, columns: int) -> None:
+        """The open cell ends, and was as wide as so many columns."""
+        for _ in range(min(columns, _MOST_COLUMNS) - 1):
+            self.begin_cell()
+
+    def end_row(self) -> None:
+        self._rows -= 1
+        self._first_cell, self._cell_begun = False, True
+        self._gap = "\n" if self._rows else ""
+        if not self._rows:
+            self._writer.write("\n")
+
+    def _end_raised(self) -> None:
+        if self._raised:
+            text, self._raised = raised(self._before, self._raised), ""
+            self._write(text)
+
+    def _owe_space(self) -> None:
+        if self._cell_begun:
+            self._gap = self._gap or " "
+
+    def _write(self, text: str) -> None:
+        gap, self._gap, self._cell_begun = self._gap, "", True
+        self._before = (self._before + gap + text)[-4:] if len(text) < 4 else text[-4:]
+        self._writer.write(gap)
+        if self._title == "":
+            self._title_at = self._writer.nbytes
+        self._writer.write(text)
+        if self._title is not None and len(self._title) < limits.LABEL:
+            self._title += gap + text

@@ -1,0 +1,197 @@
+"""A page of a PDF as lines: what was drawn on it, in the order in which it is read."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from statistics import median
+from typing import NamedTuple
+
+from gemma10m.documents.formats.raised import raised
+
+_SAME_LINE = 0.35  # of the size: baselines of one line
+_SPACE, _TAB = 0.18, 1.0  # of the size: gaps in a line
+_SMALL = 0.87  # of the size around it: what is raised or lowered
+_ROWS = 3  # of a column, at least
+_CANDIDATES = 6  # places where a column may begin
+_FULL = 0.6  # of a column's width: lines of prose
+_LEADERS = re.compile(r"\s*(?:(?:[.\u2024\u00b7]\s?){4,}|\u2026(?:\s?\u2026)+)\s*")
+_HEAD_GAP = 1.3  # times the usual distance of lines: what stands apart at a page's edge
+_LONGEST = 20_000  # characters that are put together one by one
+_DEEPEST = 6  # columns in columns
+
+
+class Fragment(NamedTuple):
+    angle: float
+    start: float
+    end: float
+    baseline: float
+    size: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Page:
+    lines: tuple[str, ...] = ()
+    has_head: bool = False  # the first line stands apart
+    has_foot: bool = False
+
+
+Row = list[Fragment]
+
+
+def page_of(fragments: Sequence[Fragment]) -> Page:
+    """What is drawn at one angle is read before what is drawn at another."""
+    found: list[str] = []
+    angles = list(dict.fromkeys(fragment.angle for fragment in fragments))
+    for angle in angles:
+        rows = _rows(_with_raised([each for each in fragments if each.angle == angle]))
+        found += _lines(_in_order(rows, 0))
+    if len(angles) != 1:
+        return Page(tuple(found))
+    heights = [max(each.baseline for each in row) for row in rows]
+    gaps = [above - below for above, below in pairwise(heights)]
+    if len(gaps) < 2:
+        return Page(tuple(found))
+    apart = sorted(gaps)[len(gaps) // 4] * _HEAD_GAP
+    first, last = (" ".join(cell.text for cell in _cells(row)) for row in (rows[0], rows[-1]))
+    return Page(
+        tuple(found),
+        gaps[0] > apart and _words(found[0]) == _words(first),
+        gaps[-1] > apart and _words(found[-1]) == _words(last),
+    )
+
+
+def _words(line: str) -> list[str]:
+    return _LEADERS.sub(" ", line).split()
+
+
+def _with_raised(fragments: Sequence[Fragment]) -> list[Fragment]:
+    """What is raised or lowered goes with what it stands behind."""
+    found: list[Fragment] = []
+    for each in fragments:
+        last = found[-1] if found else None
+        if (
+            last
+            and len(last.text) < _LONGEST
+            and each.size < _SMALL * last.size
+            and abs(each.start - last.end) < 0.5 * last.size
+        ):
+            height = (each.baseline - last.baseline) / last.size
+            if 0.1 < abs(height) < 0.8:
+                text = raised(last.text, each.text) if height > 0 else each.text
+                found[-1] = last._replace(end=each.end, text=last.text + text)
+                continue
+        found.append(each)
+    return found
+
+
+def _rows(fragments: Sequence[Fragment]) -> list[Row]:
+    """Lines from the top, each from the left. Of what is drawn twice, as for a shadow, one is left."""
+    rows: list[Row] = []
+    for each in sorted(fragments, key=lambda each: -each.baseline):
+        if rows and abs(rows[-1][0].baseline - each.baseline) < _SAME_LINE * max(rows[-1][0].size, each.size):
+            rows[-1].append(each)
+        else:
+            rows.append([each])
+    return [_without_shadows(sorted(row, key=lambda each: each.start)) for row in rows]
+
+
+def _without_shadows(row: Row) -> Row:
+    found: Row = []
+    for each in row:
+        if not found or found[-1].text != each.text or abs(found[-1].start - each.start) > 0.2 * each.size:
+            found.append(each)
+    return found
+
+
+def _lines(rows: list[Row]) -> list[str]:
+    """A tab between cells; where rows follow each other, the cells that stand below each other are a column."""
+    found: list[str] = []
+    tables = groupby((_cells(row) for row in rows), key=lambda cells: len(cells) > 1)
+    for is_table, group in tables:
+        lines = list(group)
+        columns = _columns(lines) if is_table else []
+        for cells in lines:
+            texts = _in_columns(cells, columns) if len(columns) > 1 else [cell.text for cell in cells]
+            line = "\t".join(texts).replace(":\t", ": ")
+            found.append(_LEADERS.sub("\t", line).rstrip(" ") if columns else _LEADERS.sub("\t", line).strip())
+    return found
+
+
+def _cells(row: Row) -> Row:
+    """What stands close together is one."""
+    found: Row = []
+    for each in row:
+        last = found[-1] if found else None
+        gap = (each.start - last.end) / max(last.size, each.size) if last else 0
+        if last and gap <= _TAB and len(last.text) < _LONGEST:
+            space = " " if gap > _SPACE or gap < -0.5 else ""
+            found[-1] = last._replace(end=max(last.end, each.end), text=last.text + space + each.text)
+        else:
+            found.append(each)
+    return found
+
+
+def _columns(lines: list[Row]) -> list[float]:
+    """Where the columns end that no cell leads out of."""
+    ends: list[float] = []
+    for cell in sorted((cell for line in lines for cell in line), key=lambda cell: cell.start):
+        if ends and cell.start < ends[-1]:
+            ends[-1] = max(ends[-1], cell.end)
+        else:
+            ends.append(cell.end)
+    return ends if len(lines) > 1 else []
+
+
+def _in_columns(cells: Row, ends: list[float]) -> list[str]:
+    texts: list[list[str]] = [[] for _ in ends]
+    for cell in cells:
+        texts[bisect_left(ends, cell.end)].append(cell.text)
+    return [" ".join(each) for each in texts]
+
+
+def _in_order(rows: list[Row], depth: int) -> list[Row]:
+    """Columns of prose one after another; rows of a table as they are."""
+    if depth >= _DEEPEST or len(rows) < _ROWS:
+        return rows
+    starts = Counter(round(each.start) for row in rows for each in row)
+    likely = [place for place, times in starts.most_common(_CANDIDATES) if times >= _ROWS]
+    for place in likely:
+        for begin, end in _runs(rows, place - 1.5):
+            left = [[each for each in row if each.start < place - 1.5] for row in rows[begin:end]]
+            right = [[each for each in row if each.start >= place - 1.5] for row in rows[begin:end]]
+            if _are_columns(left, right):
+                sides = [_in_order([row for row in side if row], depth + 1) for side in (left, right)]
+                rest = _in_order(rows[end:], depth + 1)
+                return [*_in_order(rows[:begin], depth + 1), *sides[0], *sides[1], *rest]
+    return rows
+
+
+def _runs(rows: list[Row], place: float) -> list[tuple[int, int]]:
+    """Where rows follow each other that nothing of crosses `place`."""
+    runs, begin = [], 0
+    for index, row in enumerate([*rows, None]):
+        if row is None or any(each.start < place < each.end for each in row):
+            if index - begin >= _ROWS:
+                runs.append((begin, index))
+            begin = index + 1
+    return runs
+
+
+def _are_columns(left: list[Row], right: list[Row]) -> bool:
+    return all(_is_prose([row for row in side if row]) for side in (left, right))
+
+
+def _is_prose(rows: list[Row]) -> bool:
+    """Most lines fill the column, and are of one piece."""
+    if len(rows) < _ROWS:
+        return False
+    begin, end = min(row[0].start for row in rows), max(row[-1].end for row in rows)
+    full = [row for row in rows if row[-1].end - row[0].start > _FULL * (end - begin)]
+    letters = median(sum(len(each.text) for each in row) for row in rows)
+    return len(full) >= _FULL * len(rows) and letters >= 15

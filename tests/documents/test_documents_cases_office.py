@@ -1,0 +1,413 @@
+"""Office documents, mail and archives as they come in the wild: nothing twice, nothing lost without a word."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+from formats import WORD, docx, opened, paragraph, places, tarred, text_of, zipped
+
+from gemma10m.errors import DocumentError
+
+RELATIONSHIPS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+STRICT = "http://purl.oclc.org/ooxml/wordprocessingml/main"
+
+
+def run(text: str, properties: str = "") -> str:
+    return f"<w:r><w:rPr>{properties}</w:rPr><w:t xml:space='preserve'>{text}</w:t></w:r>"
+
+
+def par(*runs: str, mark: str = "") -> str:
+    return f"<w:p><w:pPr><w:rPr>{mark}</w:rPr></w:pPr>{''.join(runs)}</w:p>"
+
+
+def cell(text: str, properties: str = "") -> str:
+    return f"<w:tc><w:tcPr>{properties}</w:tcPr>{par(run(text))}</w:tc>"
+
+
+def row(*cells: str, properties: str = "") -> str:
+    return f"<w:tr><w:trPr>{properties}</w:trPr>{''.join(cells)}</w:tr>"
+
+
+def field(instruction: str, result: str) -> str:
+    kinds = [f'<w:r><w:fldChar w:fldCharType="{kind}"/></w:r>' for kind in ("begin", "separate", "end")]
+    return f"{kinds[0]}<w:r><w:instrText>{instruction}</w:instrText></w:r>{run('{x}')}{kinds[1]}{run(result)}{kinds[2]}"
+
+
+def related(*parts: tuple[str, str, str]) -> str:
+    links = "".join(
+        f'<Relationship Id="{key}" Type="{RELATIONSHIPS}/{kind}" Target="{to}"/>' for key, kind, to in parts
+    )
+    return f"<Relationships>{links}</Relationships>"
+
+
+BOX = f"<w:txbxContent>{par(run('in a box'))}</w:txbxContent>"
+SPAN, BEFORE = '<w:gridSpan w:val="2"/>', '<w:gridBefore w:val="2"/>'
+RAISED = '<w:vertAlign w:val="superscript"/>'
+WORDS = {
+    "deletion": (par(run("a "), f"<w:del>{run('gone ')}</w:del>", f"<w:ins>{run('b')}</w:ins>"), "a b\n"),
+    "move": (
+        par(run("a")) + par(f"<w:moveFrom>{run('m')}</w:moveFrom>", mark="<w:moveFrom/>") + par(run("b")),
+        "a\nb\n",
+    ),
+    "deleted paragraph mark": (
+        par(run("joined "), mark="<w:del/>") + par(run("sentence here")),
+        "joined sentence here\n",
+    ),
+    "deleted row": (
+        f"<w:tbl>{row(cell('a'), cell('b'))}{row(cell('x'), properties='<w:del/>')}{row(cell('c'), cell('d'))}</w:tbl>",
+        "a\tb\nc\td\n",
+    ),
+    "merged cells": (
+        f"<w:tbl>{row(cell('a'), cell('b'), cell('c'))}{row(cell('wide', SPAN), cell('9'))}"
+        f"{row(cell('9'), properties=BEFORE)}</w:tbl>",
+        "a\tb\tc\nwide\t\t9\n\t\t9\n",
+    ),
+    "text box": (
+        par(
+            run("before "),
+            f"<w:r><mc:AlternateContent xmlns:mc='x'><mc:Choice>{BOX}</mc:Choice><mc:Fallback>{BOX}</mc:Fallback>"
+            "</mc:AlternateContent></w:r>",
+            run("after"),
+        ),
+        "before after\nin a box\n",
+    ),
+    "field": (par(run("see "), field("PAGEREF _1", "page 7"), run(".")), "see page 7.\n"),
+    "field without an end": (par(f'<w:r><w:fldChar w:fldCharType="begin"/></w:r>{run("x")}') + par(run("y")), "\ny\n"),
+    "symbols": (
+        par(
+            '<w:r><w:sym w:font="Wingdings" w:char="F0FE"/></w:r>', '<w:r><w:sym w:font="Symbol" w:char="F06D"/></w:r>'
+        ),
+        "☑μ\n",
+    ),
+    "hyphens": (
+        par("<w:r><w:t>soft</w:t><w:softHyphen/><w:t>er well</w:t><w:noBreakHyphen/><w:t>known</w:t></w:r>"),
+        "softer well-known\n",
+    ),
+    "note-like": (par(run("is 48213"), run("7", RAISED), run(".")), "is 48213[7].\n"),
+    "power": (par(run("is 10"), run("6", RAISED), run(" kg, 5"), run("th", RAISED)), "is 10^6 kg, 5th\n"),
+    "control": (
+        f"<w:sdt><w:sdtPr><w:alias w:val='no'/></w:sdtPr><w:sdtContent>{par(run('yes'))}</w:sdtContent></w:sdt>",
+        "yes\n",
+    ),
+    "properties of before": (par(run("seen", "<w:rPrChange><w:rPr><w:vanish/></w:rPr></w:rPrChange>")), "seen\n"),
+    "ruby": (
+        par(
+            "<w:r><w:ruby><w:rt><w:r><w:t>toukyou</w:t></w:r></w:rt><w:rubyBase><w:r><w:t>東京</w:t></w:r></w:rubyBase></w:ruby></w:r>"
+        ),
+        "東京\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WORDS)
+def test_what_word_shows_is_read_once(tmp_path: Path, case: str) -> None:
+    body, text = WORDS[case]
+    assert text_of(opened(tmp_path, "a.docx", docx(body))) == text
+    strict = zipped({"word/document.xml": f'<w:document xmlns:w="{STRICT}"><w:body>{body}</w:body></w:document>'})
+    assert text_of(opened(tmp_path, "b.docx", strict)) == text
+
+
+@pytest.mark.parametrize("target", ["/main/text.xml", "main/text.xml", "MAIN/Text.xml"])
+def test_the_main_part_is_the_one_that_is_named(tmp_path: Path, target: str) -> None:
+    document = f"<w:document {WORD}><w:body>{paragraph('It was late.')}</w:body></w:document>"
+    members: dict[str, bytes | str] = {
+        "main/text.xml": document,
+        "_rels/.rels": related(("1", "officeDocument", target)),
+    }
+    assert text_of(opened(tmp_path, "a.docm", zipped(members))) == "It was late.\n"
+
+
+CHUNKS = {
+    "c.html": "<html><p>inner</p></html>",
+    "c.txt": "inner",
+    "c.rtf": r"{\rtf1 inner\par}",
+    "c.docx": docx(paragraph("inner")),
+    "c.mht": "MIME-Version: 1.0\nContent-Type: text/html\n\n<p>inner</p>",
+    "c.bin": b"\0\1",
+    "missing.html": "",
+}
+
+
+@pytest.mark.parametrize("name", CHUNKS)
+def test_a_part_of_another_format_is_read_or_said(tmp_path: Path, name: str) -> None:
+    body = paragraph("before") + f'<w:altChunk r:id="c" xmlns:r="{RELATIONSHIPS}"/>' + paragraph("after")
+    members: dict[str, bytes | str] = {
+        "word/document.xml": f"<w:document {WORD}><w:body>{body}</w:body></w:document>",
+        "word/_rels/document.xml.rels": related(("c", "aFChunk", name)),
+    }
+    if CHUNKS[name]:
+        members[f"word/{name}"] = CHUNKS[name]
+    document = opened(tmp_path, "a.docx", zipped(members))
+    is_read = name not in ("c.bin", "missing.html")
+    assert text_of(document).split() == ["before", *["inner"] * is_read, "after"]
+    assert document.notices == (() if is_read else (f"{tmp_path}/a.docx: its embedded word/{name} is not read",))
+
+
+def test_notes_and_comments_are_marked(tmp_path: Path) -> None:
+    body = par(run("The sum is 48213"), '<w:r><w:footnoteReference w:id="2"/></w:r>', run("."))
+    separator = f'<w:footnote w:id="0" w:type="separator">{paragraph("")}</w:footnote>'
+    footnotes = (
+        f'<w:footnotes {WORD}>{separator}<w:footnote w:id="2">{paragraph("In marks.")}</w:footnote></w:footnotes>'
+    )
+    comments = f'<w:comments {WORD}><w:comment w:author="Ann">{paragraph("Sure?")}</w:comment></w:comments>'
+    text = text_of(opened(tmp_path, "a.docx", docx(body, footnotes=footnotes, comments=comments)))
+    assert text == "The sum is 48213[1].\n[1] In marks.\n[comment by Ann] Sure?\n"
+
+
+def test_what_is_not_read_of_a_word_document_is_said(tmp_path: Path) -> None:
+    body = par(run("seen"), run("hidden", "<w:vanish/>"), '<w:r><w:sym w:font="Webdings" w:char="F001"/></w:r>')
+    members: dict[str, bytes | str] = {
+        "word/document.xml": f"<w:document {WORD}><w:body>{body}</w:body></w:document>",
+        "word/_rels/document.xml.rels": related(
+            ("1", "header", "h.xml"), ("2", "footer", "f.xml"), ("3", "styles", "s.xml"), ("4", "footnotes", "n.xml")
+        ),
+        "word/h.xml": f"<w:hdr {WORD}>{paragraph('a head')}</w:hdr>",
+        "word/f.xml": f"<w:ftr {WORD}>{paragraph('')}</w:ftr>",
+        "word/s.xml": "<w:styles",
+        "word/n.xml": f"<w:footnotes {WORD}>{paragraph('a note')}<w:p>",
+    }
+    document = opened(tmp_path, "a.docx", zipped(members))
+    assert text_of(document) == "seen\ufffd\na note\n"
+    (notice,) = document.notices
+    for what in (
+        "its headers are not read",
+        "6 characters of hidden",
+        "1 signs of symbol",
+        "s.xml is not XML",
+        "n.xml",
+    ):
+        assert what in notice
+
+
+ODF = " ".join(
+    f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+    for name in ("office", "text", "table", "style", "draw")
+)
+
+
+def odt(body: str, styles: str = "", **more: str) -> bytes:
+    content = (
+        f"<office:document-content {ODF}><office:automatic-styles>{styles}</office:automatic-styles>"
+        f"<office:body><office:text>{body}</office:text></office:body></office:document-content>"
+    )
+    return zipped({"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": content, **more})
+
+
+TABLE = "<table:table>{}</table:table>"
+OPEN = {
+    "white space": ("<text:p>a\n  b<text:s text:c='3'/>c<text:tab/>d<text:line-break/>e</text:p>", "a b   c\td\ne\n"),
+    "list": ("<text:list><text:list-item><text:p>a</text:p></text:list-item></text:list>", "a\n"),
+    "tracked": (
+        "<text:tracked-changes><text:deletion><text:p>gone</text:p></text:deletion></text:tracked-changes>"
+        "<text:p>kept</text:p>",
+        "kept\n",
+    ),
+    "table": (
+        TABLE.format(
+            "<table:table-row><table:table-cell><text:p>a</text:p><text:p>b</text:p></table:table-cell>"
+            "<table:table-cell table:number-columns-repeated='2'/>"
+            "<table:table-cell><text:p>c</text:p></table:table-cell>"
+            "</table:table-row><table:table-row table:number-rows-repeated='2'><table:table-cell><text:p>9</text:p>"
+            "</table:table-cell><table:covered-table-cell/></table:table-row>"
+        ),
+        "a b\t\t\tc\n9\t\n9\t\n",
+    ),
+    "repeats without an end": (
+        TABLE.format(
+            "<table:table-row table:number-rows-repeated='1048576'>"
+            "<table:table-cell table:number-columns-repeated='16384'/>"
+            "</table:table-row>"
+        )
+        + "<text:p>x</text:p>",
+        "\nx\n",
+    ),
+    "note": (
+        "<text:p>a<text:note><text:note-citation>1</text:note-citation><text:note-body><text:p>n</text:p></text:note-body>"
+        "</text:note>b</text:p>",
+        "a[1]b\n[1] n\n",
+    ),
+    "comment": (
+        "<text:p>a<office:annotation><dc:creator xmlns:dc='d'>Ann</dc:creator><text:p>why</text:p></office:annotation>b"
+        "</text:p>",
+        "ab\n[comment] why\n",
+    ),
+    "box": (
+        "<text:p>a<draw:frame><draw:text-box><text:p>in</text:p></draw:text-box></draw:frame>b</text:p>",
+        "ab\nin\n",
+    ),
+    "date": ("<text:p>on <text:date>1 May</text:date></text:p>", "on 1 May\n"),
+    "raised": ("<text:p>48213<text:span text:style-name='R'>7</text:span></text:p>", "48213[7]\n"),
+    "hidden": ("<text:p>a<text:span text:style-name='H'>gone</text:span></text:p>", "a\n"),
+}
+
+
+@pytest.mark.parametrize("case", OPEN)
+def test_what_opendocument_shows_is_read_once(tmp_path: Path, case: str) -> None:
+    body, text = OPEN[case]
+    styles = (
+        "<style:style style:name='R'><style:text-properties style:text-position='super 58%'/></style:style>"
+        "<style:style style:name='H'><style:text-properties text:display='none'/></style:style>"
+    )
+    assert text_of(opened(tmp_path, "a.odt", odt(body, styles))) == text
+
+
+def test_opendocument_headings_and_damage(tmp_path: Path) -> None:
+    body = "<text:h text:outline-level='1'>The Inn</text:h><text:p>It was late.</text:p>"
+    document = opened(tmp_path, "a.odt", odt(body + "<text:p>" + "</text:h>"))
+    assert places(document) == [("The Inn", "section The Inn")]
+    assert text_of(document) == "The Inn\nIt was late.\n"
+    assert "of its content.xml not all is read" in document.notices[0]
+
+
+RICH = {
+    "code pages": (
+        r"\ansicpg1252{\fonttbl{\f0 Arial;}{\f1\fcharset204 Arial;}}\f1 \'cf\'f0\'e8\f0  caf\'e9\par",
+        "При café\n",
+    ),
+    "two bytes": (r"\ansicpg932 \'93\'8c\'8b\'9e\par", "東京\n"),
+    "unicode": (r"\uc1\u1055?\u8364\'80{\uc2\u1081??z}\uc0\u1088 x\uc1\u-10179?\u-8704?\par", "П€йzрx😀\n"),
+    "table": (
+        r"\trowd\cellx1\cellx2\cellx3\pard\intbl name\cell\cell price\cell\row"
+        r"\intbl amber\par b\cell\cell 48213\cell\row"
+        r"\pard after\par",
+        "name\t\tprice\namber b\t\t48213\nafter\n",
+    ),
+    "hidden and deleted": (r"a {\v gone} {\deleted gone} b\par", "a   b\n"),
+    "pictures": (
+        r"a {\pict\pngblip 8950}{\*\unknown gone}{\field{\*\fldinst HYPERLINK x}{\fldrslt link}}\par",
+        "a link\n",
+    ),
+    "note": (r"sum{\footnote In marks.} is\par", "sum[1] is\n[1] In marks.\n"),
+    "comment": (r"sum{\*\atnauthor Ann}{\*\annotation Sure?} is\par", "sum is\n[comment by Ann] Sure?\n"),
+    "raised": (r"48213{\super 7} 10{\super 6}\par", "48213[7] 10^6\n"),
+    "hyphens": (r"soft\-er well\_known \emdash\lquote x\rquote\par", "softer well-known —‘x’\n"),
+    "symbols": (r"{\fonttbl{\f2\fcharset2 Symbol;}}{\f2 m}\u-3913?\par", "μ•\n"),
+    "without an end": (r"a {\b b", "a b\n"),
+    "twice": (r"a {\upr{ansi}{\*\ud{uni\u233?}}}{\object{\*\objdata 00}{\result drawn}}\par", "a uniédrawn\n"),
+    "box": (r"a{\shp{\*\shpinst{\sp{\sn x}{\sv y}}{\shptxt in\par}}{\shprslt in}}\par", "a\nin\n"),
+}
+
+
+@pytest.mark.parametrize("case", RICH)
+def test_rtf(tmp_path: Path, case: str) -> None:
+    body, text = RICH[case]
+    assert (
+        text_of(opened(tmp_path, "a.rtf", rf"{{\rtf1\ansi {body}" + ("}" if case != "without an end" else ""))) == text
+    )
+
+
+def test_what_is_not_read_of_an_rtf_file_is_said(tmp_path: Path) -> None:
+    document = opened(tmp_path, "a.rtf", r"{\rtf1{\header a head}seen{\v gone}{\b b")
+    (notice,) = document.notices
+    assert "its headers are not read" in notice
+    assert "4 characters of hidden text" in notice
+    assert "ends too early" in notice
+
+
+MAIL = """From: =?utf-8?q?Ren=C3=A9?= <r@example.org>
+To: Ann <ann@example.org>
+Date: Fri, 2 Jan 1998 10:00:00 +0000
+Subject: =?iso-8859-1?Q?caf=E9?=
+MIME-Version: 1.0
+Content-Type: {}
+
+{}"""
+HEAD = "From: René <r@example.org>\nTo: Ann <ann@example.org>\nDate: Fri, 2 Jan 1998 10:00:00 +0000\nSubject: café\n\n"
+PART = "--x\nContent-Type: {}\n\n{}\n"
+MAILS = {
+    "plain": (
+        "text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable",
+        "d=C3=A9j=\n=C3=A0\n",
+        "déjà\n",
+    ),
+    "base64": ("text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: base64", "ZOlq4A==", "déjà\n"),
+    "html": ("text/html", "<table><tr><td>a<td>b</table>", "a\tb\n"),
+    "alternatives": (
+        'multipart/alternative; boundary="x"',
+        PART.format("text/plain", "plain") + PART.format("text/html", "<p>rich") + "--x--",
+        "plain\n",
+    ),
+    "attachment": (
+        'multipart/mixed; boundary="x"',
+        PART.format("text/plain", "plain") + PART.format('application/pdf; name="a.pdf"', "JVBE") + "--x--",
+        "plain\nAttachments: a.pdf (application/pdf)\n",
+    ),
+    "no charset": ("text/plain", "déjà\n", "déjà\n"),
+    "unknown charset": ("text/plain; charset=x-nonsense", "text\n", "text\n"),
+}
+
+
+@pytest.mark.parametrize("case", MAILS)
+def test_mail(tmp_path: Path, case: str) -> None:
+    kind, body, text = MAILS[case]
+    document = opened(tmp_path, "a.eml", MAIL.format(kind, body))
+    assert text_of(document) == HEAD + text
+    assert bool(document.notices) == (case == "attachment")
+
+
+def test_a_header_that_is_not_encoded(tmp_path: Path) -> None:
+    assert text_of(opened(tmp_path, "a.eml", "From: René\nSubject: café\n\nx\n")) == "From: René\nSubject: café\n\nx\n"
+
+
+def test_an_encrypted_opendocument_text(tmp_path: Path) -> None:
+    manifest = {"META-INF/manifest.xml": "<manifest><encryption-data/></manifest>"}
+    with pytest.raises(DocumentError, match="only a password opens"):
+        opened(tmp_path, "a.odt", odt("x", **manifest))
+
+
+def test_the_messages_of_a_mailbox_are_places(tmp_path: Path) -> None:
+    message = "From ann@example.org Fri Jan  2 10:00:00 1998\nFrom: Ann\nSubject: {0}\n\n>From here to {0}.\n\n"
+    document = opened(tmp_path, "box.mbox", message.format(1) + message.format(2))
+    assert text_of(document).count("From here to") == 2
+    assert places(document) == [("From: Ann", "message 1"), ("From: Ann", "message 2")]
+
+
+def test_names_of_windows_are_folders(tmp_path: Path) -> None:
+    content = zipped({"p\\.gitignore": "secret.txt", "p\\secret.txt": "s", "p\\in\\a.txt": "A", "p\\empty\\": ""})
+    document = opened(tmp_path, "a.zip", content)
+    assert [file.path for file in document.files] == ["p/.gitignore", "p/in/a.txt"]
+    assert [each.path for each in document.skipped] == ["p/secret.txt"]
+
+
+def test_tars_in_a_row(tmp_path: Path) -> None:
+    document = opened(tmp_path, "a.tar", tarred({"1": "A"}) + tarred({"2": "B"}) + b"rest")
+    assert [file.path for file in document.files] == ["1", "2"]
+    assert document.notices == (f"{tmp_path}/a.tar: the 4 bytes after its end are not read",)
+
+
+def test_the_oldest_tars(tmp_path: Path) -> None:
+    header = bytearray(tarfile.TarInfo("old.txt").tobuf(tarfile.USTAR_FORMAT))
+    header[124:136], header[148:156], header[257:] = b"00000000004\0", b" " * 8, bytes(255)
+    header[148:156] = b"%06o\0 " % sum(header)
+    document = opened(tmp_path, "a.tar", bytes(header) + b"text".ljust(512, b"\0") + bytes(1024))
+    assert [file.path for file in document.files] == ["old.txt"]
+
+
+def test_a_tar_that_ends_too_early(tmp_path: Path) -> None:
+    document = opened(tmp_path, "a.tar", tarred({"1": "A", "2": "B" * 2000})[:2048])
+    assert [file.path for file in document.files] == ["1"]
+    assert [(each.path, each.reason) for each in document.skipped] == [
+        ("2", "damaged: the archive ends in the middle of it")
+    ]
+
+
+def test_members_of_a_zip_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        for name, text in (("a", "old"), ("b", "damaged bytes"), ("c", "C")):
+            file.writestr(name, text)
+        file.writestr("d", "D", zipfile.ZIP_BZIP2)
+        with pytest.warns(UserWarning, match="Duplicate"):
+            file.writestr("a", "A")
+    content = out.getvalue().replace(b"damaged bytes", b"changed bytes")
+    document = opened(tmp_path, "a.zip", content)
+    assert [file.path for file in document.files] == ["a", "c"]
+    assert sorted((each.path, each.reason) for each in document.skipped) == [
+        ("a", "replaced by a later member"),
+        ("b", "damaged: it does not unpack to what it held"),
+        ("d", "compressed by bzip2, a way that is not read"),
+    ]
