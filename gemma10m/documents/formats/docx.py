@@ -15,7 +15,7 @@ from gemma10m.documents.archives.zip_file import Zip
 from gemma10m.documents.budget import BombError, Budget
 from gemma10m.documents.content import Content
 from gemma10m.documents.detect import kind_of
-from gemma10m.documents.formats.docx_text import Found, PartText, Styles, is_on
+from gemma10m.documents.formats.docx_text import PartText, Styles, WordDocument, is_on
 from gemma10m.documents.formats.html_text import write_html
 from gemma10m.documents.formats.lines import Kept
 from gemma10m.documents.formats.mail import write_mail
@@ -68,7 +68,7 @@ def write_docx(document: Zip, writer: TextWriter, depth: int = 0) -> None:
     usual = {kind: _Part(kind, posixpath.join(posixpath.dirname(main), f"{kind}.xml")) for kind in (*_NOTES, "styles")}
     parts = {kind: part for kind, part in usual.items() if part.name in document.members} | parts
     named = {part.kind: part.name for part in parts.values()}
-    found = Found(Styles())
+    found = WordDocument(Styles())
 
     def read_chunk(name: str) -> None:
         _write_chunk(document, parts.get(name), writer, depth)
@@ -138,7 +138,7 @@ def _write_chunk(document: Zip, part: _Part | None, writer: TextWriter, depth: i
         writer.note(f"its embedded {printable(name)} is not read")
 
 
-def _say_what_is_not_read(document: Zip, parts: dict[str, _Part], found: Found, writer: TextWriter) -> None:
+def _say_what_is_not_read(document: Zip, parts: dict[str, _Part], found: WordDocument, writer: TextWriter) -> None:
     kinds = {part.kind for part in parts.values()}
     left_out = [what for kind, what in _DRAWN.items() if kind in kinds]
     for kind, what in _MARGINS.items():
@@ -154,7 +154,7 @@ def _say_what_is_not_read(document: Zip, parts: dict[str, _Part], found: Found, 
 
 def _has_text(document: Zip, name: str) -> bool:
     kept = Kept()
-    text = PartText(kept, Found(Styles()))
+    text = PartText(kept, WordDocument(Styles()))
     try:
         parse_xml(name, document.blocks(name), text.start, text.end, text.text)
     except BombError:

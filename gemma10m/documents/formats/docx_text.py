@@ -29,7 +29,7 @@ class Styles:
 
 
 @dataclass
-class Found:
+class WordDocument:
     """What all parts of a document share."""
 
     styles: Styles
@@ -44,7 +44,7 @@ def is_on(given: Attributes) -> bool:
 
 
 class PartText:
-    def __init__(self, writer: TextSink, found: Found, depth: int = 0) -> None:
+    def __init__(self, writer: TextSink, found: WordDocument, depth: int = 0) -> None:
         self._writer, self._found, self._depth = writer, found, depth
         self._lines = Lines(writer)
         self._open: list[str] = []

@@ -50,14 +50,14 @@ class _State(NamedTuple):
 
 def write_rtf(content: Content, writer: TextWriter, budget: Budget) -> None:
     """Raises `UnreadableError` and `DiskError`."""
-    reader = _Reader(writer)
+    reader = _RtfReader(writer)
     reader.read(content.whole("an RTF file"))
     reader.end()
     if writer.blank:
         raise UnreadableError("an RTF file without text")
 
 
-class _Reader:
+class _RtfReader:
     def __init__(self, writer: TextWriter) -> None:
         self._writer = writer
         self._state = _State()
