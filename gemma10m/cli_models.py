@@ -135,7 +135,7 @@ def evaluate(
     form: Annotated[
         str | None,
         typer.Option(
-            help="Needle variant: single, multi-key, multi-value, multi-query, update or absent. Default: single.",
+            help="Needle variant: single, multi-key, multi-value, multi-query, update or absent. Default: by --facts.",
             autocompletion=completions.form,
         ),
     ] = None,

@@ -45,7 +45,7 @@ class EvalOptions:
 
 
 def evaluate(terminal: Terminal, options: ModelOptions, wanted: EvalOptions, command: str) -> None:
-    """Run the evaluation. Raises UsageError and DocumentError before it measures anything, Interrupted after a signal."""
+    """Run the evaluation. Raises UsageError and DocumentError before measuring, and Interrupted after a signal."""
     cells = _cells(wanted)
     if wanted.plot and not cells:
         raise UsageError("--plot shows answers by length and depth, which perplexity does not have", "leave --plot out")

@@ -77,7 +77,7 @@ def _installed_model() -> str:
     """Return the model that a command uses if none is named and none is configured."""
     if find_downloaded(DEFAULT_MODEL) is not None:
         return DEFAULT_MODEL
-    return "small" if find_packaged("small") else "none: name one with --model"
+    return "small" if find_packaged("small") else "none installed; name one with --model"
 
 
 def _packaged() -> list[str]:

@@ -120,8 +120,8 @@ def _checkpoint(options: TrainOptions) -> Checkpoint | None:
     checkpoint = open_checkpoint(folder)
     if checkpoint.config.architecture != "gemma" or not isinstance(checkpoint.source, SafetensorsFolder):
         raise UsageError(
-            f"{options.checkpoint} is a {checkpoint.config.architecture} model: training starts from Gemma 1 "
-            "checkpoints in safetensors alone",
+            f"{options.checkpoint} is a {checkpoint.config.architecture} model: training starts only from "
+            "Gemma 1 checkpoints in safetensors",
             hint="name a Gemma 1 checkpoint; other architectures can be used but not trained",
         )
     return checkpoint

@@ -30,7 +30,7 @@ class Run:
             self._save_model()
 
     def go(self, notes: Notes, log: Log, stop: StopRequest) -> None:
-        """Train to the last step. Raises Interrupted, and the error of a step, naming the step that the folder holds."""
+        """Train to the last step. Raises Interrupted, or the error of a step, with the step that the folder holds."""
         while not self.trainer.done and not stop():
             notes.stage()
             notes.step(self._step(log))

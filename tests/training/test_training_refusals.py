@@ -88,7 +88,9 @@ def test_virtual_text_is_refused_where_the_checkpoint_s_memory_does_not_use_it(t
 @pytest.mark.parametrize(("teacher", "told"), [(None, "no teacher"), ("same", "kl_weight 0")])
 def test_a_run_that_would_learn_nothing_is_refused(tmp_path: Path, teacher: str | None, told: str) -> None:
     recipe = recipe_file(tmp_path, stages=SHORT, tasks={"text": 1, "needle": 0}, lm_weight=0, kl_weight=0)
-    with pytest.raises(UsageError, match=f"nothing to learn from: found no task with questions, lm_weight 0 and {told}"):
+    with pytest.raises(
+        UsageError, match=f"nothing to learn from: found no task with questions, lm_weight 0 and {told}"
+    ):
         run(tmp_path / "out", recipe, teacher=teacher)
     assert not (tmp_path / "out").exists()
 
