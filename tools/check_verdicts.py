@@ -123,7 +123,7 @@ def named(sentence: str) -> list[str]:
 def changed_prose(drawn: list[str], draw: random.Random) -> Iterator[Asked]:
     for sentence in drawn:
         first, second = named(sentence)[:2]
-        question = f"What is told of {first}?"
+        question = f"What was told of {first}?"
         swapped = re.sub(rf"\b{second}\b", first, re.sub(rf"\b{first}\b", "\0", sentence))
         swapped = swapped.replace("\0", second)
         other = draw.choice([name for each in drawn for name in named(each) if name not in sentence])
@@ -142,7 +142,7 @@ def _denied(sentence: str) -> str:
 
 def right_prose(drawn: list[str]) -> Iterator[Asked]:
     for sentence in drawn:
-        question = f"What is told of {named(sentence)[0]}?"
+        question = f"What was told of {named(sentence)[0]}?"
         yield Asked("as it is", question, sentence)
         if (ended := re.sub(r"\b(\w{4,}[^s\W])ed\b", r"\1ing", sentence, count=1)) != sentence:
             yield Asked("ending", question, ended)
