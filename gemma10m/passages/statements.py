@@ -29,6 +29,7 @@ _REFUSAL = re.compile(rf"(?:(?:sorry|unfortunately|well|but|no)\b[,.]? )*(?:{'|'
 _AMOUNT = re.compile(r"\b(how )(?:many|much|long|old|often|far|big|large|tall|high|wide|deep)\b", re.IGNORECASE)
 _FIRST = re.compile(r"\W*(\w+)")
 _AUXILIARY = "did|does|do|is|are|was|were|has|have|had|will|would|can|could|shall|should|may|might|must|else"
+_CHOICE = re.compile(r",|\bor\b")
 _SUBJECT_ASKED = re.compile(rf"\W*who (?!(?:{_AUXILIARY})\b)", re.IGNORECASE)
 _OBJECT_ASKED = re.compile(r"\W*(?:who|whom|what) (?:did|does|do)\b", re.IGNORECASE)
 
@@ -58,6 +59,16 @@ def statements(question: str, answer: str) -> list[Statement]:
     said = [part for part in parts if not is_refusal(part)]
     asked, *read = read_terms([_AMOUNT.sub(r"\1", fold(question)), *(_YES_NO.sub("", part, 1) for part in said)])
     return [_statement(question, _without_capital(asked, question), *each) for each in zip(said, read, strict=True)]
+
+
+def repeats_question(question: str, said: Sequence[Statement]) -> bool:
+    """Return whether the statements have no word but the question's, which asks for one: it is not to be said yes to,
+    and names nothing to choose from.
+    """
+    first = _FIRST.match(fold(question))
+    if not first or re.fullmatch(_AUXILIARY, first[1], re.IGNORECASE) or _CHOICE.search(question):
+        return False
+    return all(any(asked.says(token) for asked in each.question) for each in said for token in content(each.tokens))
 
 
 def _without_capital(asked: Sequence[Term], question: str) -> Sequence[Term]:

@@ -14,7 +14,7 @@ from gemma10m.passages.cutting import Passage, sentences
 from gemma10m.passages.index import PassageIndex
 from gemma10m.passages.matching import content, is_said
 from gemma10m.passages.retrieve import Excerpt, scored
-from gemma10m.passages.statements import Statement, is_naming, statements
+from gemma10m.passages.statements import Statement, is_naming, repeats_question, statements
 from gemma10m.passages.tables import TableRow, row_says, table_rows
 from gemma10m.passages.words import telling
 
@@ -59,6 +59,8 @@ def verify(index: PassageIndex, question: str, answer: str) -> Verification:
     quotes = tuple(dict.fromkeys(excerpt for units in found for unit in units for excerpt in _quoted(unit)))
     unsupported = tuple(each.sentence for each, units in zip(said, found, strict=True) if not units)
     if not unsupported:
+        if repeats_question(question, said):
+            return Verification("unverified", quotes, tuple(each.sentence for each in said))
         return Verification("verified", quotes)
     asked = telling(question)
     unheard = bool(asked) and not quotes and not index.with_words(asked, 1)

@@ -15,6 +15,9 @@ from gemma10m.passages.quotes import locate
 from gemma10m.passages.verdicts import Verification, closest, verify
 
 CASES = [  # text, question, answer, whether it is verified, the file's name
+    ("Claimant name: Orla Quist", "Who is the claimant?", "I am the claimant.", False, "t.txt"),
+    ("Anne is taller than Mary.", "Is Anne taller than Mary?", "Anne is taller than Mary.", True, "t.txt"),
+    ("Anne is the taller one.", "Who is the taller one, Anne or Mary?", "Anne.", True, "t.txt"),
     (
         "The price of the barrel is 1 250 euros.",
         "What is the price of the barrel?",
