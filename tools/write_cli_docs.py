@@ -85,8 +85,8 @@ little more for the same text: it is counted piece by piece, and what lies at a 
 there: after an interruption, when the file has grown, and at once when the document was read before.
 
 A source is a text file (UTF-8, UTF-16 with its mark, else Windows-1252), PDF (`pip install 'gemma10m[pdf]'`), EPUB,
-HTML, DOCX, notebook, Info manual or subtitles, also compressed by gzip, bzip2, xz or zstd (`gemma10m[zstd]`), or a
-folder, zip or tar of those. A notice says what of a file could not be read, or was read in another way than it is
+HTML, DOCX, ODT, RTF, mail (`.eml`, `.mbox`), notebook, Info manual or subtitles, also compressed by gzip, bzip2, xz or
+zstd (`gemma10m[zstd]`), or a folder, zip or tar of those. A notice says what of a file could not be read, or was read in another way than it is
 there: wrong bytes, missing chapters, files in base64.
 
 Of a folder or an archive the list of files comes first, then the README, then the others in order.
