@@ -1,4 +1,4 @@
-"""The command line: one thin function a command, registered in the order that --help shows."""
+"""The command line: one thin function for each command, registered in the order that --help shows."""
 
 from __future__ import annotations
 

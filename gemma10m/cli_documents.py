@@ -1,4 +1,4 @@
-"""The commands that read documents: words to arguments. Work is imported when it is called for."""
+"""The commands that read documents. Each parses its options; its work is imported when it runs."""
 
 from __future__ import annotations
 
@@ -46,16 +46,17 @@ def ask(
         list[str],
         typer.Argument(
             metavar="SOURCE... [QUESTION]",
-            help="Files, folders, archives, - for standard input, or one saved state; then what to ask. Without a "
-            "question: a conversation, or one question a line from a pipe.",
+            help="Files, folders or archives to read, - for standard input, or one saved state; then the question to "
+            "ask. Without a question: hold a conversation, or read questions from a pipe, one a line.",
         ),
     ],
     question: Annotated[
-        list[str] | None, typer.Option("--question", "-q", help="Ask this; repeatable. All words are then sources.")
+        list[str] | None,
+        typer.Option("--question", "-q", help="Question to ask; repeatable. Every argument is then a source."),
     ] = None,
     question_file: QuestionFile = None,
     output: OutputOption = None,
-    also: Annotated[list[str] | None, typer.Option("--with", help="Read this source too; repeatable.")] = None,
+    also: Annotated[list[str] | None, typer.Option("--with", help="Read this source, too; repeatable.")] = None,
     include: Include = None,
     exclude: Exclude = None,
     everything: Everything = False,
@@ -76,7 +77,10 @@ def ask(
     quoted: SourcesOption = False,
     strict: Strict = False,
 ) -> None:
-    """Read SOURCE, unless it was read before, and answer questions; without one, on a terminal, talk about it."""
+    """Answer questions about SOURCE, which is read unless it was read before.
+
+    Without a question, on a terminal, hold a conversation.
+    """
 
     def run(terminal: Terminal) -> None:
         from gemma10m.commands.arguments import sources_and_question
@@ -99,19 +103,21 @@ def ask(
     run_command(run, json)
 
 
-@app.command(short_help="Sum a source up.")
+@app.command(short_help="Summarize a source.")
 def summarize(
     sources: Sources,
-    words: Annotated[int, typer.Option(help="About how long.")] = 200,
-    focus: Annotated[str | None, typer.Option(help="What to say most about.")] = None,
+    words: Annotated[int, typer.Option(help="Approximate length of the summary, in words.")] = 200,
+    focus: Annotated[str | None, typer.Option(help="Subject to say most about. Default: no subject.")] = None,
     by: Annotated[
         str | None,
         typer.Option(
-            help="state, sections or refine. Default: state where the model has a memory, else sections.",
+            help="Method: state, sections or refine. Default: state if the model has a memory, else sections.",
             autocompletion=completions.way,
         ),
     ] = None,
-    outline: Annotated[bool, typer.Option("--outline", help="A sentence a section, and where it is.")] = False,
+    outline: Annotated[
+        bool, typer.Option("--outline", help="Write one sentence for each section, with its place.")
+    ] = False,
     include: Include = None,
     exclude: Exclude = None,
     everything: Everything = False,
@@ -129,16 +135,16 @@ def summarize(
     seed: Seed = 0,
     max_new_tokens: MaxNewTokens = 1024,
 ) -> None:
-    """Sum SOURCE up: what a read of all of it left, or section by section."""
+    """Summarize SOURCE, from the state that reading it left or section by section."""
 
     def run(terminal: Terminal) -> None:
-        from gemma10m.commands.summarize import summarize as sum_up
+        from gemma10m.commands.summarize import summarize as write_summary
         from gemma10m.library.summarizing import SummaryOptions
 
         wanted = SummaryOptions(words, focus, by, outline)
         chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all)
         sampling = sampling_options(temperature, top_p, seed, max_new_tokens)
-        sum_up(terminal, sources, wanted, chosen, sampling, patterns(include, exclude, everything))
+        write_summary(terminal, sources, wanted, chosen, sampling, patterns(include, exclude, everything))
 
     run_command(run, json)
 
@@ -146,7 +152,9 @@ def summarize(
 @app.command(short_help="Read a source and save its state.")
 def read(
     sources: Sources,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the state goes.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to save the state to. Default: one in the cache.")
+    ] = None,
     include: Include = None,
     exclude: Exclude = None,
     everything: Everything = False,
@@ -160,7 +168,7 @@ def read(
     offline: Offline = False,
     json: Json = False,
 ) -> None:
-    """Read SOURCE and save its state; print the state's path."""
+    """Read SOURCE, save its state and print the state's path."""
 
     def run(terminal: Terminal) -> None:
         from gemma10m.commands.ask import read as read_sources
@@ -175,18 +183,23 @@ def read(
 def find(
     words: Annotated[
         list[str],
-        typer.Argument(metavar="SOURCE... WORDS", help="Sources as for ask, then the words to find."),
+        typer.Argument(
+            metavar="SOURCE... WORDS",
+            help="Files, folders or archives to search, - for standard input, or one saved state; then the words to "
+            "find.",
+        ),
     ],
     query: Annotated[
-        str | None, typer.Option("--question", "-q", help="Find these words; all others are sources.")
+        str | None,
+        typer.Option("--question", "-q", help="Words to find. Every argument is then a source."),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="The most passages to show.")] = 10,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of passages to show.")] = 10,
     include: Include = None,
     exclude: Exclude = None,
     everything: Everything = False,
     json: Json = False,
 ) -> None:
-    """Find the passages of SOURCE that have the most of the words, with file and line. No model is needed."""
+    """Find the passages of SOURCE that contain the most of WORDS, with file and line. This needs no model."""
 
     def run(terminal: Terminal) -> None:
         from gemma10m.commands.arguments import sources_and_words
@@ -201,14 +214,15 @@ def find(
 def text(
     sources: Documents,
     page: Annotated[
-        str | None, typer.Option(metavar="A[-B]", help="Only these pages, chapters or cells; or one by its name.")
+        str | None,
+        typer.Option(metavar="A[-B]", help="Print only these pages, chapters or cells, or the one of this name."),
     ] = None,
-    lines: Annotated[str | None, typer.Option(metavar="A[-B]", help="Only these lines of one file.")] = None,
+    lines: Annotated[str | None, typer.Option(metavar="A[-B]", help="Print only these lines of one file.")] = None,
     include: Include = None,
     exclude: Exclude = None,
     everything: Everything = False,
 ) -> None:
-    """Print the text that is extracted from SOURCE, as a model reads it: lines and bytes are those of sources."""
+    """Print the text of SOURCE as a model reads it. Citations count its lines and bytes."""
 
     def run(terminal: Terminal) -> None:
         from gemma10m.commands.extracted_text import text as print_text
@@ -221,14 +235,14 @@ def text(
 @app.command(short_help="List or remove saved states.")
 def states(
     remove: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Remove the state of this name, or of this document.")
+        str | None, typer.Option(metavar="NAME", help="Remove the state with this name, or of this document.")
     ] = None,
     remove_all: Annotated[
-        bool, typer.Option("--remove-all", help="Remove all states, their passages and leftovers of killed runs.")
+        bool, typer.Option("--remove-all", help="Remove all states, their passages and what killed runs left.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """List the states in the cache: name, document, model, tokens, size and age."""
+    """List the states in the cache, with name, document, model, tokens, size and age; or remove some."""
 
     def run(terminal: Terminal) -> None:
         from gemma10m.commands.states import states as list_states

@@ -1,4 +1,4 @@
-"""The commands that fetch, describe, train and measure models: words to arguments."""
+"""The commands that download, describe, train and measure models. Each parses its options and calls its work."""
 
 from __future__ import annotations
 
@@ -30,15 +30,21 @@ from gemma10m.program import app, command_line, run_command
 from gemma10m.terminal import Terminal
 
 
-@app.command(short_help="Fetch a model's weights.")
+@app.command(short_help="Download a model's weights.")
 def download(
-    model: Annotated[str, typer.Argument(help="A repository of safetensors or GGUF.")] = "mustafaaljadery/gemma-2B-10M",
-    revision: Annotated[str | None, typer.Option(help="A branch, tag or commit.")] = None,
-    file: Annotated[str | None, typer.Option(help="One of several .gguf files.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be fetched.")] = False,
+    model: Annotated[
+        str, typer.Argument(help="Repository on the hub, with safetensors or GGUF files.")
+    ] = "mustafaaljadery/gemma-2B-10M",
+    revision: Annotated[
+        str | None, typer.Option(help="Branch, tag or commit to download. Default: the main branch.")
+    ] = None,
+    file: Annotated[str | None, typer.Option(help="File to download where the repository has several .gguf.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be downloaded, and download nothing.")
+    ] = False,
     offline: Offline = False,
 ) -> None:
-    """Fetch a model's weights; an interrupted download goes on where it stopped."""
+    """Download a model's weights. An interrupted download resumes where it stopped."""
 
     def run(terminal: Terminal) -> None:
         from gemma10m.commands.download import download as fetch
@@ -48,10 +54,11 @@ def download(
     run_command(run)
 
 
-@app.command(short_help="Say what something is and what it will need.")
+@app.command(short_help="Describe a model, state or source and what it will need.")
 def info(
     target: Annotated[
-        str | None, typer.Argument(metavar="MODEL|STATE|SOURCE", help="None: this program and machine.")
+        str | None,
+        typer.Argument(metavar="MODEL|STATE|SOURCE", help="Describe this. Default: this program and machine."),
     ] = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -62,7 +69,7 @@ def info(
     exclude: Exclude = None,
     everything: Everything = False,
 ) -> None:
-    """Say what something is, what it will need, and where it will run; of a document, what is left out and why."""
+    """Describe a model, state or source: what it needs, where it will run, and which files are left out and why."""
 
     def run(terminal: Terminal) -> None:
         from gemma10m.commands.info import info as describe
@@ -76,21 +83,32 @@ def info(
 @app.command(short_help="Teach a model to remember.")
 def train(
     data: Annotated[list[str], typer.Option(help="Text to train on: a file or a folder; repeatable.")],
-    out: Annotated[Path, typer.Option(help="Folder of the run and of the model; a run that is there goes on.")],
+    out: Annotated[Path, typer.Option(help="Folder for the run and its model; a run already in it resumes.")],
     checkpoint: Annotated[
-        str | None, typer.Argument(metavar="[CHECKPOINT]", help="Default: a new model with a tokenizer of its own.")
+        str | None,
+        typer.Argument(
+            metavar="[CHECKPOINT]", help="Checkpoint to start from. Default: a new model with a tokenizer of its own."
+        ),
     ] = None,
-    recipe: Annotated[Path | None, typer.Option(help="JSON: stages, tasks, learning rates.")] = None,
+    recipe: Annotated[
+        Path | None,
+        typer.Option(help="JSON file of stages, tasks and learning rates. Default: the built-in recipe."),
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="config.json of a new model. Default: the demo's shape.")] = None,
-    train: Annotated[str | None, typer.Option(help="gates, attention or all. Default: what the recipe says.")] = None,
+    train: Annotated[
+        str | None, typer.Option(help="Weights to train: gates, attention or all. Default: the recipe's choice.")
+    ] = None,
     teacher: Annotated[
         str | None,
-        typer.Option(help="A checkpoint whose full attention is imitated, or same: the student's own weights."),
+        typer.Option(
+            help="Checkpoint whose full attention the model learns to imitate, or same for the model's own weights. "
+            "Default: no teacher."
+        ),
     ] = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
 ) -> None:
-    """Teach a model to remember on documents that grow longer stage by stage. The same command resumes a run."""
+    """Teach a model to remember, on documents that get longer stage by stage. The same command resumes a run."""
 
     def run(terminal: Terminal) -> None:
         from gemma10m.commands.train import TrainOptions
@@ -103,17 +121,21 @@ def train(
 
 @app.command(name="eval", short_help="Measure recall and perplexity by length.")
 def evaluate(
-    tasks: Annotated[list[str], typer.Argument(metavar="TASK...", help="passkey, needle, babi1 to babi5, perplexity.")],
-    length: Annotated[list[str], typer.Option(help="Tokens: 32K is 32,768, 1M is 1,048,576; repeatable.")],
+    tasks: Annotated[
+        list[str], typer.Argument(metavar="TASK...", help="Tasks to measure: passkey, needle, babi1-babi5, perplexity.")
+    ],
+    length: Annotated[
+        list[str], typer.Option(help="Document length in tokens; 32K is 32,768, 1M is 1,048,576; repeatable.")
+    ],
     data: DataOption = None,
     model: MeasuredModel = "demo",
     depth: Depths = None,
-    n: Annotated[int, typer.Option("-n", help="Documents for each length and depth.")] = 20,
+    n: Annotated[int, typer.Option("-n", help="Number of documents for each length and depth.")] = 20,
     facts: Facts = None,
     form: Annotated[
         str | None,
         typer.Option(
-            help="Needle variant: single, multi-key, multi-value, multi-query, update or absent.",
+            help="Needle variant: single, multi-key, multi-value, multi-query, update or absent. Default: by --facts.",
             autocompletion=completions.form,
         ),
     ] = None,
@@ -121,14 +143,14 @@ def evaluate(
         str | None,
         typer.Option(help="Needle values: number, word or uuid.  [default: number]", autocompletion=completions.values),
     ] = None,
-    unseen: Annotated[bool, typer.Option("--unseen", help="Names and sentences that training never drew.")] = False,
-    seed: Annotated[int, typer.Option(help="Of the documents.")] = 0,
+    unseen: Annotated[bool, typer.Option("--unseen", help="Use names and sentences that training never drew.")] = False,
+    seed: Annotated[int, typer.Option(help="Random seed for the documents.")] = 0,
     controls: Annotated[
         bool,
-        typer.Option(" /--no-controls", help="Leave out the same cells with memory window.", show_default=False),
+        typer.Option(" /--no-controls", help="Do not repeat the cells with the memory off.", show_default=False),
     ] = True,
-    recall: Annotated[bool, typer.Option("--recall", help="The same cells with passages recalled too.")] = False,
-    batch: Annotated[int, typer.Option(help="Documents read side by side, 1 to 10.")] = 10,
+    recall: Annotated[bool, typer.Option("--recall", help="Repeat the cells with retrieved passages.")] = False,
+    batch: Annotated[int, typer.Option(help="Number of documents read side by side, 1 to 10.")] = 10,
     device: Device = "auto",
     dtype: Dtype = "auto",
     memory: MemoryOption = None,
@@ -136,14 +158,15 @@ def evaluate(
     sinks: Sinks = None,
     results: Annotated[
         Path | None,
-        typer.Option(help="Append rows to this JSONL file and skip the cells it has. Default: one in the cache."),
+        typer.Option(help="JSONL file to append rows to; cells already in it are skipped. Default: one in the cache."),
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option(help="Draw length x depth as this PNG, and lengths beside it; needs matplotlib.")
+        Path | None,
+        typer.Option(help="PNG file to plot length by depth in; a second one beside it has lengths. Needs matplotlib."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Measure how often what a document says is answered right, by length and depth, with memory and without."""
+    """Measure how often a model answers right, by length and depth of the document, with and without memory."""
 
     def run(terminal: Terminal) -> None:
         from gemma10m.commands.evaluate import DEPTHS, EvalOptions
@@ -175,24 +198,32 @@ def evaluate(
 
 @app.command(short_help="Measure speed and memory on this machine.")
 def bench(
-    name: Annotated[str, typer.Argument(help="read, answer, documents, index, kernels, load, length or start.")],
+    name: Annotated[
+        str, typer.Argument(help="What to measure: read, answer, documents, index, kernels, load, length or start.")
+    ],
     model: MeasuredModel = None,
-    shape: Annotated[str | None, typer.Option(help="Random weights of this shape: gemma-2b or gemma-7b.")] = None,
-    layers: Annotated[int | None, typer.Option(min=1, help="Of the shape, instead of all.")] = None,
-    tokens: Annotated[list[int] | None, typer.Option(min=1, help="To read: 1000000 if none is given.")] = None,
-    against: Annotated[str | None, typer.Option(help="For read, beside: transformers, llama.cpp.")] = None,
-    full: Annotated[bool, typer.Option("--all", help="Every cell of the table that a GPU fills.")] = False,
+    shape: Annotated[
+        str | None, typer.Option(help="Measure random weights of this shape: gemma-2b or gemma-7b.")
+    ] = None,
+    layers: Annotated[int | None, typer.Option(min=1, help="Number of layers of --shape. Default: all.")] = None,
+    tokens: Annotated[
+        list[int] | None, typer.Option(min=1, help="Number of tokens to read; repeatable. Default: 1000000.")
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(help="Measure read with this program, too: transformers or llama.cpp.")
+    ] = None,
+    full: Annotated[bool, typer.Option("--all", help="Measure every cell of the table for a GPU.")] = False,
     device: Device = "auto",
     dtype: Dtype = "auto",
     memory: MemoryOption = None,
     carry: Carry = None,
-    state: Annotated[Path | None, typer.Option(help="A saved state: start times its answer.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw speed and memory by length as this PNG, for read.")] = None,
-    source: Annotated[Path | None, typer.Option(help="Text for index, --against; files for documents.")] = None,
-    results: Annotated[Path, typer.Option(help="Append rows to this JSONL file.")] = Path("results.jsonl"),
+    state: Annotated[Path | None, typer.Option(help="Saved state whose first answer start measures.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="PNG file to plot speed and memory by length in, for read.")] = None,
+    source: Annotated[Path | None, typer.Option(help="Text for index and --against, or files for documents.")] = None,
+    results: Annotated[Path, typer.Option(help="JSONL file to append rows to.")] = Path("results.jsonl"),
     json: Json = False,
 ) -> None:
-    """Measure speed and memory on this machine, against what it can do at best or against another program."""
+    """Measure speed and memory on this machine, compared with its limits or with another program."""
 
     def run(terminal: Terminal) -> None:
         from gemma10m.commands.bench import BenchOptions

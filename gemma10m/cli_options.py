@@ -1,4 +1,4 @@
-"""Options and arguments that several commands have, and what they become. Imports of weight come when they are used."""
+"""Options and arguments that several commands share. Heavy modules are imported only when a command runs."""
 
 from __future__ import annotations
 
@@ -12,49 +12,73 @@ from gemma10m.errors import UsageError
 
 Sources = Annotated[
     list[str],
-    typer.Argument(metavar="SOURCE", help="Files, folders, archives, - for standard input, or one saved state."),
+    typer.Argument(
+        metavar="SOURCE", help="Files, folders or archives to read, - for standard input, or one saved state."
+    ),
 ]
 Documents = Annotated[
-    list[str], typer.Argument(metavar="SOURCE", help="Files, folders, archives, or - for standard input.")
+    list[str],
+    typer.Argument(metavar="SOURCE", help="Files, folders or archives to read, or - for standard input."),
 ]
 Include = Annotated[
     list[str] | None,
-    typer.Option(metavar="GLOB", help="Of folders and archives, read only this; as in .gitignore; repeatable."),
+    typer.Option(
+        metavar="GLOB",
+        help="Read only matching files of folders and archives; patterns as in .gitignore; repeatable.",
+    ),
 ]
 Exclude = Annotated[
-    list[str] | None, typer.Option(metavar="GLOB", help="Of folders and archives, leave this out; repeatable.")
+    list[str] | None,
+    typer.Option(metavar="GLOB", help="Leave out matching files of folders and archives; repeatable."),
 ]
 Everything = Annotated[
     bool,
-    typer.Option("--all", help="Of folders and archives, read also what is ignored, generated, a lock file or a key."),
+    typer.Option(
+        "--all",
+        help="Read also ignored and generated files, dependencies, lock files and keys of folders and archives.",
+    ),
 ]
 QuestionFile = Annotated[
-    str | None, typer.Option("--questions", metavar="FILE", help="Ask what this file holds, one question a line.")
+    str | None,
+    typer.Option(
+        "--questions", metavar="FILE", help="Ask the questions in this file, one a line; - is standard input."
+    ),
 ]
 OutputOption = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Of --questions: add answers to this JSONL, unless it has them.")
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="Append the answers to --questions to this JSONL file; skip questions that it already answers.",
+    ),
 ]
 RecallOption = Annotated[
-    str, typer.Option(metavar="auto|off|N", help="Tokens of passages read again before a question.")
+    str, typer.Option(metavar="auto|off|N", help="Tokens of retrieved passages to read again before a question.")
 ]
-SourcesOption = Annotated[bool, typer.Option("--sources", help="Say where the answer stands, with quotes.")]
+SourcesOption = Annotated[bool, typer.Option("--sources", help="Cite the answer's sources, with quotes.")]
 Strict = Annotated[
-    bool, typer.Option("--strict", help="Withhold an answer that is not verified; exit code 10 where there is none.")
+    bool,
+    typer.Option("--strict", help="Withhold unverified answers; exit with code 10 if a question has no verified one."),
 ]
 DataOption = Annotated[
-    Path | None, typer.Option(help="Prose that training never saw, a file or a folder; for all but passkey.")
+    Path | None,
+    typer.Option(help="File or folder of prose that training never saw; required by every task but passkey."),
 ]
 Depths = Annotated[
-    list[float] | None, typer.Option(help="0 the start, 1 the end; repeatable. Default: 0, .25, .5, .75, 1.")
+    list[float] | None,
+    typer.Option(help="Depth of the fact, from 0 (start) to 1 (end); repeatable. Default: 0, .25, .5, .75, 1."),
 ]
-Facts = Annotated[int | None, typer.Option(help="In each document. Default: needle 1, 4 in its multi- forms; babi 8.")]
+Facts = Annotated[
+    int | None,
+    typer.Option(help="Facts in each document. Default: 1 for needle, 4 for its multi- forms, 8 for babi."),
+]
 Model = Annotated[
     str | None,
     typer.Option(
         "--model",
         "-m",
-        help="A downloaded name, a folder, a GGUF file, small, chat or demo. "
-        "Default: GEMMA10M_MODEL, the configuration file, gemma-2B-10M, else small.",
+        help="Model to use: a downloaded name, a folder, a GGUF file, small, chat or demo. "
+        "Default: GEMMA10M_MODEL, else the configuration file, else gemma-2B-10M, else small.",
         autocompletion=completions.model_names,
     ),
 ]
@@ -63,32 +87,44 @@ MeasuredModel = Annotated[
     typer.Option(
         "--model",
         "-m",
-        help="A downloaded name, a checkpoint folder, a GGUF file, small, chat or demo. Default: demo.",
+        help="Model to measure: a downloaded name, a folder, a GGUF file, small, chat or demo. Default: demo.",
         show_default=False,
         autocompletion=completions.model_names,
     ),
 ]
-Device = Annotated[str, typer.Option(help="cpu, cuda or auto.", autocompletion=completions.device)]
-Dtype = Annotated[str, typer.Option(help="float32, bfloat16 or auto.", autocompletion=completions.dtype)]
+Device = Annotated[
+    str, typer.Option(help="Device to compute on: cpu, cuda or auto.", autocompletion=completions.device)
+]
+Dtype = Annotated[
+    str, typer.Option(help="Number format of the weights: float32, bfloat16 or auto.", autocompletion=completions.dtype)
+]
 MemoryOption = Annotated[
     str | None,
     typer.Option(
-        help="linear, delta, gated, state-vector, window or full. Default: what the checkpoint says.",
+        help="Memory kind: linear, delta, gated, state-vector, window or full. Default: the checkpoint's.",
         autocompletion=completions.memory,
     ),
 ]
-Carry = Annotated[int | None, typer.Option(help="Tokens before the segment that stay visible: a multiple of it.")]
-Sinks = Annotated[int | None, typer.Option(help="First tokens of the document that stay visible for ever.")]
+Carry = Annotated[
+    int | None,
+    typer.Option(
+        help="Tokens before the segment that stay visible, a multiple of its size. Default: the checkpoint's."
+    ),
+]
+Sinks = Annotated[
+    int | None,
+    typer.Option(help="First tokens of the document that stay visible for ever. Default: the checkpoint's."),
+]
 ReadAll = Annotated[
     bool,
-    typer.Option("--read-all", help="Read also what a model without a memory has forgotten by the end."),
+    typer.Option("--read-all", help="Read also the tokens that a model without a memory forgets by the end."),
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Never use the network.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output.")]
-Temperature = Annotated[float, typer.Option(help="0 always takes the likeliest token.")]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON to standard output, one object a line.")]
+Temperature = Annotated[float, typer.Option(help="Sampling temperature; 0 always takes the likeliest token.")]
 TopP = Annotated[float, typer.Option("--top-p", help="Sample from the likeliest tokens up to this probability.")]
-Seed = Annotated[int, typer.Option(help="Of the sampling.")]
-MaxNewTokens = Annotated[int, typer.Option("--max-new-tokens", help="The longest answer.")]
+Seed = Annotated[int, typer.Option(help="Random seed for sampling.")]
+MaxNewTokens = Annotated[int, typer.Option("--max-new-tokens", help="Maximum length of an answer, in tokens.")]
 
 
 def model_options(

@@ -1,4 +1,4 @@
-"""What a shell may complete an option with. Nothing here imports torch: a key press waits for it."""
+"""Complete options in a shell. Nothing here imports torch, because a key press waits for it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WAYS = ("state", "sections", "refine")
 
 
 def among(*names: str) -> Callable[[str], list[str]]:
-    """Return a function that completes what was typed to one of the names."""
+    """Return a function that completes a prefix to one of the names."""
 
     def complete(incomplete: str) -> list[str]:
         return [name for name in names if name.startswith(incomplete)]

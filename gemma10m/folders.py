@@ -25,7 +25,7 @@ def summaries_folder() -> Path:
 
 
 def indexes_folder() -> Path:
-    """Passages of documents that no model has read."""
+    """Return the folder for passages of documents that no model has read."""
     return Path(platformdirs.user_cache_dir("gemma10m")) / "passages"
 
 
@@ -34,7 +34,7 @@ def config_file() -> Path:
 
 
 def measurements_file() -> Path:
-    """Return where `eval` keeps its rows when it is given no other place."""
+    """Return the file in which `eval` keeps its rows by default."""
     return Path(platformdirs.user_cache_dir("gemma10m")) / "measurements.jsonl"
 
 

@@ -1,4 +1,4 @@
-"""Keys that are typed while an answer is printed: kept for the next question, and not shown in the answer."""
+"""Keep keys that are typed while an answer is printed for the next question, and out of the answer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def keys_unechoed() -> Iterator[None]:
-    """Turn echo off where standard input is a terminal, and on again however the block ends."""
+    """Turn the terminal's echo off if standard input is one, and on again however the block ends."""
     if not sys.stdin.isatty():
         yield
         return

@@ -1,4 +1,4 @@
-"""What every command of the program shares: its options, how it fails, how it writes to the screen."""
+"""Run a command: the options that all commands share, their errors, and their terminal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ app = typer.Typer(
 
 
 class Shared:
-    """What every command has: how to write to the screen."""
+    """Hold the options that every command has, and make its terminal."""
 
     quiet = False
     no_color = False
@@ -50,8 +50,8 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")] = False,
-    no_color: Annotated[bool, typer.Option("--no-color", help="No colours (also: NO_COLOR).")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no notes.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="Use no colours (also: NO_COLOR).")] = False,
     version: Annotated[
         bool, typer.Option("--version", "-V", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
@@ -64,7 +64,7 @@ def command_line() -> str:
 
 
 def run_command(command: Callable[[Terminal], None], json: bool = False) -> None:
-    """Run a command; whatever ends it becomes one sentence, a hint and an exit code."""
+    """Run a command; turn whatever ends it into one sentence, a hint and an exit code."""
     terminal = shared.terminal(json)
     # torch says so when it is imported; nothing here needs numpy.
     warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
@@ -80,16 +80,16 @@ def run_command(command: Callable[[Terminal], None], json: bool = False) -> None
 
 
 def _check_working_folder() -> None:
-    """Raise UsageError where the folder is gone: the mathematics library that torch loads ends the process there."""
+    """Raise UsageError if the folder is gone: the mathematics library that torch loads would end the process."""
     try:
         os.getcwd()
     except OSError as error:
-        hint = "change to a folder that is there, and run the command again"
+        hint = "change to a folder that exists, and run the command again"
         raise UsageError(f"the working folder cannot be used: {error.strerror}", hint) from None
 
 
 def _end_of(error: BaseException) -> BaseException:
-    """Return the interruption where a signal came: libraries turn KeyboardInterrupt into errors of their own."""
+    """Return an Interrupted if a signal came: libraries turn KeyboardInterrupt into errors of their own."""
     number = interrupts.received()
     if number and not isinstance(error, Interrupted):
         return Interrupted("interrupted", "run the same command again", number)
@@ -97,7 +97,7 @@ def _end_of(error: BaseException) -> BaseException:
 
 
 def main() -> None:
-    """Run the command line and exit with its code. The parser's errors are sanitised, too."""
+    """Run the command line and exit with its code; sanitise the parser's errors, too."""
     try:
         code = app(shared_options_first(sys.argv[1:]), prog_name="gemma10m", standalone_mode=False)
     except _PARSER_ERROR as error:
@@ -106,18 +106,18 @@ def main() -> None:
 
 
 def _explain(error: Exception) -> int:
-    """Show what is wrong with the words of the command line, or the help where there are none; return the exit code."""
+    """Show what is wrong with the command line, or the help if it is empty; return the exit code."""
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError" and context is not None:
         Terminal().write(f"{context.get_help()}\n")
         return 2
     command = context.command_path if context is not None else "gemma10m"
     message: str = error.format_message()  # type: ignore[attr-defined]
-    return shared.terminal().error(UsageError(message.rstrip("."), f"`{command} --help` shows what it takes"))
+    return shared.terminal().error(UsageError(message.rstrip("."), f"see `{command} --help`"))
 
 
 def shared_options_first(words: list[str]) -> list[str]:
-    """--quiet and --no-color work after the command's name, too."""
+    """Move --quiet and --no-color before the command's name, so that they work after it, too."""
     end = words.index("--") if "--" in words else len(words)
     moved = [word for word in words[:end] if word in ("--quiet", "--no-color")]
     return moved + [word for word in words[:end] if word not in moved] + words[end:]

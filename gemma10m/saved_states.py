@@ -1,4 +1,4 @@
-"""States of documents already read: found again, gone on from, and saved while reading goes on.
+"""Save the states of documents while they are read, find them again, and resume from them.
 
 A state's file name is a hash of the model, the tokenizer, how the model reads, and the document.
 """
@@ -38,7 +38,7 @@ CHECKPOINT_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Reader:
-    """A model and its tokenizer, and the fingerprints that bind states to them."""
+    """Hold a model and its tokenizer, and compute the fingerprints that bind states to them."""
 
     model: Decoder
     tokenizer: Tokenizer
@@ -50,7 +50,7 @@ class Reader:
 
     @property
     def tokenizer_fingerprint(self) -> str:
-        """Of the tokenizer and of what the prompt puts before a document: both are part of what was read."""
+        """Return the hash of the tokenizer and of the prompt's opening: both are part of what was read."""
         opening = Prompt(self.tokenizer).opening()
         return hashlib.sha256(f"{self.tokenizer.fingerprint} {opening}".encode()).hexdigest()
 
@@ -65,7 +65,7 @@ class Reader:
         )
 
     def identity(self, *of: object) -> str:
-        """Names what this model makes of something: 32 hexadecimal digits."""
+        """Return 32 hexadecimal digits that name what this model computes from `of`."""
         identity = (
             self.model.fingerprint,
             self.tokenizer_fingerprint,
@@ -79,7 +79,7 @@ class Reader:
         return states_folder() / f"{self.identity(document.fingerprint)}.safetensors"
 
     def load(self, path: Path) -> tuple[Bookmark, StateHeader]:
-        """Raises StateError when the file is damaged or belongs to something else."""
+        """Load a state. Raises StateError if the file is damaged or belongs to another model or document."""
         state, header = load_state(path, expect=self.expectation(), device=str(self.model.device))
         tokens = tuple(source.tokens for source in header.document.sources)
         return (
@@ -90,7 +90,7 @@ class Reader:
         )
 
     def save(self, path: Path, bookmark: Bookmark, document: Document) -> None:
-        """Raises DiskError."""
+        """Save where the read of the document is. Raises DiskError."""
         save_state(path, bookmark.state, self._header(bookmark, document))
 
     def _header(self, bookmark: Bookmark, document: Document) -> StateHeader:
@@ -111,7 +111,7 @@ class Reader:
         )
 
     def earlier(self, document: Document, own: Path | None = None) -> Iterator[Path]:
-        """Saved states worth trying, the best first: of this very document, then of shorter versions of its file."""
+        """Yield saved states to try, best first: of this very document, then of shorter versions of its file."""
         sweep(states_folder())
         exact = [path for path in (own, self.state_path(document)) if path and is_state_file(path)]
         yield from exact
@@ -120,7 +120,7 @@ class Reader:
         yield from (path for _, path in sorted(grown, reverse=True))
 
     def _candidates(self) -> Iterator[tuple[Path, StateHeader]]:
-        """Readable states of single files, made by this model in this way."""
+        """Yield the readable states of single files that this model made with this reading."""
         expected = self.expectation()
         wanted = (expected.model_fingerprint, expected.tokenizer_fingerprint, expected.reading, expected.dtype)
         for path in states_folder().glob("*.safetensors"):
@@ -134,7 +134,7 @@ class Reader:
 
 
 def document_record(document: Document, file_tokens: tuple[int, ...]) -> DocumentRecord:
-    """The manifest: path, bytes, sha256 and tokens of each file, or the reason it was skipped."""
+    """Return the manifest: path, bytes, sha256 and tokens of each file, or the reason it was skipped."""
     tokens = file_tokens or (0,) * len(document.files)
     return DocumentRecord(
         name=document.name,
@@ -150,27 +150,27 @@ def document_record(document: Document, file_tokens: tuple[int, ...]) -> Documen
 
 
 def document_of(record: DocumentRecord) -> Document | None:
-    """The document where it still stands; one without an origin is looked for under its name."""
+    """Open the document again if it is unchanged; one without an origin is looked up by its name."""
     origin = Origin(*record.origin) if record.origin else Origin("", (record.name,))
     sizes = {source.path: source.nbytes for source in record.sources}
     return open_again(origin, record.fingerprint, sizes, {skipped.path for skipped in record.skipped})
 
 
 def files_of(record: DocumentRecord) -> FilesNow:
-    """The document's files, each by itself, whether or not the others are what was read."""
+    """Return the document's files, each on its own, even if others have changed since they were read."""
     files = [FileRead(source.path, source.nbytes, source.sha256) for source in record.sources]
     return FilesNow(Origin(*record.origin) if record.origin else None, record.name, files)
 
 
 def whereabouts_of(record: DocumentRecord) -> Whereabouts:
-    """The document's paths as they open from here."""
+    """Return what makes the document's paths open from the working folder."""
     return Whereabouts(record.origin.folder, record.origin.names) if record.origin else Whereabouts()
 
 
 def find_bookmark(
     reader: Reader, document: Document, own: Path | None, on_damage: Callable[[StateError], None]
 ) -> Bookmark | None:
-    """Where an earlier read of this document, or of a shorter version of its file, stands.
+    """Return where an earlier read of this document, or of a shorter version of its file, stopped; else None.
 
     `own` is a state the user named. States that cannot be used are reported and passed over.
     """
@@ -199,9 +199,9 @@ def read_and_save(
     start: Bookmark | None,
     stop: Callable[[], bool],
 ) -> Iterator[Step]:
-    """The steps of a read, its state saved to `path` every minute, when `stop` says so, and at the end.
+    """Yield the steps of a read; save its state to `path` every minute, when `stop()` is true, and at the end.
 
-    After `stop` the last step's bookmark is not complete. Raises DiskError and DocumentError.
+    After a stop the last step's bookmark is not complete. Raises DiskError and DocumentError.
     """
     saved = time.monotonic()
     for step in read_steps(reader.model, reader.tokenizer, document, start, reader.read_all):

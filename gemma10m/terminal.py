@@ -1,6 +1,6 @@
-"""The only module that writes to the screen. Data goes to stdout, everything else to stderr, and all of it sanitised.
+"""The only module that writes to the screen: data to stdout, everything else to stderr, all of it sanitised.
 
-stdout is never handed to rich: answers reach a pipe whatever stderr is. A closed stdout ends the run quietly.
+rich never gets stdout, so that answers reach a pipe whatever stderr is. A closed stdout ends the run quietly.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class _NoLine:
 
 
 class _PlainLine:
-    """For logs: a line at most every ten seconds, and the last one."""
+    """Write progress to a log: a line at most every ten seconds, and the last one."""
 
     def __init__(self, label: str, message: Callable[[str], None]) -> None:
         self._label = label
@@ -59,7 +59,7 @@ class _PlainLine:
 
 
 class _LiveLine:
-    """For terminals: one line that rich redraws, laid out for the width the terminal has at that moment."""
+    """Show progress on a terminal: one line that rich redraws, laid out for the terminal's current width."""
 
     def __init__(self, label: str, no_color: bool) -> None:
         from rich.console import Console
@@ -115,7 +115,7 @@ class ReadingProgress:
 
 
 class ByteProgress:
-    """Speed is counted from the first update, so what was there before a resumed download does not flatter it."""
+    """Show bytes done; measure speed from the first update, so that a resumed download's old part does not count."""
 
     def __init__(self, line: _Line, total: int) -> None:
         self._line = line
@@ -123,7 +123,7 @@ class ByteProgress:
         self._start: tuple[float, int] | None = None
 
     def update(self, done: int) -> None:
-        """`done` bytes of the total are here."""
+        """Show that `done` bytes of the total are finished."""
         now = time.monotonic()
         self._start = self._start or (now, done)
         elapsed, moved = now - self._start[0], done - self._start[1]
@@ -135,13 +135,13 @@ class CountProgress:
         self._line, self._unit, self._total = line, unit, total
 
     def update(self, done: int, total: int | None = None) -> None:
-        """`total`, where it turns out to be another than was known before."""
+        """Show that `done` are finished. total: a new total, if it has changed."""
         self._total = self._total if total is None else total
         self._line.show(count_status(done, self._total, self._unit))
 
 
 class Terminal:
-    """One object a run. With `json`, stdout carries JSON objects only: `write`, `line` and `table` leave it alone."""
+    """Write all output of one run. With `json`, stdout has JSON only, and `write`, `line` and `table` do nothing."""
 
     def __init__(self, quiet: bool = False, no_color: bool = False, json: bool = False) -> None:
         self.quiet = quiet
@@ -151,15 +151,15 @@ class Terminal:
         _prepare_streams()
 
     def write(self, text: str) -> None:
-        """A piece of an answer, on stdout at once.
+        """Write a piece of an answer to stdout at once.
 
-        Raises BrokenPipeError when nobody reads stdout any more, DiskError when it cannot be written.
+        Raises BrokenPipeError if stdout has no reader any more, DiskError if it cannot be written.
         """
         if not self.json:
             _put(sanitise(text))
 
     def verbatim(self, text: str) -> None:
-        """A piece of a document, on stdout: as it is, in UTF-8, for a pipe or a file, and made harmless for a terminal.
+        """Write a piece of a document to stdout: as UTF-8 and unchanged to a pipe or file, sanitised to a terminal.
 
         Raises as `write` does.
         """
@@ -169,19 +169,19 @@ class Terminal:
             _put(text.encode())
 
     def line(self, text: str) -> None:
-        """A line of data on stdout; raises as `write` does."""
+        """Write a line of data to stdout. Raises as `write` does."""
         if not self.json:
             _put(sanitise_line(text) + "\n")
 
     def json_line(self, record: Mapping[str, object]) -> None:
-        """One JSON object on a line of its own; raises as `write` does.
+        """Write one JSON object on a line of its own. Raises as `write` does.
 
-        Everything but printable ASCII is a JSON escape there, so a control character is harmless and comes back whole.
+        All but printable ASCII becomes a JSON escape, so a control character is harmless and can be decoded.
         """
         _put(json_format.dumps(dict(record), ensure_ascii=True, allow_nan=False) + "\n")
 
     def table(self, title: str, rows: Iterable[tuple[str, str]]) -> None:
-        """Two aligned columns on stdout; raises as `write` does."""
+        """Write two aligned columns to stdout. Raises as `write` does."""
         cells = [(sanitise_line(name), sanitise_line(value)) for name, value in rows]
         width = max((len(name) for name, _ in cells), default=0)
         self.line(title)
@@ -196,7 +196,7 @@ class Terminal:
         self._message(f"warning: {text}")
 
     def error(self, exception: BaseException) -> int:
-        """Say what went wrong, and return the exit code. A traceback only with GEMMA10M_TRACEBACK=1."""
+        """Show what went wrong, and return the exit code; show a traceback only with GEMMA10M_TRACEBACK=1."""
         if isinstance(exception, BrokenPipeError):
             _silence(sys.stdout)
             return 0
@@ -215,25 +215,25 @@ class Terminal:
 
     @contextmanager
     def byte_progress(self, label: str, total: int, beside_data: bool = False) -> Iterator[ByteProgress]:
-        """`total` in bytes, 0 when nobody knows it; `beside_data`: meanwhile data goes to stdout."""
+        """Show progress in bytes. total: 0 if unknown. beside_data: data is written to stdout meanwhile."""
         with self._progress_line(sanitise_line(label), beside_data) as line:
             yield ByteProgress(line, total)
 
     @contextmanager
     def count_progress(self, label: str, unit: str, total: int) -> Iterator[CountProgress]:
-        """While data goes to stdout: `total` things, called by `unit`."""
+        """Show progress in things called `unit`, out of `total`, while data is written to stdout."""
         with self._progress_line(sanitise_line(label), beside_data=True) as line:
             yield CountProgress(line, unit, total)
 
     @property
     def interactive(self) -> bool:
-        """Whether there is a person to talk with: questions come from a terminal, and messages go to one."""
+        """Tell if a person can talk: questions come from a terminal, and messages go to one."""
         return sys.stdin.isatty() and sys.stderr.isatty()
 
     def ask(self) -> str | None:
-        """A line that a person types after "> ", with line editing where stdout is a terminal too; None at the end.
+        """Return the line that a person types after "> ", or None at the end of input.
 
-        Raises UsageError when the line is not text.
+        The line can be edited if stdout is a terminal, too. Raises UsageError if it is not text.
         """
         if sys.stdout.isatty():
             line = _edited_line("> ")
@@ -245,9 +245,9 @@ class Terminal:
         return line or None
 
     def prompt(self) -> Iterator[str]:
-        """Questions, one a line of stdin, without blank ones; asked for with "? " when stdin is a terminal.
+        """Yield the lines of stdin that are not blank; prompt for each with "? " if stdin is a terminal.
 
-        Raises UsageError when stdin is not text.
+        Raises UsageError if stdin is not text.
         """
         asks = sys.stdin.isatty()
         while True:
@@ -290,7 +290,7 @@ class Terminal:
 
 
 def _explain(exception: BaseException) -> tuple[int, str, str]:
-    """Exit code, sentence and hint."""
+    """Return the exit code, sentence and hint for an error."""
     if isinstance(exception, Gemma10MError):
         return exception.exit_code, exception.message, exception.hint
     if isinstance(exception, KeyboardInterrupt):
@@ -307,13 +307,13 @@ def _explain(exception: BaseException) -> tuple[int, str, str]:
 
 
 def _is_out_of_memory(exception: BaseException) -> bool:
-    """By name, because importing torch to report an error would take seconds. On the CPU torch has no class for it."""
+    """Compare names, because importing torch to report an error takes seconds, and torch has no class for the CPU's."""
     names = {kind.__name__ for kind in type(exception).__mro__}
     return bool(names & {"MemoryError", "OutOfMemoryError"}) or "DefaultCPUAllocator" in str(exception)
 
 
 def _prepare_streams() -> None:
-    """Give closed streams a place to go, and let no character that the locale lacks end the run."""
+    """Replace closed streams, and keep a character that the locale lacks from ending the run."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             # a file opened later would get this number, and stray output would end up in it
@@ -333,7 +333,7 @@ def _put(text: str | bytes) -> None:
         raise
     except OSError as error:
         _silence(sys.stdout)
-        hint = "look at where standard output goes: is that disk full?"
+        hint = "check that the disk that standard output goes to has room"
         raise DiskError(f"standard output cannot be written: {error.strerror}", hint) from error
 
 
@@ -346,7 +346,7 @@ def _put_message(text: str) -> None:
 
 
 def _silence(stream: IO[str]) -> None:
-    """Send what is left in the buffer nowhere: the interpreter's last flush would complain and change the exit code."""
+    """Discard the stream's buffer: the interpreter's last flush would fail and change the exit code."""
     with suppress(OSError):  # a stream without a descriptor has no last flush
         descriptor = stream.fileno()
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -355,7 +355,7 @@ def _silence(stream: IO[str]) -> None:
 
 
 def _edited_line(prompt: str) -> str:
-    """A line and its newline, "" at the end. `input` edits it once readline is imported, which not every Python has."""
+    """Return a line with its newline, "" at the end. `input` edits it if this Python has readline."""
     with suppress(ImportError):
         import_module("readline")
     try:

@@ -172,7 +172,7 @@ def test_what_the_parser_refuses_is_sanitised(home: Path, words: tuple[str, ...]
     assert done.returncode == 2
     assert "\\u202e" in done.stderr
     assert done.stderr.isascii()
-    assert f"hint: `gemma10m {words[0]} --help` shows what it takes" in done.stderr
+    assert f"hint: see `gemma10m {words[0]} --help`" in done.stderr
 
 
 def test_a_working_folder_that_is_gone_is_named(home: Path, tmp_path: Path) -> None:

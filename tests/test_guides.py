@@ -1,8 +1,7 @@
 """The commands of the quick start and of the guides run as they are written, with the demo as the default model.
 
 A block of `sh` holds commands; one of `console` has its commands after `$ ` and, below each, what it writes to standard
-output. A comment in front of a block keeps it from being run: `<!-- not run: REASON -->`, or `<!-- later -->` for what
-the program cannot do yet.
+output. A comment in front of a block keeps it from being run: `<!-- not run: REASON -->`.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ class Block:
 
 def blocks(page: str) -> list[Block]:
     found = [
-        Block(match["kind"], match["text"], (match["why"] or "").startswith(("not run: ", "later")))
+        Block(match["kind"], match["text"], (match["why"] or "").startswith("not run: "))
         for match in BLOCK.finditer(page)
     ]
     return [block for block in found if block.kind in ("sh", "console")]

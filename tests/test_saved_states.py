@@ -88,7 +88,7 @@ def test_a_damaged_state_is_named_and_replaced(
     second, fed = read_book(tiny, book)
     messages = capsys.readouterr().err
     assert messages.startswith(f"warning: {path}")
-    assert "; reading goes on without it\n" in messages
+    assert "; it is not used\n" in messages
     assert fed == document_ids(tiny, TEXT)
     assert same_bits(first.state, second.state)
     assert read_book(tiny, book)[1] == []
@@ -140,7 +140,7 @@ def test_a_grown_file_is_read_on_from_its_old_state(book: Path, capsys: pytest.C
         file.write("However little known")
     source, fed = read_book(tiny, book)
     whole = document_ids(tiny, TEXT + "However little known")
-    assert f"going on after {old.state.position} tokens read earlier\n" in capsys.readouterr().err
+    assert f"resuming after {old.state.position} tokens read earlier\n" in capsys.readouterr().err
     assert fed == whole[old.state.position :]
     assert source.tokens_now == len(fed)
     assert source.tokens_read == source.tokens_in_document == len(whole) - len(opening(tiny))
@@ -175,7 +175,7 @@ def test_a_damaged_state_of_an_earlier_version_is_passed_over(book: Path, capsys
     book.write_text(TEXT + SENTENCE)
     source, fed = read_book(tiny, book)
     assert fed == document_ids(tiny, TEXT + SENTENCE)
-    assert "reading goes on without it" in capsys.readouterr().err
+    assert "it is not used" in capsys.readouterr().err
     assert source.complete
 
 
@@ -211,7 +211,7 @@ def test_a_file_whose_last_token_grew_over_a_segments_end_is_read_from_zero(
     assert source.tokens_now == len(fed)
     assert 0 <= source.seconds < 900
     assert source.seconds_ever == source.seconds
-    assert "going on" not in capsys.readouterr().err
+    assert "resuming" not in capsys.readouterr().err
 
 
 def test_checkpoints_are_written_while_reading_goes_on(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Count answers that are held against a text wrongly: changed ones that are verified, right ones that are not.
+"""Count wrong verdicts on answers: changed ones that are verified, and right ones that are not.
 
     python tools/check_verdicts.py [--results bench/results/FILE.jsonl] [--show]
 
@@ -115,7 +115,7 @@ def of_the_novel(draw: random.Random) -> list[str]:
 
 
 def named(sentence: str) -> list[str]:
-    """The names in a sentence, each once, the first word left out."""
+    """Return the names in a sentence, each once, without the first word."""
     words = re.findall(r"(?<=[a-z,] )[A-Z][a-z]{2,}\b", sentence)
     return list(dict.fromkeys(words))
 
@@ -123,7 +123,7 @@ def named(sentence: str) -> list[str]:
 def changed_prose(drawn: list[str], draw: random.Random) -> Iterator[Asked]:
     for sentence in drawn:
         first, second = named(sentence)[:2]
-        question = f"What is told of {first}?"
+        question = f"What was told of {first}?"
         swapped = re.sub(rf"\b{second}\b", first, re.sub(rf"\b{first}\b", "\0", sentence))
         swapped = swapped.replace("\0", second)
         other = draw.choice([name for each in drawn for name in named(each) if name not in sentence])
@@ -142,14 +142,14 @@ def _denied(sentence: str) -> str:
 
 def right_prose(drawn: list[str]) -> Iterator[Asked]:
     for sentence in drawn:
-        question = f"What is told of {named(sentence)[0]}?"
+        question = f"What was told of {named(sentence)[0]}?"
         yield Asked("as it is", question, sentence)
         if (ended := re.sub(r"\b(\w{4,}[^s\W])ed\b", r"\1ing", sentence, count=1)) != sentence:
             yield Asked("ending", question, ended)
 
 
 def drawn_cases(draw: random.Random) -> tuple[str, list[Asked], list[Asked]]:
-    """The ledger's text, 200 changed answers and 200 right ones."""
+    """Return the ledger's text, 200 changed answers and 200 right ones."""
     found, prose = sales(draw), of_the_novel(draw)
     rows = [(item, draw.randrange(10000, 90000), draw.randrange(2, 90)) for item in ITEMS]
     changed = [*changed_sales(found, draw), *changed_rows(rows), *changed_prose(prose, draw)]
@@ -158,7 +158,7 @@ def drawn_cases(draw: random.Random) -> tuple[str, list[Asked], list[Asked]]:
 
 
 def wrong(index: PassageIndex, asked: list[Asked], verdict: str) -> list[Asked]:
-    """Those that have another verdict."""
+    """Return the answers that have another verdict."""
     found = [verify(index, each.question, each.answer).verdict == "verified" for each in asked]
     return [each for each, verified in zip(asked, found, strict=True) if verified != (verdict == "verified")]
 

@@ -153,11 +153,14 @@ def activities(base: Path) -> list[Activity]:
     demo = ["--model", "demo"]
     asked = ["--questions", f"{base}/questions.txt", "-o", "FOLDER/answers.jsonl", *demo]
     trained = ["--data", f"{base}/book.txt", "--out", "FOLDER/out", "--recipe", f"{base}/recipe.json"]
+    training = Activity("training", base, ["train", *trained, "--config", f"{base}/config.json"], run_left)
+    model = shutil.copytree(training.folder / "out", base / "model")  # the demo does not summarise
+    summed = ["--by", "sections", "--max-new-tokens", "8", "--model", str(model)]
     return [
         Activity("reading", base, ["read", f"{base}/book.txt", *demo], state_left),
         Activity("answering", base, ["ask", f"{base}/short.txt", *asked], answers_left),
-        Activity("summarising", base, ["summarize", f"{base}/short.txt", *demo], summaries_left),
-        Activity("training", base, ["train", *trained, "--config", f"{base}/config.json"], run_left),
+        Activity("summarising", base, ["summarize", f"{base}/short.txt", *summed], summaries_left),
+        training,
     ]
 
 

@@ -1,4 +1,4 @@
-"""What each command does, in full sentences of the other rooms; `cli.py` only parses words.
+"""Run the commands. `cli.py` only parses their options.
 
 Nothing here is imported before its command runs, so that `--help` does not wait for torch.
 """

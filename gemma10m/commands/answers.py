@@ -1,4 +1,4 @@
-"""An answer as it is shown, and what it rests on."""
+"""Show an answer, its verdict and its sources."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from gemma10m.library.retrieval import RetrievalOptions
 from gemma10m.sanitise import sanitise_line
 from gemma10m.terminal import Terminal
 
-NOT_FOUND = "unverified, not found in the text as it is said here"
+NOT_FOUND = "unverified, not found in the text in these words"
 _WITHOUT_QUOTE = {CHANGED: "{} changed since it was read", GONE: "{} is gone"}
 
 
 def show_answer(terminal: Terminal, stream: AnswerStream, options: RetrievalOptions) -> Answer:
-    """Write the answer as it is made, then its sources where they are wanted."""
+    """Write the answer as it is generated, then its sources if they are wanted."""
     for piece in stream:
         terminal.write(piece)
     terminal.write("\n")
@@ -29,14 +29,14 @@ def show_answer(terminal: Terminal, stream: AnswerStream, options: RetrievalOpti
 
 
 def refuse_without_answer(without: int, asked: int) -> None:
-    """Raises NoAnswer where there is none to some questions. Called after all of them, with --strict."""
+    """Raise NoAnswer if some questions have no verified answer. With --strict this is called after all questions."""
     if without:
         count = "the question has" if asked == 1 else f"{without} of {asked} questions have"
-        raise NoAnswer(f"{count} no verified answer", "without --strict what is unverified is shown, and marked")
+        raise NoAnswer(f"{count} no verified answer", "leave out --strict to see unverified answers, with a warning")
 
 
 def warn_of_cut(terminal: Terminal) -> None:
-    terminal.warn("the answer was cut off: --max-new-tokens gives it more room")
+    terminal.warn("the answer was cut off; raise --max-new-tokens to get all of it")
 
 
 def _show_verdict(terminal: Terminal, answer: Answer, options: RetrievalOptions) -> None:
@@ -56,11 +56,11 @@ def show_sources(terminal: Terminal, sources: Sequence[Source]) -> None:
 
 
 def described(source: Source) -> str:
-    """Say where it stands, and on a line of its own what it says; a name from a forged index makes no further line."""
+    """Return the source's place, and its quote on a second line; a forged name cannot add lines."""
     file, where, quote = (sanitise_line(text or "") for text in (source.file, source.place, source.quote))
     inside = f" ({where})" if where else ""
     place = f"{file}:{source.line}{inside}, bytes {source.start}-{source.stop}"
     if source.quote is None:
-        why = _WITHOUT_QUOTE.get(source.status, "the document is not at hand").format(file)
+        why = _WITHOUT_QUOTE.get(source.status, "the document was not found").format(file)
         return f"{place}\n    ({why}: no quote)"
     return f'{place}\n    "{quote}"'

@@ -1,4 +1,4 @@
-"""Answers on disk, a JSON object a line, added one by one: a run that was killed goes on after the last whole line."""
+"""Append answers to a file, one JSON object a line, so that a killed run resumes after the last whole line."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _KEY = ("question", "id", "read", "sampling", "recall", "checked")
 
 
 def answers_in(path: Path) -> list[Record]:
-    """What earlier runs wrote, once a line that was cut short is removed; a missing file is made.
+    """Return what earlier runs wrote; remove a last line that was cut short, and create a missing file.
 
-    Raises UsageError for a file that holds anything else, DiskError for one that cannot be written.
+    Raises UsageError for a file with any other content, DiskError for one that cannot be written.
     """
     try:
         if path.exists() and not stat.S_ISREG(path.stat().st_mode):
@@ -41,7 +41,7 @@ def answers_in(path: Path) -> list[Record]:
 
 
 def unanswered(wanted: Iterable[Record], answered: Iterable[Record]) -> list[Record]:
-    """The records of `wanted`, in their order, whose answers are not there; a question asked twice has two answers."""
+    """Return the records of `wanted`, in order, that have no answer yet; a question asked twice needs two."""
     there = Counter(_key(record) for record in answered)
     left = []
     for record in wanted:
@@ -53,7 +53,7 @@ def unanswered(wanted: Iterable[Record], answered: Iterable[Record]) -> list[Rec
 
 
 def add_answer(path: Path, record: Record) -> None:
-    """`record` begins with its question. Raises DiskError."""
+    """Append an answer to the file. `record` begins with its question. Raises DiskError."""
     try:
         with path.open("ab") as file:
             file.write(canonical_json(record).encode() + b"\n")
@@ -72,7 +72,7 @@ def _is_cut_short(line: bytes) -> bool:
 
 
 def _value(line: bytes) -> object:
-    """None where it is no JSON."""
+    """Return the line's value, or None if it is not JSON."""
     try:
         return strict_json(line.decode("utf-8"))
     except ValueError:
@@ -82,7 +82,7 @@ def _value(line: bytes) -> object:
 def _record(line: bytes, path: Path, number: int) -> Record:
     value = _value(line)
     if not isinstance(value, dict) or not {"question", "answer", "read", "sampling", "recall"} <= value.keys():
-        raise _not_ours(path, f"line {number} is no answer")
+        raise _not_ours(path, f"line {number} is not an answer")
     return value
 
 

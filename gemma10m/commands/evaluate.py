@@ -1,4 +1,4 @@
-"""`eval`: recall by task, length and depth, each cell with the control that has no memory; perplexity by position."""
+"""Run `eval`: recall by task, length and depth, with controls without memory; perplexity by position."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEPTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True)
 class EvalOptions:
-    """As they were typed; None and empty for the defaults."""
+    """Hold the options as they were typed; None and empty mean the defaults."""
 
     tasks: tuple[str, ...]
     lengths: tuple[str, ...]
@@ -45,19 +45,19 @@ class EvalOptions:
 
 
 def evaluate(terminal: Terminal, options: ModelOptions, wanted: EvalOptions, command: str) -> None:
-    """Raises UsageError and DocumentError before anything is measured, Interrupted after a signal."""
+    """Run the evaluation. Raises UsageError and DocumentError before measuring, and Interrupted after a signal."""
     cells = _cells(wanted)
     if wanted.plot and not cells:
-        raise UsageError("--plot draws right answers by length and depth, and perplexity has none", "leave --plot out")
+        raise UsageError("--plot shows answers by length and depth, which perplexity does not have", "leave --plot out")
     if wanted.plot and not find_spec("matplotlib"):
         raise UsageError("--plot needs matplotlib, which is not installed", hint="pip install 'gemma10m[plot]'")
     text = _text(wanted)
     results = wanted.results or measurements_file()
     journal = Journal(results, command)
-    terminal.note(f"rows are kept in {results}; what it has is not measured again")
+    terminal.note(f"rows are kept in {results}; cells already in it are not measured again")
     reader = load_reader(terminal, options)
     if not KINDS[reader.model.reading.memory].remembers and options.memory is None:
-        terminal.warn(f"{reader.model.name} has no memory: what has left its window cannot be right")
+        terminal.warn(f"{reader.model.name} has no memory: it cannot answer about what has left its window")
     perplexity = None
     if PERPLEXITY in wanted.tasks:
         perplexity = PerplexityRun(terminal, reader, text or "", _lengths(wanted), wanted.seed, journal)
@@ -87,7 +87,7 @@ def _cells(wanted: EvalOptions) -> list[Cell]:
         raise UsageError(f"a depth must be 0 (the start) to 1 (the end), found {outside[0]:g}")
     if wanted.recall and "passkey" in wanted.tasks:
         raise UsageError(
-            "passkey is a text to go on with, no question: passages cannot be recalled for it", "try needle"
+            "passkey is a text to continue and not a question: no passages can be retrieved for it", "try needle"
         )
     tasks = make_tasks(wanted.tasks, wanted.form, wanted.facts, wanted.values, wanted.unseen)
     return [
@@ -103,10 +103,12 @@ def _lengths(wanted: EvalOptions) -> list[int]:
 
 
 def parse_length(word: str) -> int:
-    """Tokens: 32K is 32,768, 1M is 1,048,576, a plain number is itself. Raises UsageError."""
+    """Return a length in tokens: 32K is 32,768, 1M is 1,048,576, a plain number is itself. Raises UsageError."""
     digits, unit = (word[:-1], UNITS[word[-1].upper()]) if word[-1:].upper() in UNITS else (word, 1)
     if not (digits.isascii() and digits.isdigit() and 0 < len(digits) <= 10 and int(digits)):
-        raise UsageError(f"a length is a number of tokens, found {word!r}", hint="such as 32K, 1M or 5000")
+        raise UsageError(
+            f"--length must be a number of tokens, found {word!r}", hint="give one such as 32K, 1M or 5000"
+        )
     return int(digits) * unit
 
 
@@ -116,7 +118,7 @@ def _text(wanted: EvalOptions) -> str | None:
     if wanted.data is None:
         asked = next(name for name in wanted.tasks if name != "passkey")
         raise UsageError(
-            f"{asked} needs prose to hide its facts in", hint="--data BOOK.txt, one that training never saw"
+            f"{asked} needs prose to hide its facts in", hint="give --data BOOK.txt, a book that training never saw"
         )
     text = "\n\n".join(open_source(wanted.data).texts())
     if not text.strip():

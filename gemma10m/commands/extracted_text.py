@@ -1,4 +1,4 @@
-"""`text`: what is extracted from a source, as the model reads it, or a part of one file."""
+"""Run `text`: print the text of a source as a model reads it, or a part of one file."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 def text(terminal: Terminal, sources: list[str], page: str | None, lines: str | None, patterns: Patterns = ALL) -> None:
-    """Raises UsageError for a part that the document does not have."""
+    """Print the text. Raises UsageError for a part that the document does not have."""
     if page and lines:
-        raise UsageError("--page and --lines were both given", hint="lines count from the file's start: give --lines")
+        raise UsageError(
+            "--page and --lines were both given", hint="give --lines alone: lines count from the start of the file"
+        )
     document = open_document(terminal, sources, patterns)
     if page:
         pieces = iter([_page(_single(document), page)])
@@ -38,7 +40,7 @@ def _single(document: Document) -> SourceFile:
 
 
 def _range(option: str, words: str) -> tuple[int, int]:
-    """The first and the last, from 1."""
+    """Return the first and the last number of a range, from 1."""
     match = RANGE.fullmatch(words)
     first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
     if not 1 <= first <= last:
@@ -47,7 +49,7 @@ def _range(option: str, words: str) -> tuple[int, int]:
 
 
 def _page(file: SourceFile, words: str) -> str:
-    """Return the text of pages, chapters or cells: by their number, or of one place by its name."""
+    """Return the text of pages, chapters or cells by number, or of one place by name."""
     numbers = [place for place, (_, name) in enumerate(file.places) if name == words]
     if not numbers:
         first, last = _range("--page", words)
@@ -62,7 +64,7 @@ def _page(file: SourceFile, words: str) -> str:
 
 
 def _numbers(file: SourceFile) -> list[int]:
-    """The number of each page or cell; chapters and nodes, which have names, are counted."""
+    """Return the number of each page or cell; chapters and nodes, which have names, are counted."""
     names = [re.fullmatch(r"(?:page|cell) ([0-9]+)", name) for _, name in file.places]
     return [int(name[1]) if name else place for place, name in enumerate(names, start=1)]
 
@@ -77,4 +79,4 @@ def _lines(file: SourceFile, first: int, last: int) -> Iterator[str]:
             if number > last:
                 return
     if number < first:
-        raise UsageError(f"{file.path} has {number:,} lines, and no line {first:,}")
+        raise UsageError(f"{file.path} has {number:,} lines, found --lines {first:,}")

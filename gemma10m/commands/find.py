@@ -1,4 +1,4 @@
-"""`find`: passages by their words, with file and line; no model."""
+"""Run `find`: show passages by their words, with file and line and without a model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gemma10m.terminal import Terminal
 def find(terminal: Terminal, sources: list[str], words: str, limit: int, patterns: Patterns = ALL) -> None:
     found = find_passages(terminal, sources, words, limit, patterns)
     if not found:
-        terminal.note("no passage has one of these words")
+        terminal.note("no passage contains any of these words")
     for source in found:
         if terminal.json:
             terminal.json_line(asdict(source))

@@ -1,4 +1,4 @@
-"""`info`: what something is, what it will need, and where it will run. Nothing large is loaded."""
+"""Run `info`: describe a model, state or source, what it needs and where it will run. Nothing large is loaded."""
 
 from __future__ import annotations
 
@@ -67,17 +67,17 @@ def _program(options: ModelOptions) -> Rows:
         ("version", f"{__version__}, Python {platform.python_version()}, PyTorch {torch.__version__}"),
         *_where(options),
         ("models", f"demo (in the package), {', '.join((*_packaged(), *downloaded)) or 'no others'}"),
-        ("default model", f"{default.name} ({default.told_by})" if default else _installed_model()),
+        ("default model", f"{default.name} ({default.set_by})" if default else _installed_model()),
         ("models folder", str(models_folder())),
         ("states folder", str(states_folder())),
     ]
 
 
 def _installed_model() -> str:
-    """Return what a command takes where no model is named and none is configured."""
+    """Return the model that a command uses if none is named and none is configured."""
     if find_downloaded(DEFAULT_MODEL) is not None:
         return DEFAULT_MODEL
-    return "small" if find_packaged("small") else "none: name one with --model"
+    return "small" if find_packaged("small") else "none installed; name one with --model"
 
 
 def _packaged() -> list[str]:
@@ -95,7 +95,7 @@ def _where(options: ModelOptions) -> Rows:
 
 
 def _backend(device: str) -> str:
-    """Kernels take what lies on a GPU; where they are interpreted, as tests do, everything."""
+    """Describe the backend: kernels compute on a GPU, and on every device where tests interpret them."""
     interpreted = os.environ.get("TRITON_INTERPRET") == "1"
     if ops.BACKEND != "triton":
         return "reference (plain PyTorch)"
@@ -121,7 +121,7 @@ def _state(path: Path) -> Rows:
 
 def _open_segment(reading: ReadingConfig, position: int) -> str:
     if reading.memory == "full":
-        return "and more with each token: this memory keeps them all"
+        return "and grows with each token: this memory keeps all of them"
     return f"with {position % reading.segment:,} tokens of the open segment; it is largest with {reading.segment - 1:,}"
 
 
@@ -152,7 +152,7 @@ def _model(terminal: Terminal, target: str, options: ModelOptions) -> None:
 
 
 def _published(terminal: Terminal, target: str, entry: Published, options: ModelOptions) -> None:
-    """A model that is not on this machine: its shape and its plan follow from the config it was published with."""
+    """Describe a model that is not on this machine by the config it was published with."""
     described = parse_config(entry.config)
     model = PublishedModel(entry.repository, described.config, described.reading, entry.parameters)
     reading = resolve_reading(model, memory=options.memory, carry=options.carry, sinks=options.sinks)
@@ -210,15 +210,15 @@ def _plan(checkpoint: Checkpoint | PublishedModel, reading: ReadingConfig, optio
 def _state_size(plan: MemoryPlan) -> str:
     memory = plan.state - plan.keys
     if plan.state_per_token:
-        return f"{format_bytes(plan.state_per_token)} a token of keys and values, and no bound"
+        return f"{format_bytes(plan.state_per_token)} a token of keys and values, without a limit"
     made_of = f"{format_bytes(plan.keys)} of keys and values"
     made_of += f", {format_bytes(memory)} of memory" if memory else ""
     return f"at most {format_bytes(plan.state)} at any length, right before a segment closes: {made_of}"
 
 
 def _process(plan: MemoryPlan, device: str) -> str:
-    """Say what the system will show for a command that reads; this process has everything loaded but the model."""
+    """Return what the system will show for a command that reads; this process has loaded all but the model."""
     program = process_memory() + _BESIDE
     if device == "cuda":
-        return f"about {format_bytes(program)} of main memory besides"
+        return f"about {format_bytes(program)} of main memory in addition"
     return f"about {format_bytes(plan.total + program)} at its peak, {format_bytes(program)} of it the program itself"

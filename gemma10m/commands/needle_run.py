@@ -1,4 +1,4 @@
-"""Measure the cells of `eval`, going on from what an earlier run has left."""
+"""Measure the cells of `eval`, resuming an earlier run."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ KIND = "recall"
 
 @dataclass(frozen=True)
 class Job:
-    """A cell for one model: the one that is measured, or the one without memory that is its control."""
+    """Hold a cell for one model: the one to measure, or its control without memory."""
 
     cell: Cell
     model: Decoder
@@ -48,18 +48,18 @@ class Job:
 
     @property
     def forgets(self) -> bool:
-        """Nothing but the start and the end of a document changes this model's answers."""
+        """Tell if only the start and the end of a document change this model's answers."""
         return not KINDS[self.model.reading.memory].remembers
 
     @property
     def tokens(self) -> int:
-        """About how many tokens its documents have, without a middle that makes no difference."""
+        """Estimate how many tokens of its documents are read: a middle that changes nothing is skipped."""
         most = sum(window_tokens(self.model)) if self.forgets else self.cell.tokens
         return self.cell.n * min(most, self.cell.tokens)
 
 
 class TokenClock:
-    """Tokens of documents, whether they were read once for each document or once for many."""
+    """Count tokens of documents, whether they are read once for each document or once for many."""
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self.left = sum(job.tokens for job in jobs)
@@ -70,11 +70,11 @@ class TokenClock:
         self.started = time.monotonic()
 
     def skip(self, tokens: int) -> None:
-        """Of documents whose state was there already."""
+        """Take off the tokens of documents whose state was already read."""
         self.left = max(0, self.left - tokens)
 
     def view(self, model: Decoder, chunk: ChunkRead, done: int, total: int) -> ProgressView:
-        """`done` of `total` tokens of the documents that are being read."""
+        """Return the progress after a chunk. done, total: tokens of the documents that are being read."""
         moved = chunk.read * chunk.documents
         self.done, self.left, self.read = self.done + moved, max(0, self.left - moved), self.read + chunk.read
         seconds, memory = time.monotonic() - self.started, device_memory(model)
@@ -102,9 +102,9 @@ class NeedleRun:
         self.text_sha256 = hashlib.sha256(text.encode()).hexdigest() if text else None
 
     def measure(self, cells: Sequence[Cell], controls: bool, passages: bool) -> list[ResultRow]:
-        """One row a cell and model, in the order of the cells; with `passages` one more each, with passages recalled.
+        """Return a row for each cell and model, in order; with `passages` another one each, with retrieved passages.
 
-        Raises UsageError when a length is too short for its task, Interrupted after a signal.
+        Raises UsageError if a length is too short for its task, Interrupted after a signal.
         """
         self.readings = Readings(twice=passages)
         shortest = min(cell.tokens for cell in cells)
@@ -138,7 +138,7 @@ class NeedleRun:
             yield Job(cell, model, key, passages=recalling)
 
     def _row(self, job: Job, name: str, clock: TokenClock, stop: StopRequest) -> ResultRow:
-        """What is left of the cell, batch by batch; each is kept as soon as it is read."""
+        """Measure what is left of the cell, batch by batch, and save each batch as soon as it is read."""
         batches = self.journal.batches(job.key)
         done = {index for batch in batches for index in range(batch.first, batch.first + len(batch.right))}
         for indices in split_into_batches(job.cell.n, self.batch, done):
@@ -183,12 +183,12 @@ class NeedleRun:
         )
 
     def _interrupted(self, stopped: Interrupted, label: str) -> Interrupted:
-        hint = "run the same command again to go on from there"
+        hint = "run the same command again to resume"
         return Interrupted(f"stopped in {label}", hint, stopped.exit_code - 128)
 
 
 def seconds_per_token(model: Decoder, documents: int) -> float:
-    """Measure how fast the model reads documents side by side: a stretch to warm up, and one by the clock."""
+    """Measure how fast the model reads documents side by side: one stretch to warm up, and one that is timed."""
     tokens, state = stretch_tokens(model, documents), model.empty_state(documents)
     ids = torch.zeros(documents, tokens, dtype=torch.int64)
     with torch.inference_mode():
@@ -212,7 +212,7 @@ def _ticker(progress: ReadingProgress, clock: TokenClock, model: Decoder, total:
 
 
 def split_into_batches(n: int, size: int, done: set[int]) -> Iterator[list[int]]:
-    """Documents that are not done yet, at most `size` of one group at a time, neighbours only."""
+    """Return documents that are not done yet, at most `size` neighbours of one group at a time."""
     batch: list[int] = []
     for index in range(n):
         ends = batch and (index % GROUP == 0 or len(batch) == size or index in done)
@@ -233,5 +233,5 @@ def _reset_peak_memory(model: Decoder) -> None:
 
 
 def _peak_memory(model: Decoder) -> int:
-    """On the device that the model runs on."""
+    """Return the peak memory of the device that the model runs on."""
     return torch.cuda.max_memory_allocated(model.device) if model.device.type == "cuda" else peak_memory()

@@ -1,4 +1,4 @@
-"""Measure the perplexities of `eval`: the same tokens with memory and without, a length at a time."""
+"""Measure the perplexities of `eval`: the same tokens with and without memory, one length at a time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class PerplexityRun:
     def __init__(
         self, terminal: Terminal, reader: Reader, text: str, lengths: Sequence[int], seed: int, journal: Journal
     ) -> None:
-        """Raises UsageError for a length that cannot be measured, before anything is."""
+        """Refuse a length that cannot be measured before measuring any. Raises UsageError."""
         self.terminal, self.reader, self.lengths, self.seed, self.journal = terminal, reader, lengths, seed, journal
         self.ids = torch.tensor(reader.tokenizer.encode(text))  # (T)
         self.text_sha256 = hashlib.sha256(text.encode()).hexdigest()
@@ -29,7 +29,7 @@ class PerplexityRun:
             check_perplexity(reader.model, self.ids.numel(), tokens)
 
     def measure(self) -> None:
-        """A table and rows for each length. Raises ModelError, and Interrupted after a signal."""
+        """Print a table and keep rows for each length. Raises ModelError, and Interrupted after a signal."""
         with stop_on_signals() as stop:
             for tokens in self.lengths:
                 rows = self._rows(tokens, stop)
@@ -62,7 +62,7 @@ class PerplexityRun:
                 done += read
                 progress.update(done)
                 if stop():
-                    hint = "lengths that were finished are kept; this one begins again"
+                    hint = "run the same command again: finished lengths are kept, and this one starts over"
                     raise Interrupted(f"stopped in the {label}", hint, stop.signal_number)
 
             model, bos = self.reader.model, self.reader.tokenizer.first

@@ -1,4 +1,4 @@
-"""A file of questions: one a line, or in a `.jsonl` an object a line with `question` and, if wanted, `id`."""
+"""Read a file of questions: one a line, or in a `.jsonl` an object a line with `question` and an optional `id`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gemma10m.strict_json import strict_json
 
 
 def read_questions(path: Path) -> list[dict[str, Any]]:
-    """Each with "question" and perhaps "id", in the file's order; blank lines hold none. Raises UsageError."""
+    """Return records with "question" and perhaps "id", in the file's order, without blank lines. Raises UsageError."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -31,5 +31,5 @@ def _parse(line: str, place: str) -> dict[str, Any]:
         raise UsageError(f"{place} is not JSON: {error}", hint) from error
     question = value.get("question") if isinstance(value, dict) else None
     if not isinstance(question, str) or not question.strip():
-        raise UsageError(f"{place} holds no question", hint)
+        raise UsageError(f"{place} has no question", hint)
     return {name: value[name] for name in ("question", "id") if name in value}

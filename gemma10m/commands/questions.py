@@ -1,4 +1,4 @@
-"""`ask --questions`: a list of questions, one read, an answer a line; what an output file has is not asked again."""
+"""Run `ask --questions`: read once, write an answer a line, and skip questions that the output file answers."""
 
 from __future__ import annotations
 
@@ -20,11 +20,16 @@ from gemma10m.terminal import Terminal
 
 
 def refuse_mixed(questions: list[str], file: str | None, output: Path | None) -> None:
-    """Raises UsageError for options that do not go together."""
+    """Refuse options that exclude each other. Raises UsageError."""
     if file is not None and questions:
-        raise UsageError("questions were given twice, by --questions and on their own", hint="put them all in the file")
+        raise UsageError(
+            "questions were given both in --questions and on the command line", hint="put them all in the file"
+        )
     if file is None and output is not None:
-        raise UsageError("--output was given without --questions", hint="redirect standard output: > answers.txt")
+        raise UsageError(
+            "--output was given without --questions",
+            hint="give --questions FILE, or redirect standard output: > answers.txt",
+        )
 
 
 def ask_all(
@@ -37,14 +42,14 @@ def ask_all(
     retrieval: RetrievalOptions,
     patterns: Patterns = ALL,
 ) -> None:
-    """Raises UsageError, before anything is read, for files that hold something else."""
+    """Ask all questions of a file. Raises UsageError, before the read, for files with other content."""
     if file == "-" and "-" in sources:
         raise UsageError(
             "standard input cannot be the document and the questions at once", hint="put the questions into a file"
         )
     questions = [{"question": line} for line in terminal.prompt()] if file == "-" else read_questions(Path(file))
     if not questions:
-        raise UsageError(f"{file} holds no question", hint="write one question a line")
+        raise UsageError(f"{file} has no question", hint="write one question a line")
     answered = answers_in(output) if output else []
     library = Library(**vars(options), listener=terminal)
     with library.open(*sources, patterns=patterns, retrieval=replace(retrieval, sources=True)) as reading:
@@ -66,7 +71,7 @@ def ask_all(
 
 
 def _circumstances(reading: Reading, sampling: Sampling) -> Record:
-    """Return what an answer depends on beside its question. checked: whether it was, before it was given."""
+    """Return what an answer depends on beside its question. checked: tells if it was checked before it was shown."""
     reader, source, passages = reading.reader, reading.source, reading.passages
     read = reader.identity(source.record.fingerprint, source.state.position)
     recall = {"recall": passages.budget(reader), "checked": "strict" if passages.options.strict else passages.waits}

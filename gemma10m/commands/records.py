@@ -1,4 +1,4 @@
-"""What `--json` says of a document, a read and a model; tokens of the document, seconds and bytes."""
+"""Build the records of `--json` about a document, a read and a model, with tokens, seconds and bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gemma10m.state_file import DocumentRecord
 
 
 def facts(reading: Reading) -> dict[str, object]:
-    """Return what is said beside every answer; of the files their number alone."""
+    """Return the facts beside every answer, with the number of files and not their names."""
     source, device = reading.source, reading.reader.model.device
     return {
         **document_facts(source.record),
@@ -45,7 +45,7 @@ def model_facts(reader: Reader) -> dict[str, object]:
 
 
 def manifest(record: DocumentRecord) -> dict[str, object]:
-    """Return every file by name: said once, where the document was read."""
+    """Return every file by name; only `read --json` prints it."""
     where = whereabouts_of(record)
     return {
         "files": [entry._asdict() | {"path": where.path(entry.path)} for entry in record.sources],

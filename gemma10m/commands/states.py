@@ -1,4 +1,4 @@
-"""`states`: what the cache keeps of documents that were read, and how it is removed."""
+"""Run `states`: list and remove what the cache keeps of documents that were read."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ SHORTEST_NAME = 8  # characters
 
 
 def states(terminal: Terminal, name: str | None, everything: bool) -> None:
-    """List the states, or remove one by its name or its document's, or all of them. Raises UsageError, DiskError."""
+    """List the states, remove one by its name or its document's, or remove all. Raises UsageError and DiskError."""
     kept = kept_states()
     if name and everything:
-        raise UsageError("--remove and --remove-all were both given", hint="give one of them")
+        raise UsageError("--remove and --remove-all were both given", hint="give only one of them")
     if everything:
         _remove_all(terminal, kept)
     elif name:
@@ -29,7 +29,7 @@ def _list(terminal: Terminal, kept: list[KeptState]) -> None:
     for state in kept:
         terminal.json_line(_record(state)) if terminal.json else terminal.line(_line(state))
     if not kept:
-        terminal.note("no state is kept: `gemma10m read` and `ask` save one for each document")
+        terminal.note("the cache has no states; `gemma10m read` and `ask` save one for each document")
     for what, paths in (
         ("leftovers of runs that were killed", leftovers()),
         ("passages without a state", lone_indexes()),
@@ -66,11 +66,11 @@ def _record(state: KeptState) -> dict[str, object]:
 
 
 def _named(kept: list[KeptState], name: str) -> list[KeptState]:
-    """Raises UsageError where no state has the name."""
+    """Find the states of this name or document. Raises UsageError if no state has the name."""
     starts = [state for state in kept if len(name) >= SHORTEST_NAME and state.name.startswith(name)]
     found = starts or [state for state in kept if state.header and state.header.document.name == name]
     if not found:
-        raise UsageError(f"no state is called {name!r}", hint="`gemma10m states` lists them: give the first word")
+        raise UsageError(f"no state has the name {name!r}", hint="give the first word of a line of `gemma10m states`")
     return found
 
 

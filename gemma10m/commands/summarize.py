@@ -1,4 +1,4 @@
-"""`summarize`: from the state, section by section, or with one summary carried through the document."""
+"""Run `summarize`: from the state, section by section, or with one summary carried through the document."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def summarize(
     sampling: Sampling,
     patterns: Patterns = ALL,
 ) -> None:
-    """Raises UsageError where a saved state is to be gone over: it holds no text."""
+    """Print a summary. Raises UsageError for sections of a saved state, which holds no text."""
     refuse_demo(named_model(options))
     library = Library(**vars(options), listener=terminal)
     if path := saved_state(sources):
@@ -53,7 +53,7 @@ def summarize(
 
 
 def _whole(terminal: Terminal, work: Summarizing) -> None:
-    """Print one line for each of several files first."""
+    """Return the whole summary; print one line for each of several files first."""
     summaries = _sections(terminal, work, show=work.several)
     whole = work.whole(summaries)
     if work.several:
@@ -97,7 +97,7 @@ def _record(summary: Summary) -> dict[str, object]:
 
 def _show_whole(terminal: Terminal, work: Summarizing, by: str, summary: str, tokens: int) -> None:
     terminal.write(summary + "\n")
-    terminal.note(f"summed up {tokens:,} tokens by {by}")
+    terminal.note(f"summarized {tokens:,} tokens by {by}")
     if terminal.json:
         about = document_facts(document_record(work.document, ()))
         # Not `tokens_read`, which is of the text in one piece: what lies at a cut between parts is more tokens.

@@ -1,4 +1,4 @@
-"""A conversation on a terminal: each question goes on from the answers before it."""
+"""Hold a conversation on a terminal: each question continues from the answers before it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _take(talk: Talk, line: str) -> None:
         return
     command = COMMANDS.get(name)
     if command is None:
-        talk.terminal.warn(f"{name} is no command; {_known_commands()}")
+        talk.terminal.warn(f"{name} is not a command; {_known_commands()}")
         return
     try:
         command.run(talk, rest[0] if rest else "")
@@ -65,7 +65,7 @@ def _take(talk: Talk, line: str) -> None:
 
 
 def _names_a_command(word: str) -> bool:
-    """Letters after a slash: a question may well begin with a path such as /etc/hosts."""
+    """Tell if only letters follow a slash: a question may begin with a path such as /etc/hosts."""
     return word.startswith("/") and word[1:].isalpha()
 
 
@@ -78,7 +78,7 @@ def _answer(talk: Talk, question: str) -> None:
 
 def _sources(talk: Talk, _: str) -> None:
     if not talk.chat.answers or talk.chat.answers[-1].verdict == UNCHECKED:
-        raise UsageError("there is nothing to look up", hint="ask a question first, without --recall off")
+        raise UsageError("there is no answer with sources", hint="ask a question first, without --recall off")
     sources = talk.chat.sources()
     if not sources:
         talk.terminal.note(NOT_FOUND)
@@ -91,7 +91,7 @@ def _new(talk: Talk, _: str) -> None:
 
 def _save(talk: Talk, name: str) -> None:
     if not name:
-        raise UsageError("no file was named", hint="say where the conversation goes: /save talk.jsonl")
+        raise UsageError("no file was named", hint="give a file name: /save talk.jsonl")
     if not talk.chat.answers:
         raise UsageError("nothing was asked yet", hint="ask a question first")
     path = Path(name).expanduser()
@@ -100,16 +100,18 @@ def _save(talk: Talk, name: str) -> None:
         with path.open("x", encoding="utf-8") as file:
             file.writelines(canonical_json(turn) + "\n" for turn in turns)
     except FileExistsError as error:
-        raise UsageError(f"{path} exists and would be lost", hint="give /save another name") from error
+        raise UsageError(f"{path} exists and would be overwritten", hint="give /save another name") from error
     except (OSError, ValueError) as error:
         raise DiskError(f"{path} cannot be written: {error}", hint="give /save another name") from error
-    talk.terminal.note(f"questions and answers are in {path}")
+    talk.terminal.note(f"saved questions and answers in {path}")
 
 
 def _help(talk: Talk, _: str) -> None:
     for name, command in COMMANDS.items():
         talk.terminal.note(f"{name:<9} {command.help}")
-    talk.terminal.note(f"{', '.join(sorted(ENDS))} and Ctrl-D end; Ctrl-C drops the answer; all else is a question")
+    talk.terminal.note(
+        f"{', '.join(sorted(ENDS))} and Ctrl-D end; Ctrl-C drops the answer; anything else is a question"
+    )
 
 
 def _quit(talk: Talk, _: str) -> None:
@@ -121,10 +123,10 @@ def _known_commands() -> str:
 
 
 COMMANDS = {
-    "/sources": Command("shows where the last answer stands in the text", _sources),
-    "/new": Command("forgets what was said and goes back to the document", _new),
-    "/save": Command("FILE writes the questions and answers, for --questions to ask again", _save),
-    "/help": Command("explains these words", _help),
-    "/quit": Command("ends, as exit and Ctrl-D do", _quit),
+    "/sources": Command("cites the sources of the last answer", _sources),
+    "/new": Command("forgets the questions and answers so far", _new),
+    "/save": Command("FILE writes the questions and answers, which --questions can ask again", _save),
+    "/help": Command("shows this help", _help),
+    "/quit": Command("ends the conversation, like exit and Ctrl-D", _quit),
 }
 ENDS = frozenset(("exit", "quit", "/exit", "/quit"))

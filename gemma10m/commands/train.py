@@ -1,4 +1,4 @@
-"""`train`: teach a model to remember, from a checkpoint or from scratch, by a recipe; the same command goes on."""
+"""Run `train`: teach a model to remember, from a checkpoint or from scratch; the same command resumes."""
 
 from __future__ import annotations
 
@@ -52,15 +52,16 @@ class TrainOptions:
 
 @dataclass(frozen=True)
 class RunTokenizer:
-    """A tokenizer, and the files that a run's folder gets of it."""
+    """Hold a tokenizer, and its files for a run's folder."""
 
     tokenizer: Tokenizer
     files: dict[str, bytes]
 
 
 def train(terminal: Terminal, options: TrainOptions) -> None:
-    """Raises UsageError, ModelError, DocumentError, StateError, OutOfMemoryError, DiskError, TrainingError and
-    Interrupted.
+    """Train a model.
+
+    Raises UsageError, ModelError, DocumentError, StateError, OutOfMemoryError, DiskError, TrainingError, Interrupted.
     """
     _check_words(options)
     checkpoint = _checkpoint(options)
@@ -83,7 +84,7 @@ def train(terminal: Terminal, options: TrainOptions) -> None:
 
 
 def read_recipe(path: Path) -> Recipe:
-    """Raises UsageError for a file that is no JSON, ConfigError for its words and numbers."""
+    """Read a recipe. Raises UsageError for a file that is not JSON, ConfigError for its words and numbers."""
     try:
         said = strict_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -92,7 +93,7 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def _check_words(options: TrainOptions) -> None:
-    """Raises UsageError for words that do not go together."""
+    """Refuse options that exclude each other. Raises UsageError."""
     if options.checkpoint and options.config:
         raise UsageError("a checkpoint has a config.json of its own", hint="leave out --config or the checkpoint")
     if options.teacher == SAME and options.checkpoint is None:
@@ -103,8 +104,8 @@ def _check_words(options: TrainOptions) -> None:
     for source in options.data:
         if Path(source).is_dir() and options.out.resolve().is_relative_to(Path(source).resolve()):
             raise UsageError(
-                f"{options.out} lies in {source}, and what the run writes there would become text to train on",
-                hint="give --out a folder outside of what --data names",
+                f"{options.out} lies in {source}, and the run would train on what it writes there",
+                hint="give --out a folder outside of --data",
             )
 
 
@@ -113,19 +114,21 @@ def _checkpoint(options: TrainOptions) -> Checkpoint | None:
         return None
     folder = resolve_model(options.checkpoint)
     if folder.resolve() == options.out.resolve():
-        raise UsageError(f"{options.out} is the checkpoint itself and would be lost", hint="give --out another folder")
+        raise UsageError(
+            f"{options.out} is the checkpoint itself and would be overwritten", hint="give --out another folder"
+        )
     checkpoint = open_checkpoint(folder)
     if checkpoint.config.architecture != "gemma" or not isinstance(checkpoint.source, SafetensorsFolder):
         raise UsageError(
-            f"{options.checkpoint} is a {checkpoint.config.architecture} model: training starts from Gemma 1 "
-            "checkpoints in safetensors alone",
-            hint="other architectures can be read and asked, not trained",
+            f"{options.checkpoint} is a {checkpoint.config.architecture} model: training starts only from "
+            "Gemma 1 checkpoints in safetensors",
+            hint="name a Gemma 1 checkpoint; other architectures can be used but not trained",
         )
     return checkpoint
 
 
 def _settle(options: TrainOptions, checkpoint: Checkpoint | None) -> tuple[Recipe, ModelPlan]:
-    """The recipe with nothing left open, and the model's shape."""
+    """Return the recipe with all defaults filled in, and the model's shape."""
     recipe = read_recipe(options.recipe) if options.recipe else Recipe(default_stages(1))
     plan = checkpoint_plan(checkpoint, recipe) if checkpoint else scratch_plan(options.config, recipe)
     if options.recipe is None:
@@ -134,20 +137,21 @@ def _settle(options: TrainOptions, checkpoint: Checkpoint | None) -> tuple[Recip
 
 
 def _check_learning(recipe: Recipe, taught: bool) -> None:
-    """Raises UsageError for a recipe under which no weight would move."""
+    """Refuse a recipe that would change no weight. Raises UsageError."""
     if recipe.train == "gates" and not (recipe.memory and KINDS[recipe.memory].mixes):
         raise UsageError(f"the model has no gates to train with memory {recipe.memory}", hint="use --train all")
     if not recipe.learns(taught):
         teacher = "kl_weight 0" if taught else "no teacher"
         raise UsageError(
-            f"there is nothing to learn from: no task with questions, lm_weight 0 and {teacher}",
+            f"there is nothing to learn from: found no task with questions, lm_weight 0 and {teacher}",
             hint="raise kl_weight or lm_weight" if taught else "name a teacher with --teacher, or raise lm_weight",
         )
 
 
 def _check_folder(out: Path, recipe: Recipe) -> None:
-    """Raises UsageError for a folder that holds a run of another recipe, or a checkpoint's files that no run made,
-    and DiskError for one that may not be looked into.
+    """Refuse a folder with a run of another recipe, or with a checkpoint that no run made.
+
+    Raises UsageError, and DiskError for a folder without permission.
     """
     try:
         with suppress(FileNotFoundError, NotADirectoryError):
@@ -161,19 +165,19 @@ def _check_folder(out: Path, recipe: Recipe) -> None:
         held = [name for name in ("config.json", *kept) if (out / name).exists()]
         if held := [*held, *sorted(path.name for path in out.glob("*.safetensors*"))]:
             raise UsageError(
-                f"{out} holds {held[0]} and no training run: a checkpoint there would be lost",
+                f"{out} holds {held[0]} but no training run: a checkpoint there would be overwritten",
                 hint="give --out another folder",
             )
         return
     if differences := recipe.differences(read_recipe(out / RECIPE)):
         raise UsageError(
             f"{out} holds a run of another recipe: {'; '.join(differences)}",
-            hint="give --out another folder, or the recipe of before to go on",
+            hint="give --out another folder, or the earlier recipe to resume",
         )
 
 
 def _has_begun(out: Path, recipe: Recipe) -> bool:
-    """Whether this run began here and ended before its first save: its recipe and its tokenizer are then there."""
+    """Tell if this run began here and ended before its first save: then its recipe and tokenizer are there."""
     try:
         return not recipe.differences(read_recipe(out / RECIPE))
     except (UsageError, ConfigError):
@@ -190,7 +194,7 @@ def _placement(options: TrainOptions) -> tuple[str, torch.dtype]:
 
 
 def _vocabulary(out: Path, checkpoint: Checkpoint | None, plan: ModelPlan, texts: list[str], seed: int) -> RunTokenizer:
-    """The run's, else the checkpoint's, else one made for these texts."""
+    """Return the run's tokenizer, else the checkpoint's, else one that is trained on these texts."""
     if (out / RUN).is_file():
         vocabulary = _vocabulary_in(out)
     elif checkpoint:
@@ -202,8 +206,8 @@ def _vocabulary(out: Path, checkpoint: Checkpoint | None, plan: ModelPlan, texts
     if vocabulary.tokenizer.vocabulary > plan.config.vocabulary:
         raise ModelError(
             f"the tokenizer has {vocabulary.tokenizer.vocabulary} pieces, "
-            f"the model a vocabulary of {plan.config.vocabulary}",
-            hint="the files belong to different models",
+            f"but the model has a vocabulary of {plan.config.vocabulary}",
+            hint="use a tokenizer and a config.json of the same model",
         )
     return vocabulary
 
@@ -221,7 +225,7 @@ def _trainer(start: Start, writer: Writer, recipe: Recipe, device: str, dtype: t
 def _teacher(
     options: TrainOptions, trainer: Trainer, tokenizer: Tokenizer, device: str, dtype: torch.dtype
 ) -> tuple[Teacher | None, str]:
-    """The teacher, and the name that its weights go by."""
+    """Return the teacher, and the name of its weights."""
     if options.teacher is None:
         return None, ""
     if options.teacher == SAME:
@@ -229,7 +233,7 @@ def _teacher(
     folder = resolve_model(options.teacher)
     if not _mean_the_same(load_tokenizer(folder), tokenizer):
         raise UsageError(
-            f"the teacher {options.teacher} has another tokenizer than the student",
+            f"the teacher {options.teacher} does not have the student's tokenizer",
             hint="name a teacher with the student's tokenizer",
         )
     model = load_model(folder, device, str(dtype).removeprefix("torch."), memory="full")
@@ -239,13 +243,13 @@ def _teacher(
 
 
 def _mean_the_same(one: Tokenizer, other: Tokenizer) -> bool:
-    """Whether every id stands for the same text; one vocabulary may lie in files of two formats."""
+    """Tell if every id means the same text; one vocabulary may be in files of two formats."""
     ids = range(max(one.vocabulary, other.vocabulary))
     return one.fingerprint == other.fingerprint or all(one.decode([i]) == other.decode([i]) for i in ids)
 
 
 def _begin(terminal: Terminal, run: Run, vocabulary: RunTokenizer, notes: tuple[str, ...]) -> None:
-    """Go on from the folder's run, or make it one of no steps; notes: what is to be said of a start."""
+    """Resume the folder's run, or save a new one of zero steps. notes: sentences for a new run."""
     out, saved = run.out, load_run(run.out, run.trainer)
     if saved is None:
         for note in notes:
@@ -260,17 +264,17 @@ def _begin(terminal: Terminal, run: Run, vocabulary: RunTokenizer, notes: tuple[
         other = [name for name in found if found[name] != expected[name]]
         raise UsageError(
             f"{out} holds a run that was started with another {' and another '.join(other)}",
-            hint="give --out another folder, or say what the run was started with",
+            hint="give --out another folder, or the options that the run was started with",
         )
     run.resume(saved)
     if run.trainer.done:
         terminal.note(f"the run in {out} is complete after {saved.position.step:,} steps")
     else:
-        terminal.note(f"going on after step {saved.position.step:,} of the run in {out}")
+        terminal.note(f"resuming after step {saved.position.step:,} of the run in {out}")
 
 
 def _write_tokenizer(vocabulary: RunTokenizer, out: Path) -> None:
-    """Raises DiskError."""
+    """Write the tokenizer's files. Raises DiskError."""
     for name in TOKENIZER_FILES:
         if name in vocabulary.files:
             write_bytes(out / name, vocabulary.files[name])

@@ -1,4 +1,4 @@
-"""What `train` says while it trains."""
+"""Print notes while `train` trains."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ class Notes:
         self._forget()
 
     def _forget(self) -> None:
-        """What is counted from one note to the next."""
+        """Reset what is counted from one note to the next."""
         self._tokens, self._seconds = 0, 0.0
         self._right: Counter[str] = Counter()
         self._asked: Counter[str] = Counter()
 
     def stage(self) -> None:
-        """Say once that a stage begins, and before the first how much there is to train on."""
+        """Note once that a stage begins, and before the first one how many tokens and steps are left."""
         here, stages = self._trainer.position.stage, self._trainer.recipe.stages
         if self._stage < 0:
             self._terminal.note(f"{self._tokens_left():,} tokens to train on, in about {self._steps_left():,} steps")
         if here != self._stage:
             self._stage = here
             virtual = stages[here].virtual
-            between = f", and between segments all their prose up to 2^{virtual - 1} times over" if virtual else ""
+            between = f", with all their prose between segments up to 2^{virtual - 1} times" if virtual else ""
             self._terminal.note(
                 f"stage {here + 1} of {len(stages)}: documents of {stages[here].length:,} tokens{between}"
             )
 
     def step(self, report: StepReport) -> None:
-        """A line at most every ten seconds, and after the last step."""
+        """Print a line at most every ten seconds, and after the last step."""
         self._tokens += report.rows * report.length
         self._seconds += report.seconds
         self._right.update({task: right for task, (right, _) in report.right.items()})
@@ -66,7 +66,7 @@ class Notes:
         return "; ".join(parts)
 
     def _stages_left(self) -> list[tuple[int, int]]:
-        """Return the length of the documents and the tokens that are left of each stage."""
+        """Return the document length and the remaining tokens of each stage."""
         at, stages = self._trainer.position, self._trainer.recipe.stages
         left = [(stage.length, stage.tokens) for stage in stages[at.stage :]]
         return [(length, tokens - (0 if number else at.stage_tokens)) for number, (length, tokens) in enumerate(left)]
@@ -79,7 +79,7 @@ class Notes:
         return sum(-(-tokens // (max(1, of_a_step // length) * length)) for length, tokens in self._stages_left())
 
     def _at_most(self) -> str:
-        """A stage may end early, when enough answers are right."""
+        """Return " at most" if a stage may end early, when enough answers are right."""
         return " at most" if any(stage.below for stage in self._trainer.recipe.stages) else ""
 
     def _memory(self) -> str:

@@ -1,4 +1,4 @@
-"""A run's steps, and what its folder holds of them when one fails or a signal comes."""
+"""Run the steps of a training, and report what its folder holds when one fails or a signal comes."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Run:
         self._held = self._model_held = -1  # the step that run.safetensors is of, and that of model.safetensors
 
     def resume(self, saved: SavedRun) -> None:
-        """Raises DiskError."""
+        """Continue from a saved run. Raises DiskError."""
         restore(self.trainer, saved)
         self._held = saved.position.step
         with self._telling_what_is_held():
             self._save_model()
 
     def go(self, notes: Notes, log: Log, stop: StopRequest) -> None:
-        """To the last step. Raises Interrupted, and whatever ends a step, with the step that the folder then holds."""
+        """Train to the last step. Raises Interrupted, or the error of a step, with the step that the folder holds."""
         while not self.trainer.done and not stop():
             notes.stage()
             notes.step(self._step(log))
@@ -41,7 +41,7 @@ class Run:
             raise self._interrupted(stop.signal_number)
 
     def save(self) -> None:
-        """Raises DiskError and TrainingError."""
+        """Save the run and its model. Raises DiskError and TrainingError."""
         save_run(self.trainer, self.origin, self.out)
         self._held = self.trainer.position.step
         self._save_model()
@@ -67,7 +67,7 @@ class Run:
         return report
 
     def _rescue(self) -> None:
-        """Save the steps before the one that failed; what failed is the news, whether or not they can be saved."""
+        """Save the steps before the one that failed; report that failure even if saving fails, too."""
         if self.trainer.whole and self.trainer.position.step > self._held:
             with suppress(Exception):
                 self.save()
@@ -81,14 +81,14 @@ class Run:
             raise
 
     def _tell(self, error: Gemma10MError) -> None:
-        """Add what the folder holds to an error, whose class says how the program ends."""
+        """Add what the folder holds to an error, and keep its class, which has the exit code."""
         if self._model_held != self._held:
             error.message += f"; {self.out} holds the run of step {self._held}, and the same command writes its model"
         else:
             error.message += f"; {self.out} holds the checkpoint of step {self._held}"
             if not isinstance(error, DiskError):
                 command = f"gemma10m train {shlex.quote(str(self.out))} --out OTHER"
-                elsewhere = f"`{command}` goes on from there with another recipe"
+                elsewhere = f"`{command}` continues from it with another recipe"
                 error.hint = f"{error.hint}; {elsewhere}" if error.hint else elsewhere
         error.args = (error.message,)
 
@@ -112,11 +112,11 @@ class Run:
                 self.save()
         return Interrupted(
             f"stopped after step {step}; the run is saved in {self.out}",
-            hint="run the same command again to go on from there",
+            hint="run the same command again to resume",
             signal_number=signal_number,
         )
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    """On the CPU torch has no class for it."""
+    """Tell if memory ran out; on the CPU torch has no class for it."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator" in str(error)

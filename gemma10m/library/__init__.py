@@ -1,21 +1,21 @@
-"""One object for scripts and for the commands: a model, and the documents it reads.
+"""Library is the object behind scripts and commands: a model, and the documents it reads.
 
-listening.py     who hears notes, warnings and progress
-sources.py       what a user names, opened
+listening.py     listeners, which get notes, warnings and progress
+sources.py       the sources that a user names -> a document
 model_choice.py  options -> a model and its tokenizer
 state_model.py   a saved state -> its model
 signals.py       Ctrl-C during a read
 indexing.py      the passage index beside a state
-read_source.py   a document -> its state, read or found
+read_source.py   a document -> its state, read now or found in the cache
 checking.py      an answer -> its verdict and its sources
 retrieval.py     a question -> the passages that are read again before it
 chat.py          a question -> an answer
 summarizing.py   a document -> its summary
 finding.py       words -> passages, without a model
-kept.py          what the cache keeps
+kept.py          the states and passages in the cache
 defaults.py      the model that is used when none is named
 reading.py       a document that was read
-library.py       the object
+library.py       Library
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Questions and answers: the one way from a question over retrieved passages to an answer that was checked."""
+"""Answer questions: retrieve passages, let the model answer, and check the answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gemma10m.saved_states import Reader
 
 
 class AnswerStream:
-    """An answer as it is made. Iterate over its pieces, or call `wait`; then `answer` is there."""
+    """Give an answer while it is generated: iterate over its pieces, or call `wait`; then `answer` is set."""
 
     def __init__(self, pieces: Generator[str, None, Answer]) -> None:
         self._pieces = pieces
@@ -32,14 +32,14 @@ class AnswerStream:
 
     @property
     def whole(self) -> Answer:
-        """The answer, after the last piece."""
+        """Return the answer after its last piece."""
         assert self.answer is not None, "an answer is whole after its last piece"
         return self.answer
 
 
 @dataclass
 class Chat:
-    """A conversation about a document: each question goes on from the answers before it."""
+    """Hold a conversation about a document: each question continues from the answers before it."""
 
     reader: Reader
     passages: Passages
@@ -50,20 +50,20 @@ class Chat:
     _conversation: Conversation | None = None
 
     def ask(self, question: str) -> Answer:
-        """Raises UsageError for an empty question."""
+        """Answer a question. Raises UsageError for an empty one."""
         return self.stream(question).wait()
 
     def stream(self, question: str) -> AnswerStream:
-        """Return the answer in pieces. One that is not heard to its end leaves the conversation as it was."""
+        """Return the answer in pieces. One that is not consumed to its end leaves the conversation as it was."""
         return AnswerStream(self._turn(question))
 
     def restart(self) -> None:
-        """Forget what was said."""
+        """Forget the questions and answers so far."""
         self._conversation = None
         self.answers.clear()
 
     def sources(self) -> tuple[Source, ...]:
-        """Return where the last answer stands, with quotes."""
+        """Return the sources of the last answer, with quotes."""
         last = self.answers[-1]
         return self.passages.check(last.question, last.made, quoted=True).sources
 

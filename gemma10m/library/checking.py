@@ -1,4 +1,4 @@
-"""Hold an answer against the document, and find passages by words. All use of `passages.verdicts` is here."""
+"""Compare an answer with the document, and find passages by words. Only this module uses `passages.verdicts`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Found:
-    """What the document says to an answer, or where it comes closest to the question."""
+    """Hold the verdict on an answer with its sources, or the passages closest to the question."""
 
     verdict: str = UNCHECKED
     sources: tuple[Source, ...] = ()
@@ -53,7 +53,7 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """What to show: of an answer that is withheld nothing, or that no passage has a word of the question."""
+        """Return the text to show: for a withheld answer "", or a sentence if no passage has a word of the question."""
         if self.withheld:
             return "" if self.closest else NOT_IN_TEXT
         return self.made
@@ -75,9 +75,9 @@ class Answer:
 def look_up(
     index: PassageIndex, question: str, made: str, files: Files, quoted: bool = True, strict: bool = False
 ) -> Found:
-    """Return the verdict on an answer and where the text says it. quoted: whether quotes are compared with the files.
+    """Return the verdict on an answer and its sources. quoted: compare quotes with the files.
 
-    strict: the closest passages are given for what is unverified, too. Raises StateError for a damaged index.
+    strict: give the closest passages for an unverified answer, too. Raises StateError for a damaged index.
     """
     found = verify(index, question, made)
     document = _opened(index, files) if quoted and found.quotes else None
@@ -88,7 +88,7 @@ def look_up(
 
 
 def closest(index: PassageIndex, words: str, limit: int, files: Files) -> list[Source]:
-    """Return the sentence with the most of the words of each of the best passages, the best passage first."""
+    """Return, for each of the best passages, its sentence with the most of the words; the best passage first."""
     best = closest_sentences(index, words, limit)
     return locate(best, index, _opened(index, files) if best else None)
 

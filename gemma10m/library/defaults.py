@@ -1,4 +1,4 @@
-"""The model that is used when none is named: an environment variable, or a line in the user's configuration file."""
+"""Choose the default model: by an environment variable, or by a line in the user's configuration file."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ VARIABLE = "GEMMA10M_MODEL"
 @dataclass(frozen=True)
 class DefaultModel:
     name: str
-    told_by: str  # the variable's or the file's name
+    set_by: str  # the variable's or the file's name
 
 
 def default_model() -> DefaultModel | None:
-    """Return what the environment says, else the configuration file. Raises UsageError for a file that is no TOML."""
+    """Return the environment's model, else the configuration file's. Raises UsageError for a file that is not TOML."""
     if name := os.environ.get(VARIABLE):
         return DefaultModel(name, VARIABLE)
     path = config_file()

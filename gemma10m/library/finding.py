@@ -1,4 +1,4 @@
-"""Find passages by their words alone: a document's index is made, or found in the cache, and no model is loaded."""
+"""Find passages by their words alone, in an index that is built or found in the cache. This loads no model."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from gemma10m.state_file import read_header
 def find_passages(
     listener: Listener, sources: Sequence[str], words: str, limit: int, patterns: Patterns = ALL
 ) -> list[Source]:
-    """Return where the passages with the most of the words stand, the best first.
+    """Return the passages with the most of the words, best first.
 
-    Raises UsageError for words that say nothing, DocumentError, DiskError, and StateError for a damaged index.
+    Raises UsageError for words that are all too common, DocumentError, DiskError, and StateError for a damaged index.
     """
     if not telling(words):
-        raise UsageError(f"{words!r} has no word to look for", hint="give a name, a number or another word")
+        raise UsageError(f"{words!r} contains no word to search for", hint="give a name, a number or another word")
     path = saved_state(sources)
     if path is None:
         document = open_document(listener, sources, patterns)
@@ -38,7 +38,7 @@ def find_passages(
     refuse_patterns(f"{path} is a saved state", patterns)
     record = read_header(path).document
     if not is_index_of(index_path(path), record.fingerprint):
-        raise StateError(f"{path} has no passages beside it", hint="name the document itself")
+        raise StateError(f"{path} has no index of passages beside it", hint="name the document itself")
     return _openable(_closest(index_path(path), words, limit, cache(lambda: files_of(record))), whereabouts_of(record))
 
 
@@ -55,7 +55,7 @@ def _closest(path: Path, words: str, limit: int, files: Files) -> list[Source]:
 
 
 def _index(listener: Listener, document: Document) -> Path:
-    """Return an index of the document in the cache: beside a state of any model, or one of its own, made now."""
+    """Return an index of the document in the cache: one beside a state of any model, or one that is built now."""
     own = indexes_folder() / f"{document.fingerprint[:32]}.passages"
     for path in (own, *sorted(states_folder().glob("*.passages"))):
         if is_index_of(path, document.fingerprint):

@@ -1,4 +1,4 @@
-"""The passage index of a state: made while its document is read, and kept beside it."""
+"""Build the passage index of a state while its document is read, and keep it beside the state."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def refuse_other_file(state: Path) -> None:
     """Raise UsageError rather than overwrite a user's file that is not an index; the cache is the program's own."""
     path = index_path(state)
     if os.path.exists(path) and not is_index_file(path) and not _is_cached(path):
-        raise UsageError(f"{path} is not a passage index and would be lost", hint="move it, or name another state")
+        raise UsageError(
+            f"{path} is not a passage index and would be overwritten", hint="move it, or name another state"
+        )
 
 
 def _is_cached(path: Path) -> bool:
@@ -37,9 +39,9 @@ def _is_cached(path: Path) -> bool:
 def indexing(listener: Listener, document: Document, state: Path, stop: Callable[[], bool]) -> Iterator[None]:
     """Index the document in a thread beside the block, which reads it and saves its state.
 
-    The index takes its place when the block ends: never beside an older document's state. It is given up, and nothing
-    is left, when the block fails, and when `stop` says so before it is whole. If it cannot be made, a warning says why
-    and the read is kept: it took hours.
+    The index is moved into place when the block ends, so that it is never beside an older document's state. It is
+    discarded if the block fails, or if `stop()` is true before it is complete. If it cannot be built, a warning says
+    why, and the read is kept: it took hours.
     """
     failed, ended, path = Event(), Event(), index_path(state)
 
@@ -77,38 +79,38 @@ def _warn_if_failed(listener: Listener, made: Future[None]) -> None:
 
 
 def _warn(listener: Listener, why: str) -> None:
-    listener.warn(f"{why}: no passage is recalled, and no answer checked")
+    listener.warn(f"{why}: passages are not retrieved, and answers are not checked")
 
 
 def has_index(state: Path, fingerprint: str) -> bool:
-    """Return whether an index of the document with this fingerprint lies beside the state, undamaged as it begins."""
+    """Tell if an index of the document with this fingerprint is beside the state; only its start is checked."""
     return is_index_of(index_path(state), fingerprint)
 
 
 def is_index_of(path: Path, fingerprint: str) -> bool:
-    """Return whether the file is an index of the document with this fingerprint, undamaged as it begins."""
+    """Tell if the file is an index of the document with this fingerprint; only its start is checked."""
     return not _fault(path, fingerprint)
 
 
 def warn_without_index(listener: Listener, state: Path, fingerprint: str) -> None:
-    """Say what is wrong with an index that cannot be made again."""
+    """Warn what is wrong with an index that cannot be built again."""
     path = index_path(state)
-    _warn(listener, f"{path} {_fault(path, fingerprint)}, and the document is not there as it was read")
+    _warn(listener, f"{path} {_fault(path, fingerprint)}, and the document is gone or has changed")
 
 
 def _fault(path: Path, fingerprint: str) -> str:
-    """Return why the file is not an index of this document; "" where it is one."""
+    """Return why the file is not an index of this document, or "" if it is one."""
     if not os.path.lexists(path):
         return "is missing"
     try:
         with open_index(path) as index:
-            return "" if index.fingerprint == fingerprint else "is of another document"
+            return "" if index.fingerprint == fingerprint else "belongs to another document"
     except StateError:
-        return "is damaged or of another version"
+        return "is damaged or has another version"
 
 
 def ensure_index(listener: Listener, document: Document, state: Path) -> bool:
-    """Make the index of the document if it is missing, and return whether there is one; a warning says why not."""
+    """Build the index of the document if it is missing; tell if there is one now. A warning says why not."""
     if has_index(state, document.fingerprint):
         return True
     try:

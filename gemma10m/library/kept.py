@@ -1,4 +1,4 @@
-"""What the cache keeps: states with their passages, passages alone, and what killed runs left."""
+"""List and remove what the cache keeps: states with their passages, passages alone, and leftovers of killed runs."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ def lone_indexes() -> list[Path]:
 
 
 def leftovers() -> list[Path]:
-    """Return temporary files of runs that were killed; what a running process writes is not one of them."""
+    """Return temporary files of killed runs, without those that a running process writes."""
     folders = (states_folder(), indexes_folder(), summaries_folder())
     found = [path for each in folders for path in each.glob(f"{TEMPORARY_PREFIX}*{TEMPORARY_SUFFIX}*")]
     return sorted(path for path in found if not _is_locked(path))
 
 
 def _is_locked(path: Path) -> bool:
-    """Return whether a process still writes the file: `atomic_path` locks it as long as it does."""
+    """Tell if a process still writes the file: `atomic_path` locks it for that long."""
     with suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:

@@ -1,4 +1,4 @@
-"""A model and the documents it has read: the object behind the commands, for scripts."""
+"""Library holds a model and opens documents with it, for the commands and for scripts."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Library:
             print(reading.ask("Who is Anne?").text)
 
     model: a name ("demo", "small", "chat" or one that was downloaded), a checkpoint folder, a GGUF file, or a loaded
-    model with its `tokenizer`; None for the default. It is loaded when the first document is opened. What a user should
-    know goes to `listener`: by default to the lists `library.listener.notes` and `library.listener.warnings`.
+    model with its `tokenizer`; None for the default. It is loaded when the first document is opened. Notes and warnings
+    go to `listener`: by default to the lists `library.listener.notes` and `library.listener.warnings`.
     """
 
     def __init__(
@@ -50,10 +50,12 @@ class Library:
         read_all: bool = False,
         listener: Listener | None = None,
     ) -> None:
-        """Raises UsageError for a loaded model without a tokenizer, or a tokenizer without a loaded model."""
+        """Prepare to load a model. Raises UsageError for a loaded model or a tokenizer without the other."""
         loaded = isinstance(model, Decoder)
         if loaded != (tokenizer is not None):
-            raise UsageError("a loaded model and its tokenizer go together", hint="give both, or the model's name")
+            raise UsageError(
+                "a loaded model needs its tokenizer, and a tokenizer its model", hint="give both, or the model's name"
+            )
         name = None if model is None or isinstance(model, Decoder) else str(model)
         self.options = ModelOptions(name, device, dtype, memory, carry, sinks, read_all)
         self.listener: Listener = listener or Notices()
@@ -68,11 +70,11 @@ class Library:
         retrieval: RetrievalOptions = WITH_SOURCES,
         progress: OnProgress | None = None,
     ) -> Reading:
-        """Read the sources as one document, as far as they were not read before; or open one saved state, which brings
-        its model where the library has none of its own.
+        """Read the sources as one document, resuming an earlier read; or open one saved state.
 
-        progress: called with a ProgressView at every step of the read. Raises DocumentError, ModelError, StateError,
-        and Interrupted after a SIGINT or SIGTERM, when the state is saved and the same call goes on from there.
+        A saved state chooses its model if the library has none. progress: called with a ProgressView at every step of
+        the read. Raises DocumentError, ModelError, StateError, and Interrupted after a SIGINT or SIGTERM: then the
+        state is saved, and the same call resumes.
         """
         names = [str(source) for source in sources]
         if names and (path := saved_state(names)):
@@ -82,7 +84,7 @@ class Library:
         return self.read(self.document(names, patterns), None, retrieval, progress)
 
     def find(self, *sources: str | Path, words: str, limit: int = 10, patterns: Patterns = ALL) -> list[Source]:
-        """Find passages by their words: the document is indexed and not read, and no model is loaded."""
+        """Find passages by their words. The document is indexed, not read, and no model is loaded."""
         return find_passages(self.listener, [str(source) for source in sources], words, limit, patterns)
 
     def document(self, sources: Sequence[str], patterns: Patterns = ALL) -> Document:
@@ -96,13 +98,13 @@ class Library:
         retrieval: RetrievalOptions = WITH_SOURCES,
         progress: OnProgress | None = None,
     ) -> Reading:
-        """Read an open document. output: where its state goes, instead of the cache. Raises as `open` does."""
+        """Read an open document. output: file for its state, instead of the cache. Raises as `open` does."""
         listener = WithProgress(self.listener, progress) if progress else self.listener
         reader = self.reader(document.nbytes)
         return Reading(self.listener, reader, read_document(listener, reader, document, output), retrieval)
 
     def reader(self, nbytes: int = 0) -> Reader:
-        """Return the loaded model for a document of this size."""
+        """Return the loaded model for a document of `nbytes` bytes."""
         return self._given or self._loaded(self.options, nbytes)
 
     def _loaded(self, options: ModelOptions, nbytes: int = 0) -> Reader:

@@ -1,4 +1,4 @@
-"""Who hears what happens while a document is read: a terminal, or lists that a script looks at."""
+"""Listeners get the notes, warnings and progress of a read: a terminal, or lists for a script."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class CountSink(Protocol):
 
 
 class Listener(Protocol):
-    """What a library tells: sentences for the user, and how far a read has come."""
+    """Receive sentences for the user, and the progress of a read."""
 
     def note(self, text: str) -> None: ...
     def warn(self, text: str) -> None: ...
@@ -31,7 +31,7 @@ class Listener(Protocol):
 
 @dataclass
 class Notices:
-    """Collect what is told, and print nothing."""
+    """Collect notes and warnings, and print nothing."""
 
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -64,7 +64,7 @@ class CalledBack:
 
 @dataclass(frozen=True)
 class WithProgress:
-    """A listener whose progress goes to a function instead."""
+    """Pass notes and warnings to a listener, and progress to a function."""
 
     listener: Listener
     on_progress: OnProgress

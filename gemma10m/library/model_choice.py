@@ -1,4 +1,4 @@
-"""From the model options of a command line to a model and its tokenizer."""
+"""Choose and load a model and its tokenizer by the model options of a command line."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ class ModelOptions:
 
 
 def model_path(options: ModelOptions, tell: Callable[[str], None]) -> Path:
-    """The model that was asked for, else the user's default, else the default download, else the packaged small model.
+    """Return the named model's path, else the user's default, else the default download, else the packaged small model.
 
-    `tell` gets a sentence for the user. Raises ModelError where there is none.
+    `tell` gets a sentence for the user. Raises ModelError if no model can be found.
     """
     if name := named_model(options):
         return resolve_model(name, tell)
@@ -63,7 +63,7 @@ def model_path(options: ModelOptions, tell: Callable[[str], None]) -> Path:
         raise ModelError(
             f"no model was named, {DEFAULT_MODEL} is not downloaded and no small model is installed",
             hint="run `pip install 'gemma10m[small]'` or `gemma10m download`, or name one you have: --model, "
-            f"{VARIABLE}, or model in {config_file()}; --model demo is a toy that knows planted sentences alone",
+            f"{VARIABLE}, or model in {config_file()}; --model demo is a toy that knows only planted sentences",
         )
     return resolve_model("small", tell)
 
@@ -75,7 +75,7 @@ def named_model(options: ModelOptions) -> str | None:
 
 
 def resolve_dtype(options: ModelOptions, device: str, parameters: int) -> str:
-    """bfloat16 on a GPU and for big checkpoints, float32 for small ones on a CPU, unless the user says."""
+    """Return the user's dtype, else float32 for small checkpoints on a CPU, else bfloat16."""
     if options.dtype != "auto":
         return options.dtype
     limit = TINY_WEIGHTS if has_fast_bfloat16() else SMALL_WEIGHTS
@@ -83,7 +83,7 @@ def resolve_dtype(options: ModelOptions, device: str, parameters: int) -> str:
 
 
 def has_fast_bfloat16() -> bool:
-    """Return True if this CPU multiplies bfloat16 by itself (AVX512-BF16, AMX, ARM's BF16); others emulate it."""
+    """Tell if this CPU multiplies bfloat16 in hardware (AVX512-BF16, AMX, ARM's BF16); others emulate it."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:
@@ -94,7 +94,7 @@ def has_fast_bfloat16() -> bool:
 
 @dataclass(frozen=True)
 class ChosenModel:
-    """A model that was found, before its weights are loaded."""
+    """Describe a model that was found, before its weights are loaded."""
 
     name: str
     path: Path
@@ -104,7 +104,7 @@ class ChosenModel:
 
 
 def choose_model(listener: Listener, options: ModelOptions) -> ChosenModel:
-    """Raises ModelError where there is none, UsageError for a device that is not there."""
+    """Find the model. Raises ModelError if no model can be found, UsageError for a device that does not exist."""
     path = model_path(options, listener.note)
     device, checkpoint = resolve_device(options.device), open_checkpoint(path)
     name = named_model(options) or (DEFAULT_MODEL if path == find_downloaded(DEFAULT_MODEL) else "small")
@@ -112,7 +112,7 @@ def choose_model(listener: Listener, options: ModelOptions) -> ChosenModel:
 
 
 def load_chosen(listener: Listener, chosen: ChosenModel, reading: ReadingConfig, read_all: bool) -> Reader:
-    """Load the weights and the tokenizer. Raises ModelError where they do not belong together."""
+    """Load the weights and the tokenizer. Raises ModelError if they do not belong together."""
     model = load_checkpoint(chosen.checkpoint, reading, chosen.device, chosen.dtype)
     model.name = chosen.name
     tokenizer = load_tokenizer(chosen.path)
@@ -120,23 +120,24 @@ def load_chosen(listener: Listener, chosen: ChosenModel, reading: ReadingConfig,
         listener.warn(warning)
     if tokenizer.vocabulary > model.config.vocabulary:
         raise ModelError(
-            f"the tokenizer of {model.name} has {tokenizer.vocabulary} pieces, its model a vocabulary of "
+            f"the tokenizer of {model.name} has {tokenizer.vocabulary} pieces, but its model has a vocabulary of "
             f"{model.config.vocabulary}",
-            hint="the files belong to different models: download the model again",
+            hint="download the model again: its files belong to different models",
         )
     return Reader(model, tokenizer, read_all)
 
 
 def load_reader(listener: Listener, options: ModelOptions, nbytes: int = 0) -> Reader:
-    """Load the model and its tokenizer. nbytes: of the document it is to read; 0 where that is not known."""
+    """Load the model and its tokenizer. nbytes: size of the document to read, 0 if unknown."""
     chosen = choose_model(listener, options)
     return load_chosen(listener, chosen, choose_reading(listener, options, chosen, nbytes), options.read_all)
 
 
 def choose_reading(listener: Listener, options: ModelOptions, chosen: ChosenModel, nbytes: int) -> ReadingConfig:
-    """Return the reading that the user asks for, else the checkpoint, else the document's length and the memory.
+    """Return the reading that the user's options ask for, else the checkpoint's, else one by length and memory.
 
-    A model with local layers reads exactly what fits its context and the memory; else a note says what it sees.
+    A model with local layers reads exactly a document that fits its context and the memory; of a longer one a note
+    says what it sees.
     """
     checkpoint, tokens = chosen.checkpoint, nbytes // BYTES_A_TOKEN
     choose = partial(resolve_reading, checkpoint, memory=options.memory, carry=options.carry, sinks=options.sinks)
@@ -156,14 +157,12 @@ def choose_reading(listener: Listener, options: ModelOptions, chosen: ChosenMode
         f"is longer than the {config.context:,} tokens of the model's training" if is_long else "needs too much memory"
     )
     seen = reading.carry + reading.segment
-    listener.note(
-        f"the document {why}: layers that see everything see its first {reading.sinks} and last {seen:,} tokens"
-    )
+    listener.note(f"the document {why}: global layers see only its first {reading.sinks} and last {seen:,} tokens")
     return reading
 
 
 def memory_size(device: str) -> int | None:
-    """Bytes of the GPU's or the machine's memory; None where the system does not tell."""
+    """Return the bytes of the GPU's or the machine's memory, or None if the system does not tell."""
     if device == "cuda":
         return torch.cuda.mem_get_info()[1]
     try:
@@ -174,11 +173,11 @@ def memory_size(device: str) -> int | None:
 
 
 def remembers(model: Decoder) -> bool:
-    """Return whether the model can still answer about what has left its window."""
+    """Tell if the model can answer about tokens that have left its window."""
     gates = [weight for name, weight in model.named_parameters() if name.endswith("self_attn.gate")]
     return KINDS[model.reading.memory].remembers and closed_gate_warning(gates or None, model.reading) is None
 
 
 def go_offline() -> None:
-    """For the hub's library, which reads its environment when it is imported."""
+    """Forbid the hub's library to use the network; it reads its environment when it is imported."""
     os.environ["HF_HUB_OFFLINE"] = "1"

@@ -1,4 +1,4 @@
-"""Read a document, or find that it was read before; the state is saved on the way, and an index beside it."""
+"""Read a document, or find that it was read before; save its state on the way, and an index beside it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gemma10m.tokens.prompt import Prompt
 
 @dataclass(frozen=True)
 class ReadSource:
-    """A document's state, and how it came about."""
+    """Hold a document's state, and how it was read."""
 
     state: State
     path: Path  # of the state's file
@@ -45,19 +45,19 @@ class ReadSource:
 
 
 def open_state(listener: Listener, reader: Reader, path: Path) -> ReadSource:
-    """Raises StateError for a state that is damaged or was made by another model."""
+    """Open a saved state. Raises StateError if it is damaged or was made by another model."""
     bookmark, header = reader.load(path)
     source = _read_source(reader, bookmark, path, None, header.document)
     if not header.complete:
-        listener.warn(f"{path} holds an unfinished read: {source.tokens_read:,} tokens of {header.document.name}")
+        listener.warn(f"{path} is an unfinished read: {source.tokens_read:,} tokens of {header.document.name}")
     return source
 
 
 def read_document(listener: Listener, reader: Reader, document: Document, path: Path | None) -> ReadSource:
-    """The state of the whole document, from `path` or the cache as far as it is there, and beside it an index.
+    """Return the state of the whole document, resuming from `path` or the cache, and write an index beside it.
 
-    SIGINT and SIGTERM end it at a segment's end, with the state saved. Raises Interrupted then, DocumentError for more
-    files than a state can list, and UsageError rather than overwrite a file that is not a state or an index.
+    SIGINT and SIGTERM stop the read at the end of a segment and save the state. Raises Interrupted then, DocumentError
+    for more files than a state can list, and UsageError rather than overwrite a file that is not a state or an index.
     """
     refuse_too_many_files(document_record(document, tuple(file.nbytes for file in document.files)))
     if path:
@@ -65,7 +65,7 @@ def read_document(listener: Listener, reader: Reader, document: Document, path: 
     target = path or reader.state_path(document)
 
     def pass_over(error: StateError) -> None:
-        listener.warn(f"{error.message}; reading goes on without it")
+        listener.warn(f"{error.message}; it is not used")
 
     start = find_bookmark(reader, document, path, pass_over)
     if start and start.complete:
@@ -77,9 +77,9 @@ def read_document(listener: Listener, reader: Reader, document: Document, path: 
 
 
 def _refuse_other_files(path: Path) -> None:
-    """Raises UsageError."""
+    """Raise UsageError rather than overwrite a file that is not a state or an index."""
     if os.path.exists(path) and not is_state_file(path):
-        raise UsageError(f"{path} is not a saved state and would be lost", hint="give --output another name")
+        raise UsageError(f"{path} is not a saved state and would be overwritten", hint="give --output another name")
     refuse_other_file(path)
 
 
@@ -93,11 +93,11 @@ def _read_on(
         bar = stack.enter_context(listener.progress("reading"))
         for step in read_and_save(reader, document, target, start, stop):
             if not said and step.started_at:
-                listener.note(f"going on after {format_count(step.started_at)} tokens read earlier")
+                listener.note(f"resuming after {format_count(step.started_at)} tokens read earlier")
             said = True
             if step.progress.halvings > halvings:
                 halvings = step.progress.halvings
-                listener.note(f"GPU memory is short: going on {step.progress.stretch:,} tokens at a time")
+                listener.note(f"GPU memory is short: now reading {step.progress.stretch:,} tokens at a time")
             if step.skipped and not told:
                 told = True
                 listener.note(_tail_sentence(step))
@@ -107,7 +107,7 @@ def _read_on(
     if stop():
         raise Interrupted(
             f"stopped after {source.tokens_read:,} tokens; the state is saved in {target}",
-            hint="run the same command again to go on from there",
+            hint="run the same command again to resume",
             signal_number=stop.signal_number,
         )
     listener.note(_summary(source))

@@ -1,4 +1,4 @@
-"""A document that was read: ask it, talk about it, sum it up, search it."""
+"""Reading holds a document that was read: ask questions about it, summarize it, search it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gemma10m.saved_states import Reader
 
 
 class Reading:
-    """Made by `Library.open`. Close it, or use it in a `with` block: it holds its document's index open."""
+    """Answer questions about a document. `Library.open` makes it; close it, because it holds an index open."""
 
     def __init__(self, listener: Listener, reader: Reader, source: ReadSource, options: RetrievalOptions) -> None:
         self.listener, self.reader, self.source, self.options = listener, reader, source, options
@@ -28,7 +28,7 @@ class Reading:
 
     @property
     def passages(self) -> Passages:
-        """The document's passages; the index is opened, and made if it is missing, when they are first asked for."""
+        """Return the document's passages; the first call opens the index, or builds one if it is missing."""
         if self._passages is None:
             self._passages = self._opened.enter_context(retrieved_from(self.listener, self.source, self.options))
         return self._passages
@@ -38,11 +38,11 @@ class Reading:
         return self.stream(question, sampling).wait()
 
     def stream(self, question: str, sampling: Sampling | None = None) -> AnswerStream:
-        """Return the answer in pieces as they are made; in one piece where it is checked before it is shown."""
+        """Return the answer in pieces as they are generated, or in one piece if it is checked before it is shown."""
         return self._chat(sampling, self.passages.waits).stream(question)
 
     def chat(self, sampling: Sampling | None = None) -> Chat:
-        """Begin a conversation, whose answers come as they are made unless they are checked strictly."""
+        """Begin a conversation. Its answers come as they are generated, or in strict mode once they are checked."""
         return self._chat(sampling, self.options.strict)
 
     def _chat(self, sampling: Sampling | None, waits: bool) -> Chat:
@@ -55,9 +55,9 @@ class Reading:
         by: str = "state",
         sampling: Sampling | None = None,
     ) -> str:
-        """Sum the document up. by: "state", what the read left; or "sections" or "refine", going over the text again.
+        """Summarize the document. by: "state" asks its state; "sections" and "refine" read the text again.
 
-        Raises UsageError where a saved state is to be gone over: it holds no text.
+        Raises UsageError for "sections" and "refine" of a saved state, which holds no text.
         """
         wanted, sampling = SummaryOptions(words, focus, by), sampling or Sampling(max_new_tokens=1024)
         if by == "state":
@@ -67,13 +67,13 @@ class Reading:
         return Summarizing(self.reader, self.source.document, wanted, sampling).text(by)
 
     def find(self, words: str, limit: int = 10) -> list[Source]:
-        """Return where the passages with the most of the words stand, the best first."""
+        """Return the passages with the most of the words, best first."""
         return self.passages.find(words, limit)
 
     def save(self, path: str | Path) -> None:
-        """Save the state, and the index beside it, where `open` finds them by their name.
+        """Save the state to `path`, which `open` takes, and the index beside it.
 
-        Raises UsageError rather than overwrite a file that is not a state, and where only a state was opened.
+        Raises UsageError rather than overwrite a file that is not a state, and if only a state was opened.
         """
         if self.source.document is None:
             raise UsageError(f"{self.source.path} is a saved state already", hint="copy it and the index beside it")
@@ -91,4 +91,4 @@ class Reading:
 
 
 def no_text(path: Path) -> UsageError:
-    return UsageError(f"{path} is a saved state and holds no text to go over", hint="name the document itself")
+    return UsageError(f"{path} is a saved state, which holds no text to read again", hint="name the document itself")

@@ -1,4 +1,4 @@
-"""Passages that are read again before a question, and the index that they and an answer's sources come from."""
+"""Retrieve passages that are read again before a question, and look up an answer's sources in the same index."""
 
 from __future__ import annotations
 
@@ -39,24 +39,24 @@ class RetrievalOptions:
     strict: bool = False  # what is not verified is withheld
 
     def __post_init__(self) -> None:
-        """Raises UsageError."""
+        """Refuse an unknown value of `recall`. Raises UsageError."""
         if self.recall not in ("auto", "off") and not NUMBER.fullmatch(self.recall):
             raise UsageError(f"--recall must be auto, off or a number of tokens, found {shortened(self.recall)}")
 
     @property
     def checks(self) -> bool:
-        """Return whether an answer is held against the document."""
+        """Tell if an answer is compared with the document."""
         return self.tells or self.sources
 
     @property
     def tells(self) -> bool:
-        """Return whether the verdict on an answer is told, before the answer is shown."""
+        """Tell if the verdict on an answer is reported to the user."""
         return self.recall != "off" or self.strict
 
     def budget(self, model: Decoder) -> int:
-        """Tokens of passages before a question; 0 for none.
+        """Return how many tokens of passages to read before a question.
 
-        auto: what has room for whole passages; single sentences only for a model that remembers nothing by itself.
+        auto: some if whole passages fit; single sentences only for a model that remembers nothing by itself.
         """
         if self.recall == "off":
             return 0
@@ -68,7 +68,7 @@ class RetrievalOptions:
 
 @dataclass
 class Passages:
-    """A document's index, where there is one, and the document's files."""
+    """Hold a document's index, if it has one, and the document's files."""
 
     index: PassageIndex | None
     document: Files
@@ -80,7 +80,7 @@ class Passages:
 
     @property
     def waits(self) -> bool:
-        """Return whether an answer is shown once it is checked: there may be none to show."""
+        """Tell if an answer is shown only once it is checked, because it may be withheld."""
         return self.options.strict or (self.index is not None and self.options.tells)
 
     def retrieved(self, reader: Reader, question: str, state: State) -> str:
@@ -91,26 +91,26 @@ class Passages:
         return shown(self._look(lambda index: retrieve(index, reader.tokenizer, question, budget), nothing=[]))
 
     def budget(self, reader: Reader) -> int:
-        """Return how many tokens of passages are read again before a question."""
+        """Return how many tokens of passages to read again before a question."""
         return self.options.budget(reader.model) if self.index else 0
 
     def _fitting(self, wanted: int, reader: Reader, question: str, state: State) -> int:
-        """What `auto` takes is left alone; a number that the user gave may push out its own passages."""
+        """Cap the number of tokens that the user gave, so that its first passages stay in the window."""
         room = room_for_passages(reader, question, state) if self.options.recall != "auto" else None
         if room is None or wanted <= room:
             return wanted
         if not self._capped:
             self.warn(
-                f"--recall {wanted} is more than the window holds beside the question and its answer: "
-                f"{room} tokens are recalled"
+                f"--recall {wanted} is more than fits the window with the question and its answer: "
+                f"{room} tokens are used"
             )
         self._capped = True
         return room
 
     def check(self, question: str, made: str, waited: bool = False, quoted: bool = False) -> Answer:
-        """Return the answer with its verdict and sources, and with quotes where the options or `quoted` say so.
+        """Return the answer with its verdict and sources, and with quotes if the options or `quoted` ask for them.
 
-        waited: whether nothing of it was shown yet, so that it can be withheld.
+        waited: nothing of the answer was shown yet, so that it can be withheld.
         """
         strict, quoted = self.options.strict, quoted or self.options.sources
         found = self._look(lambda index: look_up(index, question, made, self.document, quoted, strict), Found())
@@ -119,7 +119,7 @@ class Passages:
         return Answer(question, made, found.verdict, sources, found.unsupported, near, withheld)
 
     def find(self, words: str, limit: int) -> list[Source]:
-        """Return where the passages with the most of the words stand, the best first; none without an index."""
+        """Return the passages with the most of the words, best first; an empty list without an index."""
         return list(self._shown(self._look(lambda index: closest(index, words, limit, self.document), [])))
 
     def _shown(self, sources: Sequence[Source]) -> tuple[Source, ...]:
@@ -137,10 +137,10 @@ class Passages:
 
 
 def room_for_passages(reader: Reader, question: str, state: State) -> int | None:
-    """Tokens after which the question and a short answer still see all of them; None where nothing leaves the window.
+    """Return how many tokens fit the window with the question and a short answer; None if nothing leaves the window.
 
-    The window ends with the open segment, of which the state fills a part: where that leaves less than `auto` takes,
-    sentences are worth more than that the first of them is seen to the end.
+    The window ends with the open segment, of which the state fills a part. If that leaves less than `auto` takes,
+    `auto` wins: more sentences are worth more than keeping the first one visible to the end.
     """
     reading = reader.model.reading
     if not KINDS[reading.memory].closes:
@@ -153,9 +153,9 @@ def room_for_passages(reader: Reader, question: str, state: State) -> int | None
 
 @contextmanager
 def retrieved_from(listener: Listener, source: ReadSource, options: RetrievalOptions) -> Iterator[Passages]:
-    """The index beside the source's state, made now where it is missing, damaged or of another document.
+    """Open the index beside the source's state; build it if it is missing, damaged or of another document.
 
-    There is no index when nothing is to be checked, nor when none can be made; then a warning says why.
+    There is no index if nothing is to be checked, or if it cannot be built: then a warning says why.
     """
     document = cache(lambda: source.document or document_of(source.record))
     files = cache(lambda: source.document or files_of(source.record))
@@ -167,7 +167,7 @@ def retrieved_from(listener: Listener, source: ReadSource, options: RetrievalOpt
             found = document()
             if found is None:
                 raise StateError(f"{path}: {damage.message}", damage.hint) from damage
-            listener.warn(f"{path}: {damage.message}; it is made again")
+            listener.warn(f"{path}: {damage.message}; it is built again")
             build_index(found, path)
             return opened.enter_context(open_index(path))
 

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM during a read: the first asks it to stop at a segment's end, the second ends the program."""
+"""Stop a read on SIGINT and SIGTERM: the first at the end of a segment, the second at once with the program."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class StopRequest:
 def stop_on_signals() -> Iterator[StopRequest]:
     """Set the flag on the first signal inside the block; a second one ends the process at once.
 
-    Outside of the main thread, which alone may handle signals, the flag is never set.
+    Only the main thread may handle signals: in others the flag is never set.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():

@@ -1,4 +1,4 @@
-"""What a user names: documents, and which files of a folder or an archive are read; or a saved state."""
+"""Open the sources that a user names: documents, with patterns for files of folders and archives; or a saved state."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gemma10m.state_file import is_state_file
 
 @dataclass(frozen=True)
 class Patterns:
-    """Which files of folders and archives are read; all, where no pattern is given."""
+    """Choose files of folders and archives; without a pattern, all of them."""
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -26,7 +26,7 @@ ALL = Patterns()
 
 
 def open_document(listener: Listener, sources: Sequence[str], patterns: Patterns = ALL) -> Document:
-    """Open the sources as one document; tell what was skipped. Raises as `open_chosen` does."""
+    """Open the sources as one document; report what was skipped. Raises as `open_chosen` does."""
     document = open_chosen(listener, sources, patterns)
     for notice in document.notices:
         listener.warn(notice)
@@ -58,7 +58,7 @@ def open_chosen(listener: Listener, sources: Sequence[str], patterns: Patterns) 
 
 
 def refuse_patterns(instead: str, patterns: Patterns) -> None:
-    """Raise UsageError where there are any. instead: what was named."""
+    """Raise UsageError if there are patterns. instead: the clause that says what the user named."""
     if patterns.include or patterns.exclude:
         raise UsageError(
             f"--include and --exclude choose among the files of a folder or an archive, and {instead}",
@@ -67,11 +67,11 @@ def refuse_patterns(instead: str, patterns: Patterns) -> None:
 
 
 def _has_folder(document: Document) -> bool:
-    """A single file has no header, and several on their own have no list of files before them."""
+    """Tell if a folder or archive was named: a single file has no header, and several have no list before them."""
     return document.contents or (document.headed and len(document.files) == 1)
 
 
 def saved_state(sources: Sequence[str]) -> Path | None:
-    """Return the state file that the user named as the source, if that is what the user named."""
+    """Return the path if the user named one saved state as the source, else None."""
     path = Path(sources[0])
     return path if len(sources) == 1 and sources[0] != "-" and is_state_file(path) else None

@@ -1,4 +1,4 @@
-"""A saved state brings its model: the one on this machine that has the fingerprint in the state's header."""
+"""Find a saved state's model: the one on this machine that has the fingerprint in the state's header."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from gemma10m.weights.packaged import PACKAGED, find_packaged
 
 
 def as_saved(options: ModelOptions, path: Path, header: StateHeader) -> ModelOptions:
-    """Return the options with the state's model, its dtype and how it was read, where the user says nothing of them.
+    """Fill in the options that the user did not set with the state's model, dtype and reading.
 
-    Raises ModelError where no model on this machine is the state's.
+    Raises ModelError if the state's model is not on this machine.
     """
     model = options.model or _model(path, header)
     dtype = header.dtype if options.dtype == "auto" else options.dtype
@@ -44,7 +44,7 @@ def _model(path: Path, header: StateHeader) -> str:
 
 
 def known_models() -> list[str]:
-    """Return the names of models that are on this machine: the demo, packaged and downloaded ones, the default."""
+    """Return the names of the models on this machine: the demo, packaged and downloaded ones, the default."""
     default = default_model()
     packaged = [name for name in PACKAGED if find_packaged(name)]
     names = ["demo", *packaged, *(model.name for model in list_downloaded()), *([default.name] if default else [])]
@@ -52,7 +52,7 @@ def known_models() -> list[str]:
 
 
 def _fingerprint(name: str) -> str | None:
-    """Return None for a model that cannot be opened."""
+    """Return the model's fingerprint, or None if it cannot be opened."""
     try:
         return open_checkpoint(resolve_model(name)).fingerprint
     except (ModelError, UsageError, OSError):

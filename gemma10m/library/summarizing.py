@@ -1,4 +1,4 @@
-"""Summaries: from a document's state, section by section, or with one summary carried through the document."""
+"""Summarize from a document's state, section by section, or with one summary carried through the document."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class SummaryOptions:
     outline: bool = False
 
     def __post_init__(self) -> None:
-        """Raises UsageError."""
+        """Refuse options that do not fit together. Raises UsageError."""
         if self.by not in (None, *WAYS):
             raise UsageError(f"--by must be one of {', '.join(WAYS)}, found {self.by!r}")
         if self.outline and self.by not in (None, "sections"):
-            raise UsageError(f"an outline goes by sections, not by {self.by}", hint="leave --by or --outline out")
+            raise UsageError(f"--outline works by sections, found --by {self.by}", hint="leave out --by or --outline")
         summary_requests(self.words, self.focus)
 
     @property
@@ -46,14 +46,14 @@ class SummaryOptions:
 
 
 def from_state(reader: Reader, state: State, wanted: SummaryOptions, sampling: Sampling) -> Generator[str, None, bool]:
-    """Yield in pieces what the model says of a document that it has read; return whether it was cut off."""
+    """Yield the model's summary of a document that it has read, in pieces; return True if it was cut off."""
     ids = Prompt(reader.tokenizer).question(wanted.requests.text)
     _, unread = yield from speak(reader.model, reader.tokenizer, state, ids, sampling, several_lines=True)
     return bool(unread)
 
 
 class Summarizing:
-    """A document that is gone over in parts; what was written stays on disk, so that a run that stopped goes on."""
+    """Summarize a document part by part; keep what was written on disk, so that an interrupted run resumes."""
 
     def __init__(self, reader: Reader, document: Document, wanted: SummaryOptions, sampling: Sampling) -> None:
         self.reader, self.document, self.wanted = reader, document, wanted
@@ -69,13 +69,13 @@ class Summarizing:
         return len(self.document.files) > 1
 
     def sections(self) -> Iterator[Summary]:
-        """Yield a summary of each section: a sentence for an outline, or where the document has several files."""
+        """Yield a summary of each section: one sentence for an outline or if the document has several files."""
         sentence = self.several or self.wanted.outline
         requests = sentence_requests(self.wanted.focus) if sentence else self.wanted.requests
         yield from by_sections(self._parts(self.room), self.write, requests, self.count, self.room)
 
     def whole(self, summaries: list[Summary]) -> str:
-        """Return the summary of all sections' summaries. Raises DocumentError where no section holds text."""
+        """Return the summary of all sections' summaries. Raises DocumentError if no section has text."""
         written = [(summary.section, summary.text) for summary in summaries if summary.text is not None]
         texts = [f"{section.title or section.location}:\n{text}" for section, text in written]
         if texts[1:]:
@@ -96,10 +96,10 @@ class Summarizing:
         return self.present(summary)
 
     def present(self, summary: str | None) -> str:
-        """Return the summary. Raises DocumentError where there is none, as there was no text."""
+        """Return the summary. Raises DocumentError if it is None, because the document has no text."""
         if summary is None:
             name = self.document.name
-            raise DocumentError(f"{name} holds nothing but white space", hint="name a file that holds text")
+            raise DocumentError(f"{name} contains only white space", hint="name a file that contains text")
         return summary
 
     def _parts(self, room: int) -> Iterator[DocumentPart]:

@@ -19,14 +19,14 @@ _PIPE = re.compile(r"(?<!\\)\|")
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     span: tuple[int, int]
     cells: tuple[str, ...]
     columns: tuple[str, ...] = ()  # the heading's cells; none for the heading itself
     heading: tuple[int, int] | None = None  # where it stands; None where it stands before this text
 
 
-def table_rows(text: str, commas: bool, heading: str = "") -> Iterator[Row]:
+def table_rows(text: str, commas: bool, heading: str = "") -> Iterator[TableRow]:
     """`commas`: whether every line is a row of a CSV file. `heading`: of a table that begins before this text."""
     columns, place, at = tuple(_cells(heading, commas)), None, 0
     for line in text.split("\n"):
@@ -37,7 +37,7 @@ def table_rows(text: str, commas: bool, heading: str = "") -> Iterator[Row]:
             columns, place = (), None
         if len(cells) > 1:
             span = start + len(line) - len(line.lstrip()), start + len(line.rstrip())
-            yield Row(span, cells, columns, place)
+            yield TableRow(span, cells, columns, place)
             columns, place = columns or cells, place if columns else span
 
 

@@ -15,7 +15,7 @@ from gemma10m.passages.index import PassageIndex
 from gemma10m.passages.matching import content, is_said
 from gemma10m.passages.retrieve import Excerpt, scored
 from gemma10m.passages.statements import Statement, is_naming, statements
-from gemma10m.passages.tables import Row, row_says, table_rows
+from gemma10m.passages.tables import TableRow, row_says, table_rows
 from gemma10m.passages.words import telling
 
 Verdict = Literal["verified", "unverified", "no answer"]
@@ -141,18 +141,18 @@ def _units(index: PassageIndex, passages: Iterable[Passage]) -> Iterator[_Unit]:
             yield _Unit(Excerpt(passage, *row.span), every, named, cells, columns, _heading(passage, row))
 
 
-def _rows(passage: Passage, path: str) -> list[Row]:
+def _rows(passage: Passage, path: str) -> list[TableRow]:
     commas = is_csv(path)
     if not commas and "\t" not in passage.text and "|" not in passage.text:
         return []
     return list(table_rows(passage.text, commas, passage.heading.text if passage.heading else ""))
 
 
-def _overlap(span: tuple[int, int], rows: Sequence[Row]) -> bool:
+def _overlap(span: tuple[int, int], rows: Sequence[TableRow]) -> bool:
     return any(span[0] < row.span[1] and row.span[0] < span[1] for row in rows)
 
 
-def _heading(passage: Passage, row: Row) -> Excerpt | None:
+def _heading(passage: Passage, row: TableRow) -> Excerpt | None:
     if row.heading:
         return Excerpt(passage, *row.heading)
     line = passage.heading

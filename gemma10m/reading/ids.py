@@ -34,7 +34,7 @@ class IdStream:
 
     @cached_property
     def _density(self) -> float:
-        """Tokens a byte, all over the document: a table of contents at its start says little of the rest."""
+        """Return the tokens for each byte, sampled all over the document: its start may differ from the rest."""
         tokens = nbytes = 0
         for text, size in sampled(self._document):
             tokens += len(self._tokenizer.encode(text))

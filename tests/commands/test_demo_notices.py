@@ -35,7 +35,7 @@ def test_the_demo_does_not_sum_up(book: Path, cache: Path) -> None:
     assert "pip install 'gemma10m[small]'" in err
     assert not cache.exists()
     assert told("read", str(book), "-m", "demo", "-o", state)[0] == 0
-    assert "the demo cannot sum up" in told("summarize", state)[2]
+    assert "the demo cannot summarize" in told("summarize", state)[2]
     assert "planted facts" in told("ask", state, "Who is Anne?", "--max-new-tokens", "9")[2]
 
 
@@ -45,5 +45,5 @@ def test_what_was_cut_off_is_told(book: Path, command: str) -> None:
     words = [command, str(book), *(["Who?"] if command == "ask" else []), "-m", str(checkpoint()), "--max-new-tokens"]
     code, out, err = told(*words, "3", "--json")
     assert code == 0
-    assert "was cut off: --max-new-tokens gives it more room" in err
+    assert "was cut off; raise --max-new-tokens" in err
     assert json.loads(out)["truncated"] is True

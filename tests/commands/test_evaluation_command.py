@@ -139,7 +139,7 @@ def test_an_interrupted_cell_goes_on_with_the_next_batch(wanted: EvalOptions, mo
         patch.setattr(measuring, "answer", signal_in_batch(6))  # two batches a cell: the last of the third cell
         with pytest.raises(Interrupted, match=r"cell 3 of 4, needle single, gated, 10 of 12 documents") as stopped:
             run(wanted)
-    assert (stopped.value.exit_code, stopped.value.hint) == (130, "run the same command again to go on from there")
+    assert (stopped.value.exit_code, stopped.value.hint) == (130, "run the same command again to resume")
     assert wanted.results
     (partial,) = wanted.results.parent.glob("results.jsonl.*.partial.jsonl")
     assert [len(line["right"]) for line in rows_in(partial)] == [10]
@@ -159,7 +159,7 @@ def test_without_results_the_rows_are_kept_in_the_cache(
     monkeypatch.setattr(measuring, "answer", signal_in_batch(1))
     with pytest.raises(Interrupted) as stopped:
         run(replace(wanted, results=None))
-    assert stopped.value.hint == "run the same command again to go on from there"
+    assert stopped.value.hint == "run the same command again to resume"
     monkeypatch.setattr(measuring, "answer", answer)
     chosen = ModelOptions(model=str(checkpoint()), device="cpu")
     evaluate(Terminal(), chosen, replace(wanted, results=None), "gemma10m eval")
@@ -167,7 +167,7 @@ def test_without_results_the_rows_are_kept_in_the_cache(
     kept = cache.with_name("measurements.jsonl")
     assert what_was_measured(kept) == what_was_measured(wanted.results)
     said = capsys.readouterr().err
-    assert f"rows are kept in {kept}; what it has is not measured again\n" in said
+    assert f"rows are kept in {kept}; cells already in it are not measured again\n" in said
     assert re.search(r"4 cells, [\d,]+ tokens to read: about \d", said)
 
 
@@ -275,7 +275,7 @@ def test_lengths(word: str, tokens: int) -> None:
 
 @pytest.mark.parametrize("word", ["", "K", "0", "-5", "1.5M", "1G", "٣", "1e6", "9" * 11, "0K", " 1K"])
 def test_what_is_no_length_is_refused(word: str) -> None:
-    with pytest.raises(UsageError, match="a length is a number of tokens"):
+    with pytest.raises(UsageError, match="--length must be a number of tokens"):
         parse_length(word)
 
 

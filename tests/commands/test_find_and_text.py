@@ -64,7 +64,7 @@ def test_the_best_passages_come_first_and_no_more_than_asked_for(tmp_path: Path)
     assert len(told("find", str(folder), "quiet harbor", "--limit", "1")[1].splitlines()) == 2
     code, out, err = told("find", str(folder), "zebra")
     assert (code, out) == (0, "")
-    assert "no passage has one of these words" in err
+    assert "no passage contains any of these words" in err
 
 
 def test_the_index_of_a_read_is_used(tale: Path) -> None:
@@ -77,14 +77,14 @@ def test_the_index_of_a_read_is_used(tale: Path) -> None:
     Path(f"{state}.passages").unlink()
     code, _, err = told("find", state, "quiet-harbor")
     assert code == 5
-    assert "has no passages beside it" in err
+    assert "has no index of passages beside it" in err
 
 
 @pytest.mark.parametrize("words", ["", " ", "the of", "?!"])
 def test_words_that_say_nothing_are_refused(tale: Path, words: str) -> None:
     code, _, err = told("find", str(tale), words)
     assert code == 2
-    assert "has no word to look for" in err
+    assert "contains no word to search for" in err
 
 
 def test_the_text_is_what_a_model_reads(tale: Path, tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_the_last_word_is_a_question_where_no_file_has_its_name(tale: Path) -> N
 def test_a_question_that_looks_like_a_file_is_warned_of(tale: Path, word: str, warned: bool) -> None:
     told: list[str] = []
     assert sources_and_question([str(tale), word], [], told.append) == ([str(tale)], [word])
-    assert told == ([f"{word} does not exist and is taken for the question"] if warned else [])
+    assert told == ([f"{word} does not exist and is used as the question"] if warned else [])
 
 
 def test_several_files_are_read_for_one_question(tale: Path) -> None:

@@ -47,7 +47,7 @@ def test_a_read_whose_index_fails_is_kept(
     told = capsys.readouterr()
     assert told.out == f"{state}\n"
     trouble = f"{index_path(state)} is in trouble" if error is DiskError else "is in trouble"
-    assert f"{trouble}: no passage is recalled, and no answer checked" in told.err
+    assert f"{trouble}: passages are not retrieved, and answers are not checked" in told.err
     assert read_header(state).complete
     assert {path.name for path in book.parent.iterdir()} == {"book.txt", "my.state"}
     ask(Terminal(), [str(state)], ["Who?"], OPTIONS, Sampling(max_new_tokens=2), RetrievalOptions())
@@ -59,7 +59,7 @@ def test_an_index_that_has_no_room_is_gone_without(
 ) -> None:
     state = book.with_name("s" * 250)
     read(Terminal(), [str(book)], state, OPTIONS)
-    assert "cannot be written: the name is too long: no passage is recalled" in capsys.readouterr().err
+    assert "cannot be written: the name is too long: passages are not retrieved" in capsys.readouterr().err
     assert read_header(state).complete
 
 
@@ -116,8 +116,8 @@ def other_index(path: Path) -> None:
     ("spoil", "fault"),
     [
         (Path.unlink, "is missing"),
-        (lambda path: path.write_bytes(path.read_bytes()[:100]), "is damaged or of another version"),
-        (other_index, "is of another document"),
+        (lambda path: path.write_bytes(path.read_bytes()[:100]), "is damaged or has another version"),
+        (other_index, "belongs to another document"),
     ],
 )
 def test_what_is_wrong_with_an_index_is_said(
@@ -130,4 +130,4 @@ def test_what_is_wrong_with_an_index_is_said(
     book.unlink()
     capsys.readouterr()
     ask(Terminal(), [str(state)], ["Who?"], OPTIONS, Sampling(max_new_tokens=2), RetrievalOptions())
-    assert f"warning: {index_path(state)} {fault}, and the document is not there as it was" in capsys.readouterr().err
+    assert f"warning: {index_path(state)} {fault}, and the document is gone or has changed" in capsys.readouterr().err

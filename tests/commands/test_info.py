@@ -35,7 +35,7 @@ def test_a_state_has_a_bound_and_the_process_a_size_of_its_own(capsys: pytest.Ca
     (process,) = rows["process"]
     assert "MB of it the program itself" in process
     (state,) = told(capsys, "demo", ModelOptions(device="cpu", memory="full"))["state"]
-    assert state == "8.2 KB a token of keys and values, and no bound"
+    assert state == "8.2 KB a token of keys and values, without a limit"
     (state,) = told(capsys, "demo", ModelOptions(device="cpu", memory="window"))["state"]
     assert state.endswith("1.1 MB of keys and values")
 

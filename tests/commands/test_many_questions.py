@@ -247,7 +247,7 @@ def test_answers_of_a_version_that_listed_every_file_are_not_asked_again(book: P
 
 @pytest.mark.parametrize("lines", [[], ["", " \t ", "\r"]])
 def test_a_file_without_questions_is_refused(book: Path, lines: list[str]) -> None:
-    with pytest.raises(UsageError, match="holds no question"):
+    with pytest.raises(UsageError, match="has no question"):
         run(book, question_file(book.parent, *lines), None)
 
 

@@ -79,7 +79,7 @@ def test_an_unfinished_state_of_the_users_is_gone_on_from(book: Path, capsys: py
     read_partly(tiny, book, path)
     source, fed = read_book(tiny, book, path)
     assert fed == document_ids(tiny, TEXT)[3 * SEGMENT :]
-    assert "going on after 48 tokens" in capsys.readouterr().err
+    assert "resuming after 48 tokens" in capsys.readouterr().err
     assert tiny.load(path)[1].complete
     assert source.complete
 
@@ -122,7 +122,7 @@ def test_an_unfinished_state_as_the_source_is_said_to_be_one(book: Path, capsys:
     read_partly(tiny, book, path)
     source = open_state(Terminal(), tiny, path)
     read_tokens = 3 * SEGMENT - len(opening(tiny))
-    assert capsys.readouterr().err == f"warning: {path} holds an unfinished read: {read_tokens} tokens of {book}\n"
+    assert capsys.readouterr().err == f"warning: {path} is an unfinished read: {read_tokens} tokens of {book}\n"
     assert (source.complete, source.tokens_read) == (False, read_tokens)
 
 

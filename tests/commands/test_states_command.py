@@ -21,7 +21,7 @@ def told(*words: str) -> tuple[int, str, str]:
 
 
 def test_states_are_listed_with_what_they_are_of(book: Path, cache: Path) -> None:
-    assert "no state is kept" in told("states")[2]
+    assert "the cache has no states" in told("states")[2]
     tiny = reader()
     source, _ = read_book(tiny, book)
     other = book.with_name("other.txt")
@@ -49,7 +49,7 @@ def test_one_is_removed_and_said(book: Path, cache: Path, by_name: bool) -> None
     assert {path.name for path in cache.iterdir()} == {kept.path.name, f"{kept.path.name}.passages"}
     code, _, err = told("states", "--remove", "nothing")
     assert code == 2
-    assert "no state is called 'nothing'" in err
+    assert "no state has the name 'nothing'" in err
 
 
 def test_everything_is_removed_but_what_is_in_use(book: Path, cache: Path) -> None:

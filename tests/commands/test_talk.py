@@ -146,7 +146,7 @@ def test_quit_ends_and_an_unknown_word_lists_the_commands(typed: Typed) -> None:
     out, messages = typed("/sing a song\n/quit\nWho is Anne?\n")
     assert out == ""
     warning = next(line for line in messages.splitlines() if "warning" in line)
-    assert "/sing is no command" in warning
+    assert "/sing is not a command" in warning
     assert all(name in warning for name in ("/new", "/save", "/quit"))
 
 
@@ -154,7 +154,7 @@ def test_quit_ends_and_an_unknown_word_lists_the_commands(typed: Typed) -> None:
 def test_a_path_is_no_command(typed: Typed, line: str) -> None:
     out, messages = typed(f"{line}\n", as_json=True)
     assert json.loads(out)["question"] == line
-    assert "is no command" not in messages
+    assert "is not a command" not in messages
 
 
 @pytest.mark.parametrize("word", ["exit", "quit", "/exit", "/quit", "EXIT"])
@@ -180,7 +180,7 @@ def test_what_was_said_is_saved_and_nothing_is_overwritten(typed: Typed, tmp_pat
         {"question": "Who is Anne?", "answer": answers[0]}
     ]
     assert "no file was named" in messages
-    assert f"{path} exists and would be lost" in messages
+    assert f"{path} exists and would be overwritten" in messages
     assert "cannot be written" in messages
     assert "nothing was asked yet" in messages
     assert not (tmp_path / "new.jsonl").exists()
@@ -242,4 +242,4 @@ def test_lines_can_be_edited(book: Path) -> None:
     """Ctrl-A goes to the line's start: without line editing it would be a character of the question."""
     done = conversation_on_a_terminal(book, b"sing\x01/\n/quit\n", stdout_too=True)
     assert done.returncode == 0
-    assert b"warning: /sing is no command" in done.screen
+    assert b"warning: /sing is not a command" in done.screen

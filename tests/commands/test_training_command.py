@@ -81,7 +81,7 @@ def test_an_interrupted_run_goes_on_bit_for_bit(
     assert len(log_of(out)) == step
     capsys.readouterr()
     run(out, recipe)
-    assert f"going on after step {step} of the run in {out}" in capsys.readouterr().err
+    assert f"resuming after step {step} of the run in {out}" in capsys.readouterr().err
     assert_same_run(out, unbroken)
 
 
@@ -104,7 +104,7 @@ def test_a_run_that_died_between_two_saves_goes_on_bit_for_bit(
     run(out, recipe)  # nothing left to do
     said = capsys.readouterr().err
     assert f"the run in {out} is complete after {len(log_of(out))} steps\n" in said
-    assert "going on" not in said
+    assert "resuming" not in said
     assert_same_run(out, unbroken)
 
 
@@ -304,7 +304,7 @@ def test_a_tokenizer_of_another_model_is_refused(tmp_path: Path) -> None:
     small = write_checkpoint(tmp_path / "small", config, random_tensors(gemma_shapes(config, gates=True)))
     for name in ("tokenizer.model", "tokenizer_config.json"):
         (small / name).write_bytes((checkpoint() / name).read_bytes())
-    with pytest.raises(ModelError, match="the tokenizer has 1024 pieces, the model a vocabulary of 131"):
+    with pytest.raises(ModelError, match="the tokenizer has 1024 pieces, but the model has a vocabulary of 131"):
         run(tmp_path / "out", short_recipe(tmp_path), small)
 
 

@@ -73,7 +73,7 @@ def test_what_is_not_in_the_text_is_never_answered(tmp_path: Path) -> None:
 
 def test_a_text_to_go_on_with_is_no_question() -> None:
     wanted = EvalOptions(("passkey",), ("900",), None, recall=True)
-    with pytest.raises(UsageError, match="passkey is a text to go on with"):
+    with pytest.raises(UsageError, match="passkey is a text to continue"):
         evaluate(Terminal(quiet=True), ModelOptions(model="demo", device="cpu"), wanted, "gemma10m eval")
 
 

@@ -152,7 +152,7 @@ def test_a_loaded_model_reads_on_where_a_read_stopped(book: Path, monkeypatch: p
     with library.open(book) as reading:
         assert 0 < reading.source.tokens_now < reading.source.tokens_read
     assert isinstance(library.listener, Notices)
-    assert any("going on after 48 tokens" in note for note in library.listener.notes)
+    assert any("resuming after 48 tokens" in note for note in library.listener.notes)
     book.write_text(TEXT + SENTENCE)
     monkeypatch.setattr(Reader, "save", stopping(Reader.save))
     with pytest.raises(Interrupted, match="the state is saved"):
@@ -178,7 +178,7 @@ def test_a_model_is_loaded_once_for_many_documents(tale: Path) -> None:
 
 def test_a_model_and_its_tokenizer_go_together() -> None:
     model, tokenizer = load_model("demo"), load_tokenizer("demo")
-    with pytest.raises(UsageError, match="go together"):
+    with pytest.raises(UsageError, match="needs its tokenizer"):
         Library(model)
-    with pytest.raises(UsageError, match="go together"):
+    with pytest.raises(UsageError, match="needs its tokenizer"):
         Library("demo", tokenizer)

@@ -57,7 +57,7 @@ def test_what_is_recalled_stays_in_the_window(demo: Reader, tmp_path: Path, posi
     question = len(Prompt(demo.tokenizer).question(QUESTION))
     assert 30 < tokens <= 64 + 64 - question - 32
     (warning,) = warned
-    assert warning.startswith("--recall 5000 is more than the window holds beside the question and its answer: ")
+    assert warning.startswith("--recall 5000 is more than fits the window with the question and its answer: ")
 
 
 def test_what_fits_is_not_cut_down(demo: Reader, tmp_path: Path) -> None:
@@ -88,4 +88,4 @@ def test_a_number_that_is_too_large_is_said_and_the_question_sees_what_was_recal
     with fed_ids(demo.model) as fed:
         ask(Terminal(), [str(path)], [QUESTION], DEMO, Sampling(max_new_tokens=1), RetrievalOptions("5000"))
     assert 40 < len(fed) <= 128 - 32
-    assert capsys.readouterr().err.count("warning: --recall 5000 is more than the window holds") == 1
+    assert capsys.readouterr().err.count("warning: --recall 5000 is more than fits the window") == 1

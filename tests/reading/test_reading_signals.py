@@ -102,14 +102,14 @@ def test_sigint_saves_and_the_same_command_goes_on(book: Path, tiny: Reader) -> 
     read_tokens = SEGMENTS * SEGMENT - len(opening(tiny))
     assert (code, stdout) == (130, "")
     assert f"error: stopped after {read_tokens} tokens; the state is saved in {path}\n" in stderr
-    assert "hint: run the same command again to go on from there\n" in stderr
+    assert "hint: run the same command again to resume\n" in stderr
     assert "Traceback" not in stderr
     assert tiny.load(path)[0].state.position == SEGMENTS * SEGMENT
     with started(book, 0) as again:
         stdout, stderr = again.communicate(timeout=PATIENCE)
     total = len(document_ids(tiny, TEXT)) - len(opening(tiny))
     assert (again.returncode, stdout) == (0, f"{path}\n")
-    assert f"going on after {SEGMENTS * SEGMENT} tokens read earlier\n" in stderr
+    assert f"resuming after {SEGMENTS * SEGMENT} tokens read earlier\n" in stderr
     assert f"read {total:,} of {total:,} tokens" in stderr
     assert_same_content(path, read_unbroken(tiny, book, book.with_name("unbroken.state")), tiny)
 
@@ -126,7 +126,7 @@ def test_sigterm_saves_where_the_user_wants_it(book: Path, tiny: Reader, capsys:
         read(Terminal(), [str(book)], path, options())
     stdout, stderr = capsys.readouterr()
     assert stdout == f"{path}\n"
-    assert f"going on after {SEGMENTS * SEGMENT} tokens read earlier\n" in stderr
+    assert f"resuming after {SEGMENTS * SEGMENT} tokens read earlier\n" in stderr
     assert_same_content(path, read_unbroken(tiny, book, book.with_name("unbroken.state")), tiny)
 
 

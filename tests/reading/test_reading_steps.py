@@ -265,7 +265,7 @@ def test_a_shorter_stretch_is_said_once(capsys: pytest.CaptureFixture[str], book
     with stretch_of(4 * SEGMENT), memory_for(tiny, 2 * SEGMENT):
         read_book(tiny, book)
     said = capsys.readouterr().err
-    assert said.count("GPU memory is short: going on 32 tokens at a time") == 1
+    assert said.count("GPU memory is short: now reading 32 tokens at a time") == 1
 
 
 def test_a_bfloat16_model_reads_the_same_tokens() -> None:

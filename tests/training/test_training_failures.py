@@ -75,7 +75,7 @@ def test_a_step_that_fails_loses_none_before_it(
     with failing_in_step(4, error), pytest.raises(kind) as caught:
         run(out, recipe)
     assert caught.value.message == str(caught.value) == f"{told}; {out} holds the checkpoint of step 3"
-    elsewhere = f"`gemma10m train {out} --out OTHER` goes on from there with another recipe"
+    elsewhere = f"`gemma10m train {out} --out OTHER` continues from it with another recipe"
     assert caught.value.hint == (f"{hint}; {elsewhere}" if hint else elsewhere)
     run(out, recipe)
     assert_same_run(out, unbroken)

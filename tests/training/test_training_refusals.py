@@ -88,7 +88,9 @@ def test_virtual_text_is_refused_where_the_checkpoint_s_memory_does_not_use_it(t
 @pytest.mark.parametrize(("teacher", "told"), [(None, "no teacher"), ("same", "kl_weight 0")])
 def test_a_run_that_would_learn_nothing_is_refused(tmp_path: Path, teacher: str | None, told: str) -> None:
     recipe = recipe_file(tmp_path, stages=SHORT, tasks={"text": 1, "needle": 0}, lm_weight=0, kl_weight=0)
-    with pytest.raises(UsageError, match=f"nothing to learn from: no task with questions, lm_weight 0 and {told}"):
+    with pytest.raises(
+        UsageError, match=f"nothing to learn from: found no task with questions, lm_weight 0 and {told}"
+    ):
         run(tmp_path / "out", recipe, teacher=teacher)
     assert not (tmp_path / "out").exists()
 
@@ -112,7 +114,7 @@ def test_a_checkpoint_s_files_are_never_written_over(tmp_path: Path, name: str, 
     if recipe:
         (out / "recipe.json").write_text(recipe)
     before = contents(out)
-    with pytest.raises(UsageError, match=f"holds {name} and no training run: a checkpoint there would be lost"):
+    with pytest.raises(UsageError, match=f"holds {name} but no training run: a checkpoint there would be overwritten"):
         run(out, recipe_file(tmp_path, stages=SHORT))
     assert contents(out) == before
 
@@ -136,7 +138,7 @@ def test_a_run_inside_of_its_own_text_is_refused(tmp_path: Path, monkeypatch: py
     (tmp_path / "link").symlink_to(data)
     out, before = data / inside if inside != "link/out" else tmp_path / inside, contents(data)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match="lies in data, and what the run writes there would become text to train on"):
+    with pytest.raises(UsageError, match="lies in data, and the run would train on what it writes there"):
         run(out, recipe_file(tmp_path, stages=SHORT), data=["data"])
     assert contents(data) == before
 
@@ -151,6 +153,6 @@ def test_a_teacher_with_another_tokenizer_is_refused(tmp_path: Path) -> None:
     """Its vocabulary is as large as the student's, both padded."""
     teacher = changed_checkpoint(tmp_path / "teacher")
     train_tokenizer(tokenizer_lines([TEXT], 0), teacher, 500)
-    with pytest.raises(UsageError, match="teacher has another tokenizer than the student"):
+    with pytest.raises(UsageError, match="does not have the student's tokenizer"):
         run(tmp_path / "out", recipe_file(tmp_path, stages=SHORT), teacher=str(teacher))
     assert not (tmp_path / "out").exists()
