@@ -41,7 +41,7 @@ class Page:
     has_foot: bool = False
 
 
-Row = list[Fragment]
+_Baseline = list[Fragment]
 
 
 def page_of(fragments: Sequence[Fragment]) -> Page:
@@ -90,9 +90,9 @@ def _with_raised(fragments: Sequence[Fragment]) -> list[Fragment]:
     return found
 
 
-def _rows(fragments: Sequence[Fragment]) -> list[Row]:
+def _rows(fragments: Sequence[Fragment]) -> list[_Baseline]:
     """Lines from the top, each from the left. Of what is drawn twice, as for a shadow, one is left."""
-    rows: list[Row] = []
+    rows: list[_Baseline] = []
     for each in sorted(fragments, key=lambda each: -each.baseline):
         if rows and abs(rows[-1][0].baseline - each.baseline) < _SAME_LINE * max(rows[-1][0].size, each.size):
             rows[-1].append(each)
@@ -101,15 +101,15 @@ def _rows(fragments: Sequence[Fragment]) -> list[Row]:
     return [_without_shadows(sorted(row, key=lambda each: each.start)) for row in rows]
 
 
-def _without_shadows(row: Row) -> Row:
-    found: Row = []
+def _without_shadows(row: _Baseline) -> _Baseline:
+    found: _Baseline = []
     for each in row:
         if not found or found[-1].text != each.text or abs(found[-1].start - each.start) > 0.2 * each.size:
             found.append(each)
     return found
 
 
-def _lines(rows: list[Row]) -> list[str]:
+def _lines(rows: list[_Baseline]) -> list[str]:
     """A tab between cells; where rows follow each other, the cells that stand below each other are a column."""
     found: list[str] = []
     tables = groupby((_cells(row) for row in rows), key=lambda cells: len(cells) > 1)
@@ -123,9 +123,9 @@ def _lines(rows: list[Row]) -> list[str]:
     return found
 
 
-def _cells(row: Row) -> Row:
+def _cells(row: _Baseline) -> _Baseline:
     """What stands close together is one."""
-    found: Row = []
+    found: _Baseline = []
     for each in row:
         last = found[-1] if found else None
         gap = (each.start - last.end) / max(last.size, each.size) if last else 0
@@ -137,7 +137,7 @@ def _cells(row: Row) -> Row:
     return found
 
 
-def _columns(lines: list[Row]) -> list[float]:
+def _columns(lines: list[_Baseline]) -> list[float]:
     """Where the columns end that no cell leads out of."""
     ends: list[float] = []
     for cell in sorted((cell for line in lines for cell in line), key=lambda cell: cell.start):
@@ -148,14 +148,14 @@ def _columns(lines: list[Row]) -> list[float]:
     return ends if len(lines) > 1 else []
 
 
-def _in_columns(cells: Row, ends: list[float]) -> list[str]:
+def _in_columns(cells: _Baseline, ends: list[float]) -> list[str]:
     texts: list[list[str]] = [[] for _ in ends]
     for cell in cells:
         texts[bisect_left(ends, cell.end)].append(cell.text)
     return [" ".join(each) for each in texts]
 
 
-def _in_order(rows: list[Row], depth: int) -> list[Row]:
+def _in_order(rows: list[_Baseline], depth: int) -> list[_Baseline]:
     """Columns of prose one after another; rows of a table as they are."""
     if depth >= _DEEPEST or len(rows) < _ROWS:
         return rows
@@ -172,7 +172,7 @@ def _in_order(rows: list[Row], depth: int) -> list[Row]:
     return rows
 
 
-def _runs(rows: list[Row], place: float) -> list[tuple[int, int]]:
+def _runs(rows: list[_Baseline], place: float) -> list[tuple[int, int]]:
     """Where rows follow each other that nothing of crosses `place`."""
     runs, begin = [], 0
     for index, row in enumerate([*rows, None]):
@@ -183,11 +183,11 @@ def _runs(rows: list[Row], place: float) -> list[tuple[int, int]]:
     return runs
 
 
-def _are_columns(left: list[Row], right: list[Row]) -> bool:
+def _are_columns(left: list[_Baseline], right: list[_Baseline]) -> bool:
     return all(_is_prose([row for row in side if row]) for side in (left, right))
 
 
-def _is_prose(rows: list[Row]) -> bool:
+def _is_prose(rows: list[_Baseline]) -> bool:
     """Most lines fill the column, and are of one piece."""
     if len(rows) < _ROWS:
         return False
