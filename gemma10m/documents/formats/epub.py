@@ -100,7 +100,7 @@ class _Files:
             raise UnreadableError(f"damaged: its {CONTAINER} names no book")
         self.package = self._find(packages[0])
 
-    def page(self, item: _Item | str, writer: TextWriter) -> str:
+    def page(self, item: _Item | str, writer: TextWriter) -> Iterator[str]:
         """Raises `UnreadableError`."""
         if isinstance(item, str):
             raise UnreadableError(f"damaged: its list of files has no {printable(item[:80])}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from gemma10m.documents.formats.raised import raised
 
@@ -14,6 +15,20 @@ _INNERMOST = re.compile(f"([{SUPERSCRIPT}-{READING}])([^{SUPERSCRIPT}-{END}]*)(?
 _DEEPEST = 4
 _SEEN_BEFORE = 20  # characters
 _SLASH = ("/", "\u2044")
+_NOTES = {"footnote-ref", "footnote-reference", "footnoteref", "noteref", "fnref"}
+
+
+@lru_cache(1024)
+def mark_of(classes: str, style: str) -> str:
+    """Return the mark of an element's class and style, `HIDDEN`, or "" where they have none."""
+    names, style = set(classes.lower().split()), "".join(style.lower().split())
+    if "mathjax_preview" in names or "display:none" in style or "visibility:hidden" in style:
+        return HIDDEN
+    if names & _NOTES:
+        return NOTE
+    if names & {"sup", "superscript"} or "vertical-align:super" in style:
+        return SUPERSCRIPT
+    return SUBSCRIPT if "subscript" in names or "vertical-align:sub" in style else ""
 
 
 def without_marks(text: str) -> str:
