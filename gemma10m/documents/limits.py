@@ -1,4 +1,4 @@
-"""How much a hostile file may ask for, in one place."""
+"""All limits on what a hostile file may ask for."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def _blocks(page: bytes, start: int, decode: TextDecoder) -> Iterator[str]:
 
 
 def _declared(head: bytes) -> str:
-    """The WHATWG name of what the page says it is in; "" where it says nothing that is known."""
+    """Return the WHATWG name of the encoding that the page declares, "" for none or an unknown one."""
     if found := _XML.match(head):
         return _known(found[1])
     for tag in _TAG.finditer(_COMMENT.sub(b"", head)):

@@ -43,7 +43,7 @@ _NO_WIDTH = dict.fromkeys((0xAD, 0x200B, 0x2060, 0xFEFF))
 
 
 def write_html(content: Content, writer: TextWriter, budget: Budget) -> None:
-    """Raises `UnreadableError` and `DiskError`."""
+    """Write the text of an HTML page. Raises `UnreadableError` and `DiskError`."""
     write_page(decode_page(content.whole("an HTML page"), writer), writer, "section")
     if writer.blank:
         raise UnreadableError("an HTML page without text")
@@ -67,7 +67,7 @@ def write_page(blocks: Iterable[str], writer: TextWriter, word: str) -> None:
 
 
 class _Page:
-    """What the parser calls: the methods without an underscore."""
+    """Receive the parser's events, by the methods without an underscore."""
 
     def __init__(self, writer: TextWriter, word: str) -> None:
         self.depth = 0
@@ -127,7 +127,7 @@ class _Page:
             self._parts.append(text)
 
     def close(self) -> None:
-        """The parser's end, which need not be the page's."""
+        """Do nothing: a parser may end before its page."""
 
     def shorten(self) -> None:
         """Write a long paragraph up to a space near its end, and join what many small parts hold."""
@@ -162,7 +162,7 @@ class _Page:
         self._at_end(show)
 
     def _mark(self, tag: str, given: Attributes) -> str:
-        """How the element is raised or lowered that no tag says so of, or `HIDDEN`; "" for neither."""
+        """Return the mark of an element that its attributes raise, lower or hide; "" for neither."""
         if _TELLING.isdisjoint(given):
             return marks.mark_of(given["class"], "") if "class" in given else ""
         if given.get("hidden", "until-found").lower() != "until-found":
@@ -325,7 +325,7 @@ class _Page:
             self._tables.remove(table)
 
     def _table(self) -> Table | None:
-        """The open table, or one that its page leaves out; None where tables are too deep inside of others."""
+        """Return the open table, or a new one for a row outside of tables; None where tables are nested too deep."""
         if not self._tables:
             self._tables.append(Table())
         return self._tables[-1] if len(self._tables) <= limits.TABLES_DEEP else None
@@ -384,11 +384,11 @@ _BEGIN: dict[str, Callable[[_Page, str, Attributes], None]] = {
 
 
 def _is_tex(tag: str, given: Attributes) -> bool:
-    """Whether it is a formula that MathJax would show, and has not shown already."""
+    """Tell if it is a formula that MathJax would show, and has not shown already."""
     kind = given.get("type", "") if tag == "script" else ""
     return kind.startswith("math/tex") and not given.get("id", "").startswith("MathJax")
 
 
 def _is_repeated(tag: str, given: Attributes) -> bool:
-    """Whether what is hidden from readers aloud is there for the eye only, beside what says the same."""
+    """Tell if text hidden from screen readers repeats other text of the page."""
     return tag in _REPEATED and "katex-html" not in given.get("class", "")

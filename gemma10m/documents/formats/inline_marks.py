@@ -1,4 +1,4 @@
-"""What is raised, lowered or read aloud beside a text, first as marks in the text and then as text."""
+"""Superscripts, subscripts and readings, first as marks in the text and then as text."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def mark_of(classes: str, style: str) -> str:
 
 
 def without_marks(text: str) -> str:
-    """`48213[7]`, `10^6`, `H2O`, `x_n`, `3 1/2`; how a word is read is left out."""
+    """Write marks as `48213[7]`, `10^6`, `H2O`, `x_n`, `3 1/2`, and leave out how a word is read."""
     for _ in range(_DEEPEST):
         if not _ANY.search(text):
             return text

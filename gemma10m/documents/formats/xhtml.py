@@ -60,7 +60,7 @@ def _with_breaks(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _without_sections(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """A section without an end is left as it is."""
+    """Turn CDATA sections into text; a section without an end is left unchanged."""
     held: list[bytes] = []  # of a section whose end has not come yet
     for block in blocks:
         before, *sections = block.split(_CDATA)
