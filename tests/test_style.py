@@ -27,7 +27,6 @@ NOT_YET = (
     "gemma10m/documents/reopen.py",
     "gemma10m/documents/sections.py",
     "gemma10m/library",
-    "gemma10m/passages",
     "gemma10m/program.py",
     "gemma10m/saved_states.py",
     "gemma10m/terminal.py",
