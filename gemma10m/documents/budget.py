@@ -1,4 +1,4 @@
-"""What a compressed source may unpack to, counted as it comes out: what a file says of its own size is not believed."""
+"""A limit on what a compressed source may unpack to, counted as it comes out, whatever size the file states."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ class BombError(UnreadableError):
 
 
 class Budget:
-    """For one source of `nbytes` bytes, with everything that lies in it."""
+    """Hold the limit for one source of `nbytes` bytes, with everything in it."""
 
     def __init__(self, nbytes: int) -> None:
         self._most = min(limits.TOTAL, max(limits.ALWAYS, limits.RATIO * nbytes))
         self._left = self._most
 
     def spend(self, nbytes: int) -> None:
-        """Raises `BombError`."""
+        """Count bytes that came out. Raises `BombError`."""
         self._left -= nbytes
         if self._left < 0:
             raise BombError(

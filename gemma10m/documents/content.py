@@ -19,18 +19,18 @@ class Content:
     nbytes: int | None = None  # from `start`; None: to the end of the file
 
     def size(self) -> int:
-        """Raises `UnreadableError`."""
+        """Return the number of bytes. Raises `UnreadableError`."""
         with self.descriptor() as descriptor:
             return ContentFile(self, descriptor).nbytes
 
     def head(self) -> bytes:
-        """The first block, fewer bytes when there are not so many. Raises `UnreadableError`."""
+        """Return the first block, fewer bytes when there are not so many. Raises `UnreadableError`."""
         with self.descriptor() as descriptor:
             most = BLOCK if self.nbytes is None else min(BLOCK, self.nbytes)
             return read_block(descriptor, self.start, most)
 
     def whole(self, what: str) -> bytes:
-        """All of it. Raises `UnreadableError`, also when that is more than may be held in memory."""
+        """Return all bytes. Raises `UnreadableError`, also when that is more than may be held in memory."""
         with self.descriptor() as descriptor:
             content = ContentFile(self, descriptor)
             if content.nbytes > limits.LARGEST_WHOLE:

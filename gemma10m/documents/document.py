@@ -123,7 +123,7 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class FileNow:
-    """What stands in a file's place now."""
+    """What is found in a file's place now."""
 
     status: str  # AS_READ, CHANGED, GONE or NOT_AT_HAND
     file: SourceFile | None = None  # one that is as it was read

@@ -1,4 +1,4 @@
-"""What a file looks like from outside: enough to notice that another stands in its place, without reading it again."""
+"""A file's size, times and identity: enough to notice that it was replaced, without reading it again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Stamp:
 
     @property
     def nbytes(self) -> int:
-        """The size of the file, 0 of one that is not there."""
+        """Return the size of the file, 0 if it does not exist."""
         return self.facts[2] if self.facts else 0
 
     def holds(self) -> bool:

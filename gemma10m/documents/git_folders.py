@@ -1,4 +1,4 @@
-"""Where a git work tree begins, and the ignore rules that hold in a folder inside of one.
+"""The top of a git work tree, and the ignore rules that hold in a folder inside of one.
 
 Rules come from the `.gitignore` of every folder down from the top, and from `.git/info/exclude`. A user's own
 `core.excludesFile` is not used: what a document holds depends on its folder alone.
@@ -61,7 +61,7 @@ def repository_rules(git: str, depth: int, above: Parts = ()) -> Iterator[Ignore
 def rules_around(root: str) -> Rules:
     """Return the rules that hold in `root` because of the folders above it and of its repository, the nearest first.
 
-    There are none where they leave out `root` itself: whoever names a folder wants what is in it.
+    Return none where the rules leave out `root` itself: whoever names a folder wants what is in it.
     Raises `TooManyRulesError`.
     """
     top, below, git = _top(root)

@@ -137,7 +137,7 @@ class _GlobParser:
         return byte
 
     def _named_class(self, found: set[int]) -> bool:
-        """Add a class such as `[:alpha:]`. False where it is none, and `[` is a byte like any other."""
+        """Add a class such as `[:alpha:]`. Return False for anything else: then `[` is an ordinary byte."""
         end = self.glob.find(b"]", self.at + 2)
         if end < 0:
             raise _BrokenGlobError

@@ -1,4 +1,4 @@
-"""What is left out of folders and archives unless `--all` asks for it: files that programs write, and keys.
+"""The files that are left out of folders and archives unless `--all` asks for it: generated files and keys.
 
 A file or folder that the user names is read whatever it is called.
 """

@@ -1,11 +1,13 @@
-"""How much a hostile file may ask for, in one place."""
+"""All limits on what a hostile file may ask for."""
 
 from __future__ import annotations
 
 MEMBERS = 100_000  # of an archive
 LARGEST_READ = 16 << 20  # bytes read in one piece on the word of a file: a zip's list of members, a tar's long name
 LARGEST_WHOLE = 16 << 20  # bytes of a page of HTML or a notebook, which are held whole
-HTML_PART = 8 << 10  # characters of a page that are parsed at a time
+HTML_BLOCK = 256 << 10  # bytes of a page that are decoded at a time
+HTML_PART = 8 << 10  # bytes of a page that are parsed at a time
+HTML_LONG = 64 << 10  # characters of a paragraph that is written before its end
 DEEPEST = 1000  # open elements of a page
 TABLES_DEEP = 8  # tables in cells of tables
 NOTEBOOK_VALUES = 500_000

@@ -1,4 +1,4 @@
-"""What a user may name that is no document: a URL, a model, a path with a slip of the pen."""
+"""Names that a user may give that are not documents: a URL, a model, a path with a slip of the pen."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ _UNPRINTABLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def printable(name: str) -> str:
-    r"""`name` with what cannot be shown written as `\x1b` or `\u2028`, and a backslash as `\\`.
+    r"""Return `name` with unprintable characters written as `\x1b` or `\u2028`, and a backslash as `\\`.
 
     Bytes that are not UTF-8, which Python keeps in file names as lone surrogates, come out as themselves: `\xff`.
     """

@@ -27,21 +27,21 @@ class Paragraph:
 
     @property
     def nbytes(self) -> int:
-        """Bytes in the file."""
+        """Return the number of bytes in the file."""
         return nbytes(self.text, self.encoding)
 
     def after(self, text: str = "") -> Paragraph:
-        """`text` that follows this paragraph in its file."""
+        """Return the paragraph of `text` that follows this paragraph in its file."""
         return replace(self, text=text, offset=self.offset + self.nbytes, line=self.line + self.text.count("\n"))
 
     def cut(self, at: int) -> tuple[Paragraph, Paragraph]:
-        """The first `at` characters, and the rest."""
+        """Return the first `at` characters, and the rest."""
         first = replace(self, text=self.text[:at])
         return first, first.after(self.text[at:])
 
 
 def paragraphs(file: SourceFile) -> Iterator[Paragraph]:
-    """Raises DocumentError when the file is no longer what it was at opening."""
+    """Yield the paragraphs in order. Raises DocumentError when the file is no longer what it was at opening."""
     gathered: Paragraph | None = None
     ended = False
     for line in _lines(file):

@@ -23,7 +23,7 @@ from gemma10m.documents.selection import Choice, Parts, Rules, in_order
 
 @dataclass
 class Walk:
-    """What a folder holds. `files` are relative paths in reading order; links, FIFOs and the like are among them."""
+    """Hold the contents of a folder. `files` are relative paths in reading order, with links, FIFOs and the like."""
 
     root: str
     choice: Choice
@@ -33,7 +33,7 @@ class Walk:
     notices: list[str] = field(default_factory=list)
 
     def run(self) -> Walk:
-        """Raises `UnreadableError` when `root` itself cannot be listed."""
+        """Walk the folder. Raises `UnreadableError` when `root` itself cannot be listed."""
         folders: list[tuple[Parts, Rules]] = [((), self._rules_around())]
         while folders and len(self.files) + len(self.skipped) <= self.most:
             path, rules = folders.pop()

@@ -38,7 +38,7 @@ def refuse_irregular(mode: int) -> None:
 
 
 def open_regular(path: str, follow_links: bool) -> int:
-    """A descriptor for reading a regular file. Raises `UnreadableError`.
+    """Return a descriptor for reading a regular file. Raises `UnreadableError`.
 
     The kind is looked at before opening, since opening a device can act on it, and again after, since the name may have
     been given to another file meanwhile.
@@ -73,7 +73,7 @@ def reason(error: OSError | ValueError) -> str:
 
 
 def read_block(descriptor: int, start: int, size: int) -> bytes:
-    """`size` bytes at `start`, fewer only at the end of the file. Raises `UnreadableError`."""
+    """Return `size` bytes at `start`, fewer only at the end of the file. Raises `UnreadableError`."""
     chunks: list[bytes] = []
     while size > 0:
         try:

@@ -1,4 +1,4 @@
-"""Which files of a folder or an archive are read, and in which order."""
+"""The selection of files of a folder or an archive, and their order."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Choice:
         return "" if is_folder or self._included(path) else "not included"
 
     def _included(self, path: Parts) -> bool:
-        """A folder that is included is so with all that is below it."""
+        """Tell if a path is included: a folder is included with everything below it."""
         ends = range(1, len(path) + 1)
         return self.include is None or any(self.include.verdict(path[:end], end < len(path)) for end in ends)
 

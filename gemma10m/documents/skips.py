@@ -1,4 +1,4 @@
-"""What is told of files that were not read: counts of what nobody misses, and each name of what may be damaged."""
+"""Reports on files that were not read: counts of what nobody misses, and each name of what may be damaged."""
 
 from __future__ import annotations
 

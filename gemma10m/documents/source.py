@@ -1,4 +1,4 @@
-"""What the user names, turned into a document."""
+"""Turn what the user names into a document."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def open_from(folder: str, origin: Origin, watch: Watch = _unwatched) -> Documen
 
 
 def open_named(origin: Origin, name: str) -> list[SourceFile]:
-    """The files that one of an origin's names leads to. Raises `DocumentError` and `DiskError`."""
+    """Return the files that one of an origin's names leads to. Raises `DocumentError` and `DiskError`."""
     gathering = _Gathering(origin.folder, origin)
     gathering.add(name)
     return gathering.files
@@ -126,7 +126,7 @@ class _Gathering:
         self._add_tree(name.rstrip("/"), walk, load, budget=None)
 
     def _add_archive(self, shown: str, archive: Archive, stamp: Stamp | None) -> None:
-        """Raises `UnreadableError` for an archive that is refused as a whole."""
+        """Add an archive's files. Raises `UnreadableError` for an archive that is refused as a whole."""
         selection = Selection(archive, self.choice, self.spool)
         self.notices += (f"{shown}: {notice}" for notice in archive.notices)
         self._add_tree(shown, selection, lambda path: (selection.load(path), stamp), archive.budget)
@@ -138,7 +138,7 @@ class _Gathering:
         load: Callable[[str], tuple[Content, Stamp | None]],
         budget: Budget | None,
     ) -> None:
-        """`budget` is an archive's for all of its members; in a folder each file has one of its own."""
+        """Add the files of a tree. `budget` is an archive's for all its members; in a folder each file has its own."""
         self.headed = self.contents = True
         above = "" if self.alone else printable(name) + "/"
         self.notices += tree.notices

@@ -27,11 +27,11 @@ class Spool:
         self.position = 0
 
     def __call__(self) -> int:
-        """A new descriptor, as `Content.open` wants it."""
+        """Return a new descriptor, as `Content.open` wants it."""
         return os.dup(self._file())
 
     def write(self, data: bytes) -> None:
-        """Raises `DiskError`."""
+        """Append the bytes. Raises `DiskError`."""
         left = memoryview(data)
         try:
             while left:
@@ -47,14 +47,14 @@ class Spool:
             raise UnreadableError(reason(error)) from error
 
     def keep(self, blocks: Iterable[bytes]) -> Content:
-        """The blocks, in a place where they can be read again. Raises `DiskError`."""
+        """Write the blocks and return where they can be read again. Raises `DiskError`."""
         start = self.position
         for block in blocks:
             self.write(block)
         return self.content(start)
 
     def content(self, start: int) -> Content:
-        """What was written since the position was `start`."""
+        """Return what was written since the position was `start`."""
         return Content(self, start, self.position - start)
 
     def take_back(self, position: int) -> None:
@@ -84,7 +84,7 @@ class TextWriter:
         self.notice = ""  # what the text's reader should know
 
     def write(self, text: str) -> None:
-        """Raises `DiskError`. NUL would make the text binary; it and lone surrogates are replaced."""
+        """Append the text. Raises `DiskError`. NUL would make the text binary; it and lone surrogates are replaced."""
         self.blank = self.blank and not text.strip()
         encoded = text.replace("\0", "\ufffd").encode("utf-8", "replace")
         self.nbytes += len(encoded)
@@ -93,13 +93,13 @@ class TextWriter:
             self._flush()
 
     def place(self, label: str, offset: int | None = None) -> None:
-        """What begins at `offset`, or here."""
+        """Name what begins at `offset`, or here."""
         if len(self._places) < limits.PLACES:
             label = printable(" ".join(label.split()))[: limits.LABEL]
             self._places.append((self.nbytes if offset is None else offset, label))
 
     def note(self, notice: str) -> None:
-        """Add a notice; what is said already is not said again."""
+        """Add a notice; a notice is given once."""
         if notice not in self.notice.split("; "):
             self.notice = f"{self.notice}; {notice}" if self.notice else notice
 

@@ -57,7 +57,7 @@ class _LossyDecoder:
 
 
 def decoder(encoding: str) -> TextDecoder:
-    """An incremental decoder for the bytes after the byte-order mark; its state is the bytes it holds back.
+    """Return an incremental decoder for the bytes after the byte-order mark; its state is the bytes it holds back.
 
     It is strict, but for `LOSSY`.
     """
@@ -69,7 +69,7 @@ def decoder(encoding: str) -> TextDecoder:
 
 
 def wrong_bytes(number: int, encoding: str) -> str:
-    """What is said of bytes that an encoding has no character for."""
+    """Return the notice for bytes that an encoding has no character for."""
     are = "1 byte is not" if number == 1 else f"{number:,} bytes are not"
     return f"{are} {encoding}: read as U+FFFD"
 
@@ -86,11 +86,11 @@ class EncodingDetector:
 
     @property
     def wide(self) -> bool:
-        """Whether it is UTF-16 or UTF-32, by its mark."""
+        """Tell if it is UTF-16 or UTF-32, by its mark."""
         return self._declared.startswith(("utf-16", "utf-32"))
 
     def feed(self, block: bytes, final: bool) -> None:
-        """Raises `UnreadableError` for a NUL byte, and for bytes that are not what the byte-order mark says."""
+        """Count the next block. Raises `UnreadableError` for a NUL byte, and where the byte-order mark is wrong."""
         if not self.wide and (nul := block.find(0)) >= 0:
             raise UnreadableError(
                 f"binary (a NUL byte at offset {self._position + nul})",

@@ -95,7 +95,7 @@ def seal(path: Path) -> None:
 
 
 def page_bytes(start: bytes) -> int:
-    """The length of a SQLite file's pages, which its first 100 bytes tell."""
+    """Return the length of a SQLite file's pages, read from its first 100 bytes."""
     size = int.from_bytes(start[16:18])
     return (1 << 16 if size == 1 else size) * int.from_bytes(start[28:32])
 

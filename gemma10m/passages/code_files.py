@@ -1,4 +1,4 @@
-"""Which files hold code: names that are parts of longer ones, and lines that mean something each."""
+"""Files of code, where names are parts of longer ones and each line has a meaning of its own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def is_code(path: str) -> bool:
 
 
 def is_by_line(path: str) -> bool:
-    """Whether no sentence of the file goes on in the next line."""
+    """Tell if no sentence of the file continues in the next line."""
     return is_code(path) or _uncompressed(path).suffix in ROWS
 
 

@@ -91,7 +91,7 @@ class Term:
 
 
 def read_terms(texts: Sequence[str]) -> list[list[Term]]:
-    """Each text's tokens in order; function words are left out."""
+    """Return each text's tokens in order; function words are left out."""
     folded = [_BESIDE_DIGITS.sub(" ", " ".join(fold(text).split())) for text in texts]
     matches = [list(_TOKEN.finditer(text)) for text in folded]
     words = {_bare(match["word"])[0] for found in matches for match in found if match["word"]}
@@ -100,7 +100,7 @@ def read_terms(texts: Sequence[str]) -> list[list[Term]]:
 
 
 def as_asked(tokens: Sequence[Term]) -> list[Term]:
-    """A question's tokens, those of a script without spaces cut into what may stand elsewhere in a sentence."""
+    """Return a question's tokens, those of a script without spaces cut into what may stand elsewhere in a sentence."""
     cut = [
         replace(token, key=part)
         for token in tokens
@@ -168,7 +168,7 @@ class _Reader:
 
 
 def _marks(word: str) -> list[tuple[str, str]]:
-    """The negation and the modal verb in a word."""
+    """Return the negation and the modal verb in a word."""
     if word == "cannot" or word.endswith("n't"):
         verb = {"ca": "can", "wo": "will", "sha": "shall"}.get(word[:-3], word[:-3])
         return [("negation", ""), *([("modal", verb)] if verb in MODALS else [])]
@@ -182,7 +182,7 @@ def _marks(word: str) -> list[tuple[str, str]]:
 
 
 def _bare(written: str) -> tuple[str, bool]:
-    """In lower case, without hyphens, emphasis (_so_) and the 's of a possessive; and whether it is one."""
+    """Return the word in lower case, without hyphens, emphasis (_so_) and 's, and if it is a possessive."""
     word = written.casefold().replace("-", "")
     if word.count("_") == 2 and word.startswith("_") and word.endswith("_"):
         word = word.strip("_")
@@ -191,7 +191,7 @@ def _bare(written: str) -> tuple[str, bool]:
 
 
 def _holds(run: str, part: str) -> bool:
-    """Return whether a run of letters without spaces has the part, and no word goes on before or after it."""
+    """Return whether a run of letters without spaces has the part, and no word continues before or after it."""
     return any(_ends(run[: at[0]][-1:], part[:1]) and _ends(part[-1:], run[at[1] :][:1]) for at in _places(run, part))
 
 

@@ -73,7 +73,7 @@ class Passage:
 
 
 def cut_document(document: Document) -> Iterator[Passage]:
-    """Every file's passages in order, without headers. Raises `DocumentError` as `Document.pieces` does."""
+    """Yield every file's passages in order, without headers. Raises `DocumentError` as `Document.pieces` does."""
     for number, file in enumerate(document.files):
         rest = _OpenPassage(number, file)
         for piece in file.pieces(number):
@@ -126,8 +126,8 @@ class _OpenPassage:
 
 
 def next_cut(text: str, start: int, rows: bool = False) -> int:
-    """Where the passage that begins at `start` ends: at most LONGEST characters on, and always further than `start`.
-    `rows`: whether every line is a row.
+    """Return the end of the passage that begins at `start`: at most LONGEST characters on, and always further than
+    `start`. `rows`: whether every line is a row.
     """
     limit = start + LONGEST
     if len(text) <= limit:
@@ -142,7 +142,7 @@ def next_cut(text: str, start: int, rows: bool = False) -> int:
 
 
 def sentences(text: str, by_line: bool = False) -> Iterator[tuple[int, int]]:
-    """Where each sentence or line of the text starts and ends, the space after it left out. A line that was only full
+    """Yield the start and end of each sentence or line, without the space after it. A line that was only full
     ends no sentence, but for `by_line`, where every line stands for itself.
     """
     start, newlines, goes_on = 0, 0, [] if by_line else wrapped(text)

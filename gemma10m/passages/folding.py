@@ -19,7 +19,9 @@ _COMPOUND = re.compile(r"-(?<=\w-)(?=\w)")
 
 
 def fold(text: str) -> str:
-    """NFKC, with typographic quotes and dashes as ASCII has them, without what is invisible, lines' hyphens joined."""
+    """Apply NFKC, with typographic quotes and dashes as ASCII has them, without what is invisible, lines' hyphens
+    joined.
+    """
     if "\n" in text:
         text = _DIGITS_END.sub("-", _LINE_END.sub("", text))
     if text.isascii():
@@ -29,7 +31,7 @@ def fold(text: str) -> str:
 
 
 def searchable(text: str) -> str:
-    """Fold the text, in lower case; a word with a hyphen stands in it as a whole, too."""
+    """Fold the text, in lower case; a word with a hyphen is also kept as a whole."""
     folded = fold(text).casefold()
     if not _COMPOUND.search(folded):
         return folded

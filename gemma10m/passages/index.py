@@ -1,4 +1,4 @@
-"""Find passages by their words. An index is a file like any other: a damaged one is said, never trusted."""
+"""Find passages by their words. An index is a file like any other: a damaged one is reported, never trusted."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class PassageIndex:
     """Made by `open_index`."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
-        """fingerprint: of the document that was indexed. files: each one's path and encoding."""
+        """Set the fields. fingerprint: of the document that was indexed. files: each one's path and encoding."""
         self._database = database
         self.fingerprint = str(_first(self._rows("SELECT fingerprint FROM about", ()))[0])
         rows = self._rows("SELECT path, encoding FROM files ORDER BY id", ())
@@ -41,17 +41,19 @@ class PassageIndex:
             raise damaged()
 
     def search(self, words: list[str], limit: int) -> list[Passage]:
-        """The passages with the most telling of the words (BM25), the best first."""
+        """Return the passages with the most telling of the words (BM25), best first."""
         return [self.passage(number) for number in self.with_words(words, limit)]
 
     def with_words(self, words: list[str], limit: int) -> list[int]:
-        """Their numbers."""
+        """Return the numbers of the passages that have the words."""
         words = words[:SEARCHED_WORDS]
         rankings = [self._ranked("words", as_words(words), limit), self._ranked("trigrams", as_trigrams(words), limit)]
         return fused(rankings)[:limit]
 
     def having(self, every: list[str], any_of: list[str], limit: int, named: Sequence[str] = ()) -> list[Passage]:
-        """The passages that have all of the first words, one of the others and one of the names, the best first."""
+        """Return the passages that have all of the first words, one of the others and one of the names, the best
+        first.
+        """
         if len(every) > SEARCHED_WORDS:
             return []
         either = [any_of[:SEARCHED_WORDS], list(named[:SEARCHED_WORDS])]
@@ -63,7 +65,7 @@ class PassageIndex:
         return [self.passage(number) for number in found]
 
     def passage(self, number: int) -> Passage:
-        """Raises StateError for one that is not what was written."""
+        """Read a passage. Raises StateError for one that is not what was written."""
         query = "SELECT file, start, stop, first_line, last_line, places, heading, text FROM passages WHERE id = ?"
         *numbers, places, heading, packed = _first(self._rows(query, (number,)))
         if not all(isinstance(each, int) for each in numbers):
@@ -91,7 +93,7 @@ class PassageIndex:
 
 
 def fused(rankings: Sequence[Sequence[int]]) -> list[int]:
-    """All that stand in any of them, the best first; of two that are as good the one of the earlier ranking."""
+    """Merge the rankings, best first; a tie goes to the earlier ranking."""
     scores: dict[int, float] = {}
     for ranking in rankings:
         for rank, number in enumerate(ranking):
@@ -136,7 +138,7 @@ def _first(rows: list[SqlRow]) -> SqlRow:
 
 
 def is_index_file(path: Path) -> bool:
-    """Whether the file begins like an index, of any version and in any condition. Never raises, never blocks."""
+    """Tell if the file begins like an index, of any version and in any condition. Never raises, never blocks."""
     try:
         with _opened(path) as file:
             start = file.read(APPLICATION_PLACE.stop)
@@ -147,7 +149,9 @@ def is_index_file(path: Path) -> bool:
 
 @contextmanager
 def open_index(path: Path) -> Iterator[PassageIndex]:
-    """Raises StateError for a file that is no index of this version, or was changed since it was written."""
+    """Open an index. Raises StateError for a file that is no index of this version, or was changed since it was
+    written.
+    """
     try:
         _check_whole(path)
         database = sqlite3.connect(f"file:{quote(os.fsencode(path.resolve()))}?mode=ro&immutable=1", uri=True)
@@ -161,7 +165,7 @@ def open_index(path: Path) -> Iterator[PassageIndex]:
 
 
 def _opened(path: Path) -> BinaryIO:
-    """Raises StateError for what is no regular file: a pipe would be waited for."""
+    """Open the file. Raises StateError for what is no regular file: a pipe would be waited for."""
     file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()

@@ -1,5 +1,5 @@
-"""Whether a sentence of the text says what a sentence of an answer says: its words whole, in order, and nothing between
-them that changes what is said.
+"""Tell if a sentence of the text says what a sentence of an answer says: its words whole, in order, and nothing between
+them that changes the meaning.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ def content(tokens: Terms) -> list[Term]:
 
 
 def is_said(answer: Terms, asked: Terms, text: Terms, answer_first: bool | None = None) -> bool:
-    """`asked`: what the answer leaves to the question. Those of its words that the text has must be there in their
-    order, too: all after the answer (answer_first), the first of them before it (False), or anywhere (None).
+    """Tell if the text says it. `asked`: what the answer leaves to the question. Those of its words that the text has
+    must be there in their order, too: all after the answer (answer_first), the first of them before it (False), or
+    anywhere (None).
     """
     said, topic = content(answer), [token for token in content(asked) if any(token.says(each) for each in text)]
     marked, free = [*answer, *asked], all(token.number for token in said)  # a number takes no one else's part

@@ -45,7 +45,7 @@ class Number:
     qualifiers: frozenset[str] = frozenset()  # "before", "less": said of the number directly before or after it
 
     def says(self, other: Number, heading: frozenset[str] = frozenset()) -> bool:
-        """Return whether the other, in a text, is this number; its unit may stand in the heading of its column."""
+        """Return whether the other, in a text, is this number; its unit may be in the heading of its column."""
         same = self.value == other.value or self.spelling == other.spelling
         unit = self.unit in ("", other.unit) or (not other.unit and self.unit in heading)
         return same and unit and self.qualifiers == other.qualifiers
@@ -56,7 +56,7 @@ def has_decimal_comma(text: str) -> bool:
 
 
 def read_number(match: re.Match[str], decimal_comma: bool) -> Number:
-    """Of a match of NUMBER in folded text."""
+    """Return the number of a match of NUMBER in folded text."""
     if match["spelt"]:
         words = [_SINGULAR.sub("", word) for word in re.findall(r"[a-z]+", match["spelt"].casefold()) if word != "and"]
         return Number(" ".join(words), match["spelt"].casefold())

@@ -1,4 +1,4 @@
-"""What an answer rests on: sentences of the document that say it, held against the files as they are now."""
+"""Sentences of the document that support an answer, compared with the files as they are now."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gemma10m.passages.retrieve import Excerpt
 
 @dataclass(frozen=True)
 class Source:
-    """Where an answer stands. Byte offsets are of the file, or of the text taken out of it."""
+    """Hold the place of a quote. Byte offsets are of the file, or of the text taken out of it."""
 
     file: str
     line: int
@@ -27,7 +27,7 @@ class Source:
 
 
 def locate(excerpts: Sequence[Excerpt], index: PassageIndex, document: Document | FilesNow | None) -> list[Source]:
-    """Each excerpt's place, and its words where the file at hand has them still."""
+    """Return each excerpt's place, and its words if the file still has them."""
     return [_located(excerpt, index, document) for excerpt in excerpts]
 
 

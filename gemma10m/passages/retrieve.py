@@ -1,4 +1,4 @@
-"""Which passages are read again, verbatim, between the document's state and the question."""
+"""Choose the passages that are read again, verbatim, between the document's state and the question."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class Excerpt:
 
     @property
     def line(self) -> int:
-        """Of the first character, from 1."""
+        """Return the 1-based line of the first character."""
         return self.passage.first_line + self.passage.text.count("\n", 0, self.first)
 
     @property
     def place(self) -> str:
-        """Page, chapter or cell of the first character; "" where there are none."""
+        """Return the page, chapter or cell of the first character, or ""."""
         before = bisect(self.passage.places, self.first, key=lambda place: place[0])
         return self.passage.places[before - 1][1] if before else ""
 
@@ -56,7 +56,7 @@ class Excerpt:
 
 
 def default_budget(reading: ReadingConfig) -> int:
-    """Tokens: half a segment, or two sentences; none where nothing leaves the window.
+    """Return a number of tokens: half a segment, or two sentences; 0 if nothing leaves the window.
 
     What does not fill a segment lies in two at most, which a carry of one segment keeps in sight: passages, question
     and answer up to its end.
@@ -65,7 +65,7 @@ def default_budget(reading: ReadingConfig) -> int:
 
 
 def has_room_for_passages(budget: int) -> bool:
-    """Whole ones, not only sentences of them."""
+    """Tell if whole passages fit, not only sentences of them."""
     return budget >= SHARE * WHOLE
 
 
@@ -98,8 +98,8 @@ def retrieve(index: PassageIndex, tokenizer: Tokenizer, question: str, budget: i
 def best_excerpt(
     whole: Excerpt, spans: Sequence[tuple[int, int]], words: Sequence[str], tokenizer: Tokenizer, room: int
 ) -> Excerpt | None:
-    """The sentence with the most of the words, and as many after and before it as fit. Of one that does not fit alone,
-    the words around those that were asked for; None where not even one of these does.
+    """Return the sentence with the most of the words, and as many after and before it as fit. Of one that does not fit
+    alone, the words around those that were asked for; None where not even one of these does.
     """
     if not spans:
         return None
@@ -111,7 +111,7 @@ def best_excerpt(
 
 
 def _filled(excerpt: Excerpt, tokenizer: Tokenizer, room: int) -> Excerpt:
-    """With as many words of the next sentence, and of the one before, as fit."""
+    """Add as many words of the next sentence, and of the one before, as fit."""
     spans = [match.span() for match in re.compile(r"\S+").finditer(excerpt.passage.text)]
     inside = [place for place, span in enumerate(spans) if span[1] > excerpt.first and span[0] < excerpt.last]
     return _widest(excerpt, spans, (inside[0], inside[-1]), tokenizer, room) or excerpt
@@ -144,7 +144,7 @@ def _best_words(
 def _widest(
     whole: Excerpt, spans: Sequence[tuple[int, int]], least: tuple[int, int], tokenizer: Tokenizer, room: int
 ) -> Excerpt | None:
-    """From the first to the last span of `least`, and as many after and before them as fit."""
+    """Return the stretch from the first to the last span of `least`, and as many after and before them as fit."""
     start, stop = least
 
     def cut(start: int, stop: int) -> Excerpt:
@@ -163,14 +163,14 @@ def _widest(
 
 
 def scored(words: Sequence[str], texts: Sequence[str]) -> list[int]:
-    """How many of the words each text has; where none has any, how many as parts of others, as names in code are."""
+    """Count the words that each text has; where none has any, how many as parts of others, as names in code are."""
     whole = [len(found) for found in standing(words, texts)]
     return whole if any(whole) else [sum(word in text.lower() for word in words) for text in texts]
 
 
 def shown(excerpts: Sequence[Excerpt]) -> str:
-    """As the model reads them: a paragraph each, behind where it stands. What looks like a label in the text of one has
-    another bracket: a document is not to speak for another.
+    """Return the excerpts as the model reads them: a paragraph each, behind where it stands. What looks like a label in
+    the text of one has another bracket: a document is not to speak for another.
     """
     return "".join(f"\n\n{excerpt.label}{_FORGED.sub(_rounded, excerpt.text)}" for excerpt in excerpts)
 

@@ -1,4 +1,4 @@
-"""What an answer states: its sentences, each with what it leaves to the question."""
+"""The statements of an answer: its sentences, each with what it leaves to the question."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ class Statement:
 
     @property
     def names(self) -> list[Term]:
-        """What one has to find where it stands: names and numbers in the question that the answer leaves out."""
+        """Return what must be found beside it: names and numbers in the question that the answer leaves out."""
         return [token for token in content(self.asked) if is_naming(token)]
 
 
 def statements(question: str, answer: str) -> list[Statement]:
-    """None of an answer that asks, or begins by saying that it knows nothing."""
+    """Return the statements: none of an answer that asks, or begins by saying that it knows nothing."""
     spans = sentences(answer)
     parts = [part for first, last in spans if not (part := answer[first:last]).rstrip("\"'”’)* ").endswith(("?", "？"))]
     if not parts or is_refusal(parts[0]):
@@ -72,7 +72,7 @@ def repeats_question(question: str, said: Sequence[Statement]) -> bool:
 
 
 def _without_capital(asked: Sequence[Term], question: str) -> Sequence[Term]:
-    """The question's first word is no name for being written like one."""
+    """Treat the question's first word as no name: every first word has a capital."""
     first = _FIRST.match(fold(question))
     if not asked or asked[0].kind != "name" or not first or first[1].casefold() != asked[0].plain:
         return asked
@@ -107,7 +107,7 @@ def _statement(question: str, asked: Sequence[Term], sentence: str, tokens: Sequ
 
 
 def _chosen(asked: Sequence[Term], said: Sequence[Term]) -> list[Term]:
-    """The question's tokens, without those that the answer chose another of: is it Anne or Mary?"""
+    """Return the question's tokens, without those that the answer chose another of: is it Anne or Mary?"""
     others = set[int]()
     for at, token in enumerate(asked):
         beside = [place for place in (at - 1, at + 1) if 0 <= place < len(asked)]

@@ -27,7 +27,9 @@ class TableRow:
 
 
 def table_rows(text: str, commas: bool, heading: str = "") -> Iterator[TableRow]:
-    """`commas`: whether every line is a row of a CSV file. `heading`: of a table that begins before this text."""
+    """Return the rows. `commas`: every line is a row of a CSV file. `heading`: of a table that begins before this
+    text.
+    """
     columns, place, at = tuple(_cells(heading, commas)), None, 0
     for line in text.split("\n"):
         start, at, cells = at, at + len(line) + 1, tuple(_cells(line, commas))
@@ -42,7 +44,9 @@ def table_rows(text: str, commas: bool, heading: str = "") -> Iterator[TableRow]
 
 
 def open_heading(text: str, commas: bool, heading: str = "") -> tuple[int, int] | str | None:
-    """The heading of the table that the text ends in: its place in the text, or the same heading as before it."""
+    """Return the heading of the table that the text ends in: its place in the text, or the same heading as before
+    it.
+    """
     if not commas and "\t" not in text and "|" not in text:
         return None
     last = next(iter(deque(table_rows(text, commas, heading), maxlen=1)), None)

@@ -49,8 +49,8 @@ class _Unit:
 
 
 def verify(index: PassageIndex, question: str, answer: str) -> Verification:
-    """Return whether each sentence of the answer is said, with its names, numbers, words and negations, by one sentence
-    or row of the text. Raises StateError for a damaged index.
+    """Return whether each sentence of the answer is supported, with its names, numbers, words and negations, by one
+    sentence or row of the text. Raises StateError for a damaged index.
     """
     said = statements(question, answer)
     if not said:
@@ -68,7 +68,7 @@ def verify(index: PassageIndex, question: str, answer: str) -> Verification:
 
 
 def closest(index: PassageIndex, question: str, limit: int) -> list[Excerpt]:
-    """The sentence with the most of the question's words of each of the best passages, the best first."""
+    """Return the sentence with the most of the question's words of each of the best passages, the best first."""
     words, found = telling(question), list[Excerpt]()
     for passage in index.search(words, limit):
         spans = list(sentences(passage.text, is_by_line(index.files[passage.file][0])))
@@ -83,7 +83,7 @@ def _quoted(unit: _Unit) -> list[Excerpt]:
 
 
 def _supporting(index: PassageIndex, question: str, statement: Statement) -> list[_Unit]:
-    """The units that say it and are not outdone, in the document's order."""
+    """Return the units that say it and are not outdone, in the document's order."""
     if not 0 < len(content(statement.tokens)) <= LONGEST_STATEMENT:
         return []
     units = list(_units(index, _candidates(index, question, statement)))
@@ -115,7 +115,7 @@ def _candidates(index: PassageIndex, question: str, statement: Statement) -> lis
 
 
 def _spellings(number: str) -> Iterator[str]:
-    """As FTS5 may have it: with any mark between its parts, without, and in groups of three."""
+    """Return the spellings that FTS5 may have: with any mark between its parts, without, and in groups of three."""
     plain = "".join(character for character in number if character.isdigit())
     yield number
     yield plain
@@ -185,7 +185,7 @@ def _repeats(unit: _Unit, statement: Statement) -> bool:
 
 
 def _about(unit: _Unit, token: Term) -> bool:
-    """Return whether a word of the question stands in the unit, or in the name of its file or chapter."""
+    """Return whether a word of the question is in the unit, or in the name of its file or chapter."""
     return unit.has(token) or any(token.key == each.key for each in unit.title)
 
 

@@ -1,4 +1,4 @@
-"""Which words of a question or an answer say what it is about, and which of them a text has."""
+"""The words of a question or an answer that say what it is about, and those of them that a text has."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ STEMMED = "porter unicode61 remove_diacritics 2"  # FTS5's tokenizer: what it ta
 
 
 def telling(text: str, empty: Collection[str] = EMPTY) -> list[str]:
-    """The words that carry meaning, each once, in their order and in lower case; of a script that puts no spaces
+    """Return the words that carry meaning, each once, in their order and in lower case; of a script that puts no spaces
     between them, every three characters.
     """
     words = (match[0].removesuffix("'s") for match in WORD.finditer(fold(text).casefold()))
@@ -41,7 +41,7 @@ def telling(text: str, empty: Collection[str] = EMPTY) -> list[str]:
 
 
 def standing(words: Sequence[str], texts: Sequence[str]) -> list[list[str]]:
-    """Which of the words each text has: whole ones, endings and accents aside, as the index finds them; in a script
+    """Return the words that each text has: whole ones, endings and accents aside, as the index finds them; in a script
     without spaces as a part of others.
     """
     folded = [searchable(text) for text in texts]
@@ -58,7 +58,7 @@ def standing(words: Sequence[str], texts: Sequence[str]) -> list[list[str]]:
 
 
 def stems(words: Sequence[str]) -> dict[str, str]:
-    """What FTS5 makes of each word; of a name in code, or one with a digit, the word itself."""
+    """Return what FTS5 makes of each word; of a name in code, or one with a digit, the word itself."""
     found = _terms(words)
     return {
         word: stem.strip().replace(" ", "") if plain_letters(word).isalpha() and stem.strip() else word
@@ -67,14 +67,16 @@ def stems(words: Sequence[str]) -> dict[str, str]:
 
 
 def plain_letters(word: str) -> str:
-    """Without the accents of letters that FTS5 takes off, too."""
+    """Remove the accents that FTS5 removes, too."""
     if word.isascii():
         return word
     return unicodedata.normalize("NFC", re.sub("(?<=[a-z])[\u0300-\u036f]+", "", unicodedata.normalize("NFD", word)))
 
 
 def _terms(texts: Sequence[str]) -> list[str]:
-    """What FTS5 makes of each text, between spaces: nobody is to take for two words what the index takes for one."""
+    """Return what FTS5 makes of each text, between spaces: nobody is to take for two words what the index takes for
+    one.
+    """
     found: list[list[str]] = [[] for _ in texts]
     with closing(sqlite3.connect(":memory:")) as database:
         database.execute(f"CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize='{STEMMED}')")
@@ -94,18 +96,18 @@ def _threes(word: str) -> list[str]:
 
 
 def is_unspaced(text: str) -> bool:
-    """Whether more than a tenth of the text is in a script that puts no spaces between words."""
+    """Tell if more than a tenth of the text is in a script that puts no spaces between words."""
     return not text.isascii() and 10 * len(UNSPACED.findall(text)) > len(text)
 
 
 def as_words(words: list[str]) -> str:
-    """An FTS5 query for passages that have any of the words; one with a hyphen is a phrase, or one word."""
+    """Return an FTS5 query for passages that have any of the words; one with a hyphen is a phrase, or one word."""
     spelt = dict.fromkeys(each for word in words for each in (word, word.replace("-", "")))
     return " OR ".join(f'"{word}"' for word in spelt)
 
 
 def as_trigrams(words: list[str]) -> str:
-    """An FTS5 query for any of the words as a part of others."""
+    """Return an FTS5 query for any of the words as a part of others."""
     return " OR ".join(f"({query})" for word in words if (query := _trigrams(word)))
 
 

@@ -1,4 +1,4 @@
-"""Which line breaks of a text are only where a line was full: the sentence goes on after them."""
+"""Line breaks of a text where a line was only full: the sentence continues after them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _INDENTED_CODE = re.compile(r"(?:\t| {4}).*[{}=;()<>\\]")
 
 
 def wrapped(text: str) -> list[bool]:
-    """For each newline, whether the line before it goes on after it."""
+    """Tell for each newline if the line before it continues after it."""
     lines = ["", *text.split("\n"), ""]
     return [_goes_on(*lines[at - 1 : at + 3]) for at in range(1, len(lines) - 2)]
 
@@ -44,6 +44,6 @@ def _indent(line: str) -> int:
 
 
 def _begins_anew(line: str) -> bool:
-    """As every line of verse, of a list of names or of a log does, and hardly three in a row of prose."""
+    """Tell if the lines begin anew, as in verse, lists of names and logs, and rarely in prose."""
     first = next((character for character in line if character.isalnum()), "")
     return first.isupper() or first.isdigit()

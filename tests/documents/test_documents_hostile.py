@@ -25,7 +25,8 @@ def outcome(folder: Path, name: str, content: bytes) -> dict[str, Any]:
     (folder / "scratch").mkdir()
     (folder / "here").mkdir()
     (folder / name).write_bytes(content)
-    environment = {**os.environ, "TMPDIR": str(folder / "scratch"), "PYTHONPATH": str(SCRIPT.parent.parent)}
+    search = os.pathsep.join([str(SCRIPT.parents[2]), str(SCRIPT.parents[1])])
+    environment = {**os.environ, "TMPDIR": str(folder / "scratch"), "PYTHONPATH": search}
     done = subprocess.run(
         [sys.executable, str(SCRIPT), str(folder / name)],
         cwd=folder / "here",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 import re
+from collections.abc import Iterator
 
 import webencodings
 
+from gemma10m.documents import limits
+from gemma10m.documents.safe_open import BLOCK
 from gemma10m.documents.spool import TextWriter
-from gemma10m.documents.text import EncodingDetector, decoder, wrong_bytes
+from gemma10m.documents.text import EncodingDetector, TextDecoder, decoder, wrong_bytes
 from gemma10m.encodings import LOSSY
 
 _DECLARED_WITHIN = 1024  # bytes; as in the HTML standard
@@ -20,34 +24,44 @@ _UNMARKED = {b"<\0": "utf-16-le", b"\0<": "utf-16-be"}
 _MEANT = {"gbk": "gb18030", "utf-16le": "utf-8", "utf-16be": "utf-8", "x-user-defined": "windows-1252"}
 
 
-def decode_page(page: bytes, writer: TextWriter) -> str:
-    """A wrong byte is a U+FFFD, and the writer notes how many there are. Raises `UnreadableError` for no text."""
-    detector = EncodingDetector(page)
+def decode_page(page: bytes, writer: TextWriter) -> Iterator[str]:
+    """Return the page's text in blocks: a page of 16 MiB and one emoji is 64 MiB as one text.
+
+    A wrong byte becomes a U+FFFD, and the writer notes at the end how many there are. Raises `UnreadableError` for a
+    page that is not text, before the first block.
+    """
+    detector = EncodingDetector(page[:BLOCK])
     wide = detector.encoding if detector.wide else _UNMARKED.get(page[:2], "")
-    data = page[len(detector.mark) :]
+    start = len(detector.mark)
     if wide:
-        return _decoded(data, wide, wide.upper(), writer)
-    detector.feed(page, final=True)
+        return _decoded(page, start, wide, wide.upper(), writer)
+    for at in range(0, len(page), BLOCK):
+        detector.feed(page[at : at + BLOCK], final=at + BLOCK >= len(page))
     name = "utf-8" if detector.mark else _declared(page[:_DECLARED_WITHIN])
     if not name and detector.encoding == LOSSY:
         name = "utf-8"
     if not name or name == "windows-1252":
-        return decoder("cp1252" if name else detector.encoding).decode(data, True)
+        return _blocks(page, start, decoder("cp1252" if name else detector.encoding))
     encoding = webencodings.lookup(name)
-    return _decoded(data, encoding.codec_info.name if encoding else name, name.upper(), writer)
+    return _decoded(page, start, encoding.codec_info.name if encoding else name, name.upper(), writer)
 
 
-def _decoded(data: bytes, codec: str, name: str, writer: TextWriter) -> str:
-    text = data.decode(codec, "replace")
-    if (found := text.count("\ufffd")) and (
-        wrong := found - data.count("\ufffd".encode(codec, "ignore") or b"\xff" * 9)
-    ):
+def _decoded(page: bytes, start: int, codec: str, name: str, writer: TextWriter) -> Iterator[str]:
+    found = 0
+    for block in _blocks(page, start, codecs.getincrementaldecoder(codec)("replace")):
+        found += block.count("\ufffd")
+        yield block
+    if found and (wrong := found - page.count("\ufffd".encode(codec, "ignore") or b"\xff" * 9, start)):
         writer.note(wrong_bytes(max(wrong, 1), name))
-    return text
+
+
+def _blocks(page: bytes, start: int, decode: TextDecoder) -> Iterator[str]:
+    for at in range(start, len(page), limits.HTML_BLOCK):
+        yield decode.decode(page[at : at + limits.HTML_BLOCK], at + limits.HTML_BLOCK >= len(page))
 
 
 def _declared(head: bytes) -> str:
-    """The WHATWG name of what the page says it is in; "" where it says nothing that is known."""
+    """Return the WHATWG name of the encoding that the page declares, "" for none or an unknown one."""
     if found := _XML.match(head):
         return _known(found[1])
     for tag in _TAG.finditer(_COMMENT.sub(b"", head)):

@@ -14,7 +14,7 @@ _LONG = re.compile(
 
 
 def shortened(text: str, writer: TextWriter) -> str:
-    """Each long `data:` address as `data:image/png;base64,...`, of which the writer notes how much it left out."""
+    """Shorten long `data:` addresses to `data:image/png;base64,...`; the writer notes how much was left out."""
     if len(text) < _SHORT or MARK not in text:
         return text
     short, number = _LONG.subn(r"\1...", text)

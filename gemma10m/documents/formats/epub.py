@@ -35,7 +35,7 @@ class _Item(NamedTuple):
 
 
 def write_epub(book: Zip, writer: TextWriter) -> None:
-    """The pages of the spine, each a place; those that cannot be read are noted.
+    """Write the pages of the spine, each a place, and note those that cannot be read.
 
     Raises `UnreadableError`, where none can be read, and `DiskError`.
     """
@@ -61,7 +61,7 @@ def write_epub(book: Zip, writer: TextWriter) -> None:
 
 
 def _pages(files: _Files) -> Iterator[_Item | str]:
-    """In order; an id that the book has no file for as it is."""
+    """Yield the pages in order, and the id itself where the book has no file for it."""
     items: dict[str, _Item] = {}
     spine: dict[str, None] = {}
 
@@ -90,7 +90,7 @@ class _Files:
     """The members of a book, under the names that its list gives them."""
 
     def __init__(self, book: Zip) -> None:
-        """Raises `UnreadableError`."""
+        """Read the list of files. Raises `UnreadableError`."""
         self.book = book
         self.package = ""
         self._folded = {_fold(name): name for name in book.members}
@@ -100,8 +100,8 @@ class _Files:
             raise UnreadableError(f"damaged: its {CONTAINER} names no book")
         self.package = self._find(packages[0])
 
-    def page(self, item: _Item | str, writer: TextWriter) -> str:
-        """Raises `UnreadableError`."""
+    def page(self, item: _Item | str, writer: TextWriter) -> Iterator[str]:
+        """Return a page's text in blocks. Raises `UnreadableError`."""
         if isinstance(item, str):
             raise UnreadableError(f"damaged: its list of files has no {printable(item[:80])}")
         path = self._find(item.href)
@@ -116,7 +116,7 @@ class _Files:
             raise UnreadableError(str(error) if shown in str(error) else f"its {shown} is {error}") from error
 
     def _find(self, href: str) -> str:
-        """As it is, then without percent signs and a place in it, then in whatever case. Raises `UnreadableError`."""
+        """Find a member by its name, then without escapes and fragment, then in any case. Raises `UnreadableError`."""
         href = href.strip()
         folder = posixpath.dirname(self.package)
         for name in (href, unquote(href), unquote(href.partition("#")[0])):
@@ -135,7 +135,7 @@ def _fold(name: str) -> str:
 
 
 def _attributes(book: Zip, member: str, tag: str, attribute: str) -> list[str]:
-    """What the elements of a member say, where the book has it. Fonts are often encrypted, to no one's harm."""
+    """Return the attribute's values in a member, if the book has it. Fonts are often encrypted, which does no harm."""
     found: list[str] = []
 
     def start(name: str, given: Attributes) -> None:

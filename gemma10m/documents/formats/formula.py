@@ -56,6 +56,6 @@ class Formula:
 
 
 def without_style(tex: str) -> str:
-    """The TeX that Wikipedia wraps in `{\\displaystyle ...}`; other text as it is."""
+    """Return the TeX that Wikipedia wraps in `{\\displaystyle ...}`; return other text unchanged."""
     inside = _DISPLAY.fullmatch(tex)
     return inside[1].strip() if inside else tex

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache, partial
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from lxml import etree
 
 from gemma10m.documents import limits
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
+from gemma10m.documents.formats import inline_marks as marks
 from gemma10m.documents.formats.charset import decode_page
 from gemma10m.documents.formats.data_uris import shortened
 from gemma10m.documents.formats.formula import Formula, without_style
-from gemma10m.documents.formats.inline_marks import END, HIDDEN, NOTE, READING, SUBSCRIPT, SUPERSCRIPT, without_marks
+from gemma10m.documents.formats.inline_marks import END, HIDDEN, NOTE, SUPERSCRIPT, without_marks
 from gemma10m.documents.formats.numbering import Numbering
 from gemma10m.documents.formats.table_rows import LINE, PARAGRAPH, Block, Table, TableCell
-from gemma10m.documents.formats.xhtml import as_html
+from gemma10m.documents.formats.xhtml import html_parts
 from gemma10m.documents.formats.xml_events import Attributes
 from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import TextWriter
@@ -32,46 +33,41 @@ _NEVER_SHOWN = frozenset(
     "script style template noscript title iframe noembed audio video canvas datalist rp rtc desc metadata".split()
 )
 _VERBATIM = {"pre", "textarea", "listing", "xmp", "plaintext"}
-_RAISED = {"sup": SUPERSCRIPT, "sub": SUBSCRIPT, "rt": READING}
-_NOTES = {"footnote-ref", "footnote-reference", "footnoteref", "noteref", "fnref"}
+_RAISED = {"sup": SUPERSCRIPT, "sub": marks.SUBSCRIPT, "rt": marks.READING}
 _TYPED = {"text", "number", "email", "tel", "url", "date", "time", "search", "month", "week"}
 _REPEATED = {"span", "a", "i", "b", "em", "svg", "button", "nobr", "mjx-container", "mjx-math"}  # where aria-hidden
 _TELLING = frozenset(("style", "hidden", "aria-hidden", "epub:type", "role"))
+_LONGEST_RAISED = 16 * limits.HTML_LONG
+_RECENT = 64  # parts of a long paragraph among which a space is looked for
 _NO_WIDTH = dict.fromkeys((0xAD, 0x200B, 0x2060, 0xFEFF))
 
 
 def write_html(content: Content, writer: TextWriter, budget: Budget) -> None:
-    """Raises `UnreadableError` and `DiskError`."""
+    """Write the text of an HTML page. Raises `UnreadableError` and `DiskError`."""
     write_page(decode_page(content.whole("an HTML page"), writer), writer, "section")
     if writer.blank:
         raise UnreadableError("an HTML page without text")
 
 
-def write_page(text: str, writer: TextWriter, word: str) -> None:
-    """`word` stands before a heading in the name of its place. Raises `DiskError`."""
-    page, text, start = _Page(writer, word), as_html(text), 0
-    while start < len(text):
-        # A tag's end is looked for among all open elements: what opens too many is read on as a page of its own.
-        parser = etree.HTMLParser(target=page, huge_tree=True, encoding="utf-8")
-        while start < len(text) and page.depth < limits.DEEPEST:
-            stop = _end_of_part(text, start)
-            parser.feed(text[start:stop].encode("utf-8", "replace"))
-            page.join()
-            start = stop
+def write_page(blocks: Iterable[str], writer: TextWriter, word: str) -> None:
+    """Write the page's text; `word` precedes a heading in the name of its place. Raises `DiskError`."""
+    page, parser = _Page(writer, word), None
+    for part in html_parts(blocks):
+        # libxml2 looks for a tag's end among all open elements: a page that opens too many is read on by a new parser.
+        if parser and page.depth >= limits.DEEPEST:
+            parser.close()
+            parser = None
+        parser = parser or etree.HTMLParser(target=page, huge_tree=True, encoding="utf-8")
+        parser.feed(part)
+        page.shorten()
+    if parser:
         parser.close()
     page.finish()
     vars(page).clear()  # lxml's parser and its target hold each other: what was written must not wait for the collector
 
 
-def _end_of_part(text: str, start: int) -> int:
-    """Behind a ">": what has no end yet would be looked through again with every part."""
-    stop = start + limits.HTML_PART
-    end = text.rfind(">", start, stop) + 1 or text.find(">", stop) + 1
-    return end if end and stop < len(text) else len(text)
-
-
 class _Page:
-    """What the parser calls: the methods without an underscore."""
+    """Receive the parser's events, by the methods without an underscore."""
 
     def __init__(self, writer: TextWriter, word: str) -> None:
         self.depth = 0
@@ -80,6 +76,8 @@ class _Page:
         self._closers: list[tuple[int, Callable[[], None]]] = []  # what is to be done where an element ends, by depth
         self._hidden = 0  # open elements of which nothing is shown
         self._verbatim = 0
+        self._raised = 0  # open elements whose text is raised or lowered
+        self._continued = False  # the open block has been written in part
         self._gap, self._begun = 0, False
         self._prefix = ""  # the number of a list's item
         self._lists: list[Numbering] = []
@@ -129,10 +127,18 @@ class _Page:
             self._parts.append(text)
 
     def close(self) -> None:
-        """The parser's end, which need not be the page's."""
+        """Do nothing: a parser may end before its page."""
 
-    def join(self) -> None:
-        """Keep what many small parts hold as one."""
+    def shorten(self) -> None:
+        """Write a long paragraph up to a space near its end, and join what many small parts hold."""
+        size = sum(map(len, self._parts))
+        is_whole = self._formula or self._blocks is not None or (self._raised and size < _LONGEST_RAISED)
+        if size > limits.HTML_LONG and not is_whole:
+            recent = "".join(self._parts[-_RECENT:])
+            head = recent[: max(recent.rfind(" "), recent.rfind("\n"), 0)].rstrip()
+            if head and len(head) > recent.rfind(END) and self._show("".join([*self._parts[:-_RECENT], head])):
+                self._parts[:] = [recent[len(head) :]]
+                self._continued = True
         if len(self._parts) > limits.HTML_PART:
             self._parts[:-1] = ["".join(self._parts[:-1])]
 
@@ -156,9 +162,9 @@ class _Page:
         self._at_end(show)
 
     def _mark(self, tag: str, given: Attributes) -> str:
-        """How the element is raised or lowered that no tag says so of, or `HIDDEN`; "" for neither."""
+        """Return the mark of an element that its attributes raise, lower or hide; "" for neither."""
         if _TELLING.isdisjoint(given):
-            return _mark_of(given["class"], "") if "class" in given else ""
+            return marks.mark_of(given["class"], "") if "class" in given else ""
         if given.get("hidden", "until-found").lower() != "until-found":
             return HIDDEN
         before = self._parts[-1] if self._parts else ""
@@ -168,7 +174,7 @@ class _Page:
             return HIDDEN
         if "noteref" in given.get("epub:type", "") or given.get("role") == "doc-noteref":
             return NOTE
-        return _mark_of(given.get("class", ""), given.get("style", ""))
+        return marks.mark_of(given.get("class", ""), given.get("style", ""))
 
     def _break(self, gap: int) -> bool:
         """End the open block; tell whether it had text. The next one begins after `gap` at least."""
@@ -178,14 +184,28 @@ class _Page:
             return False
         text = self._parts[0] if len(self._parts) == 1 else "".join(self._parts)
         self._parts.clear()
-        if not text.isascii():
-            text = without_marks(text).translate(_NO_WIDTH)
-        text = text.rstrip().removeprefix("\n") if self._verbatim else " ".join(text.split())
-        if has_text := bool(text):
-            self._write(self._prefix + shortened(text, self._writer))
-            self._prefix = ""
+        has_text = self._show(text) or self._continued
+        self._continued = False
         self._gap = max(self._gap, gap)
         return has_text
+
+    def _show(self, text: str) -> bool:
+        """Write the open block's text, or what follows of it; tell if there was any."""
+        if not text.isascii():
+            text = without_marks(text).translate(_NO_WIDTH)
+        if not self._verbatim:
+            text = " ".join(text.split())
+        else:
+            text = text.rstrip() if self._continued else text.rstrip().removeprefix("\n")
+        if not text:
+            return False
+        text = shortened(text, self._writer)
+        if self._continued:
+            self._writer.write(text if self._verbatim else f" {text}")
+        else:
+            self._write(self._prefix + text)
+            self._prefix = ""
+        return True
 
     def _write(self, text: str, label: str = "") -> None:
         if self._blocks is not None:
@@ -202,7 +222,7 @@ class _Page:
         self._gap = 0
         if self._title is not None:
             self._title_at = self._title_at if self._title else at
-            self._title.append(text)
+            self._title.append(text[: limits.LABEL])
 
     def _begin_heading(self, tag: str, given: Attributes) -> None:
         self._end_heading()
@@ -238,7 +258,13 @@ class _Page:
 
     def _raise(self, mark: str) -> None:
         self._parts.append(mark)
-        self._at_end(lambda: self._parts.append(END))
+        self._raised += 1
+
+        def end() -> None:
+            self._parts.append(END)
+            self._raised -= 1
+
+        self._at_end(end)
 
     def _begin_raised(self, tag: str, given: Attributes) -> None:
         self._raise(_RAISED[tag])
@@ -299,7 +325,7 @@ class _Page:
             self._tables.remove(table)
 
     def _table(self) -> Table | None:
-        """The open table, or one that its page leaves out; None where tables are too deep inside of others."""
+        """Return the open table, or a new one for a row outside of tables; None where tables are nested too deep."""
         if not self._tables:
             self._tables.append(Table())
         return self._tables[-1] if len(self._tables) <= limits.TABLES_DEEP else None
@@ -358,23 +384,11 @@ _BEGIN: dict[str, Callable[[_Page, str, Attributes], None]] = {
 
 
 def _is_tex(tag: str, given: Attributes) -> bool:
-    """Whether it is a formula that MathJax would show, and has not shown already."""
+    """Tell if it is a formula that MathJax would show, and has not shown already."""
     kind = given.get("type", "") if tag == "script" else ""
     return kind.startswith("math/tex") and not given.get("id", "").startswith("MathJax")
 
 
 def _is_repeated(tag: str, given: Attributes) -> bool:
-    """Whether what is hidden from readers aloud is there for the eye only, beside what says the same."""
+    """Tell if text hidden from screen readers repeats other text of the page."""
     return tag in _REPEATED and "katex-html" not in given.get("class", "")
-
-
-@lru_cache(1024)
-def _mark_of(classes: str, style: str) -> str:
-    names, style = set(classes.lower().split()), "".join(style.lower().split())
-    if "mathjax_preview" in names or "display:none" in style or "visibility:hidden" in style:
-        return HIDDEN
-    if names & _NOTES:
-        return NOTE
-    if names & {"sup", "superscript"} or "vertical-align:super" in style:
-        return SUPERSCRIPT
-    return SUBSCRIPT if "subscript" in names or "vertical-align:sub" in style else ""

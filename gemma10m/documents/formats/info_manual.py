@@ -20,7 +20,7 @@ _MARK = "\0\b"  # around "[index]" and "[image src=...]"
 
 
 def write_info(content: Content, writer: TextWriter, budget: Budget) -> None:
-    """Raises `UnreadableError` and `DiskError`."""
+    """Write the text of an Info manual. Raises `UnreadableError` and `DiskError`."""
     wrong = 0
     for node in _nodes(content):
         if node.lstrip().startswith(_TABLES):

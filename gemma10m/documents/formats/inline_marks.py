@@ -1,8 +1,9 @@
-"""What is raised, lowered or read aloud beside a text, first as marks in the text and then as text."""
+"""Superscripts, subscripts and readings, first as marks in the text and then as text."""
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from gemma10m.documents.formats.raised import raised
 
@@ -14,10 +15,24 @@ _INNERMOST = re.compile(f"([{SUPERSCRIPT}-{READING}])([^{SUPERSCRIPT}-{END}]*)(?
 _DEEPEST = 4
 _SEEN_BEFORE = 20  # characters
 _SLASH = ("/", "\u2044")
+_NOTES = {"footnote-ref", "footnote-reference", "footnoteref", "noteref", "fnref"}
+
+
+@lru_cache(1024)
+def mark_of(classes: str, style: str) -> str:
+    """Return the mark of an element's class and style, `HIDDEN`, or "" where they have none."""
+    names, style = set(classes.lower().split()), "".join(style.lower().split())
+    if "mathjax_preview" in names or "display:none" in style or "visibility:hidden" in style:
+        return HIDDEN
+    if names & _NOTES:
+        return NOTE
+    if names & {"sup", "superscript"} or "vertical-align:super" in style:
+        return SUPERSCRIPT
+    return SUBSCRIPT if "subscript" in names or "vertical-align:sub" in style else ""
 
 
 def without_marks(text: str) -> str:
-    """`48213[7]`, `10^6`, `H2O`, `x_n`, `3 1/2`; how a word is read is left out."""
+    """Write marks as `48213[7]`, `10^6`, `H2O`, `x_n`, `3 1/2`, and leave out how a word is read."""
     for _ in range(_DEEPEST):
         if not _ANY.search(text):
             return text

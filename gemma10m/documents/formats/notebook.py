@@ -14,7 +14,7 @@ from gemma10m.documents.spool import TextWriter
 
 
 def write_notebook(content: Content, writer: TextWriter, budget: Budget) -> None:
-    """Raises `UnreadableError` and `DiskError`."""
+    """Write a notebook's cells and text output. Raises `UnreadableError` and `DiskError`."""
     for number, cell in enumerate(_cells(content.whole("a notebook")), start=1):
         if number > 1:
             writer.write("\n")
@@ -42,7 +42,7 @@ def _cells(content: bytes) -> list[dict[str, Any]]:
 
 
 def _output(output: dict[str, Any]) -> str:
-    """Pictures and the like have none."""
+    """Return an output's text, "" for pictures and the like."""
     if output.get("output_type") in ("error", "pyerr"):
         return f"{_text(output.get('ename'))}: {_text(output.get('evalue'))}"
     data = output.get("data")
@@ -50,7 +50,7 @@ def _output(output: dict[str, Any]) -> str:
 
 
 def _text(value: object) -> str:
-    """A text, or a list of its lines, which have their ends."""
+    """Return a text, or the joined lines of a list."""
     lines = value if isinstance(value, list) else [value]
     return "".join(line for line in lines if isinstance(line, str))
 

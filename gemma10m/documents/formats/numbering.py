@@ -14,7 +14,7 @@ class Numbering:
             self._kind = ""  # it counts from the number of its items, which come later
 
     def next(self, given: dict[str, str]) -> str:
-        """What stands before the next item."""
+        """Return the number or mark before the next item."""
         number = _number(given.get("value", ""), self._next)
         self._next = number + self._step
         return f"{_written(number, self._kind)}. " if self._kind else ""

@@ -17,7 +17,7 @@ _WIDE_ENDS = re.compile(rb"[\n\r]\0|\0[\n\r]")
 
 
 def is_rewritten(content: Content) -> bool:
-    """Whether `write_text` makes another text of it. Raises `UnreadableError`."""
+    """Tell if `write_text` changes the text. Raises `UnreadableError`."""
     head = content.head()
     wide = EncodingDetector(head).wide
     if (b"\0" in head and not wide) or content.size() > limits.LARGEST_WHOLE:
@@ -26,13 +26,13 @@ def is_rewritten(content: Content) -> bool:
 
 
 def write_text(content: Content, writer: TextWriter, budget: Budget) -> None:
-    """Raises `UnreadableError` and `DiskError`."""
+    """Write plain text with LF line ends, `data:` addresses shortened. Raises `UnreadableError` and `DiskError`."""
     text = whole_text(content, "a text", writer)
     writer.write(shortened(text if "\n" in text else _OTHER_END.sub("\n", text), writer))
 
 
 def whole_text(content: Content, what: str, writer: TextWriter) -> str:
-    """All of it, while the writer notes where it is not UTF-8. Raises `UnreadableError`."""
+    """Return the whole text; the writer notes that it is not UTF-8. Raises `UnreadableError`."""
     data = content.whole(what)
     detector = EncodingDetector(data)
     detector.feed(data, final=True)

@@ -12,7 +12,7 @@ _MARK = re.compile(r"\d+(?:\s*[,\u2013-]\s*\d+)*|[a-z](?:,[a-z])*")
 
 
 def raised(before: str, text: str) -> str:
-    """`text` as it is written behind `before` where it was raised: `[7]` for a note, `^6` for a power."""
+    """Return raised `text` as it is written after `before`: `[7]` for a note, `^6` for a power."""
     inner = text.strip()
     if not inner or not before or before[-1].isspace():
         return text

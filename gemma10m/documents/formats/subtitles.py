@@ -1,4 +1,4 @@
-"""Subtitles (SubRip, WebVTT, SubStation Alpha, YouTube's SBV): the lines that are said, and the times as places."""
+"""Subtitles (SubRip, WebVTT, SubStation Alpha, YouTube's SBV): the spoken lines, with times as places."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TEXT_FIELDS = 9  # before the text, in a line of SubStation Alpha
 
 
 def write_subtitles(content: Content, writer: TextWriter, budget: Budget) -> None:
-    """Raises `UnreadableError` and `DiskError`."""
+    """Write the spoken lines. Raises `UnreadableError` and `DiskError`."""
     text = whole_text(content, "a file of subtitles", writer)
     rolls = "<c>" in text  # what was said scrolls on, so that each line stands in two or three cues
     last = ""
@@ -40,7 +40,7 @@ def write_subtitles(content: Content, writer: TextWriter, budget: Budget) -> Non
 
 
 def _cues(text: str) -> Iterator[tuple[str, list[str]]]:
-    """Each time and the lines that follow it, up to the next one's number or name."""
+    """Yield each time and the lines that follow it, up to the next one's number or name."""
     clock, said, is_said, before = "", list[str](), False, ""
     for line in text.splitlines():
         if times := _TIMES.fullmatch(line):

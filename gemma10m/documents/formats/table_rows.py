@@ -38,7 +38,7 @@ class Table:
         self._column = 0
 
     def begin_rows(self) -> None:
-        """Cells end with their group of rows."""
+        """End the spans of cells: they end with their group of rows."""
         self._spans.clear()
 
     def begin_cell(self, given: dict[str, str], above: tuple[list[Block] | None, int]) -> TableCell:
@@ -56,7 +56,7 @@ class Table:
         return self.cell
 
     def end_row(self) -> Iterable[Block]:
-        """What the row is in the text."""
+        """Return the row as blocks of text."""
         if self.row is None:
             return []
         row, self.row, self.cell = self.row, None, None
@@ -83,5 +83,5 @@ def _is_layout(cells: list[TableCell]) -> bool:
 
 
 def _number(given: str) -> int:
-    """0 rows are all that follow."""
+    """Return a span; 0 means all rows that follow."""
     return int(given) or 65_534 if given.isdecimal() and len(given) < 6 else 1

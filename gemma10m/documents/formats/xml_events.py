@@ -20,7 +20,10 @@ def parse_xml(
     end: Callable[[str], object] = lambda name: None,
     text: Callable[[str], object] = lambda text: None,
 ) -> None:
-    """Names come without their namespaces. Raises `UnreadableError`, and whatever the three functions raise."""
+    """Call the three functions for each event; names come without namespaces.
+
+    Raises `UnreadableError`, and whatever the three functions raise.
+    """
 
     def entity(_: str, is_parameter: bool, value: str | None, *__: object) -> None:
         if not is_parameter and (value is None or "&" in value):
