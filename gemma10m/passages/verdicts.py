@@ -60,7 +60,7 @@ def verify(index: PassageIndex, question: str, answer: str) -> Verification:
     unsupported = tuple(each.sentence for each, units in zip(said, found, strict=True) if not units)
     if not unsupported:
         if repeats_question(question, said):
-            return Verification("unverified", quotes, tuple(each.sentence for each in said))
+            return Verification("unverified", (), tuple(each.sentence for each in said))
         return Verification("verified", quotes)
     asked = telling(question)
     unheard = bool(asked) and not quotes and not index.with_words(asked, 1)
@@ -172,7 +172,7 @@ def _says(unit: _Unit, statement: Statement) -> bool:
         return False
     if not statement.asked or _repeats(unit, statement):
         return is_said(statement.tokens, (), unit.tokens)
-    if not all(_about(unit, token) for token in statement.names):
+    if not all(_is_named(unit, name) for name in _by_phrase(statement.names)):
         return False
     return is_said(statement.tokens, statement.asked, unit.tokens, statement.answer_first)
 
@@ -187,6 +187,29 @@ def _repeats(unit: _Unit, statement: Statement) -> bool:
 def _about(unit: _Unit, token: Term) -> bool:
     """Return whether a word of the question is in the unit, or in the name of its file or chapter."""
     return unit.has(token) or any(token.key == each.key for each in unit.title)
+
+
+def _by_phrase(names: Sequence[Term]) -> list[list[Term]]:
+    """Return the names that stand side by side together: the parts of one name."""
+    phrases: dict[int, list[Term]] = {}
+    for at, token in enumerate(names):
+        phrases.setdefault(token.phrase if token.phrase >= 0 else -1 - at, []).append(token)
+    return list(phrases.values())
+
+
+def _is_named(unit: _Unit, name: Sequence[Term]) -> bool:
+    """Return whether the unit has the name, or a part of it that is not part of another: Henrietta, for Henrietta
+    Musgrove, but not Louisa Musgrove.
+    """
+    if all(_about(unit, token) for token in name):
+        return True
+    there: dict[int, list[Term]] = {}
+    for token in unit.tokens:
+        if token.kind == "name":
+            there.setdefault(token.phrase, []).append(token)
+    return len(name) > 1 and any(
+        all(any(part.says(each) for part in name) for each in shorter) for shorter in there.values()
+    )
 
 
 def _outdoes(other: _Unit, unit: _Unit, topic: Sequence[Term], statement: Statement) -> bool:
