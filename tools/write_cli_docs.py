@@ -44,14 +44,14 @@ and sampling, so that a killed run resumes.
 Unless `--recall` is `off`, the program compares each answer with the document, sentence by sentence. The verdict is
 `verified` if the names, numbers, words and negations of each sentence are, in order, in one sentence or table row of
 the text; `unverified` if some are not: the answer is shown, and a warning names each sentence that the text does not
-support; or `no answer`: instead of the answer the program shows the passages closest to the question. `--strict`
-withholds unverified answers, too, and the exit code is 10 if a question has no verified answer. `--sources` cites the
-places that support the answer, with quotes.
+support; or `no answer` if the text supports none and no passage has a word of the question: the answer is withheld.
+`--strict` withholds unverified answers, too, and shows the passages closest to the question; the exit code is 10 if a
+question has no verified answer. `--sources` cites the places that support the answer, with quotes.
 
 `--json` always gives sources. Beside `answer` an object has `verdict` (null if the answer was not compared), `in_text`
 (true if it is verified, else false or null), `not_in_text`, the sentences without a source, `unchecked_answer`, the
-model's own words, `truncated`, true if `--max-new-tokens` cut the answer off, `closest`, the passages closest to the
-question if there is no answer, and `sources`. Each item of these two lists has:
+model's own words, `truncated`, true if `--max-new-tokens` cut the answer off, `closest`, the passages closest to a
+question whose answer is withheld, and `sources`. Each item of these two lists has:
 
 | member | meaning |
 | --- | --- |

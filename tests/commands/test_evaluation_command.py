@@ -254,7 +254,7 @@ def test_the_table_has_intervals(wanted: EvalOptions, capsys: pytest.CaptureFixt
 def test_a_model_without_memory_is_said(wanted: EvalOptions, capsys: pytest.CaptureFixture[str]) -> None:
     chosen = ModelOptions(model=str(checkpoint(gates=False)), device="cpu")
     evaluate(Terminal(), chosen, replace(wanted, n=1), "gemma10m eval")
-    assert "has no memory: what has left its window cannot be right" in capsys.readouterr().err
+    assert "has no memory: it cannot answer about what has left its window" in capsys.readouterr().err
 
 
 def test_peak_memory_is_the_cell_s_own(wanted: EvalOptions) -> None:

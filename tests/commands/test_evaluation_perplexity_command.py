@@ -100,5 +100,5 @@ def test_a_signal_stops_it_and_what_was_finished_is_kept(wanted: EvalOptions, mo
 
 
 def test_perplexity_has_no_picture(wanted: EvalOptions, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="perplexity has none"):
+    with pytest.raises(UsageError, match="which perplexity does not have"):
         run(replace(wanted, plot=tmp_path / "a.png"))

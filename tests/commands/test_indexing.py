@@ -51,7 +51,7 @@ def test_a_read_whose_index_fails_is_kept(
     assert read_header(state).complete
     assert {path.name for path in book.parent.iterdir()} == {"book.txt", "my.state"}
     ask(Terminal(), [str(state)], ["Who?"], OPTIONS, Sampling(max_new_tokens=2), RetrievalOptions())
-    assert "no answer checked" in capsys.readouterr().err
+    assert "answers are not checked" in capsys.readouterr().err
 
 
 def test_an_index_that_has_no_room_is_gone_without(

@@ -290,7 +290,7 @@ def test_questions_come_from_standard_input(
 
 
 def test_options_that_do_not_go_together() -> None:
-    with pytest.raises(UsageError, match="twice"):
+    with pytest.raises(UsageError, match="both in --questions and"):
         refuse_mixed(["Who?"], "q.txt", None)
     with pytest.raises(UsageError, match="without --questions"):
         refuse_mixed([], None, Path("answers.jsonl"))

@@ -490,4 +490,4 @@ def test_an_index_that_is_a_pipe_is_not_waited_for(tale: Path, capsys: pytest.Ca
     asked(state, RetrievalOptions())
     told = capsys.readouterr()
     assert told.out.startswith(ANSWER)
-    assert "no answer checked" in told.err
+    assert "answers are not checked" in told.err

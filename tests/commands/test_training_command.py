@@ -156,7 +156,7 @@ def test_another_recipe_or_other_data_is_refused(unbroken: Path, tmp_path: Path)
 def test_a_model_is_never_written_over(tmp_path: Path) -> None:
     recipe = recipe_file(tmp_path)
     mine = changed_checkpoint(tmp_path / "mine")
-    with pytest.raises(UsageError, match=r"holds config\.json and no training run"):
+    with pytest.raises(UsageError, match=r"holds config\.json but no training run"):
         run(mine, recipe)
     with pytest.raises(UsageError, match="is the checkpoint itself"):
         run(mine, recipe, start=mine)

@@ -125,7 +125,7 @@ def test_a_model_beside_its_recipe_is_never_written_over(tmp_path: Path) -> None
     run(out, recipe)
     (out / "run.safetensors").unlink()
     before = contents(out)
-    with pytest.raises(UsageError, match=r"holds config\.json and no training run"):
+    with pytest.raises(UsageError, match=r"holds config\.json but no training run"):
         run(out, recipe)
     assert contents(out) == before
 
