@@ -47,7 +47,9 @@ def _show_verdict(terminal: Terminal, answer: Answer, options: RetrievalOptions)
         terminal.note("no answer; the closest passages:" if answer.closest else "no answer")
         show_sources(terminal, answer.closest)
     elif options.sources:
-        show_sources(terminal, answer.sources)
+        if answer.closest:
+            terminal.note("the closest passages:")
+        show_sources(terminal, (*answer.sources, *answer.closest))
 
 
 def show_sources(terminal: Terminal, sources: Sequence[Source]) -> None:

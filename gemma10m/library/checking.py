@@ -77,13 +77,17 @@ def look_up(
 ) -> Found:
     """Return the verdict on an answer and its sources. quoted: compare quotes with the files.
 
-    strict: give the closest passages for an unverified answer, too. Raises StateError for a damaged index.
+    An unverified answer gets the passages closest to question and answer where quotes are wanted, or with `strict`.
+    Raises StateError for a damaged index.
     """
     found = verify(index, question, made)
     document = _opened(index, files) if quoted and found.quotes else None
     sources = tuple(locate(found.quotes, index, document))
-    is_asked = found.verdict == NO_ANSWER or (strict and found.verdict == UNVERIFIED)
-    near = tuple(closest(index, question, SHOWN, files)) if is_asked else ()
+    near: tuple[Source, ...] = ()
+    if found.verdict == NO_ANSWER:
+        near = tuple(closest(index, question, SHOWN, files))
+    elif found.verdict == UNVERIFIED and (strict or quoted):
+        near = tuple(closest(index, f"{question} {made}", SHOWN, files))
     return Found(found.verdict, sources, found.unsupported, near)
 
 

@@ -22,6 +22,7 @@ Verdict = Literal["verified", "unverified", "no answer"]
 SHOWN = 3  # quotes of one sentence of an answer, at most
 LOOKED_AT = 32  # passages for each of its searches
 LONGEST_STATEMENT = 200  # names, numbers and content words
+_PERSON = re.compile(r"\b(?:I|[Mm]e|[Mm]y|[Mm]ine|[Ww]e|[Uu]s|[Oo]ur|ich|Ich|mir|mich|wir|Wir|uns|je|Je|nous|Nous)\b")
 _BETWEEN = re.compile(r"[\W_]+")  # words of a file's name
 WHOLE = 3  # content words of a sentence that an answer repeats: it says what it is about itself
 
@@ -170,6 +171,8 @@ def _says(unit: _Unit, statement: Statement) -> bool:
         return named and row_says(statement.tokens, statement.question, unit.cells, unit.columns)
     if not all(map(unit.has, content(statement.tokens))):
         return False
+    if _PERSON.search(statement.sentence) and not _PERSON.search(unit.excerpt.text):
+        return False  # the model speaks of itself
     if not statement.asked or _repeats(unit, statement):
         return is_said(statement.tokens, (), unit.tokens)
     if not all(_is_named(unit, name) for name in _by_phrase(statement.names)):

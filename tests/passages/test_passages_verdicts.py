@@ -16,6 +16,8 @@ from gemma10m.passages.verdicts import Verification, closest, verify
 
 CASES = [  # text, question, answer, whether it is verified, the file's name
     ("Claimant name: Orla Quist", "Who is the claimant?", "I am the claimant.", False, "t.txt"),
+    ("Anne had never seen the mill.", "Where is the mill?", "I have never seen the mill.", False, "t.txt"),
+    ("I sold the mill, said Anne.", "Who sold it?", "I sold the mill.", True, "t.txt"),
     ("Anne is taller than Mary.", "Is Anne taller than Mary?", "Anne is taller than Mary.", True, "t.txt"),
     ("Anne is the taller one.", "Who is the taller one, Anne or Mary?", "Anne.", True, "t.txt"),
     (
