@@ -1,4 +1,4 @@
-"""What kind of file it is: by its first bytes, and by its name only where bytes cannot tell."""
+"""Tell the kind of a file by its first bytes, and by its name only where bytes cannot tell."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _marked(head: bytes, ending: str) -> str:
 
 
 def _is_html(head: bytes, ending: str) -> bool:
-    """What its name says is source begins as a page at most."""
+    """Return whether it is a page; a file whose name says that it is source code is not."""
     if ending in _HTML_NAMES:
         return not _PROGRAM.match(head)
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -106,7 +106,7 @@ def _is_mail(head: bytes, ending: str) -> bool:
 
 
 def is_tar_header(block: bytes) -> bool:
-    """The oldest tars have no mark, only a sum of their bytes."""
+    """Return whether a tar begins here; the oldest tars have no mark, only a sum of their bytes."""
     if block[_TAR] == b"ustar":
         return True
     try:
@@ -116,7 +116,7 @@ def is_tar_header(block: bytes) -> bool:
 
 
 def _is_pdf(head: bytes, ending: str) -> bool:
-    """A text that only speaks of the mark is none."""
+    """Return whether it is a PDF; a text that merely mentions the mark is not."""
     at = head.find(_PDF, 0, _PDF_WITHIN)
     if at < 0:
         return False

@@ -53,19 +53,19 @@ class SourceFile:
     wrong: int = field(default=0, repr=False, compare=False)  # bytes that are not UTF-8, each read as U+FFFD
 
     def place(self, offset: int) -> str:
-        """The page, chapter or cell that the byte at `offset` of the text is in; "" when there is none."""
+        """Return the page, chapter or cell that holds the byte at `offset` of the text, or ""."""
         before = bisect_right(self.places, offset, key=lambda place: place[0])
         return self.places[before - 1][1] if before else ""
 
     def blocks(self) -> Iterator[bytes]:
-        """The file's bytes as they were at opening, each block checked before it is handed out.
+        """Yield the file's bytes as they were at opening, each block checked before it is handed out.
 
         What was appended since is not part of the document. Raises `DocumentError` for any other change.
         """
         return self._blocks(range(0, self.nbytes, BLOCK))
 
     def cut(self, start: int, stop: int) -> bytes:
-        """The bytes [start, stop) as they were at opening.
+        """Return the bytes [start, stop) as they were at opening.
 
         Raises `DocumentError` as `blocks` does, and when the file that the text was taken out of is another one now.
         """
@@ -76,7 +76,7 @@ class SourceFile:
         return inside[start - first : stop - first]
 
     def status(self) -> str:
-        """What became of it, where its bytes are not what they were."""
+        """Return the file's status where its bytes are not what they were."""
         if self.stamp:
             return CHANGED if os.path.lexists(self.stamp.path) else GONE
         try:
@@ -123,7 +123,7 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class FileNow:
-    """What is found in a file's place now."""
+    """A file's content and status now."""
 
     status: str  # AS_READ, CHANGED, GONE or NOT_AT_HAND
     file: SourceFile | None = None  # one that is as it was read
@@ -131,7 +131,7 @@ class FileNow:
 
 @dataclass(frozen=True)
 class Origin:
-    """What `open_source` was given, and where: enough to open the same again from anywhere."""
+    """The arguments of `open_source`, and the folder: enough to open the same again from anywhere."""
 
     folder: str  # that relative names start from
     names: tuple[str, ...]
@@ -163,7 +163,7 @@ class Document:
 
     @property
     def fingerprint(self) -> str:
-        """sha256 (hexadecimal) over all that the text depends on: the same text has the same fingerprint."""
+        """Return sha256 (hexadecimal) over all that the text depends on: equal texts have equal fingerprints."""
         form = "gemma10m.contents/1" if self.contents else "gemma10m.document/1"
         digest = hashlib.sha256(f'["{form}", ['.encode())  # the JSON of a list, of which no more is held than a row
         for number, file in enumerate(self.files):
@@ -173,11 +173,11 @@ class Document:
         return digest.hexdigest()
 
     def now(self, number: int) -> FileNow:
-        """A file of this document, which notices by itself that it is no longer what it was."""
+        """Return a file of this document, which notices by itself that it has changed."""
         return FileNow(AS_READ, self.files[number])
 
     def pieces(self) -> Iterator[Piece]:
-        """The text, file by file. Raises `DocumentError` when a file is no longer what it was at opening."""
+        """Yield the text, file by file. Raises `DocumentError` when a file has changed since opening."""
         nonce = self.fingerprint[:_NONCE]
         for index, file in enumerate(self.files):
             if self.headed:
@@ -186,18 +186,18 @@ class Document:
             yield from file.pieces(index)
 
     def _contents(self, nonce: str) -> str:
-        """The list of files, which stands in the first file's header: it comes before every text, and is none."""
+        """Return the list of files: part of the first header, not of any file's text."""
         if not self.contents:
             return ""
         return "\n".join([f"=== {nonce} {len(self.files)} files ===", *(file.path for file in self.files), "", ""])
 
     def texts(self) -> list[str]:
-        """Each file's text, without headers and without empty ones. Raises `DocumentError` as `pieces` does."""
+        """Yield each file's text, without headers and without empty ones. Raises `DocumentError` as `pieces` does."""
         texts = ["".join(piece.text for piece in file.pieces(index)) for index, file in enumerate(self.files)]
         return [text for text in texts if text.strip()]
 
     def prefix_sha256(self, nbytes: int) -> str | None:
-        """sha256 of the first `nbytes` bytes, to recognise a file that has grown.
+        """Return sha256 of the first `nbytes` bytes, to recognise a file that has grown.
 
         None for a document of several files, and for one that is shorter.
         """

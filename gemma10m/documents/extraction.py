@@ -92,7 +92,7 @@ def _read(kind: str, content: Content, spool: Spool, budget: Budget) -> Text | A
 
 
 def kind_of_zip(file: Zip) -> str:
-    """One of "epub", "docx", "odt", "office", for other programs' documents, or "zip"."""
+    """Return "epub", "docx", "odt", "office" for other programs' documents, or "zip"."""
     members = file.members
     if epub.CONTAINER in members:
         return "epub"

@@ -26,7 +26,7 @@ _FAILURES = (DocumentError, DiskError, UnreadableError, OSError, ValueError)
 
 
 class FileRead(NamedTuple):
-    """What is kept of a file that was read."""
+    """The record that is kept of a file that was read."""
 
     path: str  # for display
     nbytes: int  # of its text
@@ -37,7 +37,7 @@ class FilesNow:
     """A file in a folder is what it was by its own size and hash; a member of an archive only with all the others."""
 
     def __init__(self, origin: Origin | None, name: str, files: Sequence[FileRead]) -> None:
-        """name: of the document, under which one without an origin is looked for."""
+        """Keep the record. name: of the document, under which one without an origin is looked for."""
         self.files = files
         self._origin = origin or Origin("", (name,))
         self._lost = NOT_AT_HAND if origin is None else ""
@@ -54,7 +54,7 @@ class FilesNow:
         return FileNow(self._lost or status) if status else FileNow(AS_READ, self._found[path])
 
     def _look(self, read: FileRead) -> str:
-        """What became of it; "" where it is found as it was."""
+        """Return the file's status; "" where it is as it was."""
         for name in sorted(self._origin.names, key=len, reverse=True):  # an archive before the folder it is in
             root = os.path.join(self._origin.folder, name)
             if os.path.isdir(root):
@@ -66,11 +66,11 @@ class FilesNow:
         return GONE
 
     def _above(self, name: str) -> str:
-        """What the paths of a folder's files begin with, or an archive's under the name that is shown for it."""
+        """Return the prefix of the paths of a folder's or an archive's files."""
         return "" if len(self._origin.names) == 1 else printable(name) + "/"
 
     def _of(self, name: str) -> list[FileRead]:
-        """What was read of a file that was named, which may be an archive, or a folder that is gone."""
+        """Return the files read from a source, which may be an archive, or a folder that is gone."""
         shown = printable(name)
         above = (self._above(shown), self._above(name.rstrip("/")))
         found = (read for read in self.files if read.path == shown or read.path.startswith(above))
@@ -114,7 +114,7 @@ def _read(file: SourceFile) -> FileRead:
 
 
 def _real(root: str, shown: str) -> str | None:
-    """The path below a folder that is shown so. None where there is none: what was kept may be forged."""
+    """Map a displayed path back to the real one below a folder; None for a forged one."""
     path = root
     for part in shown.split("/"):
         name: str | None = part

@@ -21,7 +21,7 @@ MORE = 10_000  # files beside the document's, at most, that are passed over
 
 
 def open_again(origin: Origin, fingerprint: str, sizes: Mapping[str, int], skipped: Collection[str]) -> Document | None:
-    """None where another document stands there, or none that can be opened.
+    """Open the document again; return None where it changed or cannot be opened.
 
     sizes: of each file's text. Names and sizes are compared first: files that are others are not read.
     """
@@ -52,12 +52,12 @@ def _may_be(origin: Origin, name: str, sizes: Mapping[str, int], skipped: Collec
 
 
 def may_hold(path: str, nbytes: int, follow_links: bool) -> bool:
-    """Whether a text of this size can be the file's, or be extracted from it."""
+    """Return whether a text of this size can be the file's, or be extracted from it."""
     return os.stat(path).st_size == nbytes or _read_as(path, follow_links) not in ("", "text")
 
 
 def _read_as(path: str, follow_links: bool = False) -> str:
-    """Its kind; "" for a file that is passed over, as those are that a read itself leaves in the folder."""
+    """Return its kind, or "" for a file that is passed over, such as those that a read leaves in the folder."""
     try:
         content = Content(partial(open_regular, path, follow_links=follow_links))
         head = content.head()

@@ -1,4 +1,4 @@
-"""What a document is made of: its files, or the chapters of its only file, by headings, else by pages and the like."""
+"""Divide a document into its files, or its only file into chapters by headings, else by pages and the like."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Section:
 
 
 def _range(first: str, last: str) -> str:
-    """`pages 3-7`, or `chapter The Sea to chapter The Land`."""
+    """Return a range: `pages 3-7`, or `chapter The Sea to chapter The Land`."""
     if first == last:
         return first
     (word, _, number), (same, _, end) = first.partition(" "), last.partition(" ")
@@ -41,13 +41,13 @@ def _range(first: str, last: str) -> str:
 
 
 def section_at(paragraph: Paragraph, title: str = "") -> Section:
-    """The section that begins there."""
+    """Return the section that begins there."""
     place = paragraph.place
     return Section(paragraph.path, paragraph.offset, paragraph.line, title, place, place)
 
 
 def sectioned(document: Document) -> Iterator[tuple[Section | None, Paragraph]]:
-    """All paragraphs in order, each with its section: its file in a document of several.
+    """Yield all paragraphs in order, each with its section: its file in a document of several.
 
     In a document of one file its heading; where there are not two headings its page, chapter or cell, or None where
     there are none of those either. An empty file is one empty paragraph.
@@ -84,7 +84,7 @@ def _of_file(file: SourceFile) -> Iterator[tuple[Section, Paragraph]]:
 
 
 def _of_chapters(file: SourceFile) -> Iterator[tuple[Section, Paragraph]]:
-    """Headings with nothing between them, as in a table of contents, are one section with the last one's title."""
+    """Yield chapters; headings with nothing between them, as in a table of contents, are one with the last title."""
     section: Section | None = None
     waiting: list[Paragraph] = []
     for paragraph, title in _titled(file):
@@ -101,7 +101,7 @@ def _of_chapters(file: SourceFile) -> Iterator[tuple[Section, Paragraph]]:
 
 
 def _titled(file: SourceFile) -> Iterator[tuple[Paragraph, str]]:
-    """Each paragraph and the heading that it begins with: "" for none."""
+    """Yield each paragraph and the heading that it begins with, or ""."""
     name, fenced = file.path.rpartition("/")[2], False
     is_prose = name.endswith(_PROSE) or "." not in name
     for paragraph in paragraphs(file):
@@ -110,7 +110,7 @@ def _titled(file: SourceFile) -> Iterator[tuple[Paragraph, str]]:
 
 
 def heading(text: str, is_prose: bool) -> str:
-    """The heading that a paragraph begins with: "" for none. `is_prose`: not a program, where # is a comment."""
+    """Return the heading that a paragraph begins with, or "". `is_prose`: not a program, where # is a comment."""
     line, second = [*text.lstrip("\n").split("\n", 2), ""][:2]
     title = line.strip()
     if len(line) > _LONGEST_HEADING:

@@ -33,7 +33,7 @@ class Archive(ABC):
     notices: Sequence[str] = ()  # what is not read beside the members that are named
 
     def __init__(self, members: Iterable[Member], budget: Budget) -> None:
-        """Raises `UnreadableError` for a path that leads out of the archive."""
+        """Check the paths. Raises `UnreadableError` for one that leads out of the archive."""
         self.budget = budget
         self.members: dict[Parts, Member] = {}
         self.replaced: list[Parts] = []
@@ -45,11 +45,11 @@ class Archive(ABC):
 
     @abstractmethod
     def load(self, name: str, spool: Spool) -> Content:
-        """What a member holds, in the spool or where it lies. Raises `UnreadableError`, `BombError` among them."""
+        """Return a member's content, in the spool or where it lies. Raises `UnreadableError`, `BombError` among them."""
 
 
 class Selection:
-    """What a walk through a folder finds, of an archive."""
+    """Choose from an archive what a walk through a folder would find."""
 
     def __init__(self, archive: Archive, choice: Choice, spool: Spool) -> None:
         self._archive, self._choice, self._spool = archive, choice, spool
@@ -68,7 +68,7 @@ class Selection:
         return self._archive.load(self._archive.members[tuple(path.split("/"))].name, self._spool)
 
     def _is_left_out(self, path: Parts) -> bool:
-        """Folders are asked before what is in them, each once."""
+        """Return whether a rule leaves the path out; folders come before what is in them, each once."""
         for end in range(1, len(path) + 1):
             part, is_folder = path[:end], end < len(path)
             key = (*part, "") if is_folder else part  # so that it ends in "/"
@@ -98,7 +98,7 @@ class Selection:
 
 
 def _parts(name: str, separators: str) -> Parts:
-    """Raises `UnreadableError` for a path that would lead out of the folder it is unpacked in, on any system."""
+    """Split a path. Raises `UnreadableError` for one that leads out of its folder on any system."""
     every = re.split(r"[/\\]", name)
     if name.startswith(("/", "\\")) or ".." in every or _DRIVE.match(name):
         raise UnreadableError(

@@ -71,7 +71,7 @@ class _Zstd:
 
 
 def _xz() -> lzma.LZMADecompressor:
-    """`lzma.LZMAFile` lets the file choose how much memory it takes."""
+    """Unpack xz with bounded memory; `lzma.LZMAFile` lets the file choose how much it takes."""
     return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=limits.WINDOW)
 
 
@@ -84,7 +84,7 @@ READERS: dict[str, Callable[[], _Decompressor]] = {
 
 
 def unpacked(kind: str, content: Content, budget: Budget, note: Callable[[str], object]) -> Iterator[bytes]:
-    """What a file of one of `READERS`'s kinds holds; `note` is told what of it is not read.
+    """Yield the content of a file of one of `READERS`'s kinds; `note` hears what of it is not read.
 
     Raises `UnreadableError`, `BombError` among them, where nothing of it can be trusted.
     """
@@ -107,7 +107,7 @@ def unpacked(kind: str, content: Content, budget: Budget, note: Callable[[str], 
 
 
 def _frames(kind: str, file: ContentFile, note: Callable[[str], object]) -> Iterator[bytes | None]:
-    """The bytes of one frame after another, and None where one has ended well."""
+    """Yield the bytes of one frame after another, and None where one has ended well."""
     size = 1024 if kind == "zstd" else BLOCK
     data, ended = file.read(size), False
     while data:

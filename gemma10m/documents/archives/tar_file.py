@@ -30,7 +30,7 @@ class TarArchive(Archive):
     """One archive, or several one after another, as `cat a.tar b.tar` makes them."""
 
     def __init__(self, content: Content, budget: Budget) -> None:
-        """Raises `UnreadableError`."""
+        """List the members. Raises `UnreadableError`."""
         self._parts: dict[str, Content] = {}
         self._count, self._end = 0, 0  # members found, and where what was read ends
         self.notices: list[str] = []

@@ -17,7 +17,7 @@ class ZipArchive(Archive):
     separators = "/\\"  # the second one is Windows's, which some programs write against the format's rules
 
     def __init__(self, file: Zip, budget: Budget) -> None:
-        """Raises `UnreadableError`."""
+        """List the members. Raises `UnreadableError`."""
         self._file = file
         names = (member.filename for member in file.listed if not member.filename.endswith(("/", "\\")))
         super().__init__((Member(name, file.why_not(name)) for name in names), budget)

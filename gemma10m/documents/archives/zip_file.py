@@ -27,7 +27,7 @@ class Zip:
     """The members of a zip file. Of several with the same name the last one counts, as when it is unpacked."""
 
     def __init__(self, content: Content, budget: Budget) -> None:
-        """Raises `UnreadableError`."""
+        """List the members. Raises `UnreadableError`."""
         self.budget = budget
         descriptor = content.open()
         weakref.finalize(self, os.close, descriptor)
@@ -53,7 +53,7 @@ class Zip:
         return ""
 
     def blocks(self, name: str) -> Iterator[bytes]:
-        """A member's bytes. Raises `UnreadableError`, `BombError` among them."""
+        """Yield a member's bytes. Raises `UnreadableError`, `BombError` among them."""
         if name not in self.members:
             raise UnreadableError(f"damaged: it has no {printable(name[:80])}")
         if why := self.why_not(name):
@@ -67,7 +67,7 @@ class Zip:
             raise UnreadableError("damaged: it does not unpack to what it held") from error
 
     def whole(self, name: str) -> bytes:
-        """A member's bytes at once. Raises `UnreadableError`, also when they are more than may be held in memory."""
+        """Return a member's bytes at once. Raises `UnreadableError`, also when they are too many to hold in memory."""
         found = bytearray()
         for block in self.blocks(name):
             found += block

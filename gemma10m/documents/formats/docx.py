@@ -55,14 +55,14 @@ class _Part(NamedTuple):
 
 
 def main_part(document: Zip) -> str:
-    """The part that holds the text of a Word document; "" where the file is none."""
+    """Return the part that holds the text of a Word document, or "" for another file."""
     named = (part.name for part in _related(document, "").values() if part.kind == "officeDocument")
     name = next(named, "") or (_USUAL if _USUAL in document.members else "")
     return name if name in document.members and _root(document, name) in ("document", "") else ""
 
 
 def write_docx(document: Zip, writer: TextWriter, depth: int = 0) -> None:
-    """Raises `UnreadableError` and `DiskError`."""
+    """Write the text of a Word document. Raises `UnreadableError` and `DiskError`."""
     main = main_part(document)
     parts = _related(document, main)
     usual = {kind: _Part(kind, posixpath.join(posixpath.dirname(main), f"{kind}.xml")) for kind in (*_NOTES, "styles")}
@@ -85,7 +85,7 @@ def write_docx(document: Zip, writer: TextWriter, depth: int = 0) -> None:
 
 
 def _guarded(name: str, writer: TextWriter, read: Callable[[], object], is_needed: bool = False) -> None:
-    """What is damaged is said, and is an error where it is all that there is."""
+    """Read a part; a damaged one becomes a notice, and an error where nothing else is left."""
     try:
         read()
     except BombError:
@@ -97,7 +97,7 @@ def _guarded(name: str, writer: TextWriter, read: Callable[[], object], is_neede
 
 
 def _read_styles(document: Zip, name: str, styles: Styles) -> None:
-    """Their ids are in the language of the Word that wrote them; their names are English in every one."""
+    """Read the styles by their names, which are English; their ids are in the language of the Word that wrote them."""
     if not name:
         return
     styles.headings.clear()
@@ -118,7 +118,7 @@ def _read_styles(document: Zip, name: str, styles: Styles) -> None:
 
 
 def _write_chunk(document: Zip, part: _Part | None, writer: TextWriter, depth: int) -> None:
-    """A part of another format, in its place in the text."""
+    """Write a part of another format in its place in the text."""
     name = part.name if part else "part"
     try:
         if name not in document.members or depth >= _DEEPEST:
@@ -165,7 +165,7 @@ def _has_text(document: Zip, name: str) -> bool:
 
 
 def _related(document: Zip, part: str) -> dict[str, _Part]:
-    """The parts that a part names, by their ids; the ones that the file itself names, of "". None where damaged."""
+    """Return the parts that a part names, by their ids ("" for the file itself); None where the list is damaged."""
     folder, name = posixpath.split(part)
     related: dict[str, _Part] = {}
 
@@ -188,7 +188,7 @@ def _related(document: Zip, part: str) -> dict[str, _Part]:
 
 
 def _root(document: Zip, name: str) -> str:
-    """The first element's name; "" where there is none."""
+    """Return the first element's name, or ""."""
 
     def start(tag: str, given: Attributes) -> None:
         raise _FirstElement(tag)

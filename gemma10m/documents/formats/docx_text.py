@@ -30,7 +30,7 @@ class Styles:
 
 @dataclass
 class WordDocument:
-    """What all parts of a document share."""
+    """A document's state that all its parts share."""
 
     styles: Styles
     notes: dict[tuple[str, str], int] = field(default_factory=dict)  # kind and id: the number it is given

@@ -33,7 +33,7 @@ class Hyphens:
         self._language = max(_USUAL, key=lambda each: sum(words[word] for word in _USUAL[each].split()))
 
     def joined(self, lines: Sequence[str]) -> list[str]:
-        """The lines; the rest of a word that was divided is moved up to where it begins."""
+        """Return the lines, with the rest of a divided word moved up to where the word begins."""
         found: list[str] = []
         for line in lines:
             tail, head = _TAIL.search(found[-1]) if found else None, _HEAD.match(line)

@@ -11,7 +11,7 @@ _MOST_COLUMNS = 256  # that a file's word is taken for
 
 
 class TextSink(Protocol):
-    """What `TextWriter` is, or what keeps text until its turn comes."""
+    """A `TextWriter`, or an object that keeps text until its turn comes."""
 
     nbytes: int
 
@@ -45,7 +45,7 @@ class Lines:
         self._before = self._raised = ""  # the last characters, and what is raised behind them
 
     def heading(self) -> None:
-        """The open paragraph is one."""
+        """Mark the open paragraph as a heading."""
         self._title = ""
 
     def write(self, text: str, is_raised: bool = False) -> None:
@@ -56,7 +56,7 @@ class Lines:
             self._write(text)
 
     def white(self, white: str) -> None:
-        """A tab or a line's end. In a cell they would be taken for the row's."""
+        """Write a tab or a line's end, but a space in a cell, where it would be taken for the row's."""
         self._end_raised()
         if self._rows:
             self._owe_space()
@@ -75,7 +75,7 @@ class Lines:
             self._writer.write("\n")
 
     def begin_row(self, empty: int = 0) -> None:
-        """empty: columns before its first cell."""
+        """Begin a row. empty: columns before its first cell."""
         if self._rows and self._cell_begun:
             self._gap = "\n"
         self._rows += 1
@@ -91,7 +91,7 @@ class Lines:
         self._first_cell = self._cell_begun = False
 
     def widen_cell(self, columns: int) -> None:
-        """The open cell ends, and was as wide as so many columns."""
+        """End the open cell, which is as wide as so many columns."""
         for _ in range(min(columns, _MOST_COLUMNS) - 1):
             self.begin_cell()
 

@@ -27,7 +27,7 @@ _BROKEN = (ValueError, LookupError, TypeError, AttributeError, RecursionError, H
 
 
 def write_mail(content: Content, writer: TextWriter, budget: Budget) -> None:
-    """Raises `UnreadableError` and `DiskError`."""
+    """Write the text of a mail or a mailbox. Raises `UnreadableError` and `DiskError`."""
     mailbox = content.head().startswith(b"From ")
     for number, (message, is_whole) in enumerate(_messages(content, mailbox), start=1):
         if number > 1:
@@ -47,7 +47,7 @@ def write_mail(content: Content, writer: TextWriter, budget: Budget) -> None:
 
 
 def _messages(content: Content, mailbox: bool) -> Iterator[tuple[bytes, bool]]:
-    """Messages, cut where they are longer than may be held in memory; in a mailbox each begins with a line `From `."""
+    """Yield the messages, cut where they are too long for memory; in a mailbox each begins with a line `From `."""
     message, is_whole, after_blank = bytearray(), True, True
     for line in _lines(content):
         if mailbox and after_blank and _FROM.match(line):
@@ -118,7 +118,7 @@ class _Mail:
             self._writer.write(text if text.endswith("\n") else text + "\n")
 
     def _alternative(self, children: list[Message], depth: int) -> None:
-        """Of the same text in several formats the plain one, unless that is empty."""
+        """Return the plain part among several formats of one text, unless it is empty."""
         plain = [each for each in children if each.get_content_type() == "text/plain" and _payload(each).strip()]
         rich = [each for each in children if each.get_content_type() != "text/plain"]
         for child in plain[:1] or rich[-1:]:
@@ -140,7 +140,7 @@ def _payload(part: Message) -> bytes:
 
 
 def _text(data: bytes, charset: str | None) -> str:
-    """In the charset that it says; where it says none, or one that is not known, UTF-8 or Windows-1252."""
+    """Decode a part by the charset it names, else as UTF-8 or Windows-1252."""
     for each, errors in ((charset or "utf-8", "replace" if charset else "strict"), ("utf-8", "strict")):
         try:
             return data.decode(each, errors)
@@ -150,7 +150,7 @@ def _text(data: bytes, charset: str | None) -> str:
 
 
 def _decoded(value: object) -> str:
-    """A header's value on one line."""
+    """Return a header's value on one line."""
     data = str(value or "")[:_LONGEST_HEADER].encode("utf-8", "surrogateescape")
     raw = " ".join(_text(data, None).split())
     try:

@@ -37,7 +37,7 @@ def is_odt(document: Zip) -> bool:
 
 
 def write_odt(document: Zip, writer: TextWriter) -> None:
-    """Raises `UnreadableError` and `DiskError`."""
+    """Write the text of an OpenDocument file. Raises `UnreadableError` and `DiskError`."""
     text = _Text(writer, document.budget)
     for part in (_MANIFEST, _STYLES, CONTENT):
         if part not in document.members:

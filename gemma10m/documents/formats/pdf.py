@@ -44,7 +44,7 @@ _WHY = {
 
 
 def write_pdf(content: Content, writer: TextWriter, budget: Budget) -> None:
-    """Raises `UnreadableError`, also for a PDF of pictures, and `DiskError`."""
+    """Write the text of a PDF. Raises `UnreadableError`, also for a PDF of pictures, and `DiskError`."""
     if find_spec("pypdfium2") is None:
         raise UnreadableError("a PDF, which needs pypdfium2", hint="pip install 'gemma10m[pdf]'")
     with tempfile.TemporaryFile() as kept:
@@ -69,7 +69,7 @@ class _Pages:
         self._lost: list[int] = []
 
     def read(self, content: Content) -> None:
-        """A page that ends the process is left out, and the next process begins behind it."""
+        """Read the pages; one that ends the process is left out, and the next process begins after it."""
         failures, most, why = 0, 1, _WHY[pdf_process.BROKEN]
         while self._number < most:
             code, count = self._run(content)
@@ -88,7 +88,7 @@ class _Pages:
         self._kept.seek(0)
 
     def _run(self, content: Content) -> tuple[int, int]:
-        """The process's exit code, and how many pages it says there are."""
+        """Return the process's exit code, and the number of pages it reports."""
         with _process(content, self._number) as process:
             assert process.stdout is not None
             count, self._attached, self._xfa = map(int, process.stdout.readline(50).split() or (0, 0, 0))
@@ -177,7 +177,7 @@ def _process(content: Content, first: int) -> Iterator[subprocess.Popen[bytes]]:
 
 @contextmanager
 def _file(content: Content) -> Iterator[int]:
-    """A descriptor of a file that holds the content and nothing else, at its beginning."""
+    """Open a file that holds the content and nothing else; return its descriptor, at the start."""
     with content.descriptor() as descriptor:
         if content.start == 0 and content.nbytes is None:
             os.lseek(descriptor, 0, os.SEEK_SET)

@@ -45,7 +45,7 @@ _Baseline = list[Fragment]
 
 
 def page_of(fragments: Sequence[Fragment]) -> Page:
-    """What is drawn at one angle is read before what is drawn at another."""
+    """Put the fragments in order; those at one angle come before those at another."""
     found: list[str] = []
     angles = list(dict.fromkeys(fragment.angle for fragment in fragments))
     for angle in angles:
@@ -71,7 +71,7 @@ def _words(line: str) -> list[str]:
 
 
 def _with_raised(fragments: Sequence[Fragment]) -> list[Fragment]:
-    """What is raised or lowered goes with what it stands behind."""
+    """Join raised and lowered fragments to the ones before them."""
     found: list[Fragment] = []
     for each in fragments:
         last = found[-1] if found else None
@@ -91,7 +91,7 @@ def _with_raised(fragments: Sequence[Fragment]) -> list[Fragment]:
 
 
 def _rows(fragments: Sequence[Fragment]) -> list[_Baseline]:
-    """Lines from the top, each from the left. Of what is drawn twice, as for a shadow, one is left."""
+    """Return lines from the top, each from the left; fragments drawn twice, as for a shadow, are kept once."""
     rows: list[_Baseline] = []
     for each in sorted(fragments, key=lambda each: -each.baseline):
         if rows and abs(rows[-1][0].baseline - each.baseline) < _SAME_LINE * max(rows[-1][0].size, each.size):
@@ -110,7 +110,7 @@ def _without_shadows(row: _Baseline) -> _Baseline:
 
 
 def _lines(rows: list[_Baseline]) -> list[str]:
-    """A tab between cells; where rows follow each other, the cells that stand below each other are a column."""
+    """Return the lines of text with a tab between cells; in adjacent rows, cells below each other are a column."""
     found: list[str] = []
     tables = groupby((_cells(row) for row in rows), key=lambda cells: len(cells) > 1)
     for is_table, group in tables:
@@ -124,7 +124,7 @@ def _lines(rows: list[_Baseline]) -> list[str]:
 
 
 def _cells(row: _Baseline) -> _Baseline:
-    """What stands close together is one."""
+    """Return the cells of a row; fragments close together are one."""
     found: _Baseline = []
     for each in row:
         last = found[-1] if found else None
@@ -138,7 +138,7 @@ def _cells(row: _Baseline) -> _Baseline:
 
 
 def _columns(lines: list[_Baseline]) -> list[float]:
-    """Where the columns end that no cell leads out of."""
+    """Return where columns end that no cell crosses."""
     ends: list[float] = []
     for cell in sorted((cell for line in lines for cell in line), key=lambda cell: cell.start):
         if ends and cell.start < ends[-1]:
@@ -156,7 +156,7 @@ def _in_columns(cells: _Baseline, ends: list[float]) -> list[str]:
 
 
 def _in_order(rows: list[_Baseline], depth: int) -> list[_Baseline]:
-    """Columns of prose one after another; rows of a table as they are."""
+    """Return columns of prose one after another, and rows of a table as they are."""
     if depth >= _DEEPEST or len(rows) < _ROWS:
         return rows
     starts = Counter(round(each.start) for row in rows for each in row)
@@ -173,7 +173,7 @@ def _in_order(rows: list[_Baseline], depth: int) -> list[_Baseline]:
 
 
 def _runs(rows: list[_Baseline], place: float) -> list[tuple[int, int]]:
-    """Where rows follow each other that nothing of crosses `place`."""
+    """Yield runs of adjacent rows of which nothing crosses `place`."""
     runs, begin = [], 0
     for index, row in enumerate([*rows, None]):
         if row is None or any(each.start < place < each.end for each in row):
@@ -188,7 +188,7 @@ def _are_columns(left: list[_Baseline], right: list[_Baseline]) -> bool:
 
 
 def _is_prose(rows: list[_Baseline]) -> bool:
-    """Most lines fill the column, and are of one piece."""
+    """Return whether most lines fill the column and are of one piece."""
     if len(rows) < _ROWS:
         return False
     begin, end = min(row[0].start for row in rows), max(row[-1].end for row in rows)

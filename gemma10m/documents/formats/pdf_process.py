@@ -1,4 +1,4 @@
-"""A process that reads the PDF on its standard input and writes what stands on each page, as a line of JSON.
+"""A process that reads the PDF on its standard input and writes the text of each page as a line of JSON.
 
 PDFs are read by a large program in C++ that hostile files are made for. Here it cannot write a file, has little memory,
 and can end without ending anything else. Nothing of this package is imported, and nothing is said but the exit code.
@@ -31,7 +31,7 @@ _Placed = list[Any]
 
 
 def main(memory: int, seconds: int, first: int) -> int:
-    """first: page to begin with, from 0."""
+    """Write the pages. first: the page to begin with, from 0."""
     import pypdfium2
     from pypdfium2.raw import FORMTYPE_XFA_FOREGROUND, FORMTYPE_XFA_FULL, FPDF_ERR_PASSWORD
 
@@ -63,7 +63,7 @@ def main(memory: int, seconds: int, first: int) -> int:
 
 
 def _fragments(text: Any) -> list[_Placed]:
-    """Pieces of lines: words that follow each other closely are one."""
+    """Yield pieces of lines; words close together are one."""
     from pypdfium2 import raw
 
     words = list(_words(text, is_doubtful=False))
@@ -92,7 +92,7 @@ def _fragments(text: Any) -> list[_Placed]:
 
 
 def _words(text: Any, is_doubtful: bool) -> Iterator[tuple[int, str, int]]:
-    """What is drawn at once up to white space: its first character, the text, and how many spaces follow.
+    """Yield each word: its first character, the text, and how many spaces follow.
 
     is_doubtful: ask of every character whether its font names it; else of the first, and of those that are not ASCII.
     """
@@ -143,7 +143,7 @@ def _placed(text: Any, index: int) -> tuple[float, float, float]:
 
 
 def _extent(box: Any, angle: float) -> tuple[float, float]:
-    """Where a character begins and ends on its line."""
+    """Return where a character begins and ends on its line."""
     if not angle:
         return box.left, box.right
     cosine, sine = math.cos(angle), math.sin(angle)
@@ -161,7 +161,7 @@ def _same_line(last: _Placed, angle: float, baseline: float, size: float) -> boo
 
 
 def _fields(page: Any, form: Any, baselines: list[float]) -> list[_Placed]:
-    """What was filled in, on the lines that it stands beside."""
+    """Yield the values of filled-in fields, on the lines of their labels."""
     from pypdfium2 import raw
 
     found = []

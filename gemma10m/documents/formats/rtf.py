@@ -35,7 +35,7 @@ _PROPERTIES = set("ud plain pard intbl itap outlinelevel uc v deleted super up n
 
 
 class _State(NamedTuple):
-    """What a group inherits from the one around it."""
+    """The settings that a group inherits from the one around it."""
 
     unread: bool = False
     hidden: bool = False
@@ -49,7 +49,7 @@ class _State(NamedTuple):
 
 
 def write_rtf(content: Content, writer: TextWriter, budget: Budget) -> None:
-    """Raises `UnreadableError` and `DiskError`."""
+    """Write the text of an RTF file. Raises `UnreadableError` and `DiskError`."""
     reader = _RtfReader(writer)
     reader.read(content.whole("an RTF file"))
     reader.end()
@@ -232,7 +232,7 @@ class _RtfReader:
         parts.append(text)
 
     def _taken(self) -> str:
-        """The text of the open paragraph or cell, which ends here."""
+        """Return the text of the open paragraph or cell, which ends here."""
         state, self._state = self._state, self._state._replace(raised=False, hidden=False, unread=False, deleted=False)
         self._write("")
         self._state = state
@@ -268,7 +268,7 @@ def _codec(page: int, otherwise: str) -> str:
 
 
 def _property(word: str, number: int | None) -> dict[str, Any]:
-    """What a word of `_PROPERTIES` changes."""
+    """Apply a word of `_PROPERTIES`."""
     is_on = number != 0
     changes: dict[str, dict[str, Any]] = {
         "ud": {"unread": False},  # the same text as the group around it, which is not read, in Unicode

@@ -13,7 +13,7 @@ _DINGBATS |= {0xE0: "→", 0xE8: "➔", 0xF0: "⇨", 0xFB: "✗", 0xFC: "✓", 0
 
 
 def symbol(code: int, font: str) -> str:
-    """The character that looks so, `UNKNOWN` where there is none. Such fonts begin at U+F000, or at 0."""
+    """Return the character that looks like it, or `UNKNOWN`. Such fonts begin at U+F000, or at 0."""
     if 0xF000 <= code <= 0xF0FF or code <= 0xFF:
         return (_DINGBATS if font.startswith("Wingdings") else _SYMBOL).get(code & 0xFF, UNKNOWN)
     return UNKNOWN if 0xD800 <= code < 0xE000 or code >= 0x110000 else chr(code)
