@@ -27,6 +27,10 @@ def attend_in_blocks(queries: Tensor, keys: Tensor, values: Tensor, *, reach: in
     """softmax(q k^T scale) v as in `scores.attend`. queries (B, H, Q, E), keys and values (B, K, width, E)."""
     heads, count = queries.shape[1:3]
     group, width = heads // keys.shape[1], keys.shape[2]
+    together = max(1, LARGEST_PRODUCT // (heads * min(count, max(1, ROWS // group)) * width))  # of a batch
+    if len(queries) > together:
+        parts = zip(*(tensor.split(together) for tensor in (queries, keys, values)), strict=True)
+        return torch.cat([attend_in_blocks(*part, reach=reach, scale=scale) for part in parts])
     grouped = queries.unflatten(1, (-1, group)).flatten(0, 1)  # (B * K, H/K, Q, E)
     across, down = keys.flatten(0, 1).mT, values.flatten(0, 1)  # (B * K, E, width), (B * K, width, E)
     if reach is None and (missing := _rounded_up(width) - width):
