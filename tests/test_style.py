@@ -11,8 +11,6 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-# Files and folders whose words have not been gone over yet. Nothing may be added.
-NOT_YET = ()
 CALQUES = (
     "hang on",
     "hangs on",
@@ -54,11 +52,6 @@ def pages() -> list[Path]:
     return [*ROOT.glob("*.md"), *(path for folder in folders for path in sorted(folder.rglob("*.md")))]
 
 
-def is_converted(path: Path) -> bool:
-    name = path.relative_to(ROOT).as_posix()
-    return not any(name == waiting or name.startswith(waiting + "/") for waiting in NOT_YET)
-
-
 def docstrings(path: Path) -> Iterator[tuple[str, str, bool]]:
     """Yield the place and the text of each docstring, and if it is a function's."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -91,10 +84,10 @@ def fragment(text: str, function: bool) -> bool:
     return word in FRAGMENTS or (function and (word in NO_VERBS or plural or not word[0].isupper()))
 
 
-CONVERTED = [path for path in python_files() if is_converted(path)]
+FILES = python_files()
 
 
-@pytest.mark.parametrize("path", CONVERTED, ids=lambda path: path.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_docstrings_are_sentences(path: Path) -> None:
     found = [
         f"{place}: {text.splitlines()[0]}" for place, text, function in docstrings(path) if fragment(text, function)
@@ -103,8 +96,8 @@ def test_docstrings_are_sentences(path: Path) -> None:
 
 
 def test_docstrings_and_errors_use_no_calques() -> None:
-    texts = [(place, text) for path in CONVERTED for place, text, _ in docstrings(path)]
-    texts += [words for path in CONVERTED for words in other_strings(path)]
+    texts = [(place, text) for path in FILES for place, text, _ in docstrings(path)]
+    texts += [words for path in FILES for words in other_strings(path)]
     assert len(texts) > 500
     assert [(place, found, text) for place, text in texts if (found := calques(text))] == []
 
@@ -117,10 +110,6 @@ def test_pages_use_no_calques() -> None:
             text = re.sub(r"^\|.*", "", text, flags=re.MULTILINE)  # its table shows what not to write
         found += [(page.name, words, part) for part in text.split("\n\n") if (words := calques(part))]
     assert found == []
-
-
-def test_what_is_not_converted_yet_exists() -> None:
-    assert [name for name in NOT_YET if not (ROOT / name).exists()] == []
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ question whose answer is withheld, and `sources`. Each item of these two lists h
 | `place` | the page, chapter, cell or node with the quote; `""` if the format has no such places |
 | `start`, `stop` | byte offsets: the quote is the bytes from `start` up to, not including, `stop` |
 | `quote` | the quoted text, null if the file is not available as it was read |
-| `status` | the state of that file: `as read`, `changed`, `gone`, or `not at hand` if it cannot be looked up |
+| `status` | the state of that file: `as read`, `changed`, `gone`, or `not found` if it cannot be looked up |
 
 Lines and bytes of plain text are the file's own; those of PDF, EPUB, HTML, DOCX, notebooks, Info manuals and
 compressed files count in the text that was extracted from them.

@@ -15,7 +15,7 @@ from gemma10m.documents.text import decoder
 from gemma10m.encodings import LOSSY
 from gemma10m.errors import DocumentError
 
-AS_READ, CHANGED, GONE, NOT_AT_HAND = "as read", "changed", "gone", "not at hand"  # what became of a file
+AS_READ, CHANGED, GONE, NOT_AVAILABLE = "as read", "changed", "gone", "not found"  # what became of a file
 _NONCE = 16  # hexadecimal digits of the fingerprint that each header shows
 
 
@@ -125,7 +125,7 @@ class SourceFile:
 class FileNow:
     """A file's content and status now."""
 
-    status: str  # AS_READ, CHANGED, GONE or NOT_AT_HAND
+    status: str  # AS_READ, CHANGED, GONE or NOT_AVAILABLE
     file: SourceFile | None = None  # one that is as it was read
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from gemma10m.documents.archives.archive import Archive
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
-from gemma10m.documents.document import AS_READ, CHANGED, GONE, NOT_AT_HAND, FileNow, Origin, SourceFile
+from gemma10m.documents.document import AS_READ, CHANGED, GONE, NOT_AVAILABLE, FileNow, Origin, SourceFile
 from gemma10m.documents.extraction import open_content
 from gemma10m.documents.file_stat import Stamp
 from gemma10m.documents.hashing import inspect
@@ -40,7 +40,7 @@ class FilesNow:
         """Keep the record. name: of the document, under which one without an origin is looked for."""
         self.files = files
         self._origin = origin or Origin("", (name,))
-        self._lost = NOT_AT_HAND if origin is None else ""
+        self._lost = NOT_AVAILABLE if origin is None else ""
         self._found: dict[str, SourceFile] = {}
 
     def now(self, number: int) -> FileNow:
@@ -49,7 +49,7 @@ class FilesNow:
         if path in self._found:
             return FileNow(AS_READ, self._found[path])
         if STANDARD_INPUT in self._origin.names:
-            return FileNow(NOT_AT_HAND)
+            return FileNow(NOT_AVAILABLE)
         status = self._look(self.files[number])
         return FileNow(self._lost or status) if status else FileNow(AS_READ, self._found[path])
 

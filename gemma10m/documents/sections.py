@@ -49,8 +49,8 @@ def section_at(paragraph: Paragraph, title: str = "") -> Section:
 def sectioned(document: Document) -> Iterator[tuple[Section | None, Paragraph]]:
     """Yield all paragraphs in order, each with its section: its file in a document of several.
 
-    In a document of one file its heading; where there are not two headings its page, chapter or cell, or None where
-    there are none of those either. An empty file is one empty paragraph.
+    In a document of one file it is the heading; with fewer than two headings the page, chapter or cell, if any. An
+    empty file is one empty paragraph.
     Raises DocumentError when a file is no longer what it was at opening.
     """
     if document.headed:

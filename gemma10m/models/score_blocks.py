@@ -1,23 +1,24 @@
 """Softmax attention as two matrix products for each block of queries: faster in bfloat16 than PyTorch's on a CPU.
 
-PyTorch's flash attention takes twice as long there: its products are too small. What this one gives up is that scores
-are rounded to the weights' type before the softmax, as in transformers' eager attention.
+PyTorch's flash attention takes twice as long there. What this one gives up is that scores are rounded to the weights'
+type before the softmax, as in transformers' eager attention. It goes forward only.
 """
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import math
 
-from gemma10m.models.masks import visible
+import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 ROWS = 512  # queries of all heads of a group in one product
 FEWEST_QUERIES = 64  # of one head: with fewer, PyTorch's own is as fast
-LARGEST_PRODUCT = 2**24  # scores: 32 MiB of bfloat16
+LARGEST_PRODUCT = 2**23  # scores: 16 MiB of bfloat16
 
 
 def faster_in_blocks(queries: Tensor) -> bool:
-    """Say if blocks are the faster way for queries (B, H, Q, E). Training keeps PyTorch's, which stores no scores."""
+    """Say if blocks are the faster way for queries (B, H, Q, E) that need no gradient."""
     on_cpu = queries.device.type == "cpu" and queries.dtype == torch.bfloat16
     return on_cpu and queries.shape[2] >= FEWEST_QUERIES and not torch.is_grad_enabled()
 
@@ -26,28 +27,64 @@ def attend_in_blocks(queries: Tensor, keys: Tensor, values: Tensor, *, reach: in
     """Return softmax(q k^T scale) v as in `scores.attend`. queries (B, H, Q, E), keys and values (B, K, width, E)."""
     heads, count = queries.shape[1:3]
     group, width = heads // keys.shape[1], keys.shape[2]
+    together = max(1, LARGEST_PRODUCT // (heads * min(count, max(1, ROWS // group)) * width))  # of a batch
+    if len(queries) > together:
+        parts = zip(*(tensor.split(together) for tensor in (queries, keys, values)), strict=True)
+        return torch.cat([attend_in_blocks(*part, reach=reach, scale=scale) for part in parts])
     grouped = queries.unflatten(1, (-1, group)).flatten(0, 1)  # (B * K, H/K, Q, E)
     across, down = keys.flatten(0, 1).mT, values.flatten(0, 1)  # (B * K, E, width), (B * K, width, E)
-    size = max(1, min(ROWS // group, LARGEST_PRODUCT // (grouped.shape[0] * group * width)))
+    if reach is None and (missing := _rounded_up(width) - width):
+        across, down = F.pad(across, (0, missing)), F.pad(down, (0, 0, 0, missing))  # after all queries, so unseen
+    size = min(count, _block_size(grouped.shape[0] * down.shape[1], group))
     if size < count:
         across = across.contiguous()  # once, where each product would lay the keys out anew
-    parts = []
+    # Made once: blocks of growing width, each with memory of its own, would leave the heap in pieces.
+    scratch = queries.new_empty(2, grouped.shape[0] * group * size * down.shape[1])
+    out = torch.empty_like(grouped)
     for first in range(0, count, size):
-        some = grouped[:, :, first : first + size]  # (B * K, H/K, rows, E)
-        stop = width - count + first + some.shape[2]  # of the keys that the last of them sees
-        start = 0 if reach is None else max(0, width - count + first + 1 - reach)
-        parts.append(_block(some, across[:, :, start:stop], down[:, start:stop], reach, scale))
-    out: Tensor = torch.cat(parts, dim=2).unflatten(0, (-1, keys.shape[1]))  # (B, K, H/K, Q, E)
-    return out.flatten(1, 2)
+        here = slice(first, min(first + size, count))
+        place, stop = width - count + first, width - count + here.stop  # of the block among the keys
+        if reach is None:
+            some, edge = slice(0, _rounded_up(stop)), place  # keys before the edge are seen by all
+        else:
+            some = slice(max(0, place + 1 - reach), stop)
+            edge = some.start
+        seen = _seen(stop - place, some.stop - edge, place - edge, reach, queries.device)
+        _block(grouped[:, :, here], across[:, :, some], down[:, some], seen, scale, scratch, out[:, :, here])
+    split: Tensor = out.unflatten(0, (-1, keys.shape[1]))  # (B, K, H/K, Q, E)
+    return split.flatten(1, 2)
 
 
-def _block(queries: Tensor, keys: Tensor, values: Tensor, reach: int | None, scale: float) -> Tensor:
-    """Attend with a block: queries (B * K, H/K, Q, E), the last of keys (B * K, E, width), values (B * K, width, E)."""
+def _rounded_up(width: int) -> int:
+    """Round to 8 widths an octave: for every shape of a product, oneDNN keeps code of some 0.6 MB."""
+    grain = 1 << max(0, width.bit_length() - 4)
+    return -(-width // grain) * grain
+
+
+def _block_size(row: int, group: int) -> int:
+    """Return the queries of a head in one block, a power of two; `row`: the scores of one of all heads of a group."""
+    most = max(1, min(ROWS // group, LARGEST_PRODUCT // (row * group)))
+    return 1 << (most.bit_length() - 1)
+
+
+def _seen(count: int, width: int, place: int, reach: int | None, device: torch.device) -> Tensor:
+    """Return which keys `count` queries see, the first of which stands at `place` among them: (Q, width) bool."""
+    rows = torch.ones(count, width, dtype=torch.bool, device=device).tril_(place)
+    return rows if reach is None else rows.triu_(place - reach + 1)
+
+
+def _block(
+    queries: Tensor, keys: Tensor, values: Tensor, seen: Tensor, scale: float, scratch: Tensor, out: Tensor
+) -> None:
+    """Fill `out` for queries (B * K, H/K, Q, E), keys (B * K, E, width), values (B * K, width, E).
+
+    seen: of the last keys; those before them are seen by all.
+    """
     group, count, width = *queries.shape[1:3], keys.shape[2]
-    # The scale is applied inside the product, before rounding.
-    scores = torch.baddbmm(queries.new_zeros(()), queries.flatten(1, 2), keys, beta=0, alpha=scale)
-    first = width - count if reach is None or width <= reach else 0  # keys before it are seen by all
-    seen = visible(0, count, count, width - first, reach, queries.device)
-    scores.unflatten(1, (group, count))[..., first:].masked_fill_(~seen, float("-inf"))
-    out: Tensor = torch.bmm(torch.softmax(scores, dim=-1), values).unflatten(1, (group, count))
-    return out  # (B * K, H/K, Q, E)
+    rows = queries.flatten(1, 2)  # (B * K, H/K * Q, E)
+    shape = (*rows.shape[:2], width)
+    scores, shares = (part[: math.prod(shape)].view(shape) for part in scratch)
+    torch.baddbmm(scores, rows, keys, beta=0, alpha=scale, out=scores)  # the scale is applied before rounding
+    scores.unflatten(1, (group, count))[..., width - seen.shape[1] :].masked_fill_(~seen, float("-inf"))
+    torch.softmax(scores, dim=-1, out=shares)
+    out.copy_(torch.bmm(shares, values).unflatten(1, (group, count)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gemma10m.documents import NOT_AT_HAND, Document, FileNow, FilesNow, SourceFile
+from gemma10m.documents import NOT_AVAILABLE, Document, FileNow, FilesNow, SourceFile
 from gemma10m.documents.text import decoder
 from gemma10m.encodings import nbytes
 from gemma10m.errors import DocumentError
@@ -23,7 +23,7 @@ class Source:
     start: int
     stop: int
     quote: str | None  # None where the file is not what was read: what cannot be checked is not quoted
-    status: str  # of the file: "as read", "changed", "gone", or "not at hand" where nobody knows
+    status: str  # of the file: "as read", "changed", "gone", or "not found" where nobody knows
 
 
 def locate(excerpts: Sequence[Excerpt], index: PassageIndex, document: Document | FilesNow | None) -> list[Source]:
@@ -33,7 +33,7 @@ def locate(excerpts: Sequence[Excerpt], index: PassageIndex, document: Document 
 
 def _located(excerpt: Excerpt, index: PassageIndex, document: Document | FilesNow | None) -> Source:
     passage = excerpt.passage
-    now = document.now(passage.file) if document else FileNow(NOT_AT_HAND)
+    now = document.now(passage.file) if document else FileNow(NOT_AVAILABLE)
     file = now.file
     path, encoding = (file.path, file.encoding) if file else index.files[passage.file]
     start = passage.start + nbytes(passage.text[: excerpt.first], encoding)

@@ -63,5 +63,5 @@ def test_each_file_is_quoted_or_not_by_itself(
 
 
 def test_a_document_that_is_not_at_hand_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    show_sources(Terminal(), (Source("standard input", 2, "", 0, 4, None, "not at hand"),))
+    show_sources(Terminal(), (Source("standard input", 2, "", 0, 4, None, "not found"),))
     assert capsys.readouterr().out.endswith("    (the document was not found: no quote)\n")

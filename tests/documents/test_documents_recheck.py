@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from formats import opened, pdf, zipped
 
-from gemma10m.documents import AS_READ, CHANGED, GONE, NOT_AT_HAND, Document, FileRead, FilesNow, Origin, open_source
+from gemma10m.documents import AS_READ, CHANGED, GONE, NOT_AVAILABLE, Document, FileRead, FilesNow, Origin, open_source
 
 TEXTS = {"f0.txt": "Zero.", "f1.txt": "One.", "deep/f2.txt": "Two.", "f3.txt.gz": "Three.", "f4.pdf": "Four."}
 ODD = "\x1bodd\\.txt"
@@ -112,14 +112,14 @@ def test_a_folder_that_is_gone(folder: Path) -> None:
 def test_a_document_that_is_not_at_hand(folder: Path) -> None:
     document = open_source("notes/f0.txt")
     read = FileRead("standard input", 5, document.files[0].sha256)
-    assert FilesNow(None, "standard input", [read]).now(0).status == NOT_AT_HAND
-    assert statuses(kept(document, Origin("", ("-",)))) == {"notes/f0.txt": NOT_AT_HAND}
+    assert FilesNow(None, "standard input", [read]).now(0).status == NOT_AVAILABLE
+    assert statuses(kept(document, Origin("", ("-",)))) == {"notes/f0.txt": NOT_AVAILABLE}
     nameless = FilesNow(None, document.name, [FileRead(document.name, 5, document.files[0].sha256)])
     assert nameless.now(0).status == AS_READ  # states that were written before origins were kept
     Path("notes/f0.txt").write_text("Zerp.")
     assert statuses(kept(document)) == {"notes/f0.txt": CHANGED}
     nameless = FilesNow(None, document.name, nameless.files)
-    assert nameless.now(0).status == NOT_AT_HAND
+    assert nameless.now(0).status == NOT_AVAILABLE
 
 
 def test_only_the_file_that_is_asked_for_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -371,7 +371,7 @@ def test_a_quote_is_what_stands_in_the_file(tmp_path: Path, encoding: str) -> No
 def test_what_cannot_be_checked_is_not_quoted(index: PassageIndex, story: Document, tmp_path: Path) -> None:
     found = verify(index, "the number for amber-lantern?", "amber-lantern has 48213")
     (source,) = locate(found.quotes, index, None)
-    assert (source.quote, source.status) == (None, "not at hand")
+    assert (source.quote, source.status) == (None, "not found")
     text = (tmp_path / "story.txt").read_text()
     (tmp_path / "story.txt").write_text(text.replace("48213", "48214"))
     (source,) = locate(found.quotes, index, story)

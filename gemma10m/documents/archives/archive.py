@@ -45,7 +45,7 @@ class Archive(ABC):
 
     @abstractmethod
     def load(self, name: str, spool: Spool) -> Content:
-        """Return a member's content, in the spool or where it lies. Raises `UnreadableError`, `BombError` among them."""
+        """Return a member's content, in the spool or in place. Raises `UnreadableError`, `BombError` among them."""
 
 
 class Selection:

@@ -1,7 +1,7 @@
 """A process that reads the PDF on its standard input and writes the text of each page as a line of JSON.
 
 PDFs are read by a large program in C++ that hostile files are made for. Here it cannot write a file, has little memory,
-and can end without ending anything else. Nothing of this package is imported, and nothing is said but the exit code.
+and can end without ending anything else. Nothing of this package is imported; errors are exit codes alone.
 The first line has the number of pages, of attached files, and 1 for a form that is not drawn (XFA). A page is a list of
 fragments, in the order in which they are drawn: [angle, start, end, baseline, size, text], turned so that the text runs
 to the right; null for one that does not load.
