@@ -67,10 +67,10 @@ PAGES = ["one two", "three four", "five six seven eight nine ten", "eleven", "",
     ("room", "expected"),
     [
         (100, ["1 (pages 1-7)"]),
-        (4, ["1 (pages 1-2)", "5 (page 3)", "7 (pages 4-7)"]),
-        (6, ["1 (pages 1-2)", "5 (page 3)", "7 (pages 4-7)"]),
-        (7, ["1 (pages 1-2)", "5 (pages 3-5)", "11 (pages 6-7)"]),
-        (1, ["1 (page 1)", "3 (page 2)", "5 (page 3)", "7 (pages 4-5)", "11 (page 6)", "13 (page 7)"]),
+        (4, ["1 (pages 1-2)", "3 (page 3)", "4 (pages 4-7)"]),
+        (6, ["1 (pages 1-2)", "3 (page 3)", "4 (pages 4-7)"]),
+        (7, ["1 (pages 1-2)", "3 (pages 3-5)", "8 (pages 6-7)"]),
+        (1, ["1 (page 1)", "2 (page 2)", "3 (page 3)", "4 (pages 4-5)", "8 (page 6)", "9 (page 7)"]),
     ],
 )
 def test_whole_pages_that_fit_are_a_section(tmp_path: Path, room: int, expected: list[str]) -> None:
