@@ -42,7 +42,7 @@ def test_a_settled_model_is_a_checkpoint_and_no_run(tmp_path: Path, prose: Path)
     gemma10m.load_model(tmp_path / "settled")
     run(tmp_path / "13", recipe, start=tmp_path / "settled")
     assert log_of(tmp_path / "13")[0]["step"] == 1
-    with pytest.raises(UsageError, match=r"config\.json and no training run"):
+    with pytest.raises(UsageError, match=r"config\.json but no training run"):
         run(tmp_path / "settled", recipe, start=tmp_path / "12")
 
 
