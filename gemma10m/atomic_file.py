@@ -83,18 +83,30 @@ def _locked_temporary(folder: Path) -> tuple[int, str]:
 @cache
 def sweep(folder: Path) -> None:
     """Remove the temporary files that killed processes left in the folder; once a process. Never raises OSError."""
+    for path in left_behind(folder):
+        with suppress(OSError), _unwritten(path):
+            os.unlink(path)
+
+
+def left_behind(folder: Path) -> list[Path]:
+    """Return the folder's temporary files that no process writes any more. Never raises OSError."""
+    found = []
     with suppress(OSError):
         for path in folder.glob(f"{TEMPORARY_PREFIX}*{TEMPORARY_SUFFIX}"):
-            with suppress(OSError):
-                _remove_if_left(path)
+            with suppress(OSError), _unwritten(path):
+                found.append(path)
+    return sorted(found)
 
 
-def _remove_if_left(path: Path) -> None:
+@contextmanager
+def _unwritten(path: Path) -> Iterator[None]:
+    """Hold the lock of a temporary file for the block. Raises OSError while a process writes it, or for no file."""
     descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        if stat.S_ISREG(os.fstat(descriptor).st_mode):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises while somebody writes it
-            os.unlink(path)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
     finally:
         os.close(descriptor)
 

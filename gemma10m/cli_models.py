@@ -199,7 +199,7 @@ def evaluate(
 @app.command(short_help="Measure speed and memory on this machine.")
 def bench(
     name: Annotated[
-        str, typer.Argument(help="What to measure: read, answer, documents, index, kernels, load, length or start.")
+        str, typer.Argument(help="Measure this: read, answer, documents, index, kernels, load, length or start.")
     ],
     model: MeasuredModel = None,
     shape: Annotated[

@@ -49,7 +49,9 @@ def format_duration(seconds: float) -> str:
 
 @dataclass(frozen=True)
 class ProgressView:
-    """Say how far a read has come. Memory and state sizes in bytes; a total of 0 is unknown."""
+    """Say how far a read has come, in tokens of the document without the prompt's. Sizes are in bytes; a total of 0 is
+    unknown.
+    """
 
     tokens_read: int
     tokens_total: int
@@ -58,8 +60,7 @@ class ProgressView:
     bytes_total: int
     tokens_per_second: float
     seconds_left: float | None
-    device_memory_used: int | None
-    device_memory_total: int | None
+    device_memory: tuple[int, int] | None  # used, total
     process_memory: int
     state_bytes: int
     tokens_skipped: int = 0  # of those read: in the index alone
@@ -108,8 +109,8 @@ def reading_status(view: ProgressView) -> Status:
     fields += _percent_field(view.fraction)
     fields += _same(f"{format_count(float(view.tokens_per_second))} tok/s")
     fields += _time_left_field(view.seconds_left)
-    if view.device_memory_used is not None and view.device_memory_total is not None:
-        used, size = view.device_memory_used / 1e9, view.device_memory_total / 1e9
+    if view.device_memory is not None:
+        used, size = (memory / 1e9 for memory in view.device_memory)
         fields += [(f"GPU {used:.1f}/{size:.1f} GB", f"GPU {used:.1f}/{size:.0f} GB")]
     fields += _same(f"RAM {format_bytes(view.process_memory)}")
     fields += _same(f"state {format_bytes(view.state_bytes)}")

@@ -38,6 +38,7 @@ MAY_IMPORT = {
     "hub": {"weights", "errors", "atomic_file", "strict_json"},
     "answering": {"models", "tokens", "memory", "documents", "config", "errors"},
     "reading": {
+        "progress",
         "models",
         "tokens",
         "encodings",

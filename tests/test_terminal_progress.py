@@ -24,8 +24,7 @@ VIEW = ProgressView(
     bytes_total=1_000_000,
     tokens_per_second=1234.5,
     seconds_left=754.0,
-    device_memory_used=5_100_000_000,
-    device_memory_total=24_000_000_000,
+    device_memory=(5_100_000_000, 24_000_000_000),
     process_memory=812_000_000,
     state_bytes=1_100_000,
 )
@@ -44,8 +43,7 @@ views = st.builds(
     bytes_total=sizes,
     tokens_per_second=st.floats(0),
     seconds_left=st.none() | st.floats(0),
-    device_memory_used=st.none() | sizes,
-    device_memory_total=st.none() | sizes,
+    device_memory=st.none() | st.tuples(sizes, sizes),
     process_memory=sizes,
     state_bytes=sizes,
 )
@@ -82,16 +80,16 @@ def test_narrow_terminals_keep_what_matters_most() -> None:
 
 
 def test_the_part_done_is_counted_in_tokens_once_their_number_is_known() -> None:
-    estimated = ProgressView(500, 2000, False, 10, 100, 1.0, None, None, None, 0, 0)
-    known = ProgressView(500, 2000, True, 10, 100, 1.0, None, None, None, 0, 0)
-    unknown = ProgressView(500, 0, False, 10, 0, 1.0, None, None, None, 0, 0)
+    estimated = ProgressView(500, 2000, False, 10, 100, 1.0, None, None, 0, 0)
+    known = ProgressView(500, 2000, True, 10, 100, 1.0, None, None, 0, 0)
+    unknown = ProgressView(500, 0, False, 10, 0, 1.0, None, None, 0, 0)
     assert (estimated.fraction, known.fraction, unknown.fraction) == (0.1, 0.25, None)
     assert re.fullmatch(r"Reading ━{10} +500 / 2\.0K tokens  25%  1\.0 tok/s  RAM 0 B  state 0 B\n", drawn(known, 120))
     assert drawn(unknown, 120).strip() == "Reading 500 tokens  1.0 tok/s  RAM 0 B  state 0 B"
 
 
 def test_a_hundred_percent_is_said_only_at_the_end() -> None:
-    nearly = ProgressView(999_999, 1_000_000, True, 0, 0, 1.0, None, None, None, 0, 0)
+    nearly = ProgressView(999_999, 1_000_000, True, 0, 0, 1.0, None, None, 0, 0)
     assert "99%" in drawn(nearly, 120)
 
 

@@ -77,7 +77,7 @@ class TokenClock:
         """Return the progress after a chunk. done, total: tokens of the documents that are being read."""
         moved = chunk.read * chunk.documents
         self.done, self.left, self.read = self.done + moved, max(0, self.left - moved), self.read + chunk.read
-        seconds, memory = time.monotonic() - self.started, device_memory(model)
+        seconds = time.monotonic() - self.started
         return ProgressView(
             tokens_read=done,
             tokens_total=total,
@@ -86,8 +86,7 @@ class TokenClock:
             bytes_total=0,
             tokens_per_second=self.read / max(seconds, 1e-9),
             seconds_left=self.left * seconds / self.done,
-            device_memory_used=memory[0] if memory else None,
-            device_memory_total=memory[1] if memory else None,
+            device_memory=device_memory(model),
             process_memory=process_memory(),
             state_bytes=chunk.state_bytes,
         )

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gemma10m.atomic_file import TEMPORARY_PREFIX, TEMPORARY_SUFFIX
+from gemma10m.atomic_file import left_behind
 from gemma10m.errors import DiskError, StateError
 from gemma10m.folders import indexes_folder, states_folder, summaries_folder
 from gemma10m.library.indexing import index_path
@@ -54,21 +51,7 @@ def lone_indexes() -> list[Path]:
 
 def leftovers() -> list[Path]:
     """Return temporary files of killed runs, without those that a running process writes."""
-    folders = (states_folder(), indexes_folder(), summaries_folder())
-    found = [path for each in folders for path in each.glob(f"{TEMPORARY_PREFIX}*{TEMPORARY_SUFFIX}*")]
-    return sorted(path for path in found if not _is_locked(path))
-
-
-def _is_locked(path: Path) -> bool:
-    """Tell if a process still writes the file: `atomic_path` locks it for that long."""
-    with suppress(OSError):
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return False
-        finally:
-            os.close(descriptor)
-    return True
+    return [path for folder in (states_folder(), indexes_folder(), summaries_folder()) for path in left_behind(folder)]
 
 
 def remove(paths: Iterable[Path]) -> int:

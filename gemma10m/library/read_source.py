@@ -13,8 +13,8 @@ from gemma10m.library.indexing import ensure_index, indexing, refuse_other_file
 from gemma10m.library.listening import Listener
 from gemma10m.library.signals import stop_on_signals
 from gemma10m.memory.state import State
-from gemma10m.progress import ProgressView, format_bytes, format_count, format_duration
-from gemma10m.reading import Bookmark, Progress, Step
+from gemma10m.progress import format_bytes, format_count, format_duration
+from gemma10m.reading import Bookmark, Step
 from gemma10m.saved_states import Reader, document_record, find_bookmark, read_and_save
 from gemma10m.state_file import DocumentRecord, is_state_file, refuse_too_many_files
 from gemma10m.tokens.prompt import Prompt
@@ -95,13 +95,13 @@ def _read_on(
             if not said and step.started_at:
                 listener.note(f"resuming after {format_count(step.started_at)} tokens read earlier")
             said = True
-            if step.progress.halvings > halvings:
-                halvings = step.progress.halvings
-                listener.note(f"GPU memory is short: now reading {step.progress.stretch:,} tokens at a time")
+            if step.halvings > halvings:
+                halvings = step.halvings
+                listener.note(f"GPU memory is short: now reading {step.stretch:,} tokens at a time")
             if step.skipped and not told:
                 told = True
                 listener.note(_tail_sentence(step))
-            bar.update(_view(step.progress))
+            bar.update(step.progress)
     record = document_record(document, step.bookmark.file_tokens)
     source = _read_source(reader, step.bookmark, target, document, record, step.tokens_read_now, step.seconds)
     if stop():
@@ -127,24 +127,6 @@ def _summary(source: ReadSource) -> str:
     return (
         f"read {source.tokens_read:,} of {source.tokens_in_document:,} tokens in {format_duration(source.seconds)} "
         f"({format_count(rate)} tok/s), state {format_bytes(source.state.nbytes)}"
-    )
-
-
-def _view(progress: Progress) -> ProgressView:
-    used, total = progress.device_memory or (None, None)
-    return ProgressView(
-        tokens_read=progress.tokens_read,
-        tokens_skipped=progress.tokens_skipped,
-        tokens_total=progress.tokens_total,
-        total_is_exact=progress.total_is_exact,
-        bytes_done=progress.bytes_done,
-        bytes_total=progress.bytes_total,
-        tokens_per_second=progress.tokens_per_second,
-        seconds_left=progress.seconds_left,
-        device_memory_used=used,
-        device_memory_total=total,
-        process_memory=progress.process_memory,
-        state_bytes=progress.state_bytes,
     )
 
 

@@ -10,6 +10,6 @@ steps.py     the loop
 from __future__ import annotations
 
 from gemma10m.reading.bookmark import Bookmark
-from gemma10m.reading.steps import Progress, Step, read, read_steps
+from gemma10m.reading.steps import Step, read, read_steps
 
-__all__ = ["Bookmark", "Progress", "Step", "read", "read_steps"]
+__all__ = ["Bookmark", "Step", "read", "read_steps"]

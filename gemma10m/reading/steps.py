@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from gemma10m.documents import Document
 from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
+from gemma10m.progress import ProgressView
 from gemma10m.reading.bookmark import Bookmark, IdDigest, skip_to
 from gemma10m.reading.ids import IdStream
 from gemma10m.reading.pace import Pace
@@ -19,30 +20,13 @@ from gemma10m.tokens.prompt import Prompt
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Say how far a read has come, in tokens of the document without the prompt's, and in bytes."""
-
-    tokens_read: int  # or passed over
-    tokens_skipped: int  # passed over: no answer depends on them
-    tokens_total: int
-    total_is_exact: bool
-    bytes_done: int
-    bytes_total: int
-    tokens_per_second: float
-    seconds_left: float | None
-    device_memory: tuple[int, int] | None  # used, total
-    process_memory: int
-    state_bytes: int
-    stretch: int  # tokens
-    halvings: int  # of the stretch, as the GPU's memory did not suffice
-
-
-@dataclass(frozen=True)
 class Step:
     bookmark: Bookmark
-    progress: Progress
+    progress: ProgressView
     started_at: int  # the position this run went on from; 0 also when the bookmark turned out to be of no use
     seconds: float  # of this run
+    stretch: int  # tokens
+    halvings: int  # of the stretch, as the GPU's memory did not suffice
     skipped: int = 0  # tokens that this run passed over
 
     @property
@@ -150,7 +134,7 @@ class _Run:
         # Negative where the prompt's opening is still to be read.
         passed = max(0, self.first - self.opening + self.skipped + self.pace.finished)
         left = max(0, self.stream.tokens - passed) / rate if rate > 0 and not searching else None
-        progress = Progress(
+        progress = ProgressView(
             tokens_read=passed,
             tokens_skipped=self.skipped_before + self.skipped,
             tokens_total=self.stream.tokens,
@@ -162,7 +146,6 @@ class _Run:
             device_memory=device_memory(self.model),
             process_memory=process_memory(),
             state_bytes=self.state.nbytes,
-            stretch=self.pace.tokens,
-            halvings=self.pace.halvings,
         )
-        return Step(bookmark, progress, self.first, seconds, self.skipped)
+        pace = self.pace
+        return Step(bookmark, progress, self.first, seconds, pace.tokens, pace.halvings, self.skipped)

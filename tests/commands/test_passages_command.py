@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import sqlite3
 from collections.abc import Generator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
+from planted_tale import ANSWER, DEMO, FACT, KNOWN, PROSE, UNKNOWN, asked, damaged_index
 
 from gemma10m import load_model, open_source
 from gemma10m.answering.sampling import Sampling
@@ -18,36 +16,19 @@ from gemma10m.commands.ask import ask, read
 from gemma10m.commands.questions import ask_all
 from gemma10m.config import ReadingConfig
 from gemma10m.documents import FilesNow
-from gemma10m.errors import NoAnswer, StateError, UsageError
+from gemma10m.errors import NoAnswer, UsageError
 from gemma10m.library.chat import AnswerStream
 from gemma10m.library.checking import NOT_IN_TEXT, Answer
-from gemma10m.library.indexing import has_index, index_path
-from gemma10m.library.model_choice import ModelOptions
+from gemma10m.library.indexing import index_path
 from gemma10m.library.retrieval import Passages, RetrievalOptions
 from gemma10m.library.sources import Patterns
-from gemma10m.passages.building import build_index, seal
+from gemma10m.passages.building import build_index
 from gemma10m.passages.index import open_index
 from gemma10m.saved_states import files_of
 from gemma10m.state_file import DocumentRecord
 from gemma10m.terminal import Terminal
 
 pytestmark = pytest.mark.usefixtures("cache")
-DEMO = ModelOptions(model="demo", device="cpu")
-PROSE = "They walked on along the shore, and it was late before they came home. " * 12
-FACT = "One of the special magic numbers for quiet-harbor is: 30518."
-KNOWN, UNKNOWN = (f"What is the special magic number for {name}?" for name in ("quiet-harbor", "loud-mountain"))
-ANSWER = "The magic number for quiet-harbor is: 30518."
-
-
-@pytest.fixture
-def tale(tmp_path: Path) -> Path:
-    path = tmp_path / "tale.txt"
-    path.write_text(f"{PROSE}\n{FACT} {PROSE}\n")
-    return path
-
-
-def asked(source: Path, options: RetrievalOptions, json: bool = False) -> None:
-    ask(Terminal(json=json), [str(source)], [KNOWN, UNKNOWN], DEMO, Sampling(max_new_tokens=40), options)
 
 
 def test_an_answer_has_its_place_and_one_without_is_marked(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -169,7 +150,7 @@ def test_answers_that_were_checked_and_others_are_answers_of_their_own(
     read(Terminal(quiet=True), [str(tale)], state, DEMO)
 
     def checked(said: str) -> list[tuple[int, bool, str | None]]:
-        """Of every answer there is now: tokens recalled, whether it was checked, its verdict."""
+        """Return for every answer the tokens recalled, if it was checked, and its verdict."""
         ask_all(
             Terminal(), [str(state)], str(questions), output, DEMO, Sampling(max_new_tokens=40), RetrievalOptions(said)
         )
@@ -231,47 +212,6 @@ def test_a_conversation_in_json_has_the_sources(
     assert unknown["answer"].startswith("The magic number for")
 
 
-@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:100])])
-def test_a_lost_index_is_made_again(tale: Path, capsys: pytest.CaptureFixture[str], damage: object) -> None:
-    state = tale.with_name("tale.state")
-    read(Terminal(quiet=True), [str(tale)], state, DEMO)
-    kept = index_path(state).read_bytes()
-    assert callable(damage)
-    damage(index_path(state))
-    asked(state, RetrievalOptions())
-    told = capsys.readouterr()
-    assert f"{ANSWER}\n\nThe magic number for" in told.out
-    assert "indexing the document's passages" in told.err
-    assert index_path(state).read_bytes() == kept
-
-
-def test_a_read_that_was_done_before_leaves_an_index_too(tale: Path) -> None:
-    state = tale.with_name("tale.state")
-    read(Terminal(quiet=True), [str(tale)], None, DEMO)
-    for lose in (lambda: None, index_path(state).unlink):
-        lose()
-        read(Terminal(quiet=True), [str(tale)], state, DEMO)
-        assert has_index(state, open_source(tale).fingerprint)
-
-
-def test_a_file_that_has_the_index_s_name_is_not_lost(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    mine = tale.with_name("tale.state.passages")
-    mine.write_text("notes of my own")
-    state = tale.with_name("tale.state")
-    with pytest.raises(UsageError, match=r"tale\.state\.passages is not a passage index and would be overwritten"):
-        read(Terminal(quiet=True), [str(tale)], state, DEMO)
-    assert not state.exists()
-    mine.rename(tale.with_name("away"))
-    read(Terminal(quiet=True), [str(tale)], state, DEMO)
-    tale.with_name("away").rename(mine)
-    capsys.readouterr()
-    asked(state, RetrievalOptions())
-    told = capsys.readouterr()
-    assert told.out.startswith(ANSWER)
-    assert "is not a passage index and would be overwritten: passages are not retrieved" in told.err
-    assert mine.read_text() == "notes of my own"
-
-
 def test_a_state_alone_answers_and_says_what_it_cannot(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
     state = tale.with_name("tale.state")
     read(Terminal(quiet=True), [str(tale)], state, DEMO)
@@ -320,56 +260,6 @@ def test_the_document_is_opened_only_for_a_quote_or_an_index(
     assert capsys.readouterr().out.endswith(f'"{FACT}"\n')
 
 
-def test_an_index_that_cannot_be_written_is_gone_without(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    state = tale.with_name("tale.state")
-    read(Terminal(quiet=True), [str(tale)], state, DEMO)
-    capsys.readouterr()
-    asked(state.rename(tale.with_name("s" * 250)), RetrievalOptions())
-    told = capsys.readouterr()
-    assert told.out.startswith(ANSWER)
-    assert (
-        "cannot be written: the name is too long: passages are not retrieved, and answers are not checked" in told.err
-    )
-
-
-def damaged_index(tale: Path, *queries: str) -> Path:
-    """The tale's state, whose index somebody changed."""
-    state = tale.with_name("tale.state")
-    read(Terminal(quiet=True), [str(tale)], state, DEMO)
-    with closing(sqlite3.connect(index_path(state))) as database, database:
-        for query in queries:
-            database.execute(query)
-    seal(index_path(state))
-    return state
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        "UPDATE passages SET text = x'00'",
-        "DELETE FROM passages",
-        "INSERT INTO files VALUES (7, 'x', 'utf-8')",
-        "UPDATE files SET encoding = 'rot13'",
-    ],
-)
-def test_a_damaged_index_is_made_again(tale: Path, capsys: pytest.CaptureFixture[str], query: str) -> None:
-    state = damaged_index(tale, query)
-    capsys.readouterr()
-    for _ in range(2):
-        asked(state, RetrievalOptions("64", sources=True))
-        told = capsys.readouterr()
-        assert told.out.count(f'"{FACT}"') == 2  # it says the first answer, and is closest to the second
-        assert told.err.count("it is built again") <= 1
-    assert "it is built again" not in told.err
-
-
-def test_a_damaged_index_that_cannot_be_made_again_is_named(tale: Path) -> None:
-    state = damaged_index(tale, "DELETE FROM passages")
-    tale.unlink()
-    with pytest.raises(StateError, match=r"tale\.state\.passages: the passage index is damaged"):
-        asked(state, RetrievalOptions())
-
-
 def test_a_forged_name_makes_no_further_line(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
     forged = "UPDATE files SET path = 'x.txt:1' || char(10) || '[1] contract.txt'"
     state = damaged_index(tale, forged, """UPDATE passages SET places = '[[0, "p\\nq"]]'""")
@@ -391,18 +281,6 @@ def test_a_folder_whose_name_is_no_text(tale: Path, capsys: pytest.CaptureFixtur
     capsys.readouterr()
     asked(state, RetrievalOptions(sources=True))
     assert f'"{FACT}"' in capsys.readouterr().out
-
-
-def test_a_failed_read_leaves_no_half_made_index(tale: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> None:
-        raise UsageError("stop here")
-
-    monkeypatch.setattr("gemma10m.library.read_source._view", broken)
-    with pytest.raises(UsageError, match="stop here"):
-        read(Terminal(quiet=True), [str(tale)], tale.with_name("tale.state"), DEMO)
-    left = {path.name for path in tale.parent.iterdir()} - {"cache", "tale.state"}
-    whole = has_index(tale.with_name("tale.state"), open_source(tale).fingerprint)
-    assert left == {"tale.txt", *(["tale.state.passages"] if whole else [])}
 
 
 def test_a_budget_is_a_number_of_tokens() -> None:
@@ -462,32 +340,3 @@ def test_a_list_that_is_checked_strictly_ends_with_a_code(tale: Path, capsys: py
     known, unknown = (json.loads(line) for line in output.read_text().splitlines())
     assert (known["answer"], unknown["answer"], unknown["checked"]) == (ANSWER, "", "strict")
     assert [source["quote"] for source in unknown["closest"]] == [FACT]
-
-
-@pytest.mark.parametrize("content", [b"", b"x", b"notes"])
-def test_what_is_no_index_in_the_cache_is_made_again_and_said_once(
-    tale: Path, capsys: pytest.CaptureFixture[str], content: bytes
-) -> None:
-    asked(tale, RetrievalOptions())
-    (path,) = tale.parent.glob("cache/**/*.passages")
-    kept = path.read_bytes()
-    path.write_bytes(content + kept[1:] if content == b"x" else content)
-    capsys.readouterr()
-    asked(tale, RetrievalOptions())
-    told = capsys.readouterr()
-    assert told.out.startswith(ANSWER)
-    assert told.err.count("indexing the document's passages") == 1
-    assert "would be overwritten" not in told.err
-    assert path.read_bytes() == kept
-
-
-def test_an_index_that_is_a_pipe_is_not_waited_for(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    state = tale.with_name("tale.state")
-    read(Terminal(quiet=True), [str(tale)], state, DEMO)
-    index_path(state).unlink()
-    os.mkfifo(index_path(state))
-    capsys.readouterr()
-    asked(state, RetrievalOptions())
-    told = capsys.readouterr()
-    assert told.out.startswith(ANSWER)
-    assert "answers are not checked" in told.err

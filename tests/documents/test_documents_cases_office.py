@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
-import zipfile
 from pathlib import Path
 
 import pytest
-from formats import WORD, docx, opened, paragraph, places, tarred, text_of, zipped
+from formats import WORD, docx, opened, paragraph, places, text_of, zipped
 
 from gemma10m.errors import DocumentError
 
 RELATIONSHIPS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+
+
 STRICT = "http://purl.oclc.org/ooxml/wordprocessingml/main"
 
 
@@ -45,8 +44,14 @@ def related(*parts: tuple[str, str, str]) -> str:
 
 
 BOX = f"<w:txbxContent>{par(run('in a box'))}</w:txbxContent>"
+
+
 SPAN, BEFORE = '<w:gridSpan w:val="2"/>', '<w:gridBefore w:val="2"/>'
+
+
 RAISED = '<w:vertAlign w:val="superscript"/>'
+
+
 WORDS = {
     "deletion": (par(run("a "), f"<w:del>{run('gone ')}</w:del>", f"<w:ins>{run('b')}</w:ins>"), "a b\n"),
     "move": (
@@ -198,6 +203,8 @@ def odt(body: str, styles: str = "", **more: str) -> bytes:
 
 
 TABLE = "<table:table>{}</table:table>"
+
+
 OPEN = {
     "white space": ("<text:p>a\n  b<text:s text:c='3'/>c<text:tab/>d<text:line-break/>e</text:p>", "a b   c\td\ne\n"),
     "list": ("<text:list><text:list-item><text:p>a</text:p></text:list-item></text:list>", "a\n"),
@@ -308,106 +315,7 @@ def test_what_is_not_read_of_an_rtf_file_is_said(tmp_path: Path) -> None:
     assert "ends too early" in notice
 
 
-MAIL = """From: =?utf-8?q?Ren=C3=A9?= <r@example.org>
-To: Ann <ann@example.org>
-Date: Fri, 2 Jan 1998 10:00:00 +0000
-Subject: =?iso-8859-1?Q?caf=E9?=
-MIME-Version: 1.0
-Content-Type: {}
-
-{}"""
-HEAD = "From: René <r@example.org>\nTo: Ann <ann@example.org>\nDate: Fri, 2 Jan 1998 10:00:00 +0000\nSubject: café\n\n"
-PART = "--x\nContent-Type: {}\n\n{}\n"
-MAILS = {
-    "plain": (
-        "text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable",
-        "d=C3=A9j=\n=C3=A0\n",
-        "déjà\n",
-    ),
-    "base64": ("text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: base64", "ZOlq4A==", "déjà\n"),
-    "html": ("text/html", "<table><tr><td>a<td>b</table>", "a\tb\n"),
-    "alternatives": (
-        'multipart/alternative; boundary="x"',
-        PART.format("text/plain", "plain") + PART.format("text/html", "<p>rich") + "--x--",
-        "plain\n",
-    ),
-    "attachment": (
-        'multipart/mixed; boundary="x"',
-        PART.format("text/plain", "plain") + PART.format('application/pdf; name="a.pdf"', "JVBE") + "--x--",
-        "plain\nAttachments: a.pdf (application/pdf)\n",
-    ),
-    "no charset": ("text/plain", "déjà\n", "déjà\n"),
-    "unknown charset": ("text/plain; charset=x-nonsense", "text\n", "text\n"),
-}
-
-
-@pytest.mark.parametrize("case", MAILS)
-def test_mail(tmp_path: Path, case: str) -> None:
-    kind, body, text = MAILS[case]
-    document = opened(tmp_path, "a.eml", MAIL.format(kind, body))
-    assert text_of(document) == HEAD + text
-    assert bool(document.notices) == (case == "attachment")
-
-
-def test_a_header_that_is_not_encoded(tmp_path: Path) -> None:
-    assert text_of(opened(tmp_path, "a.eml", "From: René\nSubject: café\n\nx\n")) == "From: René\nSubject: café\n\nx\n"
-
-
 def test_an_encrypted_opendocument_text(tmp_path: Path) -> None:
     manifest = {"META-INF/manifest.xml": "<manifest><encryption-data/></manifest>"}
     with pytest.raises(DocumentError, match="only a password opens"):
         opened(tmp_path, "a.odt", odt("x", **manifest))
-
-
-def test_the_messages_of_a_mailbox_are_places(tmp_path: Path) -> None:
-    message = "From ann@example.org Fri Jan  2 10:00:00 1998\nFrom: Ann\nSubject: {0}\n\n>From here to {0}.\n\n"
-    document = opened(tmp_path, "box.mbox", message.format(1) + message.format(2))
-    assert text_of(document).count("From here to") == 2
-    assert places(document) == [("From: Ann", "message 1"), ("From: Ann", "message 2")]
-
-
-def test_names_of_windows_are_folders(tmp_path: Path) -> None:
-    content = zipped({"p\\.gitignore": "secret.txt", "p\\secret.txt": "s", "p\\in\\a.txt": "A", "p\\empty\\": ""})
-    document = opened(tmp_path, "a.zip", content)
-    assert [file.path for file in document.files] == ["p/.gitignore", "p/in/a.txt"]
-    assert [each.path for each in document.skipped] == ["p/secret.txt"]
-
-
-def test_tars_in_a_row(tmp_path: Path) -> None:
-    document = opened(tmp_path, "a.tar", tarred({"1": "A"}) + tarred({"2": "B"}) + b"rest")
-    assert [file.path for file in document.files] == ["1", "2"]
-    assert document.notices == (f"{tmp_path}/a.tar: the 4 bytes after its end are not read",)
-
-
-def test_the_oldest_tars(tmp_path: Path) -> None:
-    header = bytearray(tarfile.TarInfo("old.txt").tobuf(tarfile.USTAR_FORMAT))
-    header[124:136], header[148:156], header[257:] = b"00000000004\0", b" " * 8, bytes(255)
-    header[148:156] = b"%06o\0 " % sum(header)
-    document = opened(tmp_path, "a.tar", bytes(header) + b"text".ljust(512, b"\0") + bytes(1024))
-    assert [file.path for file in document.files] == ["old.txt"]
-
-
-def test_a_tar_that_ends_too_early(tmp_path: Path) -> None:
-    document = opened(tmp_path, "a.tar", tarred({"1": "A", "2": "B" * 2000})[:2048])
-    assert [file.path for file in document.files] == ["1"]
-    assert [(each.path, each.reason) for each in document.skipped] == [
-        ("2", "damaged: the archive ends in the middle of it")
-    ]
-
-
-def test_members_of_a_zip_that_cannot_be_read_are_named(tmp_path: Path) -> None:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as file:
-        for name, text in (("a", "old"), ("b", "damaged bytes"), ("c", "C")):
-            file.writestr(name, text)
-        file.writestr("d", "D", zipfile.ZIP_BZIP2)
-        with pytest.warns(UserWarning, match="Duplicate"):
-            file.writestr("a", "A")
-    content = out.getvalue().replace(b"damaged bytes", b"changed bytes")
-    document = opened(tmp_path, "a.zip", content)
-    assert [file.path for file in document.files] == ["a", "c"]
-    assert sorted((each.path, each.reason) for each in document.skipped) == [
-        ("a", "replaced by a later member"),
-        ("b", "damaged: it does not unpack to what it held"),
-        ("d", "compressed by bzip2, a way that is not read"),
-    ]

@@ -1,4 +1,4 @@
-"""What a sample of a document holds: parts from all over it."""
+"""A sample of a document holds parts from all over it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is left out of folders and archives by default, what `--all` brings back, and how it is told."""
+"""Lock files, keys and the like are left out by default and counted; `--all` brings them back."""
 
 from __future__ import annotations
 

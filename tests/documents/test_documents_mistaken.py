@@ -1,4 +1,4 @@
-"""What is named by mistake: the answer says what it is, and what to do."""
+"""A model, a URL or a missing file named as a source: the error says what it is, and what to do."""
 
 from __future__ import annotations
 

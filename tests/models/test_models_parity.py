@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 import torch
 from models import random_ids, read_cut, tiny_model
-from official_models import Float64
+from official_models import Float64, official_gemma
 from torch import Tensor
-from transformers import GemmaConfig, GemmaForCausalLM
+from transformers import GemmaForCausalLM
 
-from gemma10m.config import ModelConfig
 from gemma10m.models.decoder import Decoder
 from gemma10m.models.layers import RMSNorm
 
@@ -26,20 +25,7 @@ TOKENS, SEGMENT = 200, 16  # twelve and a half segments
 
 def stock_gemma(model: Decoder) -> GemmaForCausalLM:
     """The official implementation with our model's weights; it knows nothing of memory gates."""
-    config: ModelConfig = model.config
-    stock = GemmaForCausalLM(
-        GemmaConfig(
-            vocab_size=config.vocabulary,
-            hidden_size=config.hidden_size,
-            intermediate_size=config.feed_forward_size,
-            num_hidden_layers=config.layers,
-            num_attention_heads=config.heads,
-            num_key_value_heads=config.kv_heads,
-            head_dim=config.head_size,
-            rms_norm_eps=config.norm_eps,
-            attn_implementation="eager",
-        )
-    )
+    stock = official_gemma(model.config, "eager")
     weights = {name: weight for name, weight in model.state_dict().items() if not name.endswith("self_attn.gate")}
     weights["lm_head.weight"] = weights["model.embed_tokens.weight"]
     stock.to(model.dtype).load_state_dict(weights, strict=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import replace
 from typing import get_args
 
 import pytest
 import torch
+from official_models import official_gemma
 from oracle import HeadMemory, feature, next_vector, oracle_logits, oracle_memory, random_ids, random_weights
 from torch import Tensor
 
@@ -40,7 +40,7 @@ def assert_equal(found: Tensor, expected: Tensor, atol: float = 1e-12) -> None:
 def test_full_is_the_official_gemma(kv_heads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     config = replace(CONFIG, kv_heads=kv_heads)
     weights, ids = random_weights(config, seed=1), random_ids(config, 24, seed=2)
-    official = official_gemma(config)
+    official = official_gemma(config, "sdpa").double()  # eager takes its softmax in float32
     loaded = official.load_state_dict(weights, strict=False)
     assert loaded.missing_keys == ["lm_head.weight"]  # tied to the embedding
     assert not loaded.unexpected_keys
@@ -50,27 +50,6 @@ def test_full_is_the_official_gemma(kv_heads: int, monkeypatch: pytest.MonkeyPat
     assert expected.dtype == torch.float64
     assert expected.std() > 0.5
     assert_equal(oracle_logits(weights, config, FULL, ids), expected)
-
-
-def official_gemma(config: ModelConfig) -> torch.nn.Module:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from transformers import GemmaConfig, GemmaForCausalLM
-
-        shape = GemmaConfig(
-            vocab_size=config.vocabulary,
-            hidden_size=config.hidden_size,
-            intermediate_size=config.feed_forward_size,
-            num_hidden_layers=config.layers,
-            num_attention_heads=config.heads,
-            num_key_value_heads=config.kv_heads,
-            head_dim=config.head_size,
-            hidden_act="gelu_pytorch_tanh",
-            rms_norm_eps=config.norm_eps,
-            rope_parameters={"rope_type": "default", "rope_theta": config.rope_theta},
-            attn_implementation="sdpa",  # eager takes its softmax in float32
-        )
-        return GemmaForCausalLM(shape).double()
 
 
 # --- memory by hand: features (1, 2) and (1/2, 1), then (2, 1) --------------------------------------------------------

@@ -131,7 +131,7 @@ def test_a_damaged_index_is_said(tmp_path: Path, story: Document, damage: object
 
 
 def test_a_byte_of_the_schema_that_is_no_text_is_said(tmp_path: Path, story: Document) -> None:
-    """What SQLite says of it is no UTF-8 either."""
+    """SQLite's own message is not UTF-8 either."""
     path = tmp_path / "index"
     build_index(story, path)
     for at in range(3900, 4096):

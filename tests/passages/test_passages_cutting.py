@@ -37,7 +37,7 @@ def decoded(body: bytes, encoding: str) -> str:
     """Decode as the program does: in LOSSY each wrong byte is one U+FFFD."""
     if encoding != LOSSY:
         return body.decode(encoding.removesuffix("-sig"))
-    escaped = body.decode("utf-8", "surrogateescape")
+    escaped = body.decode("utf-8", "surrogateescape").replace("\ufffd", 3 * "\ufffd")  # which has three bytes
     return "".join("\ufffd" if "\udc80" <= character <= "\udcff" else character for character in escaped)
 
 

@@ -248,8 +248,8 @@ def test_a_stretch_that_does_not_fit_is_halved_and_changes_nothing(most: int, st
     expected = read_text(tiny, text)
     with stretch_of(7 * SEGMENT), memory_for(tiny, most * SEGMENT):
         steps = read_all(tiny, document(text))
-    assert steps[0].progress.stretch == stretches[-1] * SEGMENT
-    assert {step.progress.halvings for step in steps} == {len(stretches) - 1}
+    assert steps[0].stretch == stretches[-1] * SEGMENT
+    assert {step.halvings for step in steps} == {len(stretches) - 1}
     assert_close(steps[-1].bookmark.state, expected)
     assert steps[-1].progress.tokens_read == len(tiny.tokenizer.encode(text))
 

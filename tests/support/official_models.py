@@ -36,9 +36,30 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
+from gemma10m.config import ModelConfig
+
 VOCABULARY = 61
 TOKENS = 70  # more than five of the longest sliding windows
 WEIGHTS = "model.safetensors"
+
+
+def official_gemma(config: ModelConfig, attention: str) -> GemmaForCausalLM:
+    """Return transformers' Gemma 1 of our model's shape, with random weights."""
+    return GemmaForCausalLM(
+        GemmaConfig(
+            vocab_size=config.vocabulary,
+            hidden_size=config.hidden_size,
+            intermediate_size=config.feed_forward_size,
+            num_hidden_layers=config.layers,
+            num_attention_heads=config.heads,
+            num_key_value_heads=config.kv_heads,
+            head_dim=config.head_size,
+            hidden_act="gelu_pytorch_tanh",
+            rms_norm_eps=config.norm_eps,
+            rope_parameters={"rope_type": "default", "rope_theta": config.rope_theta},
+            attn_implementation=attention,
+        )
+    )
 
 
 @dataclass(frozen=True)

@@ -205,4 +205,4 @@ def _root(document: Zip, name: str) -> str:
 
 
 class _FirstElement(Exception):
-    """It ends the parsing."""
+    """End the parsing after the first element."""

@@ -59,7 +59,7 @@ def write_pdf(content: Content, writer: TextWriter, budget: Budget) -> None:
 
 
 class _Pages:
-    """Read twice: words and lines that come again on other pages are known once all pages were seen."""
+    """Read the pages twice: words and lines that come again are known once all pages were seen."""
 
     def __init__(self, kept: BinaryIO, budget: Budget) -> None:
         self._kept, self._budget = kept, budget
@@ -156,7 +156,7 @@ class _Pages:
 
 @contextmanager
 def _process(content: Content, first: int) -> Iterator[subprocess.Popen[bytes]]:
-    """It has ended when the block is left, whatever ends it."""
+    """Start the process; it has ended when the block is left, whatever ends it."""
     # -P: its own folder holds modules with common names.
     limited = (str(limits.PDF_MEMORY), str(limits.PDF_SECONDS), str(first))
     with (

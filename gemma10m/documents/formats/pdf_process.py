@@ -131,7 +131,7 @@ def _character(handle: Any, index: int, code: int) -> str:
 
 
 def _placed(text: Any, index: int) -> tuple[float, float, float]:
-    """Angle, baseline and size of a character, of which those that are drawn with it have the same."""
+    """Return the angle, baseline and size of a character, of which those that are drawn with it have the same."""
     from pypdfium2 import raw
 
     matrix, x, y = raw.FS_MATRIX(), ctypes.c_double(), ctypes.c_double()

@@ -1,4 +1,4 @@
-"""Superscripts as text: a mark between them and what they stand behind, so that 48213 with a raised 7 is no number."""
+"""Superscripts as text: a mark parts them from what they follow, so that 48213 with a raised 7 is not a number."""
 
 from __future__ import annotations
 

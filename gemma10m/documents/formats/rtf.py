@@ -120,7 +120,7 @@ class _RtfReader:
         self._groups.append(self._state)
 
     def _close(self) -> bool:
-        """False at the end of the outermost group."""
+        """End a group; return False at the end of the outermost group."""
         self._decode()
         if not self._groups:
             return False
@@ -182,7 +182,7 @@ class _RtfReader:
             self._codecs[self._state.font] = named or "cp1252"
 
     def _byte(self, data: bytes) -> None:
-        """Text, or a byte of it."""
+        """Add text, or a byte of it."""
         if self._skip:
             cut = min(self._skip, len(data))
             self._skip, data = self._skip - cut, data[cut:]

@@ -59,7 +59,7 @@ def _cues(text: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def _dialogue(text: str) -> Iterator[tuple[str, list[str]]]:
-    """SubStation Alpha, whose lines have their fields in an order that a line of its own may change."""
+    """Yield the lines of SubStation Alpha, whose fields have an order that a line of its own may change."""
     start, last = 1, _TEXT_FIELDS
     for line in text.splitlines():
         kind, _, rest = line.partition(":")
