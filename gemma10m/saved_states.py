@@ -177,6 +177,8 @@ def find_bookmark(
     for path in reader.earlier(document, own):
         try:
             header = read_header(path)
+            if reader.read_all and header.skipped:
+                continue  # tokens were searched only, and all are to be read
             if header.document.fingerprint == document.fingerprint:
                 return reader.load(path)[0]
             if _is_shorter_version(header.document, document):

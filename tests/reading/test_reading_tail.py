@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from readers import SEGMENT, SENTENCE, checkpoint, document, document_ids, fed_i
 from states import same_bits
 from tokenizer_fixtures import train_sentencepiece
 
-from gemma10m.saved_states import Reader
+from gemma10m.saved_states import Reader, find_bookmark
 from gemma10m.tokens import load_tokenizer
 from gemma10m.weights.loading import load_model
 
@@ -104,3 +105,16 @@ def test_progress_counts_what_is_passed_over(tmp_path: Path, tokenizer_folder: P
     assert (read[-1], steps[-1].progress.tokens_total) == (total, total)
     assert steps[-1].progress.tokens_skipped == steps[-1].skipped > 0
     assert steps[-1].tokens_read_now == len(document_ids(tiny, LONG)) - steps[-1].skipped
+
+
+@pytest.mark.usefixtures("cache")
+def test_to_read_all_is_not_to_resume_where_some_was_passed_over(tmp_path: Path, tokenizer_folder: Path) -> None:
+    tiny = tail_reader(tmp_path, "gemma3_text", tokenizer_folder, SEGMENT, 3)
+    book = document(LONG)
+    with stretch_of(SEGMENT):
+        tail = read_tail(tiny, book)[-1].bookmark
+    tiny.save(tiny.state_path(book), tail, book)
+    found = find_bookmark(tiny, book, None, print)
+    assert found
+    assert found.skipped == tail.skipped > 0
+    assert find_bookmark(replace(tiny, read_all=True), book, None, print) is None
