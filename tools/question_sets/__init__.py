@@ -1,0 +1,1 @@
+"""Write public question sets and haystacks for them."""
