@@ -9,6 +9,7 @@ import typer
 
 from gemma10m import completions
 from gemma10m.cli_options import (
+    AdapterOption,
     Carry,
     Device,
     Documents,
@@ -67,6 +68,7 @@ def ask(
     carry: Carry = None,
     sinks: Sinks = None,
     read_all: ReadAll = False,
+    adapter: AdapterOption = None,
     offline: Offline = False,
     json: Json = False,
     temperature: Temperature = 0.0,
@@ -88,7 +90,7 @@ def ask(
         from gemma10m.commands.questions import ask_all, refuse_mixed
         from gemma10m.library.retrieval import RetrievalOptions
 
-        chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all)
+        chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all, adapter)
         sampling = sampling_options(temperature, top_p, seed, max_new_tokens)
         retrieval = RetrievalOptions(recall, quoted, strict)
         chosen_files = patterns(include, exclude, everything)
@@ -128,6 +130,7 @@ def summarize(
     carry: Carry = None,
     sinks: Sinks = None,
     read_all: ReadAll = False,
+    adapter: AdapterOption = None,
     offline: Offline = False,
     json: Json = False,
     temperature: Temperature = 0.0,
@@ -142,7 +145,7 @@ def summarize(
         from gemma10m.library.summarizing import SummaryOptions
 
         wanted = SummaryOptions(words, focus, by, outline)
-        chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all)
+        chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all, adapter)
         sampling = sampling_options(temperature, top_p, seed, max_new_tokens)
         write_summary(terminal, sources, wanted, chosen, sampling, patterns(include, exclude, everything))
 
@@ -165,6 +168,7 @@ def read(
     carry: Carry = None,
     sinks: Sinks = None,
     read_all: ReadAll = False,
+    adapter: AdapterOption = None,
     offline: Offline = False,
     json: Json = False,
 ) -> None:
@@ -173,7 +177,7 @@ def read(
     def run(terminal: Terminal) -> None:
         from gemma10m.commands.ask import read as read_sources
 
-        chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all)
+        chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all, adapter)
         read_sources(terminal, sources, output, chosen, patterns(include, exclude, everything))
 
     run_command(run, json)

@@ -105,12 +105,27 @@ def train(
             "Default: no teacher."
         ),
     ] = None,
+    lora: Annotated[
+        int | None,
+        typer.Option(
+            metavar="RANK", help="Train a LoRA adapter of this rank to answer --questions from passages of --data."
+        ),
+    ] = None,
+    questions: Annotated[
+        list[Path] | None, typer.Option(help="JSONL file of questions, answers and sources for --lora; repeatable.")
+    ] = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
 ) -> None:
     """Teach a model to remember, on documents that get longer stage by stage. The same command resumes a run."""
 
     def run(terminal: Terminal) -> None:
+        if lora is not None:
+            from gemma10m.commands.train_adapter import AdapterOptions, train_adapter
+
+            model = checkpoint or "small"
+            train_adapter(terminal, AdapterOptions(model, data, questions or [], out, lora, recipe, device, dtype))
+            return
         from gemma10m.commands.train import TrainOptions
         from gemma10m.commands.train import train as train_model
 

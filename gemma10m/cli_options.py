@@ -119,6 +119,14 @@ ReadAll = Annotated[
     bool,
     typer.Option("--read-all", help="Read also the tokens that a model without a memory forgets by the end."),
 ]
+AdapterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--adapter",
+        metavar="FOLDER",
+        help="LoRA adapter in PEFT's layout to add to the model, or none. Default: the packaged one, for small.",
+    ),
+]
 Offline = Annotated[bool, typer.Option("--offline", help="Never use the network.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON to standard output, one object a line.")]
 Temperature = Annotated[float, typer.Option(help="Sampling temperature; 0 always takes the likeliest token.")]
@@ -136,6 +144,7 @@ def model_options(
     sinks: int | None,
     offline: bool,
     read_all: bool = False,
+    adapter: str | None = None,
 ) -> Any:
     from gemma10m.library.model_choice import ModelOptions, go_offline
 
@@ -143,7 +152,7 @@ def model_options(
         go_offline()
     if dtype not in ("auto", "float32", "bfloat16"):
         raise UsageError(f"dtype must be float32, bfloat16 or auto, found {dtype!r}")
-    return ModelOptions(model, device, dtype, memory, carry, sinks, read_all)
+    return ModelOptions(model, device, dtype, memory, carry, sinks, read_all, adapter)
 
 
 def patterns(include: list[str] | None, exclude: list[str] | None, everything: bool) -> Any:

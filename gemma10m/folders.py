@@ -38,6 +38,11 @@ def measurements_file() -> Path:
     return Path(platformdirs.user_cache_dir("gemma10m")) / "measurements.jsonl"
 
 
+def reader_folder() -> Path:
+    """Return the folder of the adapter that ships inside the package."""
+    return Path(__file__).parent / "reader"
+
+
 def demo_folder() -> Path:
     """Return the folder of the model that ships inside the package."""
     return Path(__file__).parent / "demo"

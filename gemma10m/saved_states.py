@@ -12,6 +12,7 @@ from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from gemma10m import __version__
+from gemma10m.adapters.peft_folder import NOTHING_KNOWN, AboutAdapter
 from gemma10m.atomic_file import sweep
 from gemma10m.documents import Document, FileRead, FilesNow, Origin, Whereabouts, open_again
 from gemma10m.errors import StateError
@@ -43,6 +44,7 @@ class Reader:
     model: Decoder
     tokenizer: Tokenizer
     read_all: bool = False  # also what no answer can depend on
+    about: AboutAdapter = NOTHING_KNOWN  # of the adapter that is merged into the model
 
     @property
     def dtype(self) -> str:

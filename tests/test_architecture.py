@@ -34,7 +34,18 @@ MAY_IMPORT = {
     "ops": {"kernels", "errors"},
     "memory": {"ops", "config"},
     "models": {"memory", "ops", "config", "errors", "strict_json"},
-    "weights": {"models", "memory", "config", "errors", "folders", "atomic_file", "strict_json", "gguf_file"},
+    "adapters": {"models", "errors", "atomic_file", "strict_json", "tensor_bytes"},
+    "weights": {
+        "adapters",
+        "models",
+        "memory",
+        "config",
+        "errors",
+        "folders",
+        "atomic_file",
+        "strict_json",
+        "gguf_file",
+    },
     "hub": {"weights", "errors", "atomic_file", "strict_json"},
     "answering": {"models", "tokens", "memory", "documents", "config", "errors"},
     "reading": {
@@ -61,6 +72,7 @@ MAY_IMPORT = {
     },
     "state_file": {"memory", "config", "errors", "atomic_file", "strict_json", "tensor_bytes"},
     "saved_states": {
+        "adapters",
         "atomic_file",
         "answering",
         "reading",
@@ -74,6 +86,7 @@ MAY_IMPORT = {
     },
     "saved_summaries": {"answering", "folders", "atomic_file", "strict_json"},
     "library": {
+        "adapters",
         "answering",
         "atomic_file",
         "config",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
+from types import MappingProxyType
 
 import torch
 
@@ -13,6 +14,7 @@ from gemma10m.models.decoder import Decoder
 from gemma10m.tokens import Tokenizer
 from gemma10m.tokens.prompt import Prompt
 
+NO_BIAS: Mapping[int, float] = MappingProxyType({})
 LONGEST_QUESTION = 32_768  # characters: a question goes through the model at once, and is not cut as documents are
 
 
@@ -44,9 +46,11 @@ def speak(
     ids: list[int],
     sampling: Sampling,
     several_lines: bool = False,
+    bias: Mapping[int, float] = NO_BIAS,
 ) -> Generator[str, None, tuple[State, list[int]]]:
     """Read `ids`, then yield what follows, in pieces; stop as `answer` does.
 
+    bias: added to the logits of the first token, by id.
     Returns the state after all that was read, and the last generated ids that are not read yet: one, or none.
     """
     sampler, decoder = Sampler(sampling), tokenizer.stream_decoder()
@@ -54,6 +58,9 @@ def speak(
     for _ in range(sampling.max_new_tokens):
         with torch.inference_mode():
             logits, state = model(torch.tensor([ids]), state, logits="last")  # (1, 1, V)
+            for first, added in bias.items():
+                logits[0, 0, first] += added
+        bias = NO_BIAS
         token = sampler.choose(logits[0, 0])
         if token in tokenizer.stop_ids:
             ids = []

@@ -10,7 +10,9 @@ from gemma10m.answering.sampling import Sampling
 from gemma10m.library.checking import Answer, Source
 from gemma10m.library.retrieval import Passages
 from gemma10m.memory.state import State
+from gemma10m.passages.statements import REFUSAL
 from gemma10m.saved_states import Reader
+from gemma10m.tokens.prompt import Prompt
 
 
 class AnswerStream:
@@ -35,6 +37,21 @@ class AnswerStream:
         """Return the answer after its last piece."""
         assert self.answer is not None, "an answer is whole after its last piece"
         return self.answer
+
+
+def conversation_of_passages(reader: Reader) -> Conversation:
+    """Return a conversation that holds nothing but the prompt's opening.
+
+    An adapter that was trained to answer from passages has only seen them there, and what a model without a memory
+    still sees of the document is not what the question is about.
+    """
+    return Conversation(reader.model.empty_state(), tuple(Prompt(reader.tokenizer).opening()))
+
+
+def refusal_bias(reader: Reader, strict: bool) -> dict[int, float]:
+    """Return what is added to the logit of the first token of `not in the text`, for an adapter that learned it."""
+    bias = reader.about.strict_bias if strict else reader.about.refusal_bias
+    return {reader.tokenizer.encode(f" {REFUSAL}")[0]: bias} if reader.about.reads_passages and bias else {}
 
 
 @dataclass
@@ -70,10 +87,11 @@ class Chat:
     def _turn(self, question: str) -> Generator[str, None, Answer]:
         before = self._conversation or Conversation(self.state)
         retrieved = self.passages.retrieved(self.reader, question, before.state)
-        made, answering = (
-            [],
-            reply(self.reader.model, self.reader.tokenizer, before, question, self.sampling, retrieved),
-        )
+        if retrieved and self.reader.about.reads_passages:
+            before = conversation_of_passages(self.reader)
+        bias = refusal_bias(self.reader, self.passages.options.strict) if retrieved else {}
+        made = []
+        answering = reply(self.reader.model, self.reader.tokenizer, before, question, self.sampling, retrieved, bias)
         while True:
             try:
                 piece = next(answering)

@@ -33,8 +33,10 @@ class Library:
             print(reading.ask("Who is Anne?").text)
 
     model: a name ("demo", "small", "chat" or one that was downloaded), a checkpoint folder, a GGUF file, or a loaded
-    model with its `tokenizer`; None for the default. It is loaded when the first document is opened. Notes and warnings
-    go to `listener`: by default to the lists `library.listener.notes` and `library.listener.warnings`.
+    model with its `tokenizer`; None for the default. It is loaded when the first document is opened.
+    adapter: the folder of a LoRA adapter in PEFT's layout, "none", or None for the packaged one if the model has one.
+    Notes and warnings go to `listener`: by default to the lists `library.listener.notes` and
+    `library.listener.warnings`.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Library:
         carry: int | None = None,
         sinks: int | None = None,
         read_all: bool = False,
+        adapter: str | Path | None = None,
         listener: Listener | None = None,
     ) -> None:
         """Prepare to load a model. Raises UsageError for a loaded model or a tokenizer without the other."""
@@ -57,11 +60,12 @@ class Library:
                 "a loaded model needs its tokenizer, and a tokenizer its model", hint="give both, or the model's name"
             )
         name = None if model is None or isinstance(model, Decoder) else str(model)
-        self.options = ModelOptions(name, device, dtype, memory, carry, sinks, read_all)
+        folder = None if adapter is None else str(adapter)
+        self.options = ModelOptions(name, device, dtype, memory, carry, sinks, read_all, folder)
         self.listener: Listener = listener or Notices()
         self._given = Reader(model, tokenizer, read_all) if isinstance(model, Decoder) and tokenizer else None
-        self._chosen: dict[tuple[str | None, str], ChosenModel] = {}
-        self._readers: dict[tuple[str | None, str, ReadingConfig], Reader] = {}
+        self._chosen: dict[tuple[str | None, str, str | None], ChosenModel] = {}
+        self._readers: dict[tuple[str | None, str, str | None, ReadingConfig], Reader] = {}
 
     def open(
         self,
@@ -109,7 +113,7 @@ class Library:
 
     def _loaded(self, options: ModelOptions, nbytes: int = 0) -> Reader:
         """Load a model once for each way of reading."""
-        named = (options.model, options.dtype)
+        named = (options.model, options.dtype, options.adapter)
         if named not in self._chosen:
             self._chosen[named] = choose_model(self.listener, options)
         reading = choose_reading(self.listener, options, self._chosen[named], nbytes)

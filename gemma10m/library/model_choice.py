@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from gemma10m.adapters.peft_folder import NOTHING_KNOWN, Adapter
 from gemma10m.config import ReadingConfig
 from gemma10m.errors import ModelError
 from gemma10m.folders import config_file
@@ -19,6 +20,7 @@ from gemma10m.memory import KINDS
 from gemma10m.models.decoder import Decoder
 from gemma10m.saved_states import Reader
 from gemma10m.tokens import load_tokenizer
+from gemma10m.weights.adapting import find_adapter
 from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
 from gemma10m.weights.downloads import DEFAULT_MODEL, find_downloaded
 from gemma10m.weights.loading import (
@@ -47,6 +49,7 @@ class ModelOptions:
     carry: int | None = None
     sinks: int | None = None
     read_all: bool = False
+    adapter: str | None = None  # a folder, "none", or None for the one that ships with the model
 
 
 def model_path(options: ModelOptions, tell: Callable[[str], None]) -> Path:
@@ -101,6 +104,7 @@ class ChosenModel:
     checkpoint: Checkpoint
     device: str
     dtype: str
+    adapter: Adapter | None
 
 
 def choose_model(listener: Listener, options: ModelOptions) -> ChosenModel:
@@ -108,12 +112,15 @@ def choose_model(listener: Listener, options: ModelOptions) -> ChosenModel:
     path = model_path(options, listener.note)
     device, checkpoint = resolve_device(options.device), open_checkpoint(path)
     name = named_model(options) or (DEFAULT_MODEL if path == find_downloaded(DEFAULT_MODEL) else "small")
-    return ChosenModel(name, path, checkpoint, device, resolve_dtype(options, device, checkpoint.parameters))
+    adapter = find_adapter(options.adapter, checkpoint)
+    dtype = resolve_dtype(options, device, checkpoint.parameters)
+    return ChosenModel(name, path, checkpoint, device, dtype, adapter)
 
 
 def load_chosen(listener: Listener, chosen: ChosenModel, reading: ReadingConfig, read_all: bool) -> Reader:
     """Load the weights and the tokenizer. Raises ModelError if they do not belong together."""
-    model = load_checkpoint(chosen.checkpoint, reading, chosen.device, chosen.dtype)
+    adapter = chosen.adapter
+    model = load_checkpoint(chosen.checkpoint, reading, chosen.device, chosen.dtype, adapter)
     model.name = chosen.name
     tokenizer = load_tokenizer(chosen.path)
     for warning in (*model.warnings, *tokenizer.warnings):
@@ -124,7 +131,7 @@ def load_chosen(listener: Listener, chosen: ChosenModel, reading: ReadingConfig,
             f"{model.config.vocabulary}",
             hint="download the model again: its files belong to different models",
         )
-    return Reader(model, tokenizer, read_all)
+    return Reader(model, tokenizer, read_all, adapter.about if adapter else NOTHING_KNOWN)
 
 
 def load_reader(listener: Listener, options: ModelOptions, nbytes: int = 0) -> Reader:

@@ -10,6 +10,7 @@ from gemma10m.library.defaults import default_model
 from gemma10m.library.model_choice import ModelOptions
 from gemma10m.sanitise import sanitise_line
 from gemma10m.state_file import StateHeader
+from gemma10m.weights.adapting import NO_ADAPTER, adapted_fingerprint, find_adapter
 from gemma10m.weights.checkpoint import open_checkpoint
 from gemma10m.weights.downloads import list_downloaded
 from gemma10m.weights.loading import resolve_model
@@ -21,24 +22,28 @@ def as_saved(options: ModelOptions, path: Path, header: StateHeader) -> ModelOpt
 
     Raises ModelError if the state's model is not on this machine.
     """
-    model = options.model or _model(path, header)
+    if options.model is None:
+        model, adapter = _model(path, header)
+        options = replace(options, model=model, adapter=options.adapter or adapter)
     dtype = header.dtype if options.dtype == "auto" else options.dtype
-    options = replace(options, model=model, dtype=dtype)
+    options = replace(options, dtype=dtype)
     if (options.memory, options.carry, options.sinks) != (None, None, None):
         return options
     reading = header.reading
     return replace(options, memory=reading.memory, carry=reading.carry, sinks=reading.sinks)
 
 
-def _model(path: Path, header: StateHeader) -> str:
+def _model(path: Path, header: StateHeader) -> tuple[str, str | None]:
+    """Return the name of the state's model, and whether it read with the packaged adapter (None) or with "none"."""
     names = known_models()
     # A name in a file chooses among the models that are known, and never a path.
     for name in sorted(names, key=lambda name: name != header.model):
-        if _fingerprint(name) == header.model_fingerprint:
-            return name
-    found = f"{sanitise_line(header.model)} (fingerprint {header.model_fingerprint[:12]})"
+        found = _fingerprints(name)
+        if header.model_fingerprint in found:
+            return name, found[header.model_fingerprint]
+    read_by = f"{sanitise_line(header.model)} (fingerprint {header.model_fingerprint[:12]})"
     raise ModelError(
-        f"{path} was read by the model {found}, and none of {', '.join(names)} is that model",
+        f"{path} was read by the model {read_by}, and none of {', '.join(names)} is that model",
         hint="name the folder or the file of that model with --model",
     )
 
@@ -51,9 +56,11 @@ def known_models() -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _fingerprint(name: str) -> str | None:
-    """Return the model's fingerprint, or None if it cannot be opened."""
+def _fingerprints(name: str) -> dict[str, str | None]:
+    """Return the model's fingerprints without an adapter and with the packaged one; nothing if it cannot be opened."""
     try:
-        return open_checkpoint(resolve_model(name)).fingerprint
+        checkpoint = open_checkpoint(resolve_model(name))
+        adapted = adapted_fingerprint(checkpoint, find_adapter(None, checkpoint))
     except (ModelError, UsageError, OSError):
-        return None
+        return {}
+    return {checkpoint.fingerprint: NO_ADAPTER} | {adapted: None}

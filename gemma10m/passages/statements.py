@@ -12,6 +12,7 @@ from gemma10m.passages.folding import fold
 from gemma10m.passages.matching import content
 
 NOT_IN_TEXT = "The text does not contain the answer."
+REFUSAL = "not in the text"  # what models are taught to say where it does not
 _YES_NO = re.compile(r"\A\W*(?:yes|(no)(?=\s*(?:[^\w\s]|$)))\b[\s,.:;!-]*", re.IGNORECASE)
 _TEXT = r"(?:the|this) (?:\w+ )?(?:text|document|passage|excerpt|context|story|book|file)s?"
 _SAID = r"(?:mentioned|stated|said|specified|given|provided|described|contained)"
@@ -24,6 +25,7 @@ _REFUSALS = (
     rf"{_TEXT} (?:do{_NOT}|does{_NOT}|did{_NOT}|never) (?:say|mention|contain|state|specify|tell|give)s?\b.*",
     r"(?:there is )?no (?:information|mention|answer|indication)\b.*",
     "unknown",
+    rf"not in {_TEXT}",
 )
 _REFUSAL = re.compile(rf"(?:(?:sorry|unfortunately|well|but|no)\b[,.]? )*(?:{'|'.join(_REFUSALS)})[.!]*", re.IGNORECASE)
 _AMOUNT = re.compile(r"\b(how )(?:many|much|long|old|often|far|big|large|tall|high|wide|deep)\b", re.IGNORECASE)

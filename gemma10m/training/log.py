@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gemma10m.atomic_file import atomic_file
 from gemma10m.errors import DiskError
+from gemma10m.training.lora_trainer import LoraReport
 from gemma10m.training.trainer import StepReport
 
 LOG = "log.jsonl"
@@ -20,7 +21,7 @@ class Log:
     def __init__(self, path: Path, file: FileIO) -> None:
         self._path, self._file = path, file
 
-    def add(self, report: StepReport) -> None:
+    def add(self, report: StepReport | LoraReport) -> None:
         """Append a step. Raises DiskError."""
         line = f"{json.dumps(asdict(report))}\n".encode()
         try:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import torch
 
+from gemma10m.adapters.peft_folder import Adapter
 from gemma10m.config import DTYPES, ReadingConfig
 from gemma10m.errors import ModelError, UsageError
 from gemma10m.folders import demo_folder
 from gemma10m.models.decoder import Decoder
+from gemma10m.weights.adapting import adapted_fingerprint, add_adapter, find_adapter
 from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
 from gemma10m.weights.downloads import find_downloaded
 from gemma10m.weights.options import closed_gate_warning, resolve_reading
@@ -36,28 +38,37 @@ def load_model(
     segment: int | None = None,
     carry: int | None = None,
     sinks: int | None = None,
+    adapter: str | Path | None = "none",
 ) -> Decoder:
     """Return a model ready to read and answer.
 
     path: a checkpoint folder, a GGUF file, a name from `gemma10m download`, "small", "chat" or "demo". device: "cpu",
     "cuda" or "auto". dtype: "float32" or "bfloat16". The rest, in tokens: None for what the checkpoint says, else the
-    defaults. `model.warnings` says what a user should know. Raises UsageError, ModelError or OutOfMemoryError.
+    defaults. adapter: a LoRA adapter's folder, "none", or None for the packaged one if the model has one.
+    `model.warnings` says what a user should know. Raises UsageError, ModelError or OutOfMemoryError.
     """
     if dtype not in DTYPES:
         raise UsageError(f"dtype must be one of {', '.join(DTYPES)}, found {dtype!r}")
     place = resolve_device(device)
     checkpoint = open_checkpoint(resolve_model(path))
     reading = resolve_reading(checkpoint, memory=memory, segment=segment, carry=carry, sinks=sinks)
-    return load_checkpoint(checkpoint, reading, place, dtype)
+    return load_checkpoint(checkpoint, reading, place, dtype, find_adapter(adapter, checkpoint))
 
 
-def load_checkpoint(checkpoint: Checkpoint, reading: ReadingConfig, device: str, dtype: str) -> Decoder:
-    """Load the model of an open checkpoint. device: "cpu" or "cuda"; dtype: "float32" or "bfloat16"."""
+def load_checkpoint(
+    checkpoint: Checkpoint, reading: ReadingConfig, device: str, dtype: str, adapter: Adapter | None = None
+) -> Decoder:
+    """Load the model of an open checkpoint, with the adapter merged.
+
+    device: "cpu" or "cuda"; dtype: "float32" or "bfloat16".
+    """
     weights = load_weights(checkpoint, device=device, dtype=getattr(torch, dtype))
+    if adapter:
+        add_adapter(weights, adapter, checkpoint)
     with torch.device("meta"):
         model = Decoder(checkpoint.config, reading)
     model.load_state_dict(weights, strict=True, assign=True)
-    model.name, model.fingerprint = checkpoint.name, checkpoint.fingerprint
+    model.name, model.fingerprint = checkpoint.name, adapted_fingerprint(checkpoint, adapter)
     gates = [tensor for name, tensor in weights.items() if name.endswith("self_attn.gate")]
     warning = closed_gate_warning(gates or None, reading)
     model.warnings = checkpoint.notes + ((warning,) if warning else ())

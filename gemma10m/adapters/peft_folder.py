@@ -1,0 +1,173 @@
+"""Read and write adapters in PEFT's layout: adapter_config.json and adapter_model.safetensors.
+
+A file of our own beside them, gemma10m.json, says which weights they were trained on and how far refusing is moved.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from gemma10m.adapters.lora import LoraConfig, LowRankUpdate, Updates
+from gemma10m.atomic_file import atomic_file
+from gemma10m.errors import ModelError
+from gemma10m.strict_json import quote, strict_json
+from gemma10m.tensor_bytes import safetensors_bytes
+
+CONFIG, TENSORS, ABOUT = "adapter_config.json", "adapter_model.safetensors", "gemma10m.json"
+PREFIX = "base_model.model."
+SIDES = ("lora_A", "lora_B")
+LARGEST_JSON = 1 << 20  # bytes
+# What PEFT can do beside plain LoRA: the value that each field has without it.
+PLAIN: dict[str, tuple[Any, ...]] = {
+    "bias": ("none", None),
+    "use_dora": (False, None),
+    "fan_in_fan_out": (False, None),
+    "modules_to_save": (None, []),
+    "rank_pattern": ({}, None),
+    "alpha_pattern": ({}, None),
+    "layer_replication": (None,),
+    "lora_bias": (False, None),
+}
+
+
+@dataclass(frozen=True)
+class AboutAdapter:
+    """Say what PEFT's files do not."""
+
+    base: str = ""  # fingerprint of the weights it was trained on; "" if nobody noted it
+    reads_passages: bool = False  # trained to answer from passages, and with `not in the text` where they do not say it
+    refusal_bias: float = 0.0  # added to the logit of the first token of `not in the text`
+    strict_bias: float = 0.0  # the same in strict mode
+    data: str = ""  # what it was trained on, with the licences
+
+
+NOTHING_KNOWN = AboutAdapter()
+
+
+@dataclass(frozen=True)
+class Adapter:
+    path: Path
+    updates: Updates  # by the names in the file
+    about: AboutAdapter
+    fingerprint: str
+
+
+def read_adapter(folder: Path) -> Adapter:
+    """Read an adapter. Raises ModelError for a damaged one and for what is not plain LoRA."""
+    said = _json(folder / CONFIG)
+    scale, rank = _scale(folder, said)
+    try:
+        with safe_open(folder / TENSORS, framework="pt", device="cpu") as file:
+            tensors = {name: file.get_tensor(name) for name in file.offset_keys()}
+    except (SafetensorError, OSError) as error:
+        raise _damaged(folder / TENSORS, str(error)) from error
+    about = read_about(folder)
+    updates = _updates(folder / TENSORS, tensors, scale, rank)
+    return Adapter(folder, updates, about, _fingerprint(tensors, scale, about))
+
+
+def write_adapter(folder: Path, updates: Updates, config: LoraConfig, about: AboutAdapter, base_name: str) -> None:
+    """Write an adapter in bfloat16. Raises DiskError."""
+    tensors: dict[str, Tensor] = {}
+    for name, update in updates.items():
+        module = PREFIX + name.removesuffix(".weight")
+        tensors[f"{module}.lora_A.weight"] = update.down.to("cpu", torch.bfloat16).contiguous()
+        tensors[f"{module}.lora_B.weight"] = update.up.to("cpu", torch.bfloat16).contiguous()
+    said = {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": base_name,
+        "r": config.rank,
+        "lora_alpha": config.alpha,
+        "target_modules": list(config.modules),
+        "lora_dropout": 0.0,
+        "bias": "none",
+        "inference_mode": True,
+    }
+    for path, data in (
+        (folder / TENSORS, safetensors_bytes(tensors, {"format": "pt"})),
+        (folder / CONFIG, (json.dumps(said, indent=1) + "\n").encode()),
+        (folder / ABOUT, (json.dumps(asdict(about), indent=1) + "\n").encode()),
+    ):
+        with atomic_file(path) as file:
+            file.write(data)
+
+
+def _scale(folder: Path, said: dict[str, Any]) -> tuple[float, int]:
+    if said.get("peft_type") != "LORA":
+        raise _damaged(folder / CONFIG, f"peft_type is {quote(said.get('peft_type'))}, 'LORA' expected")
+    for name, plain in PLAIN.items():
+        if said.get(name) not in plain:
+            raise ModelError(
+                f"{folder / CONFIG} asks for {name} {quote(said[name])}, which is not supported",
+                hint="use an adapter of plain LoRA, or merge it into its model with PEFT",
+            )
+    rank, alpha = said.get("r"), said.get("lora_alpha")
+    if type(rank) is not int or rank < 1 or isinstance(alpha, bool) or not isinstance(alpha, int | float):
+        raise _damaged(folder / CONFIG, f"r is {quote(rank)} and lora_alpha {quote(alpha)}")
+    return alpha / (rank**0.5 if said.get("use_rslora") is True else rank), rank
+
+
+def _updates(path: Path, tensors: dict[str, Tensor], scale: float, rank: int) -> dict[str, LowRankUpdate]:
+    found: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        module, _, side = name.removesuffix(".weight").removeprefix(PREFIX).rpartition(".")
+        if side not in SIDES or not name.endswith(".weight"):
+            raise _damaged(path, f"{quote(name)} is no tensor of an adapter")
+        if tensor.dim() != 2 or not tensor.is_floating_point() or tensor.shape[SIDES.index(side)] != rank:
+            raise _damaged(path, f"{quote(name)} has the shape {list(tensor.shape)}, and the rank is {rank}")
+        if not bool(tensor.isfinite().all()):
+            raise _damaged(path, f"{quote(name)} holds numbers that are not finite")
+        found.setdefault(f"{module}.weight", {})[side] = tensor.float()
+    for name, sides in found.items():
+        if len(sides) != len(SIDES):
+            raise _damaged(path, f"one of the two tensors for {quote(name)} is missing")
+    if not found:
+        raise _damaged(path, "it holds no tensor")
+    return {name: LowRankUpdate(sides["lora_A"], sides["lora_B"], scale) for name, sides in found.items()}
+
+
+def read_about(folder: Path) -> AboutAdapter:
+    """Return what our own file in the folder says; without one nothing is known. Raises ModelError."""
+    path = folder / ABOUT
+    if not path.is_file():
+        return NOTHING_KNOWN
+    said = _json(path)
+    try:
+        about = AboutAdapter(**said)
+    except TypeError as error:
+        raise _damaged(path, "it has fields that are not known") from error
+    types = (str, bool, float, float, str)
+    values = (about.base, about.reads_passages, about.refusal_bias, about.strict_bias, about.data)
+    if not all(type(value) is kind for value, kind in zip(values, types, strict=True)):
+        raise _damaged(path, "a field has the wrong type")
+    return about
+
+
+def _fingerprint(tensors: dict[str, Tensor], scale: float, about: AboutAdapter) -> str:
+    digest = hashlib.sha256(json.dumps([scale, asdict(about)]).encode())
+    digest.update(safetensors_bytes(dict(sorted(tensors.items())), {}))
+    return digest.hexdigest()
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            said = strict_json(file.read(LARGEST_JSON).decode())
+    except (OSError, ValueError) as error:
+        raise _damaged(path, str(error)) from error
+    if not isinstance(said, dict):
+        raise _damaged(path, "it is no JSON object")
+    return said
+
+
+def _damaged(path: Path, why: str) -> ModelError:
+    return ModelError(f"{path} is no adapter that can be used: {why}", hint="name a folder in PEFT's layout, undamaged")

@@ -1,0 +1,117 @@
+"""Make examples of reading: passages as retrieval finds them, and several questions about each set of them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from gemma10m.errors import UsageError
+from gemma10m.passages.cutting import Passage
+from gemma10m.passages.index import PassageIndex
+from gemma10m.passages.retrieve import Excerpt, shown
+from gemma10m.passages.statements import REFUSAL
+from gemma10m.passages.words import telling
+from gemma10m.tasks.question_set import SetQuestion
+from gemma10m.training.lora_recipe import LoraRecipe
+
+SEARCHED = 12  # passages that a question's words find: the distractors
+HOLDING = 3  # passages that a source's words find: the one that holds it is among the first
+MOST_QUESTIONS = 10  # of one context
+FILES = (
+    "book.txt",
+    "notes.md",
+    "manual.pdf",
+    "chapter-3.html",
+    "README.md",
+    "report.docx",
+    "guide.txt",
+    "history.epub",
+)
+
+
+@dataclass(frozen=True)
+class QuestionWithAnswer:
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class Context:
+    """Hold passages in the document's order, as the model reads them, and what is asked about them."""
+
+    passages: str
+    asked: tuple[QuestionWithAnswer, ...]
+
+
+class Contexts:
+    """Draw contexts. Questions that one passage answers are asked together."""
+
+    def __init__(self, index: PassageIndex, questions: Sequence[SetQuestion], recipe: LoraRecipe) -> None:
+        """Group the questions. Raises UsageError if no passage holds a source of any of them."""
+        self._index, self._recipe = index, recipe
+        groups: dict[tuple[int, ...], list[SetQuestion]] = {}
+        for question in questions:
+            if len(question.sources) == 1 and (right := self.holding(question.sources[0])):
+                groups.setdefault(tuple(right), []).append(question)
+        self._alike = list(groups.values())
+        self._joining = [[question] for question in questions if len(question.sources) > 1]
+        if not self._alike and not self._joining:
+            raise UsageError(
+                "no passage of the text holds a source of the questions", hint="name the text that they are about"
+            )
+
+    def draw(self) -> Iterator[Context]:
+        """Yield `recipe.contexts` contexts, the same for the same recipe."""
+        draw = random.Random(self._recipe.seed)
+        alike, joining = _in_turn(self._alike, draw), _in_turn(self._joining, draw)
+        made = 0
+        while made < self._recipe.contexts:
+            joins = not self._alike or (self._joining and draw.random() < self._recipe.joining)
+            if context := self._context(next(joining if joins else alike), draw):
+                made += 1
+                yield context
+
+    def _context(self, group: Sequence[SetQuestion], draw: random.Random) -> Context | None:
+        right = list(dict.fromkeys(number for source in group[0].sources for number in self.holding(source)))
+        if not right:
+            return None
+        shown_numbers = set(right) if draw.random() >= self._recipe.missing else set()
+        wanted = draw.choices(range(1, len(self._recipe.passages) + 1), self._recipe.passages)[0]
+        found = self._index.with_words(telling(draw.choice(group).question), SEARCHED)
+        others = [number for number in found if number not in right]
+        shown_numbers.update(others[: max(0, wanted - len(shown_numbers))])
+        if not shown_numbers:
+            return None
+        passages = [self._index.passage(number) for number in sorted(shown_numbers)]
+        asked = tuple(self._asked(group, passages, draw))
+        return Context(shown([_excerpt(passage, draw) for passage in passages]), asked) if asked else None
+
+    def _asked(self, group: Sequence[SetQuestion], passages: Sequence[Passage], draw: random.Random) -> Iterator[QuestionWithAnswer]:
+        text = " ".join(_folded(passage.text) for passage in passages)
+        for one in draw.sample(group, min(len(group), MOST_QUESTIONS)):
+            if one.answers and all(_folded(source) in text for source in one.sources):
+                yield QuestionWithAnswer(one.question, one.answers[0])
+            elif draw.random() < self._recipe.unanswerable and not any(_folded(said) in text for said in one.answers):
+                yield QuestionWithAnswer(one.question, REFUSAL)
+
+    def holding(self, source: str) -> list[int]:
+        """Return the number of the passage that holds the sentence, in a list, or an empty list."""
+        found = self._index.with_words(telling(source), HOLDING)
+        folded = _folded(source)
+        return [number for number in found if folded in _folded(self._index.passage(number).text)][:1]
+
+
+def _in_turn(groups: Sequence[list[SetQuestion]], draw: random.Random) -> Iterator[list[SetQuestion]]:
+    """Yield all groups in a drawn order, again and again."""
+    while groups:
+        yield from draw.sample(groups, len(groups))
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _excerpt(passage: Passage, draw: random.Random) -> Excerpt:
+    moved = replace(passage, first_line=draw.randint(1, 9999))
+    return Excerpt(moved, 0, len(passage.text), draw.choice(FILES))

@@ -1,0 +1,84 @@
+"""A recipe says how a LoRA adapter is trained to answer from passages; all problems come in one error."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+from gemma10m.errors import ConfigError
+from gemma10m.strict_json import quote
+
+HINT = "compare it with recipes/reader.json"
+
+
+@dataclass(frozen=True)
+class LoraRecipe:
+    rank: int = 16
+    alpha: float = 32.0
+    learning_rate: float = 4e-4  # the highest; it rises in a straight line, and falls in a cosine to a tenth
+    warmup: int = 15  # steps
+    contexts: int = 900  # sets of passages, each with its questions
+    contexts_per_step: int = 3
+    passages: tuple[float, ...] = (3.0, 2.0, 2.0, 2.0, 1.0)  # how often a context has 1, 2, 3 ... passages
+    missing: float = 0.1  # share of contexts without the passage that answers
+    unanswerable: float = 0.6  # share of the questions without an answer that are asked
+    joining: float = 0.3  # share of contexts with a question that needs several passages
+    text_positions: int = 24  # of each context, whose next-token loss is added
+    text_weight: float = 0.1
+    save_every: int = 20  # steps
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if problems := list(self._problems()):
+            raise ConfigError(problems, hint=HINT)
+
+    def _problems(self) -> Iterator[str]:
+        for name in ("rank", "contexts", "contexts_per_step", "save_every"):
+            if not _is_count(getattr(self, name), 1):
+                yield f"{name} must be a positive integer, found {getattr(self, name)!r}"
+        for name in ("warmup", "text_positions", "seed"):
+            if not _is_count(getattr(self, name), 0):
+                yield f"{name} must be 0 or a positive integer, found {getattr(self, name)!r}"
+        for name in ("alpha", "learning_rate"):
+            if not _is_number(getattr(self, name)) or getattr(self, name) <= 0:
+                yield f"{name} must be a positive number, found {getattr(self, name)!r}"
+        for name in ("missing", "unanswerable", "joining", "text_weight"):
+            if not _is_number(getattr(self, name)) or not 0 <= getattr(self, name) <= 1:
+                yield f"{name} must lie in [0, 1], found {getattr(self, name)!r}"
+        weights = self.passages
+        if not weights or not all(_is_number(weight) and weight >= 0 for weight in weights) or not sum(weights):
+            yield f"passages must be weights of 1, 2, 3 ... passages, found {weights!r}"
+
+    @property
+    def steps(self) -> int:
+        return math.ceil(self.contexts / self.contexts_per_step)
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step, counted from 0."""
+        if step < self.warmup:
+            return self.learning_rate * (step + 1) / self.warmup
+        done = (step - self.warmup) / max(1, self.steps - self.warmup)
+        return self.learning_rate * (0.1 + 0.9 * (1 + math.cos(math.pi * done)) / 2)
+
+
+def lora_recipe_of(said: Any) -> LoraRecipe:
+    """Return the recipe that a JSON object says. Raises ConfigError."""
+    if not isinstance(said, dict):
+        raise ConfigError([f"a recipe is an object, found {quote(said)}"], hint=HINT)
+    known = {field.name for field in fields(LoraRecipe)}
+    if unknown := [name for name in said if name not in known]:
+        raise ConfigError([f"{quote(name)} is no field of a recipe" for name in unknown], hint=HINT)
+    passages = said.get("passages")
+    if passages is not None and not isinstance(passages, list):
+        raise ConfigError([f"passages must be a list of weights, found {quote(passages)}"], hint=HINT)
+    return LoraRecipe(**(said | ({"passages": tuple(passages)} if passages is not None else {})))
+
+
+def _is_count(value: object, least: int) -> bool:
+    return type(value) is int and least <= value < 2**31
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,150 @@
+"""Train a LoRA adapter step by step: contexts, gradients, AdamW; a run is one file, and the same command resumes."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from gemma10m.adapters.lora import LoraConfig, LoraLinear, add_lora, lora_parameters
+from gemma10m.atomic_file import atomic_file
+from gemma10m.errors import StateError, TrainingError
+from gemma10m.models.decoder import Decoder
+from gemma10m.strict_json import strict_json
+from gemma10m.tensor_bytes import safetensors_bytes
+from gemma10m.tokens import Tokenizer
+from gemma10m.training.answer_loss import answer_loss, encode_context
+from gemma10m.training.contexts import Context
+from gemma10m.training.lora_recipe import LoraRecipe
+
+RUN = "run.safetensors"
+FORMAT = "gemma10m.lora/1"
+MOMENTS = ("exp_avg", "exp_avg_sq")
+LONGEST_GRADIENT = 1.0
+
+
+@dataclass(frozen=True)
+class LoraReport:
+    """Hold one line of log.jsonl. Losses are means over tokens."""
+
+    step: int  # steps done, this one included
+    tokens: int  # of this step
+    asked: int
+    right: int  # answers of which every token was the likeliest
+    answer_loss: float
+    text_loss: float
+    gradient: float  # its norm, before it is clipped
+    rate: float
+    seconds: float
+
+
+class LoraTrainer:
+    """Own the updates and their optimiser; the base's weights are frozen, in whatever dtype they were loaded."""
+
+    def __init__(self, model: Decoder, tokenizer: Tokenizer, contexts: Sequence[Context], recipe: LoraRecipe) -> None:
+        self.model, self.tokenizer, self.contexts, self.recipe = model, tokenizer, contexts, recipe
+        add_lora(model, LoraConfig(recipe.rank, recipe.alpha), recipe.seed)
+        self.parameters = list(lora_parameters(model))
+        self.optimizer = torch.optim.AdamW(self.parameters, lr=0.0, betas=(0.9, 0.95), weight_decay=0.0)
+        self.steps_done = 0
+
+    @property
+    def done(self) -> bool:
+        return self.steps_done >= self.recipe.steps
+
+    def step(self) -> LoraReport:
+        """Run one step. Raises TrainingError for a gradient that is not a number; all is then as before."""
+        started, first = time.monotonic(), self.steps_done * self.recipe.contexts_per_step
+        batch = [
+            encode_context(self.tokenizer, context)
+            for context in self.contexts[first : first + self.recipe.contexts_per_step]
+        ]
+        self.optimizer.zero_grad(set_to_none=True)
+        draw = random.Random(f"{self.recipe.seed} {self.steps_done}")
+        asked = sum(len(one.questions) for one in batch)
+        right, answer, text = 0, 0.0, 0.0
+        for encoded in batch:
+            found = answer_loss(self.model, encoded, self.recipe, draw)
+            share, text_share = found.asked / asked, self.recipe.text_weight / len(batch)
+            (share * found.answer + text_share * found.text).backward()
+            right += found.right
+            answer += share * float(found.answer.detach())
+            text += float(found.text.detach()) / len(batch)
+        gradient = self._move()
+        return LoraReport(
+            self.steps_done,
+            sum(encoded.tokens for encoded in batch),
+            asked,
+            right,
+            answer,
+            text,
+            gradient,
+            self.recipe.rate(self.steps_done - 1),
+            time.monotonic() - started,
+        )
+
+    def _move(self) -> float:
+        norm = float(nn.utils.clip_grad_norm_(self.parameters, LONGEST_GRADIENT))
+        if not math.isfinite(norm):
+            raise TrainingError(f"the gradient of step {self.steps_done + 1} is {norm}", hint="lower learning_rate")
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.rate(self.steps_done)
+        self.optimizer.step()
+        self.steps_done += 1
+        return norm
+
+    def save(self, path: Path, origin: str) -> None:
+        """Save all that the run needs to resume. origin: what it was started on. Raises DiskError."""
+        about = {"format": FORMAT, "origin": origin, "steps": self.steps_done}
+        with atomic_file(path) as file:
+            file.write(safetensors_bytes(self._tensors(), {"run": json.dumps(about)}))
+
+    def resume(self, path: Path, origin: str) -> None:
+        """Continue a saved run. Raises StateError for a damaged one and for one of another origin."""
+        try:
+            with safe_open(path, framework="pt", device="cpu") as file:
+                about = strict_json((file.metadata() or {})["run"])
+                tensors = {name: file.get_tensor(name) for name in file.offset_keys()}
+            kind, steps = (about["format"], about["origin"]), about["steps"]
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+            raise _other(path, str(error)) from error
+        if kind != (FORMAT, origin) or type(steps) is not int or not 0 <= steps <= self.recipe.steps:
+            raise _other(path, "it is a run on other data, another model or another recipe")
+        expected = {name: (tensor.dtype, tensor.shape) for name, tensor in self._tensors().items()}
+        if expected != {name: (tensor.dtype, tensor.shape) for name, tensor in tensors.items()}:
+            raise _other(path, "its tensors are not those of this recipe")
+        self._restore(tensors, steps)
+
+    def _restore(self, tensors: dict[str, Tensor], steps: int) -> None:
+        self.steps_done = steps
+        for name, parameter in self._named():
+            with torch.no_grad():
+                parameter.copy_(tensors[name])
+            if steps:
+                moments = {moment: tensors[f"{name}.{moment}"].to(parameter.device) for moment in MOMENTS}
+                self.optimizer.state[parameter] = {"step": torch.tensor(float(steps)), **moments}
+
+    def _named(self) -> list[tuple[str, nn.Parameter]]:
+        modules = [(name, each) for name, each in self.model.named_modules() if isinstance(each, LoraLinear)]
+        return [(f"{name}.{part}", getattr(each, part)) for name, each in modules for part in ("lora_A", "lora_B")]
+
+    def _tensors(self) -> dict[str, Tensor]:
+        tensors: dict[str, Tensor] = {}
+        for name, parameter in self._named():
+            tensors[name] = parameter.detach().cpu().contiguous()
+            kept = self.optimizer.state.get(parameter, {})
+            for moment in MOMENTS:
+                tensors[f"{name}.{moment}"] = kept[moment].cpu() if moment in kept else torch.zeros_like(tensors[name])
+        return tensors
+
+
+def _other(path: Path, why: str) -> StateError:
+    return StateError(f"{path} cannot be resumed: {why}", hint="train into another folder")

@@ -1,0 +1,69 @@
+"""Find the adapter that a model is used with, and add it to the model's weights."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from torch import Tensor
+
+from gemma10m.adapters.lora import LowRankUpdate
+from gemma10m.adapters.peft_folder import Adapter, read_about, read_adapter
+from gemma10m.errors import ModelError
+from gemma10m.folders import reader_folder
+from gemma10m.models import ARCHITECTURES
+from gemma10m.strict_json import quote
+from gemma10m.weights.checkpoint import Checkpoint
+
+NO_ADAPTER = "none"
+
+
+def find_adapter(asked: str | Path | None, checkpoint: Checkpoint) -> Adapter | None:
+    """Return the adapter in the folder `asked`; for None the packaged one if it belongs to these weights.
+
+    "none" asks for no adapter. Raises ModelError for a damaged adapter and for one of other weights.
+    """
+    if asked == NO_ADAPTER:
+        return None
+    if asked is None:
+        folder = reader_folder()
+        return read_adapter(folder) if read_about(folder).base == checkpoint.fingerprint else None
+    adapter = read_adapter(Path(asked).expanduser())
+    if adapter.about.base not in ("", checkpoint.fingerprint):
+        raise ModelError(
+            f"{adapter.path} was trained on other weights than those of {checkpoint.name}",
+            hint="name the model that it was trained on with --model, or leave out --adapter",
+        )
+    _own_updates(adapter, checkpoint)
+    return adapter
+
+
+def add_adapter(weights: dict[str, Tensor], adapter: Adapter, checkpoint: Checkpoint) -> None:
+    """Add the updates to the weights, one weight at a time. Raises ModelError for an adapter of other weights."""
+    for name, update in _own_updates(adapter, checkpoint).items():
+        weights[name] = update.added_to(weights[name])
+
+
+def adapted_fingerprint(checkpoint: Checkpoint, adapter: Adapter | None) -> str:
+    """Return the fingerprint of the weights with the adapter: states of one are not continued by the other."""
+    if adapter is None:
+        return checkpoint.fingerprint
+    return hashlib.sha256(f"{checkpoint.fingerprint} {adapter.fingerprint}".encode()).hexdigest()
+
+
+def _own_updates(adapter: Adapter, checkpoint: Checkpoint) -> dict[str, LowRankUpdate]:
+    """Return the updates by the model's own names, checked against its shapes."""
+    architecture = next(one for one in ARCHITECTURES.values() if one.name == checkpoint.config.architecture)
+    found: dict[str, LowRankUpdate] = {}
+    for name, update in adapter.updates.items():
+        own = architecture.own_name(name)
+        entry = checkpoint.tensors.get(own) if own else None
+        shape = (update.up.shape[0], update.down.shape[1])
+        if own is None or entry is None or tuple(entry.shape) != shape:
+            what = "no such weight" if entry is None else f"a weight of the shape {list(entry.shape)}"
+            raise ModelError(
+                f"{adapter.path} changes {quote(name)} of the shape {list(shape)}, and {checkpoint.name} has {what}",
+                hint="name the model that the adapter was trained on with --model",
+            )
+        found[own] = update
+    return found
