@@ -118,7 +118,7 @@ class QaRun:
         """Ask what an interrupted run has left, and keep each outcome."""
         left = iter(self.asked)
         total = len(self.asked)
-        outcomes = self.journal.parts(self.key, lambda line: kept_outcome(next(left), line))
+        outcomes = self.journal.parts(self.key, lambda line: kept_outcome(next(left, None), line))
         if outcomes:
             self.terminal.note(f"{len(outcomes)} of {total} questions were answered by an earlier run")
         with stop_on_signals() as stop, self.terminal.count_progress("asking", "questions", total) as progress:

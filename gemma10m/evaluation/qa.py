@@ -67,8 +67,8 @@ class Outcome:
         return {"question": self.asked.question, "answers": list(self.asked.answers), **self.kept(), **scores}
 
 
-def kept_outcome(asked: AskedQuestion, line: ResultRow) -> Outcome | None:
-    """Return the outcome that was kept, or None for a line that no outcome leaves."""
+def kept_outcome(asked: AskedQuestion | None, line: ResultRow) -> Outcome | None:
+    """Return the outcome that was kept, or None for a line that no outcome of these questions leaves."""
     well_formed = (
         set(line) == set(KEPT)
         and all(isinstance(line[name], kind) for name, kind in KEPT.items())
@@ -76,7 +76,7 @@ def kept_outcome(asked: AskedQuestion, line: ResultRow) -> Outcome | None:
         and line["passages"] >= 0
         and line["verdict"] in VERDICTS
     )
-    return Outcome(asked, **line) if well_formed else None
+    return Outcome(asked, **line) if asked and well_formed else None
 
 
 def counted(outcomes: Sequence[Outcome]) -> ResultRow:

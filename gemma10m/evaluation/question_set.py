@@ -41,6 +41,8 @@ def _question(line: str, place: str) -> AskedQuestion:
     question = value.get("question") if isinstance(value, dict) else None
     if not isinstance(question, str):
         raise UsageError(f"{place} has no question", HINT)
+    if not _is_encodable(question):
+        raise UsageError(f"{place} cannot be asked: it is not text", HINT)
     try:
         check_question(question)
     except UsageError as error:
@@ -52,6 +54,15 @@ def _question(line: str, place: str) -> AskedQuestion:
 
 
 def _texts(value: object, place: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(each, str) and each.strip() for each in value):
+    if not isinstance(value, list) or not all(map(_is_text, value)):
         raise UsageError(f"{place} that are not a list of texts", HINT)
     return tuple(value)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip()) and _is_encodable(value)
+
+
+def _is_encodable(text: str) -> bool:
+    """Tell if the text has no half of a character, which JSON can hold."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
