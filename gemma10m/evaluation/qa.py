@@ -120,11 +120,10 @@ def qa_lines(row: ResultRow) -> Iterator[str]:
         numbers = [f"{group[each]}" for each in ("answered", "verified", "verified_right")]
         table.append([name, f"{group['n']}", *(_percent(group[each]) for each in SHARES), *numbers])
     yield from aligned(table)
-    yield (
-        f"false answers {_percent(row['false_answers'])}, refused {_percent(row['refused'])}; "
-        f"{row['passages']:.1f} passages and {row['seconds_per_question']:.1f} s a question; "
-        f"{row['tokens']:,} tokens in the document"
-    )
+    wrong = {"false answers": row["false_answers"], "refused": row["refused"]}
+    said = [f"{name} {_percent(share)}" for name, share in wrong.items() if share is not None]
+    said += [f"{row['passages']:.1f} passages and {row['seconds_per_question']:.1f} s a question"]
+    yield "; ".join([*said, f"{row['tokens']:,} tokens in the document"])
 
 
 def _percent(share: float | None) -> str:

@@ -78,7 +78,7 @@ def test_the_table_leaves_blank_what_there_was_not() -> None:
     lines = list(qa_lines({**counted([RIGHT]), "tokens": 32_768}))
     assert lines[1].split() == ["all", "1", "100.0", "%", "100.0", "%", "100.0", "%", "100.0", "%", "1", "1", "1"]
     assert lines[3].split() == ["unanswerable", "0", "0", "0", "0"]
-    assert lines[4].endswith("2.0 passages and 1.0 s a question; 32,768 tokens in the document")
+    assert lines[4] == "refused 0.0 %; 2.0 passages and 1.0 s a question; 32,768 tokens in the document"
 
 
 def test_an_outcome_comes_back_as_it_was_kept() -> None:
