@@ -137,15 +137,28 @@ def train(
 @app.command(name="eval", short_help="Measure recall and perplexity by length.")
 def evaluate(
     tasks: Annotated[
-        list[str], typer.Argument(metavar="TASK...", help="Tasks to measure: passkey, needle, babi1-babi5, perplexity.")
+        list[str],
+        typer.Argument(metavar="TASK...", help="Tasks: passkey, needle, babi1-babi5, perplexity; or qa alone."),
     ],
     length: Annotated[
-        list[str], typer.Option(help="Document length in tokens; 32K is 32,768, 1M is 1,048,576; repeatable.")
-    ],
+        list[str] | None,
+        typer.Option(
+            help="Document length in tokens; 32K is 32,768, 1M is 1,048,576; repeatable; required by all but qa."
+        ),
+    ] = None,
     data: DataOption = None,
+    questions: Annotated[
+        Path | None,
+        typer.Option(help="JSONL file of questions for qa, with their answers and the sentences that hold them."),
+    ] = None,
     model: MeasuredModel = "demo",
     depth: Depths = None,
-    n: Annotated[int, typer.Option("-n", help="Number of documents for each length and depth.")] = 20,
+    n: Annotated[
+        int | None,
+        typer.Option(
+            "-n", help="Number of documents for each length and depth, or of questions. Default: 20, all questions."
+        ),
+    ] = None,
     facts: Facts = None,
     form: Annotated[
         str | None,
@@ -164,7 +177,18 @@ def evaluate(
         bool,
         typer.Option(" /--no-controls", help="Do not repeat the cells with the memory off.", show_default=False),
     ] = True,
-    recall: Annotated[bool, typer.Option("--recall", help="Repeat the cells with retrieved passages.")] = False,
+    recall: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|off|N",
+            help="Retrieved passages: for qa as in ask, auto by default; for other tasks auto repeats the cells with "
+            "them.",
+        ),
+    ] = None,
+    given: Annotated[
+        bool,
+        typer.Option("--given", help="Read the passages that hold a question's sources instead of retrieved ones."),
+    ] = False,
     batch: Annotated[int, typer.Option(help="Number of documents read side by side, 1 to 10.")] = 10,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -175,24 +199,40 @@ def evaluate(
         Path | None,
         typer.Option(help="JSONL file to append rows to; cells already in it are skipped. Default: one in the cache."),
     ] = None,
+    details: Annotated[
+        Path | None, typer.Option(help="New JSONL file for qa: what was said to each question, and its scores.")
+    ] = None,
     plot: Annotated[
         Path | None,
         typer.Option(help="PNG file to plot length by depth in; a second one beside it has lengths. Needs matplotlib."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Measure how often a model answers right, by length and depth of the document, with and without memory."""
+    """Measure how often a model answers right: by length and depth of the document, with and without memory; or, as
+    qa, questions of your own about a document of your own.
+    """
 
     def run(terminal: Terminal) -> None:
         from gemma10m.commands.evaluate import DEPTHS, EvalOptions
         from gemma10m.commands.evaluate import evaluate as measure
+        from gemma10m.commands.qa_run import QaOptions, measure_qa, refuse_options
 
+        options = model_options(model, device, dtype, memory, carry, sinks, offline=True)
+        if tasks == ["qa"]:
+            drawn: dict[str, object] = {"--length": length, "--depth": depth, "--facts": facts, "--form": form}
+            drawn |= {"--values": values, "--unseen": unseen, "--seed": seed, "--no-controls": not controls}
+            drawn |= {"--plot": plot}
+            refuse_options("qa, whose document and questions are given", drawn)
+            asked = QaOptions(questions, data, n, recall or "auto", given, results, details)
+            measure_qa(terminal, options, asked, command_line())
+            return
+        refuse_options("another task than qa", {"--questions": questions, "--given": given, "--details": details})
         wanted = EvalOptions(
             tasks=tuple(tasks),
-            lengths=tuple(length),
+            lengths=tuple(length or ()),
             data=data,
             depths=tuple(depth or DEPTHS),
-            n=n,
+            n=20 if n is None else n,
             facts=facts,
             form=form,
             values=values,
@@ -204,9 +244,7 @@ def evaluate(
             results=results,
             plot=plot,
         )
-        measure(
-            terminal, model_options(model, device, dtype, memory, carry, sinks, offline=True), wanted, command_line()
-        )
+        measure(terminal, options, wanted, command_line())
 
     run_command(run, json)
 

@@ -62,7 +62,9 @@ Strict = Annotated[
 ]
 DataOption = Annotated[
     Path | None,
-    typer.Option(help="File or folder of prose that training never saw; required by every task but passkey."),
+    typer.Option(
+        help="File or folder of prose that training never saw, or that qa asks about; required by all but passkey."
+    ),
 ]
 Depths = Annotated[
     list[float] | None,

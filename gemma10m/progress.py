@@ -142,6 +142,7 @@ def byte_status(done: int, total: int, bytes_per_second: float) -> Status:
     return Status(tuple(fields), fraction)
 
 
-def count_status(done: int, total: int, unit: str) -> Status:
+def count_status(done: int, total: int, unit: str, seconds_left: float | None = None) -> Status:
     fraction = _fraction(done, total)
-    return Status(((f"{done} / {total} {unit}", f"{done}/{total}"), *_percent_field(fraction)), fraction)
+    fields = [(f"{done} / {total} {unit}", f"{done}/{total}"), *_percent_field(fraction)]
+    return Status((*fields, *_time_left_field(seconds_left)), fraction)

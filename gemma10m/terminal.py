@@ -134,10 +134,10 @@ class CountProgress:
     def __init__(self, line: _Line, unit: str, total: int) -> None:
         self._line, self._unit, self._total = line, unit, total
 
-    def update(self, done: int, total: int | None = None) -> None:
+    def update(self, done: int, total: int | None = None, seconds_left: float | None = None) -> None:
         """Show that `done` are finished. total: a new total, if it has changed."""
         self._total = self._total if total is None else total
-        self._line.show(count_status(done, self._total, self._unit))
+        self._line.show(count_status(done, self._total, self._unit, seconds_left))
 
 
 class Terminal:

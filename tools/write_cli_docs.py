@@ -125,6 +125,17 @@ files; a file that you name is always read. Every run reports how many files of 
 that cannot be read, with the reason; `info SOURCE`, which takes the same options, adds an example of each kind, and
 `read --json` lists every file.
 
+## Questions with known answers
+
+`gemma10m eval qa --questions FILE.jsonl --data DOCUMENT` reads the document once and asks each question as `ask` does.
+A line of the file is `{"question": "...", "answers": ["..."], "sources": ["..."]}`: every answer that is right, none
+where the document does not answer, and the sentences that hold the answer, which may be left out. With `--recall off`
+no passages are read again, with `--given` those that hold the sources, at most two, instead of retrieved ones;
+`--memory window` takes the memory away. [recall.md](recall.md#questions-with-known-answers) explains the scores.
+
+Each run appends a row to `--results`. What was said to each question is in a file beside it until then: the same
+command resumes an interrupted run of the same commit. `--details` writes it into a new file, with verdict and scores.
+
 ## Default model and environment
 
 Without `--model` the program uses the environment variable `GEMMA10M_MODEL`, else the line `model = "NAME"` of

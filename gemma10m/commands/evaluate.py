@@ -41,12 +41,14 @@ class EvalOptions:
     batch: int = GROUP
     results: Path | None = None
     plot: Path | None = None
-    recall: bool = False
+    recall: str | None = None
 
 
 def evaluate(terminal: Terminal, options: ModelOptions, wanted: EvalOptions, command: str) -> None:
     """Run the evaluation. Raises UsageError and DocumentError before measuring, and Interrupted after a signal."""
     cells = _cells(wanted)
+    if not wanted.lengths:
+        raise UsageError("no length was given", hint="give --length, such as 32K")
     if wanted.plot and not cells:
         raise UsageError("--plot shows answers by length and depth, which perplexity does not have", "leave --plot out")
     if wanted.plot and not find_spec("matplotlib"):
@@ -62,7 +64,9 @@ def evaluate(terminal: Terminal, options: ModelOptions, wanted: EvalOptions, com
     if PERPLEXITY in wanted.tasks:
         perplexity = PerplexityRun(terminal, reader, text or "", _lengths(wanted), wanted.seed, journal)
     if cells:
-        rows = NeedleRun(terminal, reader, text, journal, wanted.batch).measure(cells, wanted.controls, wanted.recall)
+        rows = NeedleRun(terminal, reader, text, journal, wanted.batch).measure(
+            cells, wanted.controls, _recalls(wanted)
+        )
         for line in table_lines(rows):
             terminal.line(line)
         if wanted.plot:
@@ -85,7 +89,7 @@ def _cells(wanted: EvalOptions) -> list[Cell]:
     outside = [depth for depth in wanted.depths if not 0.0 <= depth <= 1.0]
     if outside:
         raise UsageError(f"a depth must be 0 (the start) to 1 (the end), found {outside[0]:g}")
-    if wanted.recall and "passkey" in wanted.tasks:
+    if _recalls(wanted) and "passkey" in wanted.tasks:
         raise UsageError(
             "passkey is a text to continue and not a question: no passages can be retrieved for it", "try needle"
         )
@@ -96,6 +100,15 @@ def _cells(wanted: EvalOptions) -> list[Cell]:
         for tokens in _lengths(wanted)
         for depth in dict.fromkeys(wanted.depths)
     ]
+
+
+def _recalls(wanted: EvalOptions) -> bool:
+    """Tell if the cells are repeated with passages. Raises UsageError for a number of tokens."""
+    if wanted.recall not in (None, "auto", "off"):
+        raise UsageError(
+            f"--recall must be auto or off, found {wanted.recall!r}", hint="only the task qa takes a number of tokens"
+        )
+    return wanted.recall == "auto"
 
 
 def _lengths(wanted: EvalOptions) -> list[int]:

@@ -1,21 +1,23 @@
-"""Keep what is measured: rows of finished cells, and beside them the documents of an unfinished cell.
+"""Keep what is measured: rows of finished cells, and beside them the parts of an unfinished cell.
 
-The documents of a cell lie in a file of their own, named after the results and the cell, until its row is written.
+The parts, documents or questions, are in a file of their own, named after the results and the cell, until its row is
+written.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from gemma10m.bench.rows import append_lines, append_rows, whole_lines
 from gemma10m.errors import DiskError, UsageError
 from gemma10m.strict_json import canonical_json, strict_json
 
 ResultRow = dict[str, Any]
+Measured = TypeVar("Measured")
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,28 @@ class Journal:
         return [row for row in self._rows if all(name in row and row[name] == wanted[name] for name in wanted)]
 
     def batches(self, key: Mapping[str, object]) -> list[BatchResult]:
-        path = self._partial(key)
-        lines = _read_lines(path)
-        return [_batch(line, number, path) for number, line in enumerate(lines, start=1)]
+        return self.parts(key, _batch)
 
     def add(self, key: Mapping[str, object], batch: BatchResult) -> None:
-        append_lines(self._partial(key), [asdict(batch)])
+        self.keep(key, asdict(batch))
+
+    def parts(self, key: Mapping[str, object], parse: Callable[[ResultRow], Measured | None]) -> list[Measured]:
+        """Return what was kept of an unfinished measurement.
+
+        parse: returns None for a line that the measurement did not write. Raises UsageError for such a line.
+        """
+        path = self._partial(key)
+        parts = [parse(line) for line in _read_lines(path)]
+        if None in parts:
+            number = parts.index(None) + 1
+            raise UsageError(
+                f"{path}, line {number}, is not what an unfinished measurement leaves", hint="remove that file"
+            )
+        return [part for part in parts if part is not None]
+
+    def keep(self, key: Mapping[str, object], part: Mapping[str, object]) -> None:
+        """Keep a part of an unfinished measurement. Raises DiskError."""
+        append_lines(self._partial(key), [part])
 
     def finish(self, kind: str, key: Mapping[str, object], rows: Iterable[ResultRow]) -> None:
         append_rows(self.results, kind, self.command, rows)
@@ -85,7 +103,7 @@ def _object(line: str, number: int, path: Path) -> ResultRow:
     return value
 
 
-def _batch(line: ResultRow, number: int, path: Path | None) -> BatchResult:
+def _batch(line: ResultRow) -> BatchResult | None:
     counts = ("first", "read", "state_bytes", "peak_memory_bytes")
     well_formed = (
         set(line) == {field.name for field in fields(BatchResult)}
@@ -94,9 +112,7 @@ def _batch(line: ResultRow, number: int, path: Path | None) -> BatchResult:
         and isinstance(line["right"], list)
         and all(type(each) is bool for each in line["right"])
     )
-    if not well_formed:
-        raise UsageError(f"{path}, line {number}, is not what an unfinished cell leaves", hint="remove that file")
-    return BatchResult(**{**line, "right": tuple(line["right"])})
+    return BatchResult(**{**line, "right": tuple(line["right"])}) if well_formed else None
 
 
 def _check_writable(path: Path) -> None:

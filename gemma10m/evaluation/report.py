@@ -101,7 +101,7 @@ def table_lines(rows: Iterable[ResultRow]) -> Iterator[str]:
             first = [label, f"{tokens:,}"] if memory == found[0]["memory"] else ["", ""]
             shown = [_score(scores[depth]) if depth in scores else "" for depth in depths]
             table.append([*first, memory, f"{found[0]['chance']:.2g}", *shown])
-    yield from _aligned(table)
+    yield from aligned(table)
 
 
 def _score(row: ResultRow) -> str:
@@ -116,10 +116,10 @@ def perplexity_lines(rows: Iterable[ResultRow]) -> Iterator[str]:
         interval = "" if row["low"] is None else f" ({row['low']:+.4f} to {row['high']:+.4f})"
         perplexities = f"{row['perplexity_on']:.3f}", f"{row['perplexity_off']:.3f}"
         table.append([f"{row['start']:,} to {row['stop']:,}", *perplexities, f"{row['difference']:+.4f}{interval}"])
-    yield from _aligned(table)
+    yield from aligned(table)
 
 
-def _aligned(table: list[list[str]]) -> Iterator[str]:
+def aligned(table: list[list[str]]) -> Iterator[str]:
     """Align the first column to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for first, *others in table:

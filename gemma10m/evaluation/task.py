@@ -17,6 +17,7 @@ from gemma10m.tasks.word_lists import UNSEEN_NAMES, ValueKind
 STORIES = {f"babi{number}": number for number in range(1, 6)}
 RECALL_TASKS = ("passkey", "needle", *STORIES)
 PERPLEXITY = "perplexity"
+QA = "qa"  # measured by itself, about a document that the user has
 FORMS, VALUES = get_args(Form), get_args(ValueKind)
 SEVERAL = ("multi-key", "multi-value", "multi-query")  # forms that need more than one fact
 MOST_FACTS = 1000
@@ -58,7 +59,9 @@ def make_tasks(
     known = (*RECALL_TASKS, PERPLEXITY)
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise UsageError(f"there is no task {unknown[0]!r}", hint=f"known: {', '.join(known)}")
+        if QA in unknown:
+            raise UsageError(f"{QA} is measured by itself", hint="name it alone, and the other tasks in another run")
+        raise UsageError(f"there is no task {unknown[0]!r}", hint=f"known: {', '.join((*known, QA))}")
     for option, value, choices in (("form", form, FORMS), ("values", values, VALUES)):
         if value is not None and value not in choices:
             raise UsageError(f"--{option} must be one of {', '.join(choices)}, found {value!r}")

@@ -338,14 +338,14 @@ def test_the_command_line_says_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
         "eval needle babi2 --length 32K --length 1M --data book.txt --depth 0 --depth 1 -n 7 --facts 4 --form multi-key"
     )
     words += " --values uuid --unseen --seed 5 --no-controls --batch 3 --results r.jsonl --plot p.png"
-    words += " --recall --dtype bfloat16 -m x"
+    words += " --recall auto --dtype bfloat16 -m x"
     result = CliRunner().invoke(cli.app, words.split())
     assert result.exit_code == 0, result.output
     options, wanted = seen
     assert (options.model, options.dtype) == ("x", "bfloat16")
     assert wanted == EvalOptions(
         ("needle", "babi2"), ("32K", "1M"), Path("book.txt"), (0.0, 1.0), 7, 4, "multi-key", "uuid",
-        True, 5, False, 3, Path("r.jsonl"), Path("p.png"), True,
+        True, 5, False, 3, Path("r.jsonl"), Path("p.png"), "auto",
     )  # fmt: skip
     CliRunner().invoke(cli.app, ["eval", "passkey", "--length", "8K"])
     assert seen[3] == EvalOptions(("passkey",), ("8K",), None)

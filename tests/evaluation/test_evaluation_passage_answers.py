@@ -29,7 +29,7 @@ def measured(folder: Path, form: str) -> dict[str, int]:
     """How many of six were right, by how they were read."""
     book, results = folder / "book.txt", folder / "rows.jsonl"
     book.write_text(PROSE)
-    wanted = EvalOptions(("needle",), ("900",), book, (0.0,), n=6, form=form, results=results, recall=True)
+    wanted = EvalOptions(("needle",), ("900",), book, (0.0,), n=6, form=form, results=results, recall="auto")
     evaluate(Terminal(quiet=True), ModelOptions(model="demo", device="cpu"), wanted, "gemma10m eval")
     return {row["memory"]: row["right"] for row in map(json.loads, results.read_text().splitlines())}
 
@@ -72,7 +72,7 @@ def test_what_is_not_in_the_text_is_never_answered(tmp_path: Path) -> None:
 
 
 def test_a_text_to_go_on_with_is_no_question() -> None:
-    wanted = EvalOptions(("passkey",), ("900",), None, recall=True)
+    wanted = EvalOptions(("passkey",), ("900",), None, recall="auto")
     with pytest.raises(UsageError, match="passkey is a text to continue"):
         evaluate(Terminal(quiet=True), ModelOptions(model="demo", device="cpu"), wanted, "gemma10m eval")
 

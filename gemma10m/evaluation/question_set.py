@@ -1,0 +1,68 @@
+"""Read a file of questions with their right answers and the sentences that hold them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gemma10m.answering.answer import check_question
+from gemma10m.errors import UsageError
+from gemma10m.strict_json import strict_json
+
+HINT = 'write a line like {"question": "Who is Anne?", "answers": ["a sister"], "sources": ["Anne is a sister."]}'
+
+
+@dataclass(frozen=True)
+class AskedQuestion:
+    question: str
+    answers: tuple[str, ...]  # () where the text does not say it
+    sources: tuple[str, ...] = ()  # sentences that answer it, or seem to
+
+
+def read_question_set(path: Path) -> tuple[AskedQuestion, ...]:
+    """Return the questions of a JSONL file. Raises UsageError, which names the line, for one that is no question."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text", HINT) from error
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read: {error}", hint="name a JSONL file of questions") from error
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    if not lines:
+        raise UsageError(f"{path} has no question", HINT)
+    return tuple(_question(line, f"{path}, line {number},") for number, line in lines)
+
+
+def _question(line: str, place: str) -> AskedQuestion:
+    try:
+        value = strict_json(line)
+    except ValueError as error:
+        raise UsageError(f"{place} is not JSON: {error}", HINT) from error
+    question = value.get("question") if isinstance(value, dict) else None
+    if not isinstance(question, str):
+        raise UsageError(f"{place} has no question", HINT)
+    if not _is_encodable(question):
+        raise UsageError(f"{place} cannot be asked: it is not text", HINT)
+    try:
+        check_question(question)
+    except UsageError as error:
+        raise UsageError(f"{place} cannot be asked: {error.message}", error.hint) from error
+    if "answers" not in value:
+        raise UsageError(f"{place} has no answers", "write [] for a question that the text does not answer")
+    answers, sources = (_texts(value.get(name, []), f"{place} has {name}") for name in ("answers", "sources"))
+    return AskedQuestion(question, answers, sources)
+
+
+def _texts(value: object, place: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(map(_is_text, value)):
+        raise UsageError(f"{place} that are not a list of texts", HINT)
+    return tuple(value)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip()) and _is_encodable(value)
+
+
+def _is_encodable(text: str) -> bool:
+    """Tell if the text has no half of a character, which JSON can hold."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
