@@ -13,7 +13,6 @@ from gemma10m.errors import DiskError, Interrupted, UsageError
 from gemma10m.evaluation.given_passages import KeepsChosen, passages_with
 from gemma10m.evaluation.journal import Journal
 from gemma10m.evaluation.qa import Outcome, counted, kept_outcome, qa_lines
-from gemma10m.evaluation.question_set import AskedQuestion, read_question_set
 from gemma10m.evaluation.report import model_key
 from gemma10m.evaluation.task import QA
 from gemma10m.folders import measurements_file
@@ -23,6 +22,7 @@ from gemma10m.library.reading import Reading
 from gemma10m.library.retrieval import RetrievalOptions
 from gemma10m.library.signals import StopRequest, stop_on_signals
 from gemma10m.strict_json import canonical_json
+from gemma10m.tasks.question_set import AskedQuestion, read_question_set
 from gemma10m.terminal import Terminal
 
 

@@ -20,7 +20,7 @@ from gemma10m.passages.building import build_index
 from gemma10m.passages.index import open_index
 from gemma10m.progress import format_count, format_duration
 from gemma10m.strict_json import canonical_json, strict_json
-from gemma10m.tasks.question_set import read_questions
+from gemma10m.tasks.question_set import read_question_set
 from gemma10m.terminal import Terminal
 from gemma10m.training.contexts import Context, Contexts
 from gemma10m.training.log import open_log
@@ -96,7 +96,7 @@ def _recipe(path: Path | None) -> LoraRecipe:
 
 def _contexts(terminal: Terminal, options: AdapterOptions, recipe: LoraRecipe) -> tuple[list[Context], str]:
     """Return the contexts, and a hash of the text and the questions they come from."""
-    questions = [question for path in options.questions for question in read_questions(path)]
+    questions = [question for path in options.questions for question in read_question_set(path)]
     document = open_document(terminal, options.data)
     terminal.note(f"finding the passages of {len(questions):,} questions")
     with TemporaryDirectory() as folder:

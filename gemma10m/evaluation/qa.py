@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from gemma10m.evaluation.journal import ResultRow
-from gemma10m.evaluation.question_set import AskedQuestion
 from gemma10m.evaluation.report import aligned
 from gemma10m.evaluation.squad_score import contains, exact_match, f1, normalised
 from gemma10m.library.checking import NO_ANSWER, UNCHECKED, UNVERIFIED, VERIFIED
+from gemma10m.tasks.question_set import AskedQuestion
 
 REFUSAL = "not in the text"
 RIGHT = 0.5  # F1 from which a verified answer counts as right

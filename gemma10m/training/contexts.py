@@ -12,7 +12,7 @@ from gemma10m.passages.index import PassageIndex
 from gemma10m.passages.retrieve import Excerpt, shown
 from gemma10m.passages.statements import REFUSAL
 from gemma10m.passages.words import telling
-from gemma10m.tasks.question_set import SetQuestion
+from gemma10m.tasks.question_set import AskedQuestion
 from gemma10m.training.lora_recipe import LoraRecipe
 
 SEARCHED = 12  # passages that a question's words find: the distractors
@@ -31,7 +31,7 @@ FILES = (
 
 
 @dataclass(frozen=True)
-class QuestionWithAnswer:
+class Lesson:
     question: str
     answer: str
 
@@ -41,16 +41,16 @@ class Context:
     """Hold passages in the document's order, as the model reads them, and what is asked about them."""
 
     passages: str
-    asked: tuple[QuestionWithAnswer, ...]
+    asked: tuple[Lesson, ...]
 
 
 class Contexts:
     """Draw contexts. Questions that one passage answers are asked together."""
 
-    def __init__(self, index: PassageIndex, questions: Sequence[SetQuestion], recipe: LoraRecipe) -> None:
+    def __init__(self, index: PassageIndex, questions: Sequence[AskedQuestion], recipe: LoraRecipe) -> None:
         """Group the questions. Raises UsageError if no passage holds a source of any of them."""
         self._index, self._recipe = index, recipe
-        groups: dict[tuple[int, ...], list[SetQuestion]] = {}
+        groups: dict[tuple[int, ...], list[AskedQuestion]] = {}
         for question in questions:
             if len(question.sources) == 1 and (right := self.holding(question.sources[0])):
                 groups.setdefault(tuple(right), []).append(question)
@@ -72,7 +72,7 @@ class Contexts:
                 made += 1
                 yield context
 
-    def _context(self, group: Sequence[SetQuestion], draw: random.Random) -> Context | None:
+    def _context(self, group: Sequence[AskedQuestion], draw: random.Random) -> Context | None:
         right = list(dict.fromkeys(number for source in group[0].sources for number in self.holding(source)))
         if not right:
             return None
@@ -87,13 +87,15 @@ class Contexts:
         asked = tuple(self._asked(group, passages, draw))
         return Context(shown([_excerpt(passage, draw) for passage in passages]), asked) if asked else None
 
-    def _asked(self, group: Sequence[SetQuestion], passages: Sequence[Passage], draw: random.Random) -> Iterator[QuestionWithAnswer]:
+    def _asked(
+        self, group: Sequence[AskedQuestion], passages: Sequence[Passage], draw: random.Random
+    ) -> Iterator[Lesson]:
         text = " ".join(_folded(passage.text) for passage in passages)
         for one in draw.sample(group, min(len(group), MOST_QUESTIONS)):
             if one.answers and all(_folded(source) in text for source in one.sources):
-                yield QuestionWithAnswer(one.question, one.answers[0])
+                yield Lesson(one.question, one.answers[0])
             elif draw.random() < self._recipe.unanswerable and not any(_folded(said) in text for said in one.answers):
-                yield QuestionWithAnswer(one.question, REFUSAL)
+                yield Lesson(one.question, REFUSAL)
 
     def holding(self, source: str) -> list[int]:
         """Return the number of the passage that holds the sentence, in a list, or an empty list."""
@@ -102,7 +104,7 @@ class Contexts:
         return [number for number in found if folded in _folded(self._index.passage(number).text)][:1]
 
 
-def _in_turn(groups: Sequence[list[SetQuestion]], draw: random.Random) -> Iterator[list[SetQuestion]]:
+def _in_turn(groups: Sequence[list[AskedQuestion]], draw: random.Random) -> Iterator[list[AskedQuestion]]:
     """Yield all groups in a drawn order, again and again."""
     while groups:
         yield from draw.sample(groups, len(groups))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gemma10m.errors import UsageError
-from gemma10m.evaluation.question_set import AskedQuestion, read_question_set
+from gemma10m.tasks.question_set import AskedQuestion, read_question_set
 
 GOOD = json.dumps({"question": "Who is Anne?", "answers": ["a sister", "Mary's sister"], "sources": ["Anne is."]})
 
