@@ -200,13 +200,12 @@ def test_two_signals_during_one_python_call_end_it_at_once() -> None:
 
 def test_an_error_that_a_library_makes_of_a_signal_is_an_interruption() -> None:
     body = (
-        "from gemma10m.program import run_command\n"
-        "def command(terminal):\n"
+        "from gemma10m.program import command_terminal\n"
+        "with command_terminal():\n"
         "    try:\n"
         "        signal.raise_signal(2)\n"
         "    except KeyboardInterrupt:\n"
         "        raise ValueError('could not determine the shape of object')\n"
-        "run_command(command)\n"
     )
     assert ended(body) == (130, "error: interrupted\nhint: run the same command again\n")
 
