@@ -142,8 +142,8 @@ def test_what_fits_is_asked_once_in_order() -> None:
 def test_refining_hands_the_summary_on() -> None:
     blank, one, two = (DocumentPart(Section("a", 0, 1), text, 1, 1) for text in (" \n", "one", "two"))
     steps = list(refine([blank, one, blank, two], lambda text, request: f"({request}: {text})", REQUESTS))
-    assert [step.summary for step in steps][:3] == [None, "(text: one)", "(text: one)"]
-    last = steps[-1].summary
+    assert [step.text for step in steps][:3] == [None, "(text: one)", "(text: one)"]
+    last = steps[-1].text
     assert last is not None
     assert last.startswith("(more: ")
     assert "(text: one)" in last

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gemma10m.answering.sampling import Sampling
-from gemma10m.commands.answers import show_sources
+from gemma10m.commands.answers import cited
 from gemma10m.commands.ask import ask, read
 from gemma10m.library.model_choice import ModelOptions
 from gemma10m.library.retrieval import RetrievalOptions
@@ -62,6 +62,6 @@ def test_each_file_is_quoted_or_not_by_itself(
     assert (source["status"], source["quote"] == FACT) == (status, status == "as read")
 
 
-def test_a_document_that_is_not_at_hand_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    show_sources(Terminal(), (Source("standard input", 2, "", 0, 4, None, "not found"),))
-    assert capsys.readouterr().out.endswith("    (the document was not found: no quote)\n")
+def test_a_document_that_is_not_at_hand_is_told() -> None:
+    text = cited([Source("standard input", 2, "", 0, 4, None, "not found")])
+    assert text.endswith("    (the document was not found: no quote)\n")

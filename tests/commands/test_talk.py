@@ -16,7 +16,7 @@ from terminal_runs import Screened, run_on_terminal
 
 from gemma10m import Sampling
 from gemma10m.answering.conversation import Conversation, reply
-from gemma10m.commands.talk import talk
+from gemma10m.commands.talk import Talk
 from gemma10m.errors import StateError, UsageError
 from gemma10m.library.chat import Chat
 from gemma10m.library.retrieval import Passages, RetrievalOptions
@@ -119,7 +119,9 @@ def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     def run(text: str, as_json: bool = False) -> tuple[str, str]:
         monkeypatch.setattr("sys.stdin", io.StringIO(text))
         capsys.readouterr()
-        talk(Terminal(json=as_json), Chat(tiny, UNCHECKED, state, Sampling(max_new_tokens=9)), {"document": "book.txt"})
+        Talk(
+            Terminal(json=as_json), Chat(tiny, UNCHECKED, state, Sampling(max_new_tokens=9)), {"document": "book.txt"}
+        ).run()
         assert same_bits(state, read_text(tiny, SENTENCE * 3))
         return capsys.readouterr()
 
@@ -199,7 +201,7 @@ def test_ctrl_c_drops_the_question_that_is_being_answered(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Terminal, "ask", lambda _: next(lines))
     monkeypatch.setattr(Terminal, "write", write)
-    talk(Terminal(), Chat(tiny, UNCHECKED, state, Sampling(max_new_tokens=9)), {})
+    Talk(Terminal(), Chat(tiny, UNCHECKED, state, Sampling(max_new_tokens=9)), {}).run()
     (alone,), _ = replies(tiny, state, ["Where?"], 9)
     assert "".join(written) == alone + "\n"
 
