@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gemma10m.documents import CHANGED, GONE
 from gemma10m.errors import NoAnswer
-from gemma10m.library.chat import AnswerStream
 from gemma10m.library.checking import NO_ANSWER, UNVERIFIED, Answer, Source
-from gemma10m.library.retrieval import RetrievalOptions
 from gemma10m.sanitise import sanitise_line
 from gemma10m.terminal import Terminal
+
+if TYPE_CHECKING:
+    from gemma10m.library.chat import AnswerStream
+    from gemma10m.library.retrieval import RetrievalOptions
 
 NOT_FOUND = "unverified, not found in the text in these words"
 CUT_OFF = "the answer was cut off; raise --max-new-tokens to get all of it"
