@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from gemma10m.answering.map_reduce import Refined, Summary
 from gemma10m.answering.sampling import Sampling
@@ -13,7 +13,7 @@ from gemma10m.commands.records import document_facts, facts, model_facts
 from gemma10m.library.library import Library
 from gemma10m.library.model_choice import ModelOptions, named_model, remembers
 from gemma10m.library.reading import Reading, no_text
-from gemma10m.library.sources import ALL, Patterns, saved_state
+from gemma10m.library.sources import ALL, Patterns, saved_state, whereabouts
 from gemma10m.library.summarizing import Summarizing, SummaryOptions, from_state
 from gemma10m.saved_states import document_record
 from gemma10m.terminal import Terminal
@@ -69,14 +69,15 @@ class _Printer:
     def in_parts(self, work: Summarizing, by: str) -> None:
         """Print a line for each section of an outline or of several files, and then the whole summary."""
         found: Iterator[Summary | Refined] = work.refined() if by == "refine" else work.sections()
-        steps, done = [], 0
+        steps, done, where = [], 0, whereabouts(work.document)
         with self.terminal.byte_progress("summarizing", work.document.nbytes, beside_data=True) as bar:
             for step in found:
                 steps.append(step)
                 done += step.nbytes
                 bar.update(done)
                 if isinstance(step, Summary):
-                    self._section(step, several=work.several)
+                    shown = replace(step.section, path=where.path(step.section.path))
+                    self._section(replace(step, section=shown), several=work.several)
         if self.wanted.outline:
             return
         sections = [step for step in steps if isinstance(step, Summary)]

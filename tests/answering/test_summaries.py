@@ -222,12 +222,28 @@ def test_a_folder_has_a_line_a_file_then_the_whole(
     for name, text in (("a.txt", "One."), ("b.txt", ""), ("c\x1b[2J.txt", "Three."), ("d.png", "\x00")):
         (folder / name).write_text(text)
     out = run(folder, capsys, by="sections")
-    assert out.splitlines() == ["a.txt:1  s1", "b.txt:1  (empty)", "c\\u001b[2J.txt:1  s2", "", "s3"]
+    lines = ["a.txt:1  s1", "b.txt:1  (empty)", "c\\u001b[2J.txt:1  s2"]
+    assert out.splitlines() == [*(f"{folder}/{line}" for line in lines), "", "s3"]
     assert said == ["One.", "Three.", "a.txt:1:\ns1\n\nc\\u001b[2J.txt:1:\ns2"]
     records = [json.loads(line) for line in run(folder, capsys, json=True, by="sections").splitlines()]
     assert [record["summary"] for record in records] == ["s1", None, "s2", "s3"]
     assert records[-1]["by"] == "sections"
     assert [records[-1][name] for name in ("files_in_document", "files_skipped")] == [3, 1]
+
+
+@pytest.mark.usefixtures("cache", "said")
+def test_places_of_an_outline_open_from_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "folder" / "inside" / "a.txt"
+    path.parent.mkdir(parents=True)
+    path.write_text("One.")
+    monkeypatch.chdir(tmp_path)
+    assert run(Path("folder"), capsys, outline=True) == "folder/inside/a.txt:1  s1\n"
+    section = json.loads(run(Path("folder"), capsys, json=True, outline=True))["section"]
+    assert (section["path"], section["location"]) == ("folder/inside/a.txt", "folder/inside/a.txt:1")
+    monkeypatch.chdir(path.parent)
+    assert Path(run(Path(".."), capsys, outline=True).partition(":")[0]).read_text() == "One."
 
 
 @pytest.mark.usefixtures("cache")
