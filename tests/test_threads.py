@@ -36,7 +36,7 @@ print(json.dumps({"same": before == dict(os.environ), "count": [count, torch.get
 
 
 def machine(folder: Path, group: str, running: int = 1) -> tuple[Path, Path]:
-    """Folders that look like /proc and /sys/fs/cgroup."""
+    """Make folders that look like /proc and /sys/fs/cgroup."""
     proc, groups = folder / "proc", folder / "groups"
     (proc / "self").mkdir(parents=True)
     groups.mkdir()

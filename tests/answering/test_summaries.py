@@ -1,4 +1,4 @@
-"""Summaries: parts fit and lose nothing, reduction ends, what is written is kept, and a run that stopped goes on."""
+"""Summaries: parts fit and lose nothing, reduction ends, what is written is kept, and a run that stopped resumes."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_room_is_what_the_model_sees_less_a_quarter() -> None:
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=40), st.integers(1, 50))
 @settings(max_examples=60)
 def test_reduction_ends_and_leaves_nothing_out(sizes: list[int], room: int) -> None:
-    """Even where no two summaries fit, and where the model makes them longer."""
+    """Reduction ends even where no two summaries fit, and where the model makes them longer."""
     summaries = [f"<{number}>" + "x" * size for number, size in enumerate(sizes)]
     whole = combine(summaries, lambda text, _: text + " and more", REQUESTS, len, room)
     assert [whole.count(f"<{number}>") for number in range(len(sizes))] == [1] * len(sizes)
@@ -189,7 +189,7 @@ def run(source: Path, capsys: pytest.CaptureFixture[str], json: bool = False, **
 
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The texts that a model was asked about; it answers with a number."""
+    """Return the texts that a model was asked about; it answers with a number."""
     texts: list[str] = []
 
     def say(_: Any, __: Any, text: str, request: str, sampling: Sampling) -> str:
@@ -306,7 +306,7 @@ def test_the_default_is_what_the_model_can_do(
 
 @pytest.mark.usefixtures("cache")
 def test_every_summary_in_json_has_the_same_members(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """By parts the count is another, and called otherwise: pieces are counted each on its own."""
+    """A summary by parts names its count otherwise, because pieces are counted each on its own."""
     document, tokenizer = open_source(book), reader().tokenizer
     cut = parts(document, lambda text: len(tokenizer.encode(text)), room(reader().model.reading, 8192))
     counts = {"sections": ("tokens_in_parts", sum(part.tokens for part in cut))}

@@ -29,7 +29,7 @@ def asked(state: Path, json: bool = False) -> None:
 
 @pytest.fixture
 def three(tmp_path: Path) -> Path:
-    """A folder whose middle file holds the fact."""
+    """Return a folder whose middle file holds the fact."""
     folder = tmp_path / "folder"
     folder.mkdir()
     for name, text in (("f0.txt", PROSE), ("f1.txt", f"{PROSE}\n{FACT} {PROSE}\n"), ("f2.txt", PROSE)):

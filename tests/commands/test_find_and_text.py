@@ -1,4 +1,4 @@
-"""`find`, `text` and how arguments are told apart: what is printed can be checked, and no model is used."""
+"""Test `find`, `text` and the split of arguments: what is printed can be checked, and no model is used."""
 
 from __future__ import annotations
 

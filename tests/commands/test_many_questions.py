@@ -52,7 +52,7 @@ def records(path: Path) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def answered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The questions that a model was asked, in order."""
+    """Return the questions that a model was asked, in order."""
     asked: list[str] = []
     reply = chat.reply
 

@@ -1,4 +1,4 @@
-"""Conversations: a question goes on from the answers before it, and the document's state stays as it is."""
+"""Conversations: a question continues from the answers before it, and the document's state stays as it is."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ QUESTIONS = ["Who is Anne?", "  And the number?\n", "汉字 é?"]
 
 
 def said_by(tiny: Reader, ids: list[int], count: int) -> list[int]:
-    """What a greedy loop says after `ids`, all of it computed anew for every token."""
+    """Return what a greedy loop says after `ids`, all of it computed anew for every token."""
     said: list[int] = []
     for _ in range(count):
         logits, _ = tiny.model(torch.tensor([ids + said]), tiny.model.empty_state(), logits="last")
@@ -112,7 +112,7 @@ def test_an_empty_question_is_refused() -> None:
 
 @pytest.fixture
 def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
-    """Answers and messages of a conversation in this process."""
+    """Return answers and messages of a conversation in this process."""
     tiny = reader()
     state = read_text(tiny, SENTENCE * 3)
 

@@ -129,12 +129,12 @@ def test_the_process_ends_with_the_reading(tmp_path: Path, monkeypatch: pytest.M
 
 
 def children() -> set[str]:
-    """Of this process; another test's may still run."""
+    """Return the children of this process; another test's may still run."""
     return {child for path in Path("/proc/self/task").glob("*/children") for child in path.read_text().split()}
 
 
 def test_a_page_may_not_take_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawings of drawings, each twenty times the next."""
+    """Each drawing draws the next one twenty times."""
     monkeypatch.setattr(limits, "PDF_SECONDS", 1)
     forms = [
         b"<</Type/XObject/Subtype/Form/BBox[0 0 9 9]/Length 100/Resources<</XObject<</X %d 0 R>>>>>>" % (number + 1)

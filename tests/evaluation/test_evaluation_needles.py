@@ -47,7 +47,7 @@ def ignore(_: ChunkRead) -> None:
 
 @contextmanager
 def last_hidden(model: Decoder) -> Iterator[Callable[[], Tensor]]:
-    """What the head would read in the last call (B, S, D)."""
+    """Return what the head would read in the last call (B, S, D)."""
     seen: list[Tensor] = []
     hook = model.model.register_forward_hook(lambda _module, _inputs, output: seen.append(output[0]))
     try:

@@ -91,7 +91,7 @@ def test_the_interval_is_made_of_segments(tokenizer: Tokenizer, monkeypatch: pyt
 
 
 def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
-    """Differences that go together inside a segment: an interval of single tokens would cover far less."""
+    """Differences go together inside a segment: an interval of single tokens would cover far less."""
     generator = torch.Generator().manual_seed(5)
     covered = {3: 0, 12: 0}
     for segments in covered:

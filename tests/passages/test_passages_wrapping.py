@@ -1,4 +1,4 @@
-"""Sentences go on where a line was only full, and end with every line of verse, lists, tables and code."""
+"""Sentences continue where a line was only full, and end with every line of verse, lists, tables and code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""On a GPU the host is a stretch ahead: what is told is what was computed."""
+"""On a GPU the host is a stretch ahead: what is shown is what was computed."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ class Mark:
 
 
 class Prompt(Mark):
-    """Of a GPU that is faster than the host."""
+    """Behave like a GPU that is faster than the host."""
 
     def query(self) -> bool:
         return True
 
 
 class Queueing:
-    """Stands in for a model on a GPU."""
+    """Behave like a model on a GPU."""
 
     device = torch.device("cuda")
     reading = SimpleNamespace(segment=4)

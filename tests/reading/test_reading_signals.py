@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: the segment is finished, the state saved, the same command goes on. A second one ends it."""
+"""SIGINT and SIGTERM: the segment is finished, the state saved, the same command resumes. A second one ends it."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_sigterm_saves_where_the_user_wants_it(book: Path, tiny: Reader, capsys:
 
 
 def test_a_second_sigint_ends_at_once(book: Path, tiny: Reader) -> None:
-    """Nobody lets this read go on after its segment: only a signal that is not waited for can end it."""
+    """Nobody lets this read continue after its segment: only a signal that is not waited for can end it."""
     with started(book, SEGMENTS) as process:
         wait_until_halted(process)
         deadline = time.monotonic() + PATIENCE

@@ -229,7 +229,7 @@ def test_stretches_on_a_cpu_are_whole_segments_within_bounds(flops: int, monkeyp
 
 @contextmanager
 def memory_for(tiny: Reader, tokens: int) -> Iterator[None]:
-    """As on a GPU where a stretch of more tokens does not fit."""
+    """Refuse a longer stretch, as a GPU does where more tokens do not fit."""
 
     def refuse(_: object, arguments: tuple[torch.Tensor, ...]) -> None:
         if arguments[0].shape[1] > tokens:

@@ -156,7 +156,7 @@ def test_a_package_without_a_novel_is_refused() -> None:
 
 @pytest.fixture
 def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
-    """A mirror whose packages, made here, are the known ones."""
+    """Return a mirror whose packages, made here, are the known ones."""
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
