@@ -33,7 +33,7 @@ NASTY = st.lists(
 
 
 class Script:
-    """Stands in for a model: the likeliest id is the next of a list, whatever it is given."""
+    """Behave like a model whose likeliest id is the next of a list, whatever it is given."""
 
     def __init__(self, ids: list[int], vocabulary: int = 1040) -> None:
         self.ids, self.vocabulary = ids, vocabulary

@@ -114,7 +114,7 @@ def test_what_is_drawn_follows_from_the_seed_and_the_probabilities_alone(tempera
 
 
 class Sorted(TorchDispatchMode):
-    """Records the most numbers that an operation sorts."""
+    """Record the most numbers that an operation sorts."""
 
     def __init__(self) -> None:
         super().__init__()

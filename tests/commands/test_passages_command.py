@@ -294,7 +294,7 @@ def test_a_budget_is_a_number_of_tokens() -> None:
 
 
 def test_auto_recalls_what_helps() -> None:
-    """Whole passages always, single sentences where nothing is remembered without them."""
+    """It recalls whole passages always, single sentences where nothing is remembered without them."""
     assert RetrievalOptions().budget(load_model("demo")) == 0
     assert RetrievalOptions().budget(load_model("demo", memory="window")) == 64
     assert RetrievalOptions().budget(load_model("demo", memory="full")) == 0

@@ -40,7 +40,7 @@ def test_the_text_of_every_page_comes_whole(tmp_path: Path, pages: list[str], mo
 
 
 def test_a_pdf_wherever_it_is_found(tmp_path: Path) -> None:
-    """Compressed, in a folder, in the middle of an archive."""
+    """A file is read that is compressed, in a folder, or in the middle of an archive."""
     text = text_of(opened(tmp_path, "book.pdf", BOOK))
     assert text_of(opened(tmp_path, "book.pdf.gz", gzip.compress(BOOK))) == text
     archive = opened(tmp_path, "a.tar", tarred({"one.txt": "1", "two.pdf": BOOK, "z.txt": "3"}))

@@ -223,7 +223,7 @@ def exact_angle(position: int, pair: int, head_size: int, theta: int) -> float:
 
 @pytest.mark.parametrize("position", [0, 1, 2048, TEN_MILLION - 1, TEN_MILLION, 2**31])
 def test_angles_are_exact_at_position_ten_million(position: int) -> None:
-    """To 1e-10, or twice what Python's own floats lose: their products are off by more than that at ten million."""
+    """They are exact to 1e-10, or twice what Python's floats lose: their products are off by more at ten million."""
     steps, head_size = 3, 256
     pairs = range(head_size // 2)
     places = range(position, position + steps)

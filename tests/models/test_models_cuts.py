@@ -250,7 +250,7 @@ UNLIKE = [(mine, other) for mine in KINDS for other in KINDS if not any({mine, o
 
 @pytest.mark.parametrize(("kind", "other"), UNLIKE)
 def test_a_state_of_another_memory_is_refused(kind: MemoryKind, other: MemoryKind) -> None:
-    """Before the first token, where the keys alone do not tell the kinds apart."""
+    """The keys alone do not tell the kinds apart before the first token."""
     assert_refused(tiny_model(kind), tiny_model(other).empty_state())
 
 

@@ -80,7 +80,7 @@ def test_m3_no_token_sees_a_later_one_through_memory(kind: MemoryKind, beta: flo
 
 @every_remembering_kind
 def test_m3_a_segment_reads_the_memory_of_the_segments_before_it(kind: MemoryKind) -> None:
-    """Not of itself: with nothing but memory to read, a segment's tokens do not see one another."""
+    """A segment's tokens do not see one another if there is nothing but memory to read."""
     model = tiny_model(kind, layers=1, beta=OPEN)
     ids = random_ids(model, 12)
     before, _ = read_cut(model, ids)

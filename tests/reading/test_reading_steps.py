@@ -193,7 +193,7 @@ def test_a_document_that_changes_meanwhile_ends_the_read() -> None:
 
 
 def test_a_document_of_thousands_of_files_takes_no_quadratic_time(tmp_path: Path) -> None:
-    """Counted in files looked at, not in seconds."""
+    """The time is counted in files looked at, not in seconds."""
     for number in range(300):
         (tmp_path / f"{number:03}.txt").write_text("truth")
     looked_at = 0

@@ -52,7 +52,7 @@ def write_model(
     keys: dict[str, Any] | None = None,
     extra: dict[str, np.ndarray[Any, Any]] | None = None,
 ) -> None:
-    """Write a model. kind: the matrices' type. keys: what else to say under the architecture; None: what not to."""
+    """Write a model. kind: the matrices' type. keys: what to say beside the shape; None: what to leave out."""
     writer = gguf.GGUFWriter(path, architecture)
     for key, value in (_SAID | (keys or {})).items():
         _write_key(writer, f"{architecture}.{key}", value)

@@ -26,7 +26,7 @@ GIVES = [*babi.GIVES, *babi.UNSEEN_GIVES]
 
 
 class World:
-    """Reads a story's sentences as somebody would who knows nothing of how they were made."""
+    """Read a story's sentences as somebody would who knows nothing of how they were made."""
 
     def __init__(self, lines: list[str]) -> None:
         self.place: dict[str, str] = {}
