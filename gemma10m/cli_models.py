@@ -178,9 +178,8 @@ def evaluate(
             results=results,
             plot=plot,
         )
-        measure(
-            terminal, model_options(model, device, dtype, memory, carry, sinks, offline=True), wanted, command_line()
-        )
+        chosen = model_options(model, device, dtype, memory, carry, sinks, offline=True)
+        measure(terminal, chosen, wanted, command_line())
 
 
 @app.command(short_help="Measure speed and memory on this machine.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,11 @@ def bytes_of(tensor: Tensor) -> bytearray:
     if data:
         torch.frombuffer(data, dtype=tensor.dtype).view(tensor.shape).copy_(tensor)
     return data
+
+
+def all_finite(tensor: Tensor) -> bool:
+    # NaN passes through minimum and maximum; one pass, where isfinite().all() makes several and copies.
+    return not tensor.numel() or all(math.isfinite(bound.item()) for bound in tensor.aminmax())
 
 
 def safetensors_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> bytes:

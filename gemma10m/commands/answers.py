@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ _WITHOUT_QUOTE = {CHANGED: "{} changed since it was read", GONE: "{} is gone"}
 class AnswerPrinter:
     terminal: Terminal
     options: RetrievalOptions
+    facts: Callable[[], Mapping[str, object]]  # beside an answer in JSON
 
     def show(self, stream: AnswerStream) -> Answer:
         """Write the answer as it is generated, then its verdict and sources if they are wanted."""
@@ -38,6 +39,8 @@ class AnswerPrinter:
         if note:
             self.terminal.note(note)
         self.terminal.write(cited(sources))
+        if self.terminal.json:
+            self.terminal.json_line({**answer.record(), **self.facts()})
         return answer
 
 

@@ -50,14 +50,11 @@ def ask(
         if talks:
             Talk(terminal, reading.chat(sampling), facts(reading)).run()
             return
-        without, number, printer = 0, -1, AnswerPrinter(terminal, retrieval)
+        without, number, printer = 0, -1, AnswerPrinter(terminal, retrieval, lambda: facts(reading))
         for number, question in enumerate(asked):
             if number:
                 terminal.write("\n")
-            answer = printer.show(reading.stream(question, sampling))
-            without += answer.withheld
-            if terminal.json:
-                terminal.json_line({**answer.record(), **facts(reading)})
+            without += printer.show(reading.stream(question, sampling)).withheld
     if retrieval.strict:
         refuse_without_answer(without, number + 1)
 

@@ -74,6 +74,7 @@ def bench(terminal: Terminal, options: BenchOptions, results: Path, command: str
 def _read(options: BenchOptions) -> MeasuredRows:
     from gemma10m import ops
     from gemma10m.bench.kernels import check_kernels
+    from gemma10m.bench.peer import measure_against
     from gemma10m.bench.read import measure_read
 
     if options.against and options.shape is None and (path := options.path()).is_file():
@@ -87,7 +88,7 @@ def _read(options: BenchOptions) -> MeasuredRows:
         check_kernels(model.config, model.device.type)
     for tokens in options.tokens:
         if options.against:
-            yield "bench against", _named(options, _against(model, options.against, tokens))
+            yield "bench against", _named(options, measure_against(model, options.against, tokens, repeats=3))
         else:
             yield "bench read", _named(options, measure_read(model, tokens))
 
@@ -95,22 +96,17 @@ def _read(options: BenchOptions) -> MeasuredRows:
 def _full(options: BenchOptions, model: Decoder) -> MeasuredRows:
     """Measure every cell of docs/benchmarks.md that needs a GPU, the cheap ones first."""
     from gemma10m.bench.answer_speed import measure_answer
+    from gemma10m.bench.peer import measure_against
     from gemma10m.bench.read import measure_read
 
     if model.device.type != "cuda":
         raise UsageError("--all needs a GPU: on a CPU it would run for days", hint="use --tokens and --layers instead")
     yield from _kernels(options)
     for tokens in COMPARED:
-        yield "bench against", _named(options, _against(model, "transformers", tokens))
+        yield "bench against", _named(options, measure_against(model, "transformers", tokens, repeats=3))
     yield "bench answer", _named(options, measure_answer(model, COMPARED[0]))
     for tokens in READ:
         yield "bench read", _named(options, measure_read(model, tokens))
-
-
-def _against(model: Decoder, peer: str, tokens: int) -> dict[str, object]:
-    from gemma10m.bench.peer import measure_against
-
-    return measure_against(model, peer, tokens, repeats=3)
 
 
 def _file_against(options: BenchOptions, path: Path) -> MeasuredRows:

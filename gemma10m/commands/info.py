@@ -12,12 +12,12 @@ import torch
 from gemma10m import __version__, ops
 from gemma10m.commands.demo import KNOWS
 from gemma10m.config import ModelConfig, ReadingConfig
-from gemma10m.documents import Document, Whereabouts
+from gemma10m.documents import Document
 from gemma10m.documents.skips import named_skips, skipped_kinds
 from gemma10m.folders import models_folder, states_folder
 from gemma10m.library.defaults import default_model
 from gemma10m.library.model_choice import ModelOptions, model_path, resolve_dtype
-from gemma10m.library.sources import ALL, Patterns, open_chosen, refuse_patterns
+from gemma10m.library.sources import ALL, Patterns, open_chosen, refuse_patterns, whereabouts
 from gemma10m.progress import format_bytes, format_duration
 from gemma10m.reading.stretch import process_memory
 from gemma10m.state_file import is_state_file, read_header
@@ -130,9 +130,7 @@ def _open_segment(reading: ReadingConfig, position: int) -> str:
 
 
 def _document(document: Document) -> Rows:
-    origin = document.origin
-    where = Whereabouts(origin.folder, origin.names) if origin else Whereabouts()
-    kinds = skipped_kinds(document.skipped)
+    where, kinds = whereabouts(document), skipped_kinds(document.skipped)
     return [
         ("files", f"{len(document.files):,} to read, {len(document.skipped):,} skipped"),
         ("size", format_bytes(document.nbytes)),

@@ -64,7 +64,7 @@ class _Printer:
         self.terminal.write("\n")
         if truncated:
             self.terminal.warn(CUT_OFF)
-        self._record("".join(pieces).strip(), "state", {"truncated": truncated, **facts(reading)})
+        self._json("".join(pieces).strip(), "state", {"truncated": truncated, **facts(reading)})
 
     def in_parts(self, work: Summarizing, by: str) -> None:
         """Print a line for each section of an outline or of several files, and then the whole summary."""
@@ -89,7 +89,7 @@ class _Printer:
         self.terminal.note(f"summarized {tokens:,} tokens by {by}")
         # Not `tokens_read`, which is of the text in one piece: what lies at a cut between parts is more tokens.
         about = document_facts(document_record(work.document, ()))
-        self._record(summary, by, {**about, "tokens_in_parts": tokens, **model_facts(work.reader)})
+        self._json(summary, by, {**about, "tokens_in_parts": tokens, **model_facts(work.reader)})
 
     def _section(self, summary: Summary, several: bool) -> None:
         if self.terminal.json:
@@ -97,7 +97,7 @@ class _Printer:
         elif several or self.wanted.outline:
             self.terminal.line(_line(summary))
 
-    def _record(self, summary: str, by: str, about: Mapping[str, object]) -> None:
+    def _json(self, summary: str, by: str, about: Mapping[str, object]) -> None:
         if self.terminal.json:
             self.terminal.json_line({"summary": summary, "by": by, "focus": self.wanted.focus, **about})
 

@@ -68,10 +68,9 @@ def _names_a_command(word: str) -> bool:
 
 
 def _answer(talk: Talk, question: str) -> None:
+    printer = AnswerPrinter(talk.terminal, talk.chat.passages.options, lambda: talk.facts)
     with keys_unechoed():
-        answer = AnswerPrinter(talk.terminal, talk.chat.passages.options).show(talk.chat.stream(question))
-    if talk.terminal.json:
-        talk.terminal.json_line({**answer.record(), **talk.facts})
+        printer.show(talk.chat.stream(question))
 
 
 def _sources(talk: Talk, _: str) -> None:
@@ -81,10 +80,6 @@ def _sources(talk: Talk, _: str) -> None:
     if not sources:
         talk.terminal.note(NOT_FOUND)
     talk.terminal.write(cited(sources))
-
-
-def _new(talk: Talk, _: str) -> None:
-    talk.chat.restart()
 
 
 def _save(talk: Talk, name: str) -> None:
@@ -122,7 +117,7 @@ def _known_commands() -> str:
 
 COMMANDS = {
     "/sources": Command("cites the sources of the last answer", _sources),
-    "/new": Command("forgets the questions and answers so far", _new),
+    "/new": Command("forgets the questions and answers so far", lambda talk, _: talk.chat.restart()),
     "/save": Command("FILE writes the questions and answers, which --questions can ask again", _save),
     "/help": Command("shows this help", _help),
     "/quit": Command("ends the conversation, like exit and Ctrl-D", _quit),

@@ -15,15 +15,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from gemma10m.errors import StateError
 from gemma10m.state_file.header import FORMAT, FORMAT_NAME, StateHeader, parse_metadata
-from gemma10m.state_file.layout import (
-    LENGTH_BYTES,
-    MAX_HEADER_BYTES,
-    UNKNOWN_DIGEST,
-    TensorSpec,
-    all_finite,
-    parse_table,
-)
+from gemma10m.state_file.layout import LENGTH_BYTES, MAX_HEADER_BYTES, UNKNOWN_DIGEST, TensorSpec, parse_table
 from gemma10m.strict_json import strict_json
+from gemma10m.tensor_bytes import all_finite
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 from gemma10m.config import ReadingConfig
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from gemma10m.memory.state import Layout
 
 OPEN_IDS = "open_ids"
@@ -87,8 +85,3 @@ def _row(name: str, fields: object) -> tuple[TensorSpec, int, int]:
 
 def _is_size(value: object) -> bool:
     return type(value) is int and 0 <= value < _LARGEST_SIZE
-
-
-def all_finite(tensor: Tensor) -> bool:
-    # NaN passes through minimum and maximum; one pass, where isfinite().all() makes several and copies.
-    return not tensor.numel() or all(math.isfinite(bound.item()) for bound in tensor.aminmax())

@@ -15,12 +15,11 @@ from gemma10m.state_file.layout import (
     OPEN_IDS,
     UNKNOWN_DIGEST,
     TensorSpec,
-    all_finite,
     state_layout,
     tensor_table,
 )
 from gemma10m.strict_json import canonical_json
-from gemma10m.tensor_bytes import bytes_of
+from gemma10m.tensor_bytes import all_finite, bytes_of
 
 if TYPE_CHECKING:
     from torch import Tensor

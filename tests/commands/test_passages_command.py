@@ -57,7 +57,7 @@ def checked_and_shown(passages: Passages, question: str, made: str) -> Answer:
         return answer
 
     stream = AnswerStream(given(passages.check(question, made, waited=True)))
-    return AnswerPrinter(Terminal(), RetrievalOptions()).show(stream)
+    return AnswerPrinter(Terminal(), RetrievalOptions(), dict).show(stream)
 
 
 def test_a_sentence_that_rests_on_nothing_is_told(
