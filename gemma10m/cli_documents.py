@@ -37,8 +37,7 @@ from gemma10m.cli_options import (
     patterns,
     sampling_options,
 )
-from gemma10m.program import app, run_command
-from gemma10m.terminal import Terminal
+from gemma10m.program import app, command_terminal
 
 
 @app.command(short_help="Answer questions about a source.")
@@ -83,8 +82,7 @@ def ask(
 
     Without a question, on a terminal, hold a conversation.
     """
-
-    def run(terminal: Terminal) -> None:
+    with command_terminal(json) as terminal:
         from gemma10m.commands.arguments import sources_and_question
         from gemma10m.commands.ask import ask as answer_questions
         from gemma10m.commands.questions import ask_all, refuse_mixed
@@ -101,8 +99,6 @@ def ask(
             ask_all(terminal, sources, question_file, output, chosen, sampling, retrieval, chosen_files)
         else:
             answer_questions(terminal, sources, asked, chosen, sampling, retrieval, chosen_files)
-
-    run_command(run, json)
 
 
 @app.command(short_help="Summarize a source.")
@@ -139,8 +135,7 @@ def summarize(
     max_new_tokens: MaxNewTokens = 1024,
 ) -> None:
     """Summarize SOURCE, from the state that reading it left or section by section."""
-
-    def run(terminal: Terminal) -> None:
+    with command_terminal(json) as terminal:
         from gemma10m.commands.summarize import summarize as write_summary
         from gemma10m.library.summarizing import SummaryOptions
 
@@ -148,8 +143,6 @@ def summarize(
         chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all, adapter)
         sampling = sampling_options(temperature, top_p, seed, max_new_tokens)
         write_summary(terminal, sources, wanted, chosen, sampling, patterns(include, exclude, everything))
-
-    run_command(run, json)
 
 
 @app.command(short_help="Read a source and save its state.")
@@ -173,14 +166,11 @@ def read(
     json: Json = False,
 ) -> None:
     """Read SOURCE, save its state and print the state's path."""
-
-    def run(terminal: Terminal) -> None:
+    with command_terminal(json) as terminal:
         from gemma10m.commands.ask import read as read_sources
 
         chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all, adapter)
         read_sources(terminal, sources, output, chosen, patterns(include, exclude, everything))
-
-    run_command(run, json)
 
 
 @app.command(short_help="Find passages by their words.")
@@ -204,14 +194,11 @@ def find(
     json: Json = False,
 ) -> None:
     """Find the passages of SOURCE that contain the most of WORDS, with file and line. This needs no model."""
-
-    def run(terminal: Terminal) -> None:
+    with command_terminal(json) as terminal:
         from gemma10m.commands.arguments import sources_and_words
         from gemma10m.commands.find import find as find_words
 
         find_words(terminal, *sources_and_words(words, query), limit, patterns(include, exclude, everything))
-
-    run_command(run, json)
 
 
 @app.command(short_help="Print the text of a source.")
@@ -227,13 +214,10 @@ def text(
     everything: Everything = False,
 ) -> None:
     """Print the text of SOURCE as a model reads it. Citations count its lines and bytes."""
-
-    def run(terminal: Terminal) -> None:
+    with command_terminal() as terminal:
         from gemma10m.commands.extracted_text import text as print_text
 
         print_text(terminal, sources, page, lines, patterns(include, exclude, everything))
-
-    run_command(run)
 
 
 @app.command(short_help="List or remove saved states.")
@@ -247,10 +231,7 @@ def states(
     json: Json = False,
 ) -> None:
     """List the states in the cache, with name, document, model, tokens, size and age; or remove some."""
-
-    def run(terminal: Terminal) -> None:
+    with command_terminal(json) as terminal:
         from gemma10m.commands.states import states as list_states
 
         list_states(terminal, remove, remove_all)
-
-    run_command(run, json)

@@ -26,8 +26,7 @@ from gemma10m.cli_options import (
     model_options,
     patterns,
 )
-from gemma10m.program import app, command_line, run_command
-from gemma10m.terminal import Terminal
+from gemma10m.program import app, command_line, command_terminal
 
 
 @app.command(short_help="Download a model's weights.")
@@ -45,13 +44,10 @@ def download(
     offline: Offline = False,
 ) -> None:
     """Download a model's weights. An interrupted download resumes where it stopped."""
-
-    def run(terminal: Terminal) -> None:
+    with command_terminal() as terminal:
         from gemma10m.commands.download import download as fetch
 
         fetch(terminal, model, revision, file, dry_run, offline)
-
-    run_command(run)
 
 
 @app.command(short_help="Describe a model, state or source and what it will need.")
@@ -70,14 +66,11 @@ def info(
     everything: Everything = False,
 ) -> None:
     """Describe a model, state or source: what it needs, where it will run, and which files are left out and why."""
-
-    def run(terminal: Terminal) -> None:
+    with command_terminal() as terminal:
         from gemma10m.commands.info import info as describe
 
         options = model_options(None, device, dtype, memory, carry, sinks, offline=False)
         describe(terminal, target, options, patterns(include, exclude, everything))
-
-    run_command(run)
 
 
 @app.command(short_help="Teach a model to remember.")
@@ -118,8 +111,7 @@ def train(
     dtype: Dtype = "auto",
 ) -> None:
     """Teach a model to remember, on documents that get longer stage by stage. The same command resumes a run."""
-
-    def run(terminal: Terminal) -> None:
+    with command_terminal() as terminal:
         if lora is not None:
             from gemma10m.commands.train_adapter import AdapterOptions, train_adapter
 
@@ -130,8 +122,6 @@ def train(
         from gemma10m.commands.train import train as train_model
 
         train_model(terminal, TrainOptions(data, out, checkpoint, recipe, config, train, teacher, device, dtype))
-
-    run_command(run)
 
 
 @app.command(name="eval", short_help="Measure recall and perplexity by length.")
@@ -211,8 +201,7 @@ def evaluate(
     """Measure how often a model answers right: by length and depth of the document, with and without memory; or, as
     qa, questions of your own about a document of your own.
     """
-
-    def run(terminal: Terminal) -> None:
+    with command_terminal(json) as terminal:
         from gemma10m.commands.evaluate import DEPTHS, EvalOptions
         from gemma10m.commands.evaluate import evaluate as measure
         from gemma10m.commands.qa_run import QaOptions, measure_qa, refuse_options
@@ -246,8 +235,6 @@ def evaluate(
         )
         measure(terminal, options, wanted, command_line())
 
-    run_command(run, json)
-
 
 @app.command(short_help="Measure speed and memory on this machine.")
 def bench(
@@ -277,8 +264,7 @@ def bench(
     json: Json = False,
 ) -> None:
     """Measure speed and memory on this machine, compared with its limits or with another program."""
-
-    def run(terminal: Terminal) -> None:
+    with command_terminal(json) as terminal:
         from gemma10m.commands.bench import BenchOptions
         from gemma10m.commands.bench import bench as measure
 
@@ -287,5 +273,3 @@ def bench(
         lengths = tuple(tokens or [1_000_000])
         options = BenchOptions(name, chosen, shape, layers, lengths, against, full, state, plot, source)
         measure(terminal, options, results, command_line())
-
-    run_command(run, json)

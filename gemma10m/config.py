@@ -10,6 +10,7 @@ from gemma10m.errors import ConfigError
 
 MemoryKind = Literal["linear", "delta", "gated", "state-vector", "window", "full"]
 MEMORY_KINDS: tuple[str, ...] = get_args(MemoryKind)
+WITHOUT_SEGMENTS = ("full",)  # the document is one segment, which never closes
 Activation = Literal["gelu_tanh", "silu"]
 DTYPES = ("float32", "bfloat16")
 
@@ -158,6 +159,10 @@ class ReadingConfig:
         problems = list(self._problems())
         if problems:
             raise ConfigError(problems, hint="see the notation table in docs/architecture.md")
+
+    def open_tokens(self, position: int) -> int:
+        """Count the tokens in the open segment; 0 where segments never close."""
+        return position % self.segment if self.memory not in WITHOUT_SEGMENTS else 0
 
     def _problems(self) -> Iterator[str]:
         if self.memory not in MEMORY_KINDS:

@@ -6,7 +6,8 @@ import os
 import shlex
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -63,8 +64,9 @@ def command_line() -> str:
     return shlex.join(["gemma10m", *sys.argv[1:]])
 
 
-def run_command(command: Callable[[Terminal], None], json: bool = False) -> None:
-    """Run a command; turn whatever ends it into one sentence, a hint and an exit code."""
+@contextmanager
+def command_terminal(json: bool = False) -> Iterator[Terminal]:
+    """Give a command its terminal; turn whatever ends the command into one sentence, a hint and an exit code."""
     terminal = shared.terminal(json)
     # torch says so when it is imported; nothing here needs numpy.
     warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
@@ -72,7 +74,7 @@ def run_command(command: Callable[[Terminal], None], json: bool = False) -> None
     try:
         with interrupts.unwinding():
             _check_working_folder()
-            command(terminal)
+            yield terminal
     except BaseException as error:
         if isinstance(error, SystemExit | GeneratorExit):
             raise

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gemma10m import __version__
 from gemma10m.adapters.peft_folder import NOTHING_KNOWN, AboutAdapter
@@ -17,8 +18,6 @@ from gemma10m.atomic_file import sweep
 from gemma10m.documents import Document, FileRead, FilesNow, Origin, Whereabouts, open_again
 from gemma10m.errors import StateError
 from gemma10m.folders import states_folder
-from gemma10m.models.decoder import Decoder
-from gemma10m.reading import Bookmark, Step, read_steps
 from gemma10m.state_file import (
     DocumentRecord,
     Expectation,
@@ -33,6 +32,10 @@ from gemma10m.state_file import (
 )
 from gemma10m.tokens import Tokenizer
 from gemma10m.tokens.prompt import Prompt
+
+if TYPE_CHECKING:
+    from gemma10m.models.decoder import Decoder
+    from gemma10m.reading import Bookmark, Step
 
 CHECKPOINT_SECONDS = 60.0
 
@@ -82,6 +85,8 @@ class Reader:
 
     def load(self, path: Path) -> tuple[Bookmark, StateHeader]:
         """Load a state. Raises StateError if the file is damaged or belongs to another model or document."""
+        from gemma10m.reading import Bookmark
+
         state, header = load_state(path, expect=self.expectation(), device=str(self.model.device))
         tokens = tuple(source.tokens for source in header.document.sources)
         return (
@@ -207,6 +212,8 @@ def read_and_save(
 
     After a stop the last step's bookmark is not complete. Raises DiskError and DocumentError.
     """
+    from gemma10m.reading import read_steps
+
     saved = time.monotonic()
     for step in read_steps(reader.model, reader.tokenizer, document, start, reader.read_all):
         stopping = stop()

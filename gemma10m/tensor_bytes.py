@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from gemma10m.strict_json import canonical_json
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 _NAMES = {
-    torch.float32: "F32",
-    torch.float16: "F16",
-    torch.bfloat16: "BF16",
-    torch.int64: "I64",
-    torch.int32: "I32",
-    torch.uint8: "U8",
-    torch.bool: "BOOL",
+    "float32": "F32",
+    "float16": "F16",
+    "bfloat16": "BF16",
+    "int64": "I64",
+    "int32": "I32",
+    "uint8": "U8",
+    "bool": "BOOL",
 }
 _ALIGNMENT = 8
 
 
 def bytes_of(tensor: Tensor) -> bytearray:
     """Return the tensor's values in order, wherever and however it lies in memory."""
+    import torch
+
     data = bytearray(tensor.nbytes)
     if data:
         torch.frombuffer(data, dtype=tensor.dtype).view(tensor.shape).copy_(tensor)
     return data
+
+
+def all_finite(tensor: Tensor) -> bool:
+    # NaN passes through minimum and maximum; one pass, where isfinite().all() makes several and copies.
+    return not tensor.numel() or all(math.isfinite(bound.item()) for bound in tensor.aminmax())
 
 
 def safetensors_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> bytes:
@@ -36,7 +45,8 @@ def safetensors_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
     offset = 0
     for name, tensor in ordered:
         stop = offset + tensor.nbytes
-        header[name] = {"dtype": _NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [offset, stop]}
+        dtype = _NAMES[str(tensor.dtype).removeprefix("torch.")]
+        header[name] = {"dtype": dtype, "shape": list(tensor.shape), "data_offsets": [offset, stop]}
         offset = stop
     text = canonical_json(header).encode()
     text += b" " * (-len(text) % _ALIGNMENT)

@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import import_module
-from typing import IO, TYPE_CHECKING, Protocol, Self
+from typing import IO, TYPE_CHECKING, Self
 
 from gemma10m.errors import DiskError, Gemma10MError, Interrupted, OutOfMemoryError, UsageError
 from gemma10m.progress import ProgressView, Status, byte_status, count_status, reading_status
@@ -27,14 +27,7 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_PLAIN_LINES = 10.0
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
-
-class _Line(Protocol):
-    def show(self, status: Status) -> None: ...
-
-
-class _NoLine:
-    def show(self, status: Status) -> None:
-        pass
+_Show = Callable[[Status], None]
 
 
 class _PlainLine:
@@ -107,19 +100,18 @@ class _LiveLine:
 
 
 class ReadingProgress:
-    def __init__(self, line: _Line) -> None:
-        self._line = line
+    def __init__(self, show: _Show) -> None:
+        self._show = show
 
     def update(self, view: ProgressView) -> None:
-        self._line.show(reading_status(view))
+        self._show(reading_status(view))
 
 
 class ByteProgress:
     """Show bytes done; measure speed from the first update, so that a resumed download's old part does not count."""
 
-    def __init__(self, line: _Line, total: int) -> None:
-        self._line = line
-        self._total = total
+    def __init__(self, show: _Show, total: int) -> None:
+        self._show, self._total = show, total
         self._start: tuple[float, int] | None = None
 
     def update(self, done: int) -> None:
@@ -127,17 +119,17 @@ class ByteProgress:
         now = time.monotonic()
         self._start = self._start or (now, done)
         elapsed, moved = now - self._start[0], done - self._start[1]
-        self._line.show(byte_status(done, self._total, moved / elapsed if elapsed > 0 else 0.0))
+        self._show(byte_status(done, self._total, moved / elapsed if elapsed > 0 else 0.0))
 
 
 class CountProgress:
-    def __init__(self, line: _Line, unit: str, total: int) -> None:
-        self._line, self._unit, self._total = line, unit, total
+    def __init__(self, show: _Show, unit: str, total: int) -> None:
+        self._show, self._unit, self._total = show, unit, total
 
     def update(self, done: int, total: int | None = None, seconds_left: float | None = None) -> None:
         """Show that `done` are finished. total: a new total, if it has changed."""
         self._total = self._total if total is None else total
-        self._line.show(count_status(done, self._total, self._unit, seconds_left))
+        self._show(count_status(done, self._total, self._unit, seconds_left))
 
 
 class Terminal:
@@ -210,20 +202,20 @@ class Terminal:
 
     @contextmanager
     def progress(self, label: str) -> Iterator[ReadingProgress]:
-        with self._progress_line(sanitise_line(label)) as line:
-            yield ReadingProgress(line)
+        with self._progress_line(sanitise_line(label)) as show:
+            yield ReadingProgress(show)
 
     @contextmanager
     def byte_progress(self, label: str, total: int, beside_data: bool = False) -> Iterator[ByteProgress]:
         """Show progress in bytes. total: 0 if unknown. beside_data: data is written to stdout meanwhile."""
-        with self._progress_line(sanitise_line(label), beside_data) as line:
-            yield ByteProgress(line, total)
+        with self._progress_line(sanitise_line(label), beside_data) as show:
+            yield ByteProgress(show, total)
 
     @contextmanager
     def count_progress(self, label: str, unit: str, total: int) -> Iterator[CountProgress]:
         """Show progress in things called `unit`, out of `total`, while data is written to stdout."""
-        with self._progress_line(sanitise_line(label), beside_data=True) as line:
-            yield CountProgress(line, unit, total)
+        with self._progress_line(sanitise_line(label), beside_data=True) as show:
+            yield CountProgress(show, unit, total)
 
     @property
     def interactive(self) -> bool:
@@ -262,22 +254,22 @@ class Terminal:
             _put_message("\n")
 
     @contextmanager
-    def _progress_line(self, label: str, beside_data: bool = False) -> Iterator[_Line]:
+    def _progress_line(self, label: str, beside_data: bool = False) -> Iterator[_Show]:
         # on one screen, a line that is redrawn and lines of data would spoil each other
         shared = beside_data and sys.stdout.isatty()
         if self.quiet:
-            yield _NoLine()
+            yield lambda status: None
         elif sys.stderr.isatty() and not shared and os.environ.get("TERM") not in ("dumb", "unknown"):
             with _LiveLine(label, self.no_color) as live_line:
                 self._live = live_line
                 try:
-                    yield live_line
+                    yield live_line.show
                 finally:
                     self._live = None
         else:
             plain_line = _PlainLine(label, self._message)
             try:
-                yield plain_line
+                yield plain_line.show
             finally:
                 plain_line.flush()
 

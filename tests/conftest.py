@@ -25,7 +25,7 @@ settings.load_profile("tests")
 
 @pytest.fixture(autouse=True)
 def _environment() -> Iterator[None]:
-    """What a command sets for its own process, such as being offline, ends with the test."""
+    """End with the test what a command sets for its own process, such as being offline."""
     before = dict(os.environ)
     yield
     for name in os.environ.keys() - before.keys():
@@ -35,7 +35,7 @@ def _environment() -> Iterator[None]:
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where states go: an empty folder."""
+    """Return the empty folder where states go."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return states_folder()
 

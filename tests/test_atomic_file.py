@@ -22,7 +22,7 @@ def write(path: Path, data: bytes = b"new") -> None:
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The durable-write calls in order; each still happens."""
+    """Return the durable-write calls in order; each still happens."""
     seen: list[str] = []
     fsync, replace = os.fsync, os.replace
 

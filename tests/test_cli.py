@@ -82,7 +82,7 @@ def test_without_memory_the_same_file_is_not_answered(home: Path) -> None:
 
 
 def computed_by_children() -> float:
-    """Seconds; other programs on the machine do not count."""
+    """Return the seconds that children computed; other programs on the machine do not count."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 

@@ -1,4 +1,4 @@
-"""What a shell completes is what the program takes, without torch."""
+"""A shell completes what the program takes, without torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What examples hypothesis draws is said in one place: the same under CI, others each time elsewhere."""
+"""One place decides what examples hypothesis draws: the same under CI, others each time elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which backend runs, and that a model computes the same on either."""
+"""Test which backend runs, and that a model computes the same on either."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ OWN = {
 
 @pytest.mark.parametrize("memory", OWN)
 def test_a_model_computes_the_same_on_either_backend(memory: str) -> None:
-    """Logits and states of a small model in float32, cut twice, with the kernels in Triton's interpreter.
+    """Compare logits and states of a small model in float32, cut twice, with the kernels in Triton's interpreter.
 
     Against float64 the kernels' error is at most twice the reference's.
     """

@@ -1,4 +1,4 @@
-"""What is installed: every module, the demo model, and no numpy."""
+"""Test what is installed: every module, the demo model, and no numpy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every example of docs/python-api.md runs, in the order it stands there, each on its own."""
+"""Every example of docs/python-api.md runs, in the page's order, each on its own."""
 
 from __future__ import annotations
 

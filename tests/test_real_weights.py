@@ -125,7 +125,7 @@ def test_gemma_goes_on_with_paris(loaded: Loaded) -> None:
 
 
 def test_ragged_cuts_choose_the_same_tokens(loaded: Loaded, name: str) -> None:
-    """Of two tokens that are all but equal either may come first: float32 adds up in another order."""
+    """Either of two tokens that are all but equal may come first: float32 adds up in another order."""
     model, tokenizer = loaded(name)
     ids = prose(tokenizer, 150)
     whole, _ = read_cut(model, ids)

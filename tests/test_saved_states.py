@@ -121,7 +121,7 @@ def test_a_state_of_another_model_or_way_of_reading_is_not_used(other: dict[str,
 
 
 def test_a_state_read_without_turns_is_not_used_with_them(book: Path, tmp_path: Path) -> None:
-    """The same weights and pieces: only the chat template, and with it what is read before the document, differs."""
+    """Weights and pieces are the same: only the chat template differs, and what is read before the document."""
     folder = shutil.copytree(checkpoint(), tmp_path / "model")
     (folder / "tokenizer_config.json").unlink()
     without, mine = Reader(reader().model, load_tokenizer(folder)), reader()
@@ -241,7 +241,7 @@ def test_checkpoints_are_a_minute_apart(book: Path, monkeypatch: pytest.MonkeyPa
 
 
 def saves(seen: list[tuple[int, bool]]) -> list[int]:
-    """The steps whose state lies on the disk right after them."""
+    """Return the steps whose state lies on the disk right after them."""
     return [number for number, is_saved in seen if is_saved]
 
 

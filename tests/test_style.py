@@ -53,11 +53,15 @@ def pages() -> list[Path]:
 
 
 def docstrings(path: Path) -> Iterator[tuple[str, str, bool]]:
-    """Yield the place and the text of each docstring, and if it is a function's."""
+    """Yield the place and the text of each docstring, and if it is a function's that is no test.
+
+    A test's name says what it does; its docstring explains that with a sentence.
+    """
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (text := ast.get_docstring(node)):
             name = getattr(node, "name", "module")
-            yield f"{path.relative_to(ROOT)}:{name}", text, isinstance(node, ast.FunctionDef)
+            is_test = name.startswith("test_")
+            yield f"{path.relative_to(ROOT)}:{name}", text, isinstance(node, ast.FunctionDef) and not is_test
 
 
 def other_strings(path: Path) -> Iterator[tuple[str, str]]:
@@ -85,9 +89,10 @@ def fragment(text: str, function: bool) -> bool:
 
 
 FILES = python_files()
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("path", [*FILES, *TESTS], ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_docstrings_are_sentences(path: Path) -> None:
     found = [
         f"{place}: {text.splitlines()[0]}" for place, text, function in docstrings(path) if fragment(text, function)
@@ -96,7 +101,7 @@ def test_docstrings_are_sentences(path: Path) -> None:
 
 
 def test_docstrings_and_errors_use_no_calques() -> None:
-    texts = [(place, text) for path in FILES for place, text, _ in docstrings(path)]
+    texts = [(place, text) for path in (*FILES, *TESTS) for place, text, _ in docstrings(path)]
     texts += [words for path in FILES for words in other_strings(path)]
     assert len(texts) > 500
     assert [(place, found, text) for place, text in texts if (found := calques(text))] == []

@@ -1,4 +1,4 @@
-"""What is written without numpy is what safetensors reads."""
+"""Safetensors reads what is written without numpy."""
 
 from __future__ import annotations
 

@@ -16,11 +16,10 @@ from gemma10m.threads import free_cores
 NAMES = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 IN_A_COMMAND = """
 import json, os
-from gemma10m.program import run_command
-def command(terminal):
+from gemma10m.program import command_terminal
+with command_terminal(json=True) as terminal:
     import torch
     terminal.json_line({"count": torch.get_num_threads()} | {name: os.environ.get(name) for name in %r})
-run_command(command, json=True)
 """
 IMPORTED = """
 import json, os
@@ -29,14 +28,15 @@ import gemma10m
 gemma10m.Sampling, gemma10m.load_model, gemma10m.read
 import torch
 count = torch.get_num_threads()
-from gemma10m.program import run_command
-run_command(lambda terminal: None)
+from gemma10m.program import command_terminal
+with command_terminal():
+    pass
 print(json.dumps({"same": before == dict(os.environ), "count": [count, torch.get_num_threads()]}))
 """
 
 
 def machine(folder: Path, group: str, running: int = 1) -> tuple[Path, Path]:
-    """Folders that look like /proc and /sys/fs/cgroup."""
+    """Make folders that look like /proc and /sys/fs/cgroup."""
     proc, groups = folder / "proc", folder / "groups"
     (proc / "self").mkdir(parents=True)
     groups.mkdir()

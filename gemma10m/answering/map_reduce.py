@@ -23,8 +23,9 @@ class Summary:
 
 @dataclass(frozen=True)
 class Refined:
-    part: DocumentPart
-    summary: str | None  # of all up to this part; None while there was no text
+    text: str | None  # a summary of all up to this part; None while there was no text
+    nbytes: int  # of the part
+    tokens: int
 
 
 def by_sections(
@@ -74,4 +75,4 @@ def refine(parts: Iterable[DocumentPart], write: Write, requests: Requests) -> I
             summary = write(text, requests.more)
         else:
             summary = write(part.text, requests.text)
-        yield Refined(part, summary)
+        yield Refined(summary, part.nbytes, part.tokens)

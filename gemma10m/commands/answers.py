@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gemma10m.documents import CHANGED, GONE
 from gemma10m.errors import NoAnswer
-from gemma10m.library.chat import AnswerStream
 from gemma10m.library.checking import NO_ANSWER, UNVERIFIED, Answer, Source
-from gemma10m.library.retrieval import RetrievalOptions
 from gemma10m.sanitise import sanitise_line
 from gemma10m.terminal import Terminal
 
+if TYPE_CHECKING:
+    from gemma10m.library.chat import AnswerStream
+    from gemma10m.library.retrieval import RetrievalOptions
+
 NOT_FOUND = "unverified, not found in the text in these words"
+CUT_OFF = "the answer was cut off; raise --max-new-tokens to get all of it"
 _WITHOUT_QUOTE = {CHANGED: "{} changed since it was read", GONE: "{} is gone"}
 
 
-def show_answer(terminal: Terminal, stream: AnswerStream, options: RetrievalOptions) -> Answer:
-    """Write the answer as it is generated, then its sources if they are wanted."""
-    for piece in stream:
-        terminal.write(piece)
-    terminal.write("\n")
-    answer = stream.whole
-    if answer.truncated:
-        warn_of_cut(terminal)
-    _show_verdict(terminal, answer, options)
-    return answer
+@dataclass(frozen=True)
+class AnswerPrinter:
+    terminal: Terminal
+    options: RetrievalOptions
+    facts: Callable[[], Mapping[str, object]]  # beside an answer in JSON
+
+    def show(self, stream: AnswerStream) -> Answer:
+        """Write the answer as it is generated, then its verdict and sources if they are wanted."""
+        for piece in stream:
+            self.terminal.write(piece)
+        self.terminal.write("\n")
+        answer = stream.whole
+        for warning in _warnings(answer, self.options):
+            self.terminal.warn(warning)
+        note, sources = _evidence(answer, self.options)
+        if note:
+            self.terminal.note(note)
+        self.terminal.write(cited(sources))
+        if self.terminal.json:
+            self.terminal.json_line({**answer.record(), **self.facts()})
+        return answer
 
 
 def refuse_without_answer(without: int, asked: int) -> None:
@@ -35,26 +51,24 @@ def refuse_without_answer(without: int, asked: int) -> None:
         raise NoAnswer(f"{count} no verified answer", "leave out --strict to see unverified answers, with a warning")
 
 
-def warn_of_cut(terminal: Terminal) -> None:
-    terminal.warn("the answer was cut off; raise --max-new-tokens to get all of it")
-
-
-def _show_verdict(terminal: Terminal, answer: Answer, options: RetrievalOptions) -> None:
+def _warnings(answer: Answer, options: RetrievalOptions) -> Iterator[str]:
+    if answer.truncated:
+        yield CUT_OFF
     if answer.verdict == UNVERIFIED and (options.tells or options.sources):
-        for sentence in answer.unsupported:
-            terminal.warn(f"{NOT_FOUND}: {sanitise_line(sentence)}")
+        yield from (f"{NOT_FOUND}: {sanitise_line(sentence)}" for sentence in answer.unsupported)
+
+
+def _evidence(answer: Answer, options: RetrievalOptions) -> tuple[str, Sequence[Source]]:
+    """Return a note, "" for none, and the sources to show after it."""
+    closest = "the closest passages:" if answer.closest else ""
     if answer.withheld or (answer.verdict == NO_ANSWER and options.tells):
-        terminal.note("no answer; the closest passages:" if answer.closest else "no answer")
-        show_sources(terminal, answer.closest)
-    elif options.sources:
-        if answer.closest:
-            terminal.note("the closest passages:")
-        show_sources(terminal, (*answer.sources, *answer.closest))
+        return f"no answer; {closest}" if closest else "no answer", answer.closest
+    return (closest, (*answer.sources, *answer.closest)) if options.sources else ("", ())
 
 
-def show_sources(terminal: Terminal, sources: Sequence[Source]) -> None:
-    for number, source in enumerate(sources, start=1):
-        terminal.write(f"\n[{number}] {described(source)}\n")
+def cited(sources: Sequence[Source]) -> str:
+    """Return the sources with their numbers, each after an empty line."""
+    return "".join(f"\n[{number}] {described(source)}\n" for number, source in enumerate(sources, start=1))
 
 
 def described(source: Source) -> str:

@@ -8,10 +8,10 @@ from itertools import chain
 from pathlib import Path
 
 from gemma10m.answering.sampling import Sampling
-from gemma10m.commands.answers import refuse_without_answer, show_answer
-from gemma10m.commands.demo import warn_of_demo
+from gemma10m.commands.answers import AnswerPrinter, refuse_without_answer
+from gemma10m.commands.demo import demo_warnings
 from gemma10m.commands.records import facts, manifest
-from gemma10m.commands.talk import talk
+from gemma10m.commands.talk import Talk
 from gemma10m.errors import UsageError
 from gemma10m.library.library import Library
 from gemma10m.library.model_choice import ModelOptions, named_model
@@ -37,25 +37,24 @@ def ask(
     if not all(question.strip() for question in questions):
         raise UsageError("a question is empty", hint="say what you want to know")
     talks = not questions and terminal.interactive
-    asked = () if talks else questions or _questions_from(terminal)
+    asked = () if talks else questions or _begun(terminal.prompt())
     retrieval = replace(retrieval, sources=retrieval.sources or terminal.json)
     model, wanted = named_model(options), None if talks else questions
-    warn_of_demo(terminal, model, wanted)
+    for warning in demo_warnings(model, wanted):
+        terminal.warn(warning)
     library = Library(**vars(options), listener=terminal)
     with library.open(*sources, patterns=patterns, retrieval=retrieval) as reading:
-        if model is None:  # a saved state may have brought it
-            warn_of_demo(terminal, reading.reader.model.name, wanted)
+        # a saved state may have brought the model
+        for warning in demo_warnings(None if model else reading.reader.model.name, wanted):
+            terminal.warn(warning)
         if talks:
-            talk(terminal, reading.chat(sampling), facts(reading))
+            Talk(terminal, reading.chat(sampling), facts(reading)).run()
             return
-        without, number = 0, -1
+        without, number, printer = 0, -1, AnswerPrinter(terminal, retrieval, lambda: facts(reading))
         for number, question in enumerate(asked):
             if number:
                 terminal.write("\n")
-            answer = show_answer(terminal, reading.stream(question, sampling), retrieval)
-            without += answer.withheld
-            if terminal.json:
-                terminal.json_line({**answer.record(), **facts(reading)})
+            without += printer.show(reading.stream(question, sampling)).withheld
     if retrieval.strict:
         refuse_without_answer(without, number + 1)
 
@@ -76,9 +75,8 @@ def read(
             terminal.line(str(source.path))
 
 
-def _questions_from(terminal: Terminal) -> Iterable[str]:
+def _begun(asked: Iterator[str]) -> Iterable[str]:
     """Wait for the first question, so that a run without any is refused before a read of hours begins."""
-    asked: Iterator[str] = terminal.prompt()
     first = next(asked, None)
     if first is None:
         hint = "give one on the command line, or one a line on standard input; to read only, use `gemma10m read`"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, cast
@@ -12,7 +12,9 @@ from gemma10m.bench.rows import append_rows
 from gemma10m.config import MemoryKind
 from gemma10m.documents import open_source
 from gemma10m.errors import UsageError
+from gemma10m.library.listening import Listener, Notices
 from gemma10m.library.model_choice import ModelOptions, load_reader, model_path, resolve_dtype
+from gemma10m.saved_states import Reader
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import load_tokenizer
 from gemma10m.weights.checkpoint import open_checkpoint
@@ -41,6 +43,13 @@ class BenchOptions:
     state: Path | None = None
     plot: Path | None = None
     source: Path | None = None
+    listener: Listener = field(default_factory=Notices)
+
+    def path(self) -> Path:
+        return model_path(self.models, self.listener.note)
+
+    def reader(self) -> Reader:
+        return load_reader(self.listener, self.models)
 
 
 def bench(terminal: Terminal, options: BenchOptions, results: Path, command: str) -> None:
@@ -50,7 +59,7 @@ def bench(terminal: Terminal, options: BenchOptions, results: Path, command: str
     if options.plot and options.name != "read":
         raise UsageError("--plot works only with `bench read`")
     measured = []
-    for kind, row in BENCHES[options.name](terminal, options):
+    for kind, row in BENCHES[options.name](replace(options, listener=terminal)):
         append_rows(results, kind, command, [row])
         measured += [dict(row)] if kind == "bench read" else []
         terminal.table(kind, [(key, str(value)) for key, value in row.items()])
@@ -62,53 +71,49 @@ def bench(terminal: Terminal, options: BenchOptions, results: Path, command: str
         speed_plot(measured, options.plot)
 
 
-def _read(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
+def _read(options: BenchOptions) -> MeasuredRows:
     from gemma10m import ops
     from gemma10m.bench.kernels import check_kernels
+    from gemma10m.bench.peer import measure_against
     from gemma10m.bench.read import measure_read
 
-    if options.against and options.shape is None and (path := model_path(options.models, terminal.note)).is_file():
-        yield from _file_against(terminal, options, path)
+    if options.against and options.shape is None and (path := options.path()).is_file():
+        yield from _file_against(options, path)
         return
-    model = _model(terminal, options)
+    model = _model(options)
     if options.full:
-        yield from _full(terminal, options, model)
+        yield from _full(options, model)
         return
     if ops.BACKEND == "triton":
         check_kernels(model.config, model.device.type)
     for tokens in options.tokens:
         if options.against:
-            yield "bench against", _named(options, _against(model, options.against, tokens))
+            yield "bench against", _named(options, measure_against(model, options.against, tokens, repeats=3))
         else:
             yield "bench read", _named(options, measure_read(model, tokens))
 
 
-def _full(terminal: Terminal, options: BenchOptions, model: Decoder) -> MeasuredRows:
+def _full(options: BenchOptions, model: Decoder) -> MeasuredRows:
     """Measure every cell of docs/benchmarks.md that needs a GPU, the cheap ones first."""
     from gemma10m.bench.answer_speed import measure_answer
+    from gemma10m.bench.peer import measure_against
     from gemma10m.bench.read import measure_read
 
     if model.device.type != "cuda":
         raise UsageError("--all needs a GPU: on a CPU it would run for days", hint="use --tokens and --layers instead")
-    yield from _kernels(terminal, options)
+    yield from _kernels(options)
     for tokens in COMPARED:
-        yield "bench against", _named(options, _against(model, "transformers", tokens))
+        yield "bench against", _named(options, measure_against(model, "transformers", tokens, repeats=3))
     yield "bench answer", _named(options, measure_answer(model, COMPARED[0]))
     for tokens in READ:
         yield "bench read", _named(options, measure_read(model, tokens))
 
 
-def _against(model: Decoder, peer: str, tokens: int) -> dict[str, object]:
-    from gemma10m.bench.peer import measure_against
-
-    return measure_against(model, peer, tokens, repeats=3)
-
-
-def _file_against(terminal: Terminal, options: BenchOptions, path: Path) -> MeasuredRows:
+def _file_against(options: BenchOptions, path: Path) -> MeasuredRows:
     """Compare programs on a GGUF file's model and the beginning of a document; nothing is random."""
     from gemma10m.bench.peer import measure_file_against
 
-    source, reader, peer = _source(options), load_reader(terminal, options.models), cast(str, options.against)
+    source, reader, peer = _source(options), options.reader(), cast(str, options.against)
     ids = [reader.tokenizer.first, *reader.tokenizer.encode("".join(open_source(source).texts()))]
     for tokens in options.tokens:
         if len(ids) < tokens:
@@ -118,7 +123,7 @@ def _file_against(terminal: Terminal, options: BenchOptions, path: Path) -> Meas
         yield "bench against", {"model": name, "source": source.name, **row}
 
 
-def _kernels(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
+def _kernels(options: BenchOptions) -> MeasuredRows:
     import torch
 
     from gemma10m.bench.kernels import measure_kernels
@@ -131,29 +136,29 @@ def _kernels(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
         yield "bench kernels", row
 
 
-def _answer(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
+def _answer(options: BenchOptions) -> MeasuredRows:
     from gemma10m.bench.answer_speed import measure_answer
 
-    model = _model(terminal, options)
+    model = _model(options)
     for tokens in options.tokens:
         yield "bench answer", _named(options, measure_answer(model, tokens))
 
 
-def _load(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
+def _load(options: BenchOptions) -> MeasuredRows:
     from gemma10m.bench.load import measure_load
 
-    folder, device = model_path(options.models, terminal.note), resolve_device(options.models.device)
+    folder, device = options.path(), resolve_device(options.models.device)
     dtype = resolve_dtype(options.models, device, open_checkpoint(folder).parameters)
     yield "bench load", _named(options, measure_load(folder, device, dtype))
 
 
-def _length(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
+def _length(options: BenchOptions) -> MeasuredRows:
     from gemma10m.bench.length import measure_length
 
-    yield "bench length", measure_length(load_reader(terminal, options.models).model, short=32_000, repeats=5)
+    yield "bench length", measure_length(options.reader().model, short=32_000, repeats=5)
 
 
-def _start(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
+def _start(options: BenchOptions) -> MeasuredRows:
     """Measure the time to a saved state's answer, or without one the time to the first progress line."""
     from gemma10m.bench.start_time import measure_first_progress, measure_start, write_checkpoint
 
@@ -162,22 +167,22 @@ def _start(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
         return
     device = resolve_device(options.models.device)
     with TemporaryDirectory() as folder:
-        name = str(model_path(options.models, terminal.note)) if options.shape is None else folder
+        name = str(options.path()) if options.shape is None else folder
         if options.shape is not None:
-            write_checkpoint(_model(terminal, options), Path(folder))
+            write_checkpoint(_model(options), Path(folder))
         layers = {"layers": open_checkpoint(Path(name)).config.layers}
         row = measure_first_progress(name, device, Path(folder), 5)
         yield "bench first progress", _named(options, layers | row)
 
 
-def _index(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
+def _index(options: BenchOptions) -> MeasuredRows:
     from gemma10m.bench.index_search import measure_index
 
     tokenizer = load_tokenizer(resolve_model(options.models.model or "demo"))
     yield "bench index", measure_index(_source(options), tokenizer, SENTENCES, seed=0)
 
 
-def _documents(terminal: Terminal, options: BenchOptions) -> MeasuredRows:
+def _documents(options: BenchOptions) -> MeasuredRows:
     from gemma10m.bench.documents import measure_documents
 
     for row in measure_documents(_source(options)):
@@ -202,10 +207,10 @@ def _source(options: BenchOptions) -> Path:
     return options.source
 
 
-def _model(terminal: Terminal, options: BenchOptions) -> Decoder:
+def _model(options: BenchOptions) -> Decoder:
     """Return the named model, or random weights of a published shape."""
     if options.shape is None:
-        return load_reader(terminal, options.models).model
+        return options.reader().model
     import torch
 
     from gemma10m.bench.shape import published, random_model, reading_with

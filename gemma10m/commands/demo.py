@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from gemma10m.errors import UsageError
-from gemma10m.terminal import Terminal
 
 DEMO = "demo"
 KNOWS = "knows nothing but planted facts: One of the special magic numbers for NAME is: NUMBER."
 REAL_MODEL = "for a real model: pip install 'gemma10m[small]' and --model small, or --model chat for a conversation"
 
 
-def warn_of_demo(terminal: Terminal, model: str | None, questions: Iterable[str] | None) -> None:
-    """Warn if the demo is asked for anything but a planted fact. questions: None for a conversation."""
-    if model != DEMO:
-        return
-    if questions is None or not all("magic" in question.lower() for question in questions):
-        terminal.warn(f"the demo {KNOWS} {REAL_MODEL[0].upper()}{REAL_MODEL[1:]}")
+def demo_warnings(model: str | None, questions: Iterable[str] | None) -> Iterator[str]:
+    """Yield a warning if the demo is asked for anything but a planted fact. questions: None for a conversation."""
+    if model == DEMO and (questions is None or not all("magic" in question.lower() for question in questions)):
+        yield f"the demo {KNOWS} {REAL_MODEL[0].upper()}{REAL_MODEL[1:]}"
 
 
 def refuse_demo(model: str | None) -> None:

@@ -12,12 +12,12 @@ import torch
 from gemma10m import __version__, ops
 from gemma10m.commands.demo import KNOWS
 from gemma10m.config import ModelConfig, ReadingConfig
-from gemma10m.documents import Document, Whereabouts
+from gemma10m.documents import Document
 from gemma10m.documents.skips import named_skips, skipped_kinds
 from gemma10m.folders import models_folder, states_folder
 from gemma10m.library.defaults import default_model
 from gemma10m.library.model_choice import ModelOptions, model_path, resolve_dtype
-from gemma10m.library.sources import ALL, Patterns, open_chosen, refuse_patterns
+from gemma10m.library.sources import ALL, Patterns, open_chosen, refuse_patterns, whereabouts
 from gemma10m.progress import format_bytes, format_duration
 from gemma10m.reading.stretch import process_memory
 from gemma10m.state_file import is_state_file, read_header
@@ -45,10 +45,14 @@ def info(terminal: Terminal, target: str | None, options: ModelOptions, patterns
         terminal.table(f"{target}: a saved state", _state(Path(target)))
     elif not os.path.lexists(target) and not _is_model(target) and (entry := find_published(target)):
         refuse_patterns(f"{target} is a model", patterns)
-        _published(terminal, target, entry, options)
+        terminal.table(f"{target}: a published model, not downloaded", _published(entry, options))
     elif _is_model(target):
         refuse_patterns(f"{target} is a model", patterns)
-        _model(terminal, target, options)
+        checkpoint = open_checkpoint(model_path(ModelOptions(model=target), terminal.note))
+        reading = resolve_reading(checkpoint, memory=options.memory, carry=options.carry, sinks=options.sinks)
+        terminal.table(f"{target}: a model", _model(target, checkpoint, reading, options))
+        for text in filter(None, (*checkpoint.notes, closed_gate_warning(read_gates(checkpoint), reading))):
+            terminal.warn(text)
     else:
         document = open_chosen(terminal, [target], patterns)
         terminal.table(f"{document.name}: a document", _document(document))
@@ -126,9 +130,7 @@ def _open_segment(reading: ReadingConfig, position: int) -> str:
 
 
 def _document(document: Document) -> Rows:
-    origin = document.origin
-    where = Whereabouts(origin.folder, origin.names) if origin else Whereabouts()
-    kinds = skipped_kinds(document.skipped)
+    where, kinds = whereabouts(document), skipped_kinds(document.skipped)
     return [
         ("files", f"{len(document.files):,} to read, {len(document.skipped):,} skipped"),
         ("size", format_bytes(document.nbytes)),
@@ -139,30 +141,23 @@ def _document(document: Document) -> Rows:
     ]
 
 
-def _model(terminal: Terminal, target: str, options: ModelOptions) -> None:
-    checkpoint = open_checkpoint(model_path(ModelOptions(model=target), terminal.note))
-    reading = resolve_reading(checkpoint, memory=options.memory, carry=options.carry, sinks=options.sinks)
+def _model(target: str, checkpoint: Checkpoint, reading: ReadingConfig, options: ModelOptions) -> Rows:
     rows = [*_checkpoint(checkpoint), ("reading", _reading(reading)), *_plan(checkpoint, reading, options)]
-    if target == "demo":
-        rows.append(("note", KNOWS))
-    terminal.table(f"{target}: a model", [*rows, *_where(options)])
-    warning = closed_gate_warning(read_gates(checkpoint), reading)
-    for text in (*checkpoint.notes, *((warning,) if warning else ())):
-        terminal.warn(text)
+    return [*rows, *([("note", KNOWS)] if target == "demo" else []), *_where(options)]
 
 
-def _published(terminal: Terminal, target: str, entry: Published, options: ModelOptions) -> None:
+def _published(entry: Published, options: ModelOptions) -> Rows:
     """Describe a model that is not on this machine by the config it was published with."""
     described = parse_config(entry.config)
     model = PublishedModel(entry.repository, described.config, described.reading, entry.parameters)
     reading = resolve_reading(model, memory=options.memory, carry=options.carry, sinks=options.sinks)
-    rows = [
+    return [
         ("shape", _shape(described.config)),
         ("parameters", f"{entry.parameters:,}"),
         ("reading", _reading(reading)),
         *_plan(model, reading, options),
+        *_where(options),
     ]
-    terminal.table(f"{target}: a published model, not downloaded", [*rows, *_where(options)])
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 from gemma10m.errors import UsageError
 from gemma10m.library.kept import KeptState, kept_states, leftovers, lone_indexes, remove
@@ -18,25 +19,27 @@ def states(terminal: Terminal, name: str | None, everything: bool) -> None:
     if name and everything:
         raise UsageError("--remove and --remove-all were both given", hint="give only one of them")
     if everything:
-        _remove_all(terminal, kept)
+        terminal.line(_remove_all(kept))
     elif name:
-        _remove(terminal, _named(kept, name))
+        for state in _named(kept, name):
+            terminal.line(_remove(state))
     else:
-        _list(terminal, kept)
+        for state in kept:
+            terminal.json_line(_record(state)) if terminal.json else terminal.line(_line(state))
+        for note in _notes(kept):
+            terminal.note(note)
 
 
-def _list(terminal: Terminal, kept: list[KeptState]) -> None:
-    for state in kept:
-        terminal.json_line(_record(state)) if terminal.json else terminal.line(_line(state))
+def _notes(kept: list[KeptState]) -> Iterator[str]:
     if not kept:
-        terminal.note("the cache has no states; `gemma10m read` and `ask` save one for each document")
+        yield "the cache has no states; `gemma10m read` and `ask` save one for each document"
     for what, paths in (
         ("leftovers of runs that were killed", leftovers()),
         ("passages without a state", lone_indexes()),
     ):
         if paths:
             size = format_bytes(sum(path.stat().st_size for path in paths))
-            terminal.note(f"{len(paths)} {what}, {size}: --remove-all removes them")
+            yield f"{len(paths)} {what}, {size}: --remove-all removes them"
 
 
 def _line(state: KeptState) -> str:
@@ -74,15 +77,13 @@ def _named(kept: list[KeptState], name: str) -> list[KeptState]:
     return found
 
 
-def _remove(terminal: Terminal, named: list[KeptState]) -> None:
-    for state in named:
-        freed = remove(state.files)
-        about = f"the state of {state.header.document.name}" if state.header else f"the state {state.name}"
-        terminal.line(f"removed {about} and its passages: {format_bytes(freed)}")
+def _remove(state: KeptState) -> str:
+    about = f"the state of {state.header.document.name}" if state.header else f"the state {state.name}"
+    return f"removed {about} and its passages: {format_bytes(remove(state.files))}"
 
 
-def _remove_all(terminal: Terminal, kept: list[KeptState]) -> None:
+def _remove_all(kept: list[KeptState]) -> str:
     left, alone = leftovers(), lone_indexes()
     freed = remove([*(path for state in kept for path in state.files), *alone, *left])
     counts = f"{len(kept)} states with their passages, {len(alone)} passages without a state and {len(left)} leftovers"
-    terminal.line(f"removed {counts}: {format_bytes(freed)}")
+    return f"removed {counts}: {format_bytes(freed)}"

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 
-from gemma10m.answering.map_reduce import Summary
+from gemma10m.answering.map_reduce import Refined, Summary
 from gemma10m.answering.sampling import Sampling
-from gemma10m.commands.answers import warn_of_cut
+from gemma10m.commands.answers import CUT_OFF
 from gemma10m.commands.demo import refuse_demo
 from gemma10m.commands.records import document_facts, facts, model_facts
 from gemma10m.library.library import Library
 from gemma10m.library.model_choice import ModelOptions, named_model, remembers
 from gemma10m.library.reading import Reading, no_text
-from gemma10m.library.sources import ALL, Patterns, saved_state
+from gemma10m.library.sources import ALL, Patterns, saved_state, whereabouts
 from gemma10m.library.summarizing import Summarizing, SummaryOptions, from_state
 from gemma10m.saved_states import document_record
 from gemma10m.terminal import Terminal
@@ -29,59 +29,77 @@ def summarize(
 ) -> None:
     """Print a summary. Raises UsageError for sections of a saved state, which holds no text."""
     refuse_demo(named_model(options))
-    library = Library(**vars(options), listener=terminal)
+    library, printer = Library(**vars(options), listener=terminal), _Printer(terminal, wanted)
     if path := saved_state(sources):
         if wanted.needs_text:
             raise no_text(path)
         reading = library.open(path, patterns=patterns)
         refuse_demo(reading.reader.model.name)
-        _from_state(terminal, reading, wanted, sampling)
+        printer.from_state(reading, sampling)
         return
     document = library.document(sources, patterns)
     reader = library.reader(document.nbytes)
     by = wanted.by or ("state" if remembers(reader.model) and not wanted.outline else "sections")
     if by == "state":
-        _from_state(terminal, library.read(document), wanted, sampling)
-        return
-    work = Summarizing(reader, document, wanted, sampling)
-    if wanted.outline:
-        _sections(terminal, work, show=True)
-    elif by == "sections":
-        _whole(terminal, work)
+        printer.from_state(library.read(document), sampling)
     else:
-        _refined(terminal, work)
+        printer.in_parts(Summarizing(reader, document, wanted, sampling), by)
 
 
-def _whole(terminal: Terminal, work: Summarizing) -> None:
-    """Return the whole summary; print one line for each of several files first."""
-    summaries = _sections(terminal, work, show=work.several)
-    whole = work.whole(summaries)
-    if work.several:
-        terminal.line("")
-    _show_whole(terminal, work, "sections", whole, sum(summary.tokens for summary in summaries))
+@dataclass(frozen=True)
+class _Printer:
+    terminal: Terminal
+    wanted: SummaryOptions
 
+    def from_state(self, reading: Reading, sampling: Sampling) -> None:
+        pieces, truncated = [], False
 
-def _sections(terminal: Terminal, work: Summarizing, show: bool) -> list[Summary]:
-    found, done = [], 0
-    with terminal.byte_progress("summarizing", work.document.nbytes, beside_data=True) as bar:
-        for summary in work.sections():
-            done += summary.nbytes
-            bar.update(done)
-            found.append(summary)
-            if terminal.json:
-                terminal.json_line(_record(summary))
-            elif show:
-                terminal.line(_line(summary))
-    return found
+        def written() -> Iterator[str]:
+            nonlocal truncated
+            truncated = yield from from_state(reading.reader, reading.source.state, self.wanted, sampling)
 
+        for piece in written():
+            self.terminal.write(piece)
+            pieces.append(piece)
+        self.terminal.write("\n")
+        if truncated:
+            self.terminal.warn(CUT_OFF)
+        self._json("".join(pieces).strip(), "state", {"truncated": truncated, **facts(reading)})
 
-def _refined(terminal: Terminal, work: Summarizing) -> None:
-    done, tokens, whole = 0, 0, None
-    with terminal.byte_progress("summarizing", work.document.nbytes, beside_data=True) as bar:
-        for step in work.refined():
-            done, tokens, whole = done + step.part.nbytes, tokens + step.part.tokens, step.summary
-            bar.update(done)
-    _show_whole(terminal, work, "refine", work.present(whole), tokens)
+    def in_parts(self, work: Summarizing, by: str) -> None:
+        """Print a line for each section of an outline or of several files, and then the whole summary."""
+        found: Iterator[Summary | Refined] = work.refined() if by == "refine" else work.sections()
+        steps, done, where = [], 0, whereabouts(work.document)
+        with self.terminal.byte_progress("summarizing", work.document.nbytes, beside_data=True) as bar:
+            for step in found:
+                steps.append(step)
+                done += step.nbytes
+                bar.update(done)
+                if isinstance(step, Summary):
+                    shown = replace(step.section, path=where.path(step.section.path))
+                    self._section(replace(step, section=shown), several=work.several)
+        if self.wanted.outline:
+            return
+        sections = [step for step in steps if isinstance(step, Summary)]
+        summary = work.whole(sections) if by == "sections" else work.present(steps[-1].text if steps else None)
+        if work.several and sections:
+            self.terminal.line("")
+        self.terminal.write(summary + "\n")
+        tokens = sum(step.tokens for step in steps)
+        self.terminal.note(f"summarized {tokens:,} tokens by {by}")
+        # Not `tokens_read`, which is of the text in one piece: what lies at a cut between parts is more tokens.
+        about = document_facts(document_record(work.document, ()))
+        self._json(summary, by, {**about, "tokens_in_parts": tokens, **model_facts(work.reader)})
+
+    def _section(self, summary: Summary, several: bool) -> None:
+        if self.terminal.json:
+            self.terminal.json_line(_record(summary))
+        elif several or self.wanted.outline:
+            self.terminal.line(_line(summary))
+
+    def _json(self, summary: str, by: str, about: Mapping[str, object]) -> None:
+        if self.terminal.json:
+            self.terminal.json_line({"summary": summary, "by": by, "focus": self.wanted.focus, **about})
 
 
 def _line(summary: Summary) -> str:
@@ -93,32 +111,3 @@ def _line(summary: Summary) -> str:
 def _record(summary: Summary) -> dict[str, object]:
     section = asdict(summary.section) | {"location": summary.section.location}
     return {"section": section, "summary": summary.text, "tokens": summary.tokens}
-
-
-def _show_whole(terminal: Terminal, work: Summarizing, by: str, summary: str, tokens: int) -> None:
-    terminal.write(summary + "\n")
-    terminal.note(f"summarized {tokens:,} tokens by {by}")
-    if terminal.json:
-        about = document_facts(document_record(work.document, ()))
-        # Not `tokens_read`, which is of the text in one piece: what lies at a cut between parts is more tokens.
-        counts = {**about, "tokens_in_parts": tokens, **model_facts(work.reader)}
-        terminal.json_line({"summary": summary, "by": by, "focus": work.wanted.focus, **counts})
-
-
-def _from_state(terminal: Terminal, reading: Reading, wanted: SummaryOptions, sampling: Sampling) -> None:
-    pieces, truncated = [], False
-
-    def written() -> Iterator[str]:
-        nonlocal truncated
-        truncated = yield from from_state(reading.reader, reading.source.state, wanted, sampling)
-
-    for piece in written():
-        terminal.write(piece)
-        pieces.append(piece)
-    terminal.write("\n")
-    if truncated:
-        warn_of_cut(terminal)
-    if terminal.json:
-        summary = "".join(pieces).strip()
-        record = {"summary": summary, "by": "state", "focus": wanted.focus, "truncated": truncated}
-        terminal.json_line({**record, **facts(reading)})

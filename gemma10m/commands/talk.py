@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gemma10m import interrupts
-from gemma10m.commands.answers import NOT_FOUND, show_answer, show_sources
+from gemma10m.commands.answers import NOT_FOUND, AnswerPrinter, cited
 from gemma10m.errors import DiskError, Gemma10MError, UsageError
 from gemma10m.keyboard import keys_unechoed
 from gemma10m.library.chat import Chat
@@ -23,27 +23,25 @@ class Talk:
     facts: Mapping[str, object]  # what `--json` says of the read
     over: bool = False
 
+    def run(self) -> None:
+        """Talk until /quit or Ctrl-D. Ctrl-C drops the line that is typed, or the question that is being answered."""
+        self.terminal.note(f"ask about the document; {_known_commands()}")
+        while not self.over:
+            try:
+                line = self.terminal.ask()
+                if line is None:
+                    return
+                if line.strip():
+                    _take(self, line.strip())
+            except KeyboardInterrupt:
+                interrupts.forget()
+                self.terminal.note("")
+
 
 @dataclass(frozen=True)
 class Command:
     help: str
     run: Callable[[Talk, str], None]  # what follows the command's name on its line
-
-
-def talk(terminal: Terminal, chat: Chat, facts: Mapping[str, object]) -> None:
-    """Talk until /quit or Ctrl-D. Ctrl-C drops the line that is typed, or the question that is being answered."""
-    terminal.note(f"ask about the document; {_known_commands()}")
-    talk = Talk(terminal, chat, facts)
-    while not talk.over:
-        try:
-            line = terminal.ask()
-            if line is None:
-                return
-            if line.strip():
-                _take(talk, line.strip())
-        except KeyboardInterrupt:
-            interrupts.forget()
-            terminal.note("")
 
 
 def _take(talk: Talk, line: str) -> None:
@@ -70,10 +68,9 @@ def _names_a_command(word: str) -> bool:
 
 
 def _answer(talk: Talk, question: str) -> None:
+    printer = AnswerPrinter(talk.terminal, talk.chat.passages.options, lambda: talk.facts)
     with keys_unechoed():
-        answer = show_answer(talk.terminal, talk.chat.stream(question), talk.chat.passages.options)
-    if talk.terminal.json:
-        talk.terminal.json_line({**answer.record(), **talk.facts})
+        printer.show(talk.chat.stream(question))
 
 
 def _sources(talk: Talk, _: str) -> None:
@@ -82,11 +79,7 @@ def _sources(talk: Talk, _: str) -> None:
     sources = talk.chat.sources()
     if not sources:
         talk.terminal.note(NOT_FOUND)
-    show_sources(talk.terminal, sources)
-
-
-def _new(talk: Talk, _: str) -> None:
-    talk.chat.restart()
+    talk.terminal.write(cited(sources))
 
 
 def _save(talk: Talk, name: str) -> None:
@@ -124,7 +117,7 @@ def _known_commands() -> str:
 
 COMMANDS = {
     "/sources": Command("cites the sources of the last answer", _sources),
-    "/new": Command("forgets the questions and answers so far", _new),
+    "/new": Command("forgets the questions and answers so far", lambda talk, _: talk.chat.restart()),
     "/save": Command("FILE writes the questions and answers, which --questions can ask again", _save),
     "/help": Command("shows this help", _help),
     "/quit": Command("ends the conversation, like exit and Ctrl-D", _quit),

@@ -20,13 +20,29 @@ library.py       Library
 
 from __future__ import annotations
 
-from gemma10m.library.chat import AnswerStream, Chat
-from gemma10m.library.checking import Answer, Source
-from gemma10m.library.library import Library
-from gemma10m.library.listening import Listener, Notices
-from gemma10m.library.reading import Reading
-from gemma10m.library.retrieval import RetrievalOptions
-from gemma10m.library.sources import Patterns
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gemma10m.library.chat import AnswerStream, Chat
+    from gemma10m.library.checking import Answer, Source
+    from gemma10m.library.library import Library
+    from gemma10m.library.listening import Listener, Notices
+    from gemma10m.library.reading import Reading
+    from gemma10m.library.retrieval import RetrievalOptions
+    from gemma10m.library.sources import Patterns
+
+_HOMES = {
+    "Answer": "checking",
+    "AnswerStream": "chat",
+    "Library": "library",
+    "Listener": "listening",
+    "Notices": "listening",
+    "Patterns": "sources",
+    "Reading": "reading",
+    "RetrievalOptions": "retrieval",
+    "Source": "checking",
+}
 
 __all__ = [
     "Answer",
@@ -40,3 +56,10 @@ __all__ = [
     "RetrievalOptions",
     "Source",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name when it is first used: `find`, `text` and `states` do without torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

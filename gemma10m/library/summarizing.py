@@ -92,7 +92,7 @@ class Summarizing:
             return self.whole(list(self.sections()))
         summary = None
         for step in self.refined():
-            summary = step.summary
+            summary = step.text
         return self.present(summary)
 
     def present(self, summary: str | None) -> str:

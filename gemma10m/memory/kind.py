@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gemma10m.config import AttentionSpec, MemoryKind
+from gemma10m.config import WITHOUT_SEGMENTS, AttentionSpec, MemoryKind
 from gemma10m.memory.interludes import Interludes
 from gemma10m.memory.matrix import Memories
 from gemma10m.memory.state import LayerState, Layout
@@ -15,13 +15,17 @@ class Memory:
     """Keep nothing; the kinds override what they do otherwise."""
 
     name: MemoryKind
-    closes = True  # segments close; False: the document is one segment
     in_turn = False  # a segment's attention needs what the segment before it left, so segments go one by one
     remembers = False  # what has left the window can still reach a later token
     mixes = False  # its answers are mixed with local attention's by the memory gates
     needs_write_gates = False
     needs_state_vectors = False
     products = 0  # of a token's key with an E x E matrix when a segment is written
+
+    @property
+    def closes(self) -> bool:
+        """Tell if segments close."""
+        return self.name not in WITHOUT_SEGMENTS
 
     def layout(self, spec: AttentionSpec, hidden_size: int, opened: int, batch: int, wide: torch.dtype) -> Layout:
         """Return the tensors added to a layer's state while `opened` tokens are in the open segment, in `wide`."""

@@ -12,5 +12,4 @@ class WindowMemory(Memory):
 
 class FullMemory(Memory):
     name: MemoryKind = "full"
-    closes = False
     remembers = True

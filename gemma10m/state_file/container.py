@@ -11,16 +11,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import BufferedReader
 from pathlib import Path
-from typing import Any, NoReturn
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from gemma10m.errors import StateError
 from gemma10m.state_file.header import FORMAT, FORMAT_NAME, StateHeader, parse_metadata
-from gemma10m.state_file.layout import TensorSpec, all_finite, open_ids_count, parse_table
-from gemma10m.state_file.saving import LENGTH_BYTES, MAX_HEADER_BYTES, UNKNOWN_DIGEST
+from gemma10m.state_file.layout import LENGTH_BYTES, MAX_HEADER_BYTES, UNKNOWN_DIGEST, TensorSpec, parse_table
 from gemma10m.strict_json import strict_json
+from gemma10m.tensor_bytes import all_finite
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 START = b'{"__metadata__":{"format":"' + FORMAT_NAME.encode()
 _VERSION = re.compile(rb'[0-9]{1,9}(?=")')
@@ -80,7 +80,7 @@ def read_head(path: Path, file: BufferedReader, size: int) -> Head:
     ids = _read_exactly(path, file, layout[0].nbytes)
     if hashlib.sha256(ids).hexdigest() != ids_sha256:
         _damaged(path, "its open segment")
-    header = replace(header, open_ids=tuple(_tensor(ids, layout[0]).tolist()))
+    header = replace(header, open_ids=tuple(memoryview(ids).cast("i")))
     return Head(header, layout, payload_sha256, start)
 
 
@@ -142,7 +142,7 @@ def _check_seal(path: Path, raw: bytes) -> None:
 
 def _check_table(path: Path, table: dict[str, Any], header: StateHeader) -> tuple[TensorSpec, ...]:
     try:
-        return parse_table(table, open_ids_count(header.reading, header.position))
+        return parse_table(table, header.reading.open_tokens(header.position))
     except ValueError as error:
         raise StateError(f"{path} is damaged: {error}", _DAMAGED) from None
 
@@ -162,9 +162,10 @@ def _read_exactly(path: Path, file: BufferedReader, nbytes: int) -> bytearray:
 
 
 def _tensor(data: bytearray, spec: TensorSpec) -> Tensor:
-    if not data:
-        return torch.empty(spec.shape, dtype=spec.dtype)
-    return torch.frombuffer(data, dtype=spec.dtype).view(spec.shape)
+    import torch
+
+    dtype: torch.dtype = getattr(torch, spec.dtype)
+    return torch.frombuffer(data, dtype=dtype).view(spec.shape) if data else torch.empty(spec.shape, dtype=dtype)
 
 
 def _damaged(path: Path, part: str) -> NoReturn:

@@ -7,18 +7,19 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from reprlib import repr as shortened
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from gemma10m.config import ReadingConfig
-from gemma10m.memory import KINDS
-from gemma10m.memory.state import Layout
+
+if TYPE_CHECKING:
+    from gemma10m.memory.state import Layout
 
 OPEN_IDS = "open_ids"
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-_CODES = {torch.float32: "F32", torch.bfloat16: "BF16", torch.int32: "I32"}
+LENGTH_BYTES = 8
+MAX_HEADER_BYTES = 16 * 2**20
+UNKNOWN_DIGEST = "0" * 64
+_CODES = {"float32": "F32", "bfloat16": "BF16", "int32": "I32"}
+_ITEM_BYTES = {"float32": 4, "bfloat16": 2, "int32": 4}
 _DTYPES_BY_CODE = {code: dtype for dtype, code in _CODES.items()}
 _TENSOR_NAME = re.compile(r"layers\.(0|[1-9][0-9]{0,5})\.([a-z_]{1,40})")
 _LARGEST_SIZE = 2**53
@@ -27,25 +28,20 @@ _LARGEST_SIZE = 2**53
 @dataclass(frozen=True)
 class TensorSpec:
     name: str
-    dtype: torch.dtype
+    dtype: str
     shape: tuple[int, ...]
 
     @property
     def nbytes(self) -> int:
-        return math.prod(self.shape) * self.dtype.itemsize
-
-
-def open_ids_count(reading: ReadingConfig, position: int) -> int:
-    """Count the ids stored for the open segment; 0 where segments never close."""
-    return position % reading.segment if KINDS[reading.memory].closes else 0
+        return math.prod(self.shape) * _ITEM_BYTES[self.dtype]
 
 
 def state_layout(layers: Sequence[Layout], reading: ReadingConfig, position: int) -> Iterator[TensorSpec]:
     """Return every tensor of a state file, in the order of its bytes."""
-    yield TensorSpec(OPEN_IDS, torch.int32, (open_ids_count(reading, position),))
+    yield TensorSpec(OPEN_IDS, "int32", (reading.open_tokens(position),))
     for number, layer in enumerate(layers):
         for name, (dtype, shape) in layer.items():
-            yield TensorSpec(f"layers.{number}.{name}", dtype, shape)
+            yield TensorSpec(f"layers.{number}.{name}", str(dtype).removeprefix("torch."), shape)
 
 
 def tensor_table(layout: Sequence[TensorSpec]) -> dict[str, dict[str, Any]]:
@@ -71,7 +67,7 @@ def parse_table(table: dict[str, Any], open_ids: int) -> tuple[TensorSpec, ...]:
             raise ValueError(f"its tensor {name} is in {found}")
         position = end
         layout.append(spec)
-    if not layout or layout[0] != TensorSpec(OPEN_IDS, torch.int32, (open_ids,)):
+    if not layout or layout[0] != TensorSpec(OPEN_IDS, "int32", (open_ids,)):
         raise ValueError(f"its first tensor is not {OPEN_IDS} with {open_ids} ids")
     return tuple(layout)
 
@@ -89,8 +85,3 @@ def _row(name: str, fields: object) -> tuple[TensorSpec, int, int]:
 
 def _is_size(value: object) -> bool:
     return type(value) is int and 0 <= value < _LARGEST_SIZE
-
-
-def all_finite(tensor: Tensor) -> bool:
-    # NaN passes through minimum and maximum; one pass, where isfinite().all() makes several and copies.
-    return not tensor.numel() or all(math.isfinite(bound.item()) for bound in tensor.aminmax())

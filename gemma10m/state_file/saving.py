@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from gemma10m.atomic_file import atomic_file
 from gemma10m.errors import DocumentError, StateError, UsageError
-from gemma10m.memory.state import State
 from gemma10m.state_file.header import FORMAT, DocumentRecord, StateHeader, header_metadata, parse_metadata
 from gemma10m.state_file.layout import (
-    DTYPES,
+    LENGTH_BYTES,
+    MAX_HEADER_BYTES,
     OPEN_IDS,
+    UNKNOWN_DIGEST,
     TensorSpec,
-    all_finite,
-    open_ids_count,
     state_layout,
     tensor_table,
 )
 from gemma10m.strict_json import canonical_json
-from gemma10m.tensor_bytes import bytes_of
+from gemma10m.tensor_bytes import all_finite, bytes_of
 
-MAX_HEADER_BYTES = 16 * 2**20
-LENGTH_BYTES = 8
-UNKNOWN_DIGEST = "0" * 64
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gemma10m.memory.state import State
+
 _ALIGNMENT = 8
 
 
@@ -53,6 +52,8 @@ def save_state(path: Path, state: State, header: StateHeader) -> None:
 
 
 def _named_tensors(state: State, header: StateHeader) -> dict[str, Tensor]:
+    import torch
+
     if not all(type(token) is int and 0 <= token < 2**31 for token in header.open_ids):
         raise UsageError("the open segment's ids must be whole numbers from 0 to 2**31 - 1")
     tensors = {OPEN_IDS: torch.tensor(header.open_ids, dtype=torch.int32)}
@@ -66,13 +67,12 @@ def _checked_layout(tensors: dict[str, Tensor], state: State, header: StateHeade
     _check_header(header)
     if header.position != state.position:
         raise UsageError(f"the state is at token {state.position}, its header at token {header.position}")
-    count = open_ids_count(header.reading, header.position)
+    count = header.reading.open_tokens(header.position)
     if len(header.open_ids) != count:
         raise UsageError(f"the header has {len(header.open_ids)} ids of the open segment, expected {count}")
     layout = tuple(state_layout([layer.layout for layer in state.layers], header.reading, header.position))
-    dtypes = (DTYPES[header.dtype], torch.float32)
     for spec in layout[1:]:
-        if spec.dtype not in dtypes or spec.shape[:1] != (1,):
+        if spec.dtype not in (header.dtype, "float32") or spec.shape[:1] != (1,):
             found = f"{list(spec.shape)} in {spec.dtype}"
             raise UsageError(
                 f"the state cannot be saved: its tensor {spec.name} is {found}, expected batch 1 in {header.dtype}",

@@ -6,16 +6,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from reprlib import repr as shortened
-
-import torch
+from typing import TYPE_CHECKING
 
 from gemma10m.config import ReadingConfig
 from gemma10m.errors import StateError
-from gemma10m.memory.state import LayerState, Layout, State
 from gemma10m.state_file.container import START, Head, opened, read_head, read_tensors
 from gemma10m.state_file.header import StateHeader
-from gemma10m.state_file.layout import TensorSpec, state_layout
-from gemma10m.state_file.saving import LENGTH_BYTES
+from gemma10m.state_file.layout import LENGTH_BYTES, TensorSpec, state_layout
+
+if TYPE_CHECKING:
+    import torch
+
+    from gemma10m.memory.state import Layout, State
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ def read_header(path: Path) -> StateHeader:
 
 def load_state(path: Path, *, expect: Expectation, device: torch.device | str = "cpu") -> tuple[State, StateHeader]:
     """Return the state and its header. Raises StateError unless every byte is as it was saved and `expect` holds."""
+    from gemma10m.memory.state import LayerState, State
+
     with opened(path) as (file, size):
         head = read_head(path, file, size)
         for problem, hint in _mismatches(head, expect):
@@ -111,4 +115,4 @@ def _misfits(found: Sequence[TensorSpec], expected: Sequence[TensorSpec]) -> Ite
 
 
 def _described(spec: TensorSpec) -> str:
-    return f"{list(spec.shape)} in {str(spec.dtype).removeprefix('torch.')}"
+    return f"{list(spec.shape)} in {spec.dtype}"

@@ -17,7 +17,7 @@ LOOKAHEAD = LONGEST_PIECE
 T = TypeVar("T")
 
 
-class Piece(Protocol):
+class TextPiece(Protocol):
     """Describe what `documents.Piece` is."""
 
     @property
@@ -61,7 +61,7 @@ class TokenBlock:
         return ranges
 
 
-def token_stream(tokenizer: Tokenizer, pieces: Iterable[Piece]) -> Iterator[TokenBlock]:
+def token_stream(tokenizer: Tokenizer, pieces: Iterable[TextPiece]) -> Iterator[TokenBlock]:
     """Yield blocks whose ids together are `tokenizer.encode` of a file's whole text, in constant memory.
 
     Where a file or a header begins is always a cut: each is encoded as a text of its own. Inside, blocks of at most
@@ -84,13 +84,13 @@ def token_stream(tokenizer: Tokenizer, pieces: Iterable[Piece]) -> Iterator[Toke
 class _Uncut:
     """Hold the text of one file that has not been cut into blocks yet, and where it begins."""
 
-    def __init__(self, tokenizer: Tokenizer, piece: Piece) -> None:
+    def __init__(self, tokenizer: Tokenizer, piece: TextPiece) -> None:
         self.tokenizer = tokenizer
         self.file, self.offset, self.line, self.encoding = piece.file, piece.offset, piece.line, piece.encoding
         self.text: list[str] = []
         self.length = 0
 
-    def goes_on_with(self, piece: Piece) -> bool:
+    def goes_on_with(self, piece: TextPiece) -> bool:
         return piece.file == self.file and (piece.offset < 0) == (self.offset < 0)
 
     def blocks(self, more_to_come: bool) -> Iterator[TokenBlock]:

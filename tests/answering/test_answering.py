@@ -33,7 +33,7 @@ NASTY = st.lists(
 
 
 class Script:
-    """Stands in for a model: the likeliest id is the next of a list, whatever it is given."""
+    """Behave like a model whose likeliest id is the next of a list, whatever it is given."""
 
     def __init__(self, ids: list[int], vocabulary: int = 1040) -> None:
         self.ids, self.vocabulary = ids, vocabulary
@@ -49,7 +49,7 @@ class Script:
 
 
 def spoken(ids: list[int], **sampling: int) -> tuple[list[str], Script]:
-    """The pieces of the answer of a model that says `ids`."""
+    """Return the pieces of the answer of a model that says `ids`."""
     script = Script(ids)
     pieces = answer(script, reader().tokenizer, 0, "Who?", Sampling(**sampling))
     return list(pieces), script
@@ -80,7 +80,7 @@ def test_twenty_questions_leave_the_state_bit_equal(kind: str) -> None:
 
 
 def greedy(tiny: Reader, text: str, question: str, count: int) -> list[int]:
-    """All of it from the first token, for every token of the answer anew."""
+    """Compute all of it from the first token, anew for every token of the answer."""
     ids = document_ids(tiny, text) + Prompt(tiny.tokenizer).question(question)
     said: list[int] = []
     for _ in range(count):
@@ -226,7 +226,7 @@ def test_draws_follow_the_softmax(temperature: float) -> None:
 
 @pytest.mark.parametrize(("top_p", "nucleus"), [(0.3, {2}), (0.5, {2, 0}), (0.85, {2, 0, 4}), (1.0, {0, 1, 2, 3, 4})])
 def test_draws_stay_in_the_nucleus(top_p: float, nucleus: set[int]) -> None:
-    """The fewest of the likeliest that together reach `top_p`: 0.4, 0.3, 0.2, 0.06, 0.04."""
+    """The nucleus is the fewest of the likeliest that together reach `top_p`: 0.4, 0.3, 0.2, 0.06, 0.04."""
     logits = torch.tensor([0.3, 0.06, 0.4, 0.04, 0.2]).log()
     sampler = Sampler(Sampling(temperature=1.0, top_p=top_p))
     assert {sampler.choose(logits) for _ in range(600)} == nucleus

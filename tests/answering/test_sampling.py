@@ -21,7 +21,7 @@ SETTINGS = [(temperature, top_p) for temperature in (0.3, 1.0, 2.5) for top_p in
 
 
 def expected(logits: list[float], temperature: float, top_p: float) -> list[float]:
-    """Probabilities by the definition, in plain Python."""
+    """Return probabilities by the definition, in plain Python."""
     largest = max(logits)
     weights = [math.exp((logit - largest) / temperature) for logit in logits]
     total, reached, least = math.fsum(weights), 0.0, 0.0
@@ -35,7 +35,7 @@ def expected(logits: list[float], temperature: float, top_p: float) -> list[floa
 
 
 def rounding_decides(logits: list[float], temperature: float, top_p: float) -> bool:
-    """Some of the likeliest reach `top_p` all but exactly."""
+    """Tell if some of the likeliest reach `top_p` all but exactly."""
     return expected(logits, temperature, max(1e-9, top_p - 1e-12)) != expected(logits, temperature, top_p + 1e-12)
 
 
@@ -63,7 +63,7 @@ def test_probabilities_are_those_of_the_definition_with_ties(
 @pytest.mark.parametrize(("temperature", "top_p"), SETTINGS)
 @pytest.mark.parametrize("spread", [0.2, 3.0, 12.0])
 def test_probabilities_are_exact_however_large_the_nucleus_is(spread: float, temperature: float, top_p: float) -> None:
-    """From a handful of tokens to more than are sorted at first, and to nearly all of them."""
+    """Nuclei range from a handful of tokens to more than are sorted at first, and to nearly all of them."""
     logits = torch.randn(50_000, generator=torch.Generator().manual_seed(3), dtype=torch.float64) * spread
     probabilities = torch.tensor(expected(logits.tolist(), temperature, top_p), dtype=torch.float64)
     assert torch.allclose(found(logits, temperature, top_p), probabilities, rtol=1e-10, atol=1e-14)
@@ -114,7 +114,7 @@ def test_what_is_drawn_follows_from_the_seed_and_the_probabilities_alone(tempera
 
 
 class Sorted(TorchDispatchMode):
-    """Records the most numbers that an operation sorts."""
+    """Record the most numbers that an operation sorts."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Summaries: parts fit and lose nothing, reduction ends, what is written is kept, and a run that stopped goes on."""
+"""Summaries: parts fit and lose nothing, reduction ends, what is written is kept, and a run that stopped resumes."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_room_is_what_the_model_sees_less_a_quarter() -> None:
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=40), st.integers(1, 50))
 @settings(max_examples=60)
 def test_reduction_ends_and_leaves_nothing_out(sizes: list[int], room: int) -> None:
-    """Even where no two summaries fit, and where the model makes them longer."""
+    """Reduction ends even where no two summaries fit, and where the model makes them longer."""
     summaries = [f"<{number}>" + "x" * size for number, size in enumerate(sizes)]
     whole = combine(summaries, lambda text, _: text + " and more", REQUESTS, len, room)
     assert [whole.count(f"<{number}>") for number in range(len(sizes))] == [1] * len(sizes)
@@ -142,8 +142,8 @@ def test_what_fits_is_asked_once_in_order() -> None:
 def test_refining_hands_the_summary_on() -> None:
     blank, one, two = (DocumentPart(Section("a", 0, 1), text, 1, 1) for text in (" \n", "one", "two"))
     steps = list(refine([blank, one, blank, two], lambda text, request: f"({request}: {text})", REQUESTS))
-    assert [step.summary for step in steps][:3] == [None, "(text: one)", "(text: one)"]
-    last = steps[-1].summary
+    assert [step.text for step in steps][:3] == [None, "(text: one)", "(text: one)"]
+    last = steps[-1].text
     assert last is not None
     assert last.startswith("(more: ")
     assert "(text: one)" in last
@@ -189,7 +189,7 @@ def run(source: Path, capsys: pytest.CaptureFixture[str], json: bool = False, **
 
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The texts that a model was asked about; it answers with a number."""
+    """Return the texts that a model was asked about; it answers with a number."""
     texts: list[str] = []
 
     def say(_: Any, __: Any, text: str, request: str, sampling: Sampling) -> str:
@@ -222,12 +222,28 @@ def test_a_folder_has_a_line_a_file_then_the_whole(
     for name, text in (("a.txt", "One."), ("b.txt", ""), ("c\x1b[2J.txt", "Three."), ("d.png", "\x00")):
         (folder / name).write_text(text)
     out = run(folder, capsys, by="sections")
-    assert out.splitlines() == ["a.txt:1  s1", "b.txt:1  (empty)", "c\\u001b[2J.txt:1  s2", "", "s3"]
+    lines = ["a.txt:1  s1", "b.txt:1  (empty)", "c\\u001b[2J.txt:1  s2"]
+    assert out.splitlines() == [*(f"{folder}/{line}" for line in lines), "", "s3"]
     assert said == ["One.", "Three.", "a.txt:1:\ns1\n\nc\\u001b[2J.txt:1:\ns2"]
     records = [json.loads(line) for line in run(folder, capsys, json=True, by="sections").splitlines()]
     assert [record["summary"] for record in records] == ["s1", None, "s2", "s3"]
     assert records[-1]["by"] == "sections"
     assert [records[-1][name] for name in ("files_in_document", "files_skipped")] == [3, 1]
+
+
+@pytest.mark.usefixtures("cache", "said")
+def test_places_of_an_outline_open_from_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "folder" / "inside" / "a.txt"
+    path.parent.mkdir(parents=True)
+    path.write_text("One.")
+    monkeypatch.chdir(tmp_path)
+    assert run(Path("folder"), capsys, outline=True) == "folder/inside/a.txt:1  s1\n"
+    section = json.loads(run(Path("folder"), capsys, json=True, outline=True))["section"]
+    assert (section["path"], section["location"]) == ("folder/inside/a.txt", "folder/inside/a.txt:1")
+    monkeypatch.chdir(path.parent)
+    assert Path(run(Path(".."), capsys, outline=True).partition(":")[0]).read_text() == "One."
 
 
 @pytest.mark.usefixtures("cache")
@@ -290,7 +306,7 @@ def test_the_default_is_what_the_model_can_do(
 
 @pytest.mark.usefixtures("cache")
 def test_every_summary_in_json_has_the_same_members(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """By parts the count is another, and called otherwise: pieces are counted each on its own."""
+    """A summary by parts names its count otherwise, because pieces are counted each on its own."""
     document, tokenizer = open_source(book), reader().tokenizer
     cut = parts(document, lambda text: len(tokenizer.encode(text)), room(reader().model.reading, 8192))
     counts = {"sections": ("tokens_in_parts", sum(part.tokens for part in cut))}

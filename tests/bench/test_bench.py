@@ -140,7 +140,7 @@ SMALL = ModelConfig(32, 2, 4, 2, 16, 48, 99, has_gates=True)
 
 @pytest.fixture
 def _small_ceilings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the machine can do at best, seen on tensors too small to see it."""
+    """Measure what the machine can do at best on tensors too small to show it."""
     monkeypatch.setattr("gemma10m.bench.ceiling.PRODUCTS", {"cpu": ((64, 64, 64),)})
     monkeypatch.setattr("gemma10m.bench.ceiling.COPIED", {"cpu": 4096})
 
@@ -151,7 +151,7 @@ def test_spread_is_that_of_the_middle_three_fifths() -> None:
 
 
 def test_gemma_2b_needs_the_operations_that_were_counted_by_hand() -> None:
-    """Billions a token: 3.7455 of weights without the last layer's rest, 0.428 of windows, 0.0226 of memory."""
+    """A token takes 3.7455 billion for weights without the last layer's rest, 0.428 for windows, 0.0226 for memory."""
     with torch.device("meta"):
         remembering = Decoder(SHAPES["gemma-2b"], READING)
         local = Decoder(SHAPES["gemma-2b"], replace(READING, memory="window"))

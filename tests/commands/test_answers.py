@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gemma10m.answering.sampling import Sampling
-from gemma10m.commands.answers import show_sources
+from gemma10m.commands.answers import cited
 from gemma10m.commands.ask import ask, read
 from gemma10m.library.model_choice import ModelOptions
 from gemma10m.library.retrieval import RetrievalOptions
@@ -29,7 +29,7 @@ def asked(state: Path, json: bool = False) -> None:
 
 @pytest.fixture
 def three(tmp_path: Path) -> Path:
-    """A folder whose middle file holds the fact."""
+    """Return a folder whose middle file holds the fact."""
     folder = tmp_path / "folder"
     folder.mkdir()
     for name, text in (("f0.txt", PROSE), ("f1.txt", f"{PROSE}\n{FACT} {PROSE}\n"), ("f2.txt", PROSE)):
@@ -62,6 +62,6 @@ def test_each_file_is_quoted_or_not_by_itself(
     assert (source["status"], source["quote"] == FACT) == (status, status == "as read")
 
 
-def test_a_document_that_is_not_at_hand_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    show_sources(Terminal(), (Source("standard input", 2, "", 0, 4, None, "not found"),))
-    assert capsys.readouterr().out.endswith("    (the document was not found: no quote)\n")
+def test_a_document_that_is_not_at_hand_is_told() -> None:
+    text = cited([Source("standard input", 2, "", 0, 4, None, "not found")])
+    assert text.endswith("    (the document was not found: no quote)\n")

@@ -1,4 +1,4 @@
-"""The demo says what it cannot do before it runs, and an answer that was cut off is said to be."""
+"""The demo warns of what it cannot do before it runs, and an answer that was cut off has a warning."""
 
 from __future__ import annotations
 

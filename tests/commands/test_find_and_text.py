@@ -1,12 +1,15 @@
-"""`find`, `text` and how arguments are told apart: what is printed can be checked, and no model is used."""
+"""Test `find`, `text` and the split of arguments: what is printed can be checked, and no model is used."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from formats import pdf
+from readers import read_book, reader
 from typer.testing import CliRunner
 
 from gemma10m.cli import app
@@ -17,6 +20,14 @@ from gemma10m.folders import indexes_folder
 pytestmark = pytest.mark.usefixtures("cache")
 PROSE = "They walked on along the shore, and it was late before they came home. " * 12
 FACT = "One of the special magic numbers for quiet-harbor is: 30518."
+REPORT_TORCH = """
+import sys
+from gemma10m.cli import main
+try:
+    main()
+finally:
+    sys.stderr.write(f"torch: {'torch' in sys.modules}")
+"""
 
 
 def told(*words: str) -> tuple[int, str, str]:
@@ -164,3 +175,11 @@ def test_several_files_are_read_for_one_question(tale: Path) -> None:
     assert record["files_in_document"] == 2
     assert record["question"] == question
     assert record["answer"] == "The magic number for quiet-harbor is: 30518."
+
+
+def test_commands_without_a_model_do_not_import_torch(tale: Path) -> None:
+    state = read_book(reader(), tale)[0].path
+    for words in (["find", str(tale), "harbor"], ["find", str(state), "harbor"], ["text", str(tale)], ["states"]):
+        command = [sys.executable, "-c", REPORT_TORCH, *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+        assert (bool(done.stdout), done.stderr.endswith("torch: False")) == (True, True), (words, done.stderr)

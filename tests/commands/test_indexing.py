@@ -64,7 +64,7 @@ def test_an_index_that_has_no_room_is_gone_without(
 
 
 def test_the_new_index_comes_after_the_new_state(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However fast it is made: a kill before the state is saved leaves the old ones, which belong together."""
+    """A kill before the state is saved leaves the old ones, which belong together, however fast the index is made."""
     tiny, state = reader("delta"), book.with_name("my.state")
     read_book(tiny, book, state)
     old, save, found = open_source(book).fingerprint, Reader.save, list[bool]()

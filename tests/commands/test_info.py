@@ -68,7 +68,7 @@ def test_what_a_folder_leaves_out_is_counted_with_an_example(
 
 @pytest.fixture
 def closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that may not be looked into, also by the superuser, who runs tests in some places."""
+    """Return a folder that may not be looked into, also by the superuser, who runs tests in some places."""
     folder = tmp_path / "closed"
     folder.mkdir()
     (folder / "a.txt").write_text("x")

@@ -1,4 +1,4 @@
-"""Folders of very many files: what is said meanwhile, and what is refused before it is read."""
+"""Folders of very many files: what is shown meanwhile, and what is refused before it is read."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def records(path: Path) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def answered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The questions that a model was asked, in order."""
+    """Return the questions that a model was asked, in order."""
     asked: list[str] = []
     reply = chat.reply
 
@@ -101,7 +101,7 @@ def test_what_is_answered_is_not_asked_again(
 
 @pytest.mark.parametrize("killed_at", [1, 3])
 def test_a_killed_run_goes_on(book: Path, killed_at: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Killed while a line was being written: the half line goes, the rest is as an unbroken run would have it."""
+    """A kill while a line is written removes the half line; the rest is as an unbroken run would have it."""
     file, output, unbroken = (
         question_file(book.parent, *QUESTIONS),
         book.with_name("a.jsonl"),

@@ -11,7 +11,7 @@ from planted_tale import ANSWER, DEMO, FACT, KNOWN, PROSE, UNKNOWN, asked, damag
 
 from gemma10m import load_model, open_source
 from gemma10m.answering.sampling import Sampling
-from gemma10m.commands.answers import show_answer
+from gemma10m.commands.answers import AnswerPrinter
 from gemma10m.commands.ask import ask, read
 from gemma10m.commands.questions import ask_all
 from gemma10m.config import ReadingConfig
@@ -56,7 +56,8 @@ def checked_and_shown(passages: Passages, question: str, made: str) -> Answer:
         yield answer.text
         return answer
 
-    return show_answer(Terminal(), AnswerStream(given(passages.check(question, made, waited=True))), RetrievalOptions())
+    stream = AnswerStream(given(passages.check(question, made, waited=True)))
+    return AnswerPrinter(Terminal(), RetrievalOptions(), dict).show(stream)
 
 
 def test_a_sentence_that_rests_on_nothing_is_told(
@@ -293,7 +294,7 @@ def test_a_budget_is_a_number_of_tokens() -> None:
 
 
 def test_auto_recalls_what_helps() -> None:
-    """Whole passages always, single sentences where nothing is remembered without them."""
+    """It recalls whole passages always, single sentences where nothing is remembered without them."""
     assert RetrievalOptions().budget(load_model("demo")) == 0
     assert RetrievalOptions().budget(load_model("demo", memory="window")) == 64
     assert RetrievalOptions().budget(load_model("demo", memory="full")) == 0

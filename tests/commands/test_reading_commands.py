@@ -129,7 +129,7 @@ def test_an_unfinished_state_as_the_source_is_said_to_be_one(book: Path, capsys:
 def asked(
     book: Path, questions: list[str], capsys: pytest.CaptureFixture[str], json: bool = False, **settings: Any
 ) -> str:
-    """What reaches stdout."""
+    """Return what reaches stdout."""
     options = ModelOptions(model=str(checkpoint()), device="cpu")
     capsys.readouterr()
     ask(Terminal(json=json), [str(book)], questions, options, Sampling(max_new_tokens=9, **settings), UNCHECKED)
@@ -227,7 +227,7 @@ def test_a_saved_state_is_asked_as_it_was_read_unless_the_user_says(book: Path) 
 
 
 def test_a_saved_state_brings_its_model(book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the fingerprint in its header, among the models that are known; never by a path that it names."""
+    """The header's fingerprint finds it among the models that are known; a path that the header names never does."""
     state, tiny_state = book.with_name("demo.state"), book.with_name("tiny.state")
     read(Terminal(quiet=True), [str(book)], state, ModelOptions("demo", "cpu", carry=128))
     read(Terminal(quiet=True), [str(book)], tiny_state, ModelOptions(str(checkpoint()), "cpu"))

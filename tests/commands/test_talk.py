@@ -1,4 +1,4 @@
-"""Conversations: a question goes on from the answers before it, and the document's state stays as it is."""
+"""Conversations: a question continues from the answers before it, and the document's state stays as it is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from terminal_runs import Screened, run_on_terminal
 
 from gemma10m import Sampling
 from gemma10m.answering.conversation import Conversation, reply
-from gemma10m.commands.talk import talk
+from gemma10m.commands.talk import Talk
 from gemma10m.errors import StateError, UsageError
 from gemma10m.library.chat import Chat
 from gemma10m.library.retrieval import Passages, RetrievalOptions
@@ -39,7 +39,7 @@ QUESTIONS = ["Who is Anne?", "  And the number?\n", "汉字 é?"]
 
 
 def said_by(tiny: Reader, ids: list[int], count: int) -> list[int]:
-    """What a greedy loop says after `ids`, all of it computed anew for every token."""
+    """Return what a greedy loop says after `ids`, all of it computed anew for every token."""
     said: list[int] = []
     for _ in range(count):
         logits, _ = tiny.model(torch.tensor([ids + said]), tiny.model.empty_state(), logits="last")
@@ -112,14 +112,16 @@ def test_an_empty_question_is_refused() -> None:
 
 @pytest.fixture
 def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
-    """Answers and messages of a conversation in this process."""
+    """Return answers and messages of a conversation in this process."""
     tiny = reader()
     state = read_text(tiny, SENTENCE * 3)
 
     def run(text: str, as_json: bool = False) -> tuple[str, str]:
         monkeypatch.setattr("sys.stdin", io.StringIO(text))
         capsys.readouterr()
-        talk(Terminal(json=as_json), Chat(tiny, UNCHECKED, state, Sampling(max_new_tokens=9)), {"document": "book.txt"})
+        Talk(
+            Terminal(json=as_json), Chat(tiny, UNCHECKED, state, Sampling(max_new_tokens=9)), {"document": "book.txt"}
+        ).run()
         assert same_bits(state, read_text(tiny, SENTENCE * 3))
         return capsys.readouterr()
 
@@ -199,7 +201,7 @@ def test_ctrl_c_drops_the_question_that_is_being_answered(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Terminal, "ask", lambda _: next(lines))
     monkeypatch.setattr(Terminal, "write", write)
-    talk(Terminal(), Chat(tiny, UNCHECKED, state, Sampling(max_new_tokens=9)), {})
+    Talk(Terminal(), Chat(tiny, UNCHECKED, state, Sampling(max_new_tokens=9)), {}).run()
     (alone,), _ = replies(tiny, state, ["Where?"], 9)
     assert "".join(written) == alone + "\n"
 

@@ -1,4 +1,4 @@
-"""`gemma10m train`: a run, what stops it, and that the same command goes on."""
+"""`gemma10m train`: a run, what stops it, and that the same command resumes it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ PROGRAM = Path(__file__).parents[1] / "support" / "training_saver.py"
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run from its first step to its last."""
+    """Return a run from its first step to its last."""
     folder = tmp_path_factory.mktemp("unbroken")
     run(folder / "out", recipe_file(folder))
     assert len(log_of(folder / "out")) >= 8

@@ -1,4 +1,4 @@
-"""Pages, books, subtitles and texts that were read wrongly, each as it is to be read, and what is said about it."""
+"""Pages, books, subtitles and texts that were read wrongly, each as it is to be read, and what is reported."""
 
 from __future__ import annotations
 

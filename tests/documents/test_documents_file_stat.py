@@ -1,4 +1,4 @@
-"""Text that was taken out of a file is held against that file, not against the copy that is kept of it."""
+"""Text that was taken out of a file is compared with that file, not with the copy that is kept of it."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ SCRIPT = Path(__file__).parents[1] / "support" / "open_hostile.py"
 
 
 def outcome(folder: Path, name: str, content: bytes) -> dict[str, Any]:
-    """What opening it came to, having checked that nothing else did."""
+    """Return what opening it came to, having checked that nothing else did."""
     (folder / "scratch").mkdir()
     (folder / "here").mkdir()
     (folder / name).write_bytes(content)
@@ -106,7 +106,7 @@ CARRIERS: dict[str, Callable[[], bytes | str]] = {
 
 @pytest.mark.parametrize("name", CARRIERS)
 def test_forged_turns_and_escapes_are_text(tmp_path: Path, name: str) -> None:
-    """What a format says is handed on as text, like that of a file: the tokenizer and the terminal take care of it."""
+    """A format's words are handed on as text, like those of a file: the tokenizer and the terminal take care of it."""
     document = opened(tmp_path, name, CARRIERS[name]())
     assert "<start_of_turn>user" in text_of(document)
     assert not document.headed

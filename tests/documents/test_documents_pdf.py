@@ -40,7 +40,7 @@ def test_the_text_of_every_page_comes_whole(tmp_path: Path, pages: list[str], mo
 
 
 def test_a_pdf_wherever_it_is_found(tmp_path: Path) -> None:
-    """Compressed, in a folder, in the middle of an archive."""
+    """A file is read that is compressed, in a folder, or in the middle of an archive."""
     text = text_of(opened(tmp_path, "book.pdf", BOOK))
     assert text_of(opened(tmp_path, "book.pdf.gz", gzip.compress(BOOK))) == text
     archive = opened(tmp_path, "a.tar", tarred({"one.txt": "1", "two.pdf": BOOK, "z.txt": "3"}))
@@ -129,12 +129,12 @@ def test_the_process_ends_with_the_reading(tmp_path: Path, monkeypatch: pytest.M
 
 
 def children() -> set[str]:
-    """Of this process; another test's may still run."""
+    """Return the children of this process; another test's may still run."""
     return {child for path in Path("/proc/self/task").glob("*/children") for child in path.read_text().split()}
 
 
 def test_a_page_may_not_take_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawings of drawings, each twenty times the next."""
+    """Each drawing draws the next one twenty times."""
     monkeypatch.setattr(limits, "PDF_SECONDS", 1)
     forms = [
         b"<</Type/XObject/Subtype/Form/BBox[0 0 9 9]/Length 100/Resources<</XObject<</X %d 0 R>>>>>>" % (number + 1)

@@ -17,7 +17,7 @@ NAMELESS = (
 
 
 def drawn(*pages: str | None, more: Sequence[bytes] = (), catalog: str = "", annotations: str = "") -> bytes:
-    """Pages with these drawings; None for a page that is not there."""
+    """Return pages with these drawings; None for a page that is not there."""
     kids = " ".join("null" if page is None else f"{5 + 2 * number} 0 R" for number, page in enumerate(pages))
     bodies = [
         f"<</Type/Catalog/Pages 2 0 R{catalog}>>".encode(),

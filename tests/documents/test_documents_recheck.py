@@ -17,7 +17,7 @@ ODD = "\x1bodd\\.txt"
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working folder, with the folder `notes` in it."""
+    """Return the working folder, with the folder `notes` in it."""
     (tmp_path / "notes/deep").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     for name, text in TEXTS.items():

@@ -21,7 +21,7 @@ def again(document: Document, origin: Origin | None = None) -> Document | None:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working folder, with two folders of files in it."""
+    """Return the working folder, with two folders of files in it."""
     for name, text in (
         ("notes/a.txt", "One."),
         ("notes/b/c.txt", "Two."),

@@ -1,4 +1,4 @@
-"""What the user includes and excludes, in folders and archives alike, and the order of what is left."""
+"""Test what the user includes and excludes, in folders and archives alike, and the order of what is left."""
 
 from __future__ import annotations
 

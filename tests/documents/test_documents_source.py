@@ -200,7 +200,7 @@ def test_a_file_that_may_not_be_read(book: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def changed(document: Document) -> int:
-    """Characters handed out before the change is noticed."""
+    """Return the characters handed out before the change is noticed."""
     lengths: list[int] = []
     with pytest.raises(DocumentError, match=r"book\.txt changed while it was being read"):
         lengths.extend(len(piece.text) for piece in document.pieces())

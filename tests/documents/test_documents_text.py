@@ -28,7 +28,7 @@ WIDE = "naïve – “quotes”\r\nline two\n\n汉字 \U0001f600\r tab\t\u2028 e
 
 @pytest.fixture(params=[4, 7, 1 << 16])
 def block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Blocks of so few bytes that every character is cut somewhere."""
+    """Cut files into blocks of so few bytes that every character is cut somewhere."""
     size: int = request.param
     monkeypatch.setattr(document, "BLOCK", size)
     monkeypatch.setattr(hashing, "BLOCK", size)

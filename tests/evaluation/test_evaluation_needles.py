@@ -47,7 +47,7 @@ def ignore(_: ChunkRead) -> None:
 
 @contextmanager
 def last_hidden(model: Decoder) -> Iterator[Callable[[], Tensor]]:
-    """What the head would read in the last call (B, S, D)."""
+    """Return what the head would read in the last call (B, S, D)."""
     seen: list[Tensor] = []
     hook = model.model.register_forward_hook(lambda _module, _inputs, output: seen.append(output[0]))
     try:
@@ -260,7 +260,7 @@ def test_labels_say_what_is_asked() -> None:
 
 
 def test_documents_of_one_text_count_for_less() -> None:
-    """Ten of one text are right and ten of another wrong: two observations and not twenty."""
+    """Ten of one text are right and ten of another wrong, which makes two observations and not twenty."""
     assert design_effect([True] * 10 + [False] * 10) == pytest.approx(20.0)
     assert design_effect(([True] * 5 + [False] * 5) * 4) == 1.0
     assert design_effect([True] * 20) == design_effect([True, False]) == 1.0

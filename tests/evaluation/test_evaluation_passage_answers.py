@@ -26,7 +26,7 @@ PROSE = "It was a fine day, and they walked on.\nThe house stood still; nobody s
 
 
 def measured(folder: Path, form: str) -> dict[str, int]:
-    """How many of six were right, by how they were read."""
+    """Count how many of six were right, by how they were read."""
     book, results = folder / "book.txt", folder / "rows.jsonl"
     book.write_text(PROSE)
     wanted = EvalOptions(("needle",), ("900",), book, (0.0,), n=6, form=form, results=results, recall="auto")

@@ -81,7 +81,7 @@ def test_the_first_segment_cannot_differ(tokenizer: Tokenizer) -> None:
 
 
 def test_the_interval_is_made_of_segments(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four segments whose differences are 1, 2, 3 and 6: Student's interval of four draws, not of twenty."""
+    """Segments with the differences 1, 2, 3 and 6 give Student's interval of four draws, not of twenty."""
     on = torch.tensor([1.0, 2.0, 3.0, 6.0]).repeat_interleave(5)
     losses = iter([on, torch.zeros(20)])
     monkeypatch.setattr(perplexity, "token_losses", lambda *_: next(losses).double())
@@ -91,7 +91,7 @@ def test_the_interval_is_made_of_segments(tokenizer: Tokenizer, monkeypatch: pyt
 
 
 def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
-    """Differences that go together inside a segment: an interval of single tokens would cover far less."""
+    """Differences go together inside a segment: an interval of single tokens would cover far less."""
     generator = torch.Generator().manual_seed(5)
     covered = {3: 0, 12: 0}
     for segments in covered:

@@ -35,7 +35,7 @@ ROWS = [
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """The figures that were saved."""
+    """Return the figures that were saved."""
     figures: list[Figure] = []
     save = matplotlib.figure.Figure.savefig
     monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: (figures.append(self), save(self, *a, **k))[1])
@@ -72,7 +72,7 @@ def test_every_cell_has_its_number_and_every_axis_its_name(tmp_path: Path, drawn
 
 
 def test_each_number_stands_out_from_its_cell(tmp_path: Path, drawn: list[Figure]) -> None:
-    """WCAG's contrast of text and ground, for every accuracy."""
+    """Text and ground contrast by WCAG's measure, at every accuracy."""
     heat_map([row(tokens=1000 + right, right=right) for right in range(101)], tmp_path / "a.png")
     axes = drawn[0].axes[0]
     image = axes.get_images()[0]
@@ -111,7 +111,7 @@ def test_lengths_are_on_a_log_axis_and_what_was_not_read_has_no_speed(tmp_path: 
 
 
 def test_documents_of_one_text_count_for_fewer_in_the_intervals(tmp_path: Path, drawn: list[Figure]) -> None:
-    """A hundred documents whose texts decide like ten: the interval that Wilson gives for ten."""
+    """A hundred documents whose texts decide like ten have the interval that Wilson gives for ten."""
     length_plot(
         [row(n=100, right=50, effect=effect, memory=f"m{effect}") for effect in (1.0, 10.0)], tmp_path / "a.png"
     )

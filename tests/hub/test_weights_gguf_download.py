@@ -28,7 +28,7 @@ QUANTISED = {
 
 @pytest.fixture
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
-    """A hub whose repository holds GGUF files and what such repositories hold beside them."""
+    """Return a hub whose repository holds GGUF files and what such repositories hold beside them."""
     with ready_client(tmp_path, monkeypatch) as server:
         put(server, {"README.md": b"# a model", "config.json": b'{"model_type": "gemma"}', **QUANTISED})
         yield server

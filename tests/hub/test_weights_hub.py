@@ -1,4 +1,4 @@
-"""What a download plans, takes, refuses and leaves behind, against a hub on 127.0.0.1."""
+"""Test what a download plans, takes, refuses and leaves behind, against a hub on 127.0.0.1."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def test_float32_is_as_exact_as_the_equation_written_out(name: str) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_gated_segments_in_float32_are_as_exact_as_the_write_of_each_token(seed: int) -> None:
-    """Four segments with repeated, opposite and empty keys, closed and open gates, over a memory that is not empty."""
+    """Read four segments with repeated, opposite and empty keys, closed and open gates, over a memory with content."""
     found = theirs = normal(SIZE, SIZE, seed=seed).float()
     truth = theirs.double()
     for number in range(4):

@@ -148,7 +148,7 @@ def test_gated_write_is_a_contraction(seed: int, tokens: int, size: int, scale: 
 @MODEST
 @given(seed=SEEDS, segments=st.integers(1, 5), tokens=st.integers(1, 40), size=st.integers(1, 9))
 def test_gated_memory_grows_by_no_more_than_what_is_written(seed: int, segments: int, tokens: int, size: int) -> None:
-    """|M|^2 by at most b |v|^2 a token, whatever the keys: ten million tokens overflow nothing."""
+    """The square |M|^2 grows by at most b |v|^2 a token, whatever the keys: ten million tokens overflow nothing."""
     memory, room = torch.zeros(size, size, dtype=torch.float64), 0.0
     for number in range(segments):
         keys, values, gates = gated_segment(tokens, size, seed + 2 * number)
@@ -158,7 +158,7 @@ def test_gated_memory_grows_by_no_more_than_what_is_written(seed: int, segments:
 
 
 def test_a_repeated_segment_stays_within_its_values() -> None:
-    """A thousand times over, far more tokens than the memory has room for."""
+    """The segment is written a thousand times, far more tokens than the memory has room for."""
     keys, values, gates = gated_segment(70, 8, seed=5)
     decay, gain = reference.gated_update(keys, values, gates)
     memory = torch.zeros(8, 8, dtype=torch.float64)

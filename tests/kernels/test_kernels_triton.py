@@ -25,7 +25,7 @@ EPS = 1e-6
 
 @pytest.fixture(autouse=True)
 def _poison(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a kernel does not write stays NaN."""
+    """Fill new tensors with NaN, which stays where a kernel does not write."""
     empty = torch.empty
 
     def poisoned(*size: Any, **options: Any) -> Tensor:
@@ -43,7 +43,7 @@ def widened(*arguments: Any) -> list[Any]:
 
 
 def check(name: str, *arguments: Any) -> None:
-    """A kernel's error is at most twice that of the reference on the same numbers; the truth is the float64 reference.
+    """Check that a kernel's error is at most twice the reference's on the same numbers, by the float64 reference.
 
     In bfloat16 the reference rounds between its steps, where a kernel rounds once; the interpreter cuts off instead.
     """
@@ -117,7 +117,7 @@ def test_rotate(tokens: int, size: int, dtype: torch.dtype) -> None:
 
 
 def stretch(batch: int, heads: int, segments: int, length: int, size: int, dtype: torch.dtype) -> tuple[Tensor, ...]:
-    """Keys and values (B, K, G, N, E) as views of longer buffers, and write gates (B, K, G, N)."""
+    """Return keys and values (B, K, G, N, E) as views of longer buffers, and write gates (B, K, G, N)."""
     buffers = (normal(batch, heads, 3 + segments * length, size, seed=seed, dtype=dtype) for seed in (1, 2))
     keys, values = (buffer[:, :, 3:].unflatten(2, (segments, length)) for buffer in buffers)
     return keys, values, torch.sigmoid(normal(batch, heads, segments, length, seed=3))

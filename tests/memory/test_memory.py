@@ -1,4 +1,4 @@
-"""What a state keeps: its size, its dtypes, its bounds, and numbers that still hold after ten million tokens."""
+"""Test what a state keeps: its size, dtypes, bounds, and numbers that still hold after ten million tokens."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def test_gated_memory_is_bounded_after_ten_thousand_segments_and_linear_memory_i
     empty = torch.zeros(1, 1, size, size)
 
     def largest(kind: MemoryKind) -> tuple[float, float]:
-        """Of the first tenth and of the last."""
+        """Return the largest number of the first tenth and of the last."""
         matrices = written(kind, empty, torch.zeros(1, 1, size), keys, values, gates).matrices[0, 0]
         assert matrices.isfinite().all()
         sizes = matrices.abs().amax((-1, -2))
@@ -213,7 +213,7 @@ def test_memory_of_a_model_stays_finite(kind: MemoryKind) -> None:
 
 
 def exact_angle(position: int, pair: int, head_size: int, theta: int) -> float:
-    """position * theta^(-2 pair / E), reduced to one turn with forty digits."""
+    """Return position * theta^(-2 pair / E), reduced to one turn with forty digits."""
     with localcontext() as context:
         context.prec = 40
         turn = 2 * Decimal("3.141592653589793238462643383279502884197")
@@ -223,7 +223,7 @@ def exact_angle(position: int, pair: int, head_size: int, theta: int) -> float:
 
 @pytest.mark.parametrize("position", [0, 1, 2048, TEN_MILLION - 1, TEN_MILLION, 2**31])
 def test_angles_are_exact_at_position_ten_million(position: int) -> None:
-    """To 1e-10, or twice what Python's own floats lose: their products are off by more than that at ten million."""
+    """They are exact to 1e-10, or twice what Python's floats lose: their products are off by more at ten million."""
     steps, head_size = 3, 256
     pairs = range(head_size // 2)
     places = range(position, position + steps)
@@ -252,7 +252,7 @@ def test_float32_angles_would_be_wrong_at_position_ten_million() -> None:
 
 
 def test_scores_depend_on_the_distance_alone_at_any_position() -> None:
-    """In float32 they are as exact at position ten million as at the start."""
+    """They are as exact in float32 at position ten million as at the start."""
     queries, keys = normal(40, 64, seed=7) / 8, normal(40, 64, seed=8)
 
     def scores(start: int, dtype: torch.dtype) -> Tensor:
@@ -280,7 +280,7 @@ def test_a_segment_reads_the_same_at_position_ten_million(kind: MemoryKind) -> N
 
 @every_remembering_kind
 def test_what_is_remembered_has_no_position(kind: MemoryKind) -> None:
-    """With the gate wide open nothing is read but memory, which knows neither keys' nor queries' places.
+    """A gate that is wide open lets only memory be read, which knows neither keys' nor queries' places.
 
     A closed segment in another order writes the same memory in the first layer (but for `gated`, whose tokens replace
     one another in turn), and every place reads the same in it.

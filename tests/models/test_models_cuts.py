@@ -80,7 +80,7 @@ def test_any_cut_gives_the_same_logits_and_state(
 @every_kind
 @pytest.mark.parametrize("size", [1, 2, 4, 5, 6, 10, 11])
 def test_calls_of_one_size(kind: MemoryKind, size: int) -> None:
-    """One token a call, one segment a call, and one more or less."""
+    """A call reads one token, one segment, or one more or less."""
     model = tiny_model(kind, segment=5, carry=5, sinks=2)
     ids = random_ids(model, 43, batch=2)
     expected, expected_state = read_cut(model, ids)
@@ -250,7 +250,7 @@ UNLIKE = [(mine, other) for mine in KINDS for other in KINDS if not any({mine, o
 
 @pytest.mark.parametrize(("kind", "other"), UNLIKE)
 def test_a_state_of_another_memory_is_refused(kind: MemoryKind, other: MemoryKind) -> None:
-    """Before the first token, where the keys alone do not tell the kinds apart."""
+    """The keys alone do not tell the kinds apart before the first token."""
     assert_refused(tiny_model(kind), tiny_model(other).empty_state())
 
 

@@ -80,7 +80,7 @@ def test_m3_no_token_sees_a_later_one_through_memory(kind: MemoryKind, beta: flo
 
 @every_remembering_kind
 def test_m3_a_segment_reads_the_memory_of_the_segments_before_it(kind: MemoryKind) -> None:
-    """Not of itself: with nothing but memory to read, a segment's tokens do not see one another."""
+    """A segment's tokens do not see one another if there is nothing but memory to read."""
     model = tiny_model(kind, layers=1, beta=OPEN)
     ids = random_ids(model, 12)
     before, _ = read_cut(model, ids)
@@ -117,7 +117,7 @@ def test_m4_a_checkpoint_with_closed_gates_is_loaded_with_a_warning(memory: str,
 
 @every_remembering_kind
 def test_m5_gradients_flow_through_memory_to_the_tokens_it_holds(kind: MemoryKind) -> None:
-    """From the last token's logits to the tokens of closed segments, which only memory joins."""
+    """They reach the tokens of closed segments, which only memory joins to the last token's logits."""
     model = tiny_model(kind, beta=0.0)
     gradient = gradient_of_embeddings(model, random_ids(model, 18))
     assert gradient.isfinite().all()
@@ -126,7 +126,7 @@ def test_m5_gradients_flow_through_memory_to_the_tokens_it_holds(kind: MemoryKin
 
 @every_remembering_kind
 def test_m5_gradients_flow_through_memory_to_what_wrote_it(kind: MemoryKind) -> None:
-    """With open gates there is no other way to keys, values and write gates."""
+    """Open gates leave no other way to keys, values and write gates."""
     model = tiny_model(kind, layers=1, beta=OPEN)
     gradient_of_embeddings(model, random_ids(model, 18))
     attention = model.model.layers[0].self_attn
@@ -230,7 +230,7 @@ def test_m9_there_is_no_padding_that_memory_could_hold() -> None:
 
 @every_remembering_kind
 def test_m10_the_first_segment_is_scaled_by_what_the_gate_leaves(kind: MemoryKind) -> None:
-    """As in the paper: nothing is in memory yet, and the output is (1 - gate) * local."""
+    """Nothing is in memory yet, and the output is (1 - gate) * local, as in the paper."""
     beta = 0.75  # in float32, which weights are drawn in, as in float64
     mixed, local = (tiny_model(kind, layers=1, beta=value) for value in (beta, CLOSED))
     ids = random_ids(mixed, 12)

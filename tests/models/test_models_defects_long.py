@@ -61,7 +61,7 @@ def test_l1_every_token_of_a_prompt_longer_than_a_segment_is_read(kind: MemoryKi
 
 @pytest.mark.parametrize("cuts", [(), range(1, 23), (4, 5, 16)], ids=["at once", "one by one", "ragged"])
 def test_l2_every_token_is_written_to_memory_once(cuts: tuple[int, ...]) -> None:
-    """Of closed segments, each once; of the open one, none. The first layer's keys are counted by hand."""
+    """Each of a closed segment is, and none of the open one. The first layer's keys are counted by hand."""
     model = tiny_model("linear", segment=5)
     ids = random_ids(model, 23)
     _, state = read_cut(model, ids, cuts)

@@ -49,7 +49,7 @@ CUTS = {
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Each architecture's checkpoint, by its name."""
+    """Return each architecture's checkpoint, by its name."""
     root = tmp_path_factory.mktemp("official")
     return {name: save(official_model(name), root / f"model {number}") for number, name in enumerate(OFFICIAL)}
 

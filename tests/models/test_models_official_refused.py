@@ -51,7 +51,7 @@ def promptly() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Each architecture's checkpoint with a config.json in the old spelling, by its name."""
+    """Return each architecture's checkpoint with a config.json in the old spelling, by its name."""
     root = tmp_path_factory.mktemp("refused")
     made = {name: save(official_model(name), root / f"model {number}") for number, name in enumerate(OFFICIAL)}
     for folder in made.values():
@@ -80,7 +80,7 @@ def refusal(folder: Path) -> str:
 
 @every_architecture
 def test_the_checkpoint_is_read_before_anything_is_changed(folders: dict[str, Path], name: str) -> None:
-    """Without this, all the others might be refused for another reason."""
+    """All the others might be refused for another reason if this failed."""
     model = gemma10m.load_model(folders[name], memory="full")
     assert model.config.vocabulary == official_model(name).config.vocab_size
 

@@ -25,7 +25,7 @@ WINDOWS = [(5, 0, 0), (7, 0, 3), (7, 1, 0), (5, 1, 3), (5, 2, 0), (7, 2, 3)]
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Threads only wait for one another over matrices this small."""
+    """Use one thread: threads only wait for one another over matrices this small."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -50,7 +50,7 @@ class Case:
         return model.to(dtype).eval()
 
     def logits(self, lengths: list[int] | None = None, dtype: torch.dtype = torch.float64) -> Tensor:
-        """All logits, read in calls of the given lengths, or in one."""
+        """Return all logits, read in calls of the given lengths, or in one."""
         model = self.model(dtype)
         state = model.empty_state(batch=1)
         found = []
@@ -137,7 +137,7 @@ def test_documents_that_end_at_or_beside_a_segment(kind: MemoryKind, length: int
 
 @pytest.mark.parametrize("kind", [*REMEMBERING, "state-vector", "window"])
 def test_float32_differs_by_its_precision_and_not_more(kind: MemoryKind) -> None:
-    """A hundred roundings of the largest number: a float32 where a sum needs more, or a wrong detail, is far beyond."""
+    """The bound is a hundred roundings of the largest number: a wrong detail is far beyond it."""
     case = make_case(kind)
     expected = case.oracle()
     found = case.logits(dtype=torch.float32)

@@ -24,7 +24,7 @@ TOKENS, SEGMENT = 200, 16  # twelve and a half segments
 
 
 def stock_gemma(model: Decoder) -> GemmaForCausalLM:
-    """The official implementation with our model's weights; it knows nothing of memory gates."""
+    """Return the official implementation with our model's weights; it knows nothing of memory gates."""
     stock = official_gemma(model.config, "eager")
     weights = {name: weight for name, weight in model.state_dict().items() if not name.endswith("self_attn.gate")}
     weights["lm_head.weight"] = weights["model.embed_tokens.weight"]
@@ -34,7 +34,7 @@ def stock_gemma(model: Decoder) -> GemmaForCausalLM:
 
 @torch.no_grad()
 def stock_logits(model: Decoder, ids: Tensor, visible: Tensor | None = None) -> Tensor:
-    """visible (S, S): which earlier tokens each token attends to; None for all of them."""
+    """Compute the stock model's logits. visible (S, S): the earlier tokens each token attends to; None for all."""
     mask = None if visible is None else torch.where(visible, 0.0, -1e9).to(model.dtype).expand(ids.shape[0], 1, -1, -1)
     with Float64() if model.dtype == torch.float64 else nullcontext():
         logits: Tensor = stock_gemma(model)(input_ids=ids, attention_mask=mask, use_cache=False).logits
@@ -48,7 +48,7 @@ def assert_parity(found: Tensor, expected: Tensor) -> None:
 
 
 def bites(kv_heads: int, **changes: Any) -> dict[str, Any]:
-    """Sizes whose product of heads and head size is not the hidden size."""
+    """Return sizes whose product of heads and head size is not the hidden size."""
     return dict(hidden_size=26, layers=3, heads=4, kv_heads=kv_heads, head_size=10, vocabulary=61) | changes
 
 
@@ -103,7 +103,7 @@ def test_segments_and_carry_are_a_mask_over_the_official_model(carried: int) -> 
 
 
 def test_the_comparison_sees_a_wrong_detail() -> None:
-    """What 1e-10 is worth here: a norm weight that is a thousandth off, or one token seen too few, shows."""
+    """A norm weight that is a thousandth off, or one token seen too few, shows at 1e-10."""
     model = tiny_model("full", segment=SEGMENT, has_gates=False, **bites(2))
     ids = random_ids(model, 40)
     expected = stock_logits(model, ids)

@@ -23,7 +23,7 @@ MANY = FEWEST_QUERIES + 3
 
 
 def drawn(queries: int, width: int = WIDTH, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor]:
-    """Queries (2, 4, Q, 8), keys and values (2, 2, width, 8)."""
+    """Return queries (2, 4, Q, 8), keys and values (2, 2, width, 8)."""
     generator = torch.Generator().manual_seed(queries)
     shapes = ((2, 4, queries, 8), (2, 2, width, 8), (2, 2, width, 8))
     one, two, three = (torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype) for shape in shapes)

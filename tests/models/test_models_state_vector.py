@@ -31,7 +31,7 @@ MODEST = settings(max_examples=25)
 
 
 def vectors(state: State) -> Tensor:
-    """(L, B, D)"""
+    """Return the state vectors (L, B, D)."""
     found = [layer["state_vector"] for layer in state.layers]
     return torch.stack([vector for vector in found if vector is not None])
 
@@ -102,7 +102,7 @@ def test_every_token_of_a_segment_sees_the_vector_of_its_layer(layer: int) -> No
 
 
 def test_only_the_vector_joins_segments_that_share_no_window() -> None:
-    """The same tokens with `window` memory: the third segment knows nothing of the first."""
+    """The third segment knows nothing of the first if the same tokens are read with `window` memory."""
     model = tiny_model("state-vector", layers=1)
     local = Decoder(model.config, replace(model.reading, memory="window"))
     local.load_state_dict(model.state_dict(), strict=True)

@@ -156,7 +156,7 @@ def test_a_window_that_holds_everything_is_full(reading: ReadingConfig) -> None:
     [(0, [0, 1, 2, *range(15, 20)]), (5, [0, 1, 2, *range(10, 20)]), (10, [0, 1, 2, *range(5, 20)]), (15, range(20))],
 )
 def test_one_layer_sees_exactly_the_window(carry: int, window: list[int]) -> None:
-    """With one layer a key is its token's alone, so the fourth segment is a full reading of what it sees."""
+    """A key is its token's alone in the first layer, so the fourth segment is a full reading of what it sees."""
     config = replace(CONFIG, layers=1)
     weights, ids = random_weights(config, seed=6), random_ids(config, 20, seed=7)
     found = oracle_logits(weights, config, ReadingConfig(segment=5, carry=carry, sinks=3), ids)

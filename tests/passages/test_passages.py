@@ -1,4 +1,4 @@
-"""Passages: nothing of the text is left out, the index finds it, quotes are what stands in the file."""
+"""Passages: nothing of the text is left out, the index finds it, quotes are the file's own words."""
 
 from __future__ import annotations
 

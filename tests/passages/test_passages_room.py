@@ -41,7 +41,7 @@ def after(reader: Reader, tokens: int) -> State:
 
 
 def recalled(demo: Reader, folder: Path, said: str, position: int = 640) -> tuple[int, list[str]]:
-    """Tokens that are recalled, and the warnings of two questions."""
+    """Return the tokens that are recalled, and the warnings of two questions."""
     document, path, warned = folder / "tale.txt", folder / "index", list[str]()
     document.write_text(FACTS)
     build_index(open_source(document), path)

@@ -1,4 +1,4 @@
-"""What counts as said by a text: names, numbers and negations of an answer, and what the question was about."""
+"""Test what counts as said by a text: names, numbers and negations of an answer, and the question's subject."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sentences go on where a line was only full, and end with every line of verse, lists, tables and code."""
+"""Sentences continue where a line was only full, and end with every line of verse, lists, tables and code."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_of_a_wrapped_sentence_the_words_that_were_asked_for_are_recalled(tmp_pa
 
 @pytest.mark.parametrize("place", ["before", "middle", "line"])
 def test_a_planted_sentence_is_found_in_a_wrapped_paragraph(tmp_path: Path, place: str) -> None:
-    """Not verified: a sentence that only a line break parts from `a man who never took up any book` may be denied."""
+    """A sentence that only a line break parts from `a man who never took up any book` may be denied: not verified."""
     fact = "One of the special magic numbers for amber-lantern is: 48213."
     planted = {
         "before": WRAPPED.replace("consolation in", f"consolation {fact} in"),

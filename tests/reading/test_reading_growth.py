@@ -37,7 +37,7 @@ TEXTS = st.lists(st.sampled_from(WORDS), min_size=1, max_size=60).map("".join)
 
 
 def ids_kept(kind: str, old: list[int], new: list[int]) -> int:
-    """How many of the ids read earlier are good: the common ones, unless a closed segment holds others."""
+    """Count the ids read earlier that are good: the common ones, unless a closed segment holds others."""
     common = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), len(old))
     closed = len(old) if kind == "full" else len(old) // SEGMENT * SEGMENT
     if kind == "state-vector" and common < len(old):  # whose open segment is read as a whole or not at all

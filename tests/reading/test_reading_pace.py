@@ -1,4 +1,4 @@
-"""On a GPU the host is a stretch ahead: what is told is what was computed."""
+"""On a GPU the host is a stretch ahead: what is shown is what was computed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gemma10m.reading.pace import QUEUED, Pace
 
 
 class Mark:
-    """Stands in for an event of a GPU that is as slow as it can be: done when it is waited for."""
+    """Behave like an event of a GPU that is as slow as it can be: done when it is waited for."""
 
     waited = 0
 
@@ -33,14 +33,14 @@ class Mark:
 
 
 class Prompt(Mark):
-    """Of a GPU that is faster than the host."""
+    """Behave like a GPU that is faster than the host."""
 
     def query(self) -> bool:
         return True
 
 
 class Queueing:
-    """Stands in for a model on a GPU."""
+    """Behave like a model on a GPU."""
 
     device = torch.device("cuda")
     reading = SimpleNamespace(segment=4)
@@ -77,7 +77,7 @@ def test_a_queued_stretch_that_has_ended_is_finished_without_waiting_for_the_nex
 
 
 class Behind(Pace):
-    """Computes on the CPU and tells of it as a GPU would."""
+    """Compute on the CPU and report it as a GPU would."""
 
     def _stretch(self, ids: list[int], state: Any) -> Any:
         state = super()._stretch(ids, state)

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: the segment is finished, the state saved, the same command goes on. A second one ends it."""
+"""SIGINT and SIGTERM: the segment is finished, the state saved, the same command resumes. A second one ends it."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_sigterm_saves_where_the_user_wants_it(book: Path, tiny: Reader, capsys:
 
 
 def test_a_second_sigint_ends_at_once(book: Path, tiny: Reader) -> None:
-    """Nobody lets this read go on after its segment: only a signal that is not waited for can end it."""
+    """Nobody lets this read continue after its segment: only a signal that is not waited for can end it."""
     with started(book, SEGMENTS) as process:
         wait_until_halted(process)
         deadline = time.monotonic() + PATIENCE
@@ -200,13 +200,12 @@ def test_two_signals_during_one_python_call_end_it_at_once() -> None:
 
 def test_an_error_that_a_library_makes_of_a_signal_is_an_interruption() -> None:
     body = (
-        "from gemma10m.program import run_command\n"
-        "def command(terminal):\n"
+        "from gemma10m.program import command_terminal\n"
+        "with command_terminal():\n"
         "    try:\n"
         "        signal.raise_signal(2)\n"
         "    except KeyboardInterrupt:\n"
         "        raise ValueError('could not determine the shape of object')\n"
-        "run_command(command)\n"
     )
     assert ended(body) == (130, "error: interrupted\nhint: run the same command again\n")
 

@@ -193,7 +193,7 @@ def test_a_document_that_changes_meanwhile_ends_the_read() -> None:
 
 
 def test_a_document_of_thousands_of_files_takes_no_quadratic_time(tmp_path: Path) -> None:
-    """Counted in files looked at, not in seconds."""
+    """The time is counted in files looked at, not in seconds."""
     for number in range(300):
         (tmp_path / f"{number:03}.txt").write_text("truth")
     looked_at = 0
@@ -229,7 +229,7 @@ def test_stretches_on_a_cpu_are_whole_segments_within_bounds(flops: int, monkeyp
 
 @contextmanager
 def memory_for(tiny: Reader, tokens: int) -> Iterator[None]:
-    """As on a GPU where a stretch of more tokens does not fit."""
+    """Refuse a longer stretch, as a GPU does where more tokens do not fit."""
 
     def refuse(_: object, arguments: tuple[torch.Tensor, ...]) -> None:
         if arguments[0].shape[1] > tokens:

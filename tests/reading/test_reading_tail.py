@@ -55,7 +55,7 @@ def test_the_state_is_that_of_the_whole_document(
 
 
 def test_one_stretch_fewer_would_show(tmp_path: Path, tokenizer_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is read is not far more than what matters: without its first stretch the state is another one."""
+    """The read is not far longer than what matters: without its first stretch the state is another one."""
     tiny = tail_reader(tmp_path, "llama", tokenizer_folder, SEGMENT, 3)
     with stretch_of(SEGMENT):
         whole = read_all(tiny, document(LONG))[-1].bookmark.state

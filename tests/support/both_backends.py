@@ -31,7 +31,7 @@ def counted(kernel: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def run(model: Any, ids: Tensor) -> list[Tensor]:
-    """Logits of three cuts, and what the state holds after them."""
+    """Return the logits of three cuts, and what the state holds after them."""
     state, found = model.empty_state(ids.shape[0]), []
     for part in ids.tensor_split([11, 12], dim=1):
         logits, state = model(part, state)

@@ -75,7 +75,7 @@ TEXTS = [
 
 @cache
 def tokenizer_json(name: str, vocabulary: int = 900) -> str:
-    """A `tokenizer.json` that splits by the rule `name` of `SPLITS`; control tokens come after what was learnt."""
+    """Return a `tokenizer.json` that splits by the rule `name` of `SPLITS`; control tokens come last."""
     tokenizer = Tokenizer(models.BPE(ignore_merges=name == "llama-bpe"))
     whole = {"version": "1.0", "model": json.loads(tokenizer.to_str())["model"], "pre_tokenizer": SPLITS[name]}
     tokenizer = Tokenizer.from_str(json.dumps(whole | {"added_tokens": []}))
@@ -115,7 +115,7 @@ def write_byte_level(folder: Path, name: str, **changes: Any) -> Path:
 
 
 def gguf_metadata(name: str) -> dict[str, Any]:
-    """What llama.cpp's converter writes of the same tokenizer."""
+    """Return what llama.cpp's converter writes of the same tokenizer."""
     content = json.loads(tokenizer_json(name))
     added = {token["content"]: token for token in content["added_tokens"]}
     ids = content["model"]["vocab"] | {token["content"]: token["id"] for token in content["added_tokens"]}

@@ -29,7 +29,7 @@ def tiny_config(
     vocabulary: int = 131,
     **extra: Any,
 ) -> dict[str, Any]:
-    """A config.json in the old spelling; `extra` adds or replaces keys (`segment_size`, `memory`, ...)."""
+    """Return a config.json in the old spelling; `extra` adds or replaces keys (`segment_size`, `memory`, ...)."""
     return {
         "architectures": ["GemmaForCausalLM"],
         "model_type": "gemma",
@@ -55,7 +55,7 @@ def tiny_config(
 def gemma_shapes(
     config: dict[str, Any], *, gates: bool = False, write_gates: bool = False, state_vectors: bool = False
 ) -> Shapes:
-    """Every tensor a checkpoint with this config.json must hold."""
+    """Return every tensor a checkpoint with this config.json must hold."""
     hidden, feed_forward, head_size = config["hidden_size"], config["intermediate_size"], config["head_dim"]
     heads, kv_heads = config["num_attention_heads"], config["num_key_value_heads"]
     layer: Shapes = {
@@ -132,7 +132,7 @@ def tiny_gemma(
     seed: int = 0,
     **config: Any,
 ) -> Path:
-    """A random tiny checkpoint; `gates` is what the betas lie around (None: a stock Gemma without gates).
+    """Return a random tiny checkpoint; `gates` is what the betas lie around (None: a stock Gemma without gates).
 
     Other keywords go to `tiny_config`: sizes by our names, anything else straight into config.json.
     """
@@ -144,7 +144,7 @@ def tiny_gemma(
 
 
 def write_sparse_shard(path: Path, shapes: Shapes, dtype: str = "F32") -> None:
-    """A shard of zeros as the safetensors library lays it out; takes no room on the disk."""
+    """Write a shard of zeros as the safetensors library lays it out; it takes no room on the disk."""
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     position = 0
     for name, shape in sorted(shapes.items()):
@@ -159,7 +159,7 @@ def write_sparse_shard(path: Path, shapes: Shapes, dtype: str = "F32") -> None:
 
 
 def released_checkpoint(folder: Path) -> Path:
-    """The layout of mustafaaljadery/gemma-2B-10M: F32 in three shards of at most 5 GB, 18 closed gates, no head."""
+    """Write mustafaaljadery/gemma-2B-10M's layout: F32 in three shards of at most 5 GB, 18 closed gates, no head."""
     config = tiny_config(
         layers=18, heads=8, kv_heads=1, head_size=256, hidden=2048, feed_forward=16384, vocabulary=256000,
         segment_size=2048,
@@ -185,7 +185,7 @@ def released_checkpoint(folder: Path) -> Path:
 
 
 def _in_module_order(shapes: Shapes) -> Shapes:
-    """transformers fills shards in the order of the modules: a layer's own parameters come before its children's."""
+    """Order names as transformers fills shards: a layer's own parameters come before its children's."""
     return dict(sorted(shapes.items(), key=lambda item: (_layer_number(item[0]), not item[0].endswith(".gate"))))
 
 
@@ -195,6 +195,6 @@ def _layer_number(name: str) -> float:
 
 
 def write_raw_shard(path: Path, header: object, data: bytes) -> None:
-    """A shard with whatever header: bytes as they are, anything else as JSON."""
+    """Write a shard with whatever header: bytes as they are, anything else as JSON."""
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     path.write_bytes(len(text).to_bytes(8, "little") + text + data)

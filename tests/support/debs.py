@@ -55,7 +55,7 @@ def compressed(text: bytes) -> bytes:
 
 
 def packed(codes: list[int], width: int) -> bytes:
-    """The lowest bits first, filled up to eight codes."""
+    """Pack the lowest bits first, filled up to eight codes."""
     codes = codes + [0] * (-len(codes) % 8)
     return sum(code << width * place for place, code in enumerate(codes)).to_bytes(len(codes) * width // 8, "little")
 

@@ -29,7 +29,7 @@ def written_in_turn(memory: Tensor, keys: Tensor, values: Tensor, gates: Tensor)
 
 
 def gated_segment(tokens: int, size: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Keys and values (N, E) and gates (N), with everything that could divide by nothing or leave nothing over.
+    """Return keys and values (N, E) and gates (N), with all that could divide by nothing or leave nothing over.
 
     Some keys are zeros, some repeat an earlier one and some are its opposite; some gates are 0 and some 1.
     """

@@ -44,7 +44,7 @@ class Seen:
 
 @dataclass
 class Faults:
-    """What goes wrong, by file name; a count is how many answers it goes wrong in. Lengths in bytes."""
+    """Hold what goes wrong, by file name; a count is how many answers it goes wrong in. Lengths in bytes."""
 
     cut_after: dict[str, list[int]] = field(default_factory=dict)  # one entry an answer: close the connection there
     stall_after: dict[str, int] = field(default_factory=dict)  # then wait until the hub is stopped
@@ -87,7 +87,7 @@ class FakeHub(ThreadingHTTPServer):
         return [seen for seen in self.seen if seen.path.endswith(f"/{path}")]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is part of the tests."""
+        """Ignore a client that goes away: it is part of the tests."""
 
 
 @contextmanager

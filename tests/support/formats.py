@@ -27,7 +27,7 @@ def text_of(document: Document) -> str:
 
 
 def places(document: Document) -> list[tuple[str, str]]:
-    """The first line of what is at each place, and its label."""
+    """Return the first line of what is at each place, and its label."""
     (file,) = document.files
     text = text_of(document).encode()
     return [(text[offset:].decode().split("\n")[0], label) for offset, label in file.places]
@@ -54,7 +54,7 @@ def tarred(members: dict[str, bytes | str], kind: bytes = tarfile.REGTYPE, targe
 
 
 def epub(pages: dict[str, str], spine: Sequence[str] | None = None, **more: str) -> bytes:
-    """`pages` are the bodies of XHTML chapters by file name; `more` replaces or adds members ("/" written "__")."""
+    """Make a book of XHTML chapters, bodies by file name; `more` replaces or adds members ("/" written "__")."""
     items = "".join(f'<item id="{name}" href="{name}"/>' for name in pages)
     order = "".join(f'<itemref idref="{name}"/>' for name in (pages if spine is None else spine))
     members: dict[str, bytes | str] = {
@@ -86,7 +86,7 @@ def notebook(*cells: dict[str, object], **more: object) -> str:
 
 
 def pdf(*pages: str, trailer: str = "", objects: Sequence[bytes] = ()) -> bytes:
-    """A page for each text; an empty text makes a page without any. `objects` come last, after those of the pages."""
+    """Make a page for each text; an empty text makes a page without any. `objects` come after those of the pages."""
     streams = [f"BT /F 12 Tf 72 720 Td ({text}) Tj ET".encode() if text else b"" for text in pages]
     kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(len(pages)))
     bodies = [
@@ -115,6 +115,6 @@ def pdf_file(bodies: Sequence[bytes], trailer: str = "") -> bytes:
 
 
 def flate(content: bytes) -> bytes:
-    """A compressed stream object of a PDF."""
+    """Return a compressed stream object of a PDF."""
     data = zlib.compress(content, 9)
     return b"<</Length %d/Filter/FlateDecode>>stream\n%s\nendstream" % (len(data), data)

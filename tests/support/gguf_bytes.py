@@ -27,7 +27,7 @@ def uint32(value: int) -> bytes:
 
 
 def tensor(name: str, sizes: Sequence[int], kind: int = F32, offset: int = 0) -> bytes:
-    """`sizes` from the innermost out, as the file has them."""
+    """Describe a tensor; `sizes` go from the innermost out, as in the file."""
     return text(name) + struct.pack(f"<I{len(sizes)}QIQ", len(sizes), *sizes, kind, offset)
 
 
@@ -52,7 +52,7 @@ def padded(data: bytes, alignment: int = 32) -> bytes:
 
 
 def small_file() -> bytes:
-    """A valid file with a value of every kind and three tensors."""
+    """Return a valid file with a value of every kind and three tensors."""
     keys = (
         key("general.architecture", STRING, text("llama")),
         key("a.small", UINT8, b"\x07"),

@@ -32,7 +32,7 @@ FAMILIES = {
 
 
 def tiny_weights(architecture: str, **changes: Any) -> dict[str, Tensor]:
-    """The weights of a random model, norms and biases among them; no lm_head where it is tied."""
+    """Return the weights of a random model, norms and biases among them; no lm_head where it is tied."""
     torch.manual_seed(0)
     config_class, model_class = FAMILIES[architecture]
     config = config_class(**SHAPE | {"tie_word_embeddings": True} | changes)
@@ -52,7 +52,7 @@ def write_model(
     keys: dict[str, Any] | None = None,
     extra: dict[str, np.ndarray[Any, Any]] | None = None,
 ) -> None:
-    """`kind`: the type of the matrices. `keys`: what to say beside the shape, under the architecture; None: not."""
+    """Write a model. kind: the matrices' type. keys: what to say beside the shape; None: what to leave out."""
     writer = gguf.GGUFWriter(path, architecture)
     for key, value in (_SAID | (keys or {})).items():
         _write_key(writer, f"{architecture}.{key}", value)
@@ -106,7 +106,7 @@ def _write_tensor(writer: gguf.GGUFWriter, name: str, array: np.ndarray[Any, Any
 
 
 def converted(architecture: str, name: str, weight: Tensor) -> Tensor:
-    """As the file has it: Gemma's norms with their 1, the rows of a llama's q and k interleaved for each head."""
+    """Convert as the file has it: Gemma's norms with their 1, a llama's rows of q and k interleaved for each head."""
     if architecture.startswith("gemma") and name.endswith("norm.weight"):
         return weight + 1.0
     if architecture == "llama" and (".q_proj." in name or ".k_proj." in name):

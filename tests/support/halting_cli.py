@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from gemma10m import cli, saved_states
+from gemma10m import cli, reading
 from gemma10m.reading import Step, pace, read_steps
 
 HALTED = "halted\n"
@@ -25,7 +25,7 @@ def main(segments: int) -> None:
             yield step
 
     pace.stretch_tokens = lambda model: model.reading.segment
-    saved_states.read_steps = halting_steps
+    reading.read_steps = halting_steps
     cli.main()
 
 

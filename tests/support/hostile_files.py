@@ -33,7 +33,7 @@ def zip_of(name: str, megabytes: int, **changes: int) -> bytes:
 
 
 def zip_list(entries: Iterator[bytes], size: int | None = None) -> bytes:
-    """Only a list of members, of which none is there; `size` is what is said of its length."""
+    """Return only a list of members, of which none is there; `size` is the length that it claims."""
     members = b"".join(entries)
     length = len(members) if size is None else size
     return b"PK\x03\x04" + members + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, length, 4, 0)
@@ -44,7 +44,7 @@ def zip_entry(name: bytes, extra: int = 0) -> bytes:
 
 
 def all_the_same_bytes() -> bytes:
-    """Every member's data are the first one's."""
+    """Return an archive in which every member's data are the first one's."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
         for number in range(50):
@@ -85,7 +85,7 @@ def xz_with_a_large_dictionary() -> bytes:
 
 
 def sparse_tar() -> bytes:
-    """One byte that says it is a terabyte."""
+    """Return an archive of one byte that says it is a terabyte."""
     header = bytearray(tar_header(type=tarfile.GNUTYPE_SPARSE, size=512))
     header[386:410] = b"%011o\0%011o\0" % (0, 1)
     header[483:495] = b"\x80" + (1 << 40).to_bytes(11, "big")
@@ -100,7 +100,7 @@ def pages_in_a_circle() -> bytes:
 
 
 def pdf_bomb() -> bytes:
-    """A page of a few KB whose drawing unpacks to a gigabyte."""
+    """Return a page of a few KB whose drawing unpacks to a gigabyte."""
     packer = zlib.compressobj(9)
     data = b"".join(packer.compress(b"(x) Tj " * 150_000) for _ in range(1000)) + packer.flush()
     once = zlib.compress(data, 9)
@@ -120,7 +120,7 @@ def word(text: str, before: str = "") -> bytes:
 
 
 def with_large_member(others: bytes, name: str, head: str = "") -> bytes:
-    """A zip file, and 400 MB more in it."""
+    """Return a zip file, and 400 MB more in it."""
     out = io.BytesIO(others)
     with zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED) as file, file.open(name, "w") as member:
         member.write(head.encode())

@@ -1,4 +1,4 @@
-"""What the tests of downloads share: a model on the fake hub, and a client that finds it there."""
+"""Share among tests of downloads a model on the fake hub, and a client that finds it there."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TOKEN = "hf_notatoken"
 
 @contextmanager
 def ready_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
-    """A running hub that the library talks to, with a token, an empty models folder and no wait between tries."""
+    """Run a hub that the library talks to, with a token, an empty models folder and no wait between tries."""
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -50,13 +50,13 @@ def ready_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fa
 
 
 def point_at(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    """What HF_ENDPOINT does to the library when it is imported."""
+    """Do what HF_ENDPOINT does to the library when it is imported."""
     monkeypatch.setattr(constants, "ENDPOINT", url)
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url + "/{repo_id}/resolve/{revision}/{filename}")
 
 
 def fetch_all(revision: str | None = None) -> Path:
-    """Plans and downloads; checks on the way that progress never leaves its bounds and ends at the total."""
+    """Plan and download; check on the way that progress never leaves its bounds and ends at the total."""
     reports: list[tuple[int, int]] = []
     folder = client.download(client.plan_download(REPOSITORY, revision), lambda *report: reports.append(report))
     total = reports[-1][1]

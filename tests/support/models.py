@@ -39,7 +39,7 @@ def tiny_model(
     seed: int = 0,
     **sizes: Any,
 ) -> Decoder:
-    """A model that reads as told, in float64 unless another type is asked for.
+    """Return a model that reads as told, in float64 unless another type is asked for.
 
     beta: every memory gate's (None: random ones in [-2, 2]); sizes: of ModelConfig.
     """
@@ -54,13 +54,13 @@ def tiny_model(
 
 
 def random_ids(model: Decoder, length: int, batch: int = 1, seed: int = 0) -> Tensor:
-    """(B, S) int64."""
+    """Return ids (B, S), int64."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(model.config.vocabulary, (batch, length), generator=generator)
 
 
 def changed(model: Decoder, ids: Tensor, place: int) -> Tensor:
-    """The same ids but for one token."""
+    """Return the same ids but for one token."""
     other = ids.clone()
     other[:, place] = (other[:, place] + 1) % model.config.vocabulary
     return other
@@ -70,7 +70,7 @@ def changed(model: Decoder, ids: Tensor, place: int) -> Tensor:
 def read_cut(
     model: Decoder, ids: Tensor, cuts: Iterable[int] = (), state: State | None = None, logits: Logits = "all"
 ) -> tuple[Tensor, State]:
-    """The ids in calls that end at the cuts; the calls' logits side by side, and the last state."""
+    """Read the ids in calls that end at the cuts; return the calls' logits side by side, and the last state."""
     if state is None:
         state = model.empty_state(ids.shape[0])
     found = []
@@ -89,7 +89,7 @@ def written(
     write_gates: Tensor | None,
     interludes: Interludes | None = None,
 ) -> Memories:
-    """What a memory makes of closed segments. memory (B, K, E, E), keys and values (B, K, G, N, E)."""
+    """Return what a memory makes of closed segments. memory (B, K, E, E), keys and values (B, K, G, N, E)."""
     state = LayerState(memory=memory) if normaliser is None else LayerState(memory=memory, normaliser=normaliser)
     found = MEMORIES[kind].write(state, keys, values, write_gates, interludes)
     assert found is not None
@@ -128,7 +128,7 @@ def copy_of(state: State) -> State:
 
 @torch.no_grad()
 def outputs_of(module: nn.Module, model: Decoder, ids: Tensor) -> Tensor:
-    """What a module of the model gives for each token of a document that is read in one call."""
+    """Return what a module of the model gives for each token of a document that is read in one call."""
     seen: list[Tensor] = []
 
     def keep(_module: nn.Module, _inputs: Any, output: Any) -> None:
@@ -145,7 +145,7 @@ def difference(a: Tensor, b: Tensor) -> float:
 
 
 def gradient_of_embeddings(model: Decoder, ids: Tensor) -> Tensor:
-    """Of the last token's logits, by each token's embedding (S, D): zero where a token was not read."""
+    """Return the gradient of the last token's logits by each embedding (S, D): zero where a token was not read."""
     embedded: list[Tensor] = []
 
     def keep(_module: object, _inputs: object, output: Tensor) -> None:

@@ -21,7 +21,7 @@ Weights = dict[str, Tensor]
 
 
 def oracle_logits(weights: Weights, config: ModelConfig, reading: ReadingConfig, ids: list[int]) -> Tensor:
-    """The next-token logits (S, V) of every token of one document."""
+    """Return the next-token logits (S, V) of every token of one document."""
     hidden, _, _ = _read(weights, config, reading, ids)
     head = weights["model.embed_tokens.weight"].double()  # tied, and not scaled
     norm = weights["model.norm.weight"].double()
@@ -37,14 +37,14 @@ def oracle_memory(
 
 
 def oracle_vectors(weights: Weights, config: ModelConfig, reading: ReadingConfig, ids: list[int]) -> list[Tensor]:
-    """The state vector (D) of every layer after the segments that `ids` fill."""
+    """Return the state vector (D) of every layer after the segments that `ids` fill."""
     return _read(weights, config, reading, ids)[2]
 
 
 def _read(
     weights: Weights, config: ModelConfig, reading: ReadingConfig, ids: list[int]
 ) -> tuple[list[Tensor], list[list[HeadMemory]], list[Tensor]]:
-    """The last layer's output (D) of every token, every layer's memory, one a K/V head, and its state vector (D)."""
+    """Return every token's output (D) of the last layer; every layer's memories, one a K/V head, and vector (D)."""
     exact = {name: weight.double() for name, weight in weights.items()}
     embedding = exact["model.embed_tokens.weight"]
     hidden = [embedding[token] * math.sqrt(config.hidden_size) for token in ids]
@@ -84,7 +84,7 @@ def rotate(x: Tensor, position: int, theta: float) -> Tensor:
 
 @cache
 def turn(position: int, half: int, theta: float) -> tuple[Tensor, Tensor]:
-    """The cosines and sines (E) of a position's angles, the same for both of a pair."""
+    """Return the cosines and sines (E) of a position's angles, the same for both of a pair."""
     angle = position * theta ** (-torch.arange(half, dtype=torch.float64) / half)
     return torch.cos(angle).repeat(2), torch.sin(angle).repeat(2)
 
@@ -104,7 +104,7 @@ def local_attention(
 
 
 def visible_before(reading: ReadingConfig, start: int) -> list[int]:
-    """The tokens before the segment at `start` that all of its tokens see verbatim, in window order."""
+    """Return the tokens before the segment at `start` that all of its tokens see verbatim, in window order."""
     if reading.memory == "full":
         return list(range(start))
     carry_start = max(0, start - reading.carry)
@@ -115,7 +115,7 @@ def visible_before(reading: ReadingConfig, start: int) -> list[int]:
 def attention(
     layer: Weights, config: ModelConfig, reading: ReadingConfig, x: list[Tensor]
 ) -> tuple[list[Tensor], list[HeadMemory], Tensor]:
-    """What attention adds to each token (D), and the layer's memory and vector once the last segment has closed."""
+    """Return what attention adds to each token (D), and the layer's memory and vector after the last closed segment."""
     q = [heads_of(layer["self_attn.q_proj.weight"] @ token, config.heads) for token in x]
     k = [heads_of(layer["self_attn.k_proj.weight"] @ token, config.kv_heads) for token in x]
     v = [heads_of(layer["self_attn.v_proj.weight"] @ token, config.kv_heads) for token in x]
@@ -147,7 +147,7 @@ def attention(
 def extra_inputs(
     layer: Weights, config: ModelConfig, reading: ReadingConfig, vector: Tensor
 ) -> list[list[tuple[Tensor, Tensor]]]:
-    """For each K/V head, the key and the value (E) that the state vector gives the layer as an input of its own."""
+    """Return, for each K/V head, the key and the value (E) that the state vector gives as an input of its own."""
     if reading.memory != "state-vector":
         return [[] for _ in range(config.kv_heads)]
     x = rms_norm(vector, torch.zeros_like(vector), config.norm_eps)
@@ -157,7 +157,7 @@ def extra_inputs(
 
 
 def next_vector(layer: Weights, config: ModelConfig, vector: Tensor, outputs: list[Tensor]) -> Tensor:
-    """h after a segment with these attention outputs (D)."""
+    """Return h after a segment with these attention outputs (D)."""
     D = len(vector)
     mean = sum(outputs[1:], outputs[0]) / len(outputs)
     none = torch.zeros_like(vector)
@@ -192,7 +192,7 @@ def write_gate(layer: Weights, reading: ReadingConfig, x: Tensor, kv: int) -> fl
 
 
 def feature(x: Tensor) -> Tensor:
-    """s(x) = ELU(x) + 1: x + 1 above zero, exp(x) below."""
+    """Compute s(x) = ELU(x) + 1: x + 1 above zero, exp(x) below."""
     return torch.where(x > 0, x + 1, torch.exp(x))
 
 
@@ -204,7 +204,7 @@ def unit(x: Tensor) -> Tensor:
 
 @dataclass
 class HeadMemory:
-    """What one K/V head keeps of the closed segments: M (E, E), keys by values, and z (E)."""
+    """Hold what one K/V head keeps of the closed segments: M (E, E), keys by values, and z (E)."""
 
     kind: str
     M: Tensor
@@ -216,7 +216,7 @@ class HeadMemory:
         return cls(kind, torch.zeros(size, size, dtype=torch.float64), torch.zeros(size, dtype=torch.float64))
 
     def read(self, q: Tensor) -> Tensor:
-        """What the memory answers to a query (E) that carries no position."""
+        """Return what the memory answers to a query (E) that carries no position."""
         if not self.written:
             return torch.zeros_like(q)
         if self.kind == "gated":

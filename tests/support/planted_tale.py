@@ -26,7 +26,7 @@ def asked(source: Path, options: RetrievalOptions, json: bool = False) -> None:
 
 
 def damaged_index(tale: Path, *queries: str) -> Path:
-    """The tale's state, whose index somebody changed."""
+    """Return the tale's state, whose index somebody changed."""
     state = tale.with_name("tale.state")
     read(Terminal(quiet=True), [str(tale)], state, DEMO)
     with closing(sqlite3.connect(index_path(state))) as database, database:

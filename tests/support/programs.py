@@ -13,7 +13,7 @@ import gemma10m
 
 
 def run_program(name: str, *words: str) -> dict[str, Any]:
-    """What the program of that name beside this file prints, as JSON."""
+    """Return what the program of that name beside this file prints, as JSON."""
     search = os.pathsep.join(filter(None, (str(Path(gemma10m.__file__).parents[1]), os.environ.get("PYTHONPATH"))))
     result = subprocess.run(
         [sys.executable, str(Path(__file__).with_name(name)), *words],

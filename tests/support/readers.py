@@ -36,7 +36,7 @@ TEXT = SENTENCE * 12
 
 @cache
 def workshop() -> Path:
-    """A folder of this process's own."""
+    """Return a folder of this process's own."""
     folder = Path(tempfile.mkdtemp(prefix="gemma10m-tests-"))
     atexit.register(shutil.rmtree, folder)
     return folder
@@ -68,7 +68,7 @@ def reader(
 
 
 def document(text: str | bytes, name: str = "book.txt") -> Document:
-    """A file that holds `text`; the next call with the same name overwrites it."""
+    """Write a file that holds `text`; the next call with the same name overwrites it."""
     path = workshop() / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return open_source(path)
@@ -79,13 +79,13 @@ def opening(reader: Reader) -> list[int]:
 
 
 def document_ids(reader: Reader, text: str) -> list[int]:
-    """What the model should be fed for a document of one file."""
+    """Return what the model should be fed for a document of one file."""
     return opening(reader) + reader.tokenizer.encode(text)
 
 
 @contextmanager
 def fed_ids(model: Decoder) -> Iterator[list[int]]:
-    """Every id of every call, in order."""
+    """Return every id of every call, in order."""
     ids: list[int] = []
     hook = model.register_forward_pre_hook(lambda _, arguments: ids.extend(arguments[0][0].tolist()))
     try:
@@ -102,7 +102,7 @@ def stretch_of(tokens: int) -> Iterator[None]:
 
 
 def read_all(reader: Reader, document: Document, start: Bookmark | None = None) -> list[Step]:
-    """Every token, also those that no answer depends on."""
+    """Read every token, also those that no answer depends on."""
     return list(read_steps(reader.model, reader.tokenizer, document, start, read_all=True))
 
 
@@ -115,7 +115,7 @@ def read_text(reader: Reader, text: str) -> State:
 
 
 def read_book(tiny: Reader, book: Path, output: Path | None = None) -> tuple[ReadSource, list[int]]:
-    """What a command gets, and the ids it had to compute."""
+    """Return what a command gets, and the ids it had to compute."""
     terminal = Terminal()
     with fed_ids(tiny.model) as fed:
         source = read_document(terminal, tiny, open_document(terminal, [str(book)]), output)

@@ -34,7 +34,7 @@ Pair = tuple[State, StateHeader]
 
 
 def naive_save(path: Path, data: bytes) -> None:
-    """What people do without atomic files: open the old file and write over it."""
+    """Save as people do without atomic files: open the old file and write over it."""
     with open(path, "wb", buffering=0) as file:
         for start in range(0, len(data), 4096):
             file.write(data[start : start + 4096])

@@ -26,7 +26,7 @@ def small_config(**changes: Any) -> ModelConfig:
 
 
 def open_count(reading: ReadingConfig, position: int) -> int:
-    """Tokens of the unfinished segment."""
+    """Count the tokens of the unfinished segment."""
     count = 0
     for _ in range(position):
         count += 1
@@ -36,7 +36,7 @@ def open_count(reading: ReadingConfig, position: int) -> int:
 
 
 def random_state(config: ModelConfig, reading: ReadingConfig, position: int, dtype: str, seed: int = 0) -> State:
-    """What `position` tokens leave behind, in shape; the numbers are random."""
+    """Return what `position` tokens leave behind, in shape; the numbers are random."""
     generator = torch.Generator().manual_seed(seed)
     heads, size = config.kv_heads, config.head_size
     opened = open_count(reading, position)
@@ -106,7 +106,7 @@ def sample_header(
 
 
 def expectation(config: ModelConfig, header: StateHeader) -> Expectation:
-    """What fits the header."""
+    """Return what fits the header."""
     with torch.device("meta"):
         config = replace(
             config,

@@ -36,7 +36,7 @@ def program(body: str, options: str = "") -> str:
 
 
 def clean_environment(**extra: str) -> dict[str, str]:
-    """Without NO_COLOR, COLUMNS and the like, whatever the tests run under."""
+    """Return the environment without NO_COLOR, COLUMNS and the like, whatever the tests run under."""
     return {"PATH": os.environ["PATH"], "PYTHONPATH": SOURCE, "TERM": "xterm-256color", **extra}
 
 
@@ -49,7 +49,7 @@ def run_on_terminal(
     stdout_too: bool = False,
     **environment: str,
 ) -> Screened:
-    """stderr is a terminal, and stdin too where something is `typed`; stdout is a pipe unless it is `stdout_too`."""
+    """Run with stderr on a terminal, and stdin too where something is `typed`; stdout is a pipe unless `stdout_too`."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     process = subprocess.Popen(

@@ -124,7 +124,7 @@ def write_json_twin(model: Path, folder: Path, specials: bool = True) -> Path:
 
 
 def _merges(pieces: list[str], processor: Any, frozen: set[int]) -> list[list[str]]:
-    """Every way of joining two pieces into a third, best score first: sentencepiece's rule, spelt out."""
+    """Return every way of joining two pieces into a third, best score first: sentencepiece's rule, spelt out."""
     learnt = {
         piece: processor.get_score(i) for i, piece in enumerate(pieces) if i not in frozen and not processor.is_byte(i)
     }

@@ -97,7 +97,7 @@ def book() -> Path:
 
 
 def changed_checkpoint(folder: Path, **replaced: Tensor | None) -> Path:
-    """The tests' checkpoint with every tensor whose name ends so (`__` for a dot) replaced, or gone for None."""
+    """Change the tensors of the tests' checkpoint whose names end so (`__` for a dot), or remove them for None."""
     source = checkpoint()
     tensors = load_file(source / "model.safetensors")
     for ending, value in replaced.items():
@@ -114,7 +114,7 @@ def changed_checkpoint(folder: Path, **replaced: Tensor | None) -> Path:
 
 
 def recipe_file(folder: Path, **changes: Any) -> Path:
-    """The small recipe as JSON, for the tests' checkpoint (its segment is 16); a value of None is left out."""
+    """Write the small recipe as JSON, for the tests' checkpoint (its segment is 16); a value of None is left out."""
     said: dict[str, Any] = {
         "stages": [{"length": 96, "tokens": 1000}, {"length": 128, "tokens": 1000, "virtual": 3}],
         "tokens_per_step": 300,

@@ -53,7 +53,7 @@ def fill(trainer: Trainer, number: int) -> None:
 
 
 def kill_while_saving(trainer: Trainer, folder: Path, seconds: float) -> None:
-    """`seconds` after its first save, however long a busy machine lets the child wait for it."""
+    """Kill the child `seconds` after its first save, however long a busy machine lets it wait for that."""
     listening, telling = os.pipe()
     child = os.fork()
     if not child:

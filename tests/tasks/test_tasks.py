@@ -26,7 +26,7 @@ GIVES = [*babi.GIVES, *babi.UNSEEN_GIVES]
 
 
 class World:
-    """Reads a story's sentences as somebody would who knows nothing of how they were made."""
+    """Read a story's sentences as somebody would who knows nothing of how they were made."""
 
     def __init__(self, lines: list[str]) -> None:
         self.place: dict[str, str] = {}
@@ -95,7 +95,7 @@ class World:
 
 
 def value(turn: Turn) -> str:
-    """What an answer ends with."""
+    """Return what an answer ends with."""
     return turn.answer.removesuffix(".").split(" ")[-1]
 
 
@@ -134,7 +134,7 @@ def _answer_so_far(lines: list[str], question: str) -> str | None:
 
 @pytest.mark.parametrize("task", range(1, 6))
 def test_blind_guessing_at_babi_is_right_as_often_as_is_said(task: int) -> None:
-    """The best that somebody can do who sees the question alone."""
+    """Nobody who sees the question alone can do better."""
     draw = random.Random(task)
     turns = [turn for _ in range(4000) for turn in draw_babi(draw, task).turns]
     right = 0
@@ -184,7 +184,7 @@ def test_unseen_words_and_sentences_are_never_drawn_in_training() -> None:
 
 
 def test_unseen_people_and_verbs_are_not_those_of_the_demo_s_training_prose() -> None:
-    """Austen's novels but for Persuasion, which evaluation reads: these were counted in them."""
+    """These were counted in Austen's novels but for Persuasion, which evaluation reads."""
     told = {"walked into", "stepped into", "carried off", "laid down", "set aside", "presented", "handed over"}
     verbs = {*babi.UNSEEN_MOVES, *babi.UNSEEN_TAKES, *babi.UNSEEN_DROPS, *babi.UNSEEN_GIVES}
     assert not verbs & told

@@ -50,7 +50,7 @@ def draw_case(draw: random.Random, depth: float) -> Case:
 
 
 def find(ids: list[int], wanted: list[int], start: int = 0) -> int:
-    """Where it stands, or the end when it does not."""
+    """Return where it is, or the end when it is not there."""
     places = (i for i in range(start, len(ids) - len(wanted) + 1) if ids[i : i + len(wanted)] == wanted)
     return next(places, len(ids))
 

@@ -66,7 +66,7 @@ def tokenizer(name: str, tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
 
 @pytest.fixture(scope="module")
 def library(name: str) -> Library:
-    """The library by itself, as the file describes it, but for NFC, which is left out on purpose."""
+    """Return the library by itself, as the file describes it, but for NFC, which is left out on purpose."""
     loaded = Library.from_str(json.dumps(json.loads(tokenizer_json(name)) | {"normalizer": None}))
     loaded.encode_special_tokens = True
     return loaded
@@ -127,7 +127,7 @@ def test_any_way_of_cutting_gives_the_ids_of_the_whole(tokenizer: Tokenizer, tex
 
 
 def check_bytes(block: module.TokenBlock, content: bytes) -> None:
-    """In UTF-8 the ranges of the tokens are side by side, and each holds the bytes its token stands for."""
+    """Check that in UTF-8 tokens' ranges are side by side, and that each holds the bytes its token stands for."""
     end = block.offset
     for token, (first, after) in zip(block.ids, block.byte_ranges(), strict=True):
         assert first == end
@@ -144,7 +144,7 @@ def test_tiny_blocks_are_exact_too(tokenizer: Tokenizer, monkeypatch: pytest.Mon
 
 
 def sources() -> list[str]:
-    """Modules of Python's own library."""
+    """Return the texts of modules of Python's own library."""
     folder = Path(json.__file__).parent
     return [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py"))]
 
@@ -184,7 +184,7 @@ def test_a_word_longer_than_a_block_is_exact_too(tokenizer: Tokenizer, unit: str
 
 
 def test_a_run_that_no_cut_leaves_as_it_is_is_all_there(tokenizer: Tokenizer) -> None:
-    """Its tokens hold the end of one character and the beginning of the next."""
+    """The run's tokens hold the end of one character and the beginning of the next."""
     text = "x" + "\U0001f600" * 30_000
     blocks = list(token_stream(tokenizer, pieces_of(text, [9000])))
     assert "".join(block.text for block in blocks) == text
@@ -230,7 +230,7 @@ def test_a_lone_surrogate_is_refused(tokenizer: Tokenizer) -> None:
 
 
 def without_bytes(missing: bytes) -> dict[str, Any]:
-    """The model of a file whose vocabulary lacks bytes, as SmolLM2's does; ids close up."""
+    """Return the model of a file whose vocabulary lacks bytes, as SmolLM2's does; ids close up."""
     model: dict[str, Any] = json.loads(tokenizer_json("gpt-2"))["model"]
     gone = {chr(0x100 + byte) if byte < 0x21 else chr(byte) for byte in missing}
     kept = [piece for piece in model["vocab"] if not gone & set(piece)]
@@ -288,7 +288,7 @@ def model_with(**changes: Any) -> dict[str, Any]:
 
 
 def vocabulary_with(piece: str, number: int | None = None) -> dict[str, Any]:
-    """One piece more; the library moves the one control token behind it."""
+    """Return a model with one more piece; the library moves the one control token behind it."""
     vocabulary = model_with()["vocab"]
     return model_with(vocab=vocabulary | {piece: len(vocabulary) if number is None else number})
 

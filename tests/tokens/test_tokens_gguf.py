@@ -30,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def sentencepiece_metadata(folder: Path) -> dict[str, Any]:
-    """What llama.cpp's converter writes of a `tokenizer.model`: runs of spaces as they are in a text."""
+    """Return what llama.cpp's converter writes of a `tokenizer.model`: runs of spaces as they are in a text."""
     processor = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
     ids = range(processor.get_piece_size())
     pieces = [processor.id_to_piece(i) for i in ids]
@@ -120,7 +120,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def pair(name: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Tokenizer, Tokenizer]:
-    """The tokenizer from GGUF metadata and the one from the files."""
+    """Return the tokenizer from GGUF metadata and the one from the files."""
     file = load_tokenizer(write_byte_level(tmp_path_factory.mktemp(name), name))
     return tokenizer_from_gguf(gguf_metadata(name), ""), file
 

@@ -66,7 +66,7 @@ def test_any_way_of_cutting_gives_the_ids_of_the_whole(tokenizer: Tokenizer, tex
 
 
 def check_ranges(blocks: list[TokenBlock], content: bytes, encoding: str) -> None:
-    """The ranges join up, begin where the block says, and hold what their tokens decode to."""
+    """Check that ranges join up, begin where the block says, and hold what their tokens decode to."""
     codec = encoding.removesuffix("-sig")
     for block in blocks:
         ranges = block.byte_ranges()

@@ -38,7 +38,7 @@ def tokenizer(name: str, tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
 
 
 def rendered(name: str, messages: list[dict[str, str]]) -> list[int]:
-    """What the published way gives: the template run, and the control tokens met in its text."""
+    """Return what the published way gives: the template run, and the control tokens met in its text."""
     template = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True).from_string(TEMPLATES[name])
     text = template.render(messages=messages, bos_token="<|begin_of_text|>", add_generation_prompt=True)
     ids: list[int] = Library.from_str(tokenizer_json(name)).encode(text, add_special_tokens=False).ids

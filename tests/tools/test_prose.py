@@ -156,7 +156,7 @@ def test_a_package_without_a_novel_is_refused() -> None:
 
 @pytest.fixture
 def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
-    """A mirror whose packages, made here, are the known ones."""
+    """Return a mirror whose packages, made here, are the known ones."""
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -243,7 +243,7 @@ def test_changed_bytes_give_the_books_or_an_error_of_ours(whole: bytes, data: st
 
 @given(st.sampled_from([AUSTEN, BIBLE]), st.data())
 def test_changed_contents_give_text_or_an_error_of_ours(package: packages.Package, data: st.DataObject) -> None:
-    """Below the checksums of xz: the tar, R's records and the compressed text."""
+    """The changes are below the checksums of xz: in the tar, R's records and the compressed text."""
     content = debs.rdb([debs.r_record(lines) for lines in debs.NOVELS.values()])
     if package is BIBLE:
         content = debs.bible(debs.VERSES.encode())

@@ -38,7 +38,7 @@ def memory_model() -> Decoder:
 
 
 def plain_loss(model: Decoder, batch: Batch, recipe: Recipe, segments: int) -> Tensor:
-    """Both losses in one expression, the state cut off every `segments` segments, counted from the document's end."""
+    """Compute both losses in one expression; the state is cut off every `segments` segments from the document's end."""
     length, step = batch.ids.shape[1] - 1, segments * model.reading.segment
     whole = -(-length // model.reading.segment) * model.reading.segment
     cuts = [cut for cut in range(whole - step, 0, -step)][::-1]
@@ -95,7 +95,7 @@ def test_chunks_are_whole_at_the_end() -> None:
 
 @contextmanager
 def saved_bytes() -> Iterator[list[int]]:
-    """The bytes held for backward passes: now, and at most."""
+    """Return the bytes held for backward passes: now, and at most."""
     count = [0, 0]
 
     class Saved:

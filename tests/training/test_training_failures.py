@@ -1,4 +1,4 @@
-"""What a run's folder holds after a step that failed, a disk that filled up or a signal, and what is said of it."""
+"""Test what a run's folder holds after a step that failed, a disk that filled up or a signal, and the message."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from gemma10m.training.trainer import Trainer
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run from its first step to its last, saved after every second."""
+    """Return a run from its first step to its last, saved after every second."""
     folder = tmp_path_factory.mktemp("unbroken")
     run(folder / "out", recipe_file(folder))
     return folder / "out"
 
 
 def failing_in_step(number: int, error: Exception) -> AbstractContextManager[pytest.MonkeyPatch]:
-    """The gradients are there, and nothing has moved yet."""
+    """Raise `error` in a step, when the gradients are there and nothing has moved yet."""
 
     def fail(trainer: Trainer) -> None:
         def rate(*_: object) -> float:
@@ -43,7 +43,7 @@ def failing_in_step(number: int, error: Exception) -> AbstractContextManager[pyt
 
 
 def fill_the_disk(patch: pytest.MonkeyPatch, name: str = "") -> None:
-    """For the files called so, or for all."""
+    """Fill the disk for the files called so, or for all."""
     replace = os.replace
 
     def full(source: str, target: Path) -> None:

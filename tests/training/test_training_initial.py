@@ -27,7 +27,7 @@ def fresh(config: ModelConfig = DEMO) -> Decoder:
 
 
 def weights(attention: Attention, x: Tensor, positions: bool) -> Tensor:
-    """Of each head's causal attention, (H, S, S)."""
+    """Return the weights of each head's causal attention, (H, S, S)."""
     queries, keys = attention._heads(attention.q_proj(x)), attention._heads(attention.k_proj(x))  # (B, heads, S, E)
     keys = keys.repeat_interleave(attention.spec.heads // attention.spec.kv_heads, dim=1)  # (B, H, S, E)
     if positions:
@@ -62,7 +62,7 @@ def test_the_first_layer_s_heads_look_one_two_three_and_four_tokens_back(kv_head
 
 @torch.no_grad()
 def test_a_copied_token_comes_out_as_itself() -> None:
-    """What a head reads and writes back is nearer to the token it read than to any other of the vocabulary."""
+    """A head writes back what is nearer to the token it read than to any other of the vocabulary."""
     model = fresh()
     table = model.model.embed_tokens.weight[:, 1:]  # without the constant
     for layer in model.model.layers[1:]:

@@ -1,4 +1,4 @@
-"""What training documents hold, and the weights a run starts from."""
+"""Test what training documents hold, and the weights a run starts from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `train` refuses, and that a refused command leaves the folder as it was."""
+"""Test what `train` refuses, and that a refused command leaves the folder as it was."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_a_checkpoint_s_files_are_never_written_over(tmp_path: Path, name: str, 
 
 
 def test_a_model_beside_its_recipe_is_never_written_over(tmp_path: Path) -> None:
-    """As of a run whose run.safetensors was removed to save space."""
+    """A run has such a folder if its run.safetensors was removed to save space."""
     out, recipe = tmp_path / "out", recipe_file(tmp_path, stages=SHORT)
     run(out, recipe)
     (out / "run.safetensors").unlink()
@@ -150,7 +150,7 @@ def test_random_weights_teach_nobody(tmp_path: Path) -> None:
 
 
 def test_a_teacher_with_another_tokenizer_is_refused(tmp_path: Path) -> None:
-    """Its vocabulary is as large as the student's, both padded."""
+    """The other vocabulary is as large as the student's, both padded."""
     teacher = changed_checkpoint(tmp_path / "teacher")
     train_tokenizer(tokenizer_lines([TEXT], 0), teacher, 500)
     with pytest.raises(UsageError, match="does not have the student's tokenizer"):

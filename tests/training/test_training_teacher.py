@@ -21,7 +21,7 @@ from gemma10m.training.teacher import Teacher, chunked_distillation, distillatio
 
 
 def student_and_teacher(length: int = 23, batch: int = 2, **sizes: int) -> tuple[Decoder, Teacher, Tensor]:
-    """In float64; `sizes` are the teacher's."""
+    """Return both in float64; `sizes` are the teacher's."""
     student = tiny_model("linear", segment=4, dtype=torch.float64)
     model = tiny_model("full", dtype=torch.float64, seed=1, **sizes)
     return student, Teacher(model), random_ids(student, length, batch)
@@ -220,13 +220,13 @@ def test_positions_beyond_the_teacher_s_context_are_left_out() -> None:
 
 
 def periodic(rows: int, seed: int) -> Tensor:
-    """48 tokens of a random period of 7 a row: (rows, 48)."""
+    """Return 48 tokens of a random period of 7 a row: (rows, 48)."""
     period = torch.randint(37, (rows, 7), generator=torch.Generator().manual_seed(seed))
     return period.repeat(1, 7)[:, :48]
 
 
 def distil(kind: MemoryKind, steps: int) -> tuple[float, float]:
-    """The divergence on text not trained on, where a period lies behind, before and after the steps."""
+    """Return the divergence on text not trained on, where a period lies behind, before and after the steps."""
     student = tiny_model(kind, segment=3, beta=0.0, context=48, seed=3)
     trained = [p for name, p in student.named_parameters() if ".self_attn." in name]
     student.requires_grad_(False)

@@ -233,7 +233,7 @@ def test_two_thousand_damaged_files_are_read_or_refused_in_little_memory_and_tim
 
 
 def _damaged(content: bytes, rng: random.Random) -> bytes:
-    """One to four changes: a byte, a number of eight bytes, a stretch left out or written twice."""
+    """Make one to four changes: a byte, a number of eight bytes, a stretch left out or written twice."""
     data = bytearray(content)
     for _ in range(rng.randint(1, 4)):
         at = rng.randrange(len(data))

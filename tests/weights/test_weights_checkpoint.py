@@ -261,7 +261,7 @@ class TestFingerprint:
 
 
 class TestHubCache:
-    """The layout of ~/.cache/huggingface/hub: snapshots hold links into blobs."""
+    """Test the layout of ~/.cache/huggingface/hub: snapshots hold links into blobs."""
 
     def build(self, tmp_path):
         root = tmp_path / "models--owner--small--model"

@@ -150,7 +150,7 @@ HOSTILE_NAMES = [
 
 @contextmanager
 def opened_files():
-    """The paths opened by os.open or open() meanwhile."""
+    """Return the paths opened by os.open or open() meanwhile."""
     _install_audit_hook()  # hooks stay for ever: one is enough
     opened = []
     _watchers.append(opened)

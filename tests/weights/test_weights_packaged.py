@@ -39,7 +39,7 @@ def _model(name: str, pieces: tuple[PackagePiece, ...]) -> PackagedModel:
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where packages are installed, and an empty cache."""
+    """Return where packages are installed, with an empty cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     return tmp_path / "site"
@@ -47,7 +47,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def pieces(site: Path, monkeypatch: pytest.MonkeyPatch) -> PackagedModel:
-    """A model in three packages."""
+    """Return a model in three packages."""
     found = [
         _package(site, f"gemma10m_test_part{number}", f"data/part{number}", CONTENT[start:end])
         for number, (start, end) in enumerate(itertools.pairwise(CUTS))

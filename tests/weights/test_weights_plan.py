@@ -77,7 +77,7 @@ def test_activations_grow_with_the_stretch():
 
 
 class LiveBytes(TorchDispatchMode):
-    """Follows the storages that operators return, until they are freed."""
+    """Follow the storages that operators return, until they are freed."""
 
     def __init__(self, known):
         super().__init__()
