@@ -17,7 +17,7 @@ def facts(reading: Reading) -> dict[str, object]:
         **document_facts(source.record),
         "tokens_read": source.tokens_read,
         "tokens_searched_only": source.skipped,
-        "tokens_in_document": source.tokens_in_document,
+        "tokens_in_document": source.tokens_in_document if source.is_read else None,
         "tokens_read_now": source.tokens_now,
         "complete": source.complete,
         "seconds": source.seconds,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 
+from gemma10m.answering.answer import NO_BIAS, check_question
 from gemma10m.answering.conversation import Conversation, reply
 from gemma10m.answering.sampling import Sampling
 from gemma10m.library.checking import Answer, Source
@@ -84,14 +85,21 @@ class Chat:
         last = self.answers[-1]
         return self.passages.check(last.question, last.made, quoted=True).sources
 
+    def _reply(self, question: str) -> Generator[str, None, Conversation]:
+        """Yield the answer's pieces, and return the conversation after it."""
+        reader, before = self.reader, self._conversation or Conversation(self.state)
+        retrieved, bias = self.passages.retrieved(reader, question, before.state), NO_BIAS
+        if reader.about.reads_passages and retrieved:
+            before = conversation_of_passages(reader)
+            bias = refusal_bias(reader, self.passages.options.strict)
+        elif reader.about.reads_passages and not self.state.position:
+            check_question(question)
+            yield REFUSAL  # nothing was read before the question, and nothing has a word of it
+            return Conversation(self.state)
+        return (yield from reply(reader.model, reader.tokenizer, before, question, self.sampling, retrieved, bias))
+
     def _turn(self, question: str) -> Generator[str, None, Answer]:
-        before = self._conversation or Conversation(self.state)
-        retrieved = self.passages.retrieved(self.reader, question, before.state)
-        if retrieved and self.reader.about.reads_passages:
-            before = conversation_of_passages(self.reader)
-        bias = refusal_bias(self.reader, self.passages.options.strict) if retrieved else {}
-        made = []
-        answering = reply(self.reader.model, self.reader.tokenizer, before, question, self.sampling, retrieved, bias)
+        made, answering = [], self._reply(question)
         while True:
             try:
                 piece = next(answering)

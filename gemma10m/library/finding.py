@@ -7,14 +7,12 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from gemma10m.documents import Document, Whereabouts
+from gemma10m.documents import Whereabouts
 from gemma10m.errors import StateError, UsageError
-from gemma10m.folders import indexes_folder, states_folder
 from gemma10m.library.checking import Files, Source, closest
-from gemma10m.library.indexing import index_path, is_index_of
+from gemma10m.library.indexing import index_path, indexed, is_index_of
 from gemma10m.library.listening import Listener
 from gemma10m.library.sources import ALL, Patterns, open_document, refuse_patterns, saved_state, whereabouts
-from gemma10m.passages.building import build_index
 from gemma10m.passages.index import open_index
 from gemma10m.passages.words import telling
 from gemma10m.saved_states import files_of, whereabouts_of
@@ -33,7 +31,7 @@ def find_passages(
     path = saved_state(sources)
     if path is None:
         document = open_document(listener, sources, patterns)
-        found = _closest(_index(listener, document), words, limit, lambda: document)
+        found = _closest(indexed(listener, document), words, limit, lambda: document)
         return _openable(found, whereabouts(document))
     refuse_patterns(f"{path} is a saved state", patterns)
     record = read_header(path).document
@@ -52,14 +50,3 @@ def _closest(path: Path, words: str, limit: int, files: Files) -> list[Source]:
             return closest(index, words, limit, files)
     except StateError as error:
         raise StateError(f"{path}: {error.message}", error.hint) from error
-
-
-def _index(listener: Listener, document: Document) -> Path:
-    """Return an index of the document in the cache: one beside a state of any model, or one that is built now."""
-    own = indexes_folder() / f"{document.fingerprint[:32]}.passages"
-    for path in (own, *sorted(states_folder().glob("*.passages"))):
-        if is_index_of(path, document.fingerprint):
-            return path
-    listener.note("indexing the document's passages")
-    build_index(document, own)
-    return own

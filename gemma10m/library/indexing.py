@@ -12,7 +12,7 @@ from threading import Event
 from gemma10m.atomic_file import atomic_path
 from gemma10m.documents import Document
 from gemma10m.errors import DiskError, DocumentError, OutOfMemoryError, StateError, UsageError
-from gemma10m.folders import states_folder
+from gemma10m.folders import indexes_folder, states_folder
 from gemma10m.library.listening import Listener
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import is_index_file, open_index
@@ -107,6 +107,20 @@ def _fault(path: Path, fingerprint: str) -> str:
             return "" if index.fingerprint == fingerprint else "belongs to another document"
     except StateError:
         return "is damaged or has another version"
+
+
+def indexed(listener: Listener, document: Document) -> Path:
+    """Return an index of the document in the cache: one beside a state of any model, or one that is built now.
+
+    Raises DiskError and DocumentError.
+    """
+    own = indexes_folder() / f"{document.fingerprint[:32]}.passages"
+    for path in (own, *sorted(states_folder().glob("*.passages"))):
+        if is_index_of(path, document.fingerprint):
+            return path
+    listener.note("indexing the document's passages")
+    build_index(document, own)
+    return own
 
 
 def ensure_index(listener: Listener, document: Document, state: Path) -> bool:

@@ -11,8 +11,15 @@ from gemma10m.errors import UsageError
 from gemma10m.library.checking import Source
 from gemma10m.library.finding import find_passages
 from gemma10m.library.listening import Listener, Notices, OnProgress, WithProgress
-from gemma10m.library.model_choice import ChosenModel, ModelOptions, choose_model, choose_reading, load_chosen
-from gemma10m.library.read_source import open_state, read_document
+from gemma10m.library.model_choice import (
+    ChosenModel,
+    ModelOptions,
+    answers_from_passages,
+    choose_model,
+    choose_reading,
+    load_chosen,
+)
+from gemma10m.library.read_source import open_state, read_document, search_document
 from gemma10m.library.reading import Reading
 from gemma10m.library.retrieval import RetrievalOptions
 from gemma10m.library.sources import ALL, Patterns, open_document, refuse_patterns, saved_state
@@ -76,7 +83,8 @@ class Library:
     ) -> Reading:
         """Read the sources as one document, resuming an earlier read; or open one saved state.
 
-        A saved state chooses its model if the library has none. progress: called with a ProgressView at every step of
+        A model without a memory whose adapter was trained to answer from passages reads nothing before a question:
+        then the sources are indexed. A saved state chooses its model if the library has none. progress: called with a ProgressView at every step of
         the read. Raises DocumentError, ModelError, StateError, and Interrupted after a SIGINT or SIGTERM: then the
         state is saved, and the same call resumes.
         """
@@ -85,7 +93,11 @@ class Library:
             refuse_patterns(f"{path} is a saved state", patterns)
             reader = self._given or self._loaded(as_saved(self.options, path, read_header(path)))
             return Reading(self.listener, reader, open_state(self.listener, reader, path), retrieval)
-        return self.read(self.document(names, patterns), None, retrieval, progress)
+        document = self.document(names, patterns)
+        reader = self.reader(document.nbytes)
+        if not (answers_from_passages(reader) and retrieval.recall != "off"):
+            return self.read(document, None, retrieval, progress)
+        return Reading(self.listener, reader, search_document(self.listener, reader, document), retrieval)
 
     def find(self, *sources: str | Path, words: str, limit: int = 10, patterns: Patterns = ALL) -> list[Source]:
         """Find passages by their words. The document is indexed, not read, and no model is loaded."""

@@ -185,6 +185,11 @@ def remembers(model: Decoder) -> bool:
     return KINDS[model.reading.memory].remembers and closed_gate_warning(gates or None, model.reading) is None
 
 
+def answers_from_passages(reader: Reader) -> bool:
+    """Tell if answers depend on retrieved passages alone, and on nothing that is read before the question."""
+    return reader.about.reads_passages and not reader.read_all and not remembers(reader.model)
+
+
 def go_offline() -> None:
     """Forbid the hub's library to use the network; it reads its environment when it is imported."""
     os.environ["HF_HUB_OFFLINE"] = "1"

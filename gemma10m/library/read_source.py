@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from gemma10m.documents import Document
 from gemma10m.errors import Interrupted, StateError, UsageError
-from gemma10m.library.indexing import ensure_index, indexing, refuse_other_file
+from gemma10m.library.indexing import ensure_index, indexed, indexing, refuse_other_file
 from gemma10m.library.listening import Listener
 from gemma10m.library.signals import stop_on_signals
 from gemma10m.memory.state import State
@@ -36,6 +37,11 @@ class ReadSource:
     seconds_ever: float
 
     @property
+    def is_read(self) -> bool:
+        """Tell if a model read the document; a searched one is indexed alone, and its tokens are not counted."""
+        return self.state.position > 0
+
+    @property
     def tokens_in_document(self) -> int:
         return sum(source.tokens for source in self.record.sources)
 
@@ -51,6 +57,16 @@ def open_state(listener: Listener, reader: Reader, path: Path) -> ReadSource:
     if not header.complete:
         listener.warn(f"{path} is an unfinished read: {source.tokens_read:,} tokens of {header.document.name}")
     return source
+
+
+def search_document(listener: Listener, reader: Reader, document: Document) -> ReadSource:
+    """Index the document, or find its index; the model reads nothing of it before a question. Raises as `indexed`."""
+    started = time.monotonic()
+    index = indexed(listener, document)
+    seconds = time.monotonic() - started
+    # As if a state were beside the index.
+    path, record = index.with_suffix(""), document_record(document, ())
+    return ReadSource(reader.model.empty_state(), path, document, record, True, 0, 0, 0, seconds, seconds)
 
 
 def read_document(listener: Listener, reader: Reader, document: Document, path: Path | None) -> ReadSource:

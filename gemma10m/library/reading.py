@@ -61,6 +61,8 @@ class Reading:
         """
         wanted, sampling = SummaryOptions(words, focus, by), sampling or Sampling(max_new_tokens=1024)
         if by == "state":
+            if not self.source.is_read and self.source.document:
+                self.source = read_document(self.listener, self.reader, self.source.document, None)
             return "".join(from_state(self.reader, self.source.state, wanted, sampling)).strip()
         if self.source.document is None:
             raise no_text(self.source.path)
