@@ -189,7 +189,7 @@ def test_another_file_than_the_known_one_is_refused(mirror: FakeHub, tmp_path: P
     mirror.faults.flip[BIBLE.file_name] = 1
     with pytest.raises(NetworkError, match=r"is not the file expected: .* sha256 [0-9a-f]{64}, expected") as error:
         get(tmp_path)
-    assert "--from" in error.value.hint
+    assert "after the folder" in error.value.hint
     assert not contents(tmp_path)
 
 

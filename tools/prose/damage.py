@@ -9,6 +9,6 @@ class DamagedError(Exception):
     """Say what is wrong with a file, in a few words."""
 
 
-def check_size(size: int, what: str) -> None:
-    if not 0 <= size <= LARGEST:
-        raise DamagedError(f"{what} would have {size:,} bytes, more than the {LARGEST:,} allowed")
+def check_size(size: int, what: str, largest: int = LARGEST) -> None:
+    if not 0 <= size <= largest:
+        raise DamagedError(f"{what} would have {size:,} bytes, more than the {largest:,} allowed")

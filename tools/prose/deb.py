@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import lzma
 import tarfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from prose.damage import LARGEST, DamagedError, check_size
@@ -15,21 +16,36 @@ _XZ_MEMORY = 1 << 28
 
 
 @dataclass(frozen=True)
+class DebFile:
+    """Name a package that a mirror has, and what makes it that one."""
+
+    name: str
+    version: str
+    path: str  # on a mirror of Debian
+    size: int  # of the .deb, in bytes
+    sha256: str
+
+    @property
+    def file_name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
 class Deb:
     name: str
     version: str
     files: bytes  # the tar of what the package installs
 
 
-def open_deb(data: bytes) -> Deb:
-    """Open a .deb. Raises `DamagedError`."""
+def open_deb(data: bytes, largest: int = LARGEST) -> Deb:
+    """Open a .deb that installs at most `largest` bytes. Raises `DamagedError`."""
     parts = _ar_entries(data)
     for wanted in ("control.tar.xz", "data.tar.xz"):
         if wanted not in parts:
             raise DamagedError(f"it has no {wanted}, only {', '.join(parts) or 'nothing'}")
-    control = read_member(_unpack_xz(parts["control.tar.xz"]), "control").decode("utf-8", "replace")
+    control = read_member(_unpack_xz(parts["control.tar.xz"], LARGEST), "control").decode("utf-8", "replace")
     fields = dict(line.split(": ", 1) for line in control.splitlines() if ": " in line and not line.startswith(" "))
-    return Deb(fields.get("Package", "nameless"), fields.get("Version", "0"), _unpack_xz(parts["data.tar.xz"]))
+    return Deb(fields.get("Package", "nameless"), fields.get("Version", "0"), _unpack_xz(parts["data.tar.xz"], largest))
 
 
 def _ar_entries(data: bytes) -> dict[str, bytes]:
@@ -50,13 +66,13 @@ def _ar_entries(data: bytes) -> dict[str, bytes]:
     return entries
 
 
-def _unpack_xz(data: bytes) -> bytes:
+def _unpack_xz(data: bytes, largest: int) -> bytes:
     decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
     try:
-        unpacked = decoder.decompress(data, max_length=LARGEST + 1)
+        unpacked = decoder.decompress(data, max_length=largest + 1)
     except lzma.LZMAError as error:
         raise DamagedError(f"its xz data is broken ({error})") from error
-    check_size(len(unpacked), "its content")
+    check_size(len(unpacked), "its content", largest)
     if not decoder.eof:
         raise DamagedError("its xz data ends early")
     return unpacked
@@ -64,16 +80,23 @@ def _unpack_xz(data: bytes) -> bytes:
 
 def read_member(tar: bytes, path: str) -> bytes:
     """Read a regular file of a tar. Raises `DamagedError` if it is missing, a link, or larger than allowed."""
+    for _, content in read_members(tar, path.__eq__):
+        return content
+    raise DamagedError(f"it holds no {path}")
+
+
+def read_members(tar: bytes, is_wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+    """Yield the paths and contents of the regular files of a tar that are wanted. Raises `DamagedError`."""
     try:
         with tarfile.open(fileobj=io.BytesIO(tar), mode="r:") as archive:
             for member in archive:
                 # A negative size sends tarfile round in circles.
                 check_size(member.size, "a file in it")
-                if member.name.removeprefix("./") == path:
-                    return _content(archive, member)
+                path = member.name.removeprefix("./")
+                if is_wanted(path):
+                    yield path, _content(archive, member)
     except (tarfile.TarError, ValueError, EOFError, OverflowError) as error:
         raise DamagedError(f"its tar archive is broken ({error})") from error
-    raise DamagedError(f"it holds no {path}")
 
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

@@ -13,6 +13,7 @@ from gemma10m.errors import DocumentError, NetworkError, UsageError
 from gemma10m.hub.hub_errors import HUB_FAILURES, cause_text
 from gemma10m.hub.partial_file import Meter
 from prose.damage import LARGEST
+from prose.deb import DebFile
 from prose.packages import PACKAGES, Package, Unpacked, unpack
 
 MIRROR = "https://deb.debian.org/debian"
@@ -22,7 +23,7 @@ TIMEOUT_SECONDS = 30.0  # without a byte
 def fetch_packages(on_progress: Callable[[int, int], None]) -> list[Unpacked]:
     """Fetch and check every package; `on_progress` gets (bytes done, bytes total). Raises NetworkError."""
     meter = Meter(total_bytes(), on_progress)
-    found = [unpack(_fetch(package, meter), package.sha256, package.file_name) for package in PACKAGES]
+    found = [unpack(fetch_deb(package, meter), package.sha256, package.file_name) for package in PACKAGES]
     meter.report()
     return found
 
@@ -31,7 +32,8 @@ def total_bytes() -> int:
     return sum(package.size for package in PACKAGES)
 
 
-def _fetch(package: Package, meter: Meter) -> bytes:
+def fetch_deb(package: DebFile, meter: Meter) -> bytes:
+    """Fetch a package and check that it is the one expected. Raises NetworkError."""
     url, data = f"{MIRROR}/{package.path}", bytearray()
     try:
         with get_session().stream("GET", url, timeout=TIMEOUT_SECONDS, follow_redirects=True) as response:
@@ -54,9 +56,9 @@ def _fetch(package: Package, meter: Meter) -> bytes:
     return bytes(data)
 
 
-def _by_hand(package: Package) -> str:
+def _by_hand(package: DebFile) -> str:
     page = f"https://snapshot.debian.org/binary/{package.name}/"
-    return f"check the network and proxy settings and try again, or get {package.file_name} ({page}) and use --from"
+    return f"check the network and the proxy, or get {package.file_name} ({page}) and name it after the folder"
 
 
 def local_packages(paths: Sequence[Path]) -> list[Unpacked]:
@@ -85,6 +87,12 @@ def _files(path: Path) -> list[Path]:
 
 
 def _local(path: Path) -> Unpacked:
+    data = read_deb(path)
+    return unpack(data, hashlib.sha256(data).hexdigest(), str(path))
+
+
+def read_deb(path: Path) -> bytes:
+    """Read a package that is here already. Raises DocumentError."""
     try:
         with open(open_regular(str(path), follow_links=True), "rb") as file:
             data = read_block(file.fileno(), 0, LARGEST + 1)
@@ -93,5 +101,5 @@ def _local(path: Path) -> Unpacked:
             f"{path} cannot be read: {error}", hint="name a Debian package, or a folder of them"
         ) from error
     if len(data) > LARGEST:
-        raise DocumentError(f"{path} is larger than {LARGEST:,} bytes", hint="name the packages of the prose alone")
-    return unpack(data, hashlib.sha256(data).hexdigest(), str(path))
+        raise DocumentError(f"{path} is larger than {LARGEST:,} bytes", hint="name the packages needed alone")
+    return data

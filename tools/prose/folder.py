@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gemma10m.atomic_file import atomic_file
@@ -14,12 +14,16 @@ SOURCES = "SOURCES.md"
 
 
 def write_prose(folder: Path, packages: Sequence[Unpacked]) -> list[str]:
+    """Write the missing books and return their paths below `folder`, as `write_missing` does."""
+    files = {book.path: text.encode() for package in packages for book, text in package.texts.items()}
+    return write_missing(folder, files | {SOURCES: _sources(packages).encode()})
+
+
+def write_missing(folder: Path, files: Mapping[str, bytes]) -> list[str]:
     """Write the missing files and return their paths below `folder`.
 
     Raises UsageError, before anything is written, when a file is there with another content; DiskError.
     """
-    files = {book.path: text.encode() for package in packages for book, text in package.texts.items()}
-    files[SOURCES] = _sources(packages).encode()
     missing = [path for path, content in files.items() if not _is_there(folder / path, content)]
     for path in missing:
         with atomic_file(folder / path) as file:

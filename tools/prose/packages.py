@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gemma10m.errors import DocumentError
 from prose.damage import DamagedError
-from prose.deb import open_deb, read_member
+from prose.deb import DebFile, open_deb, read_member
 from prose.r_data import character_vectors
 from prose.verses import bible_texts
 
@@ -20,20 +20,11 @@ class Book:
 
 
 @dataclass(frozen=True)
-class Package:
-    name: str
-    version: str
-    path: str  # on a mirror of Debian
-    size: int  # of the .deb, in bytes
-    sha256: str
+class Package(DebFile):
     member: str  # the file in it that holds the text
     texts: Callable[[bytes], dict[str, str]]  # that file's content -> book titles and texts
     books: tuple[Book, ...]
     licence: str
-
-    @property
-    def file_name(self) -> str:
-        return self.path.rpartition("/")[2]
 
 
 def _novels(data: bytes) -> dict[str, str]:
