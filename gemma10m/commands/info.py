@@ -22,6 +22,7 @@ from gemma10m.progress import format_bytes, format_duration
 from gemma10m.reading.stretch import process_memory
 from gemma10m.state_file import is_state_file, read_header
 from gemma10m.terminal import Terminal
+from gemma10m.weights.adapting import find_adapter
 from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
 from gemma10m.weights.config_file import StatedReading, parse_config
 from gemma10m.weights.downloads import DEFAULT_MODEL, find_downloaded, list_downloaded
@@ -184,6 +185,17 @@ def _checkpoint(checkpoint: Checkpoint) -> Rows:
         ("shape", _shape(config)),
         ("parameters", f"{checkpoint.parameters:,} ({', '.join(checkpoint.dtypes)}, {gates})"),
         ("fingerprint", checkpoint.fingerprint[:16]),
+        *_adapter(checkpoint),
+    ]
+
+
+def _adapter(checkpoint: Checkpoint) -> Rows:
+    """Describe the packaged adapter that is used with these weights by default."""
+    adapter = find_adapter(None, checkpoint)
+    if adapter is None:
+        return []
+    return [
+        ("adapter", f"reader: answers from passages; trained on {adapter.about.data} (--adapter none leaves it out)")
     ]
 
 

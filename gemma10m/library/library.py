@@ -83,10 +83,10 @@ class Library:
     ) -> Reading:
         """Read the sources as one document, resuming an earlier read; or open one saved state.
 
-        A model without a memory whose adapter was trained to answer from passages reads nothing before a question:
-        then the sources are indexed. A saved state chooses its model if the library has none. progress: called with a ProgressView at every step of
-        the read. Raises DocumentError, ModelError, StateError, and Interrupted after a SIGINT or SIGTERM: then the
-        state is saved, and the same call resumes.
+        For a model without a memory whose adapter was trained to answer from passages, the sources are indexed and not
+        read. A saved state chooses its model if the library has none. progress: called with a ProgressView at every
+        step of the read. Raises DocumentError, ModelError, StateError, and Interrupted after a SIGINT or SIGTERM: then
+        the state is saved, and the same call resumes.
         """
         names = [str(source) for source in sources]
         if names and (path := saved_state(names)):
@@ -94,10 +94,11 @@ class Library:
             reader = self._given or self._loaded(as_saved(self.options, path, read_header(path)))
             return Reading(self.listener, reader, open_state(self.listener, reader, path), retrieval)
         document = self.document(names, patterns)
-        reader = self.reader(document.nbytes)
-        if not (answers_from_passages(reader) and retrieval.recall != "off"):
-            return self.read(document, None, retrieval, progress)
-        return Reading(self.listener, reader, search_document(self.listener, reader, document), retrieval)
+        if retrieval.recall != "off" and self._learned_passages():
+            reader = self.reader()
+            if answers_from_passages(reader):
+                return Reading(self.listener, reader, search_document(self.listener, reader, document), retrieval)
+        return self.read(document, None, retrieval, progress)
 
     def find(self, *sources: str | Path, words: str, limit: int = 10, patterns: Patterns = ALL) -> list[Source]:
         """Find passages by their words. The document is indexed, not read, and no model is loaded."""
@@ -123,13 +124,24 @@ class Library:
         """Return the loaded model for a document of `nbytes` bytes."""
         return self._given or self._loaded(self.options, nbytes)
 
-    def _loaded(self, options: ModelOptions, nbytes: int = 0) -> Reader:
-        """Load a model once for each way of reading."""
+    def _learned_passages(self) -> bool:
+        """Tell if the model has an adapter that was trained to answer from passages."""
+        if self._given:
+            return False
+        adapter = self._choose(self.options).adapter
+        return adapter is not None and adapter.about.reads_passages
+
+    def _choose(self, options: ModelOptions) -> ChosenModel:
         named = (options.model, options.dtype, options.adapter)
         if named not in self._chosen:
             self._chosen[named] = choose_model(self.listener, options)
-        reading = choose_reading(self.listener, options, self._chosen[named], nbytes)
+        return self._chosen[named]
+
+    def _loaded(self, options: ModelOptions, nbytes: int = 0) -> Reader:
+        """Load a model once for each way of reading."""
+        named, chosen = (options.model, options.dtype, options.adapter), self._choose(options)
+        reading = choose_reading(self.listener, options, chosen, nbytes)
         if (*named, reading) not in self._readers:
-            loaded = load_chosen(self.listener, self._chosen[named], reading, options.read_all)
+            loaded = load_chosen(self.listener, chosen, reading, options.read_all)
             self._readers[*named, reading] = loaded
         return self._readers[*named, reading]
