@@ -11,8 +11,8 @@ from gemma10m.config import ReadingConfig
 from gemma10m.memory import KINDS
 from gemma10m.passages.code_files import is_by_line
 from gemma10m.passages.cutting import Passage, sentences
-from gemma10m.passages.searching import find
 from gemma10m.passages.index import PassageIndex
+from gemma10m.passages.searching import find
 from gemma10m.passages.words import standing, telling
 from gemma10m.tokens import Tokenizer
 

@@ -9,7 +9,7 @@ from gemma10m.documents import SourceFile
 from gemma10m.passages.code_files import is_code
 from gemma10m.passages.cutting import Passage
 
-HEADING = re.compile(r"^#{1,6}[ \t]+(\S.*)", re.MULTILINE)  # no file of code has any: its lines are comments
+HEADING = re.compile(r"^#{1,6}[ \t]+(\S.*)", re.MULTILINE)  # in code it is a comment
 
 
 def titled(files: Sequence[SourceFile], passages: Iterable[Passage]) -> Iterator[tuple[Passage, str]]:
@@ -18,9 +18,7 @@ def titled(files: Sequence[SourceFile], passages: Iterable[Passage]) -> Iterator
     for passage in passages:
         if passage.file != file:
             file, above = passage.file, ""
-        inside = (
-            [] if is_code(files[file].path) else [match[1].rstrip("# \t\r") for match in HEADING.finditer(passage.text)]
-        )
-        begins = passage.text.lstrip().startswith("#") and bool(inside)
+        inside = [] if is_code(files[file].path) else HEADING.findall(passage.text)
+        begins = inside and passage.text.lstrip().startswith("#")
         yield passage, "\n".join(inside if begins or not above else [above, *inside])
         above = inside[-1] if inside else above
