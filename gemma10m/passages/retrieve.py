@@ -78,9 +78,8 @@ def retrieve(index: PassageIndex, tokenizer: Tokenizer, question: str, budget: i
     up with words of the sentences beside it, for words alone: where they stand is left out.
     """
     words, left, found = telling(question), budget, list[Excerpt]()
-    passages = find(index, question, SEARCHED)
     roomy = has_room_for_passages(budget)
-    for passage in passages if roomy else _fullest(words, passages):
+    for passage in find(index, question, SEARCHED) if roomy else _fullest(words, index.search(words, SEARCHED)):
         whole = Excerpt(passage, 0, len(passage.text), index.files[passage.file][0] if roomy else "")
         spans = list(sentences(passage.text, is_by_line(index.files[passage.file][0])))
         room = min(left, budget // SHARE)
@@ -95,7 +94,8 @@ def retrieve(index: PassageIndex, tokenizer: Tokenizer, question: str, budget: i
 def _fullest(words: Sequence[str], passages: Sequence[Passage]) -> list[Passage]:
     """Return the passages that have as many of the words as any."""
     scores = scored(words, [passage.text for passage in passages])
-    return [passage for passage, score in zip(passages, scores, strict=True) if score == max(scores)]
+    most = max(scores, default=0)
+    return [passage for passage, score in zip(passages, scores, strict=True) if score == most]
 
 
 def best_excerpt(
