@@ -1,9 +1,9 @@
 """Compare ways of finding the passages that answer a question, one change at a time.
 
-    python tools/compare_retrieval.py FOLDER [--count 250] [--seed 0] [--train] [--results FILE]
+    python tools/compare_retrieval.py FOLDER [--count 250] [--seed 0] [--train] [--built-in] [--results FILE]
 
 FOLDER is what tools/fetch_questions.py wrote. A question counts when all sentences of its sources are in the first 4,
-or 8, passages; those of SQuAD that have no answer are left out.
+or 8, passages; those of SQuAD that have no answer are left out. --built-in measures the program's own search alone.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -106,12 +107,12 @@ def _ranked(index: TrialIndex, ranking: Ranking, questions: Questions) -> dict[s
     return measured(search, questions)
 
 
-def built_in(document: Document, folder: Path, questions: Questions) -> dict[str, object]:
+def built_in(document: Document, folder: Path, questions: Questions) -> Iterator[dict[str, object]]:
     path = folder / "built-in.sqlite"
     built = _built(lambda: build_index(document, path), path)
     with open_index(path) as index:
         row = measured(lambda question: [found.text for found in find(index, question, SEARCHED)], questions)
-    return {"variant": "built in", **built, **row}
+    yield {"variant": "built in", **built, **row}
 
 
 def _built(build: Callable[[], object], path: Path) -> dict[str, object]:
@@ -126,17 +127,19 @@ def main() -> None:
     options.add_argument("--count", type=int, default=250)
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--train", action="store_true")
+    options.add_argument("--built-in", action="store_true")
     options.add_argument("--results", type=Path)
     wanted = options.parse_args()
     part = "train" if wanted.train else "test"
     questions = {name: drawn(wanted.folder / f"{name}-{part}.jsonl", wanted.count, wanted.seed) for name in SETS}
     document, rows = open_source(wanted.folder / "all.md"), []
     with TemporaryDirectory() as folder:
-        for row in (*trials(document, Path(folder), questions), built_in(document, Path(folder), questions)):
+        ways = [built_in] if wanted.built_in else [trials, built_in]
+        for row in chain.from_iterable(way(document, Path(folder), questions) for way in ways):
             rows.append({"part": part, "questions": wanted.count, "seed": wanted.seed, **row})
             Terminal().line(str(rows[-1]))
     if wanted.results:
-        train = " --train" if wanted.train else ""
+        train = (" --train" if wanted.train else "") + (" --built-in" if wanted.built_in else "")
         command = f"python tools/compare_retrieval.py FOLDER --count {wanted.count} --seed {wanted.seed}{train}"
         append_rows(wanted.results, "retrieval", command, rows)
 

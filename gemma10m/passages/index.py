@@ -39,11 +39,14 @@ class PassageIndex:
     """Made by `open_index`."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
-        """Set the fields. fingerprint: of the document that was indexed. files: each one's path and encoding."""
+        """Set the fields. fingerprint: of the document that was indexed. files: each one's path and encoding. count: of
+        the passages.
+        """
         self._database = database
         self.fingerprint = str(_first(self._rows("SELECT fingerprint FROM about", ()))[0])
         rows = self._rows("SELECT path, encoding FROM files ORDER BY id", ())
         self.files = [(str(path), str(encoding)) for path, encoding in rows]
+        self.count = int(_first(self._rows("SELECT count(*) FROM passages", ()))[0])
         if not ENCODINGS.issuperset(encoding for _, encoding in self.files):
             raise damaged()
 
@@ -61,6 +64,11 @@ class PassageIndex:
         others.
         """
         return self._ranked("trigrams", as_trigrams(words[:SEARCHED_WORDS]), limit)
+
+    def holders(self, word: str) -> int:
+        """Count the passages that have the word in their text."""
+        query = f"{{text}}: ({as_words([word])})"
+        return int(_first(self._rows("SELECT count(*) FROM words WHERE words MATCH ?", (query,)))[0])
 
     def rated(self, words: list[str], names: Sequence[str], limit: int) -> dict[int, float]:
         """Return the passages that have the words or the names in their text or their headings, with their scores.
