@@ -1,9 +1,10 @@
 """Compare ways of finding the passages that answer a question, one change at a time.
 
-    python tools/compare_retrieval.py FOLDER [--count 250] [--seed 0] [--train] [--built-in] [--results FILE]
+    python tools/compare_retrieval.py FOLDER [--count 250] [--seed 0] [--train] [--ends] [--results FILE]
 
 FOLDER is what tools/fetch_questions.py wrote. A question counts when all sentences of its sources are in the first 4,
-or 8, passages; those of SQuAD that have no answer are left out. --built-in measures the program's own search alone.
+or 8, passages; those of SQuAD that have no answer are left out. --ends measures words alone and the
+program's own search, and nothing between.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ from gemma10m.terminal import Terminal
 SETS = ("squad", "hotpotqa")
 FIRST = (4, 8)
 Questions = Mapping[str, Sequence[AskedQuestion]]
-VARIANTS: tuple[tuple[Layout, tuple[tuple[str, Ranking], ...]], ...] = (
+Variants = tuple[tuple[Layout, tuple[tuple[str, Ranking], ...]], ...]
+VARIANTS: Variants = (
     (
         Layout(),
         (
@@ -89,8 +91,8 @@ def measured(search: Callable[[str], list[str]], questions: Questions) -> dict[s
     return row
 
 
-def trials(document: Document, folder: Path, questions: Questions) -> Iterator[dict[str, object]]:
-    for place, (layout, rankings) in enumerate(VARIANTS):
+def trials(document: Document, folder: Path, questions: Questions, variants: Variants) -> Iterator[dict[str, object]]:
+    for place, (layout, rankings) in enumerate(variants):
         path = folder / f"{place}.sqlite"
         built = _built(lambda path=path, layout=layout: build_trial(document, path, layout), path)  # type: ignore[misc]
         with closing(sqlite3.connect(path)) as database:
@@ -127,19 +129,20 @@ def main() -> None:
     options.add_argument("--count", type=int, default=250)
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--train", action="store_true")
-    options.add_argument("--built-in", action="store_true")
+    options.add_argument("--ends", action="store_true")
     options.add_argument("--results", type=Path)
     wanted = options.parse_args()
     part = "train" if wanted.train else "test"
     questions = {name: drawn(wanted.folder / f"{name}-{part}.jsonl", wanted.count, wanted.seed) for name in SETS}
     document, rows = open_source(wanted.folder / "all.md"), []
     with TemporaryDirectory() as folder:
-        ways = [built_in] if wanted.built_in else [trials, built_in]
-        for row in chain.from_iterable(way(document, Path(folder), questions) for way in ways):
+        variants = ((Layout(), VARIANTS[0][1][:1]),) if wanted.ends else VARIANTS
+        tried = trials(document, Path(folder), questions, variants)
+        for row in chain(tried, built_in(document, Path(folder), questions)):
             rows.append({"part": part, "questions": wanted.count, "seed": wanted.seed, **row})
             Terminal().line(str(rows[-1]))
     if wanted.results:
-        train = (" --train" if wanted.train else "") + (" --built-in" if wanted.built_in else "")
+        train = (" --train" if wanted.train else "") + (" --ends" if wanted.ends else "")
         command = f"python tools/compare_retrieval.py FOLDER --count {wanted.count} --seed {wanted.seed}{train}"
         append_rows(wanted.results, "retrieval", command, rows)
 
