@@ -23,7 +23,7 @@ NEVER = re.compile(r"(?!)")
 
 @dataclass(frozen=True)
 class Layout:
-    """How a document is cut, and what is indexed in a column beside a passage's text."""
+    """Says where a document is cut, and what is indexed in a column beside a passage's text."""
 
     borders: bool = False  # cut before every heading
     longest: int = 1200
