@@ -268,7 +268,7 @@ one that reads PDFs. To repeat it:
 ## Passages
 
 The percentage of held-out questions of SQuAD 2.0 and HotpotQA whose source sentences are all in the first 4, or 8,
-passages found in nine million tokens, milliseconds of processor time for one question where it was measured, and seconds
+passages found in nine million tokens; milliseconds of processor time for one question, where measured, and seconds
 of it for the index. `python tools/fetch_questions.py FOLDER` writes the questions;
 `python tools/compare_retrieval.py FOLDER` repeats it, with `--ends` for the first and the last row alone.
 
