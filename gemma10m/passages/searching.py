@@ -33,10 +33,10 @@ def find(index: PassageIndex, question: str, limit: int) -> list[Passage]:
         for number, share in _led_to(index, words, best).items():
             rated[number] = rated.get(number, 0.0) + SECOND * share
     ranked = sorted(rated, key=lambda number: -rated[number])[:RERANKED]
-    for number, share in zip(ranked, _covered(index, words, ranked), strict=True):
-        rated[number] += COVERAGE * share
-    ranked.sort(key=lambda number: -rated[number])
-    return [index.passage(number) for number in fused([ranked, index.with_parts(words, limit)])[:limit]]
+    found = fused([ranked, index.with_parts(words, RERANKED)])
+    shares = _covered(index, words, found)
+    scores = {number: rated.get(number, 0.0) + COVERAGE * share for number, share in zip(found, shares, strict=True)}
+    return [index.passage(number) for number in sorted(found, key=lambda number: -scores[number])[:limit]]
 
 
 def _covered(index: PassageIndex, words: Sequence[str], numbers: Sequence[int]) -> list[float]:
