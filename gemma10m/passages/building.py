@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import astuple
 from pathlib import Path
@@ -15,12 +15,13 @@ from gemma10m.atomic_file import atomic_path
 from gemma10m.documents import Document
 from gemma10m.errors import DiskError
 from gemma10m.passages.code_files import is_code
-from gemma10m.passages.cutting import Passage, cut_document
+from gemma10m.passages.cutting import cut_document
 from gemma10m.passages.folding import searchable
+from gemma10m.passages.titles import titled
 from gemma10m.passages.words import STEMMED, is_unspaced
 
 APPLICATION = 0x67313069  # SQLite's own mark for whose file it is
-VERSION = 6
+VERSION = 7
 PAGES_KNOWN = 100  # bytes of the file that tell how many pages it has
 CHECKSUM = 4  # bytes after them
 SHRINKING = "PRAGMA auto_vacuum = FULL;"  # what FTS5 rewrites while it merges would stay as holes
@@ -31,7 +32,7 @@ TABLES = f"""
         id INTEGER PRIMARY KEY, file INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL,
         first_line INTEGER NOT NULL, last_line INTEGER NOT NULL, places TEXT NOT NULL, text BLOB NOT NULL,
         heading TEXT NOT NULL);
-    CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize='{STEMMED}');
+    CREATE VIRTUAL TABLE words USING fts5(text, titles, content='', tokenize='{STEMMED}');
     CREATE VIRTUAL TABLE trigrams USING fts5(text, content='', detail=none, tokenize='trigram');
 """
 
@@ -64,8 +65,7 @@ class _Stopped(Exception):
 
 def _fill(database: sqlite3.Connection, document: Document, stop: Callable[[], bool]) -> None:
     exact = [is_code(file.path) for file in document.files]
-    passages: Iterable[Passage] = cut_document(document)
-    for number, passage in enumerate(passages):
+    for number, (passage, titles) in enumerate(titled(document.files, cut_document(document))):
         if stop():
             raise _Stopped
         where = (number, passage.file, passage.start, passage.stop, passage.first_line, passage.last_line)
@@ -73,7 +73,7 @@ def _fill(database: sqlite3.Connection, document: Document, stop: Callable[[], b
         values = (*where, json.dumps(passage.places), _packed(passage.text), heading)
         database.execute("INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
         text = searchable(f"{passage.heading.text}\n{passage.text}" if passage.heading else passage.text)
-        database.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (number, text))
+        database.execute("INSERT INTO words (rowid, text, titles) VALUES (?, ?, ?)", (number, text, searchable(titles)))
         if exact[passage.file] or is_unspaced(passage.text):
             database.execute("INSERT INTO trigrams (rowid, text) VALUES (?, ?)", (number, text))
     database.execute("INSERT INTO about VALUES (?)", (document.fingerprint,))

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 from gemma10m.documents import Document, SourceFile
 from gemma10m.encodings import nbytes
-from gemma10m.passages.code_files import is_csv
+from gemma10m.passages.code_files import is_code, is_csv
 from gemma10m.passages.tables import open_heading
 from gemma10m.passages.wrapping import wrapped
 
 LONGEST = 1200  # characters: about 256 of Gemma's tokens in English prose
 SHORTEST = 500  # a cut before this is looked for only where nothing later will do
+SECTION = 150  # characters: a shorter section shares a passage with the next one
+BORDER = re.compile(r"\n[ \t]*\r?\n(?=#{1,6} )")  # before a heading, not before a comment in a list
 # Words whose full stop ends no sentence: before a name, and before a number.
 _BEFORE_NAME = """Mr Mrs Ms Messrs Mme Mlle Dr Prof St Ste Sra Hr Fr Rev Hon Gen Col Maj Capt Lt Sgt Gov Sen Rep Mt Ft
     vs viz cf"""
@@ -89,12 +91,12 @@ class _OpenPassage:
         self.number, self.file = number, file
         self.offset, self.line, self.text = file.mark, 1, ""
         self.heading: Heading | None = None
-        self.rows = is_csv(file.path)
+        self.rows, self.headed = is_csv(file.path), not is_code(file.path)
 
     def passages(self, more_to_come: bool) -> Iterator[Passage]:
         start = 0
         while len(self.text) - start > (LONGEST if more_to_come else 0):
-            end = next_cut(self.text, start, self.rows)
+            end = next_cut(self.text, start, self.rows, self.headed)
             yield self._passage(self.text[start:end])
             start = end
         self.text = self.text[start:]
@@ -125,11 +127,13 @@ class _OpenPassage:
             yield len(text.encode()[: offset - first].decode(errors="ignore")), name
 
 
-def next_cut(text: str, start: int, rows: bool = False) -> int:
+def next_cut(text: str, start: int, rows: bool = False, headed: bool = True) -> int:
     """Return the end of the passage that begins at `start`: at most LONGEST characters on, and always further than
-    `start`. `rows`: whether every line is a row.
+    `start`. `rows`: whether every line is a row. `headed`: whether a passage ends before the next heading.
     """
     limit = start + LONGEST
+    if headed and (border := BORDER.search(text, start + SECTION, limit)):
+        return border.end()
     if len(text) <= limit:
         return len(text)
     for pattern in CUTS:

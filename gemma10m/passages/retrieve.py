@@ -12,6 +12,7 @@ from gemma10m.memory import KINDS
 from gemma10m.passages.code_files import is_by_line
 from gemma10m.passages.cutting import Passage, sentences
 from gemma10m.passages.index import PassageIndex
+from gemma10m.passages.searching import find
 from gemma10m.passages.words import standing, telling
 from gemma10m.tokens import Tokenizer
 
@@ -72,27 +73,29 @@ def has_room_for_passages(budget: int) -> bool:
 def retrieve(index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int) -> list[Excerpt]:
     """Return the best passages for the question that fit `budget` tokens, in the document's order.
 
-    Passages with most of the question's words are taken first.
-
     A passage that is longer than its share of the budget is cut down to the sentences around the best one. A budget
     that has no room for whole passages is kept for those that have as many of the question's words as any, each filled
     up with words of the sentences beside it, for words alone: where they stand is left out.
     """
     words, left, found = telling(question), budget, list[Excerpt]()
-    passages = index.search(words, SEARCHED)
     roomy = has_room_for_passages(budget)
-    scores = scored(words, [passage.text for passage in passages])
-    fewest = 0 if roomy else max(scores, default=0)
-    for passage, score in sorted(zip(passages, scores, strict=True), key=lambda pair: -pair[1]):
+    for passage in find(index, question, SEARCHED) if roomy else _fullest(words, index.search(words, SEARCHED)):
         whole = Excerpt(passage, 0, len(passage.text), index.files[passage.file][0] if roomy else "")
         spans = list(sentences(passage.text, is_by_line(index.files[passage.file][0])))
         room = min(left, budget // SHARE)
         excerpt = best_excerpt(whole, spans, words, tokenizer, room)
-        if excerpt is not None and score >= fewest:
+        if excerpt is not None:
             excerpt = excerpt if roomy else _filled(excerpt, tokenizer, room)
             found.append(excerpt)
             left -= len(tokenizer.encode(shown([excerpt])))
     return sorted(found, key=lambda excerpt: (excerpt.passage.file, excerpt.passage.start))
+
+
+def _fullest(words: Sequence[str], passages: Sequence[Passage]) -> list[Passage]:
+    """Return the passages that have as many of the words as any."""
+    scores = scored(words, [passage.text for passage in passages])
+    most = max(scores, default=0)
+    return [passage for passage, score in zip(passages, scores, strict=True) if score == most]
 
 
 def best_excerpt(

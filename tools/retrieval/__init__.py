@@ -1,0 +1,1 @@
+"""Measure ways of finding the passages that answer a question."""
