@@ -57,7 +57,8 @@ class Contexts:
                 groups.setdefault(tuple(right), []).append(question)
         self._alike = list(groups.values())
         self._joining = [[question] for question in questions if len(question.sources) > 1]
-        if not self._alike and not self._joining:
+        joined = (source for [question] in self._joining for source in question.sources)
+        if not self._alike and not any(map(self.holding, joined)):
             raise UsageError(
                 "no passage of the text holds a source of the questions", hint="name the text that they are about"
             )

@@ -121,8 +121,9 @@ def test_the_same_recipe_draws_the_same_contexts(tmp_path: Path) -> None:
         [AskedQuestion("Who?", ("Anne",), ("Anne is a sister.",))],
         [AskedQuestion("Who?", ("Anne",), ())],
         [AskedQuestion("Who?", ("Anne",), ("?!",))],
+        [AskedQuestion("Who?", ("Anne",), ("Anne is a sister.", "Anne is a friend."))],
     ],
-    ids=["another text", "no source", "no word"],
+    ids=["another text", "no source", "no word", "two sources"],
 )
 def test_questions_of_another_text_are_refused(questions: list[AskedQuestion], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no passage of the text holds a source"):
@@ -134,9 +135,9 @@ def test_questions_of_another_text_are_refused(questions: list[AskedQuestion], t
     [
         (UNKNOWN, {"unanswerable": 0.0}),
         (KNOWN, {"missing": 1.0, "unanswerable": 0.0}),
-        ([AskedQuestion("Who?", ("Anne",), ("Anne is a sister.", "Anne is a friend."))], {}),
+        (JOINING, {"missing": 1.0, "unanswerable": 0.0}),
     ],
-    ids=["no refusals", "nothing shown", "no source of a joining question"],
+    ids=["no refusals", "nothing shown", "nothing joined"],
 )
 def test_a_recipe_that_leaves_nothing_to_ask_is_refused(
     questions: list[AskedQuestion], changes: dict[str, Any], tmp_path: Path
