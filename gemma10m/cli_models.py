@@ -112,6 +112,9 @@ def train(
 ) -> None:
     """Teach a model to remember, on documents that get longer stage by stage. The same command resumes a run."""
     with command_terminal() as terminal:
+        from gemma10m.commands.train_adapter import refuse_others
+
+        refuse_others(lora, {"--config": config, "--train": train, "--teacher": teacher}, {"--questions": questions})
         if lora is not None:
             from gemma10m.commands.train_adapter import AdapterOptions, train_adapter
 

@@ -9,11 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gemma10m.errors import ConfigError
+from gemma10m.errors import ConfigError, UsageError
 from gemma10m.models.decoder import Decoder
 
 MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 MOST_RANK = 1024
+MOST_SCALE = 10_000.0  # of B A: more overflows in bfloat16
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class LoraConfig:
             problems.append(f"rank must be 1 to {MOST_RANK}, found {self.rank!r}")
         if isinstance(self.alpha, bool) or not isinstance(self.alpha, int | float) or not 0 < self.alpha < float("inf"):
             problems.append(f"alpha must be a positive number, found {self.alpha!r}")
+        elif not problems and self.alpha > MOST_SCALE * self.rank:
+            problems.append(f"alpha must be at most {MOST_SCALE:,.0f} times the rank, found {self.alpha!r}")
         if unknown := [name for name in self.modules if name not in MODULES]:
             problems.append(f"modules must be some of {', '.join(MODULES)}, found {unknown[0]!r}")
         if not self.modules:
@@ -79,8 +82,10 @@ class LoraLinear(nn.Module):
 def add_lora(model: Decoder, config: LoraConfig, seed: int) -> None:
     """Freeze the model and put trainable updates, at first zero, beside the weights that `config` names.
 
-    For training: the model must not be fused. The seed decides A.
+    For training. The seed decides A. Raises UsageError for a fused model, whose joined weights would hide the updates.
     """
+    if any(name.endswith(("qkv", "gate_up")) for name, _ in model.named_buffers()):
+        raise UsageError("the model is fused, and a fused model cannot be trained", hint="load it without fusing it")
     model.requires_grad_(False)
     generator = torch.Generator().manual_seed(seed)
     named = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Linear)]

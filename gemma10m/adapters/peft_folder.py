@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from gemma10m.adapters.lora import LoraConfig, LowRankUpdate, Updates
+from gemma10m.adapters.lora import MOST_SCALE, LoraConfig, LowRankUpdate, Updates
 from gemma10m.atomic_file import atomic_file
 from gemma10m.errors import ModelError
 from gemma10m.strict_json import quote, strict_json
@@ -25,7 +26,9 @@ CONFIG, TENSORS, ABOUT = "adapter_config.json", "adapter_model.safetensors", "ge
 PREFIX = "base_model.model."
 SIDES = ("lora_A", "lora_B")
 LARGEST_JSON = 1 << 20  # bytes
-# What PEFT can do beside plain LoRA: the value that each field has without it.
+MOST_BIAS = 100.0  # logits further apart leave the other token no chance
+DTYPES = ("F32", "BF16", "F16")
+# What PEFT can do beside plain LoRA: the values that each field has without it.
 PLAIN: dict[str, tuple[Any, ...]] = {
     "bias": ("none", None),
     "use_dora": (False, None),
@@ -35,6 +38,17 @@ PLAIN: dict[str, tuple[Any, ...]] = {
     "alpha_pattern": ({}, None),
     "layer_replication": (None,),
     "lora_bias": (False, None),
+    "use_rslora": (True, False, None),
+    # The others change the base's weights before they are trained, and PEFT does so again when it loads them.
+    "init_lora_weights": (True, False, None, "gaussian", "orthogonal", "eva"),
+    "alora_invocation_tokens": (None,),  # no update before them
+    "trainable_token_indices": (None,),
+    "target_parameters": (None, []),
+    "use_qalora": (False, None),
+    "use_bdlora": (False, None),
+    "arrow_config": (None,),
+    "kasa_config": (None,),
+    "monteclora_config": (None,),
 }
 
 
@@ -64,11 +78,7 @@ def read_adapter(folder: Path) -> Adapter:
     """Read an adapter. Raises ModelError for a damaged one and for what is not plain LoRA."""
     said = _json(folder / CONFIG)
     scale, rank = _scale(folder, said)
-    try:
-        with safe_open(folder / TENSORS, framework="pt", device="cpu") as file:
-            tensors = {name: file.get_tensor(name) for name in file.offset_keys()}
-    except (SafetensorError, OSError) as error:
-        raise _damaged(folder / TENSORS, str(error)) from error
+    tensors = _tensors(folder / TENSORS)
     about = read_about(folder)
     updates = _updates(folder / TENSORS, tensors, scale, rank)
     return Adapter(folder, updates, about, _fingerprint(tensors, scale, about))
@@ -113,7 +123,22 @@ def _scale(folder: Path, said: dict[str, Any]) -> tuple[float, int]:
     rank, alpha = said.get("r"), said.get("lora_alpha")
     if type(rank) is not int or rank < 1 or isinstance(alpha, bool) or not isinstance(alpha, int | float):
         raise _damaged(folder / CONFIG, f"r is {quote(rank)} and lora_alpha {quote(alpha)}")
-    return alpha / (rank**0.5 if said.get("use_rslora") is True else rank), rank
+    scale = alpha / (math.sqrt(rank) if said.get("use_rslora") else rank)
+    if not 0 < scale <= MOST_SCALE:
+        raise _damaged(folder / CONFIG, f"r {rank} and lora_alpha {quote(alpha)} scale its updates by {scale:g}")
+    return scale, rank
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            names = file.offset_keys()
+            for name in names:
+                if (dtype := file.get_slice(name).get_dtype()) not in DTYPES:
+                    raise _damaged(path, f"{quote(name)} has the dtype {dtype}, one of {', '.join(DTYPES)} expected")
+            return {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, OSError) as error:
+        raise _damaged(path, str(error)) from error
 
 
 def _updates(path: Path, tensors: dict[str, Tensor], scale: float, rank: int) -> dict[str, LowRankUpdate]:
@@ -122,11 +147,14 @@ def _updates(path: Path, tensors: dict[str, Tensor], scale: float, rank: int) ->
         module, _, side = name.removesuffix(".weight").removeprefix(PREFIX).rpartition(".")
         if side not in SIDES or not name.endswith(".weight"):
             raise _damaged(path, f"{quote(name)} is no tensor of an adapter")
-        if tensor.dim() != 2 or not tensor.is_floating_point() or tensor.shape[SIDES.index(side)] != rank:
+        if tensor.dim() != 2 or tensor.shape[SIDES.index(side)] != rank:
             raise _damaged(path, f"{quote(name)} has the shape {list(tensor.shape)}, and the rank is {rank}")
         if not bool(tensor.isfinite().all()):
             raise _damaged(path, f"{quote(name)} holds numbers that are not finite")
-        found.setdefault(f"{module}.weight", {})[side] = tensor.float()
+        sides = found.setdefault(f"{module}.weight", {})
+        if side in sides:
+            raise _damaged(path, f"it holds {quote(name)} twice, once without {PREFIX!r}")
+        sides[side] = tensor.float()
     for name, sides in found.items():
         if len(sides) != len(SIDES):
             raise _damaged(path, f"one of the two tensors for {quote(name)} is missing")
@@ -145,11 +173,12 @@ def read_about(folder: Path) -> AboutAdapter:
         about = AboutAdapter(**said)
     except TypeError as error:
         raise _damaged(path, "it has fields that are not known") from error
-    types = (str, bool, float, float, str)
-    values = (about.base, about.reads_passages, about.refusal_bias, about.strict_bias, about.data)
-    if not all(type(value) is kind for value, kind in zip(values, types, strict=True)):
+    if not isinstance(about.base, str) or not isinstance(about.data, str) or type(about.reads_passages) is not bool:
         raise _damaged(path, "a field has the wrong type")
-    return about
+    biases = (about.refusal_bias, about.strict_bias)
+    if not all(type(bias) in (int, float) and abs(bias) <= MOST_BIAS for bias in biases):
+        raise _damaged(path, f"its biases must be numbers from {-MOST_BIAS:g} to {MOST_BIAS:g}")
+    return replace(about, refusal_bias=float(about.refusal_bias), strict_bias=float(about.strict_bias))
 
 
 def _fingerprint(tensors: dict[str, Tensor], scale: float, about: AboutAdapter) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,9 +9,9 @@ from tempfile import TemporaryDirectory
 import torch
 
 from gemma10m.commands.training_notes import Notes
-from gemma10m.commands.training_run import Run
+from gemma10m.commands.training_run import Run, holds_run, refuse_data_around
 from gemma10m.config import DTYPES
-from gemma10m.errors import ConfigError, DiskError, ModelError, UsageError
+from gemma10m.errors import ConfigError, ModelError, UsageError
 from gemma10m.library.signals import stop_on_signals
 from gemma10m.library.sources import open_document
 from gemma10m.memory import KINDS
@@ -101,12 +100,7 @@ def _check_words(options: TrainOptions) -> None:
             "--teacher same would imitate random weights: there is no checkpoint to start from",
             hint="name a checkpoint to start from, or leave out --teacher",
         )
-    for source in options.data:
-        if Path(source).is_dir() and options.out.resolve().is_relative_to(Path(source).resolve()):
-            raise UsageError(
-                f"{options.out} lies in {source}, and the run would train on what it writes there",
-                hint="give --out a folder outside of --data",
-            )
+    refuse_data_around(options.data, options.out)
 
 
 def _checkpoint(options: TrainOptions) -> Checkpoint | None:
@@ -153,14 +147,7 @@ def _check_folder(out: Path, recipe: Recipe) -> None:
 
     Raises UsageError, and DiskError for a folder without permission.
     """
-    try:
-        with suppress(FileNotFoundError, NotADirectoryError):
-            (out / RUN).lstat()
-    except PermissionError as error:
-        raise DiskError(
-            f"{out} cannot be written: permission denied", hint="choose a folder you may write to"
-        ) from error
-    if not (out / RUN).is_file():
+    if not holds_run(out):
         kept = () if _has_begun(out, recipe) else TOKENIZER_FILES
         held = [name for name in ("config.json", *kept) if (out / name).exists()]
         if held := [*held, *sorted(path.name for path in out.glob("*.safetensors*"))]:

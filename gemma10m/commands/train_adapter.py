@@ -6,15 +6,17 @@ import hashlib
 import json
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from gemma10m.adapters.lora import LoraConfig, updates_of
-from gemma10m.adapters.peft_folder import TENSORS, AboutAdapter, write_adapter
-from gemma10m.errors import Interrupted, UsageError
-from gemma10m.library.model_choice import ModelOptions, load_reader
-from gemma10m.library.signals import stop_on_signals
+from gemma10m.adapters.lora import MOST_RANK, LoraConfig, updates_of
+from gemma10m.adapters.peft_folder import ABOUT, CONFIG, AboutAdapter, write_adapter
+from gemma10m.commands.training_run import holds_run, is_out_of_memory, refuse_data_around
+from gemma10m.errors import Interrupted, OutOfMemoryError, TrainingError, UsageError
+from gemma10m.library.model_choice import ModelOptions, choose_model, choose_reading, load_chosen
+from gemma10m.library.signals import StopRequest, stop_on_signals
 from gemma10m.library.sources import open_document
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import open_index
@@ -23,9 +25,10 @@ from gemma10m.strict_json import canonical_json, strict_json
 from gemma10m.tasks.question_set import read_question_set
 from gemma10m.terminal import Terminal
 from gemma10m.training.contexts import Context, Contexts
-from gemma10m.training.log import open_log
+from gemma10m.training.log import Log, open_log
 from gemma10m.training.lora_recipe import HINT, LoraRecipe, lora_recipe_of
 from gemma10m.training.lora_trainer import RUN, LoraReport, LoraTrainer
+from gemma10m.weights.adapting import NO_ADAPTER
 
 SECONDS_BETWEEN = 10.0
 RECENT = 20  # steps whose mean speed and share of right answers are told
@@ -43,46 +46,122 @@ class AdapterOptions:
     dtype: str = "auto"
 
 
+def refuse_others(lora: int | None, others: Mapping[str, object], own: Mapping[str, object]) -> None:
+    """Refuse options of the other kind of training; `own` are those of --lora. Raises UsageError."""
+    what = "training without --lora" if lora is None else "--lora"
+    for name, value in (own if lora is None else others).items():
+        if value:
+            raise UsageError(f"{name} is not for {what}", hint="leave it out")
+
+
 def train_adapter(terminal: Terminal, options: AdapterOptions) -> None:
-    """Train an adapter. Raises UsageError, ModelError, DocumentError, StateError, DiskError, TrainingError,
-    Interrupted.
+    """Train an adapter.
+
+    Raises UsageError, ModelError, DocumentError, StateError, OutOfMemoryError, DiskError, TrainingError, Interrupted.
     """
-    if not options.questions:
-        raise UsageError("--lora learns from questions, and none are named", hint="name a JSONL file with --questions")
+    _check(options)
     recipe = replace(_recipe(options.recipe), rank=options.rank)
     contexts, data = _contexts(terminal, options, recipe)
-    reader = load_reader(
-        terminal, ModelOptions(options.model, options.device, options.dtype, memory="full", adapter="none")
-    )
+    wanted = ModelOptions(options.model, options.device, options.dtype, memory="full", adapter=NO_ADAPTER)
+    chosen = choose_model(terminal, wanted)
+    reader = load_chosen(terminal, chosen, choose_reading(terminal, wanted, chosen, 0), read_all=False, trains=True)
     origin = hashlib.sha256(f"{data} {reader.model.fingerprint} {canonical_json(recipe)}".encode()).hexdigest()
-    base, name = reader.model.fingerprint, reader.model.name
-    trainer = LoraTrainer(reader.model, reader.tokenizer, contexts, recipe)
-    path = options.out / RUN
-    options.out.mkdir(parents=True, exist_ok=True)
-    if path.exists():
-        trainer.resume(path, origin)
-        terminal.note(f"resuming after step {trainer.steps_done}")
+    run = _AdapterRun(options, LoraTrainer(reader.model, reader.tokenizer, contexts, recipe), origin)
+    if holds_run(options.out):
+        run.resume(terminal)
+    with stop_on_signals() as stop, open_log(options.out, run.trainer.steps_done) as log:
+        run.go(_Notes(terminal, run.trainer), log, stop)
+    terminal.line(str(options.out))
 
-    def save() -> None:
-        trainer.save(path, origin)
-        about = AboutAdapter(base, reads_passages=True, data=_named(options))
-        write_adapter(options.out, updates_of(trainer.model), LoraConfig(recipe.rank, recipe.alpha), about, name)
 
-    notes = _Notes(terminal, trainer)
-    with stop_on_signals() as stop, open_log(options.out, trainer.steps_done) as log:
+class _AdapterRun:
+    """Keep the run and its adapter in a folder."""
+
+    def __init__(self, options: AdapterOptions, trainer: LoraTrainer, origin: str) -> None:
+        self.trainer, self._origin, self._out = trainer, origin, options.out
+        data = ", ".join(path.name for path in options.questions)
+        self._about = AboutAdapter(trainer.model.fingerprint, reads_passages=True, data=data)
+        self._held = -1  # the step that run.safetensors is of
+
+    def resume(self, terminal: Terminal) -> None:
+        """Continue the folder's run, and write its adapter. Raises StateError, DiskError."""
+        self.trainer.resume(self._out / RUN, self._origin)
+        self._held = self.trainer.steps_done
+        self._save_adapter()
+        if self.trainer.done:
+            terminal.note(f"the run in {self._out} is complete after {self._held:,} steps")
+        else:
+            terminal.note(f"resuming after step {self._held:,} of the run in {self._out}")
+
+    def go(self, notes: _Notes, log: Log, stop: StopRequest) -> None:
+        """Train to the last step. Raises Interrupted, or the error of a step; the steps before are then saved."""
+        trainer = self.trainer
         while not trainer.done and not stop():
-            report = trainer.step()
-            log.add(report)
-            notes.step(report)
-            if trainer.done or stop() or trainer.steps_done % recipe.save_every == 0:
-                save()
+            notes.step(self._step(log))
+            if trainer.done or trainer.steps_done % trainer.recipe.save_every == 0:
+                self._save()
         if stop():
+            self._save()
+            left = "" if trainer.done else "run the same command again to resume"
             raise Interrupted(
-                f"stopped after step {trainer.steps_done}; the run is saved in {options.out}",
-                hint="run the same command again to resume",
+                f"stopped after step {trainer.steps_done}{'' if left else ', the last one'}; the run is saved in "
+                f"{self._out}",
+                hint=left,
                 signal_number=stop.signal_number,
             )
-    terminal.line(str(options.out / TENSORS))
+
+    def _step(self, log: Log) -> LoraReport:
+        number = self.trainer.steps_done + 1
+        try:
+            report = self.trainer.step()
+        except (TrainingError, RuntimeError, MemoryError) as error:
+            if isinstance(error, TrainingError):
+                self._save()
+                raise
+            if not is_out_of_memory(error):
+                raise
+            self._save()
+            raise OutOfMemoryError(
+                f"step {number} needs more memory than is free; {self._out} holds the run of step {self._held}",
+                hint="free some and run the same command again, or show fewer passages in the recipe",
+            ) from error
+        log.add(report)
+        return report
+
+    def _save(self) -> None:
+        if self._held == self.trainer.steps_done:
+            return
+        self.trainer.save(self._out / RUN, self._origin)
+        self._held = self.trainer.steps_done
+        self._save_adapter()
+
+    def _save_adapter(self) -> None:
+        model, recipe = self.trainer.model, self.trainer.recipe
+        config = LoraConfig(recipe.rank, recipe.alpha)
+        write_adapter(self._out, updates_of(model), config, self._about, model.name)
+
+
+def _check(options: AdapterOptions) -> None:
+    """Refuse options that cannot be meant. Raises UsageError, and DiskError for a folder without permission."""
+    if not 1 <= options.rank <= MOST_RANK:
+        raise UsageError(f"--lora is {options.rank}, and is from 1 to {MOST_RANK:,}", hint="16 is a good start")
+    if not options.questions:
+        raise UsageError("--lora learns from questions, and none are named", hint="name a JSONL file with --questions")
+    refuse_data_around(options.data, options.out)
+    if holds_run(options.out):
+        return
+    if options.out.exists() and not options.out.is_dir():
+        raise UsageError(f"{options.out} is a file, a folder expected", hint="give --out another name")
+    kept = ("config.json", CONFIG, ABOUT)
+    if held := [*(name for name in kept if (options.out / name).exists()), *_weights_in(options.out)]:
+        raise UsageError(
+            f"{options.out} holds {held[0]} but no training run: what is there would be overwritten",
+            hint="give --out another folder",
+        )
+
+
+def _weights_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*") if path.suffix in (".safetensors", ".gguf"))
 
 
 def _recipe(path: Path | None) -> LoraRecipe:
@@ -108,10 +187,6 @@ def _contexts(terminal: Terminal, options: AdapterOptions, recipe: LoraRecipe) -
     terminal.note(f"{len(contexts):,} sets of passages with {asked:,} questions, {recipe.steps:,} steps")
     said = json.dumps([asdict(context) for context in contexts])
     return contexts, hashlib.sha256(f"{document.fingerprint} {said}".encode()).hexdigest()
-
-
-def _named(options: AdapterOptions) -> str:
-    return ", ".join(path.name for path in options.questions)
 
 
 class _Notes:

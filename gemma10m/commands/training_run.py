@@ -10,10 +10,10 @@ from pathlib import Path
 import torch
 
 from gemma10m.commands.training_notes import Notes
-from gemma10m.errors import DiskError, Gemma10MError, Interrupted, OutOfMemoryError
+from gemma10m.errors import DiskError, Gemma10MError, Interrupted, OutOfMemoryError, UsageError
 from gemma10m.library.signals import StopRequest
 from gemma10m.training.log import Log
-from gemma10m.training.saved_run import RunOrigin, SavedRun, restore, save_model, save_run
+from gemma10m.training.saved_run import RUN, RunOrigin, SavedRun, restore, save_model, save_run
 from gemma10m.training.trainer import StepReport, Trainer
 
 
@@ -60,7 +60,7 @@ class Run:
             self._tell(error)
             raise
         except (RuntimeError, MemoryError) as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             self._rescue()
             raise self._out_of_memory(number) from error
@@ -117,6 +117,28 @@ class Run:
         )
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def refuse_data_around(data: list[str], out: Path) -> None:
+    """Refuse a folder for the run that lies in one of its data. Raises UsageError."""
+    for source in data:
+        if Path(source).is_dir() and out.resolve().is_relative_to(Path(source).resolve()):
+            raise UsageError(
+                f"{out} lies in {source}, and the run would train on what it writes there",
+                hint="give --out a folder outside of --data",
+            )
+
+
+def holds_run(out: Path) -> bool:
+    """Tell if the folder holds a run. Raises DiskError for a folder without permission."""
+    try:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            (out / RUN).lstat()
+    except PermissionError as error:
+        raise DiskError(
+            f"{out} cannot be written: permission denied", hint="choose a folder you may write to"
+        ) from error
+    return (out / RUN).is_file()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
     """Tell if memory ran out; on the CPU torch has no class for it."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator" in str(error)

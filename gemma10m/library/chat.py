@@ -52,7 +52,7 @@ def conversation_of_passages(reader: Reader) -> Conversation:
 def refusal_bias(reader: Reader, strict: bool) -> dict[int, float]:
     """Return what is added to the logit of the first token of `not in the text`, for an adapter that learned it."""
     bias = reader.about.strict_bias if strict else reader.about.refusal_bias
-    return {reader.tokenizer.encode(f" {REFUSAL}")[0]: bias} if reader.about.reads_passages and bias else {}
+    return {Prompt(reader.tokenizer).answer(REFUSAL)[0]: bias} if reader.about.reads_passages and bias else {}
 
 
 @dataclass

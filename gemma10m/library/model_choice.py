@@ -117,10 +117,12 @@ def choose_model(listener: Listener, options: ModelOptions) -> ChosenModel:
     return ChosenModel(name, path, checkpoint, device, dtype, adapter)
 
 
-def load_chosen(listener: Listener, chosen: ChosenModel, reading: ReadingConfig, read_all: bool) -> Reader:
+def load_chosen(
+    listener: Listener, chosen: ChosenModel, reading: ReadingConfig, read_all: bool, trains: bool = False
+) -> Reader:
     """Load the weights and the tokenizer. Raises ModelError if they do not belong together."""
     adapter = chosen.adapter
-    model = load_checkpoint(chosen.checkpoint, reading, chosen.device, chosen.dtype, adapter)
+    model = load_checkpoint(chosen.checkpoint, reading, chosen.device, chosen.dtype, adapter, trains)
     model.name = chosen.name
     tokenizer = load_tokenizer(chosen.path)
     for warning in (*model.warnings, *tokenizer.warnings):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from gemma10m.adapters.peft_folder import read_adapter
 from gemma10m.errors import ModelError, UsageError
 from gemma10m.library.defaults import default_model
 from gemma10m.library.model_choice import ModelOptions
@@ -23,7 +25,7 @@ def as_saved(options: ModelOptions, path: Path, header: StateHeader) -> ModelOpt
     Raises ModelError if the state's model is not on this machine.
     """
     if options.model is None:
-        model, adapter = _model(path, header)
+        model, adapter = _model(path, header, options.adapter)
         options = replace(options, model=model, adapter=options.adapter or adapter)
     dtype = header.dtype if options.dtype == "auto" else options.dtype
     options = replace(options, dtype=dtype)
@@ -33,12 +35,14 @@ def as_saved(options: ModelOptions, path: Path, header: StateHeader) -> ModelOpt
     return replace(options, memory=reading.memory, carry=reading.carry, sinks=reading.sinks)
 
 
-def _model(path: Path, header: StateHeader) -> tuple[str, str | None]:
-    """Return the name of the state's model, and whether it read with the packaged adapter (None) or with "none"."""
+def _model(path: Path, header: StateHeader, asked: str | None) -> tuple[str, str | None]:
+    """Return the name of the state's model, and its adapter: `asked`, None for the packaged one, or "none"."""
+    if asked is not None and asked != NO_ADAPTER:
+        read_adapter(Path(asked).expanduser())  # a damaged one is reported, and not a model that is missing
     names = known_models()
     # A name in a file chooses among the models that are known, and never a path.
     for name in sorted(names, key=lambda name: name != header.model):
-        found = _fingerprints(name)
+        found = _fingerprints(name, asked)
         if header.model_fingerprint in found:
             return name, found[header.model_fingerprint]
     read_by = f"{sanitise_line(header.model)} (fingerprint {header.model_fingerprint[:12]})"
@@ -56,11 +60,17 @@ def known_models() -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _fingerprints(name: str) -> dict[str, str | None]:
-    """Return the model's fingerprints without an adapter and with the packaged one; nothing if it cannot be opened."""
+def _fingerprints(name: str, asked: str | None) -> dict[str, str | None]:
+    """Return the adapters by the model's fingerprint with them: none, the packaged one and `asked`.
+
+    One that does not fit the model is left out, and so are all for a model that cannot be opened.
+    """
     try:
         checkpoint = open_checkpoint(resolve_model(name))
-        adapted = adapted_fingerprint(checkpoint, find_adapter(None, checkpoint))
     except (ModelError, UsageError, OSError):
         return {}
-    return {checkpoint.fingerprint: NO_ADAPTER} | {adapted: None}
+    found: dict[str, str | None] = {}
+    for adapter in dict.fromkeys((NO_ADAPTER, None, asked)):
+        with suppress(ModelError):
+            found[adapted_fingerprint(checkpoint, find_adapter(adapter, checkpoint))] = adapter
+    return found

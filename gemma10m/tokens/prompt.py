@@ -38,6 +38,11 @@ class Prompt:
             return encode(f"\n\nQuestion: {text}\nAnswer:")
         return [*encode(f"\n\n{text}"), *self._reply(turns)]
 
+    def answer(self, text: str) -> list[int]:
+        """Return the ids of an answer, as a model gives it, and of what ends it."""
+        encode = self._tokenizer.encode
+        return [*encode(text), self.stop] if self._turns else [*encode(f" {text}"), *encode("\n")]
+
     def next_question(self, text: str, recalled: str = "") -> list[int]:
         """Return the ids between an answer and the next one; `recalled` as in `question`."""
         turns = self._turns

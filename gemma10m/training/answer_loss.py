@@ -42,7 +42,7 @@ def encode_context(tokenizer: Tokenizer, context: Context) -> EncodedContext:
     prompt = Prompt(tokenizer)
     passages = [*prompt.opening(), *tokenizer.encode(context.passages)]
     asked = [prompt.question(one.question) for one in context.asked]
-    said = [_answer_ids(tokenizer, prompt, one.answer) for one in context.asked]
+    said = [prompt.answer(one.answer) for one in context.asked]
     longest = max(len(ids) + len(answer) for ids, answer in zip(asked, said, strict=True))
     questions = torch.zeros(len(asked), longest, dtype=torch.int64)  # (n, Q)
     answers = torch.zeros(questions.shape, dtype=torch.bool)  # (n, Q)
@@ -51,12 +51,6 @@ def encode_context(tokenizer: Tokenizer, context: Context) -> EncodedContext:
         questions[row, :stop] = torch.tensor([*ids, *answer])
         answers[row, len(ids) : stop] = True
     return EncodedContext(torch.tensor([passages]), questions, answers)
-
-
-def _answer_ids(tokenizer: Tokenizer, prompt: Prompt, answer: str) -> list[int]:
-    if tokenizer.turns:
-        return [*tokenizer.encode(answer), prompt.stop]
-    return [*tokenizer.encode(f" {answer}"), *tokenizer.encode("\n")]
 
 
 def answer_loss(model: Decoder, encoded: EncodedContext, recipe: LoraRecipe, draw: random.Random) -> AnswerLoss:

@@ -18,6 +18,7 @@ from gemma10m.training.lora_recipe import LoraRecipe
 SEARCHED = 12  # passages that a question's words find: the distractors
 HOLDING = 3  # passages that a source's words find: the one that holds it is among the first
 MOST_QUESTIONS = 10  # of one context
+MOST_ROUNDS, MOST_VAIN = 20, 1000  # over all questions, or draws, without a context: then there will be none
 FILES = (
     "book.txt",
     "notes.md",
@@ -56,21 +57,30 @@ class Contexts:
                 groups.setdefault(tuple(right), []).append(question)
         self._alike = list(groups.values())
         self._joining = [[question] for question in questions if len(question.sources) > 1]
-        if not self._alike and not self._joining:
+        joined = (source for [question] in self._joining for source in question.sources)
+        if not self._alike and not any(map(self.holding, joined)):
             raise UsageError(
                 "no passage of the text holds a source of the questions", hint="name the text that they are about"
             )
 
     def draw(self) -> Iterator[Context]:
-        """Yield `recipe.contexts` contexts, the same for the same recipe."""
+        """Yield `recipe.contexts` contexts, the same for the same recipe.
+
+        Raises UsageError if none comes of the questions, as where every passage is missing and no refusal is asked for.
+        """
         draw = random.Random(self._recipe.seed)
         alike, joining = _in_turn(self._alike, draw), _in_turn(self._joining, draw)
-        made = 0
+        made = vain = 0
         while made < self._recipe.contexts:
             joins = not self._alike or (self._joining and draw.random() < self._recipe.joining)
             if context := self._context(next(joining if joins else alike), draw):
-                made += 1
+                made, vain = made + 1, 0
                 yield context
+            elif (vain := vain + 1) > max(MOST_VAIN, MOST_ROUNDS * (len(self._alike) + len(self._joining))):
+                raise UsageError(
+                    "no question can be asked about the passages that the recipe shows",
+                    hint="lower missing or raise unanswerable in the recipe, or name a longer text with --data",
+                )
 
     def _context(self, group: Sequence[AskedQuestion], draw: random.Random) -> Context | None:
         right = list(dict.fromkeys(number for source in group[0].sources for number in self.holding(source)))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
+from gemma10m.adapters.lora import LoraConfig
 from gemma10m.errors import ConfigError
 from gemma10m.strict_json import quote
 
@@ -35,20 +36,23 @@ class LoraRecipe:
             raise ConfigError(problems, hint=HINT)
 
     def _problems(self) -> Iterator[str]:
-        for name in ("rank", "contexts", "contexts_per_step", "save_every"):
+        try:
+            LoraConfig(self.rank, self.alpha)
+        except ConfigError as error:
+            yield from error.problems
+        for name in ("contexts", "contexts_per_step", "save_every"):
             if not _is_count(getattr(self, name), 1):
                 yield f"{name} must be a positive integer, found {getattr(self, name)!r}"
         for name in ("warmup", "text_positions", "seed"):
             if not _is_count(getattr(self, name), 0):
                 yield f"{name} must be 0 or a positive integer, found {getattr(self, name)!r}"
-        for name in ("alpha", "learning_rate"):
-            if not _is_number(getattr(self, name)) or getattr(self, name) <= 0:
-                yield f"{name} must be a positive number, found {getattr(self, name)!r}"
+        if not _is_number(self.learning_rate) or self.learning_rate <= 0:
+            yield f"learning_rate must be a positive number, found {self.learning_rate!r}"
         for name in ("missing", "unanswerable", "joining", "text_weight"):
             if not _is_number(getattr(self, name)) or not 0 <= getattr(self, name) <= 1:
                 yield f"{name} must lie in [0, 1], found {getattr(self, name)!r}"
         weights = self.passages
-        if not weights or not all(_is_number(weight) and weight >= 0 for weight in weights) or not sum(weights):
+        if not weights or not all(_is_number(weight) and 0 <= weight <= 1e6 for weight in weights) or not sum(weights):
             yield f"passages must be weights of 1, 2, 3 ... passages, found {weights!r}"
 
     @property

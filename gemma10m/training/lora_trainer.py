@@ -19,7 +19,7 @@ from gemma10m.atomic_file import atomic_file
 from gemma10m.errors import StateError, TrainingError
 from gemma10m.models.decoder import Decoder
 from gemma10m.strict_json import strict_json
-from gemma10m.tensor_bytes import safetensors_bytes
+from gemma10m.tensor_bytes import all_finite, safetensors_bytes
 from gemma10m.tokens import Tokenizer
 from gemma10m.training.answer_loss import answer_loss, encode_context
 from gemma10m.training.contexts import Context
@@ -33,13 +33,13 @@ LONGEST_GRADIENT = 1.0
 
 @dataclass(frozen=True)
 class LoraReport:
-    """Hold one line of log.jsonl. Losses are means over tokens."""
+    """Hold one line of log.jsonl."""
 
     step: int  # steps done, this one included
     tokens: int  # of this step
     asked: int
     right: int  # answers of which every token was the likeliest
-    answer_loss: float
+    answer_loss: float  # mean over the questions' contexts
     text_loss: float
     gradient: float  # its norm, before it is clipped
     rate: float
@@ -102,10 +102,15 @@ class LoraTrainer:
         return norm
 
     def save(self, path: Path, origin: str) -> None:
-        """Save all that the run needs to resume. origin: what it was started on. Raises DiskError."""
-        about = {"format": FORMAT, "origin": origin, "steps": self.steps_done}
+        """Save all that the run needs to resume. origin: what it was started on.
+
+        Raises DiskError, and TrainingError for numbers that are not finite; the file of before is then as it was.
+        """
+        about, tensors = {"format": FORMAT, "origin": origin, "steps": self.steps_done}, self._tensors()
+        if not all(map(all_finite, tensors.values())):
+            raise TrainingError(f"the weights of step {self.steps_done} are no longer finite", "lower learning_rate")
         with atomic_file(path) as file:
-            file.write(safetensors_bytes(self._tensors(), {"run": json.dumps(about)}))
+            file.write(safetensors_bytes(tensors, {"run": json.dumps(about)}))
 
     def resume(self, path: Path, origin: str) -> None:
         """Continue a saved run. Raises StateError for a damaged one and for one of another origin."""
@@ -121,6 +126,8 @@ class LoraTrainer:
         expected = {name: (tensor.dtype, tensor.shape) for name, tensor in self._tensors().items()}
         if expected != {name: (tensor.dtype, tensor.shape) for name, tensor in tensors.items()}:
             raise _other(path, "its tensors are not those of this recipe")
+        if not all(map(all_finite, tensors.values())):
+            raise _other(path, "it holds numbers that are not finite")
         self._restore(tensors, steps)
 
     def _restore(self, tensors: dict[str, Tensor], steps: int) -> None:

@@ -65,5 +65,9 @@ def _own_updates(adapter: Adapter, checkpoint: Checkpoint) -> dict[str, LowRankU
                 f"{adapter.path} changes {quote(name)} of the shape {list(shape)}, and {checkpoint.name} has {what}",
                 hint="name the model that the adapter was trained on with --model",
             )
+        if own in found:
+            raise ModelError(
+                f"{adapter.path} changes {quote(own)} twice, once as {quote(name)}", hint="use an undamaged adapter"
+            )
         found[own] = update
     return found

@@ -56,11 +56,16 @@ def load_model(
 
 
 def load_checkpoint(
-    checkpoint: Checkpoint, reading: ReadingConfig, device: str, dtype: str, adapter: Adapter | None = None
+    checkpoint: Checkpoint,
+    reading: ReadingConfig,
+    device: str,
+    dtype: str,
+    adapter: Adapter | None = None,
+    trains: bool = False,
 ) -> Decoder:
     """Load the model of an open checkpoint, with the adapter merged.
 
-    device: "cpu" or "cuda"; dtype: "float32" or "bfloat16".
+    device: "cpu" or "cuda"; dtype: "float32" or "bfloat16". trains: keep the layers as `add_lora` needs them.
     """
     weights = load_weights(checkpoint, device=device, dtype=getattr(torch, dtype))
     if adapter:
@@ -72,7 +77,7 @@ def load_checkpoint(
     gates = [tensor for name, tensor in weights.items() if name.endswith("self_attn.gate")]
     warning = closed_gate_warning(gates or None, reading)
     model.warnings = checkpoint.notes + ((warning,) if warning else ())
-    if device == "cuda":
+    if device == "cuda" and not trains:
         del weights, gates  # a layer's own are free once it is fused
         model.fuse()  # not on the CPU, where weights stay the mapped file's pages
     return model.requires_grad_(False).eval()

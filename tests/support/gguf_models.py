@@ -51,13 +51,20 @@ def write_model(
     kind: str = "F32",
     keys: dict[str, Any] | None = None,
     extra: dict[str, np.ndarray[Any, Any]] | None = None,
+    tokenizer: dict[str, Any] | None = None,
 ) -> None:
-    """Write a model. kind: the matrices' type. keys: what to say beside the shape; None: what to leave out."""
+    """Write a model. kind: the matrices' type. keys: what to say beside the shape; None: what to leave out.
+
+    tokenizer: its keys and values, for one that can be loaded.
+    """
     writer = gguf.GGUFWriter(path, architecture)
     for key, value in (_SAID | (keys or {})).items():
         _write_key(writer, f"{architecture}.{key}", value)
-    writer.add_token_list([f"token {number}" for number in range(SHAPE["vocab_size"])])
-    writer.add_bos_token_id(2)
+    if tokenizer is None:
+        writer.add_token_list([f"token {number}" for number in range(SHAPE["vocab_size"])])
+        writer.add_bos_token_id(2)
+    for key, value in (tokenizer or {}).items():
+        _write_key(writer, key, value)
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH[architecture.upper()], SHAPE["num_hidden_layers"])
     for name, weight in weights.items():
         there = names.get_name(name, try_suffixes=(".weight", ".bias"))
