@@ -49,7 +49,7 @@ def test_the_readme_s_first_command_answers_right(home: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(" Charles Hayter.\n")
     assert "persuasion.txt:2442, bytes 136874-137227" in done.stdout
-    assert "warning: unverified, no sentence of the text gives this answer in these words: Charles Hayter.\n" in done.stderr
+    assert "warning: unverified, no sentence of the text says it in these words: Charles Hayter.\n" in done.stderr
     assert "Gemma terms of use" in done.stderr
     assert re.search(r"no memory: it reads the last [\d,]+ of 111,608 tokens; the rest is searched", done.stderr)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gemma10m.library.chat import AnswerStream
     from gemma10m.library.retrieval import RetrievalOptions
 
-NOT_FOUND = "unverified, no sentence of the text gives this answer in these words"
+NOT_FOUND = "unverified, no sentence of the text says it in these words"
 CUT_OFF = "the answer was cut off; raise --max-new-tokens to get all of it"
 _WITHOUT_QUOTE = {CHANGED: "{} changed since it was read", GONE: "{} is gone"}
 

@@ -38,7 +38,7 @@ def test_an_answer_has_its_place_and_one_without_is_marked(tale: Path, capsys: p
     place = f'[1] {tale}:2, bytes {start}-{start + len(FACT)}\n    "{FACT}"'
     assert told.out.startswith(f"{ANSWER}\n\n{place}\n\nThe magic number for")
     assert NOT_IN_TEXT not in told.out
-    assert "warning: unverified, no sentence of the text gives this answer in these words: The magic number for" in told.err
+    assert "warning: unverified, no sentence of the text says it in these words: The magic number for" in told.err
 
 
 def test_json_always_has_the_sources(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,7 +70,7 @@ def test_a_sentence_that_rests_on_nothing_is_told(
         found = checked_and_shown(passages, KNOWN, f"{ANSWER} Elephants never forget.")
     told = capsys.readouterr()
     assert told.out == f"{ANSWER} Elephants never forget.\n"
-    assert "no sentence of the text gives this answer in these words: Elephants never forget." in told.err
+    assert "no sentence of the text says it in these words: Elephants never forget." in told.err
     record = found.record()
     assert (record["verdict"], record["not_in_text"]) == ("unverified", ["Elephants never forget."])
 
@@ -316,7 +316,7 @@ def test_what_is_checked_strictly_is_withheld_and_ends_with_a_code(
     assert end.value.exit_code == 10
     told = capsys.readouterr()
     assert told.out.startswith(f"{ANSWER}\n\n\n\n[1] {tale}:2, bytes ")
-    assert "warning: unverified, no sentence of the text gives this answer in these words: The magic number for" in told.err
+    assert "warning: unverified, no sentence of the text says it in these words: The magic number for" in told.err
     ask(Terminal(), [str(tale)], [KNOWN], DEMO, Sampling(max_new_tokens=40), RetrievalOptions("off", strict=True))
     assert capsys.readouterr().out == f"{ANSWER}\n"
 

@@ -1,4 +1,4 @@
-"""What counts as an answer, what is counted over a set of questions, and which passages are given."""
+"""Count answers over a set of questions, and choose which passages are given."""
 
 from __future__ import annotations
 
