@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gemma10m import __version__
-from gemma10m.adapters.peft_folder import NOTHING_KNOWN, AboutAdapter
+from gemma10m.adapters.about import NOTHING_KNOWN, AboutAdapter
 from gemma10m.atomic_file import sweep
 from gemma10m.documents import Document, FileRead, FilesNow, Origin, Whereabouts, open_again
 from gemma10m.errors import StateError

@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from gemma10m.adapters.about import NOTHING_KNOWN, AboutAdapter
 from gemma10m.adapters.lora import MOST_SCALE, LoraConfig, LowRankUpdate, Updates
 from gemma10m.atomic_file import atomic_file
 from gemma10m.errors import ModelError
@@ -50,20 +51,6 @@ PLAIN: dict[str, tuple[Any, ...]] = {
     "kasa_config": (None,),
     "monteclora_config": (None,),
 }
-
-
-@dataclass(frozen=True)
-class AboutAdapter:
-    """Say what PEFT's files do not."""
-
-    base: str = ""  # fingerprint of the weights it was trained on; "" if nobody noted it
-    reads_passages: bool = False  # trained to answer from passages, and with `not in the text` where they do not say it
-    refusal_bias: float = 0.0  # added to the logit of the first token of `not in the text`
-    strict_bias: float = 0.0  # the same in strict mode
-    data: str = ""  # what it was trained on, with the licences
-
-
-NOTHING_KNOWN = AboutAdapter()
 
 
 @dataclass(frozen=True)

@@ -67,8 +67,8 @@ def speak(
             break
         text = decoder.decode(token)
         if ends_with_line:
-            text, ended = _first_line(text if begun else text.lstrip())
-            begun = begun or bool(text)
+            text, ended = _first_line(text, begun)
+            begun = begun or bool(text.strip())
             if ended:
                 yield text
                 return state, []  # the line's end is not read: the next question brings its own
@@ -80,9 +80,9 @@ def speak(
     return state, ids
 
 
-def _first_line(text: str) -> tuple[str, bool]:
-    """Return the text up to the end of the line, and whether that end is in it."""
-    end = text.find("\n")
+def _first_line(text: str, begun: bool) -> tuple[str, bool]:
+    """Return the text up to the end of the first line that has words, and whether that end is in it."""
+    end = text.find("\n", 0 if begun else len(text) - len(text.lstrip()))
     return (text, False) if end < 0 else (text[:end], True)
 
 

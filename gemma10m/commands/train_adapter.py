@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from gemma10m.adapters.about import AboutAdapter
 from gemma10m.adapters.lora import MOST_RANK, LoraConfig, updates_of
-from gemma10m.adapters.peft_folder import ABOUT, CONFIG, AboutAdapter, write_adapter
+from gemma10m.adapters.peft_folder import ABOUT, CONFIG, write_adapter
 from gemma10m.commands.training_run import holds_run, is_out_of_memory, refuse_data_around
 from gemma10m.errors import Interrupted, OutOfMemoryError, TrainingError, UsageError
 from gemma10m.library.model_choice import ModelOptions, choose_model, choose_reading, load_chosen

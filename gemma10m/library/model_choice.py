@@ -10,7 +10,8 @@ from pathlib import Path
 
 import torch
 
-from gemma10m.adapters.peft_folder import NOTHING_KNOWN, Adapter
+from gemma10m.adapters.about import NOTHING_KNOWN
+from gemma10m.adapters.peft_folder import Adapter
 from gemma10m.config import ReadingConfig
 from gemma10m.errors import ModelError
 from gemma10m.folders import config_file

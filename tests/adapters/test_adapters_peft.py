@@ -28,8 +28,9 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 import gemma10m
+from gemma10m.adapters.about import NOTHING_KNOWN
 from gemma10m.adapters.lora import MODULES, updates_of
-from gemma10m.adapters.peft_folder import NOTHING_KNOWN, read_adapter, write_adapter
+from gemma10m.adapters.peft_folder import read_adapter, write_adapter
 
 # PEFT asks transformers in the words of its version 5.
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")

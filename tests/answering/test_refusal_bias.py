@@ -10,7 +10,7 @@ import torch
 from readers import SENTENCE, document, fed_ids, opening, reader
 from torch import Tensor
 
-from gemma10m.adapters.peft_folder import NOTHING_KNOWN, AboutAdapter
+from gemma10m.adapters.about import NOTHING_KNOWN, AboutAdapter
 from gemma10m.answering.answer import NO_BIAS, speak
 from gemma10m.answering.conversation import Conversation, reply
 from gemma10m.answering.sampling import Sampling

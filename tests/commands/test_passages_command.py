@@ -127,7 +127,7 @@ def test_with_recall_off_sources_stand_beside_the_model_s_own_words(
     told = capsys.readouterr()
     assert f'"{FACT}"' in told.out
     assert f"\n{unknown['answer']}\n" in told.out
-    assert "unverified, not found in the text" in told.err
+    assert "unverified, no sentence of the text" in told.err
 
 
 def test_a_list_of_questions_is_answered_with_sources(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -194,9 +194,9 @@ def test_a_conversation_says_what_rests_on_nothing_and_goes_on(
     told = capsys.readouterr()
     assert told.out.startswith(f"{ANSWER}\n\n[1] {tale}:2, bytes ")
     assert "The magic number for loud-mountain is: " in told.out
-    assert told.err.count("unverified, not found in the text") == 2
+    assert told.err.count("unverified, no sentence of the text") == 2
     talked(monkeypatch, tale, [UNKNOWN], RetrievalOptions())
-    assert capsys.readouterr().err.count("unverified, not found in the text") == 1
+    assert capsys.readouterr().err.count("unverified, no sentence of the text") == 1
     talked(monkeypatch, tale, [UNKNOWN], RetrievalOptions("off"))
     assert "unverified" not in capsys.readouterr().err
 

@@ -12,8 +12,9 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 import gemma10m
+from gemma10m.adapters.about import NOTHING_KNOWN, AboutAdapter
 from gemma10m.adapters.lora import MODULES, LoraConfig, LoraLinear, LowRankUpdate, Updates, add_lora
-from gemma10m.adapters.peft_folder import NOTHING_KNOWN, AboutAdapter, write_adapter
+from gemma10m.adapters.peft_folder import write_adapter
 from gemma10m.models.decoder import Decoder
 from gemma10m.weights.checkpoint import open_checkpoint
 

@@ -12,8 +12,9 @@ from readers import checkpoint
 from tiny_adapters import CONFIG, RANK, eighths, updates_for, write_tiny
 
 import gemma10m
+from gemma10m.adapters.about import NOTHING_KNOWN, AboutAdapter
 from gemma10m.adapters.lora import LowRankUpdate, Updates
-from gemma10m.adapters.peft_folder import NOTHING_KNOWN, AboutAdapter, read_adapter, write_adapter
+from gemma10m.adapters.peft_folder import read_adapter, write_adapter
 from gemma10m.errors import ModelError, StateError
 from gemma10m.library.library import Library
 from gemma10m.library.model_choice import ModelOptions, choose_model, load_reader
