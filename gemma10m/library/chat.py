@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 from gemma10m.answering.answer import NO_BIAS, check_question
 from gemma10m.answering.conversation import Conversation, reply
@@ -55,6 +56,19 @@ def refusal_bias(reader: Reader, strict: bool) -> dict[int, float]:
     return {Prompt(reader.tokenizer).answer(REFUSAL)[0]: bias} if reader.about.reads_passages and bias else {}
 
 
+def _without_first_space(pieces: Generator[str, None, Conversation]) -> Generator[str, None, Conversation]:
+    """Yield the pieces without white space before the first word: a base model's answer begins with a space."""
+    begun = False
+    while True:
+        try:
+            piece = next(pieces)
+        except StopIteration as end:
+            return cast(Conversation, end.value)
+        piece = piece if begun else piece.lstrip()
+        begun = begun or bool(piece)
+        yield piece
+
+
 @dataclass
 class Chat:
     """Hold a conversation about a document: each question continues from the answers before it."""
@@ -96,7 +110,8 @@ class Chat:
             check_question(question)
             yield REFUSAL  # nothing was read before the question, and nothing has a word of it
             return Conversation(self.state)
-        return (yield from reply(reader.model, reader.tokenizer, before, question, self.sampling, retrieved, bias))
+        made = reply(reader.model, reader.tokenizer, before, question, self.sampling, retrieved, bias)
+        return (yield from (_without_first_space(made) if reader.about.reads_passages else made))
 
     def _turn(self, question: str) -> Generator[str, None, Answer]:
         made, answering = [], self._reply(question)

@@ -1,0 +1,87 @@
+"""An adapter that was trained to answer from passages: the document is indexed, and nothing of it is read before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from readers import checkpoint
+from tiny_adapters import write_tiny
+
+from gemma10m import Library
+from gemma10m.adapters.about import AboutAdapter
+from gemma10m.answering.sampling import Sampling
+from gemma10m.errors import UsageError
+from gemma10m.folders import indexes_folder
+from gemma10m.library.retrieval import RetrievalOptions
+from gemma10m.passages.statements import NOT_IN_TEXT, REFUSAL
+from gemma10m.progress import ProgressView
+
+pytestmark = pytest.mark.usefixtures("cache")
+SHORT = Sampling(max_new_tokens=4)
+KNOWN, UNKNOWN = "What must a single man be in want of?", "Where is Zanzibar?"
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    base = checkpoint(turns=False, gates=False)
+    about = AboutAdapter(reads_passages=True)
+    return Library(base, device="cpu", dtype="float32", adapter=write_tiny(tmp_path / "adapter", base, about))
+
+
+def test_the_document_is_indexed_and_not_read(library: Library, book: Path, cache: Path) -> None:
+    told: list[ProgressView] = []
+    with library.open(book, progress=told.append) as reading:
+        answer = reading.ask(KNOWN, SHORT)
+        assert (reading.source.is_read, reading.source.tokens_read) == (False, 0)
+    assert answer.made
+    assert told == []
+    assert list(cache.glob("*.safetensors")) == []
+    assert len(list(indexes_folder().glob("*.passages"))) == 1
+
+
+def test_each_question_is_answered_from_its_passages_alone(library: Library, book: Path) -> None:
+    with library.open(book) as reading:
+        chat = reading.chat(SHORT)
+        assert chat.ask(KNOWN).made == chat.ask(KNOWN).made == reading.ask(KNOWN, SHORT).made
+
+
+def test_a_question_without_a_passage_is_refused_without_the_model(
+    library: Library, book: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with library.open(book) as reading:
+        reader = reading.reader
+        monkeypatch.setattr(reader.model, "hidden", lambda *_: pytest.fail("the model was run"))
+        answer = reading.ask(UNKNOWN, SHORT)
+        with pytest.raises(UsageError, match="empty"):
+            reading.ask(" ", SHORT)
+    assert (answer.made, answer.verdict, answer.text) == (REFUSAL, "no answer", NOT_IN_TEXT)
+
+
+def test_it_is_read_where_passages_are_off_or_all_is_to_be_read(library: Library, book: Path, cache: Path) -> None:
+    with library.open(book, retrieval=RetrievalOptions("off")) as reading:
+        assert reading.source.is_read
+    assert len(list(cache.glob("*.safetensors"))) == 1
+    everything = Library(library.options.model, device="cpu", adapter=library.options.adapter, read_all=True)
+    with everything.open(book) as reading:
+        assert reading.source.tokens_read == reading.source.tokens_in_document > 0
+
+
+def test_without_the_adapter_it_is_read(library: Library, book: Path) -> None:
+    with Library(library.options.model, device="cpu", adapter="none").open(book) as reading:
+        assert reading.source.is_read
+
+
+def test_a_summary_of_the_state_reads_first(library: Library, book: Path) -> None:
+    with library.open(book) as reading:
+        assert reading.summarize(by="state", sampling=SHORT)
+        assert reading.source.is_read
+
+
+def test_an_index_that_find_made_is_used(library: Library, book: Path) -> None:
+    assert library.find(book, words="truth")
+    (index,) = indexes_folder().glob("*.passages")
+    made = index.stat().st_mtime_ns
+    with library.open(book) as reading:
+        assert reading.ask(KNOWN, SHORT).made
+    assert index.stat().st_mtime_ns == made
