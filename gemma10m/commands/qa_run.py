@@ -102,7 +102,8 @@ class QaRun:
             "model": self.reading.reader.model.name,
             "questions": str(self.wanted.questions),
             "document_name": self.reading.source.record.name,
-            "tokens": self.reading.source.tokens_in_document,
+            "bytes": self.reading.source.record.nbytes,
+            "tokens": self.reading.source.tokens_in_document if self.reading.source.is_read else None,
             "tokens_read": self.reading.source.tokens_read,
             **counted(outcomes),
         }

@@ -123,7 +123,8 @@ def qa_lines(row: ResultRow) -> Iterator[str]:
     wrong = {"false answers": row["false_answers"], "refused": row["refused"]}
     said = [f"{name} {_percent(share)}" for name, share in wrong.items() if share is not None]
     said += [f"{row['passages']:.1f} passages and {row['seconds_per_question']:.1f} s a question"]
-    yield "; ".join([*said, f"{row['tokens']:,} tokens in the document"])
+    size = f"{row['bytes']:,} bytes" if row["tokens"] is None else f"{row['tokens']:,} tokens"
+    yield "; ".join([*said, f"{size} in the document"])
 
 
 def _percent(share: float | None) -> str:

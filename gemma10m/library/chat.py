@@ -102,16 +102,17 @@ class Chat:
     def _reply(self, question: str) -> Generator[str, None, Conversation]:
         """Yield the answer's pieces, and return the conversation after it."""
         reader, before = self.reader, self._conversation or Conversation(self.state)
-        retrieved, bias = self.passages.retrieved(reader, question, before.state), NO_BIAS
-        if reader.about.reads_passages and retrieved:
-            before = conversation_of_passages(reader)
+        alone, bias = conversation_of_passages(reader) if reader.about.reads_passages else None, NO_BIAS
+        retrieved = self.passages.retrieved(reader, question, (alone or before).state)
+        if alone and retrieved:
+            before = alone
             bias = refusal_bias(reader, self.passages.options.strict)
-        elif reader.about.reads_passages and not self.state.position:
+        elif alone and not self.state.position:
             check_question(question)
             yield REFUSAL  # nothing was read before the question, and nothing has a word of it
             return Conversation(self.state)
         made = reply(reader.model, reader.tokenizer, before, question, self.sampling, retrieved, bias)
-        return (yield from (_without_first_space(made) if reader.about.reads_passages else made))
+        return (yield from (_without_first_space(made) if alone else made))
 
     def _turn(self, question: str) -> Generator[str, None, Answer]:
         made, answering = [], self._reply(question)
