@@ -1,18 +1,26 @@
 """Write measured tables from docs/benchmarks/results.jsonl: `python tools/write_tables.py`.
 
-README.md has five cells, docs/recall.md all of them.
+README.md has five cells, docs/recall.md all of them; docs/answers.md has what is asked of real documents.
 """
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from tables import ROOT, ResultRow, against, rows
 
 from gemma10m.weights.checkpoint import open_checkpoint
 
 DEMO = ROOT / "gemma10m" / "demo"
-PAGES = ("README.md", "docs/recall.md")
+PAGES = ("README.md", "docs/recall.md", "docs/answers.md")
+SETS = {"squad": "SQuAD 2.0", "hotpotqa": "HotpotQA"}
+READ_IN = {
+    "all.md": "found in nine million tokens",
+    "persuasion.txt": "*Persuasion*, found",
+    "policy.pdf": "debian-policy (PDF), found",
+    "python-library": "Python's library, found",
+}
 DEPTHS = (0.0, 0.5, 1.0)
 FOUR = "needle multi-key, 4 facts"
 BARS = (  # what, label, tokens, memory, share
@@ -120,9 +128,30 @@ def speed_lines() -> str:
 {row["ratio"]:.1f} times as fast as transformers and {llama["ratio"]:.2f} times as llama.cpp in Q4_K_M, side by side."""
 
 
+def answer_rows() -> list[ResultRow]:
+    """Return the newest row of each set of questions in each document."""
+    found = {(row["questions_sha256"], row["document"], row["given"], row["recall"]): row for row in rows("qa")}
+    return list(found.values())
+
+
+def answers_table() -> str:
+    heads = ("questions", "n", "passages", "exact", "F1", "sources found", "false answers", "refused", "seconds")
+    lines = [f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|"]
+    for row in answer_rows():
+        name = Path(row["questions"]).stem
+        asked = SETS.get(name.split("-")[0], "written by hand")
+        passages = "the right ones, given" if row["given"] else READ_IN[Path(row["document_name"]).name]
+        every, found = row["all"], row["all"]["source_found"]
+        shares = (every["exact"], every["f1"], found, row["false_answers"], row["refused"])
+        cells = [f"{100 * share:.1f} %" if share is not None else "" for share in shares]
+        seconds = f"{row['seconds_per_question']:.1f}"
+        lines.append(f"| {asked} | {every['n']} | {passages} | {' | '.join(cells)} | {seconds} |")
+    return "\n".join(lines)
+
+
 def used_rows() -> list[ResultRow]:
-    """Return the rows that the README and docs/recall.md show."""
-    return [*_demo_cells().values(), *_demo_perplexity(), *against("small", 16_384)]
+    """Return the rows that the README, docs/recall.md and docs/answers.md show."""
+    return [*_demo_cells().values(), *_demo_perplexity(), *against("small", 16_384), *answer_rows()]
 
 
 def filled(text: str) -> str:
@@ -133,6 +162,7 @@ def filled(text: str) -> str:
         "bars": bars_table(),
         "perplexity": perplexity_table(),
         "speed": speed_lines(),
+        "answers": answers_table(),
     }
     for name, made in made_of.items():
         pattern = rf"(<!-- {name} -->\n).*?(<!-- end {name} -->)"
