@@ -112,15 +112,16 @@ def train(
 ) -> None:
     """Teach a model to remember, on documents that get longer stage by stage. The same command resumes a run."""
     with command_terminal() as terminal:
-        from gemma10m.commands.train_adapter import refuse_others
+        from gemma10m.commands.arguments import refuse_options
 
-        refuse_others(lora, {"--config": config, "--train": train, "--teacher": teacher}, {"--questions": questions})
         if lora is not None:
+            refuse_options("--lora", {"--config": config, "--train": train, "--teacher": teacher})
             from gemma10m.commands.train_adapter import AdapterOptions, train_adapter
 
             model = checkpoint or "small"
             train_adapter(terminal, AdapterOptions(model, data, questions or [], out, lora, recipe, device, dtype))
             return
+        refuse_options("training without --lora", {"--questions": questions})
         from gemma10m.commands.train import TrainOptions
         from gemma10m.commands.train import train as train_model
 
@@ -205,9 +206,10 @@ def evaluate(
     qa, questions of your own about a document of your own.
     """
     with command_terminal(json) as terminal:
+        from gemma10m.commands.arguments import refuse_options
         from gemma10m.commands.evaluate import DEPTHS, EvalOptions
         from gemma10m.commands.evaluate import evaluate as measure
-        from gemma10m.commands.qa_run import QaOptions, measure_qa, refuse_options
+        from gemma10m.commands.qa_run import QaOptions, measure_qa
 
         options = model_options(model, device, dtype, memory, carry, sinks, offline=True)
         if tasks == ["qa"]:

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gemma10m.cli import app
-from gemma10m.evaluation.given_passages import is_in
+from gemma10m.passages.folding import is_in
 from gemma10m.tasks.question_set import read_question_set
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

@@ -81,7 +81,7 @@ def measured(search: Callable[[str], list[str]], questions: Questions) -> dict[s
         found, seconds = [], 0.0
         for question in asked:
             started = time.process_time()
-            found.append(search(question.text))
+            found.append(search(question.question))
             seconds += time.process_time() - started
         for first in FIRST:
             hits = sum(answers(question, texts[:first]) for question, texts in zip(asked, found, strict=True))

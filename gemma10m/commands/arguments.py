@@ -1,10 +1,10 @@
-"""Tell the sources on a command line from the question."""
+"""Tell the sources on a command line from the question, and refuse options that do not go together."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from gemma10m.errors import DocumentError, UsageError
 
@@ -37,6 +37,13 @@ def sources_and_words(arguments: list[str], words: str | None) -> tuple[list[str
     if not questions:
         raise UsageError("no words to find were given", hint='give them last, or as -q "WORDS" if a file has that name')
     return sources, questions[0]
+
+
+def refuse_options(task: str, options: Mapping[str, object]) -> None:
+    """Raise UsageError for an option that was given and does not belong to the task."""
+    for name, value in options.items():
+        if value:
+            raise UsageError(f"{name} is not for {task}", hint="leave it out")
 
 
 def _exists(word: str) -> bool:

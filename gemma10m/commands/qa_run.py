@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,13 +37,6 @@ class QaOptions:
     given: bool = False
     results: Path | None = None
     details: Path | None = None
-
-
-def refuse_options(task: str, options: Mapping[str, object]) -> None:
-    """Raise UsageError for an option that was given and does not belong to the task."""
-    for name, value in options.items():
-        if value:
-            raise UsageError(f"{name} is not for {task}", hint="leave it out")
 
 
 def measure_qa(terminal: Terminal, options: ModelOptions, wanted: QaOptions, command: str) -> None:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import time
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,14 +44,6 @@ class AdapterOptions:
     recipe: Path | None = None
     device: str = "auto"
     dtype: str = "auto"
-
-
-def refuse_others(lora: int | None, others: Mapping[str, object], own: Mapping[str, object]) -> None:
-    """Refuse options of the other kind of training; `own` are those of --lora. Raises UsageError."""
-    what = "training without --lora" if lora is None else "--lora"
-    for name, value in (own if lora is None else others).items():
-        if value:
-            raise UsageError(f"{name} is not for {what}", hint="leave it out")
 
 
 def train_adapter(terminal: Terminal, options: AdapterOptions) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gemma10m.library.retrieval import Choose
-from gemma10m.passages.cutting import Passage
+from gemma10m.passages.folding import is_in
 from gemma10m.passages.index import PassageIndex
-from gemma10m.passages.retrieve import SEARCHED, Excerpt, retrieve
-from gemma10m.passages.words import telling
+from gemma10m.passages.retrieve import Excerpt, retrieve
+from gemma10m.passages.searching import holding
 from gemma10m.tokens import Tokenizer
 
 MOST_GIVEN = 2
@@ -34,17 +34,8 @@ def passages_with(sentences: Sequence[str]) -> Choose:
     """Return a way to choose: whole passages that hold the sentences, at most two, in the document's order."""
 
     def choose(index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int) -> list[Excerpt]:
-        found: list[Passage] = []
-        for sentence in sentences:
-            if len(found) < MOST_GIVEN and not any(is_in(sentence, passage.text) for passage in found):
-                near = index.search(telling(sentence), SEARCHED)
-                found += [passage for passage in near if is_in(sentence, passage.text)][:1]
-        found.sort(key=lambda passage: (passage.file, passage.start))
-        return [Excerpt(each, 0, len(each.text), index.files[each.file][0]) for each in found]
+        found = dict.fromkeys(number for each in sentences if (number := holding(index, each)) is not None)
+        passages = [index.passage(number) for number in sorted(list(found)[:MOST_GIVEN])]
+        return [Excerpt(each, 0, len(each.text), index.files[each.file][0]) for each in passages]
 
     return choose
-
-
-def is_in(sentence: str, text: str) -> bool:
-    """Tell if the text has the sentence; white space is folded."""
-    return " ".join(sentence.split()) in " ".join(text.split())

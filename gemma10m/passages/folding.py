@@ -30,6 +30,11 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text).translate(_MARKS).translate(_DASHES)
 
 
+def is_in(sentence: str, text: str) -> bool:
+    """Tell if the text has the sentence; white space is folded."""
+    return " ".join(sentence.split()) in " ".join(text.split())
+
+
 def searchable(text: str) -> str:
     """Fold the text, in lower case; a word with a hyphen is also kept as a whole."""
     folded = fold(text).casefold()

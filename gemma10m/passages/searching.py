@@ -8,7 +8,7 @@ from itertools import islice, pairwise
 
 from gemma10m.passages.code_files import is_by_line
 from gemma10m.passages.cutting import Passage, sentences
-from gemma10m.passages.folding import fold
+from gemma10m.passages.folding import fold, is_in
 from gemma10m.passages.index import SEARCHED_WORDS, PassageIndex, fused
 from gemma10m.passages.words import WORD, standing, telling
 
@@ -37,6 +37,12 @@ def find(index: PassageIndex, question: str, limit: int) -> list[Passage]:
     shares = _covered(index, words, found)
     scores = {number: rated.get(number, 0.0) + COVERAGE * share for number, share in zip(found, shares, strict=True)}
     return [index.passage(number) for number in sorted(found, key=lambda number: -scores[number])[:limit]]
+
+
+def holding(index: PassageIndex, sentence: str) -> int | None:
+    """Return the number of the passage that holds the sentence, or None: it is among those with its words."""
+    found = index.with_words(telling(sentence), RERANKED)
+    return next((number for number in found if is_in(sentence, index.passage(number).text)), None)
 
 
 def _covered(index: PassageIndex, words: Sequence[str], numbers: Sequence[int]) -> list[float]:

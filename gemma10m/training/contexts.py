@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 
 from gemma10m.errors import UsageError
 from gemma10m.passages.cutting import Passage
+from gemma10m.passages.folding import is_in
 from gemma10m.passages.index import PassageIndex
 from gemma10m.passages.retrieve import Excerpt, shown
+from gemma10m.passages.searching import holding
 from gemma10m.passages.statements import REFUSAL
 from gemma10m.passages.words import telling
 from gemma10m.tasks.question_set import AskedQuestion
 from gemma10m.training.lora_recipe import LoraRecipe
 
 SEARCHED = 12  # passages that a question's words find: the distractors
-HOLDING = 3  # passages that a source's words find: the one that holds it is among the first
 MOST_QUESTIONS = 10  # of one context
 MOST_ROUNDS, MOST_VAIN = 20, 1000  # over all questions, or draws, without a context: then there will be none
 FILES = (
@@ -51,14 +52,14 @@ class Contexts:
     def __init__(self, index: PassageIndex, questions: Sequence[AskedQuestion], recipe: LoraRecipe) -> None:
         """Group the questions. Raises UsageError if no passage holds a source of any of them."""
         self._index, self._recipe = index, recipe
-        groups: dict[tuple[int, ...], list[AskedQuestion]] = {}
+        groups: dict[int, list[AskedQuestion]] = {}
         for question in questions:
-            if len(question.sources) == 1 and (right := self.holding(question.sources[0])):
-                groups.setdefault(tuple(right), []).append(question)
+            if len(question.sources) == 1 and (right := holding(index, question.sources[0])) is not None:
+                groups.setdefault(right, []).append(question)
         self._alike = list(groups.values())
         self._joining = [[question] for question in questions if len(question.sources) > 1]
         joined = (source for [question] in self._joining for source in question.sources)
-        if not self._alike and not any(map(self.holding, joined)):
+        if not self._alike and all(holding(index, source) is None for source in joined):
             raise UsageError(
                 "no passage of the text holds a source of the questions", hint="name the text that they are about"
             )
@@ -83,7 +84,8 @@ class Contexts:
                 )
 
     def _context(self, group: Sequence[AskedQuestion], draw: random.Random) -> Context | None:
-        right = list(dict.fromkeys(number for source in group[0].sources for number in self.holding(source)))
+        holders = (holding(self._index, source) for source in group[0].sources)
+        right = list(dict.fromkeys(number for number in holders if number is not None))
         if not right:
             return None
         shown_numbers = set(right) if draw.random() >= self._recipe.missing else set()
@@ -100,28 +102,18 @@ class Contexts:
     def _asked(
         self, group: Sequence[AskedQuestion], passages: Sequence[Passage], draw: random.Random
     ) -> Iterator[Lesson]:
-        text = " ".join(_folded(passage.text) for passage in passages)
+        text = "\n".join(passage.text for passage in passages)
         for one in draw.sample(group, min(len(group), MOST_QUESTIONS)):
-            if one.answers and all(_folded(source) in text for source in one.sources):
+            if one.answers and all(is_in(source, text) for source in one.sources):
                 yield Lesson(one.question, one.answers[0])
-            elif draw.random() < self._recipe.unanswerable and not any(_folded(said) in text for said in one.answers):
+            elif draw.random() < self._recipe.unanswerable and not any(is_in(said, text) for said in one.answers):
                 yield Lesson(one.question, REFUSAL)
-
-    def holding(self, source: str) -> list[int]:
-        """Return the number of the passage that holds the sentence, in a list, or an empty list."""
-        found = self._index.with_words(telling(source), HOLDING)
-        folded = _folded(source)
-        return [number for number in found if folded in _folded(self._index.passage(number).text)][:1]
 
 
 def _in_turn(groups: Sequence[list[AskedQuestion]], draw: random.Random) -> Iterator[list[AskedQuestion]]:
     """Yield all groups in a drawn order, again and again."""
     while groups:
         yield from draw.sample(groups, len(groups))
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _excerpt(passage: Passage, draw: random.Random) -> Excerpt:

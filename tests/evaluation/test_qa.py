@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from gemma10m.documents import open_source
-from gemma10m.evaluation.given_passages import KeepsChosen, is_in, passages_with
+from gemma10m.evaluation.given_passages import KeepsChosen, passages_with
 from gemma10m.evaluation.qa import Outcome, counted, kept_outcome, qa_lines
 from gemma10m.folders import demo_folder
 from gemma10m.passages.building import build_index
+from gemma10m.passages.folding import is_in
 from gemma10m.passages.index import PassageIndex, open_index
 from gemma10m.tasks.question_set import AskedQuestion
 from gemma10m.tokens import Tokenizer, load_tokenizer
