@@ -107,6 +107,10 @@ def train(
     questions: Annotated[
         list[Path] | None, typer.Option(help="JSONL file of questions, answers and sources for --lora; repeatable.")
     ] = None,
+    prose: Annotated[
+        list[Path] | None,
+        typer.Option(help="Other text for --lora, which the model is to go on reading as before; repeatable."),
+    ] = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
 ) -> None:
@@ -119,9 +123,10 @@ def train(
             from gemma10m.commands.train_adapter import AdapterOptions, train_adapter
 
             model = checkpoint or "small"
-            train_adapter(terminal, AdapterOptions(model, data, questions or [], out, lora, recipe, device, dtype))
+            wanted = AdapterOptions(model, data, questions or [], out, lora, recipe, tuple(prose or ()), device, dtype)
+            train_adapter(terminal, wanted)
             return
-        refuse_options("training without --lora", {"--questions": questions})
+        refuse_options("training without --lora", {"--questions": questions, "--prose": prose})
         from gemma10m.commands.train import TrainOptions
         from gemma10m.commands.train import train as train_model
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -67,13 +68,15 @@ class LoraLinear(nn.Module):
 
     def __init__(self, linear: nn.Linear, config: LoraConfig, generator: torch.Generator) -> None:
         super().__init__()
-        self.linear, self.scale = linear, config.scale
+        self.linear, self.scale, self.is_added = linear, config.scale, True
         size = linear.in_features
         drawn = torch.randn(config.rank, size, generator=generator) * size**-0.5
         self.lora_A = nn.Parameter(drawn.to(linear.weight.device))
         self.lora_B = nn.Parameter(torch.zeros(linear.out_features, config.rank, device=linear.weight.device))
 
     def forward(self, x: Tensor) -> Tensor:
+        if not self.is_added:
+            return torch.as_tensor(self.linear(x))
         low = F.linear(x, self.lora_A.to(x.dtype))  # (..., rank)
         added = F.linear(low, (self.scale * self.lora_B).to(x.dtype))  # (..., out)
         return torch.add(self.linear(x), added)
@@ -102,6 +105,19 @@ def updates_of(model: Decoder) -> dict[str, LowRankUpdate]:
         for name, module in model.named_modules()
         if isinstance(module, LoraLinear)
     }
+
+
+@contextmanager
+def updates_left_out(model: Decoder) -> Iterator[None]:
+    """Let the model compute what it did before `add_lora`."""
+    modules = [module for module in model.modules() if isinstance(module, LoraLinear)]
+    for module in modules:
+        module.is_added = False
+    try:
+        yield
+    finally:
+        for module in modules:
+            module.is_added = True
 
 
 def lora_parameters(model: Decoder) -> Iterator[nn.Parameter]:

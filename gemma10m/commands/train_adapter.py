@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +25,7 @@ from gemma10m.progress import format_count, format_duration
 from gemma10m.strict_json import canonical_json, strict_json
 from gemma10m.tasks.question_set import read_question_set
 from gemma10m.terminal import Terminal
-from gemma10m.training.contexts import Context, Contexts
+from gemma10m.training.contexts import Context, Contexts, Prose
 from gemma10m.training.log import Log, open_log
 from gemma10m.training.lora_recipe import HINT, LoraRecipe, lora_recipe_of
 from gemma10m.training.lora_trainer import RUN, LoraReport, LoraTrainer
@@ -42,6 +43,7 @@ class AdapterOptions:
     out: Path
     rank: int
     recipe: Path | None = None
+    prose: tuple[Path, ...] = ()
     device: str = "auto"
     dtype: str = "auto"
 
@@ -53,12 +55,12 @@ def train_adapter(terminal: Terminal, options: AdapterOptions) -> None:
     """
     _check(options)
     recipe = replace(_recipe(options.recipe), rank=options.rank)
-    contexts, data = _contexts(terminal, options, recipe)
+    examples, data = _examples(terminal, options, recipe)
     wanted = ModelOptions(options.model, options.device, options.dtype, memory="full", adapter=NO_ADAPTER)
     chosen = choose_model(terminal, wanted)
     reader = load_chosen(terminal, chosen, choose_reading(terminal, wanted, chosen, 0), read_all=False, trains=True)
     origin = hashlib.sha256(f"{data} {reader.model.fingerprint} {canonical_json(recipe)}".encode()).hexdigest()
-    run = _AdapterRun(options, LoraTrainer(reader.model, reader.tokenizer, contexts, recipe), origin)
+    run = _AdapterRun(options, LoraTrainer(reader.model, reader.tokenizer, examples, recipe), origin)
     if holds_run(options.out):
         run.resume(terminal)
     with stop_on_signals() as stop, open_log(options.out, run.trainer.steps_done) as log:
@@ -165,20 +167,25 @@ def _recipe(path: Path | None) -> LoraRecipe:
         raise UsageError(f"{path} is not a recipe: {error}", hint=HINT) from error
 
 
-def _contexts(terminal: Terminal, options: AdapterOptions, recipe: LoraRecipe) -> tuple[list[Context], str]:
-    """Return the contexts, and a hash of the text and the questions they come from."""
+def _examples(terminal: Terminal, options: AdapterOptions, recipe: LoraRecipe) -> tuple[list[Context | Prose], str]:
+    """Return the examples, and a hash of the texts and the questions they come from."""
     questions = [question for path in options.questions for question in read_question_set(path)]
-    document = open_document(terminal, options.data)
+    document, prose = open_document(terminal, options.data), _prose(terminal, options.prose)
     terminal.note(f"finding the passages of {len(questions):,} questions")
     with TemporaryDirectory() as folder:
         path = Path(folder) / "index"
         build_index(document, path)
         with open_index(path) as index:
-            contexts = list(Contexts(index, questions, recipe).draw())
-    asked = sum(len(context.asked) for context in contexts)
-    terminal.note(f"{len(contexts):,} sets of passages with {asked:,} questions, {recipe.steps:,} steps")
-    said = json.dumps([asdict(context) for context in contexts])
-    return contexts, hashlib.sha256(f"{document.fingerprint} {said}".encode()).hexdigest()
+            examples = list(Contexts(index, questions, recipe, prose).draw())
+    asked = [len(example.asked) for example in examples if isinstance(example, Context)]
+    other = f", {len(examples) - len(asked):,} stretches of other text" if prose else ""
+    terminal.note(f"{len(asked):,} sets of passages with {sum(asked):,} questions{other}, {recipe.steps:,} steps")
+    said = json.dumps([asdict(example) for example in examples])
+    return examples, hashlib.sha256(f"{document.fingerprint} {said}".encode()).hexdigest()
+
+
+def _prose(terminal: Terminal, paths: Sequence[Path]) -> str:
+    return "\n\n".join(open_document(terminal, [str(path) for path in paths]).texts()) if paths else ""
 
 
 class _Notes:
@@ -197,7 +204,8 @@ class _Notes:
         rate = sum(each.tokens for each in self._recent) / seconds
         right, asked = sum(each.right for each in self._recent), sum(each.asked for each in self._recent)
         left = (self._trainer.recipe.steps - report.step) * seconds / len(self._recent)
+        loss = "" if report.answer_loss is None else f"loss {report.answer_loss:.3f}, "
         self._terminal.note(
-            f"step {report.step} of {self._trainer.recipe.steps}: loss {report.answer_loss:.3f}, "
+            f"step {report.step} of {self._trainer.recipe.steps}: {loss}"
             f"{right}/{asked} right, {format_count(rate)} tok/s, {format_duration(left)} left"
         )

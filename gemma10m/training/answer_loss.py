@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +12,6 @@ from gemma10m.models.decoder import Decoder
 from gemma10m.tokens import Tokenizer
 from gemma10m.tokens.prompt import Prompt
 from gemma10m.training.contexts import Context
-from gemma10m.training.lora_recipe import LoraRecipe
 
 
 @dataclass(frozen=True)
@@ -31,8 +29,7 @@ class EncodedContext:
 
 @dataclass(frozen=True)
 class AnswerLoss:
-    answer: Tensor  # (), mean over the answers' tokens
-    text: Tensor  # (), mean over the drawn positions of the passages; 0 without any
+    loss: Tensor  # (), mean over the answers' tokens
     right: int  # answers of which every token is the likeliest
     asked: int
 
@@ -53,21 +50,15 @@ def encode_context(tokenizer: Tokenizer, context: Context) -> EncodedContext:
     return EncodedContext(torch.tensor([passages]), questions, answers)
 
 
-def answer_loss(model: Decoder, encoded: EncodedContext, recipe: LoraRecipe, draw: random.Random) -> AnswerLoss:
-    """Return the losses of one context. The state after the passages is shared by all of its questions."""
-    passages, count = encoded.passages, len(encoded.questions)
-    length = passages.shape[1]
-    hidden, state = model.hidden(passages, model.empty_state(1), length if recipe.text_positions else 0)
-    places = sorted(draw.sample(range(length - 1), min(recipe.text_positions, length - 1)))
-    rows = [hidden[0, places]]
+def answer_loss(model: Decoder, encoded: EncodedContext) -> AnswerLoss:
+    """Return the loss of one context. The state after the passages is shared by all of its questions."""
+    count = len(encoded.questions)
+    _, state = model.hidden(encoded.passages, model.empty_state(1), 0)
     shared = state.map(lambda tensor: tensor.expand(count, *tensor.shape[1:]))
     hidden, _ = model.hidden(encoded.questions[:, :-1], shared, encoded.questions.shape[1] - 1)  # (n, Q, D)
     wanted = encoded.answers[:, 1:]
-    rows.append(hidden[wanted])
-    targets = torch.cat((passages[0, 1:][places], encoded.questions[:, 1:][wanted])).to(model.device)
-    logits = model.head(torch.cat(rows)).float()  # (rows, V)
-    losses = F.cross_entropy(logits, targets, reduction="none")
+    targets = encoded.questions[:, 1:][wanted].to(model.device)
+    logits = model.head(hidden[wanted]).float()  # (rows, V)
     hits = torch.ones(wanted.shape, dtype=torch.bool)
-    hits[wanted] = (logits[len(places) :].argmax(-1) == targets[len(places) :]).cpu()
-    text = losses[: len(places)].mean() if places else losses.new_zeros(())
-    return AnswerLoss(losses[len(places) :].mean(), text, int(hits.all(1).sum()), count)
+    hits[wanted] = (logits.argmax(-1) == targets).cpu()
+    return AnswerLoss(F.cross_entropy(logits, targets), int(hits.all(1).sum()), count)

@@ -1,4 +1,4 @@
-"""Make examples of reading: passages as retrieval finds them, and several questions about each set of them."""
+"""Make examples of reading: passages as retrieval finds them with questions about them, and stretches of other text."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from gemma10m.training.lora_recipe import LoraRecipe
 SEARCHED = 12  # passages that a question's words find: the distractors
 MOST_QUESTIONS = 10  # of one context
 MOST_ROUNDS, MOST_VAIN = 20, 1000  # over all questions, or draws, without a context: then there will be none
+MOST_CHARACTERS = 8  # of a token, about: a stretch of other text is cut at its last token
 FILES = (
     "book.txt",
     "notes.md",
@@ -46,12 +47,30 @@ class Context:
     asked: tuple[Lesson, ...]
 
 
+@dataclass(frozen=True)
+class Prose:
+    """Hold a stretch of other text, on which the model must stay what it was."""
+
+    text: str
+
+
 class Contexts:
     """Draw contexts. Questions that one passage answers are asked together."""
 
-    def __init__(self, index: PassageIndex, questions: Sequence[AskedQuestion], recipe: LoraRecipe) -> None:
-        """Group the questions. Raises UsageError if no passage holds a source of any of them."""
-        self._index, self._recipe = index, recipe
+    def __init__(
+        self, index: PassageIndex, questions: Sequence[AskedQuestion], recipe: LoraRecipe, prose: str = ""
+    ) -> None:
+        """Group the questions. prose: other text.
+
+        Raises UsageError if no passage holds a source of any question, and for other text without a share, or a share
+        without text.
+        """
+        self._index, self._recipe, self._prose = index, recipe, prose
+        if bool(recipe.prose) != bool(prose.strip()):
+            raise UsageError(
+                f"the recipe's share of other text is {recipe.prose:g}, and {'some' if prose.strip() else 'none'} is given",
+                hint="give --prose with a recipe that has a share of it, and not without",
+            )
         groups: dict[int, list[AskedQuestion]] = {}
         for question in questions:
             if len(question.sources) == 1 and (right := holding(index, question.sources[0])) is not None:
@@ -64,8 +83,8 @@ class Contexts:
                 "no passage of the text holds a source of the questions", hint="name the text that they are about"
             )
 
-    def draw(self) -> Iterator[Context]:
-        """Yield `recipe.contexts` contexts, the same for the same recipe.
+    def draw(self) -> Iterator[Context | Prose]:
+        """Yield `recipe.contexts` examples, the same for the same recipe.
 
         Raises UsageError if none comes of the questions, as where every passage is missing and no refusal is asked for.
         """
@@ -73,6 +92,10 @@ class Contexts:
         alike, joining = _in_turn(self._alike, draw), _in_turn(self._joining, draw)
         made = vain = 0
         while made < self._recipe.contexts:
+            if draw.random() < self._recipe.prose:
+                made += 1
+                yield self._stretch(draw)
+                continue
             joins = not self._alike or (self._joining and draw.random() < self._recipe.joining)
             if context := self._context(next(joining if joins else alike), draw):
                 made, vain = made + 1, 0
@@ -82,6 +105,11 @@ class Contexts:
                     "no question can be asked about the passages that the recipe shows",
                     hint="lower missing or raise unanswerable in the recipe, or name a longer text with --data",
                 )
+
+    def _stretch(self, draw: random.Random) -> Prose:
+        characters = MOST_CHARACTERS * self._recipe.prose_tokens
+        first = draw.randrange(max(1, len(self._prose) - characters))
+        return Prose(self._prose[first : first + characters])
 
     def _context(self, group: Sequence[AskedQuestion], draw: random.Random) -> Context | None:
         holders = (holding(self._index, source) for source in group[0].sources)

@@ -20,14 +20,16 @@ class LoraRecipe:
     alpha: float = 32.0
     learning_rate: float = 4e-4  # the highest; it rises in a straight line, and falls in a cosine to a tenth
     warmup: int = 15  # steps
-    contexts: int = 900  # sets of passages, each with its questions
+    contexts: int = 900  # sets of passages, each with its questions, and other texts
     contexts_per_step: int = 3
     passages: tuple[float, ...] = (3.0, 2.0, 2.0, 2.0, 1.0)  # how often a context has 1, 2, 3 ... passages
     missing: float = 0.1  # share of contexts without the passage that answers
     unanswerable: float = 0.6  # share of the questions without an answer that are asked
     joining: float = 0.3  # share of contexts with a question that needs several passages
-    text_positions: int = 24  # of each context, whose next-token loss is added
-    text_weight: float = 0.1
+    prose: float = 0.0  # share of the examples that are other text, on which the model must stay what it was
+    prose_tokens: int = 384
+    prose_positions: int = 48  # of each such text, at which the distance from the model without updates is added
+    prose_weight: float = 3.0
     save_every: int = 20  # steps
     seed: int = 0
 
@@ -40,17 +42,19 @@ class LoraRecipe:
             LoraConfig(self.rank, self.alpha)
         except ConfigError as error:
             yield from error.problems
-        for name in ("contexts", "contexts_per_step", "save_every"):
+        for name in ("contexts", "contexts_per_step", "prose_tokens", "prose_positions", "save_every"):
             if not _is_count(getattr(self, name), 1):
                 yield f"{name} must be a positive integer, found {getattr(self, name)!r}"
-        for name in ("warmup", "text_positions", "seed"):
+        for name in ("warmup", "seed"):
             if not _is_count(getattr(self, name), 0):
                 yield f"{name} must be 0 or a positive integer, found {getattr(self, name)!r}"
         if not _is_number(self.learning_rate) or self.learning_rate <= 0:
             yield f"learning_rate must be a positive number, found {self.learning_rate!r}"
-        for name in ("missing", "unanswerable", "joining", "text_weight"):
+        for name in ("missing", "unanswerable", "joining", "prose"):
             if not _is_number(getattr(self, name)) or not 0 <= getattr(self, name) <= 1:
                 yield f"{name} must lie in [0, 1], found {getattr(self, name)!r}"
+        if not _is_number(self.prose_weight) or self.prose_weight < 0:
+            yield f"prose_weight must be 0 or a positive number, found {self.prose_weight!r}"
         weights = self.passages
         if not weights or not all(_is_number(weight) and 0 <= weight <= 1e6 for weight in weights) or not sum(weights):
             yield f"passages must be weights of 1, 2, 3 ... passages, found {weights!r}"

@@ -22,8 +22,9 @@ from gemma10m.strict_json import strict_json
 from gemma10m.tensor_bytes import all_finite, safetensors_bytes
 from gemma10m.tokens import Tokenizer
 from gemma10m.training.answer_loss import answer_loss, encode_context
-from gemma10m.training.contexts import Context
+from gemma10m.training.contexts import Context, Prose
 from gemma10m.training.lora_recipe import LoraRecipe
+from gemma10m.training.prose_loss import encode_prose, prose_loss
 
 RUN = "run.safetensors"
 FORMAT = "gemma10m.lora/1"
@@ -39,18 +40,28 @@ class LoraReport:
     tokens: int  # of this step
     asked: int
     right: int  # answers of which every token was the likeliest
-    answer_loss: float  # mean over the questions' contexts
-    text_loss: float
+    answer_loss: float | None  # mean over the answers' tokens; None for a step without questions
+    prose_loss: float | None  # KL a token; None for a step without other text
     gradient: float  # its norm, before it is clipped
     rate: float
     seconds: float
 
 
+@dataclass(frozen=True)
+class _Learned:
+    tokens: int
+    loss: float | None  # None without examples
+    asked: int = 0
+    right: int = 0
+
+
 class LoraTrainer:
     """Own the updates and their optimiser; the base's weights are frozen, in whatever dtype they were loaded."""
 
-    def __init__(self, model: Decoder, tokenizer: Tokenizer, contexts: Sequence[Context], recipe: LoraRecipe) -> None:
-        self.model, self.tokenizer, self.contexts, self.recipe = model, tokenizer, contexts, recipe
+    def __init__(
+        self, model: Decoder, tokenizer: Tokenizer, examples: Sequence[Context | Prose], recipe: LoraRecipe
+    ) -> None:
+        self.model, self.tokenizer, self.examples, self.recipe = model, tokenizer, examples, recipe
         add_lora(model, LoraConfig(recipe.rank, recipe.alpha), recipe.seed)
         self.parameters = list(lora_parameters(model))
         self.optimizer = torch.optim.AdamW(self.parameters, lr=0.0, betas=(0.9, 0.95), weight_decay=0.0)
@@ -63,33 +74,43 @@ class LoraTrainer:
     def step(self) -> LoraReport:
         """Run one step. Raises TrainingError for a gradient that is not a number; all is then as before."""
         started, first = time.monotonic(), self.steps_done * self.recipe.contexts_per_step
-        batch = [
-            encode_context(self.tokenizer, context)
-            for context in self.contexts[first : first + self.recipe.contexts_per_step]
-        ]
+        batch = self.examples[first : first + self.recipe.contexts_per_step]
         self.optimizer.zero_grad(set_to_none=True)
-        draw = random.Random(f"{self.recipe.seed} {self.steps_done}")
-        asked = sum(len(one.questions) for one in batch)
-        right, answer, text = 0, 0.0, 0.0
-        for encoded in batch:
-            found = answer_loss(self.model, encoded, self.recipe, draw)
-            share, text_share = found.asked / asked, self.recipe.text_weight / len(batch)
-            (share * found.answer + text_share * found.text).backward()
-            right += found.right
-            answer += share * float(found.answer.detach())
-            text += float(found.text.detach()) / len(batch)
+        answers = self._learn_answers([one for one in batch if isinstance(one, Context)])
+        prose = self._stay([one for one in batch if isinstance(one, Prose)])
         gradient = self._move()
         return LoraReport(
             self.steps_done,
-            sum(encoded.tokens for encoded in batch),
-            asked,
-            right,
-            answer,
-            text,
+            answers.tokens + prose.tokens,
+            answers.asked,
+            answers.right,
+            answers.loss,
+            prose.loss,
             gradient,
             self.recipe.rate(self.steps_done - 1),
             time.monotonic() - started,
         )
+
+    def _learn_answers(self, contexts: Sequence[Context]) -> _Learned:
+        batch = [encode_context(self.tokenizer, context) for context in contexts]
+        asked, right, loss = sum(len(one.questions) for one in batch), 0, 0.0
+        for encoded in batch:
+            found = answer_loss(self.model, encoded)
+            share = found.asked / asked
+            (share * found.loss).backward()
+            right += found.right
+            loss += share * float(found.loss.detach())
+        return _Learned(sum(one.tokens for one in batch), loss if batch else None, asked, right)
+
+    def _stay(self, stretches: Sequence[Prose]) -> _Learned:
+        """Add the gradient of the distance from the model without the updates."""
+        batch = [encode_prose(self.tokenizer, one.text, self.recipe) for one in stretches]
+        loss, draw = 0.0, random.Random(f"{self.recipe.seed} {self.steps_done}")
+        for ids in batch:
+            found = prose_loss(self.model, ids, self.recipe, draw) / len(batch)
+            (self.recipe.prose_weight * found).backward()
+            loss += float(found.detach())
+        return _Learned(sum(ids.numel() for ids in batch), loss if batch else None)
 
     def _move(self) -> float:
         norm = float(nn.utils.clip_grad_norm_(self.parameters, LONGEST_GRADIENT))

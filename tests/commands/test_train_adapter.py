@@ -36,7 +36,7 @@ def furnished(folder: Path) -> Path:
     folder.mkdir(exist_ok=True)
     (folder / "towns.md").write_text(TEXT)
     question_file(folder / "q.jsonl")
-    said = {"alpha": 8, "contexts": 8, "contexts_per_step": 2, "warmup": 1, "text_positions": 4, "save_every": 2}
+    said = {"alpha": 8, "contexts": 8, "contexts_per_step": 2, "warmup": 1, "save_every": 2}
     (folder / "recipe.json").write_text(json.dumps(said))
     return folder
 

@@ -43,7 +43,7 @@ QUESTIONS = [*KNOWN, *UNKNOWN, *JOINING]
 
 
 def lora_recipe(**changes: Any) -> LoraRecipe:
-    said: dict[str, Any] = dict(rank=4, alpha=8.0, learning_rate=0.01, warmup=2, text_positions=6)
+    said: dict[str, Any] = dict(rank=4, alpha=8.0, learning_rate=0.01, warmup=2, prose_tokens=40, prose_positions=6)
     steps: dict[str, Any] = dict(contexts=12, contexts_per_step=2, save_every=2)
     return LoraRecipe(**(said | steps | changes))
 

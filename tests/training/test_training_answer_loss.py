@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
-from lessons import TOWNS, contexts, load, lora_recipe, taught_base
+from lessons import TOWNS, contexts, load, taught_base
 from official_models import Float64
 from tiny_adapters import CONFIG, fill_with_eighths
 from torch import Tensor
@@ -24,7 +23,6 @@ from gemma10m.training.answer_loss import EncodedContext, answer_loss, encode_co
 from gemma10m.training.contexts import Context, Lesson
 
 EXACT = 1e-10
-RECIPE = lora_recipe()
 CONTEXT = Context(
     contexts()[0].passages,
     (Lesson("What is Lyme known for?", "a harbour"), Lesson("Who?", "not in the text"), Lesson("Which towns?", "Bath")),
@@ -76,13 +74,13 @@ def test_questions_that_share_passages_learn_as_each_would_alone(name: str, turn
     model, tokenizer = student(name, turns)
     encoded = encode_context(tokenizer, CONTEXT)
     with Float64():
-        loss = answer_loss(model, encoded, RECIPE, random.Random(0))
-        loss.answer.backward()
+        loss = answer_loss(model, encoded)
+        loss.loss.backward()
         shared = gradients(model)
         total, tokens, right = alone(model, tokenizer)
         (total / tokens).backward()
-    assert loss.answer.dtype == torch.float64
-    assert abs(float(loss.answer.detach() - total.detach() / tokens)) < EXACT
+    assert loss.loss.dtype == torch.float64
+    assert abs(float(loss.loss.detach() - total.detach() / tokens)) < EXACT
     assert_exact(shared, gradients(model))
     assert (loss.right, loss.asked) == (right, 3)
     assert int(encoded.answers.sum()) == tokens
@@ -108,7 +106,7 @@ def test_an_answer_is_right_if_every_token_is_the_likeliest() -> None:
     for row, (ids, said) in enumerate(rows):
         questions[row, : len(ids) + 3] = torch.tensor([*ids, *said])
         answers[row, len(ids) : len(ids) + 3] = True
-    loss = answer_loss(model, EncodedContext(torch.tensor([passages]), questions, answers), RECIPE, random.Random(0))
+    loss = answer_loss(model, EncodedContext(torch.tensor([passages]), questions, answers))
     assert (loss.right, loss.asked) == (1, 2)
 
 
@@ -126,39 +124,13 @@ def test_padding_changes_nothing(name: str, turns: bool) -> None:
     found = []
     with Float64():
         for each in (encoded, padded):
-            loss = answer_loss(model, each, RECIPE, random.Random(0))
-            (loss.answer + loss.text).backward()
+            loss = answer_loss(model, each)
+            loss.loss.backward()
             found.append((loss, gradients(model)))
     (plain, exact), (with_noise, others) = found
-    assert abs(float(plain.answer.detach() - with_noise.answer.detach())) < EXACT
-    assert float(plain.text.detach()) == float(with_noise.text.detach())
+    assert abs(float(plain.loss.detach() - with_noise.loss.detach())) < EXACT
     assert plain.right == with_noise.right
     assert_exact(others, exact)
-
-
-def test_the_text_s_loss_is_the_next_token_s_at_drawn_places() -> None:
-    model, tokenizer = student("gemma3_text")
-    encoded = encode_context(tokenizer, CONTEXT)
-    length = encoded.passages.shape[1]
-    with Float64():
-        some = answer_loss(model, encoded, lora_recipe(text_positions=6), random.Random(3)).text
-        every = answer_loss(model, encoded, lora_recipe(text_positions=10**6), random.Random(3)).text
-        logits = model(encoded.passages, model.empty_state(1))[0][0]
-    losses = F.cross_entropy(logits[:-1], encoded.passages[0, 1:], reduction="none")
-    places = sorted(random.Random(3).sample(range(length - 1), 6))
-    assert abs(float((some - losses[places].mean()).detach())) < EXACT
-    assert abs(float((every - losses.mean()).detach())) < EXACT
-
-
-def test_without_places_there_is_no_loss_of_the_text() -> None:
-    model, tokenizer = student("gemma3_text")
-    encoded = encode_context(tokenizer, CONTEXT)
-    with Float64():
-        none, some = (
-            answer_loss(model, encoded, lora_recipe(text_positions=count), random.Random(0)) for count in (0, 6)
-        )
-    assert float(none.text) == 0.0
-    assert abs(float((none.answer - some.answer).detach())) < EXACT
 
 
 @pytest.mark.parametrize("turns", [False, True])

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lessons import JOINING, KNOWN, QUESTIONS, TEXT, TOWNS, UNKNOWN, draw, fact, index_of
+from lessons import JOINING, KNOWN, QUESTIONS, TEXT, TOWNS, UNKNOWN, draw, fact, index_of, lora_recipe
 
 from gemma10m.errors import ConfigError, UsageError
 from gemma10m.passages.searching import holding
 from gemma10m.passages.statements import REFUSAL
 from gemma10m.tasks.question_set import AskedQuestion
-from gemma10m.training.contexts import MOST_QUESTIONS, Context
+from gemma10m.training.contexts import MOST_CHARACTERS, MOST_QUESTIONS, Context, Contexts, Prose
 from gemma10m.training.lora_recipe import LoraRecipe, lora_recipe_of
 
 
@@ -116,6 +116,25 @@ def test_the_same_recipe_draws_the_same_contexts(tmp_path: Path) -> None:
     assert draw(tmp_path, QUESTIONS, contexts=7, seed=5) == first[:7]
 
 
+def test_other_text_takes_its_share_of_the_examples(tmp_path: Path) -> None:
+    other = "".join(f"Paragraph {number} of a novel. " for number in range(2000))
+    with index_of(tmp_path) as index:
+        drawn = list(Contexts(index, QUESTIONS, lora_recipe(contexts=200, prose=0.25), other).draw())
+    stretches = [example.text for example in drawn if isinstance(example, Prose)]
+    assert len(drawn) == 200
+    assert 30 <= len(stretches) <= 70
+    assert len(set(stretches)) == len(stretches)
+    assert all(text in other and len(text) == 40 * MOST_CHARACTERS for text in stretches)
+
+
+@pytest.mark.parametrize(("share", "other"), [(0.1, ""), (0.1, " \n"), (0.0, "A novel.")])
+def test_a_share_without_other_text_and_text_without_a_share_are_refused(
+    share: float, other: str, tmp_path: Path
+) -> None:
+    with index_of(tmp_path) as index, pytest.raises(UsageError, match="the recipe's share of other text is"):
+        Contexts(index, QUESTIONS, lora_recipe(prose=share), other)
+
+
 @pytest.mark.parametrize(
     "questions",
     [
@@ -176,7 +195,9 @@ def test_all_problems_of_a_recipe_come_in_one_error() -> None:
         ({"contexts": 0}, "contexts must be a positive integer"),
         ({"contexts": 2**31}, "contexts must be a positive integer"),
         ({"contexts_per_step": "3"}, "contexts_per_step must be a positive integer"),
-        ({"text_weight": None}, r"text_weight must lie in \[0, 1\]"),
+        ({"prose": None}, r"prose must lie in \[0, 1\]"),
+        ({"prose_weight": -1}, "prose_weight must be 0 or a positive number"),
+        ({"prose_positions": 0}, "prose_positions must be a positive integer"),
         ({"unanswerable": -0.1}, r"unanswerable must lie in \[0, 1\]"),
         ({"joining": True}, r"joining must lie in \[0, 1\]"),
         ({"passages": None}, "passages must be weights"),
@@ -209,7 +230,7 @@ def test_a_recipe_is_what_was_said() -> None:
 
 def test_the_recipe_in_the_repository_is_one() -> None:
     path = Path(__file__).parents[2] / "recipes" / "reader.json"
-    assert lora_recipe_of(json.loads(path.read_text())).steps == 240
+    assert lora_recipe_of(json.loads(path.read_text())).steps == 450
 
 
 def test_the_rate_rises_in_a_line_and_falls_to_a_tenth() -> None:

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 import torch
-from lessons import contexts, load, lora_recipe, taught_base
+from lessons import TEXT, contexts, load, lora_recipe, taught_base
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from gemma10m.errors import StateError, TrainingError
+from gemma10m.training.contexts import Prose
 from gemma10m.training.lora_recipe import LoraRecipe
 from gemma10m.training.lora_trainer import FORMAT, LoraTrainer
 
@@ -65,7 +66,21 @@ def test_a_report_counts_what_was_read_and_asked(unbroken: tuple[list[dict[str, 
     asked = [len(context.asked) for context in contexts()]
     assert [report["asked"] for report in reports] == [sum(asked[first : first + 2]) for first in range(0, 12, 2)]
     assert all(0 <= report["right"] <= report["asked"] for report in reports)
-    assert all(report["gradient"] > 0 and report["text_loss"] > 0 and report["tokens"] > 100 for report in reports)
+    assert all(report["gradient"] > 0 and report["prose_loss"] is None and report["tokens"] > 100 for report in reports)
+
+
+def test_other_text_is_kept_beside_what_is_learned() -> None:
+    """A step of other text alone changes nothing at first, when the updates are zero; after a lesson it pulls back."""
+    model, tokenizer = load(taught_base())
+    prose, lessons = Prose(TEXT), contexts()[:4]
+    run = LoraTrainer(model, tokenizer, [prose, prose, *lessons, prose, prose], lora_recipe(contexts=8, prose=0.5))
+    first, *taught, last = finished(run)
+    assert (first["answer_loss"], first["asked"], first["prose_loss"], first["tokens"]) == (None, 0, 0.0, 80)
+    assert first["gradient"] < 1e-5
+    assert all(report["prose_loss"] is None and report["asked"] for report in taught)
+    assert last["answer_loss"] is None
+    assert last["prose_loss"] > 0
+    assert last["gradient"] > 0
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
