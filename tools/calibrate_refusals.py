@@ -1,22 +1,24 @@
 """Find out how far to move an adapter's refusals: `python tools/calibrate_refusals.py QUESTIONS DATA [-n N]`.
 
 For each of N drawn questions the model answers from retrieved passages twice: as it would, and with `not in the text`
-forbidden. The margin is the logit of the refusal's first token less the highest other one; a bias of b refuses where
-the margin plus b is above 0. Print exact match, F1, refused answerable and answered unanswerable questions by bias.
+forbidden. The margin is the logarithm of the odds of the refusal's first token; a bias of b refuses where the margin
+plus b is above 0. Print exact match, F1, refused answerable and answered unanswerable questions by bias.
 Take questions that the adapter was not measured with.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from gemma10m.answering.conversation import reply
+from gemma10m.answering.refusing import Refusing
 from gemma10m.answering.sampling import Sampling
 from gemma10m.evaluation.squad_score import exact_match, f1
 from gemma10m.library.chat import conversation_of_passages
@@ -40,25 +42,15 @@ class Margin:
 
 def margin_of(reader: Reader, asked: AskedQuestion, retrieved: str) -> Margin:
     prompt, conversation = Prompt(reader.tokenizer), conversation_of_passages(reader)
-    refusal = prompt.answer(REFUSAL)[0]
+    refusing = Refusing(prompt.answer(REFUSAL)[0])
     ids = [*conversation.unread, *prompt.question(asked.question, retrieved)]
     with torch.inference_mode():
-        logits = reader.model(torch.tensor([ids]), conversation.state, logits="last")[0][0, 0].float()  # (V)
-    likeliest = logits.clone()
-    likeliest[refusal] = -torch.inf
-    bias = {refusal: -1e9}
+        logits = reader.model(torch.tensor([ids]), conversation.state, logits="last")[0][0, 0]  # (V)
+    sampling, never = Sampling(max_new_tokens=LONGEST), replace(refusing, bias=-math.inf)
     said = "".join(
-        reply(
-            reader.model,
-            reader.tokenizer,
-            conversation,
-            asked.question,
-            Sampling(max_new_tokens=LONGEST),
-            retrieved,
-            bias,
-        )
+        reply(reader.model, reader.tokenizer, conversation, asked.question, sampling, retrieved, never)
     )
-    return Margin(asked, float(logits[refusal] - likeliest.max()), said.strip())
+    return Margin(asked, refusing.margin(logits), said.strip())
 
 
 def line(found: Sequence[Margin], bias: float) -> str:

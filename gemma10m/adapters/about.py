@@ -11,7 +11,7 @@ class AboutAdapter:
 
     base: str = ""  # fingerprint of the weights it was trained on; "" if nobody noted it
     reads_passages: bool = False  # trained to answer from passages, and with `not in the text` where they do not say it
-    refusal_bias: float = 0.0  # added to the logit of the first token of `not in the text`
+    refusal_bias: float = 0.0  # added to the logarithm of the odds of `not in the text`
     strict_bias: float = 0.0  # the same in strict mode
     data: str = ""  # what it was trained on, with the licences
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Generator, Iterator
 
 import torch
 
+from gemma10m.answering.refusing import Refusing
 from gemma10m.answering.sampling import Sampler, Sampling
 from gemma10m.errors import UsageError
 from gemma10m.memory.state import State
@@ -14,7 +14,6 @@ from gemma10m.models.decoder import Decoder
 from gemma10m.tokens import Tokenizer
 from gemma10m.tokens.prompt import Prompt
 
-NO_BIAS: Mapping[int, float] = MappingProxyType({})
 LONGEST_QUESTION = 32_768  # characters: a question goes through the model at once, and is not cut as documents are
 
 
@@ -46,11 +45,11 @@ def speak(
     ids: list[int],
     sampling: Sampling,
     several_lines: bool = False,
-    bias: Mapping[int, float] = NO_BIAS,
+    refusing: Refusing | None = None,
 ) -> Generator[str, None, tuple[State, list[int]]]:
     """Read `ids`, then yield what follows, in pieces; stop as `answer` does.
 
-    bias: added to the logits of the first token, by id.
+    refusing: decides about the first token.
     Returns the state after all that was read, and the last generated ids that are not read yet: one, or none.
     """
     sampler, decoder = Sampler(sampling), tokenizer.stream_decoder()
@@ -58,10 +57,9 @@ def speak(
     for _ in range(sampling.max_new_tokens):
         with torch.inference_mode():
             logits, state = model(torch.tensor([ids]), state, logits="last")  # (1, 1, V)
-            for first, added in bias.items():
-                logits[0, 0, first] += added
-        bias = NO_BIAS
-        token = sampler.choose(logits[0, 0])
+            following = logits[0, 0] if refusing is None else refusing.decided(logits[0, 0])  # (V)
+        refusing = None
+        token = sampler.choose(following)
         if token in tokenizer.stop_ids:
             ids = []
             break

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from dataclasses import dataclass
 
-from gemma10m.answering.answer import NO_BIAS, check_question, speak
+from gemma10m.answering.answer import check_question, speak
+from gemma10m.answering.refusing import Refusing
 from gemma10m.answering.sampling import Sampling
 from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
@@ -29,16 +30,16 @@ def reply(
     question: str,
     sampling: Sampling,
     retrieved: str = "",
-    bias: Mapping[int, float] = NO_BIAS,
+    refusing: Refusing | None = None,
 ) -> Generator[str, None, Conversation]:
     """Yield the answer in pieces, as `answer` does, and return the conversation after it.
 
-    It holds the retrieved passages, this question and the answer. bias: added to the logits of the answer's first
-    token, by id. Raises UsageError for an empty question.
+    It holds the retrieved passages, this question and the answer. refusing: decides about the answer's first
+    token. Raises UsageError for an empty question.
     """
     check_question(question)
     prompt = Prompt(tokenizer)
     asked = prompt.next_question if conversation.turns else prompt.question
     ids = [*conversation.unread, *asked(question.strip(), retrieved)]
-    state, unread = yield from speak(model, tokenizer, conversation.state, ids, sampling, bias=bias)
+    state, unread = yield from speak(model, tokenizer, conversation.state, ids, sampling, refusing=refusing)
     return Conversation(state, tuple(unread), conversation.turns + 1)

@@ -6,8 +6,9 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import cast
 
-from gemma10m.answering.answer import NO_BIAS, check_question
+from gemma10m.answering.answer import check_question
 from gemma10m.answering.conversation import Conversation, reply
+from gemma10m.answering.refusing import Refusing
 from gemma10m.answering.sampling import Sampling
 from gemma10m.library.checking import Answer, Source
 from gemma10m.library.retrieval import Passages
@@ -50,10 +51,10 @@ def conversation_of_passages(reader: Reader) -> Conversation:
     return Conversation(reader.model.empty_state(), tuple(Prompt(reader.tokenizer).opening()))
 
 
-def refusal_bias(reader: Reader, strict: bool) -> dict[int, float]:
-    """Return what is added to the logit of the first token of `not in the text`, for an adapter that learned it."""
+def refusing_of(reader: Reader, strict: bool) -> Refusing | None:
+    """Return how an adapter that learned to say `not in the text` decides to; None for another model."""
     bias = reader.about.strict_bias if strict else reader.about.refusal_bias
-    return {Prompt(reader.tokenizer).answer(REFUSAL)[0]: bias} if reader.about.reads_passages and bias else {}
+    return Refusing(Prompt(reader.tokenizer).answer(REFUSAL)[0], bias) if reader.about.reads_passages else None
 
 
 def _without_first_space(pieces: Generator[str, None, Conversation]) -> Generator[str, None, Conversation]:
@@ -102,16 +103,16 @@ class Chat:
     def _reply(self, question: str) -> Generator[str, None, Conversation]:
         """Yield the answer's pieces, and return the conversation after it."""
         reader, before = self.reader, self._conversation or Conversation(self.state)
-        alone, bias = conversation_of_passages(reader) if reader.about.reads_passages else None, NO_BIAS
+        alone, refusing = conversation_of_passages(reader) if reader.about.reads_passages else None, None
         retrieved = self.passages.retrieved(reader, question, (alone or before).state)
         if alone and retrieved:
             before = alone
-            bias = refusal_bias(reader, self.passages.options.strict)
+            refusing = refusing_of(reader, self.passages.options.strict)
         elif alone and not self.state.position:
             check_question(question)
             yield REFUSAL  # nothing was read before the question, and nothing has a word of it
             return Conversation(self.state)
-        made = reply(reader.model, reader.tokenizer, before, question, self.sampling, retrieved, bias)
+        made = reply(reader.model, reader.tokenizer, before, question, self.sampling, retrieved, refusing)
         return (yield from (_without_first_space(made) if alone else made))
 
     def _turn(self, question: str) -> Generator[str, None, Answer]:

@@ -1,8 +1,8 @@
-"""A bias moves an answer's first token, and no other; an adapter that reads passages is asked with them alone."""
+"""A refusal is decided by the odds of the first token; an adapter that reads passages is asked with them alone."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from dataclasses import replace
 
 import pytest
@@ -11,10 +11,11 @@ from readers import SENTENCE, document, fed_ids, opening, reader
 from torch import Tensor
 
 from gemma10m.adapters.about import NOTHING_KNOWN, AboutAdapter
-from gemma10m.answering.answer import NO_BIAS, speak
+from gemma10m.answering.answer import speak
 from gemma10m.answering.conversation import Conversation, reply
+from gemma10m.answering.refusing import Refusing
 from gemma10m.answering.sampling import Sampling
-from gemma10m.library.chat import conversation_of_passages, refusal_bias
+from gemma10m.library.chat import conversation_of_passages, refusing_of
 from gemma10m.library.read_source import read_document
 from gemma10m.library.reading import Reading
 from gemma10m.library.retrieval import RetrievalOptions
@@ -40,10 +41,10 @@ class Steady:
         return following, state + ids.shape[1]
 
 
-def said(bias: Mapping[int, float], other: int = 700) -> list[int]:
+def said(refusing: Refusing | None, other: int = 700) -> list[int]:
     """Return the ids that are chosen: all but the last are read again."""
     model, sampling = Steady(other), Sampling(max_new_tokens=3)
-    speaking = speak(model, reader().tokenizer, 0, [5], sampling, True, bias)  # type: ignore[arg-type]
+    speaking = speak(model, reader().tokenizer, 0, [5], sampling, True, refusing)  # type: ignore[arg-type]
     while True:
         try:
             next(speaking)
@@ -51,36 +52,50 @@ def said(bias: Mapping[int, float], other: int = 700) -> list[int]:
             return [ids[0] for ids in model.asked[1:]] + end.value[1]
 
 
-def test_a_bias_moves_the_first_token_alone() -> None:
-    assert said(NO_BIAS) == list(SAID)
-    assert said({700: 0.5}) == list(SAID)
-    assert said({700: 1.5}) == [700, *SAID[1:]]
-    assert said({400: -1.5}) == [700, *SAID[1:]]
-    assert said({800: 100.0, 700: 1.5}) == [800, *SAID[1:]]
+def test_a_refusal_is_one_where_it_is_likelier_than_all_answers_together() -> None:
+    """The odds are e⁹ to e⁸ and 1,038 others: 1.66 times as many for 400 as for all else, and 0.23 for 700."""
+    odds = math.exp(9) / (math.exp(8) + 1038)
+    assert said(None) == list(SAID)
+    assert said(Refusing(400)) == list(SAID)
+    assert said(Refusing(400, -0.99 * math.log(odds))) == list(SAID)
+    assert said(Refusing(400, -1.01 * math.log(odds))) == [700, *SAID[1:]]
+    assert said(Refusing(700)) == list(SAID)
+    less = math.exp(8) / (math.exp(9) + 1038)
+    assert said(Refusing(700, -0.99 * math.log(less))) == list(SAID)
+    assert said(Refusing(700, -1.01 * math.log(less))) == [700, *SAID[1:]]
 
 
-def test_a_bias_reaches_the_first_token_of_a_reply() -> None:
+def test_the_likeliest_word_is_no_refusal_if_the_answers_are_likelier_together() -> None:
+    logits = torch.tensor([2.0, 1.5, 1.5, 1.5])
+    assert int(logits.argmax()) == 0
+    assert int(Refusing(0).decided(logits).argmax()) == 1
+    assert Refusing(0).margin(logits) == pytest.approx(0.5 - math.log(3))
+    assert Refusing(0, bias=0.7).decided(logits).softmax(0).tolist() == [1.0, 0.0, 0.0, 0.0]
+
+
+def test_a_refusal_is_decided_for_a_reply() -> None:
     model = Steady(700)
-    replying = reply(model, reader().tokenizer, Conversation(0), "Who?", Sampling(max_new_tokens=2), "", {700: 1.5})  # type: ignore[arg-type]
+    sampling, sure = Sampling(max_new_tokens=2), Refusing(700, 100.0)
+    replying = reply(model, reader().tokenizer, Conversation(0), "Who?", sampling, "", sure)  # type: ignore[arg-type]
     assert list(replying)
     assert model.asked[1] == [700]
 
 
 @pytest.mark.parametrize("turns", [False, True])
-def test_the_bias_is_of_the_first_token_that_training_taught(turns: bool) -> None:
+def test_the_token_is_the_first_one_that_training_taught(turns: bool) -> None:
     """An answer follows `Answer:` with a space, and a turn's opening without one."""
     tiny = replace(reader(turns=turns), about=READS)
     encode = tiny.tokenizer.encode
     first = Prompt(tiny.tokenizer).answer(REFUSAL)[0]
     assert encode(REFUSAL)[0] != encode(f" {REFUSAL}")[0]
     assert first == encode(REFUSAL if turns else f" {REFUSAL}")[0]
-    assert refusal_bias(tiny, strict=False) == {first: 2.0}
-    assert refusal_bias(tiny, strict=True) == {first: 5.0}
+    assert refusing_of(tiny, strict=False) == Refusing(first, 2.0)
+    assert refusing_of(tiny, strict=True) == Refusing(first, 5.0)
 
 
-def test_without_an_adapter_that_refuses_there_is_no_bias() -> None:
-    for about in (NOTHING_KNOWN, replace(READS, refusal_bias=0.0), replace(READS, reads_passages=False)):
-        assert refusal_bias(replace(reader(), about=about), strict=False) == {}
+def test_a_model_that_was_not_taught_to_refuse_does_not_decide() -> None:
+    for about in (NOTHING_KNOWN, replace(READS, reads_passages=False)):
+        assert refusing_of(replace(reader(), about=about), strict=False) is None
 
 
 def test_the_conversation_of_passages_begins_with_the_prompt_s_opening() -> None:
