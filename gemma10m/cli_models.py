@@ -9,6 +9,7 @@ import typer
 
 from gemma10m import completions
 from gemma10m.cli_options import (
+    AdapterOption,
     Carry,
     DataOption,
     Depths,
@@ -109,7 +110,7 @@ def train(
     ] = None,
     prose: Annotated[
         list[Path] | None,
-        typer.Option(help="Other text for --lora, which the model is to go on reading as before; repeatable."),
+        typer.Option(help="Other text for --lora, which the model is to read as before; repeatable."),
     ] = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -194,6 +195,7 @@ def evaluate(
     memory: MemoryOption = None,
     carry: Carry = None,
     sinks: Sinks = None,
+    adapter: AdapterOption = None,
     results: Annotated[
         Path | None,
         typer.Option(help="JSONL file to append rows to; cells already in it are skipped. Default: one in the cache."),
@@ -216,7 +218,7 @@ def evaluate(
         from gemma10m.commands.evaluate import evaluate as measure
         from gemma10m.commands.qa_run import QaOptions, measure_qa
 
-        options = model_options(model, device, dtype, memory, carry, sinks, offline=True)
+        options = model_options(model, device, dtype, memory, carry, sinks, offline=True, adapter=adapter)
         if tasks == ["qa"]:
             drawn: dict[str, object] = {"--length": length, "--depth": depth, "--facts": facts, "--form": form}
             drawn |= {"--values": values, "--unseen": unseen, "--seed": seed, "--no-controls": not controls}

@@ -47,9 +47,7 @@ def margin_of(reader: Reader, asked: AskedQuestion, retrieved: str) -> Margin:
     with torch.inference_mode():
         logits = reader.model(torch.tensor([ids]), conversation.state, logits="last")[0][0, 0]  # (V)
     sampling, never = Sampling(max_new_tokens=LONGEST), replace(refusing, bias=-math.inf)
-    said = "".join(
-        reply(reader.model, reader.tokenizer, conversation, asked.question, sampling, retrieved, never)
-    )
+    said = "".join(reply(reader.model, reader.tokenizer, conversation, asked.question, sampling, retrieved, never))
     return Margin(asked, refusing.margin(logits), said.strip())
 
 

@@ -69,6 +69,9 @@ def _names_a_command(word: str) -> bool:
 
 def _answer(talk: Talk, question: str) -> None:
     printer = AnswerPrinter(talk.terminal, talk.chat.passages.options, lambda: talk.facts)
+    understood = talk.chat.understood(question)
+    if understood != question:
+        talk.terminal.note(f"understood as: {understood}")
     with keys_unechoed():
         printer.show(talk.chat.stream(question))
 

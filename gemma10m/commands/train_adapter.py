@@ -25,7 +25,7 @@ from gemma10m.progress import format_count, format_duration
 from gemma10m.strict_json import canonical_json, strict_json
 from gemma10m.tasks.question_set import read_question_set
 from gemma10m.terminal import Terminal
-from gemma10m.training.contexts import Context, Contexts, Prose
+from gemma10m.training.contexts import Context, Contexts, OtherText
 from gemma10m.training.log import Log, open_log
 from gemma10m.training.lora_recipe import HINT, LoraRecipe, lora_recipe_of
 from gemma10m.training.lora_trainer import RUN, LoraReport, LoraTrainer
@@ -167,7 +167,7 @@ def _recipe(path: Path | None) -> LoraRecipe:
         raise UsageError(f"{path} is not a recipe: {error}", hint=HINT) from error
 
 
-def _examples(terminal: Terminal, options: AdapterOptions, recipe: LoraRecipe) -> tuple[list[Context | Prose], str]:
+def _examples(terminal: Terminal, options: AdapterOptions, recipe: LoraRecipe) -> tuple[list[Context | OtherText], str]:
     """Return the examples, and a hash of the texts and the questions they come from."""
     questions = [question for path in options.questions for question in read_question_set(path)]
     document, prose = open_document(terminal, options.data), _prose(terminal, options.prose)

@@ -13,6 +13,7 @@ from gemma10m.answering.sampling import Sampling
 from gemma10m.library.checking import Answer, Source
 from gemma10m.library.retrieval import Passages
 from gemma10m.memory.state import State
+from gemma10m.passages.follow_ups import standalone
 from gemma10m.passages.statements import REFUSAL
 from gemma10m.saved_states import Reader
 from gemma10m.tokens.prompt import Prompt
@@ -90,6 +91,13 @@ class Chat:
         """Return the answer in pieces. One that is not consumed to its end leaves the conversation as it was."""
         return AnswerStream(self._turn(question))
 
+    def understood(self, question: str) -> str:
+        """Return the question with names for what refers to the last question and answer."""
+        if not self.answers:
+            return question
+        last = self.answers[-1]
+        return standalone(question, (last.understood_as or last.question, last.made))
+
     def restart(self) -> None:
         """Forget the questions and answers so far."""
         self._conversation = None
@@ -98,13 +106,16 @@ class Chat:
     def sources(self) -> tuple[Source, ...]:
         """Return the sources of the last answer, with quotes."""
         last = self.answers[-1]
-        return self.passages.check(last.question, last.made, quoted=True).sources
+        return self.passages.check(last.understood_as or last.question, last.made, quoted=True).sources
 
-    def _reply(self, question: str) -> Generator[str, None, Conversation]:
-        """Yield the answer's pieces, and return the conversation after it."""
+    def _reply(self, question: str, understood: str) -> Generator[str, None, Conversation]:
+        """Yield the answer's pieces, and return the conversation after it.
+
+        A model that answers from passages alone does not see the turns before, and is asked what can be understood.
+        """
         reader, before = self.reader, self._conversation or Conversation(self.state)
         alone, refusing = conversation_of_passages(reader) if reader.about.reads_passages else None, None
-        retrieved = self.passages.retrieved(reader, question, (alone or before).state)
+        retrieved = self.passages.retrieved(reader, understood, (alone or before).state)
         if alone and retrieved:
             before = alone
             refusing = refusing_of(reader, self.passages.options.strict)
@@ -112,11 +123,13 @@ class Chat:
             check_question(question)
             yield REFUSAL  # nothing was read before the question, and nothing has a word of it
             return Conversation(self.state)
-        made = reply(reader.model, reader.tokenizer, before, question, self.sampling, retrieved, refusing)
+        asked = understood if alone else question
+        made = reply(reader.model, reader.tokenizer, before, asked, self.sampling, retrieved, refusing)
         return (yield from (_without_first_space(made) if alone else made))
 
     def _turn(self, question: str) -> Generator[str, None, Answer]:
-        made, answering = [], self._reply(question)
+        understood = self.understood(question)
+        made, answering = [], self._reply(question, understood)
         while True:
             try:
                 piece = next(answering)
@@ -126,9 +139,10 @@ class Chat:
             made.append(piece)
             if not self.waits:
                 yield piece
-        checked = self.passages.check(question, "".join(made), self.waits)
+        checked = self.passages.check(understood, "".join(made), self.waits)
         # What is left unread is the last token of an answer that did not end by itself.
-        answer = replace(checked, truncated=bool(after.unread))
+        rewritten = "" if understood == question else understood
+        answer = replace(checked, question=question, understood_as=rewritten, truncated=bool(after.unread))
         if self.waits:
             yield answer.text
         self._conversation = after

@@ -50,6 +50,7 @@ class Answer:
     closest: tuple[Source, ...] = ()  # to the question, where there is no answer
     withheld: bool = False  # there is no answer; in strict mode also one that is not verified
     truncated: bool = False  # it was longer than `max_new_tokens`
+    understood_as: str = ""  # the question with names for what it refers back to; "" if it can be understood alone
 
     @property
     def text(self) -> str:
@@ -61,6 +62,7 @@ class Answer:
     def record(self) -> dict[str, object]:
         return {
             "question": self.question,
+            **({"understood_as": self.understood_as} if self.understood_as else {}),
             "answer": self.text,
             "verdict": None if self.verdict == UNCHECKED else self.verdict,
             "truncated": self.truncated,

@@ -10,7 +10,7 @@ from gemma10m.passages.code_files import is_by_line
 from gemma10m.passages.cutting import Passage, sentences
 from gemma10m.passages.folding import fold, is_in
 from gemma10m.passages.index import SEARCHED_WORDS, PassageIndex, fused
-from gemma10m.passages.words import WORD, standing, telling
+from gemma10m.passages.words import name_spans, standing, telling
 
 RATED = 64  # passages of either search
 SECOND = 0.3  # share of the second search in a score; more costs questions that one passage answers
@@ -85,17 +85,7 @@ def _shares(scores: dict[int, float]) -> dict[int, float]:
 
 def names(text: str) -> Iterator[str]:
     """Yield the telling words of each run of capitalised words, in lower case."""
-    folded, run, stop = fold(text), list[str](), 0
-    for match in WORD.finditer(folded):
-        if run and (folded[stop : match.start()] != " " or not match[0][0].isupper()):
-            yield from _name(run)
-            run = []
-        if match[0][0].isupper():
-            run.append(match[0])
-        stop = match.end()
-    yield from _name(run)
-
-
-def _name(run: list[str]) -> Iterator[str]:
-    if found := telling(" ".join(run))[:NAME_WORDS]:
-        yield " ".join(found)
+    folded = fold(text)
+    for first, last in name_spans(folded):
+        if found := telling(folded[first:last])[:NAME_WORDS]:
+            yield " ".join(found)

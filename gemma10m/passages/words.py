@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 
 from gemma10m.passages.folding import fold, searchable
@@ -25,6 +25,7 @@ EMPTY = frozenset(
     shouldn't that'd that'll there'd there'll they'd they'll they're they've wasn't we'd we'll we're we've weren't
     what'll what're who'd who'll who're who've won't wouldn't you'd you'll you're you've""".split()
 )
+TITLES = frozenset(("Mr", "Mrs", "Ms", "Dr", "St"))  # whose full stop ends no sentence
 # Chinese, Japanese, Thai, Lao, Khmer, Burmese, Tibetan: words stand side by side.
 UNSPACED = re.compile(
     "[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
@@ -38,6 +39,22 @@ def telling(text: str, empty: Collection[str] = EMPTY) -> list[str]:
     """
     words = (match[0].removesuffix("'s") for match in WORD.finditer(fold(text).casefold()))
     return list(dict.fromkeys(piece for word in words if word not in empty for piece in _pieces(word)))
+
+
+def name_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where runs of capitalised words begin and end in a folded text, without words before them that only ask."""
+    run, stop = list[re.Match[str]](), 0
+    for match in WORD.finditer(text):
+        between = text[stop : match.start()]
+        joined = between == " " or (between == ". " and bool(run) and run[-1][0] in TITLES)
+        if run and not (joined and match[0][0].isupper()):
+            yield run[0].start(), run[-1].end()
+            run = []
+        if match[0][0].isupper() and (run or match[0].casefold() not in EMPTY):
+            run.append(match)
+        stop = match.end()
+    if run:
+        yield run[0].start(), run[-1].end()
 
 
 def standing(words: Sequence[str], texts: Sequence[str]) -> list[list[str]]:

@@ -48,7 +48,7 @@ class Context:
 
 
 @dataclass(frozen=True)
-class Prose:
+class OtherText:
     """Hold a stretch of other text, on which the model must stay what it was."""
 
     text: str
@@ -68,7 +68,7 @@ class Contexts:
         self._index, self._recipe, self._prose = index, recipe, prose
         if bool(recipe.prose) != bool(prose.strip()):
             raise UsageError(
-                f"the recipe's share of other text is {recipe.prose:g}, and {'some' if prose.strip() else 'none'} is given",
+                f"the recipe's share of other text is {recipe.prose:g}, and {len(prose):,} characters of it are given",
                 hint="give --prose with a recipe that has a share of it, and not without",
             )
         groups: dict[int, list[AskedQuestion]] = {}
@@ -83,7 +83,7 @@ class Contexts:
                 "no passage of the text holds a source of the questions", hint="name the text that they are about"
             )
 
-    def draw(self) -> Iterator[Context | Prose]:
+    def draw(self) -> Iterator[Context | OtherText]:
         """Yield `recipe.contexts` examples, the same for the same recipe.
 
         Raises UsageError if none comes of the questions, as where every passage is missing and no refusal is asked for.
@@ -106,10 +106,10 @@ class Contexts:
                     hint="lower missing or raise unanswerable in the recipe, or name a longer text with --data",
                 )
 
-    def _stretch(self, draw: random.Random) -> Prose:
+    def _stretch(self, draw: random.Random) -> OtherText:
         characters = MOST_CHARACTERS * self._recipe.prose_tokens
         first = draw.randrange(max(1, len(self._prose) - characters))
-        return Prose(self._prose[first : first + characters])
+        return OtherText(self._prose[first : first + characters])
 
     def _context(self, group: Sequence[AskedQuestion], draw: random.Random) -> Context | None:
         holders = (holding(self._index, source) for source in group[0].sources)

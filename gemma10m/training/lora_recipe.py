@@ -48,16 +48,18 @@ class LoraRecipe:
         for name in ("warmup", "seed"):
             if not _is_count(getattr(self, name), 0):
                 yield f"{name} must be 0 or a positive integer, found {getattr(self, name)!r}"
-        if not _is_number(self.learning_rate) or self.learning_rate <= 0:
-            yield f"learning_rate must be a positive number, found {self.learning_rate!r}"
-        for name in ("missing", "unanswerable", "joining", "prose"):
-            if not _is_number(getattr(self, name)) or not 0 <= getattr(self, name) <= 1:
-                yield f"{name} must lie in [0, 1], found {getattr(self, name)!r}"
-        if not _is_number(self.prose_weight) or self.prose_weight < 0:
-            yield f"prose_weight must be 0 or a positive number, found {self.prose_weight!r}"
+        for name in ("learning_rate", "prose_weight"):
+            if not _is_number(getattr(self, name)) or getattr(self, name) <= 0:
+                yield f"{name} must be a positive number, found {getattr(self, name)!r}"
+        yield from self._wrong_shares()
         weights = self.passages
         if not weights or not all(_is_number(weight) and 0 <= weight <= 1e6 for weight in weights) or not sum(weights):
             yield f"passages must be weights of 1, 2, 3 ... passages, found {weights!r}"
+
+    def _wrong_shares(self) -> Iterator[str]:
+        for name in ("missing", "unanswerable", "joining", "prose"):
+            if not _is_number(getattr(self, name)) or not 0 <= getattr(self, name) <= 1:
+                yield f"{name} must lie in [0, 1], found {getattr(self, name)!r}"
 
     @property
     def steps(self) -> int:

@@ -22,7 +22,7 @@ from gemma10m.strict_json import strict_json
 from gemma10m.tensor_bytes import all_finite, safetensors_bytes
 from gemma10m.tokens import Tokenizer
 from gemma10m.training.answer_loss import answer_loss, encode_context
-from gemma10m.training.contexts import Context, Prose
+from gemma10m.training.contexts import Context, OtherText
 from gemma10m.training.lora_recipe import LoraRecipe
 from gemma10m.training.prose_loss import encode_prose, prose_loss
 
@@ -59,7 +59,7 @@ class LoraTrainer:
     """Own the updates and their optimiser; the base's weights are frozen, in whatever dtype they were loaded."""
 
     def __init__(
-        self, model: Decoder, tokenizer: Tokenizer, examples: Sequence[Context | Prose], recipe: LoraRecipe
+        self, model: Decoder, tokenizer: Tokenizer, examples: Sequence[Context | OtherText], recipe: LoraRecipe
     ) -> None:
         self.model, self.tokenizer, self.examples, self.recipe = model, tokenizer, examples, recipe
         add_lora(model, LoraConfig(recipe.rank, recipe.alpha), recipe.seed)
@@ -77,7 +77,7 @@ class LoraTrainer:
         batch = self.examples[first : first + self.recipe.contexts_per_step]
         self.optimizer.zero_grad(set_to_none=True)
         answers = self._learn_answers([one for one in batch if isinstance(one, Context)])
-        prose = self._stay([one for one in batch if isinstance(one, Prose)])
+        prose = self._stay([one for one in batch if isinstance(one, OtherText)])
         gradient = self._move()
         return LoraReport(
             self.steps_done,
@@ -102,7 +102,7 @@ class LoraTrainer:
             loss += share * float(found.loss.detach())
         return _Learned(sum(one.tokens for one in batch), loss if batch else None, asked, right)
 
-    def _stay(self, stretches: Sequence[Prose]) -> _Learned:
+    def _stay(self, stretches: Sequence[OtherText]) -> _Learned:
         """Add the gradient of the distance from the model without the updates."""
         batch = [encode_prose(self.tokenizer, one.text, self.recipe) for one in stretches]
         loss, draw = 0.0, random.Random(f"{self.recipe.seed} {self.steps_done}")

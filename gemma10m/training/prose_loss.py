@@ -1,4 +1,4 @@
-"""Compute how far a model with updates is from the one without them, on text that it should go on reading as before."""
+"""Compute how far a model with updates is from the one without them, on text that it should read as before."""
 
 from __future__ import annotations
 

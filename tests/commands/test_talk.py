@@ -138,6 +138,13 @@ def test_a_conversation_in_json(typed: Typed) -> None:
     assert {record["document"] for record in records} == {"book.txt"}
 
 
+def test_what_a_question_is_understood_as_is_told(typed: Typed) -> None:
+    _, messages = typed("Who is Anne?\nWhere does she live?\nWho lives in Bath?\n")
+    assert [line for line in messages.splitlines() if "understood" in line] == [
+        "> understood as: Where does Anne live?"
+    ]
+
+
 def test_new_forgets_what_was_said(typed: Typed) -> None:
     out, _ = typed("Who is Anne?\n/new\nWho is Anne?\n")
     first, second = out[: len(out) // 2], out[len(out) // 2 :]

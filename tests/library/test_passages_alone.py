@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from readers import checkpoint
+from readers import checkpoint, fed_ids
 from tiny_adapters import write_tiny
 
 from gemma10m import Library
@@ -14,8 +14,11 @@ from gemma10m.answering.sampling import Sampling
 from gemma10m.errors import UsageError
 from gemma10m.folders import indexes_folder
 from gemma10m.library.retrieval import RetrievalOptions
+from gemma10m.passages.index import PassageIndex
+from gemma10m.passages.retrieve import Excerpt
 from gemma10m.passages.statements import NOT_IN_TEXT, REFUSAL
 from gemma10m.progress import ProgressView
+from gemma10m.tokens import Tokenizer
 
 pytestmark = pytest.mark.usefixtures("cache")
 SHORT = Sampling(max_new_tokens=4)
@@ -44,6 +47,33 @@ def test_each_question_is_answered_from_its_passages_alone(library: Library, boo
     with library.open(book) as reading:
         chat = reading.chat(SHORT)
         assert chat.ask(KNOWN).made == chat.ask(KNOWN).made == reading.ask(KNOWN, SHORT).made
+
+
+def test_a_question_that_refers_back_is_asked_and_searched_for_as_it_is_understood(
+    library: Library, book: Path
+) -> None:
+    with library.open(book) as reading:
+        chat, searched = reading.chat(SHORT), list[str]()
+        choose = chat.passages.choose
+
+        def look(index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int) -> list[Excerpt]:
+            searched.append(question)
+            return choose(index, tokenizer, question, budget)
+
+        chat.passages.choose = look
+        chat.ask("What must Mr. Bennet be in want of?")
+        with fed_ids(reading.reader.model) as fed:
+            second = chat.ask("And his wife?")
+        third = chat.ask("And Bingley?")
+        chat.restart()
+        assert chat.ask("And his wife?").understood_as == ""
+    understood = "What must Mr. Bennet's wife be in want of?"
+    assert (second.question, second.understood_as) == ("And his wife?", understood)
+    assert second.record()["understood_as"] == understood
+    assert reading.reader.tokenizer.decode(fed).count(understood) == 1
+    assert third.understood_as == "What must Bingley's wife be in want of?"
+    assert searched[1:] == [understood, third.understood_as, "And his wife?"]
+    assert "understood_as" not in chat.answers[-1].record()
 
 
 def test_a_question_without_a_passage_is_refused_without_the_model(

@@ -15,7 +15,7 @@ from gemma10m.errors import ConfigError, UsageError
 from gemma10m.passages.searching import holding
 from gemma10m.passages.statements import REFUSAL
 from gemma10m.tasks.question_set import AskedQuestion
-from gemma10m.training.contexts import MOST_CHARACTERS, MOST_QUESTIONS, Context, Contexts, Prose
+from gemma10m.training.contexts import MOST_CHARACTERS, MOST_QUESTIONS, Context, Contexts, OtherText
 from gemma10m.training.lora_recipe import LoraRecipe, lora_recipe_of
 
 
@@ -120,7 +120,7 @@ def test_other_text_takes_its_share_of_the_examples(tmp_path: Path) -> None:
     other = "".join(f"Paragraph {number} of a novel. " for number in range(2000))
     with index_of(tmp_path) as index:
         drawn = list(Contexts(index, QUESTIONS, lora_recipe(contexts=200, prose=0.25), other).draw())
-    stretches = [example.text for example in drawn if isinstance(example, Prose)]
+    stretches = [example.text for example in drawn if isinstance(example, OtherText)]
     assert len(drawn) == 200
     assert 30 <= len(stretches) <= 70
     assert len(set(stretches)) == len(stretches)
@@ -196,7 +196,7 @@ def test_all_problems_of_a_recipe_come_in_one_error() -> None:
         ({"contexts": 2**31}, "contexts must be a positive integer"),
         ({"contexts_per_step": "3"}, "contexts_per_step must be a positive integer"),
         ({"prose": None}, r"prose must lie in \[0, 1\]"),
-        ({"prose_weight": -1}, "prose_weight must be 0 or a positive number"),
+        ({"prose_weight": -1}, "prose_weight must be a positive number"),
         ({"prose_positions": 0}, "prose_positions must be a positive integer"),
         ({"unanswerable": -0.1}, r"unanswerable must lie in \[0, 1\]"),
         ({"joining": True}, r"joining must lie in \[0, 1\]"),

@@ -15,7 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from gemma10m.errors import StateError, TrainingError
-from gemma10m.training.contexts import Prose
+from gemma10m.training.contexts import OtherText
 from gemma10m.training.lora_recipe import LoraRecipe
 from gemma10m.training.lora_trainer import FORMAT, LoraTrainer
 
@@ -72,7 +72,7 @@ def test_a_report_counts_what_was_read_and_asked(unbroken: tuple[list[dict[str, 
 def test_other_text_is_kept_beside_what_is_learned() -> None:
     """A step of other text alone changes nothing at first, when the updates are zero; after a lesson it pulls back."""
     model, tokenizer = load(taught_base())
-    prose, lessons = Prose(TEXT), contexts()[:4]
+    prose, lessons = OtherText(TEXT), contexts()[:4]
     run = LoraTrainer(model, tokenizer, [prose, prose, *lessons, prose, prose], lora_recipe(contexts=8, prose=0.5))
     first, *taught, last = finished(run)
     assert (first["answer_loss"], first["asked"], first["prose_loss"], first["tokens"]) == (None, 0, 0.0, 80)
