@@ -51,7 +51,7 @@ def record(guide: Guide, manual: Path | None = None) -> Recording:
     return Recording(session, tuple(answers))
 
 
-def write(guide: Guide, recording: Recording, pages: Path = PAGES) -> None:
+def write(guide: Guide, recording: Recording, pages: Path) -> None:
     text, page = transcript(recording.session), pages / f"{guide.name}.md"
     (pages / "transcripts").mkdir(exist_ok=True)
     (pages / "transcripts" / f"{guide.name}.txt").write_text(text, encoding="utf-8")
@@ -84,7 +84,7 @@ def main(words: Sequence[str]) -> None:
     terminal = Terminal()
     for name in chosen.guides or GUIDES:
         recording = record(GUIDES[name], chosen.manual)
-        write(GUIDES[name], recording)
+        write(GUIDES[name], recording, PAGES)
         right = sum(answer.right for answer in recording.answers)
         terminal.line(f"{name}: {len(recording.session)} commands, {right} of {len(recording.answers)} answers right")
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import signal
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+import debs
 import pytest
 import record_guides
+from fetch_manuals import POLICY, POLICY_PATH
+from recording import desk_files, session
 from recording.cleaning import cleaned
 from recording.guides import GUIDES, Guide, Step
 from recording.judging import Known, judged
@@ -83,11 +88,18 @@ def test_a_command_sees_a_terminal_of_100_columns_and_no_settings_of_the_user(
     assert desk.output("pwd; test -t 1 || gemma10m --version").splitlines()[0] == str(desk.folder)
 
 
+def test_a_command_that_does_not_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "LONGEST", 0.2)
+    desk = Desk(tmp_path / "home")
+    desk.prepare()
+    assert desk.show("echo begun; sleep 60").status == -signal.SIGKILL
+
+
 def test_a_transcript_gives_its_commands_back() -> None:
-    session = [Ran("ask x \\\n    -q y", 0, "a\r\n> quoted\r\n\r\n"), Ran("echo", 0, ""), Ran("cat", 0, "b\r\n")]
-    text = transcript(session)
+    recorded = [Ran("ask x \\\n    -q y", 0, "a\r\n> quoted\r\n\r\n"), Ran("echo", 0, ""), Ran("cat", 0, "b\r\n")]
+    text = transcript(recorded)
     assert text == "$ ask x \\\n>     -q y\na\n> quoted\n\n$ echo\n\n$ cat\nb\n"
-    assert commands(text) == [ran.command for ran in session]
+    assert commands(text) == [ran.command for ran in recorded]
 
 
 def test_the_picture_has_every_line_and_fetches_nothing() -> None:
@@ -169,6 +181,28 @@ def test_an_answer_that_the_recording_does_not_show_is_refused() -> None:
     step = Step("if test -t 1; then echo no; exit; fi; " + ANSWER, (Known("Who?", ("Ann",)),))
     with pytest.raises(Gemma10MError, match="did not answer 'Ann'"):
         record_guides.record(replace(SMALL, steps=(step,)))
+
+
+def test_a_manual_that_is_not_here_is_taken_out_of_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    package = debs.deb(POLICY.name, debs.tar({f"./{POLICY_PATH}": gzip.compress(b"%PDF fetched")}))
+    monkeypatch.setattr(desk_files, "fetch_deb", lambda manual, meter: package)
+    GUIDES["pdf"].lay_out(tmp_path, None)
+    assert (tmp_path / "policy.pdf").read_bytes() == b"%PDF fetched"
+
+
+@pytest.mark.usefixtures("_no_model")
+def test_the_tool_records_the_guides_that_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(record_guides, "GUIDES", {"small": SMALL})
+    monkeypatch.setattr(record_guides, "PAGES", tmp_path)
+    (tmp_path / "small.md").write_text(f"{BEGIN}\n{END}\n")
+    record_guides.main(["small"])
+    assert capsys.readouterr().out == "small: 1 commands, 0 of 0 answers right\n"
+    assert "$ echo yes\nyes\n" in (tmp_path / "small.md").read_text()
+    with pytest.raises(SystemExit):
+        record_guides.main(["large"])
+    assert "no such guide: large" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("guide", GUIDES.values(), ids=lambda guide: guide.name)

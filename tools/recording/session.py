@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import signal
 import struct
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import termios
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
 
 from gemma10m.errors import Gemma10MError
 from recording.cleaning import cleaned
@@ -60,8 +62,11 @@ class Desk:
         fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         process = self._start(command, follower, follower)
         os.close(follower)
+        stop = Timer(LONGEST, os.killpg, (process.pid, signal.SIGKILL))
+        stop.start()
         written = _read_all(leader)
-        status = process.wait(LONGEST)
+        status = process.wait()
+        stop.cancel()
         os.close(leader)
         return Ran(command, status, cleaned(written.decode("utf-8", "replace"), self.home))
 
