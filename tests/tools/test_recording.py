@@ -121,9 +121,9 @@ def said(answer: str, verdict: str, *right: str) -> str:
 def test_an_answer_is_judged_by_what_a_reader_found() -> None:
     assert said("Ann.", "verified", "Ann") == "Right, and verified."
     assert said("the old Ann", "unverified", "Bob", "Ann") == "Right, and marked as unverified."
-    assert said("Anne", "verified", "Ann") == "Wrong, and verified: “It is Ann.”"
-    assert said("Bob", "unverified", "Ann") == "Wrong, and marked as unverified: “It is Ann.”"
-    assert said("", "no answer", "Ann") == "No answer, though the text has one: “It is Ann.”"
+    assert said("Anne", "verified", "Ann") == "Wrong, and verified. Right is *Ann*: “It is Ann.”"
+    assert said("Bob", "unverified", "Ann") == "Wrong, and marked as unverified. Right is *Ann*: “It is Ann.”"
+    assert said("", "no answer", "Ann") == "No answer, though the text has one. Right is *Ann*: “It is Ann.”"
     assert said("", "no answer") == "The text does not say, and there is no answer."
     assert said("Bob", "unverified") == "Wrong, and marked as unverified: the text does not say."
 

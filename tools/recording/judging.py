@@ -46,7 +46,7 @@ class Judged:
         if not self.known.answers:
             return f"Wrong, {marked}: the text does not say."
         found = f"Wrong, {marked}" if self.said else "No answer, though the text has one"
-        return f"{found}: “{self.known.source}”"
+        return f"{found}. Right is *{self.known.answers[0]}*: “{self.known.source}”"
 
 
 def judged(known: Sequence[Known], lines: str) -> list[Judged]:
