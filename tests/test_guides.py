@@ -1,12 +1,14 @@
 """The commands of the quick start and of the guides run as they are written, with the demo as the default model.
 
 A block of `sh` holds commands; one of `console` has its commands after `$ ` and, below each, what it writes to standard
-output. A comment in front of a block keeps it from being run: `<!-- not run: REASON -->`.
+output. A comment in front of a block keeps it from being run: `<!-- not run: REASON -->`. The sessions on
+the pages were recorded with the default model (`tools/record_guides.py`); here their commands run with the demo.
 """
 
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import re
 import shutil
@@ -17,9 +19,13 @@ from pathlib import Path
 
 import pytest
 from formats import pdf, zipped
+from record_guides import record
+from recording.guides import GUIDES, Guide
+from recording.pages import BEGIN, END, commands
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "docs" / "quick-start.md", *sorted((ROOT / "docs" / "guides").glob("*.md"))]
+TRANSCRIPTS = ROOT / "docs" / "guides" / "transcripts"
 BLOCK = re.compile(r"(?:<!-- (?P<why>[^>]*) -->\n)?```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 PROSE = "Anne lived by the sea in Lyme, and walked there. "
 # The demo takes the place of the default model, and summaries are short: it would take minutes a page otherwise.
@@ -79,6 +85,7 @@ def desk(tmp_path: Path) -> Path:
     (tmp_path / "page.html").write_text("<h1>A page</h1><p>Nothing is on it.</p>")
     (tmp_path / "notes.txt.gz").write_bytes(gzip.compress(PROSE.encode()))
     (tmp_path / "questions.txt").write_text("What is this?\nWhich function greets?\n")
+    shutil.copyfile(ROOT / "examples" / "mailbox.mbox", tmp_path / "events.mbox")
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "gemma10m").write_text(PROGRAM)
     (tmp_path / "bin" / "gemma10m").chmod(0o700)
@@ -125,3 +132,55 @@ def test_a_block_of_console_has_commands_and_their_output() -> None:
     first, second = blocks(text)
     assert (first.script, first.output, first.skipped) == ("echo one\necho two\n", "one\ntwo\n", False)
     assert (second.script, second.output, second.skipped) == ("sleep 9\n", None, True)
+
+
+def committed(guide: Guide) -> str:
+    """Return a guide's transcript."""
+    return (TRANSCRIPTS / f"{guide.name}.txt").read_text(encoding="utf-8")
+
+
+@pytest.fixture(params=GUIDES.values(), ids=lambda guide: guide.name)
+def guide(request: pytest.FixtureRequest) -> Guide:
+    found: Guide = request.param
+    return found
+
+
+def test_a_page_shows_its_recording(guide: Guide) -> None:
+    page = (ROOT / "docs" / "guides" / f"{guide.name}.md").read_text(encoding="utf-8")
+    shown = page.partition(BEGIN)[2].partition(END)[0]
+    assert f"text\n{committed(guide)}```" in shown
+    asked = [known.question for step in guide.steps for known in step.known]
+    assert re.findall(r"^\* \*(.*?)\*", shown, re.MULTILINE) == asked
+    assert (
+        (ROOT / "docs" / "guides" / "transcripts" / f"{guide.name}.svg")
+        .read_text(encoding="utf-8")
+        .endswith("</svg>\n")
+    )
+
+
+def test_a_recording_has_the_commands_of_its_guide_and_no_path_of_a_machine(guide: Guide) -> None:
+    assert commands(committed(guide)) == [step.command for step in guide.steps]
+    assert not re.search(r"(?<!\S)/(?:tmp|home|root|Users)/", committed(guide))
+
+
+def test_recorded_commands_run(guide: Guide, desk: Path) -> None:
+    manual = desk / "manual.pdf"
+    manual.write_bytes(pdf(*(f"On page {page} /run is cleared at boot, and a reboot required." for page in range(99))))
+    guide.lay_out(desk, manual)
+    for step in guide.steps:
+        if "| jq " in step.command and not shutil.which("jq"):
+            continue  # which no package of Python brings
+        done = run(step.command, desk)
+        assert done.returncode == 0, f"{step.command}\n{done.stderr}"
+    several = max(guide.steps, key=lambda step: len(step.known))
+    asked = [json.loads(line)["question"] for line in run(several.asked_again, desk).stdout.splitlines()]
+    assert asked == [known.question for known in several.known]
+
+
+@pytest.mark.real_weights
+def test_a_fresh_recording_of_the_novel_has_the_same_commands() -> None:
+    """Compare no answers: they may differ from one processor to another."""
+    found = record(GUIDES["books"])
+    assert [ran.command for ran in found.session] == commands(committed(GUIDES["books"]))
+    assert {ran.status for ran in found.session} == {0}
+    assert all("\n" in ran.written for ran in found.session)
