@@ -14,6 +14,7 @@ class AboutAdapter:
     refusal_bias: float = 0.0  # added to the logarithm of the odds of `not in the text`
     strict_bias: float = 0.0  # the same in strict mode
     data: str = ""  # what it was trained on, with the licences
+    passages: int = 0  # how many it was trained to see at most, and is shown; 0: as many as fit
 
 
 NOTHING_KNOWN = AboutAdapter()

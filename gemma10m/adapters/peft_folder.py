@@ -28,6 +28,7 @@ PREFIX = "base_model.model."
 SIDES = ("lora_A", "lora_B")
 LARGEST_JSON = 1 << 20  # bytes
 MOST_BIAS = 100.0  # logits further apart leave the other token no chance
+MOST_PASSAGES = 1000
 DTYPES = ("F32", "BF16", "F16")
 # What PEFT can do beside plain LoRA: the values that each field has without it.
 PLAIN: dict[str, tuple[Any, ...]] = {
@@ -162,6 +163,8 @@ def read_about(folder: Path) -> AboutAdapter:
         raise _damaged(path, "it has fields that are not known") from error
     if not isinstance(about.base, str) or not isinstance(about.data, str) or type(about.reads_passages) is not bool:
         raise _damaged(path, "a field has the wrong type")
+    if type(about.passages) is not int or not 0 <= about.passages <= MOST_PASSAGES:
+        raise _damaged(path, f"passages must be from 0 to {MOST_PASSAGES}")
     biases = (about.refusal_bias, about.strict_bias)
     if not all(type(bias) in (int, float) and abs(bias) <= MOST_BIAS for bias in biases):
         raise _damaged(path, f"its biases must be numbers from {-MOST_BIAS:g} to {MOST_BIAS:g}")

@@ -74,7 +74,9 @@ class _AdapterRun:
     def __init__(self, options: AdapterOptions, trainer: LoraTrainer, origin: str) -> None:
         self.trainer, self._origin, self._out = trainer, origin, options.out
         data = ", ".join(path.name for path in options.questions)
-        self._about = AboutAdapter(trainer.model.fingerprint, reads_passages=True, data=data)
+        self._about = AboutAdapter(
+            trainer.model.fingerprint, reads_passages=True, passages=len(trainer.recipe.passages), data=data
+        )
         self._held = -1  # the step that run.safetensors is of
 
     def resume(self, terminal: Terminal) -> None:

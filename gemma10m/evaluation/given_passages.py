@@ -21,8 +21,10 @@ class KeepsChosen:
         self._choose = choose
         self.chosen: list[Excerpt] = []
 
-    def __call__(self, index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int) -> list[Excerpt]:
-        self.chosen = self._choose(index, tokenizer, question, budget)
+    def __call__(
+        self, index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int, most: int
+    ) -> list[Excerpt]:
+        self.chosen = self._choose(index, tokenizer, question, budget, most)
         return self.chosen
 
     def has_all(self, sentences: Sequence[str]) -> bool:
@@ -33,7 +35,7 @@ class KeepsChosen:
 def passages_with(sentences: Sequence[str]) -> Choose:
     """Return a way to choose: whole passages that hold the sentences, at most two, in the document's order."""
 
-    def choose(index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int) -> list[Excerpt]:
+    def choose(index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int, most: int) -> list[Excerpt]:
         found = dict.fromkeys(number for each in sentences if (number := holding(index, each)) is not None)
         passages = [index.passage(number) for number in sorted(list(found)[:MOST_GIVEN])]
         return [Excerpt(each, 0, len(each.text), index.files[each.file][0]) for each in passages]

@@ -22,12 +22,12 @@ from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, open_index
-from gemma10m.passages.retrieve import Excerpt, default_budget, has_room_for_passages, retrieve, shown
+from gemma10m.passages.retrieve import SEARCHED, Excerpt, default_budget, has_room_for_passages, retrieve, shown
 from gemma10m.saved_states import Reader, document_of, files_of, whereabouts_of
 from gemma10m.tokens import Tokenizer
 from gemma10m.tokens.prompt import Prompt
 
-Choose = Callable[[PassageIndex, Tokenizer, str, int], list[Excerpt]]  # for a question, in so many tokens
+Choose = Callable[[PassageIndex, Tokenizer, str, int, int], list[Excerpt]]  # for a question; most tokens, passages
 T = TypeVar("T")
 NUMBER = re.compile(r"[0-9]{1,9}")
 SHORT_ANSWER = 64  # tokens
@@ -91,7 +91,8 @@ class Passages:
         budget = self._fitting(self.budget(reader), reader, question, state)
         if not budget:
             return ""
-        return shown(self._look(lambda index: self.choose(index, reader.tokenizer, question, budget), nothing=[]))
+        most = reader.about.passages or SEARCHED
+        return shown(self._look(lambda index: self.choose(index, reader.tokenizer, question, budget, most), nothing=[]))
 
     def budget(self, reader: Reader) -> int:
         """Return how many tokens of passages to read again before a question."""

@@ -70,8 +70,10 @@ def has_room_for_passages(budget: int) -> bool:
     return budget >= SHARE * WHOLE
 
 
-def retrieve(index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int) -> list[Excerpt]:
-    """Return the best passages for the question that fit `budget` tokens, in the document's order.
+def retrieve(
+    index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int, most: int = SEARCHED
+) -> list[Excerpt]:
+    """Return the best passages for the question that fit `budget` tokens, `most` at most, in the document's order.
 
     A passage that is longer than its share of the budget is cut down to the sentences around the best one. A budget
     that has no room for whole passages is kept for those that have as many of the question's words as any, each filled
@@ -80,6 +82,8 @@ def retrieve(index: PassageIndex, tokenizer: Tokenizer, question: str, budget: i
     words, left, found = telling(question), budget, list[Excerpt]()
     roomy = has_room_for_passages(budget)
     for passage in find(index, question, SEARCHED) if roomy else _fullest(words, index.search(words, SEARCHED)):
+        if len(found) == most:
+            break
         whole = Excerpt(passage, 0, len(passage.text), index.files[passage.file][0] if roomy else "")
         spans = list(sentences(passage.text, is_by_line(index.files[passage.file][0])))
         room = min(left, budget // SHARE)

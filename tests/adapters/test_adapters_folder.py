@@ -31,7 +31,7 @@ from gemma10m.adapters.peft_folder import (
 from gemma10m.adapters.peft_folder import CONFIG as CONFIG_FILE
 from gemma10m.errors import ModelError
 
-KNOWN = AboutAdapter("a" * 64, True, -1.5, 2.25, "questions.jsonl")
+KNOWN = AboutAdapter("a" * 64, True, -1.5, 2.25, "questions.jsonl", passages=4)
 FIRST = "base_model.model.model.layers.0.mlp.down_proj"
 Change = Callable[[Path], object]
 
@@ -232,6 +232,8 @@ DAMAGE: dict[str, tuple[Change, str]] = {
     "data that is a list": (said(ABOUT, data=[]), "a field has the wrong type"),
     "a number for true": (said(ABOUT, reads_passages=1), "a field has the wrong type"),
     "a bias that is a text": (said(ABOUT, refusal_bias="1"), "biases must be numbers"),
+    "half a passage": (said(ABOUT, passages=0.5), "passages must be from 0 to 1000"),
+    "too many passages": (said(ABOUT, passages=1001), "passages must be from 0 to 1000"),
     "a bias that is true": (said(ABOUT, strict_bias=True), "biases must be numbers"),
     "an absurd bias": (said(ABOUT, strict_bias=1e300), "biases must be numbers from -100 to 100"),
     "a list for a file of ours": (lambda folder: (folder / ABOUT).write_text("[]"), "no JSON object"),

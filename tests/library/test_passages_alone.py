@@ -56,9 +56,9 @@ def test_a_question_that_refers_back_is_asked_and_searched_for_as_it_is_understo
         chat, searched = reading.chat(SHORT), list[str]()
         choose = chat.passages.choose
 
-        def look(index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int) -> list[Excerpt]:
+        def look(index: PassageIndex, tokenizer: Tokenizer, question: str, *limits: int) -> list[Excerpt]:
             searched.append(question)
-            return choose(index, tokenizer, question, budget)
+            return choose(index, tokenizer, question, *limits)
 
         chat.passages.choose = look
         chat.ask("What must Mr. Bennet be in want of?")
@@ -74,6 +74,20 @@ def test_a_question_that_refers_back_is_asked_and_searched_for_as_it_is_understo
     assert third.understood_as == "What must Bingley's wife be in want of?"
     assert searched[1:] == [understood, third.understood_as, "And his wife?"]
     assert "understood_as" not in chat.answers[-1].record()
+
+
+@pytest.mark.parametrize(("passages", "expected"), [(0, 2), (1, 1), (2, 2), (9, 2)])
+def test_an_adapter_is_shown_as_many_passages_as_it_was_trained_with(
+    passages: int, expected: int, tmp_path: Path
+) -> None:
+    """Two fit the model's window."""
+    base = checkpoint(turns=False, gates=False)
+    adapter = write_tiny(tmp_path / "adapter", base, AboutAdapter(reads_passages=True, passages=passages))
+    towns = [f"# {town}\n\nThe harbour of town {town} has boats. {'It is old. ' * 40}" for town in range(9)]
+    (tmp_path / "towns.md").write_text("\n\n".join(towns))
+    with Library(base, device="cpu", dtype="float32", adapter=adapter).open(tmp_path / "towns.md") as reading:
+        shown = reading.passages.retrieved(reading.reader, "Which harbour has boats?", reading.source.state)
+    assert shown.count("The harbour of town") == expected
 
 
 def test_a_question_without_a_passage_is_refused_without_the_model(
