@@ -33,9 +33,7 @@ def timed(command: list[str], cache: str) -> Timed:
     """Run a command of the program. Raises CalledProcessError if it fails."""
     environment = {**os.environ, "XDG_CACHE_HOME": cache}
     started = time.perf_counter()
-    process = subprocess.Popen(  # noqa: S603
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
-    )
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
     assert process.stdout is not None
     process.stdout.read(1)
     first = time.perf_counter() - started
