@@ -11,7 +11,7 @@ from gemma10m.passages.cutting import NUMERAL, sentences
 from gemma10m.passages.folding import fold
 
 LEAST, MOST = 0.75, 1.25  # of the words that were asked for
-RUN = 12  # words in a row that were said before make a sentence a repetition
+RUN = 10  # words in a row that were said before, in it too, make a sentence a repetition
 LONGEST = 80  # words: the end of a longer sentence is not waited for
 PASSED_OVER = 2  # sentences in a row: as many that repeat, or do not fit, end a text
 TIMES, LOOP = 3, 9  # the same words so often in a row, and as many words in all, are a loop
@@ -48,9 +48,10 @@ class Written:
         return True
 
     def _repeats(self, said: tuple[str, ...]) -> bool:
-        """Tell if it was said before, or twice with other numbers, or a long run of its words was."""
-        counted = self._without_numbers[_without_numbers(said)] >= TIMES - 1
-        return said in self._said or counted or not self._runs.isdisjoint(_runs(said))
+        """Tell if it was said before, or twice with other numbers, or if a long run of its words was."""
+        counted, runs = self._without_numbers[_without_numbers(said)] >= TIMES - 1, _runs(said)
+        within = len(runs) < len(said) - RUN + 1
+        return said in self._said or counted or within or not self._runs.isdisjoint(runs)
 
 
 def new_sentences(spoken: Spoken, written: Written) -> Spoken:

@@ -36,7 +36,9 @@ class OwnWords:
         terms, asked = (content(each) for each in read_terms([said, request]))
         left = {term.key: term for term in terms if term.key not in {each.key for each in asked}}
         missing = [term for key, term in left.items() if key not in self._keys]
-        named = any(term.kind in ("name", "number") for term in missing if term is not terms[0])  # it has a capital
+        # A first word has a capital whether it is a name or not.
+        first = said.casefold().split()[0] if left else ""
+        named = any(term.kind == "number" or (term.kind == "name" and term.plain != first) for term in missing)
         if left and not named and len(missing) <= (1 - LEAST) * len(left):
             return said, False
         return self._sentence, True

@@ -63,7 +63,7 @@ def say_about(model: Decoder, tokenizer: Tokenizer, text: str, request: str, sam
 def say(model: Decoder, tokenizer: Tokenizer, state: State, request: str, sampling: Sampling, words: int) -> Spoken:
     """Yield the answer to a request about what was read, in sentences; return True if it was cut off.
 
-    A model that says much less than `words` words is asked once to go on.
+    A model that says much less than `words` words is asked once for more.
     """
 
     def spoken(asked: str) -> Spoken:
