@@ -34,17 +34,16 @@ class Refined:
 def by_sections(
     parts: Iterable[DocumentPart], write: Write, requests: Requests, count: Count, room: int
 ) -> Iterator[Summary]:
-    """Yield one summary per section, as it is made; where one sentence is asked for, one of the section's words."""
+    """Yield one summary per section, as it is made; a sentence, where one is asked for, is in the section's words."""
     for section, group in groupby(parts, key=lambda part: part.section):
         written, nbytes, tokens, last_place, own = [], 0, 0, "", OwnWords()
         for part in group:
             nbytes, tokens, last_place = nbytes + part.nbytes, tokens + part.tokens, part.last_place
             if part.text.strip():
                 written.append(write(part.text, requests.text))
-                if requests.is_sentence:
-                    own.add(part.text)
+                own.add(part.text)
         text, extract = combine(written, write, requests, count, room) if written else None, False
-        if text is not None and requests.is_sentence:
+        if text is not None and (requests.is_sentence or not text):
             text, extract = own.line(text, requests.text)
         yield Summary(replace(section, last_place=last_place), text, nbytes, tokens, extract)
 

@@ -73,7 +73,7 @@ def say(model: Decoder, tokenizer: Tokenizer, state: State, request: str, sampli
 
     written = Written(words)
     cut_off = yield from new_sentences(spoken(request), written)
-    if written.is_short and not cut_off:
+    if written.text and written.is_short and not cut_off:
         more = f"{request} This is written already, go on after it:\n\n{written.text}"
         cut_off = yield from new_sentences(spoken(more), written)
     return cut_off
