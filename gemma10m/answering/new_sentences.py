@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Generator, Sequence
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 
 from gemma10m.passages.cutting import NUMERAL, sentences
 from gemma10m.passages.folding import fold
@@ -15,6 +15,8 @@ RUN = 10  # words in a row that were said before, in it too, make a sentence a r
 LONGEST = 80  # words: the end of a longer sentence is not waited for
 PASSED_OVER = 2  # sentences in a row: as many that repeat, or do not fit, end a text
 TIMES, LOOP = 3, 9  # the same words so often in a row, and as many words in all, are a loop
+
+_ITEM = re.compile(r"#|[-*•+] |\d+[.)] |[|`]")  # begins a line of its own
 
 Spoken = Generator[str, None, bool]  # pieces of text; True in the end if it was cut off
 
@@ -67,7 +69,7 @@ def new_sentences(spoken: Spoken, written: Written) -> Spoken:
             cut_off = end.value
             break
         *whole, waiting = _cut(waiting)
-        for sentence in whole:
+        for sentence in map(_on_one_line, whole):
             shown = sentence if written.text else sentence.lstrip()
             announces = not written.text and shown.endswith(":")  # "Here is a summary:"
             taken = not announces and written.takes(shown)
@@ -81,7 +83,7 @@ def new_sentences(spoken: Spoken, written: Written) -> Spoken:
         if len(unfinished) > LONGEST or _loops(_words(waiting)[:-1]):
             spoken.close()
             return False
-    last = waiting.rstrip() if written.text else waiting.strip()
+    last = _on_one_line(waiting) if written.text else _on_one_line(waiting.strip())
     if (not cut_off or not written.text) and written.takes(last):
         yield last
     return bool(cut_off)
@@ -100,8 +102,24 @@ def joined(texts: Sequence[str], words: int) -> str:
 
 def _cut(text: str) -> list[str]:
     """Return the sentences, each with the space before it; more may follow the last, which has the space after it."""
-    ends = [last for _, last in sentences(text, by_line=True)][:-1]
+    spans = list(sentences(text, by_line=True))
+    ends = [
+        last
+        for (first, last), (start, stop) in pairwise(spans)
+        if not _goes_on(text[first:last], text[last:start], text[start:stop])
+    ]
     return [text[first:last] for first, last in zip([0, *ends], [*ends, len(text)], strict=True)]
+
+
+def _goes_on(line: str, between: str, following: str) -> bool:
+    """Tell if a line was only full: models imitate the lines of what they read."""
+    ended = line.rstrip("\"'”’)*").endswith((*".!?:。！？",)) or line.startswith("#")
+    return between.strip(" \t\r") == "\n" and not ended and not _ITEM.match(following)
+
+
+def _on_one_line(sentence: str) -> str:
+    """Return the sentence in one line, with the space before it."""
+    return sentence[: len(sentence) - len(sentence.lstrip())] + " ".join(sentence.split())
 
 
 def _words(text: str) -> tuple[str, ...]:

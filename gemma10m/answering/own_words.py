@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from gemma10m.passages.comparable import Term, read_terms
 from gemma10m.passages.cutting import sentences
+from gemma10m.passages.folding import fold
 from gemma10m.passages.matching import content
 
 LEAST = 2 / 3  # of the line's content words
@@ -23,7 +24,7 @@ class OwnWords:
 
     def add(self, text: str) -> None:
         """Add a part of the section; its first part with words has the sentence."""
-        cut = [" ".join(text[first:last].split()) for first, last in sentences(text)]
+        cut = [_COMMENT.sub("", " ".join(text[first:last].split())) for first, last in sentences(text)]
         terms = [content(each) for each in read_terms(cut)]
         self._keys.update(term.key for each in terms for term in each)
         self._sentence = self._sentence or _best(cut, terms)
@@ -44,15 +45,21 @@ class OwnWords:
         return self._sentence, True
 
 
+def _is_whole(sentence: str) -> bool:
+    """Tell if it ends as sentences do, closes the quotation that it opens, and is neither short nor long."""
+    ends = sentence.rstrip("\"'”’)").endswith((".", "!", "?")) and fold(sentence).count('"') % 2 == 0
+    return ends and SHORTEST <= len(sentence.split()) <= LONGEST
+
+
 def _best(cut: Sequence[str], terms: Sequence[Sequence[Term]]) -> str:
     """Return an early sentence of frequent content words; without any that is whole, the beginning of the text."""
     often = Counter(term.key for each in terms for term in each)
     whole = [
         (sentence, {term.key for term in each})
         for sentence, each in zip(cut, terms, strict=True)
-        if each and SHORTEST <= len(sentence.split()) <= LONGEST and sentence.rstrip("\"'”’)").endswith((".", "!", "?"))
+        if each and _is_whole(sentence)
     ]
     scores = [sum(often[key] for key in keys) / len(keys) / (1 + at) ** 0.5 for at, (_, keys) in enumerate(whole)]
     if scores:
-        return _COMMENT.sub("", whole[scores.index(max(scores))][0])
+        return whole[scores.index(max(scores))][0]
     return " ".join(" ".join(cut).split()[:LONGEST])

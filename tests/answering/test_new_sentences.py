@@ -66,7 +66,7 @@ def gathered(spoken: Generator[str, None, bool]) -> tuple[list[str], bool]:
 )
 def test_a_sentence_is_said_once_however_it_is_written(again: str) -> None:
     first, second = SENTENCES[:2]
-    assert shown(f"{first} {again}\n{second}")[0] == [first, f"\n{second}"]
+    assert shown(f"{first} {again}\n\n{second}")[0] == [first, f"\n\n{second}"]
 
 
 def test_items_of_a_list_differ_by_more_than_their_numbers() -> None:
@@ -118,6 +118,21 @@ def test_a_sentence_that_was_cut_off_is_left_out_unless_it_is_all() -> None:
 
 def test_a_line_that_announces_a_summary_is_left_out() -> None:
     assert shown("Here is a summary:\n\nThe sea is far.")[0] == ["The sea is far."]
+
+
+@pytest.mark.parametrize("size", [1, 50])
+def test_a_full_line_ends_no_sentence(size: int) -> None:
+    """Models imitate the lines of what they read."""
+    text = "The sea is far and\nthe land is near. It rains,\nand\n\nthe sun shines:\n- on Anne\n- on Mary\n# End\nof it"
+    assert shown(text, size=size)[0] == [
+        "The sea is far and the land is near.",
+        " It rains, and",
+        "\n\nthe sun shines:",
+        "\n- on Anne",
+        "\n- on Mary",
+        "\n# End",
+        "\nof it",
+    ]
 
 
 def test_a_sentence_is_shown_when_the_next_one_begins() -> None:
@@ -236,7 +251,11 @@ def test_a_line_of_an_outline_is_made_of_its_sections_words(said: str, is_own: b
         ),
         ("# Reads the rows of a file in order.\nrows = 3\n", "Reads the rows of a file in order."),
         ("word " * 100, " ".join(["word"] * 40)),
-        ("* * *", "* * *"),
+        (
+            '"It rains on the sea and on Anne. The sea is far from the land." Mary is at home with a cold.',
+            "Mary is at home with a cold.",
+        ),
+        ("= = =", "= = ="),
     ],
 )
 def test_a_section_has_a_sentence_of_its_own(text: str, sentence: str) -> None:
