@@ -15,6 +15,8 @@ from gemma10m.models.decoder import Decoder
 from gemma10m.tokens import Tokenizer
 from gemma10m.tokens.prompt import Prompt
 
+_ABOUT = " Say most about"
+
 
 @dataclass(frozen=True)
 class Requests:
@@ -44,12 +46,19 @@ def sentence_requests(focus: str | None) -> Requests:
 
 
 def _requests(request: str, focus: str | None) -> Requests:
-    about = f" Say most about {focus.strip()}." if focus and focus.strip() else ""
+    about = f"{_ABOUT} {focus.strip()}." if focus and focus.strip() else ""
     return Requests(
         request.format("the text above") + about,
         request.format("the text whose parts are summed up above, in their order,") + about,
         request.format("all of it, what comes before and what comes next,") + about,
     )
+
+
+def _more(request: str, words: int) -> str:
+    """Ask for what the answer to a request left out: in other words, because shown its answer a model repeats it."""
+    _, focus, subject = request.partition(_ABOUT)
+    told = f"What happens in the text above? Tell it in about {words} words, from its beginning to its end."
+    return told + focus + subject
 
 
 def say_about(model: Decoder, tokenizer: Tokenizer, text: str, request: str, sampling: Sampling, words: int) -> str:
@@ -74,6 +83,5 @@ def say(model: Decoder, tokenizer: Tokenizer, state: State, request: str, sampli
     written = Written(words)
     cut_off = yield from new_sentences(spoken(request), written)
     if written.text and written.is_short and not cut_off:
-        more = f"{request} This is written already, go on after it:\n\n{written.text}"
-        cut_off = yield from new_sentences(spoken(more), written)
+        cut_off = yield from new_sentences(spoken(_more(request, words - written.count)), written)
     return cut_off

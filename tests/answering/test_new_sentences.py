@@ -172,12 +172,13 @@ class Parrot:
 
 @pytest.mark.parametrize(("words", "times"), [(100, 2), (12, 1)])
 def test_a_model_that_says_too_little_is_asked_once_to_go_on(words: int, times: int) -> None:
-    model, request = Parrot(SENTENCES[0], " ".join(SENTENCES[:2])), summary_requests(words, None).text
+    model, request = Parrot(SENTENCES[0], " ".join(SENTENCES[:2])), summary_requests(words, "Mary").text
     text = "".join(gathered(say(model, reader().tokenizer, 0, request, Sampling(), words))[0])  # type: ignore[arg-type]
     assert text == " ".join(SENTENCES[:times])
     assert len(model.asked) == times
-    assert all(request in asked for asked in model.asked)
-    assert (SENTENCES[0] in model.asked[-1]) is (times == 2)
+    assert request in model.asked[0]
+    assert (model.asked[-1] != model.asked[0]) is (times == 2)
+    assert all("Say most about Mary." in asked for asked in model.asked)
 
 
 def test_a_model_that_was_cut_off_is_not_asked_again() -> None:
