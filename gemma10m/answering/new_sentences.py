@@ -61,7 +61,7 @@ def new_sentences(spoken: Spoken, written: Written) -> Spoken:
 
     A last sentence that was cut off is left out, unless it is all there is.
     """
-    waiting, passed_over = "", 0
+    waiting, passed_over = " " if written.text else "", 0
     while True:
         try:
             waiting += next(spoken)
@@ -119,7 +119,8 @@ def _goes_on(line: str, between: str, following: str) -> bool:
 
 def _on_one_line(sentence: str) -> str:
     """Return the sentence in one line, with the space before it."""
-    return sentence[: len(sentence) - len(sentence.lstrip())] + " ".join(sentence.split())
+    space = sentence[: len(sentence) - len(sentence.lstrip())]
+    return (space if "\n" in space else space[:1]) + " ".join(sentence.split())
 
 
 def _words(text: str) -> tuple[str, ...]:

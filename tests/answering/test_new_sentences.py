@@ -170,9 +170,10 @@ class Parrot:
         return following, state
 
 
+@pytest.mark.parametrize("more", ["", " ", f"{SENTENCES[0]} "])
 @pytest.mark.parametrize(("words", "times"), [(100, 2), (12, 1)])
-def test_a_model_that_says_too_little_is_asked_once_to_go_on(words: int, times: int) -> None:
-    model, request = Parrot(SENTENCES[0], " ".join(SENTENCES[:2])), summary_requests(words, "Mary").text
+def test_a_model_that_says_too_little_is_asked_once_for_more(words: int, times: int, more: str) -> None:
+    model, request = Parrot(SENTENCES[0], f"{more}{SENTENCES[1]}"), summary_requests(words, "Mary").text
     text = "".join(gathered(say(model, reader().tokenizer, 0, request, Sampling(), words))[0])  # type: ignore[arg-type]
     assert text == " ".join(SENTENCES[:times])
     assert len(model.asked) == times
