@@ -47,7 +47,7 @@ MAY_IMPORT = {
         "gguf_file",
     },
     "hub": {"weights", "errors", "atomic_file", "strict_json"},
-    "answering": {"models", "tokens", "memory", "documents", "config", "errors"},
+    "answering": {"models", "tokens", "memory", "documents", "passages", "config", "errors"},
     "reading": {
         "progress",
         "models",

@@ -17,6 +17,7 @@ from gemma10m.library.sources import ALL, Patterns, saved_state, whereabouts
 from gemma10m.library.summarizing import Summarizing, SummaryOptions, from_state
 from gemma10m.saved_states import document_record
 from gemma10m.terminal import Terminal
+from gemma10m.weights.adapting import NO_ADAPTER
 
 
 def summarize(
@@ -27,10 +28,15 @@ def summarize(
     sampling: Sampling,
     patterns: Patterns = ALL,
 ) -> None:
-    """Print a summary. Raises UsageError for sections of a saved state, which holds no text."""
+    """Print a summary. Raises UsageError for sections of a saved state, which holds no text.
+
+    The packaged adapter answers questions, and is left out, but for a state that was read with it.
+    """
     refuse_demo(named_model(options))
-    library, printer = Library(**vars(options), listener=terminal), _Printer(terminal, wanted)
-    if path := saved_state(sources):
+    path, printer = saved_state(sources), _Printer(terminal, wanted)
+    adapter = options.adapter if path else options.adapter or NO_ADAPTER
+    library = Library(**vars(replace(options, adapter=adapter)), listener=terminal)
+    if path:
         if wanted.needs_text:
             raise no_text(path)
         reading = library.open(path, patterns=patterns)
@@ -104,10 +110,10 @@ class _Printer:
 
 def _line(summary: Summary) -> str:
     title = f"{summary.section.title}: " if summary.section.title else ""
-    text = "(empty)" if summary.text is None else summary.text
+    text = "(empty)" if summary.text is None else f'"{summary.text}"' if summary.extract else summary.text
     return f"{summary.section.location}  {title}{text}"
 
 
 def _record(summary: Summary) -> dict[str, object]:
     section = asdict(summary.section) | {"location": summary.section.location}
-    return {"section": section, "summary": summary.text, "tokens": summary.tokens}
+    return {"section": section, "summary": summary.text, "extract": summary.extract, "tokens": summary.tokens}

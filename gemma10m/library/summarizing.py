@@ -6,17 +6,15 @@ from collections.abc import Generator, Iterator
 from dataclasses import astuple, dataclass
 from functools import partial
 
-from gemma10m.answering.answer import speak
 from gemma10m.answering.document_parts import DocumentPart, parts, room
-from gemma10m.answering.map_reduce import Refined, Summary, by_sections, combine, refine
+from gemma10m.answering.map_reduce import Refined, Summary, Write, by_sections, combine, refine
 from gemma10m.answering.sampling import Sampling
-from gemma10m.answering.summaries import Requests, say_about, sentence_requests, summary_requests
+from gemma10m.answering.summaries import Requests, say, say_about, sentence_requests, summary_requests
 from gemma10m.documents import Document
 from gemma10m.errors import DocumentError, UsageError
 from gemma10m.memory.state import State
 from gemma10m.saved_states import Reader
 from gemma10m.saved_summaries import kept
-from gemma10m.tokens.prompt import Prompt
 
 WAYS = ("state", "sections", "refine")
 
@@ -46,19 +44,15 @@ class SummaryOptions:
 
 
 def from_state(reader: Reader, state: State, wanted: SummaryOptions, sampling: Sampling) -> Generator[str, None, bool]:
-    """Yield the model's summary of a document that it has read, in pieces; return True if it was cut off."""
-    ids = Prompt(reader.tokenizer).question(wanted.requests.text)
-    _, unread = yield from speak(reader.model, reader.tokenizer, state, ids, sampling, several_lines=True)
-    return bool(unread)
+    """Yield the model's summary of a document that it has read, in sentences; return True if it was cut off."""
+    return (yield from say(reader.model, reader.tokenizer, state, wanted.requests.text, sampling, wanted.words))
 
 
 class Summarizing:
     """Summarize a document part by part; keep what was written on disk, so that an interrupted run resumes."""
 
     def __init__(self, reader: Reader, document: Document, wanted: SummaryOptions, sampling: Sampling) -> None:
-        self.reader, self.document, self.wanted = reader, document, wanted
-        ask = partial(say_about, reader.model, reader.tokenizer, sampling=sampling)
-        self.write = kept(ask, reader.identity("summary", astuple(sampling)))
+        self.reader, self.document, self.wanted, self.sampling = reader, document, wanted, sampling
         self.room = room(reader.model.reading, reader.model.config.context)
 
     def count(self, text: str) -> int:
@@ -72,19 +66,20 @@ class Summarizing:
         """Yield a summary of each section: one sentence for an outline or if the document has several files."""
         sentence = self.several or self.wanted.outline
         requests = sentence_requests(self.wanted.focus) if sentence else self.wanted.requests
-        yield from by_sections(self._parts(self.room), self.write, requests, self.count, self.room)
+        yield from by_sections(self._parts(self.room), self._write(requests), requests, self.count, self.room)
 
     def whole(self, summaries: list[Summary]) -> str:
         """Return the summary of all sections' summaries. Raises DocumentError if no section has text."""
         written = [(summary.section, summary.text) for summary in summaries if summary.text is not None]
         texts = [f"{section.title or section.location}:\n{text}" for section, text in written]
         if texts[1:]:
-            return combine(texts, self.write, self.wanted.requests, self.count, self.room)
+            return combine(texts, self._write(self.wanted.requests), self.wanted.requests, self.count, self.room)
         return self.present(written[0][1] if written else None)
 
     def refined(self) -> Iterator[Refined]:
         """Yield a step for each part of the document."""
-        yield from refine(self._parts(max(1, self.room // 2)), self.write, self.wanted.requests)
+        requests = self.wanted.requests
+        yield from refine(self._parts(max(1, self.room // 2)), self._write(requests), requests)
 
     def text(self, by: str) -> str:
         """Return the whole summary. by: "sections" or "refine"."""
@@ -101,6 +96,11 @@ class Summarizing:
             name = self.document.name
             raise DocumentError(f"{name} contains only white space", hint="name a file that contains text")
         return summary
+
+    def _write(self, requests: Requests) -> Write:
+        """Return what asks the model, unless it was asked before."""
+        ask = partial(say_about, self.reader.model, self.reader.tokenizer, sampling=self.sampling, words=requests.words)
+        return kept(ask, self.reader.identity("summary in sentences", requests.words, astuple(self.sampling)))
 
     def _parts(self, room: int) -> Iterator[DocumentPart]:
         return parts(self.document, self.count, room)

@@ -18,6 +18,7 @@ from tokenizer_fixtures import train_sentencepiece
 from gemma10m import Sampling, open_source
 from gemma10m.answering.document_parts import DocumentPart, parts, room
 from gemma10m.answering.map_reduce import by_sections, combine, refine
+from gemma10m.answering.own_words import OwnWords
 from gemma10m.answering.summaries import Requests, say_about, sentence_requests, summary_requests
 from gemma10m.commands.summarize import summarize
 from gemma10m.config import ReadingConfig
@@ -189,14 +190,15 @@ def run(source: Path, capsys: pytest.CaptureFixture[str], json: bool = False, **
 
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the texts that a model was asked about; it answers with a number."""
+    """Return the texts that a model was asked about; it answers with a number, and every section is made of it."""
     texts: list[str] = []
 
-    def say(_: Any, __: Any, text: str, request: str, sampling: Sampling) -> str:
+    def say(_: Any, __: Any, text: str, request: str, sampling: Sampling, words: int) -> str:
         texts.append(text)
         return f"s{len(texts)}"
 
     monkeypatch.setattr(command, "say_about", say)
+    monkeypatch.setattr(OwnWords, "line", lambda _, text, __: (text, False))
     return texts
 
 
@@ -221,11 +223,11 @@ def test_a_folder_has_a_line_a_file_then_the_whole(
     folder.mkdir()
     for name, text in (("a.txt", "One."), ("b.txt", ""), ("c\x1b[2J.txt", "Three."), ("d.png", "\x00")):
         (folder / name).write_text(text)
-    out = run(folder, capsys, by="sections")
+    out = run(folder, capsys, by="sections", words=1)
     lines = ["a.txt:1  s1", "b.txt:1  (empty)", "c\\u001b[2J.txt:1  s2"]
     assert out.splitlines() == [*(f"{folder}/{line}" for line in lines), "", "s3"]
     assert said == ["One.", "Three.", "a.txt:1:\ns1\n\nc\\u001b[2J.txt:1:\ns2"]
-    records = [json.loads(line) for line in run(folder, capsys, json=True, by="sections").splitlines()]
+    records = [json.loads(line) for line in run(folder, capsys, json=True, by="sections", words=1).splitlines()]
     assert [record["summary"] for record in records] == ["s1", None, "s2", "s3"]
     assert records[-1]["by"] == "sections"
     assert [records[-1][name] for name in ("files_in_document", "files_skipped")] == [3, 1]
@@ -280,7 +282,7 @@ def test_the_model_reads_each_part_and_the_request(book: Path, capsys: pytest.Ca
     tiny = reader()
     book.write_text("One.")
     request = summary_requests(20, None).text
-    expected = say_about(tiny.model, tiny.tokenizer, "One.", request, Sampling(max_new_tokens=5))
+    expected = say_about(tiny.model, tiny.tokenizer, "One.", request, Sampling(max_new_tokens=5), 20)
     record = json.loads(run(book, capsys, json=True, by="sections", words=20).splitlines()[-1])
     assert (record["summary"], record["by"], record["memory"]) == (expected, "sections", "gated")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,10 +17,14 @@ import gemma10m
 from gemma10m.adapters.about import NOTHING_KNOWN, AboutAdapter
 from gemma10m.adapters.lora import LowRankUpdate, Updates
 from gemma10m.adapters.peft_folder import read_adapter, write_adapter
+from gemma10m.answering.sampling import Sampling
+from gemma10m.commands import summarize as summarize_command
 from gemma10m.errors import ModelError, StateError
 from gemma10m.library.library import Library
 from gemma10m.library.model_choice import ModelOptions, choose_model, load_reader
 from gemma10m.library.state_model import as_saved
+from gemma10m.library.summarizing import SummaryOptions, from_state
+from gemma10m.saved_states import Reader
 from gemma10m.state_file import read_header
 from gemma10m.terminal import Terminal
 from gemma10m.weights import adapting
@@ -140,6 +146,35 @@ def test_commands_use_the_packaged_adapter_and_the_api_when_it_is_asked(packaged
     assert reader.about == about(checkpoint())
     without = load_reader(Terminal(), ModelOptions(str(checkpoint()), "cpu", adapter="none"))
     assert (without.model.fingerprint, without.about) == (plain, NOTHING_KNOWN)
+
+
+@pytest.mark.usefixtures("cache", "packaged")
+def test_a_summary_leaves_the_packaged_adapter_out_but_for_a_state_that_was_read_with_it(
+    adapter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    book, state, options = tmp_path / "book.txt", tmp_path / "adapted.state", ModelOptions(str(checkpoint()), "cpu")
+    book.write_text("Anne walks in the garden.", encoding="utf-8")
+    with Library(**vars(options)).open(book) as reading:
+        adapted = reading.reader.model.fingerprint
+        reading.save(state)
+    plain, other = (gemma10m.load_model(checkpoint(), adapter=each).fingerprint for each in (NO_ADAPTER, adapter))
+
+    def used(source: Path, adapter: str | None = None) -> str:
+        loaded: list[str] = []
+
+        def noted(reader: Reader, *arguments: Any) -> Any:
+            loaded.append(reader.model.fingerprint)
+            return from_state(reader, *arguments)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(summarize_command, "from_state", noted)
+            chosen = replace(options, adapter=adapter)
+            wanted = SummaryOptions(by="state")
+            summarize_command.summarize(Terminal(), [str(source)], wanted, chosen, Sampling(max_new_tokens=2))
+        return loaded[0]
+
+    assert len({adapted, plain, other}) == 3
+    assert (used(book), used(state), used(book, str(adapter))) == (plain, adapted, other)
 
 
 def test_without_a_packaged_adapter_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
