@@ -134,7 +134,7 @@ class _AdapterRun:
     def _save_adapter(self) -> None:
         model, recipe = self.trainer.model, self.trainer.recipe
         config = LoraConfig(recipe.rank, recipe.alpha)
-        write_adapter(self._out, updates_of(model), config, self._about, model.name)
+        write_adapter(self._out, updates_of(model), config, self._about, Path(model.name).name)
 
 
 def _check(options: AdapterOptions) -> None:

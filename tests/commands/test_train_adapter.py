@@ -71,6 +71,10 @@ def unbroken() -> Path:
     return train(furnished(workshop() / "adapter run"))
 
 
+def test_the_adapter_names_its_base_and_no_folder_of_this_machine(unbroken: Path) -> None:
+    assert json.loads((unbroken / CONFIG).read_text())["base_model_name_or_path"] == taught_base().name
+
+
 def assert_same_run(found: Path, expected: Path) -> None:
     for name in WRITTEN:
         assert (found / name).read_bytes() == (expected / name).read_bytes(), name
