@@ -54,7 +54,7 @@ def main() -> None:
     row |= {"perplexity_without": round(before, 2), "perplexity_with": round(after, 2)}
     if options.results:
         append_rows(options.results, "forgetting", f"tools/check_forgetting.py {options.text.name}", [row])
-    terminal.line(json.dumps(row, indent=1))
+    terminal.line(json.dumps(row))
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ def main() -> None:
     row = measure(options.document, asked, options.model)
     if options.results:
         append_rows(options.results, "questions", f"tools/time_questions.py {options.document} -n {options.n}", [row])
-    Terminal().line(json.dumps(row, indent=1))
+    Terminal().line(json.dumps(row))
 
 
 if __name__ == "__main__":
