@@ -75,11 +75,12 @@ class LoraLinear(nn.Module):
         self.lora_B = nn.Parameter(torch.zeros(linear.out_features, config.rank, device=linear.weight.device))
 
     def forward(self, x: Tensor) -> Tensor:
+        base: Tensor = self.linear(x)  # (..., out)
         if not self.is_added:
-            return torch.as_tensor(self.linear(x))
+            return base
         low = F.linear(x, self.lora_A.to(x.dtype))  # (..., rank)
         added = F.linear(low, (self.scale * self.lora_B).to(x.dtype))  # (..., out)
-        return torch.add(self.linear(x), added)
+        return base + added
 
 
 def add_lora(model: Decoder, config: LoraConfig, seed: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gemma10m.library.retrieval import Choose
 from gemma10m.passages.folding import is_in
 from gemma10m.passages.index import PassageIndex
-from gemma10m.passages.retrieve import SEARCHED, Excerpt, retrieve
+from gemma10m.passages.retrieve import Excerpt, retrieve
 from gemma10m.passages.searching import holding
 from gemma10m.tokens import Tokenizer
 
@@ -22,7 +22,7 @@ class KeepsChosen:
         self.chosen: list[Excerpt] = []
 
     def __call__(
-        self, index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int, most: int = SEARCHED
+        self, index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int, most: int
     ) -> list[Excerpt]:
         self.chosen = self._choose(index, tokenizer, question, budget, most)
         return self.chosen
@@ -35,9 +35,7 @@ class KeepsChosen:
 def passages_with(sentences: Sequence[str]) -> Choose:
     """Return a way to choose: whole passages that hold the sentences, at most two, in the document's order."""
 
-    def choose(
-        index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int, most: int = SEARCHED
-    ) -> list[Excerpt]:
+    def choose(index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int, most: int) -> list[Excerpt]:
         found = dict.fromkeys(number for each in sentences if (number := holding(index, each)) is not None)
         passages = [index.passage(number) for number in sorted(list(found)[:MOST_GIVEN])]
         return [Excerpt(each, 0, len(each.text), index.files[each.file][0]) for each in passages]

@@ -21,6 +21,11 @@ _WOMAN = re.compile(r"(?:Mrs|Ms|Miss|Lady|Queen|Princess|Duchess|Baroness|Mother
 _WHAT_ABOUT = re.compile(r"\s*(?:(?:and|but|or)\s+)?(?:what|how)\s+about\s+(.+?)[\s?.!]*", re.IGNORECASE)
 _AND = re.compile(r"\s*(?:and|but|or)\s+(.+?)[\s?.!]*", re.IGNORECASE)
 _ASKS_FOR_PERSON = re.compile(r"\W*who(?:m|se)?\b", re.IGNORECASE)
+# An `it` that means nothing: `Is it true that ...?`, `How long does it take to ...?`
+_EMPTY_IT = re.compile(
+    r"\bit\s+(?:takes?\b|(?:(?:is|was)\s+)?(?:true|possible|likely|necessary|important|raining|that|who)\b)",
+    re.IGNORECASE,
+)
 _LONGEST_ANSWER = 200  # characters that go before a question
 
 
@@ -30,6 +35,8 @@ def standalone(question: str, before: tuple[str, str]) -> str:
     before: a question that can be understood alone, and its answer. Where two names may be meant, or none is known,
     it goes before the question.
     """
+    if not question.strip():
+        return question
     folded = fold(question)
     named = _with_names(folded, before)
     subject, other = _subject(before[0]), _other_subject(named)
@@ -52,7 +59,7 @@ def _with_names(question: str, before: tuple[str, str]) -> str:
     parts, done = list[str](), 0
     for match in WORD.finditer(question, 0, _own_name(question)):
         pronoun = match[0].casefold()
-        meant = _meant(pronoun, before)
+        meant = [] if _EMPTY_IT.match(question, match.start()) else _meant(pronoun, before)
         if len(meant) == 1:
             owns = pronoun in _POSSESSIVE or (pronoun == "her" and _begins_with_thing(question[match.end() :]))
             parts += [question[done : match.start()], f"{meant[0]}'s" if owns else meant[0]]
@@ -108,4 +115,5 @@ def _begins_with_thing(rest: str) -> bool:
 
 def _refers_back(question: str) -> bool:
     """Tell if a pronoun comes before the question's own first name."""
-    return any(match[0].casefold() in _BACK for match in WORD.finditer(question, 0, _own_name(question)))
+    before = WORD.finditer(question, 0, _own_name(question))
+    return any(match[0].casefold() in _BACK and not _EMPTY_IT.match(question, match.start()) for match in before)

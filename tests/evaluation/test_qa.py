@@ -129,7 +129,7 @@ def test_white_space_is_folded() -> None:
 
 def test_the_passages_with_the_sources_are_given(index: PassageIndex, tokenizer: Tokenizer) -> None:
     keeps = KeepsChosen(passages_with(FACTS[1::-1]))
-    chosen = keeps(index, tokenizer, "What is quite another matter?", 10)
+    chosen = keeps(index, tokenizer, "What is quite another matter?", 10, 9)
     assert len(chosen) == 2
     assert [is_in(fact, excerpt.text) for fact, excerpt in zip(FACTS[:2], chosen, strict=True)] == [True, True]
     assert all(excerpt.text == excerpt.passage.text for excerpt in chosen)
@@ -138,13 +138,13 @@ def test_the_passages_with_the_sources_are_given(index: PassageIndex, tokenizer:
 
 
 def test_two_passages_are_given_at_most_and_none_twice(index: PassageIndex, tokenizer: Tokenizer) -> None:
-    assert len(passages_with(FACTS)(index, tokenizer, "", 10)) == 2
-    assert len(passages_with([FACTS[0], FACTS[0], "1732."])(index, tokenizer, "", 10)) == 1
-    assert passages_with(["The harbour of Vell was built in 1733."])(index, tokenizer, "", 10) == []
+    assert len(passages_with(FACTS)(index, tokenizer, "", 10, 9)) == 2
+    assert len(passages_with([FACTS[0], FACTS[0], "1732."])(index, tokenizer, "", 10, 9)) == 1
+    assert passages_with(["The harbour of Vell was built in 1733."])(index, tokenizer, "", 10, 9) == []
 
 
 def test_retrieved_passages_are_kept(index: PassageIndex, tokenizer: Tokenizer) -> None:
     keeps = KeepsChosen()
     assert not keeps.has_all(FACTS[:1])
-    assert keeps(index, tokenizer, "When was the harbour of Vell built?", 600) == keeps.chosen
+    assert keeps(index, tokenizer, "When was the harbour of Vell built?", 600, 9) == keeps.chosen
     assert keeps.has_all(FACTS[:1])

@@ -67,12 +67,14 @@ def test_a_question_that_refers_back_is_asked_and_searched_for_as_it_is_understo
         third = chat.ask("And Bingley?")
         chat.restart()
         assert chat.ask("And his wife?").understood_as == ""
+        with pytest.raises(UsageError, match="the question is empty"):
+            chat.ask(" ")
     understood = "What must Mr. Bennet's wife be in want of?"
     assert (second.question, second.understood_as) == ("And his wife?", understood)
     assert second.record()["understood_as"] == understood
     assert reading.reader.tokenizer.decode(fed).count(understood) == 1
     assert third.understood_as == "What must Bingley's wife be in want of?"
-    assert searched[1:] == [understood, third.understood_as, "And his wife?"]
+    assert searched[1:4] == [understood, third.understood_as, "And his wife?"]
     assert "understood_as" not in chat.answers[-1].record()
 
 
