@@ -112,6 +112,13 @@ def train(
         list[Path] | None,
         typer.Option(help="Other text for --lora, which the model is to read as before; repeatable."),
     ] = None,
+    memory: Annotated[
+        int | None,
+        typer.Option(
+            metavar="RANK", help="Train a memory with low-rank projections of this rank beside a model left as it is."
+        ),
+    ] = None,
+    adapter: AdapterOption = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
 ) -> None:
@@ -120,7 +127,10 @@ def train(
         from gemma10m.commands.arguments import refuse_options
 
         if lora is not None:
-            refuse_options("--lora", {"--config": config, "--train": train, "--teacher": teacher})
+            refuse_options(
+                "--lora",
+                {"--config": config, "--train": train, "--teacher": teacher, "--memory": memory, "--adapter": adapter},
+            )
             from gemma10m.commands.train_adapter import AdapterOptions, train_adapter
 
             model = checkpoint or "small"
@@ -128,6 +138,14 @@ def train(
             train_adapter(terminal, wanted)
             return
         refuse_options("training without --lora", {"--questions": questions, "--prose": prose})
+        if memory is not None:
+            refuse_options("--memory", {"--config": config, "--train": train, "--teacher": teacher})
+            from gemma10m.commands.train_memory import MemoryOptions, train_memory
+
+            model = checkpoint or "small"
+            train_memory(terminal, MemoryOptions(model, data, out, memory, recipe, adapter, device, dtype))
+            return
+        refuse_options("training without --memory", {"--adapter": adapter})
         from gemma10m.commands.train import TrainOptions
         from gemma10m.commands.train import train as train_model
 

@@ -103,7 +103,7 @@ Dtype = Annotated[
 MemoryOption = Annotated[
     str | None,
     typer.Option(
-        help="Memory kind: linear, delta, gated, state-vector, window or full. Default: the checkpoint's.",
+        help="Memory kind: linear, delta, gated, added, state-vector, window or full. Default: the checkpoint's.",
         autocompletion=completions.memory,
     ),
 ]
@@ -126,7 +126,8 @@ AdapterOption = Annotated[
     typer.Option(
         "--adapter",
         metavar="FOLDER",
-        help="LoRA adapter in PEFT's layout to add to the model, or none. Default: the packaged one, for small.",
+        help="Adapter to add to the model: LoRA in PEFT's layout, a memory, or both; or none. "
+        "Default: the packaged one, for small.",
     ),
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Never use the network.")]

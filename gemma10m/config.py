@@ -8,13 +8,14 @@ from typing import Literal, TypeGuard, get_args
 
 from gemma10m.errors import ConfigError
 
-MemoryKind = Literal["linear", "delta", "gated", "state-vector", "window", "full"]
+MemoryKind = Literal["linear", "delta", "gated", "added", "state-vector", "window", "full"]
 MEMORY_KINDS: tuple[str, ...] = get_args(MemoryKind)
 WITHOUT_SEGMENTS = ("full",)  # the document is one segment, which never closes
 Activation = Literal["gelu_tanh", "silu"]
 DTYPES = ("float32", "bfloat16")
 
 DEFAULT_SEGMENT = 2048
+MOST_ADDED_RANK = 1024
 DEFAULT_SINKS = 4
 
 
@@ -101,6 +102,7 @@ class ModelConfig:
     has_gates: bool = False  # self_attn.gate, [1, H, 1, 1] per layer that sees everything
     has_write_gates: bool = False  # self_attn.write_gate.{weight, bias}
     has_state_vectors: bool = False  # self_attn.state_vector.{first, up.weight, down.weight, down.bias}
+    added_rank: int = 0  # of the low-rank parts of self_attn.added_memory; 0: there is none
     tied_head: bool = True
     architecture: str = "gemma"  # a key of models.ARCHITECTURES
     attention: tuple[AttentionSpec, ...] = ()  # one a layer; (): as the fields above say
@@ -120,6 +122,8 @@ class ModelConfig:
             value = getattr(self, name)
             if not (_is_integer(value) and 0 < value < 2**31):
                 yield f"{name} must be a positive integer, found {value!r}"
+        if not (_is_integer(self.added_rank) and 0 <= self.added_rank <= MOST_ADDED_RANK):
+            yield f"added_rank must be a whole number from 0 to {MOST_ADDED_RANK}, found {self.added_rank!r}"
         for name in ("norm_eps", "logit_cap"):
             value = getattr(self, name)
             if not is_positive_number(value) and not (name == "logit_cap" and value is None):

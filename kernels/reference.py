@@ -79,6 +79,17 @@ def read_contracted(queries: Tensor, memory: Tensor) -> Tensor:
     return unit(queries) @ memory  # (..., Q, E)
 
 
+def recall(queries: Tensor, memory: Tensor) -> Tensor:
+    """Compute u(q) M for each query head, with the memory of its K/V head.
+
+    queries (B, H, G, Q, E), memory (B, K, G or more, E, E), later segments unread -> (B, H, G, Q, E).
+    """
+    count = queries.shape[2]
+    grouped = queries.unflatten(1, (memory.shape[1], -1))  # (B, K, H/K, G, Q, E)
+    found: Tensor = read_contracted(grouped, memory[:, :, :count].unsqueeze(2)).flatten(1, 2)  # (B, H, G, Q, E)
+    return found
+
+
 def mix(local: Tensor, queries: Tensor, memory: Tensor, normaliser: Tensor | None, gate: Tensor) -> Tensor:
     """Compute (1 - sigmoid(g)) local + sigmoid(g) memory's answer, equation 10, in the output projection's layout.
 

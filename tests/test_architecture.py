@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "ops": {"kernels", "errors"},
     "memory": {"ops", "config"},
     "models": {"memory", "ops", "config", "errors", "strict_json"},
-    "adapters": {"models", "errors", "atomic_file", "strict_json", "tensor_bytes"},
+    "adapters": {"models", "config", "errors", "atomic_file", "strict_json", "tensor_bytes"},
     "weights": {
         "adapters",
         "models",

@@ -1,6 +1,7 @@
 """Write measured tables from docs/benchmarks/results.jsonl: `python tools/write_tables.py`.
 
-README.md has five cells, docs/recall.md all of them; docs/answers.md has what is asked of real documents.
+README.md has five cells, docs/recall.md all of them; docs/answers.md has what is asked of real documents, and
+docs/state-file.md what was killed at random.
 """
 
 from __future__ import annotations
@@ -13,13 +14,18 @@ from tables import ROOT, ResultRow, against, rows
 from gemma10m.weights.checkpoint import open_checkpoint
 
 DEMO = ROOT / "gemma10m" / "demo"
-PAGES = ("README.md", "docs/recall.md", "docs/answers.md")
+PAGES = ("README.md", "docs/recall.md", "docs/answers.md", "docs/state-file.md")
 SETS = {"squad": "SQuAD 2.0", "hotpotqa": "HotpotQA"}
 READ_IN = {
     "all.md": "found in nine million tokens",
     "persuasion.txt": "*Persuasion*, found",
     "policy.pdf": "debian-policy (PDF), found",
     "python-library": "Python's library, found",
+    **{
+        f"{name}-{size}.md": f"found in {words} tokens"
+        for name in ("squad", "hotpotqa")
+        for size, words in (("32k", "32 thousand"), ("128k", "128 thousand"), ("1m", "a million"))
+    },
 }
 DEPTHS = (0.0, 0.5, 1.0)
 FOUR = "needle multi-key, 4 facts"
@@ -149,9 +155,20 @@ def answers_table() -> str:
     return "\n".join(lines)
 
 
+def kills_line() -> str:
+    """Return what tools/kill_at_random.py has measured."""
+    row = rows("kills")[-1]
+    kills, early, damaged = row["kills"], row["before_the_end"], row["damaged"]
+    differ, left = row["reruns_that_differ"], row["temporary_files_after_the_rerun"]
+    return f"""Measured by `{row["command"]}`, over reading with its index, answering, summarising and training:
+{kills} kills, {early} of them before the end; {damaged} damaged files, {differ} reruns that differ from a run that
+nobody killed, and {left} temporary files after them."""
+
+
 def used_rows() -> list[ResultRow]:
-    """Return the rows that the README, docs/recall.md and docs/answers.md show."""
-    return [*_demo_cells().values(), *_demo_perplexity(), *against("small", 16_384), *answer_rows()]
+    """Return the rows that the README and the pages in docs show."""
+    kept = [*_demo_cells().values(), *_demo_perplexity(), *against("small", 16_384)]
+    return [*kept, *answer_rows(), rows("kills")[-1]]
 
 
 def filled(text: str) -> str:
@@ -163,6 +180,7 @@ def filled(text: str) -> str:
         "perplexity": perplexity_table(),
         "speed": speed_lines(),
         "answers": answers_table(),
+        "kills": kills_line(),
     }
     for name, made in made_of.items():
         pattern = rf"(<!-- {name} -->\n).*?(<!-- end {name} -->)"

@@ -1,6 +1,7 @@
 """Read and write adapters in PEFT's layout: adapter_config.json and adapter_model.safetensors.
 
-A file of our own beside them, gemma10m.json, says which weights they were trained on and how far refusing is moved.
+A file of our own beside them, gemma10m.json, says which weights they were trained on and how far refusing is moved;
+a memory may be there, too (adapters/added_memory.py), or alone.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from gemma10m.adapters.about import NOTHING_KNOWN, AboutAdapter
+from gemma10m.adapters.added_memory import AddedMemoryWeights, read_added_memory
 from gemma10m.adapters.lora import MOST_SCALE, LoraConfig, LowRankUpdate, Updates
 from gemma10m.atomic_file import atomic_file
 from gemma10m.errors import ModelError
@@ -60,16 +62,19 @@ class Adapter:
     updates: Updates  # by the names in the file
     about: AboutAdapter
     fingerprint: str
+    memory: AddedMemoryWeights | None = None
 
 
 def read_adapter(folder: Path) -> Adapter:
     """Read an adapter. Raises ModelError for a damaged one and for what is not plain LoRA."""
+    memory, about = read_added_memory(folder), read_about(folder)
+    if memory and not (folder / CONFIG).exists():
+        return Adapter(folder, {}, about, _fingerprint({}, 1.0, about, memory), memory)
     said = _json(folder / CONFIG)
     scale, rank = _scale(folder, said)
     tensors = _tensors(folder / TENSORS)
-    about = read_about(folder)
     updates = _updates(folder / TENSORS, tensors, scale, rank)
-    return Adapter(folder, updates, about, _fingerprint(tensors, scale, about))
+    return Adapter(folder, updates, about, _fingerprint(tensors, scale, about, memory), memory)
 
 
 def write_adapter(folder: Path, updates: Updates, config: LoraConfig, about: AboutAdapter, base_name: str) -> None:
@@ -171,9 +176,13 @@ def read_about(folder: Path) -> AboutAdapter:
     return replace(about, refusal_bias=float(about.refusal_bias), strict_bias=float(about.strict_bias))
 
 
-def _fingerprint(tensors: dict[str, Tensor], scale: float, about: AboutAdapter) -> str:
+def _fingerprint(
+    tensors: dict[str, Tensor], scale: float, about: AboutAdapter, memory: AddedMemoryWeights | None
+) -> str:
     digest = hashlib.sha256(json.dumps([scale, asdict(about)]).encode())
     digest.update(safetensors_bytes(dict(sorted(tensors.items())), {}))
+    if memory:
+        digest.update(memory.fingerprint.encode())
     return digest.hexdigest()
 
 

@@ -22,7 +22,7 @@ from gemma10m.progress import format_bytes, format_duration
 from gemma10m.reading.stretch import process_memory
 from gemma10m.state_file import is_state_file, read_header
 from gemma10m.terminal import Terminal
-from gemma10m.weights.adapting import find_adapter
+from gemma10m.weights.adapting import find_adapter, with_adapter
 from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
 from gemma10m.weights.config_file import StatedReading, parse_config
 from gemma10m.weights.downloads import DEFAULT_MODEL, find_downloaded, list_downloaded
@@ -50,6 +50,7 @@ def info(terminal: Terminal, target: str | None, options: ModelOptions, patterns
     elif _is_model(target):
         refuse_patterns(f"{target} is a model", patterns)
         checkpoint = open_checkpoint(model_path(ModelOptions(model=target), terminal.note))
+        checkpoint = with_adapter(checkpoint, find_adapter(None, checkpoint))
         reading = resolve_reading(checkpoint, memory=options.memory, carry=options.carry, sinks=options.sinks)
         terminal.table(f"{target}: a model", _model(target, checkpoint, reading, options))
         for text in filter(None, (*checkpoint.notes, closed_gate_warning(read_gates(checkpoint), reading))):
@@ -167,6 +168,7 @@ class PublishedModel:
     config: ModelConfig
     reading: StatedReading
     parameters: int
+    added: None = None  # an adapter's memory belongs to weights
 
 
 def _shape(config: ModelConfig) -> str:

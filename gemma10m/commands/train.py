@@ -8,31 +8,29 @@ from tempfile import TemporaryDirectory
 
 import torch
 
+from gemma10m.commands.run_folder import begin, check_folder, placement, read_recipe
 from gemma10m.commands.training_notes import Notes
-from gemma10m.commands.training_run import Run, holds_run, refuse_data_around
-from gemma10m.config import DTYPES
-from gemma10m.errors import ConfigError, ModelError, UsageError
+from gemma10m.commands.training_run import Run, refuse_data_around
+from gemma10m.errors import ModelError, UsageError
 from gemma10m.library.signals import stop_on_signals
 from gemma10m.library.sources import open_document
 from gemma10m.memory import KINDS
-from gemma10m.strict_json import strict_json
 from gemma10m.tasks.writer import Writer
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import Tokenizer, load_tokenizer
 from gemma10m.training.corpus import corpus
 from gemma10m.training.log import open_log
 from gemma10m.training.parameters import select_trained
-from gemma10m.training.recipe import HINT, Recipe, default_stages, recipe_of
-from gemma10m.training.saved_run import RUN, TOKENIZER_FILES, RunOrigin, load_run, write_bytes, write_json
+from gemma10m.training.recipe import Recipe, default_stages
+from gemma10m.training.saved_run import RUN, TOKENIZER_FILES, RunOrigin
 from gemma10m.training.start import ModelPlan, Start, checkpoint_plan, from_checkpoint, from_scratch, scratch_plan
 from gemma10m.training.teacher import Teacher
 from gemma10m.training.tokenizer import tokenizer_lines, train_tokenizer
 from gemma10m.training.trainer import Trainer
 from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
-from gemma10m.weights.loading import load_model, resolve_device, resolve_model
+from gemma10m.weights.loading import load_model, resolve_model
 from gemma10m.weights.sources.safetensors_folder import SafetensorsFolder
 
-RECIPE = "recipe.json"
 SAME = "same"  # the teacher that has the student's own weights
 
 
@@ -66,8 +64,8 @@ def train(terminal: Terminal, options: TrainOptions) -> None:
     checkpoint = _checkpoint(options)
     recipe, plan = _settle(options, checkpoint)
     _check_learning(recipe, taught=options.teacher is not None)
-    _check_folder(options.out, recipe)
-    device, dtype = _placement(options)
+    check_folder(options.out, recipe)
+    device, dtype = placement(options.device, options.dtype)
     document = open_document(terminal, options.data)
     texts = document.texts()
     vocabulary = _vocabulary(options.out, checkpoint, plan, texts, recipe.seed)
@@ -76,19 +74,10 @@ def train(terminal: Terminal, options: TrainOptions) -> None:
     trainer = _trainer(start, writer, recipe, device, dtype)
     trainer.teacher, taught_by = _teacher(options, trainer, vocabulary.tokenizer, device, dtype)
     run = Run(trainer, RunOrigin(document.fingerprint, start.fingerprint, taught_by), options.out)
-    _begin(terminal, run, vocabulary, start.notes)
+    begin(terminal, run, vocabulary.files, start.notes)
     with stop_on_signals() as stop, open_log(options.out, trainer.position.step) as log:
         run.go(Notes(terminal, trainer), log, stop)
     terminal.line(str(options.out))
-
-
-def read_recipe(path: Path) -> Recipe:
-    """Read a recipe. Raises UsageError for a file that is not JSON, ConfigError for its words and numbers."""
-    try:
-        said = strict_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} is not a recipe: {error}", hint=HINT) from error
-    return recipe_of(said)
 
 
 def _check_words(options: TrainOptions) -> None:
@@ -132,6 +121,8 @@ def _settle(options: TrainOptions, checkpoint: Checkpoint | None) -> tuple[Recip
 
 def _check_learning(recipe: Recipe, taught: bool) -> None:
     """Refuse a recipe that would change no weight. Raises UsageError."""
+    if recipe.train == "memory":
+        raise UsageError("an added memory is trained beside a frozen model", hint="use --memory RANK instead")
     if recipe.train == "gates" and not (recipe.memory and KINDS[recipe.memory].mixes):
         raise UsageError(f"the model has no gates to train with memory {recipe.memory}", hint="use --train all")
     if not recipe.learns(taught):
@@ -140,44 +131,6 @@ def _check_learning(recipe: Recipe, taught: bool) -> None:
             f"there is nothing to learn from: found no task with questions, lm_weight 0 and {teacher}",
             hint="raise kl_weight or lm_weight" if taught else "name a teacher with --teacher, or raise lm_weight",
         )
-
-
-def _check_folder(out: Path, recipe: Recipe) -> None:
-    """Refuse a folder with a run of another recipe, or with a checkpoint that no run made.
-
-    Raises UsageError, and DiskError for a folder without permission.
-    """
-    if not holds_run(out):
-        kept = () if _has_begun(out, recipe) else TOKENIZER_FILES
-        held = [name for name in ("config.json", *kept) if (out / name).exists()]
-        if held := [*held, *sorted(path.name for path in out.glob("*.safetensors*"))]:
-            raise UsageError(
-                f"{out} holds {held[0]} but no training run: a checkpoint there would be overwritten",
-                hint="give --out another folder",
-            )
-        return
-    if differences := recipe.differences(read_recipe(out / RECIPE)):
-        raise UsageError(
-            f"{out} holds a run of another recipe: {'; '.join(differences)}",
-            hint="give --out another folder, or the earlier recipe to resume",
-        )
-
-
-def _has_begun(out: Path, recipe: Recipe) -> bool:
-    """Tell if this run began here and ended before its first save: then its recipe and tokenizer are there."""
-    try:
-        return not recipe.differences(read_recipe(out / RECIPE))
-    except (UsageError, ConfigError):
-        return False
-
-
-def _placement(options: TrainOptions) -> tuple[str, torch.dtype]:
-    device, dtype = resolve_device(options.device), options.dtype
-    if dtype == "auto":
-        dtype = "bfloat16" if device == "cuda" else "float32"
-    if dtype not in DTYPES:
-        raise UsageError(f"dtype must be {', '.join(DTYPES)} or auto, found {dtype!r}")
-    return device, getattr(torch, dtype)
 
 
 def _vocabulary(out: Path, checkpoint: Checkpoint | None, plan: ModelPlan, texts: list[str], seed: int) -> RunTokenizer:
@@ -233,37 +186,3 @@ def _mean_the_same(one: Tokenizer, other: Tokenizer) -> bool:
     """Tell if every id means the same text; one vocabulary may be in files of two formats."""
     ids = range(max(one.vocabulary, other.vocabulary))
     return one.fingerprint == other.fingerprint or all(one.decode([i]) == other.decode([i]) for i in ids)
-
-
-def _begin(terminal: Terminal, run: Run, vocabulary: RunTokenizer, notes: tuple[str, ...]) -> None:
-    """Resume the folder's run, or save a new one of zero steps. notes: sentences for a new run."""
-    out, saved = run.out, load_run(run.out, run.trainer)
-    if saved is None:
-        for note in notes:
-            terminal.note(note)
-        # First, so that a start which is cut off is known as this run's.
-        write_json(out / RECIPE, asdict(run.trainer.recipe))
-        _write_tokenizer(vocabulary, out)
-        run.save()
-        return
-    if saved.origin != run.origin:
-        found, expected = asdict(saved.origin), asdict(run.origin)
-        other = [name for name in found if found[name] != expected[name]]
-        raise UsageError(
-            f"{out} holds a run that was started with another {' and another '.join(other)}",
-            hint="give --out another folder, or the options that the run was started with",
-        )
-    run.resume(saved)
-    if run.trainer.done:
-        terminal.note(f"the run in {out} is complete after {saved.position.step:,} steps")
-    else:
-        terminal.note(f"resuming after step {saved.position.step:,} of the run in {out}")
-
-
-def _write_tokenizer(vocabulary: RunTokenizer, out: Path) -> None:
-    """Write the tokenizer's files. Raises DiskError."""
-    for name in TOKENIZER_FILES:
-        if name in vocabulary.files:
-            write_bytes(out / name, vocabulary.files[name])
-        else:
-            (out / name).unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -12,14 +12,17 @@ import torch
 from gemma10m.commands.training_notes import Notes
 from gemma10m.errors import DiskError, Gemma10MError, Interrupted, OutOfMemoryError, UsageError
 from gemma10m.library.signals import StopRequest
+from gemma10m.models.decoder import Decoder
 from gemma10m.training.log import Log
 from gemma10m.training.saved_run import RUN, RunOrigin, SavedRun, restore, save_model, save_run
 from gemma10m.training.trainer import StepReport, Trainer
 
+WriteModel = Callable[[Decoder, Path], None]
+
 
 class Run:
-    def __init__(self, trainer: Trainer, origin: RunOrigin, out: Path) -> None:
-        self.trainer, self.origin, self.out = trainer, origin, out
+    def __init__(self, trainer: Trainer, origin: RunOrigin, out: Path, write: WriteModel = save_model) -> None:
+        self.trainer, self.origin, self.out, self._write = trainer, origin, out, write
         self._held = self._model_held = -1  # the step that run.safetensors is of, and that of model.safetensors
 
     def resume(self, saved: SavedRun) -> None:
@@ -47,7 +50,7 @@ class Run:
         self._save_model()
 
     def _save_model(self) -> None:
-        save_model(self.trainer.model, self.out)
+        self._write(self.trainer.model, self.out)
         self._model_held = self._held
 
     def _step(self, log: Log) -> StepReport:

@@ -21,7 +21,7 @@ from gemma10m.memory import KINDS
 from gemma10m.models.decoder import Decoder
 from gemma10m.saved_states import Reader
 from gemma10m.tokens import load_tokenizer
-from gemma10m.weights.adapting import find_adapter
+from gemma10m.weights.adapting import find_adapter, with_adapter
 from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
 from gemma10m.weights.downloads import DEFAULT_MODEL, find_downloaded
 from gemma10m.weights.loading import (
@@ -115,7 +115,7 @@ def choose_model(listener: Listener, options: ModelOptions) -> ChosenModel:
     name = named_model(options) or (DEFAULT_MODEL if path == find_downloaded(DEFAULT_MODEL) else "small")
     adapter = find_adapter(options.adapter, checkpoint)
     dtype = resolve_dtype(options, device, checkpoint.parameters)
-    return ChosenModel(name, path, checkpoint, device, dtype, adapter)
+    return ChosenModel(name, path, with_adapter(checkpoint, adapter), device, dtype, adapter)
 
 
 def load_chosen(

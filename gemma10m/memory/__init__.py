@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 
 @cache
 def _kinds() -> dict[str, Memory]:
+    from gemma10m.memory.added import AddedMemory
     from gemma10m.memory.delta import DeltaMemory
     from gemma10m.memory.gated_delta import GatedMemory
     from gemma10m.memory.linear import LinearMemory
     from gemma10m.memory.state_vector import StateVectorMemory
     from gemma10m.memory.verbatim import FullMemory, WindowMemory
 
-    memories = (LinearMemory, DeltaMemory, GatedMemory, StateVectorMemory, WindowMemory, FullMemory)
+    memories = (LinearMemory, DeltaMemory, GatedMemory, AddedMemory, StateVectorMemory, WindowMemory, FullMemory)
     return {memory.name: memory() for memory in memories}
 
 

@@ -20,6 +20,7 @@ class Memory:
     mixes = False  # its answers are mixed with local attention's by the memory gates
     needs_write_gates = False
     needs_state_vectors = False
+    needs_added_memory = False
     products = 0  # of a token's key with an E x E matrix when a segment is written
 
     @property

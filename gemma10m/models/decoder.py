@@ -13,6 +13,7 @@ from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.errors import UsageError
 from gemma10m.memory.interludes import Interludes
 from gemma10m.memory.state import LayerState, Layout, State
+from gemma10m.models.added_attention import AddedMemoryAttention
 from gemma10m.models.attention import Attention
 from gemma10m.models.blocks import PreNormLayer, make_layer
 from gemma10m.models.chunk import Chunk
@@ -25,8 +26,12 @@ Logits = Literal["all", "last", "none"]
 
 def make_mixer(config: ModelConfig, reading: ReadingConfig, layer: int) -> Mixer:
     spec = config.attention_of(layer)
-    has_vector = config.has_state_vectors and spec.window is None
-    return (StateVectorAttention if has_vector else Attention)(config, spec, reading)
+    kind: type[Attention] = Attention
+    if spec.window is None and config.has_state_vectors:
+        kind = StateVectorAttention
+    elif spec.window is None and config.added_rank:
+        kind = AddedMemoryAttention
+    return kind(config, spec, reading)
 
 
 class Backbone(nn.Module):

@@ -130,6 +130,7 @@ def _write_gates(state: State) -> Iterator[Tensor]:
     """Return the open segment's write gates, layer by layer, where there are any."""
     for layer in state.layers:
         gates = layer.get("write_gates")
+        gates = layer.get("memory_gates") if gates is None else gates
         if gates is not None and gates.numel():
             yield gates
 

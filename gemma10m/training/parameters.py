@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from gemma10m.models.decoder import Decoder, without_memory
+from gemma10m.adapters.added_memory import PART
+from gemma10m.config import ModelConfig, ReadingConfig
+from gemma10m.models.decoder import Decoder
 from gemma10m.training.recipe import Recipe
 from gemma10m.weights.expected import stays_float32
 
@@ -20,8 +23,14 @@ def is_gate(name: str) -> bool:
     return name.endswith("self_attn.gate")
 
 
+def is_added_gate(name: str) -> bool:
+    return name.endswith((".read_gate.weight", ".read_gate.bias")) or ".added_memory.write_gate." in name
+
+
 def is_trained(name: str, train: str) -> bool:
-    """Tell if `train` covers a parameter: gates and write gates, the attention's weights too, or all."""
+    """Tell if `train` covers a parameter: gates and write gates, the attention's weights too, all, or added memory."""
+    if train == "memory":
+        return PART in name
     if train == "gates":
         return is_gate(name) or ".self_attn.write_gate." in name
     return train == "all" or ".self_attn." in name
@@ -40,7 +49,8 @@ def make_optimizer(model: Decoder, recipe: Recipe) -> torch.optim.AdamW:
     """Make AdamW. Gates have their own learning rate; only matrices decay."""
     groups: dict[str, list[nn.Parameter]] = {"gates": [], "vectors": [], "matrices": []}
     for name, parameter in trained(model).items():
-        groups["gates" if is_gate(name) else "vectors" if parameter.dim() < 2 else "matrices"].append(parameter)
+        is_fast = is_gate(name) or is_added_gate(name)
+        groups["gates" if is_fast else "vectors" if parameter.dim() < 2 else "matrices"].append(parameter)
     rates = {"gates": recipe.gate_learning_rate, "vectors": recipe.learning_rate, "matrices": recipe.learning_rate}
     return torch.optim.AdamW(
         [
@@ -64,13 +74,24 @@ def working_copy(model: Decoder, dtype: torch.dtype) -> Decoder:
     return copy
 
 
-def without_memory_in_training(model: Decoder) -> Decoder:
-    """Return a model that reads with `window` memory and whose gradients are the model's."""
-    bare = without_memory(model)
+def reading_as(model: Decoder, reading: ReadingConfig, window: int | None = None) -> Decoder:
+    """Return a model that reads otherwise, and whose parameters and gradients are the model's.
+
+    window: the most tokens that layers with a sliding window of their own see.
+    """
+    with torch.device("meta"):
+        twin = Decoder(_narrowed(model.config, window), reading)
     for name, parameter in model.named_parameters():
         owner, _, own_name = name.rpartition(".")
-        bare.get_submodule(owner).register_parameter(own_name, parameter)
-    return bare.train(model.training)
+        twin.get_submodule(owner).register_parameter(own_name, parameter)
+    return twin.train(model.training)
+
+
+def _narrowed(config: ModelConfig, window: int | None) -> ModelConfig:
+    if window is None:
+        return config
+    specs = (replace(spec, window=spec.window and min(spec.window, window)) for spec in config.attention)
+    return replace(config, attention=tuple(specs))
 
 
 def _hand_over(wide: nn.Parameter, narrow: Tensor) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 
 from gemma10m.config import MEMORY_KINDS, ModelConfig, ReadingConfig
 from gemma10m.errors import ConfigError
-from gemma10m.memory import KINDS
 
 TASKS = ("needle", "pairs", "passkey", "repeat", "story", "text")
 SEEN_IN_A_WINDOW = ("needle", "passkey", "repeat", "text")  # tasks that ask for what can stand just before
-TRAINABLE = ("gates", "attention", "all")
+TRAINABLE = ("gates", "attention", "all", "memory")
 MOST_VIRTUAL = 20
+WITH_VIRTUAL = ("gated", "added")  # what is written is one map of the segment
 SHORTEST = '{"stages": [{"length": 512, "tokens": 1000000}]}'
 HINT = f"the shortest recipe: {SHORTEST}"
 
@@ -74,6 +74,8 @@ class Stage:
     tokens: int
     below: float = 0.0  # 0: never
     virtual: int = 0  # a quarter of the segments are followed by the batch's prose, 2**(virtual - 1) times over at most
+    segment: int | None = None  # of this stage; None: the recipe's
+    window: int | None = None  # the most that a token sees in a layer with a sliding window; None: the model's own
 
     def problems(self, number: int) -> Iterator[str]:
         for name in ("length", "tokens"):
@@ -83,6 +85,9 @@ class Stage:
             yield f"below of stage {number} must be a loss of 0 or more, found {self.below!r}"
         if not _is_count(self.virtual) or self.virtual > MOST_VIRTUAL:
             yield f"virtual of stage {number} must lie in [0, {MOST_VIRTUAL}], found {self.virtual!r}"
+        for name in ("segment", "window"):
+            if (value := getattr(self, name)) is not None and not _is_count(value, 1):
+                yield f"{name} of stage {number} must be a positive whole number, found {value!r}"
 
 
 @dataclass(frozen=True)
@@ -165,12 +170,14 @@ class Recipe:
             yield "a recipe needs at least one stage"
         for number, stage in enumerate(self.stages, start=1):
             yield from (problems := list(stage.problems(number)))
-            if stage.virtual and self.memory is not None and not KINDS[self.memory].needs_write_gates:
-                yield f"virtual of stage {number} is for memory 'gated' alone, found memory {self.memory!r}"
-            if self.segment and not problems and _is_count(self.segment) and stage.length % self.segment:
+            if stage.virtual and self.memory not in (None, *WITH_VIRTUAL):
                 yield (
-                    f"length of stage {number} must be a multiple of the segment ({self.segment}), found {stage.length}"
+                    f"virtual of stage {number} is for memory {' or '.join(map(repr, WITH_VIRTUAL))}, "
+                    f"found memory {self.memory!r}"
                 )
+            segment = stage.segment or self.segment
+            if segment and not problems and _is_count(segment) and stage.length % segment:
+                yield f"length of stage {number} must be a multiple of the segment ({segment}), found {stage.length}"
 
     @property
     def longest(self) -> int:

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from gemma10m.config import ReadingConfig
 from gemma10m.errors import TrainingError
 from gemma10m.memory import KINDS
 from gemma10m.models.decoder import Decoder
 from gemma10m.tasks.writer import Writer
 from gemma10m.training.backprop import backward, recompute_layers
 from gemma10m.training.batch import draw_batch, is_without_memory, seen_in_the_window
-from gemma10m.training.parameters import is_gate, make_optimizer, refresh, without_memory_in_training, working_copy
-from gemma10m.training.recipe import Recipe
+from gemma10m.training.parameters import is_gate, make_optimizer, reading_as, refresh, working_copy
+from gemma10m.training.recipe import Recipe, Stage
 from gemma10m.training.schedule import Position
 from gemma10m.training.teacher import Teacher
 
@@ -59,10 +60,8 @@ class Trainer:
         self.model, self.writer, self.recipe, self.teacher = model, writer, recipe, teacher
         self.optimizer = make_optimizer(model, recipe)
         self.working = working_copy(model, dtype)
-        self.forgetful = without_memory_in_training(self.working)
-        if recipe.recompute:
-            recompute_layers(self.working)
-            recompute_layers(self.forgetful)
+        self._readers: dict[tuple[ReadingConfig, int | None], Decoder] = {}
+        self._own_teachers: dict[Decoder, Teacher] = {}
         self.position = Position()
         self.whole = True  # weights, moments and position are of one step
 
@@ -85,9 +84,10 @@ class Trainer:
         stage = self.recipe.stages[before.stage]
         forgets = is_without_memory(self.recipe, before.step)
         recipe = seen_in_the_window(self.recipe) if forgets else self.recipe
-        batch = draw_batch(self.writer, recipe, stage, before.step, self.model.reading.segment)
+        reader = self._reader(stage, forgets)
+        batch = draw_batch(self.writer, recipe, stage, before.step, reader.reading.segment)
         self.optimizer.zero_grad(set_to_none=True)
-        losses = backward(self.forgetful if forgets else self.working, batch, recipe, self.teacher)
+        losses = backward(reader, batch, recipe, self._teacher(reader))
         for loss in (losses.answer, losses.text, losses.teacher):
             self._check("loss", loss)
         tokens = batch.ids.numel()
@@ -113,6 +113,27 @@ class Trainer:
             rate=rate,
             seconds=time.monotonic() - started,
         )
+
+    def _reader(self, stage: Stage, forgets: bool) -> Decoder:
+        """Return the working weights, read as the stage says."""
+        own = self.working.reading
+        segment = stage.segment or own.segment
+        memory = "window" if forgets else own.memory
+        carry, sinks = own.carry // own.segment * segment, min(own.sinks, segment)
+        key = (ReadingConfig(memory, segment, carry, sinks), stage.window)
+        if key not in self._readers:
+            self._readers[key] = reading_as(self.working, *key)
+            if self.recipe.recompute:
+                recompute_layers(self._readers[key])
+        return self._readers[key]
+
+    def _teacher(self, reader: Decoder) -> Teacher | None:
+        """Return the teacher; where all but a memory is frozen, the model itself, which sees the whole document."""
+        if self.recipe.train != "memory" or not self.recipe.kl_weight:
+            return self.teacher
+        if reader not in self._own_teachers:
+            self._own_teachers[reader] = Teacher.of_student(reader)
+        return self._own_teachers[reader]
 
     def _move(self, rate: float) -> float:
         """Run one step of the optimiser and return the gradient's norm."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor
 
+from gemma10m.adapters.added_memory import PART
 from gemma10m.adapters.lora import LowRankUpdate
 from gemma10m.adapters.peft_folder import Adapter, read_about, read_adapter
+from gemma10m.config import ModelConfig
 from gemma10m.errors import ModelError
 from gemma10m.folders import reader_folder
 from gemma10m.models import ARCHITECTURES
 from gemma10m.strict_json import quote
 from gemma10m.weights.checkpoint import Checkpoint
+from gemma10m.weights.expected import expected_shapes
 
 NO_ADAPTER = "none"
 
@@ -38,10 +42,22 @@ def find_adapter(asked: str | Path | None, checkpoint: Checkpoint) -> Adapter | 
     return adapter
 
 
+def with_adapter(checkpoint: Checkpoint, adapter: Adapter | None) -> Checkpoint:
+    """Return the checkpoint with room for the adapter's memory, if it has one."""
+    if adapter is None or adapter.memory is None:
+        return checkpoint
+    config = replace(checkpoint.config, added_rank=adapter.memory.rank)
+    _check_memory(adapter, checkpoint.name, config)
+    return replace(checkpoint, config=config, added=adapter.memory.reading)
+
+
 def add_adapter(weights: dict[str, Tensor], adapter: Adapter, checkpoint: Checkpoint) -> None:
     """Add the updates to the weights, one weight at a time. Raises ModelError for an adapter of other weights."""
     for name, update in _own_updates(adapter, checkpoint).items():
         weights[name] = update.added_to(weights[name])
+    if adapter.memory:
+        device = next(iter(weights.values())).device
+        weights |= {name: tensor.to(device) for name, tensor in adapter.memory.tensors.items()}
 
 
 def adapted_fingerprint(checkpoint: Checkpoint, adapter: Adapter | None) -> str:
@@ -49,6 +65,20 @@ def adapted_fingerprint(checkpoint: Checkpoint, adapter: Adapter | None) -> str:
     if adapter is None:
         return checkpoint.fingerprint
     return hashlib.sha256(f"{checkpoint.fingerprint} {adapter.fingerprint}".encode()).hexdigest()
+
+
+def _check_memory(adapter: Adapter, name: str, config: ModelConfig) -> None:
+    """Compare the memory's tensors with the model's. Raises ModelError, for a memory in a local layer, too."""
+    assert adapter.memory is not None
+    expected = {name: shape for name, shape in expected_shapes(config).items() if PART in name}
+    found = {name: tuple(tensor.shape) for name, tensor in adapter.memory.tensors.items()}
+    if wrong := sorted(part for part in expected.keys() | found.keys() if expected.get(part) != found.get(part)):
+        has = f"of the shape {list(found[wrong[0]])}" if wrong[0] in found else "missing"
+        wants = f"{list(expected[wrong[0]])} expected" if wrong[0] in expected else "and that layer has no memory"
+        raise ModelError(
+            f"the memory in {adapter.path} does not fit {name}: {quote(wrong[0])} is {has}, {wants}",
+            hint="name the model that the adapter was trained on with --model",
+        )
 
 
 def _own_updates(adapter: Adapter, checkpoint: Checkpoint) -> dict[str, LowRankUpdate]:

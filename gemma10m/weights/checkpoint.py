@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from gemma10m.config import ModelConfig
+from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.errors import ModelError
 from gemma10m.folders import models_folder
 from gemma10m.models import ARCHITECTURES
@@ -29,6 +29,7 @@ class Checkpoint:
     tensors: Mapping[str, TensorEntry]  # by the model's own names
     fingerprint: str
     notes: tuple[str, ...]  # what a user should know about how it is read
+    added: ReadingConfig | None = None  # how it reads with an adapter's memory, if it has one
 
     @property
     def parameters(self) -> int:

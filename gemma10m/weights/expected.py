@@ -23,12 +23,13 @@ _STAYS_FLOAT32 = (
     "self_attn.write_gate.bias",
     "self_attn.state_vector.first",
 )
+_ADDED = ".self_attn.added_memory."
 _SHOWN = 5
 _MIXED = "config.json and the weights must come from the same model"
 
 
 def stays_float32(name: str) -> bool:
-    return name.endswith(_STAYS_FLOAT32)
+    return name.endswith(_STAYS_FLOAT32) or _ADDED in name
 
 
 def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:

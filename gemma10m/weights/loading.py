@@ -12,7 +12,7 @@ from gemma10m.config import DTYPES, ReadingConfig
 from gemma10m.errors import ModelError, UsageError
 from gemma10m.folders import demo_folder
 from gemma10m.models.decoder import Decoder
-from gemma10m.weights.adapting import adapted_fingerprint, add_adapter, find_adapter
+from gemma10m.weights.adapting import adapted_fingerprint, add_adapter, find_adapter, with_adapter
 from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
 from gemma10m.weights.downloads import find_downloaded
 from gemma10m.weights.options import closed_gate_warning, resolve_reading
@@ -51,8 +51,10 @@ def load_model(
         raise UsageError(f"dtype must be one of {', '.join(DTYPES)}, found {dtype!r}")
     place = resolve_device(device)
     checkpoint = open_checkpoint(resolve_model(path))
+    found = find_adapter(adapter, checkpoint)
+    checkpoint = with_adapter(checkpoint, found)
     reading = resolve_reading(checkpoint, memory=memory, segment=segment, carry=carry, sinks=sinks)
-    return load_checkpoint(checkpoint, reading, place, dtype, find_adapter(adapter, checkpoint))
+    return load_checkpoint(checkpoint, reading, place, dtype, found)
 
 
 def load_checkpoint(

@@ -28,6 +28,8 @@ class Described(Protocol):
     def config(self) -> ModelConfig: ...
     @property
     def reading(self) -> StatedReading: ...
+    @property
+    def added(self) -> ReadingConfig | None: ...
 
 
 def resolve_reading(
@@ -59,6 +61,7 @@ def _check_parameters(checkpoint: Described, reading: ReadingConfig) -> None:
     lacking = {
         "write gates": memory.needs_write_gates and not config.has_write_gates,
         "state-vector parameters": memory.needs_state_vectors and not config.has_state_vectors,
+        "adapter with a memory": memory.needs_added_memory and not config.added_rank,
     }
     for name in (name for name, lacks in lacking.items() if lacks):
         raise ModelError(
@@ -77,6 +80,9 @@ def _reading(
 ) -> ReadingConfig:
     config, stated = checkpoint.config, checkpoint.reading
     kind = _first(memory, stated["memory"], _default_memory(config))
+    if checkpoint.added and KINDS[cast(MemoryKind, kind)].needs_added_memory:
+        added = checkpoint.added
+        stated = StatedReading(memory="added", segment=added.segment, carry=added.carry, sinks=added.sinks)
     reading = ReadingConfig(memory=cast(MemoryKind, kind), segment=_first(segment, stated["segment"], DEFAULT_SEGMENT))
     default_carry, default_sinks = _default_carry(config, reading.segment, tokens), min(DEFAULT_SINKS, reading.segment)
     if not KINDS[reading.memory].closes:

@@ -246,7 +246,7 @@ def test_m11_four_query_heads_share_two_key_value_heads(kind: MemoryKind) -> Non
     grouped = tiny_model(kind, heads=4, kv_heads=2, head_size=6, hidden_size=14, carry=5, sinks=2)
     weights = grouped.state_dict()
     for name, weight in weights.items():
-        if "k_proj" in name or "v_proj" in name:
+        if "k_proj" in name or "v_proj" in name or name.endswith((".key.up.weight", ".value.up.weight")):
             weights[name] = weight.unflatten(0, (2, 6)).repeat_interleave(2, dim=0).flatten(0, 1)
         elif "write_gate" in name:
             weights[name] = weight.repeat_interleave(2, dim=0)

@@ -81,6 +81,7 @@ def make_case(
         has_gates=has_gates,
         has_write_gates=kind == "gated",
         has_state_vectors=kind == "state-vector",
+        added_rank=3 if kind == "added" else 0,
     )
     reading = ReadingConfig(memory=kind, segment=segment, carry=carried * segment, sinks=sinks)
     weights = random_weights(config, seed=kv_heads)
@@ -95,7 +96,7 @@ def assert_close(found: Tensor, expected: Tensor) -> None:
 
 @pytest.mark.parametrize("window", WINDOWS, ids=str)
 @pytest.mark.parametrize("kv_heads", GROUPINGS)
-@pytest.mark.parametrize("kind", [*REMEMBERING, "state-vector", "window"])
+@pytest.mark.parametrize("kind", [*REMEMBERING, "added", "state-vector", "window"])
 def test_logits(kind: MemoryKind, kv_heads: int, window: tuple[int, int, int]) -> None:
     case = make_case(kind, kv_heads, window)
     expected = case.oracle()
@@ -112,14 +113,14 @@ def test_full_ignores_gates_and_segments(kv_heads: int, has_gates: bool) -> None
     assert_close(case.logits(ragged(len(case.ids), seed=7)), expected)
 
 
-@pytest.mark.parametrize("kind", [*REMEMBERING, "state-vector", "window"])
+@pytest.mark.parametrize("kind", [*REMEMBERING, "added", "state-vector", "window"])
 def test_a_checkpoint_without_gates_reads_locally(kind: MemoryKind) -> None:
     case = make_case(kind, has_gates=False)
     expected = case.oracle()
     assert_close(case.logits(), expected)
 
 
-@pytest.mark.parametrize("kind", [*REMEMBERING, "state-vector", "window"])
+@pytest.mark.parametrize("kind", [*REMEMBERING, "added", "state-vector", "window"])
 def test_a_layer_whose_gates_are_all_closed(kind: MemoryKind) -> None:
     case = make_case(kind)
     case.weights["model.layers.0.self_attn.gate"].fill_(-100.0)
@@ -127,7 +128,7 @@ def test_a_layer_whose_gates_are_all_closed(kind: MemoryKind) -> None:
 
 
 @pytest.mark.parametrize("length", [1, 4, 5, 6, 10, 15])
-@pytest.mark.parametrize("kind", [*REMEMBERING, "state-vector"])
+@pytest.mark.parametrize("kind", [*REMEMBERING, "added", "state-vector"])
 def test_documents_that_end_at_or_beside_a_segment(kind: MemoryKind, length: int) -> None:
     case = make_case(kind, length=length)
     expected = case.oracle()
@@ -135,7 +136,7 @@ def test_documents_that_end_at_or_beside_a_segment(kind: MemoryKind, length: int
     assert_close(case.logits([1] * length), expected)
 
 
-@pytest.mark.parametrize("kind", [*REMEMBERING, "state-vector", "window"])
+@pytest.mark.parametrize("kind", [*REMEMBERING, "added", "state-vector", "window"])
 def test_float32_differs_by_its_precision_and_not_more(kind: MemoryKind) -> None:
     """The bound is a hundred roundings of the largest number: a wrong detail is far beyond it."""
     case = make_case(kind)
@@ -148,7 +149,7 @@ def test_float32_differs_by_its_precision_and_not_more(kind: MemoryKind) -> None
 
 
 @pytest.mark.parametrize("lengths", [[23], [1] * 23, [5, 5, 5, 5, 3], [4, 9, 10]], ids=str)
-@pytest.mark.parametrize("kind", REMEMBERING)
+@pytest.mark.parametrize("kind", [*REMEMBERING, "added"])
 def test_memory(kind: MemoryKind, lengths: list[int]) -> None:
     case = make_case(kind)
     model = case.model()
@@ -159,11 +160,11 @@ def test_memory(kind: MemoryKind, lengths: list[int]) -> None:
     expected = oracle_memory(case.weights, case.config, case.reading, case.ids)
     for layer, (memory, normaliser) in zip(state.layers, expected, strict=True):
         assert_close(layer["memory"][0], memory)
-        if kind != "gated":  # which has none
+        if kind not in ("gated", "added"):  # which have none
             assert_close(layer["normaliser"][0], normaliser)
 
 
-@pytest.mark.parametrize("kind", [*REMEMBERING, "state-vector", "window", "full"])
+@pytest.mark.parametrize("kind", [*REMEMBERING, "added", "state-vector", "window", "full"])
 def test_two_documents_in_a_batch_stay_apart(kind: MemoryKind) -> None:
     first = make_case(kind, window=(5, 0, 0) if kind == "full" else (5, 1, 3))
     second = replace(first, ids=random_ids(first.config, len(first.ids), seed=99))

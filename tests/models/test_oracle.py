@@ -177,7 +177,7 @@ def test_gates_shut_or_absent_leave_local_attention_alone(kind: MemoryKind) -> N
 
 @pytest.mark.parametrize("kind", get_args(MemoryKind))
 def test_no_token_sees_a_later_one(kind: MemoryKind) -> None:
-    config = replace(CONFIG, has_gates=True, has_write_gates=True, has_state_vectors=True)
+    config = replace(CONFIG, has_gates=True, has_write_gates=True, has_state_vectors=True, added_rank=3)
     weights, ids = random_weights(config, seed=10), random_ids(config, 13, seed=11)
     reading = ReadingConfig(memory=kind, segment=5)
     logits = oracle_logits(weights, config, reading, ids)
@@ -205,9 +205,9 @@ def test_memory_holds_the_closed_segments_only() -> None:
 
 def test_every_setting_can_be_seen_in_the_logits() -> None:
     """A comparison at 1e-5 means something only if each setting moves the logits by far more."""
-    config = replace(CONFIG, has_gates=True, has_write_gates=True, has_state_vectors=True)
+    config = replace(CONFIG, has_gates=True, has_write_gates=True, has_state_vectors=True, added_rank=3)
     weights, ids = random_weights(config, seed=14), random_ids(config, 18, seed=15)
-    kinds: tuple[MemoryKind, ...] = ("linear", "delta", "gated", "state-vector", "window")
+    kinds: tuple[MemoryKind, ...] = ("linear", "delta", "gated", "added", "state-vector", "window")
     readings = [ReadingConfig(memory="full", segment=5)] + [
         ReadingConfig(memory=kind, segment=segment, carry=carry * segment, sinks=sinks)
         for kind in kinds

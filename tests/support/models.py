@@ -17,7 +17,14 @@ from gemma10m.memory.state import LayerState, State
 from gemma10m.models.decoder import Decoder, Logits
 
 KINDS: tuple[MemoryKind, ...] = get_args(MemoryKind)
-CLOSING: tuple[MemoryKind, ...] = ("linear", "delta", "gated", "state-vector", "window")  # whose segments close
+CLOSING: tuple[MemoryKind, ...] = (
+    "linear",
+    "delta",
+    "gated",
+    "added",
+    "state-vector",
+    "window",
+)  # whose segments close
 REMEMBERING: tuple[MemoryKind, ...] = ("linear", "delta", "gated")
 
 
@@ -43,7 +50,12 @@ def tiny_model(
 
     beta: every memory gate's (None: random ones in [-2, 2]); sizes: of ModelConfig.
     """
-    config = tiny_config(has_write_gates=kind == "gated", has_state_vectors=kind == "state-vector", **sizes)
+    parts = {
+        "has_write_gates": kind == "gated",
+        "has_state_vectors": kind == "state-vector",
+        "added_rank": 3 if kind == "added" else 0,
+    }
+    config = tiny_config(**(parts | sizes))
     weights = random_weights(config, seed)
     for name, weight in weights.items():
         if beta is not None and name.endswith("self_attn.gate"):

@@ -9,6 +9,7 @@ Shape letters as in the program: S tokens, D hidden size, H query heads, K key/v
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -134,11 +135,14 @@ def attention(
                 local = local_attention(q[t][h], keys, values, config.rope_theta, extra[kv])
                 heads.append(combine(layer, reading, h, local, memory[kv].read(q[t][h])))
             outputs.append(layer["self_attn.o_proj.weight"] @ torch.cat(heads))
+            if reading.memory == "added":
+                outputs[t] = outputs[t] + added_answer(layer, config, x[t], q[t], memory)
         if end <= len(x):  # the segment closes: written once, after all of its tokens have read
             for kv in range(config.kv_heads):
                 segment = range(start, end)
                 b = [write_gate(layer, reading, x[t], kv) for t in segment]
-                memory[kv].write([k[t][kv] for t in segment], [v[t][kv] for t in segment], b)
+                pairs = [written_pair(layer, config, reading, x[t], k[t], v[t], kv) for t in segment]
+                memory[kv].write([key for key, _ in pairs], [value for _, value in pairs], b)
             if reading.memory == "state-vector":
                 vector = next_vector(layer, config, vector, outputs[start:end])
     return outputs, memory, vector
@@ -174,9 +178,37 @@ def heads_of(x: Tensor, heads: int) -> list[Tensor]:
     return [x[h * size : (h + 1) * size] for h in range(heads)]
 
 
+def low_rank(layer: Weights, part: str, x: Tensor) -> Tensor:
+    name = f"self_attn.added_memory.{part}"
+    return layer[f"{name}.up.weight"] @ (layer[f"{name}.down.weight"] @ x)
+
+
+def written_pair(
+    layer: Weights, config: ModelConfig, reading: ReadingConfig, x: Tensor, k: list[Tensor], v: list[Tensor], kv: int
+) -> tuple[Tensor, Tensor]:
+    """Return the key and the value (E) that a token writes: the layer's own, unless memory has its projections."""
+    if reading.memory != "added":
+        return k[kv], v[kv]
+    key = heads_of(low_rank(layer, "key", x), config.kv_heads)[kv]
+    value = heads_of(low_rank(layer, "value", x), config.kv_heads)[kv]
+    return k[kv] @ layer["self_attn.added_memory.key_map"] + key, v[kv] + value
+
+
+def added_answer(layer: Weights, config: ModelConfig, x: Tensor, q: list[Tensor], memory: list[HeadMemory]) -> Tensor:
+    """Return what the memory beside attention adds to a token's output (D)."""
+    name = "self_attn.added_memory"
+    low, heard = heads_of(low_rank(layer, "query", x), config.heads), []
+    for h in range(config.heads):
+        query = q[h] @ layer[f"{name}.query_map"] + low[h]
+        gate = torch.tanh(layer[f"{name}.read_gate.weight"][h] @ x + layer[f"{name}.read_gate.bias"][h])
+        heard.append(gate * memory[h // (config.heads // config.kv_heads)].read(query))
+    together = torch.cat(heard)
+    return layer["self_attn.o_proj.weight"] @ together + low_rank(layer, "output", together)
+
+
 def combine(layer: Weights, reading: ReadingConfig, h: int, local: Tensor, remembered: Tensor) -> Tensor:
     gate = layer.get("self_attn.gate")
-    if gate is None or reading.memory in ("full", "state-vector"):
+    if gate is None or reading.memory in ("full", "state-vector", "added"):
         return local
     share = torch.sigmoid(gate[0, h, 0, 0])
     return share * remembered + (1 - share) * local
@@ -186,9 +218,10 @@ def combine(layer: Weights, reading: ReadingConfig, h: int, local: Tensor, remem
 
 
 def write_gate(layer: Weights, reading: ReadingConfig, x: Tensor, kv: int) -> float:
-    if reading.memory != "gated":
+    if reading.memory not in ("gated", "added"):
         return 1.0
-    return float(torch.sigmoid(layer["self_attn.write_gate.weight"][kv] @ x + layer["self_attn.write_gate.bias"][kv]))
+    name = "self_attn.write_gate" if reading.memory == "gated" else "self_attn.added_memory.write_gate"
+    return float(torch.sigmoid(layer[f"{name}.weight"][kv] @ x + layer[f"{name}.bias"][kv]))
 
 
 def feature(x: Tensor) -> Tensor:
@@ -219,20 +252,20 @@ class HeadMemory:
         """Return what the memory answers to a query (E) that carries no position."""
         if not self.written:
             return torch.zeros_like(q)
-        if self.kind == "gated":
+        if self.kind in ("gated", "added"):
             return unit(q) @ self.M
         return feature(q) @ self.M / (feature(q) @ self.z)
 
     def write(self, keys: list[Tensor], values: list[Tensor], gates: list[float]) -> None:
         """Store a closed segment.
 
-        `delta` compares all of its tokens with the memory before the segment, `gated` each with what its predecessors
-        have left.
+        `delta` compares all of its tokens with the memory before the segment, `gated` and `added` each with what its
+        predecessors have left.
         """
-        if self.kind not in ("linear", "delta", "gated"):
+        if self.kind not in ("linear", "delta", "gated", "added"):
             return
         self.written = True
-        if self.kind == "gated":
+        if self.kind in ("gated", "added"):
             for key, value, b in zip(keys, values, gates, strict=True):
                 self.M = self.M + b * torch.outer(unit(key), value - unit(key) @ self.M)
             return
@@ -287,8 +320,28 @@ def random_weights(config: ModelConfig, seed: int) -> Weights:
             layer["self_attn.state_vector.up.weight"] = normal(D, 2 * D, std=D**-0.5)
             layer["self_attn.state_vector.down.weight"] = normal(2 * D, D, std=D**-0.5)
             layer["self_attn.state_vector.down.bias"] = normal(2 * D, std=0.5)
+        if config.added_rank:
+            layer |= random_added_memory(config, normal)
         weights |= {f"model.layers.{number}.{name}": weight for name, weight in layer.items()}
     return weights
+
+
+def random_added_memory(config: ModelConfig, normal: Callable[..., Tensor]) -> Weights:
+    D, E, R = config.hidden_size, config.head_size, config.added_rank
+    sizes = {
+        "query": (D, config.query_size),
+        "key": (D, config.kv_size),
+        "value": (D, config.kv_size),
+        "output": (config.query_size, D),
+    }
+    found = {"query_map": normal(E, E, std=E**-0.5), "key_map": normal(E, E, std=E**-0.5)}
+    for part, (size, out) in sizes.items():
+        found[f"{part}.down.weight"] = normal(R, size, std=size**-0.5)
+        found[f"{part}.up.weight"] = normal(out, R, std=R**-0.5)
+    for gate, heads in (("write_gate", config.kv_heads), ("read_gate", config.heads)):
+        found[f"{gate}.weight"] = normal(heads, D, std=D**-0.5)
+        found[f"{gate}.bias"] = normal(heads, std=0.5)
+    return {f"self_attn.added_memory.{name}": weight for name, weight in found.items()}
 
 
 def random_ids(config: ModelConfig, length: int, seed: int) -> list[int]:

@@ -56,8 +56,11 @@ def random_state(config: ModelConfig, reading: ReadingConfig, position: int, dty
             values=local(window),
             sink_keys=local(sinks),
             sink_values=local(sinks),
+            memory_keys=torch.rand(1, heads, opened, size, generator=generator) if kind == "added" else None,
+            memory_values=torch.rand(1, heads, opened, size, generator=generator) if kind == "added" else None,
+            memory_gates=torch.rand(1, heads, opened, generator=generator) if kind == "added" else None,
             memory=torch.randn(1, heads, size, size, generator=generator)
-            if kind in ("linear", "delta", "gated")
+            if kind in ("linear", "delta", "gated", "added")
             else None,
             normaliser=torch.rand(1, heads, size, generator=generator) if kind in ("linear", "delta") else None,
             write_gates=torch.rand(1, heads, opened, generator=generator) if kind == "gated" else None,
@@ -112,6 +115,7 @@ def expectation(config: ModelConfig, header: StateHeader) -> Expectation:
             config,
             has_write_gates=header.reading.memory == "gated",
             has_state_vectors=header.reading.memory == "state-vector",
+            added_rank=3 if header.reading.memory == "added" else 0,
         )
         model = Decoder(config, header.reading).to(DTYPES[header.dtype])
     return Expectation(

@@ -21,13 +21,7 @@ from gemma10m.errors import TrainingError
 from gemma10m.models.decoder import Decoder
 from gemma10m.training.backprop import backward, chunks, recompute_layers
 from gemma10m.training.batch import Batch
-from gemma10m.training.parameters import (
-    make_optimizer,
-    select_trained,
-    trained,
-    without_memory_in_training,
-    working_copy,
-)
+from gemma10m.training.parameters import make_optimizer, reading_as, select_trained, trained, working_copy
 from gemma10m.training.recipe import Recipe, Stage
 from gemma10m.training.teacher import Teacher, distillation_loss
 from gemma10m.training.trainer import Trainer
@@ -173,7 +167,7 @@ def test_a_narrow_copy_gives_the_wide_weights_their_gradients() -> None:
 def test_steps_without_memory_move_the_same_weights() -> None:
     recipe = small_recipe(window_share=1.0, tasks={"needle": 1})
     model = small_model(recipe)
-    bare = without_memory_in_training(model)
+    bare = reading_as(model, replace(model.reading, memory="window"))
     batch = random_batch(2, 60, tokenizer().vocabulary, SEGMENT)
     assert bare.reading == replace(model.reading, memory="window")
     backward(bare, batch, recipe)

@@ -80,7 +80,7 @@ def test_virtual_text_is_refused_where_the_checkpoint_s_memory_does_not_use_it(t
     linear = changed_checkpoint(tmp_path / "linear")
     said = json.loads((linear / "config.json").read_text())
     (linear / "config.json").write_text(canonical_json(said | {"memory": "linear"}))
-    with pytest.raises(ConfigError, match="virtual of stage 2 is for memory 'gated' alone, found memory 'linear'"):
+    with pytest.raises(ConfigError, match="virtual of stage 2 is for memory 'gated' or 'added', found memory 'linear'"):
         run(tmp_path / "out", recipe_file(tmp_path), linear)
     assert not (tmp_path / "out").exists()
 

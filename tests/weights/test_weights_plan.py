@@ -17,7 +17,11 @@ GEMMA_2B = ModelConfig(2048, 18, 8, 1, 256, 16384, 256000, has_gates=True)
 
 
 def parameters_of(memory):
-    return {"has_write_gates": memory == "gated", "has_state_vectors": memory == "state-vector"}
+    return {
+        "has_write_gates": memory == "gated",
+        "has_state_vectors": memory == "state-vector",
+        "added_rank": 3 if memory == "added" else 0,
+    }
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])

@@ -1,0 +1,105 @@
+"""Check and begin the folder of a training run, and resume the run in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from gemma10m.commands.training_run import Run, holds_run
+from gemma10m.config import DTYPES
+from gemma10m.errors import ConfigError, UsageError
+from gemma10m.strict_json import strict_json
+from gemma10m.terminal import Terminal
+from gemma10m.training.recipe import HINT, Recipe, recipe_of
+from gemma10m.training.saved_run import TOKENIZER_FILES, load_run, write_bytes, write_json
+from gemma10m.weights.loading import resolve_device
+
+RECIPE = "recipe.json"
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe. Raises UsageError for a file that is not JSON, ConfigError for its words and numbers."""
+    try:
+        said = strict_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} is not a recipe: {error}", hint=HINT) from error
+    return recipe_of(said)
+
+
+def check_folder(out: Path, recipe: Recipe) -> None:
+    """Refuse a folder with a run of another recipe, or with a checkpoint that no run made.
+
+    Raises UsageError, and DiskError for a folder without permission.
+    """
+    if not holds_run(out):
+        kept = () if _has_begun(out, recipe) else TOKENIZER_FILES
+        held = [name for name in ("config.json", *kept) if (out / name).exists()]
+        if held := [*held, *sorted(path.name for path in out.glob("*.safetensors*"))]:
+            raise UsageError(
+                f"{out} holds {held[0]} but no training run: a checkpoint there would be overwritten",
+                hint="give --out another folder",
+            )
+        return
+    if differences := recipe.differences(read_recipe(out / RECIPE)):
+        raise UsageError(
+            f"{out} holds a run of another recipe: {'; '.join(differences)}",
+            hint="give --out another folder, or the earlier recipe to resume",
+        )
+
+
+def _has_begun(out: Path, recipe: Recipe) -> bool:
+    """Tell if this run began here and ended before its first save: then its recipe and tokenizer are there."""
+    try:
+        return not recipe.differences(read_recipe(out / RECIPE))
+    except (UsageError, ConfigError):
+        return False
+
+
+def placement(device: str, dtype: str) -> tuple[str, torch.dtype]:
+    """Return where to train and in which dtype. Raises UsageError."""
+    device = resolve_device(device)
+    if dtype == "auto":
+        dtype = "bfloat16" if device == "cuda" else "float32"
+    if dtype not in DTYPES:
+        raise UsageError(f"dtype must be {', '.join(DTYPES)} or auto, found {dtype!r}")
+    return device, getattr(torch, dtype)
+
+
+def begin(terminal: Terminal, run: Run, files: Mapping[str, bytes], notes: tuple[str, ...]) -> None:
+    """Resume the folder's run, or save a new one of zero steps.
+
+    files: its tokenizer's; notes: sentences for a new run.
+    """
+    out, saved = run.out, load_run(run.out, run.trainer)
+    if saved is None:
+        for note in notes:
+            terminal.note(note)
+        # First, so that a start which is cut off is known as this run's.
+        write_json(out / RECIPE, asdict(run.trainer.recipe))
+        _write_tokenizer(files, out)
+        run.save()
+        return
+    if saved.origin != run.origin:
+        found, expected = asdict(saved.origin), asdict(run.origin)
+        other = [name for name in found if found[name] != expected[name]]
+        raise UsageError(
+            f"{out} holds a run that was started with another {' and another '.join(other)}",
+            hint="give --out another folder, or the options that the run was started with",
+        )
+    run.resume(saved)
+    if run.trainer.done:
+        terminal.note(f"the run in {out} is complete after {saved.position.step:,} steps")
+    else:
+        terminal.note(f"resuming after step {saved.position.step:,} of the run in {out}")
+
+
+def _write_tokenizer(files: Mapping[str, bytes], out: Path) -> None:
+    """Write the tokenizer's files. Raises DiskError."""
+    for name in TOKENIZER_FILES:
+        if name in files:
+            write_bytes(out / name, files[name])
+        else:
+            (out / name).unlink(missing_ok=True)

@@ -1,0 +1,110 @@
+"""Attention that is left as it is, and a gated delta memory whose answers are added to it: `added`.
+
+Trained on a frozen pretrained model (docs/architecture.md has the equations and the reason for each choice).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gemma10m import ops
+from gemma10m.config import AttentionSpec, ModelConfig, ReadingConfig
+from gemma10m.memory.added import WRITES
+from gemma10m.memory.state import LayerState
+from gemma10m.models.added_projections import AddedProjections, Writes
+from gemma10m.models.attention import Attention, Projected, queries_of
+from gemma10m.models.chunk import Chunk, View
+from gemma10m.models.mixer import Cost
+
+
+class AddedMemoryAttention(Attention):
+    """Attend to the window, and add what the memory of the closed segments answers."""
+
+    def __init__(self, config: ModelConfig, spec: AttentionSpec, reading: ReadingConfig) -> None:
+        super().__init__(config, spec, reading)
+        self.added_memory = AddedProjections(config.hidden_size, spec, config.added_rank)
+
+    def forward(self, x: Tensor, state: LayerState, chunk: Chunk, wanted: int) -> tuple[Tensor, LayerState]:
+        """Do as Attention does, and with another memory kind nothing else."""
+        if not self.memory.needs_added_memory:
+            return super().forward(x, state, chunk, wanted)
+        view = chunk.view(self.window, self.spec)
+        new = self._project(x, wanted)
+        buffer = self._buffer(x, new, state, view)
+        writes = self._open_and_new(x, new, state)
+        memories = self._memories(state["memory"], writes, view)  # (B, K, G + 1, E, E)
+        left = self._next_state(view.plan, buffer).replace(**self._left(writes, memories, view))
+        if not wanted:
+            return x[:, :0], left
+        output = self._attend(queries_of(new, view), buffer, view.plan, wanted)  # (B, wanted, D)
+        return output + self._recalled(x[:, -wanted:], new, memories, chunk), left
+
+    def rewind(self, state: LayerState, position: int, tokens: int) -> LayerState | None:
+        before = super().rewind(state, position, tokens)
+        if before is None or not self.memory.needs_added_memory:
+            return before
+        kept = self.window.open_tokens(position) - tokens
+        return before.replace(**{name: state[name][:, :, :kept].clone() for name in WRITES})
+
+    def cost(self) -> Cost:
+        plain = super().cost()
+        if not self.memory.needs_added_memory:
+            return plain
+        spec, size = self.spec, self.spec.head_size
+        parameters = sum(parameter.numel() for parameter in self.added_memory.parameters())
+        maps = 2 * size * (spec.query_size + spec.kv_size)  # each head goes through one map
+        low = 2 * (parameters - 2 * size * size)
+        return replace(
+            plain,
+            projection_flops=plain.projection_flops + maps + low,
+            mixing_flops=plain.mixing_flops + 2 * spec.query_size * size,
+            wide_scratch=plain.wide_scratch + 4 * (spec.query_size + spec.kv_size),
+        )
+
+    def scratch(self, tokens: int, item: int) -> int:
+        plain = super().scratch(tokens, item)
+        if not self.memory.needs_added_memory:
+            return plain
+        spec, segments = self.spec, -(-tokens // self.segment)
+        asked = 4 * tokens * spec.query_size * 4  # projected, unit, recalled, gated
+        writes = 4 * tokens * spec.kv_size * 4
+        memories = 4 * (segments + 1) * spec.kv_size * spec.head_size * 4
+        return plain + asked + writes + memories
+
+    def _open_and_new(self, x: Tensor, new: Projected, state: LayerState) -> Writes:
+        """Return what the open segment's tokens and the new ones write."""
+        added = self.added_memory.writes(x, new.keys, new.values)
+        return Writes(*(torch.cat((state[name], part), dim=2) for name, part in zip(WRITES, added, strict=True)))
+
+    def _memories(self, memory: Tensor, writes: Writes, view: View) -> Tensor:
+        """Return M (B, K, E, E) before each segment and after the last closed one: (B, K, G + 1, E, E)."""
+        shape = (view.plan.closed, self.segment)
+        if not view.plan.closed:
+            return memory.unsqueeze(2)
+        closed = (part[:, :, : shape[0] * shape[1]].unflatten(2, shape) for part in writes)  # (B, K, G, N, ...)
+        decay, gain = ops.gated_update(*closed)  # (B, K, G, E, E) each
+        if view.interludes is not None:
+            decay, gain = view.interludes.insert(decay, gain)
+        return ops.scan(memory, decay, gain)
+
+    def _left(self, writes: Writes, memories: Tensor, view: View) -> dict[str, Tensor]:
+        opened = view.plan.closed * self.segment
+        kept = {name: part[:, :, opened:].clone() for name, part in zip(WRITES, writes, strict=True)}
+        return kept | {"memory": memories[:, :, -1].clone()}
+
+    def _recalled(self, x: Tensor, new: Projected, memories: Tensor, chunk: Chunk) -> Tensor:
+        """Return what memory adds for the chunk's last tokens. x (B, Q, D) -> (B, Q, D)."""
+        wanted, length = x.shape[1], self.segment
+        first = chunk.position + chunk.tokens - wanted
+        skipped, before = first // length - chunk.position // length, first % length
+        queries = self.added_memory.queries(x, new.queries)  # (B, H, Q, E)
+        queries = F.pad(queries, (0, 0, before, -(before + wanted) % length))  # whole segments
+        found = ops.recall(queries.unflatten(2, (-1, length)), memories[:, :, skipped:])  # (B, H, G, N, E)
+        heard = self.added_memory.gated(x, found.flatten(2, 3)[:, :, before : before + wanted])  # (B, Q, H * E)
+        own = self.o_proj(heard.to(x.dtype))  # (B, Q, D)
+        added: Tensor = own + self.added_memory.output(heard).to(x.dtype)
+        return added

@@ -1,0 +1,154 @@
+"""`gemma10m train --memory`: an adapter's memory, a run that resumes, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from readers import checkpoint, workshop
+from tiny_adapters import write_tiny
+from training_runs import TEXT, log_of
+
+import gemma10m
+from gemma10m import cli
+from gemma10m.adapters.about import AboutAdapter
+from gemma10m.adapters.added_memory import CONFIG, TENSORS, read_added_memory
+from gemma10m.adapters.peft_folder import ABOUT, read_adapter
+from gemma10m.commands import train_memory
+from gemma10m.commands.train_memory import MemoryOptions
+from gemma10m.errors import Interrupted, UsageError
+from gemma10m.terminal import Terminal
+from gemma10m.training.saved_run import RUN
+from gemma10m.training.trainer import Trainer
+from gemma10m.weights.checkpoint import open_checkpoint
+
+WRITTEN = (RUN, TENSORS, CONFIG, ABOUT)
+RECIPE = {
+    "stages": [
+        {"length": 96, "tokens": 1000, "segment": 16, "window": 8},
+        {"length": 128, "tokens": 600, "virtual": 3},
+    ],
+    "tokens_per_step": 300,
+    "warmup_tokens": 300,
+    "save_every": 2,
+    "facts": 1,
+    "questions": 1,
+    "segment": 32,
+    "carry": 32,
+}
+
+
+def furnished(folder: Path, **changes: Any) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "book.txt").write_text(TEXT)
+    (folder / "recipe.json").write_text(json.dumps(RECIPE | changes))
+    return folder
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    return furnished(tmp_path)
+
+
+def train(desk: Path, out: str = "out", **changes: Any) -> Path:
+    wanted: dict[str, Any] = dict(
+        model=str(checkpoint()), data=[str(desk / "book.txt")], rank=3, recipe=desk / "recipe.json", device="cpu"
+    )
+    train_memory.train_memory(Terminal(), MemoryOptions(out=desk / out, **(wanted | changes)))
+    return desk / out
+
+
+@pytest.fixture(scope="module")
+def unbroken() -> Path:
+    return train(furnished(workshop() / "memory run"))
+
+
+def assert_same_run(found: Path, expected: Path) -> None:
+    for name in WRITTEN:
+        assert (found / name).read_bytes() == (expected / name).read_bytes(), name
+    assert log_of(found) == log_of(expected)
+
+
+def test_the_memory_is_an_adapter_that_reads(unbroken: Path) -> None:
+    adapter = read_adapter(unbroken)
+    assert adapter.memory is not None
+    assert (adapter.memory.rank, adapter.memory.reading.segment) == (3, 32)
+    assert adapter.about.base == open_checkpoint(checkpoint()).fingerprint
+    assert any(bool(tensor.any()) for name, tensor in adapter.memory.tensors.items() if name.endswith("up.weight"))
+    model = gemma10m.load_model(checkpoint(), memory="added", adapter=unbroken)
+    assert model.reading.segment == 32
+    assert {line["stage"] for line in log_of(unbroken)} == {0, 1}
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_happened(
+    steps: int, desk: Path, unbroken: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = Trainer.step
+
+    def stopping(trainer: Trainer) -> Any:
+        report = step(trainer)
+        if trainer.position.step == steps:
+            signal.raise_signal(signal.SIGINT)
+        return report
+
+    monkeypatch.setattr(Trainer, "step", stopping)
+    with pytest.raises(Interrupted, match=f"stopped after step {steps}"):
+        train(desk)
+    monkeypatch.setattr(Trainer, "step", step)
+    assert_same_run(train(desk), unbroken)
+
+
+def test_updates_of_the_adapter_are_kept_beside_the_memory(desk: Path) -> None:
+    about = AboutAdapter(open_checkpoint(checkpoint()).fingerprint, reads_passages=True, passages=4)
+    adapter = write_tiny(desk / "lora", checkpoint(), about)
+    found = read_adapter(train(desk, adapter=str(adapter)))
+    assert found.about == about
+    assert found.updates.keys() == read_adapter(adapter).updates.keys()
+    assert found.memory is not None
+
+
+def test_a_trained_memory_is_trained_further(desk: Path, unbroken: Path) -> None:
+    out = train(desk, adapter=str(unbroken))
+    first, second = read_added_memory(unbroken), read_added_memory(out)
+    assert first is not None
+    assert second is not None
+    assert first.fingerprint != second.fingerprint
+    with pytest.raises(UsageError, match="has the rank 3, and --memory is 4"):
+        train(desk, "other", adapter=str(unbroken), rank=4)
+
+
+def test_bad_options_are_refused_before_anything_is_read(desk: Path) -> None:
+    with pytest.raises(UsageError, match="--memory is 0, and is from 1 to 1,024"):
+        train(desk, rank=0)
+    kept = desk / "kept"
+    kept.mkdir()
+    (kept / CONFIG).write_text("{}")
+    with pytest.raises(UsageError, match=r"holds memory\.json but no training run"):
+        train(desk, "kept")
+    furnished(desk, memory="gated")
+    with pytest.raises(UsageError, match="--memory trains an added memory alone"):
+        train(desk)
+    assert not (desk / "out").exists()
+
+
+def test_the_command_trains(desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def call(*words: object) -> tuple[Any, str]:
+        monkeypatch.setattr(sys, "argv", ["gemma10m", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code, capsys.readouterr().err
+
+    shared = ("train", checkpoint(), "--data", desk / "book.txt", "--recipe", desk / "recipe.json", "--device", "cpu")
+    code, said = call(*shared, "--memory", 3, "--out", desk / "out")
+    assert code == 0, said
+    assert "stage 2 of 2: documents of 128 tokens" in said
+    for more in (("--lora", 4), ("--teacher", "same"), ("--train", "all")):
+        code, said = call(*shared, "--memory", 3, "--out", desk / "two", *more)
+        assert code == 2, more
+    code, said = call(*shared, "--adapter", desk / "out", "--out", desk / "two")
+    assert (code, "--adapter" in said) == (2, True)

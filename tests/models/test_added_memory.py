@@ -1,0 +1,92 @@
+"""A memory beside a frozen model: nothing changes before it is trained, nor inside the first segment after."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from models import random_ids, read_cut, tiny_config, tiny_model
+from official_models import official_model, save
+from training_runs import random_batch, small_recipe, tokenizer, writer
+
+import gemma10m
+from gemma10m.adapters.added_memory import PART
+from gemma10m.config import ReadingConfig
+from gemma10m.models.added_attention import AddedMemoryAttention
+from gemma10m.models.decoder import Decoder, without_memory
+from gemma10m.training.added_start import adapter_with, untrained_memory
+from gemma10m.training.backprop import backward
+from gemma10m.training.parameters import select_trained
+from gemma10m.training.trainer import Trainer
+from gemma10m.weights.adapting import with_adapter
+from gemma10m.weights.checkpoint import open_checkpoint
+from gemma10m.weights.loading import load_checkpoint
+
+READING = ReadingConfig("added", segment=4, carry=4, sinks=2)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", ["gemma3_text", "gemma2", "llama"])
+def test_before_training_the_model_is_the_stock_model_bit_for_bit(name, dtype, tmp_path):
+    checkpoint = open_checkpoint(save(official_model(name), tmp_path))
+    memory = untrained_memory(checkpoint.config, READING, 3, seed=0)
+    adapter = adapter_with(memory, None, checkpoint)
+    grown = with_adapter(checkpoint, adapter)
+    model = load_checkpoint(grown, READING, "cpu", dtype, adapter)
+    stock = gemma10m.load_model(tmp_path, dtype=dtype, memory="window", segment=4, carry=4, sinks=2)
+    ids = random_ids(model, 23)
+    with torch.no_grad():
+        assert torch.equal(read_cut(model, ids)[0], read_cut(stock, ids)[0])
+    layers = [number for number in range(model.config.layers) if model.config.attention_of(number).window is None]
+    assert {name.split(".")[2] for name in memory.tensors} == {str(number) for number in layers}
+    kinds = [isinstance(mixer, AddedMemoryAttention) for mixer in model.mixers]
+    assert [number for number, is_added in enumerate(kinds) if is_added] == layers
+
+
+def test_a_trained_memory_changes_nothing_before_a_segment_has_closed():
+    model = tiny_model("added", carry=5, sinks=2, has_gates=False)
+    bare = without_memory(model)
+    ids = random_ids(model, 12, batch=2)
+    found, expected = read_cut(model, ids)[0], read_cut(bare, ids)[0]
+    assert torch.equal(found[:, :5], expected[:, :5])
+    assert (found[:, 5:] - expected[:, 5:]).abs().amax() > 1e-3
+
+
+def test_the_state_takes_the_same_bytes_after_any_number_of_segments():
+    model = tiny_model("added", carry=5, sinks=2)
+    lengths = (15, 150, 450)
+    states = [read_cut(model, random_ids(model, length), range(50, length, 50))[1] for length in lengths]
+    assert len({state.nbytes for state in states}) == 1
+
+
+def test_training_moves_the_memory_and_nothing_else():
+    model = tiny_model("added", segment=32, carry=32, dtype=torch.float32)
+    select_trained(model, "memory")
+    batch = random_batch(2, 150, model.config.vocabulary, 32)
+    backward(model, batch, small_recipe(memory="added"))
+    for name, parameter in model.named_parameters():
+        assert (PART in name) == (parameter.grad is not None and bool(parameter.grad.any())), name
+
+
+def test_a_frozen_model_is_the_teacher_of_its_memory():
+    """The teacher sees the whole document; the distance from it is at first what the window hides."""
+    recipe = small_recipe(memory="added", train="memory", lm_weight=0.0, tasks={"text": 1}, segment=32, carry=32)
+    model = tiny_model("added", segment=32, carry=32, dtype=torch.float32, vocabulary=tokenizer().vocabulary)
+    select_trained(model, "memory")
+    report = Trainer(model, writer(), recipe).step()
+    assert report.answer_loss is None
+    assert report.teacher_loss is not None
+    assert report.teacher_loss > 0
+    alone = Trainer(model, writer(), replace(recipe, kl_weight=0.0, tasks={"needle": 1}))
+    assert alone.step().teacher_loss is None
+
+
+def test_gates_are_float32_beside_bfloat16_weights():
+    config = tiny_config(added_rank=3)
+    assert config.added_rank == 3
+    with torch.device("meta"):
+        names = Decoder(config, replace(READING, segment=4)).state_dict()
+    from gemma10m.weights.expected import stays_float32
+
+    assert {name for name in names if stays_float32(name)} >= {name for name in names if PART in name}
