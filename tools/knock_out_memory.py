@@ -54,7 +54,10 @@ def arms(tensors: dict[str, Tensor]) -> Iterator[tuple[str, dict[str, Tensor]]]:
         )
     for which in ("query_map", "key_map"):
         names = [name for name in tensors if name.endswith(which)]
-        yield f"{which} the identity", {name: torch.eye(len(tensors[name])) for name in names}
+        yield (
+            f"{which} the identity",
+            {name: torch.eye(len(tensors[name]), device=tensors[name].device) for name in names},
+        )
 
 
 def right(model: Decoder, tokenizer: Tokenizer, prose: Prose, cell: Cell) -> int:

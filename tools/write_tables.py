@@ -1,7 +1,7 @@
 """Write measured tables from docs/benchmarks/results.jsonl: `python tools/write_tables.py`.
 
-README.md has five cells, docs/recall.md all of them; docs/answers.md has what is asked of real documents, and
-docs/state-file.md what was killed at random.
+README.md has five cells, docs/recall.md all of them; docs/answers.md has what is asked of real documents,
+docs/state-file.md what was killed at random, docs/concepts.md how many verdicts are wrong.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tables import ROOT, ResultRow, against, rows
 from gemma10m.weights.checkpoint import open_checkpoint
 
 DEMO = ROOT / "gemma10m" / "demo"
-PAGES = ("README.md", "docs/recall.md", "docs/answers.md", "docs/state-file.md")
+PAGES = ("README.md", "docs/recall.md", "docs/answers.md", "docs/state-file.md", "docs/concepts.md")
 SETS = {"squad": "SQuAD 2.0", "hotpotqa": "HotpotQA"}
 READ_IN = {
     "all.md": "found in nine million tokens",
@@ -165,10 +165,25 @@ def kills_line() -> str:
 nobody killed, and {left} temporary files after them."""
 
 
+def verdict_rows() -> list[ResultRow]:
+    """Return the newest row of each seed of tools/check_verdicts.py."""
+    return list({row["seed"]: row for row in rows("verdicts")}.values())
+
+
+def verdicts_line() -> str:
+    found = verdict_rows()
+    n, certified, missed = (
+        sum(row[name] for row in found) for name in ("n", "certified_wrongly", "right_not_verified")
+    )
+    return f"""Of {n} sentences and table rows with a number, a name, the order or a negation changed, {certified} are
+verified; of {n} right answers in the text's own words, or with a pronoun, a number's format or a word's ending
+changed, {missed} are not (`tools/check_verdicts.py`)."""
+
+
 def used_rows() -> list[ResultRow]:
     """Return the rows that the README and the pages in docs show."""
     kept = [*_demo_cells().values(), *_demo_perplexity(), *against("small", 16_384)]
-    return [*kept, *answer_rows(), rows("kills")[-1]]
+    return [*kept, *answer_rows(), *verdict_rows(), rows("kills")[-1]]
 
 
 def filled(text: str) -> str:
@@ -181,6 +196,7 @@ def filled(text: str) -> str:
         "speed": speed_lines(),
         "answers": answers_table(),
         "kills": kills_line(),
+        "verdicts": verdicts_line(),
     }
     for name, made in made_of.items():
         pattern = rf"(<!-- {name} -->\n).*?(<!-- end {name} -->)"

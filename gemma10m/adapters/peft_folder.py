@@ -61,7 +61,7 @@ class Adapter:
     path: Path
     updates: Updates  # by the names in the file
     about: AboutAdapter
-    fingerprint: str
+    fingerprint: str  # of all but the memory, which has one of its own
     memory: AddedMemoryWeights | None = None
 
 
@@ -69,12 +69,12 @@ def read_adapter(folder: Path) -> Adapter:
     """Read an adapter. Raises ModelError for a damaged one and for what is not plain LoRA."""
     memory, about = read_added_memory(folder), read_about(folder)
     if memory and not (folder / CONFIG).exists():
-        return Adapter(folder, {}, about, _fingerprint({}, 1.0, about, memory), memory)
+        return Adapter(folder, {}, about, _fingerprint({}, 1.0, about), memory)
     said = _json(folder / CONFIG)
     scale, rank = _scale(folder, said)
     tensors = _tensors(folder / TENSORS)
     updates = _updates(folder / TENSORS, tensors, scale, rank)
-    return Adapter(folder, updates, about, _fingerprint(tensors, scale, about, memory), memory)
+    return Adapter(folder, updates, about, _fingerprint(tensors, scale, about), memory)
 
 
 def write_adapter(folder: Path, updates: Updates, config: LoraConfig, about: AboutAdapter, base_name: str) -> None:
@@ -176,13 +176,9 @@ def read_about(folder: Path) -> AboutAdapter:
     return replace(about, refusal_bias=float(about.refusal_bias), strict_bias=float(about.strict_bias))
 
 
-def _fingerprint(
-    tensors: dict[str, Tensor], scale: float, about: AboutAdapter, memory: AddedMemoryWeights | None
-) -> str:
+def _fingerprint(tensors: dict[str, Tensor], scale: float, about: AboutAdapter) -> str:
     digest = hashlib.sha256(json.dumps([scale, asdict(about)]).encode())
     digest.update(safetensors_bytes(dict(sorted(tensors.items())), {}))
-    if memory:
-        digest.update(memory.fingerprint.encode())
     return digest.hexdigest()
 
 

@@ -28,6 +28,9 @@ def published(shape: str, layers: int | None) -> ModelConfig:
 
 
 def reading_with(memory: MemoryKind | None, carry: int | None) -> ReadingConfig:
+    """Return the reading to measure. Raises UsageError for a memory that a published shape has no weights for."""
+    if memory and (KINDS[memory].needs_added_memory or KINDS[memory].needs_state_vectors):
+        raise UsageError(f"a published shape has no weights for {memory} memory", hint="name a model that has them")
     return replace(READING, memory=memory or READING.memory, carry=READING.carry if carry is None else carry)
 
 

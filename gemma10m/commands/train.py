@@ -121,7 +121,7 @@ def _settle(options: TrainOptions, checkpoint: Checkpoint | None) -> tuple[Recip
 
 def _check_learning(recipe: Recipe, taught: bool) -> None:
     """Refuse a recipe that would change no weight. Raises UsageError."""
-    if recipe.train == "memory":
+    if recipe.train == "memory" or (recipe.memory and KINDS[recipe.memory].needs_added_memory):
         raise UsageError("an added memory is trained beside a frozen model", hint="use --memory RANK instead")
     if recipe.train == "gates" and not (recipe.memory and KINDS[recipe.memory].mixes):
         raise UsageError(f"the model has no gates to train with memory {recipe.memory}", hint="use --train all")

@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from gemma10m.adapters.added_memory import CONFIG as MEMORY_CONFIG
-from gemma10m.adapters.added_memory import write_added_memory
+from gemma10m.adapters.added_memory import AddedMemoryWeights, read_added_memory, write_added_memory
 from gemma10m.adapters.peft_folder import ABOUT, CONFIG, TENSORS, Adapter
 from gemma10m.atomic_file import atomic_file
 from gemma10m.commands.run_folder import begin, check_folder, read_recipe
 from gemma10m.commands.training_notes import Notes
 from gemma10m.commands.training_run import Run, holds_run, refuse_data_around
-from gemma10m.config import MOST_ADDED_RANK, ReadingConfig
+from gemma10m.config import MOST_ADDED_RANK, AttentionSpec, ModelConfig, ReadingConfig
 from gemma10m.errors import UsageError
-from gemma10m.library.model_choice import ChosenModel, ModelOptions, choose_model
+from gemma10m.library.model_choice import ChosenModel, ModelOptions, choose_model, load_chosen
 from gemma10m.library.signals import stop_on_signals
 from gemma10m.library.sources import open_document
 from gemma10m.models.decoder import Decoder
 from gemma10m.strict_json import canonical_json
 from gemma10m.tasks.writer import Writer
 from gemma10m.terminal import Terminal
-from gemma10m.tokens import load_tokenizer
 from gemma10m.training.added_start import adapter_with, memory_of, untrained_memory
 from gemma10m.training.corpus import corpus
 from gemma10m.training.log import open_log
 from gemma10m.training.parameters import select_trained
 from gemma10m.training.recipe import Recipe, default_stages
 from gemma10m.training.saved_run import RunOrigin
-from gemma10m.training.trainer import Trainer
+from gemma10m.training.trainer import Trainer, stage_reading
 from gemma10m.weights.adapting import with_adapter
-from gemma10m.weights.loading import load_checkpoint
 
 READING = ReadingConfig("added", segment=512, carry=512, sinks=4)
 
@@ -54,17 +53,21 @@ def train_memory(terminal: Terminal, options: MemoryOptions) -> None:
     Raises UsageError, ModelError, DocumentError, StateError, OutOfMemoryError, DiskError, TrainingError, Interrupted.
     """
     _check(options)
-    recipe = _recipe(options.recipe)
-    reading = ReadingConfig("added", recipe.segment or 0, recipe.carry or 0, recipe.sinks or 0)
-    check_folder(options.out, recipe)
     chosen = choose_model(terminal, ModelOptions(options.model, options.device, options.dtype, adapter=options.adapter))
-    chosen = _with_memory(chosen, options, reading, recipe.seed)
+    memory = chosen.adapter.memory if chosen.adapter and options.adapter else None
+    recipe = _recipe(options.recipe, memory.reading if memory else READING)
+    reading = ReadingConfig("added", recipe.segment or 0, recipe.carry or 0, recipe.sinks or 0)
+    _check_teacher(recipe, reading, chosen.checkpoint.config.context)
+    check_folder(options.out, recipe)
+    adapter = _with_memory(chosen, memory, options, reading, recipe.seed)
+    chosen = replace(chosen, adapter=adapter, checkpoint=with_adapter(chosen.checkpoint, adapter))
     document = open_document(terminal, options.data)
-    model, tokenizer = _model(chosen, reading), load_tokenizer(chosen.path)
-    writer = Writer(tokenizer, corpus(tokenizer, document.texts(), recipe.longest))
-    trainer = Trainer(model, writer, recipe, dtype=model.dtype)
-    assert chosen.adapter is not None
-    run = Run(trainer, RunOrigin(document.fingerprint, model.fingerprint, ""), options.out, _writes(chosen.adapter))
+    reader = load_chosen(terminal, chosen, reading, read_all=True, trains=True)
+    writer = Writer(reader.tokenizer, corpus(reader.tokenizer, document.texts(), recipe.longest))
+    trainer = Trainer(_trained(reader.model), writer, recipe, dtype=reader.model.dtype)
+    again = f"gemma10m train {shlex.quote(options.model)} --memory {options.rank} --adapter {{out}} --out OTHER"
+    origin = RunOrigin(document.fingerprint, reader.model.fingerprint, "")
+    run = Run(trainer, origin, options.out, _writes(adapter), again)
     begin(terminal, run, {}, ())
     with stop_on_signals() as stop, open_log(options.out, trainer.position.step) as log:
         run.go(Notes(terminal, trainer), log, stop)
@@ -88,38 +91,64 @@ def _check(options: MemoryOptions) -> None:
         )
 
 
-def _recipe(path: Path | None) -> Recipe:
-    """Return the recipe with its reading filled in, and nothing but the memory to train."""
-    recipe = read_recipe(path) if path else Recipe(default_stages(READING.segment))
-    if recipe.memory not in (None, READING.memory) or recipe.train not in ("all", "memory"):
+def _recipe(path: Path | None, reading: ReadingConfig) -> Recipe:
+    """Return the recipe with its reading filled in, and nothing but the memory to train. Raises UsageError."""
+    recipe = read_recipe(path) if path else Recipe(default_stages(reading.segment))
+    if recipe.memory not in (None, "added") or recipe.train not in ("all", "memory"):
         raise UsageError(
             f"the recipe trains {recipe.train} with memory {recipe.memory}, and --memory trains an added memory alone",
             hint="leave out train and memory in the recipe",
         )
     said = {name: value for name in ("segment", "carry", "sinks") if (value := getattr(recipe, name)) is not None}
-    return replace(recipe, train="memory", **asdict(replace(READING, **said)))
+    recipe = replace(recipe, train="memory", **asdict(replace(reading, **said)))
+    if not recipe.learns(taught=True):
+        raise UsageError(
+            "there is nothing to learn from: found no task with questions, lm_weight 0 and kl_weight 0",
+            hint="raise kl_weight, or take a task with questions",
+        )
+    return recipe
 
 
-def _with_memory(chosen: ChosenModel, options: MemoryOptions, reading: ReadingConfig, seed: int) -> ChosenModel:
-    """Give the model a memory: that of the adapter which the user named, or one that is not trained yet."""
-    adapter, checkpoint = chosen.adapter, chosen.checkpoint
-    memory = adapter.memory if adapter and options.adapter else None
+def _check_teacher(recipe: Recipe, reading: ReadingConfig, context: int) -> None:
+    """Refuse a stage in which the model sees all that its teacher does. Raises UsageError."""
+    for number, stage in enumerate(recipe.stages, start=1):
+        seen = stage_reading(reading, stage)
+        if recipe.kl_weight and seen.carry + seen.segment >= context:
+            raise UsageError(
+                f"in stage {number} the model sees {seen.carry + seen.segment:,} tokens verbatim, and was trained on "
+                f"{context:,} at a time: its own full attention has nothing to teach",
+                hint="give the recipe a smaller segment or carry, or kl_weight 0",
+            )
+
+
+def _with_memory(
+    chosen: ChosenModel, memory: AddedMemoryWeights | None, options: MemoryOptions, reading: ReadingConfig, seed: int
+) -> Adapter:
+    """Return the adapter with a memory: the one that it has, or one that is not trained yet. Raises UsageError."""
+    checkpoint = chosen.checkpoint
+    if checkpoint.config.has_state_vectors or all(spec.window for spec in _specs(checkpoint.config)):
+        what = "has state vectors" if checkpoint.config.has_state_vectors else "has a window in every layer"
+        raise UsageError(
+            f"{chosen.name} {what}, and a memory is trained beside layers that see everything",
+            hint="name a model with such layers",
+        )
     if memory is None:
         memory = untrained_memory(checkpoint.config, reading, options.rank, seed)
-    if memory.rank != options.rank:
-        raise UsageError(f"the memory of {options.adapter} has the rank {memory.rank}, and --memory is {options.rank}")
-    if not memory.tensors:
-        raise UsageError(
-            f"every layer of {chosen.name} has a window of its own, and a memory belongs to layers without one",
-            hint="name a model with layers that see everything",
-        )
-    adapter = adapter_with(replace(memory, reading=reading), adapter, checkpoint)
-    return replace(chosen, adapter=adapter, checkpoint=with_adapter(checkpoint, adapter))
+    in_run = read_added_memory(options.out) if holds_run(options.out) else None
+    for other, where in ((memory, f"of {options.adapter}"), (in_run, f"in {options.out}")):
+        if other and other.rank != options.rank:
+            raise UsageError(
+                f"the memory {where} has the rank {other.rank}, and --memory is {options.rank}",
+                hint=f"use --memory {other.rank}",
+            )
+    return adapter_with(replace(memory, reading=reading), chosen.adapter, checkpoint)
 
 
-def _model(chosen: ChosenModel, reading: ReadingConfig) -> Decoder:
-    adapter = chosen.adapter
-    model = load_checkpoint(chosen.checkpoint, reading, chosen.device, chosen.dtype, adapter, trains=True)
+def _specs(config: ModelConfig) -> Iterator[AttentionSpec]:
+    return (config.attention_of(layer) for layer in range(config.layers))
+
+
+def _trained(model: Decoder) -> Decoder:
     select_trained(model, "memory")
     for parameter in model.parameters():
         if parameter.requires_grad:  # what was read from a file is not to be written into

@@ -21,8 +21,17 @@ WriteModel = Callable[[Decoder, Path], None]
 
 
 class Run:
-    def __init__(self, trainer: Trainer, origin: RunOrigin, out: Path, write: WriteModel = save_model) -> None:
+    def __init__(
+        self,
+        trainer: Trainer,
+        origin: RunOrigin,
+        out: Path,
+        write: WriteModel = save_model,
+        again: str = "gemma10m train {out} --out OTHER",
+    ) -> None:
+        """Prepare a run in the folder `out`. again: the command that trains further what `write` leaves there."""
         self.trainer, self.origin, self.out, self._write = trainer, origin, out, write
+        self._again = again.format(out=shlex.quote(str(out)))
         self._held = self._model_held = -1  # the step that run.safetensors is of, and that of model.safetensors
 
     def resume(self, saved: SavedRun) -> None:
@@ -90,8 +99,7 @@ class Run:
         else:
             error.message += f"; {self.out} holds the checkpoint of step {self._held}"
             if not isinstance(error, DiskError):
-                command = f"gemma10m train {shlex.quote(str(self.out))} --out OTHER"
-                elsewhere = f"`{command}` continues from it with another recipe"
+                elsewhere = f"`{self._again}` continues from it with another recipe"
                 error.hint = f"{error.hint}; {elsewhere}" if error.hint else elsewhere
         error.args = (error.message,)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gemma10m.adapters.peft_folder import read_adapter
+from gemma10m.config import MemoryKind
 from gemma10m.errors import ModelError, UsageError
 from gemma10m.library.defaults import default_model
 from gemma10m.library.model_choice import ModelOptions
@@ -42,7 +43,7 @@ def _model(path: Path, header: StateHeader, asked: str | None) -> tuple[str, str
     names = known_models()
     # A name in a file chooses among the models that are known, and never a path.
     for name in sorted(names, key=lambda name: name != header.model):
-        found = _fingerprints(name, asked)
+        found = _fingerprints(name, asked, header.reading.memory)
         if header.model_fingerprint in found:
             return name, found[header.model_fingerprint]
     read_by = f"{sanitise_line(header.model)} (fingerprint {header.model_fingerprint[:12]})"
@@ -60,7 +61,7 @@ def known_models() -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _fingerprints(name: str, asked: str | None) -> dict[str, str | None]:
+def _fingerprints(name: str, asked: str | None, memory: MemoryKind) -> dict[str, str | None]:
     """Return the adapters by the model's fingerprint with them: none, the packaged one and `asked`.
 
     One that does not fit the model is left out, and so are all for a model that cannot be opened.
@@ -72,5 +73,5 @@ def _fingerprints(name: str, asked: str | None) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     for adapter in dict.fromkeys((NO_ADAPTER, None, asked)):
         with suppress(ModelError):
-            found[adapted_fingerprint(checkpoint, find_adapter(adapter, checkpoint))] = adapter
+            found[adapted_fingerprint(checkpoint, find_adapter(adapter, checkpoint), memory)] = adapter
     return found

@@ -54,14 +54,16 @@ class AddedMemoryAttention(Attention):
         plain = super().cost()
         if not self.memory.needs_added_memory:
             return plain
-        spec, size = self.spec, self.spec.head_size
-        parameters = sum(parameter.numel() for parameter in self.added_memory.parameters())
-        maps = 2 * size * (spec.query_size + spec.kv_size)  # each head goes through one map
-        low = 2 * (parameters - 2 * size * size)
+        spec, D, R = self.spec, self.hidden_size, self.added_memory.query.down.out_features
+        asked = 2 * spec.head_size * spec.query_size  # the query map, head by head
+        asked += 2 * R * (D + spec.query_size) * 2  # low-rank query and output
+        asked += 2 * D * (spec.heads + spec.query_size)  # read gate, and the output projection once more
+        written = 2 * spec.head_size * spec.kv_size + 2 * R * (D + spec.kv_size) * 2 + 2 * D * spec.kv_heads
         return replace(
             plain,
-            projection_flops=plain.projection_flops + maps + low,
-            mixing_flops=plain.mixing_flops + 2 * spec.query_size * size,
+            projection_flops=plain.projection_flops + asked + written,
+            query_flops=plain.query_flops + asked,
+            mixing_flops=plain.mixing_flops + 2 * spec.query_size * spec.head_size,
             wide_scratch=plain.wide_scratch + 4 * (spec.query_size + spec.kv_size),
         )
 
@@ -102,6 +104,8 @@ class AddedMemoryAttention(Attention):
         first = chunk.position + chunk.tokens - wanted
         skipped, before = first // length - chunk.position // length, first % length
         queries = self.added_memory.queries(x, new.queries)  # (B, H, Q, E)
+        if before + wanted <= length:  # as when answering: one row, and not a segment of them
+            before, length = 0, wanted
         queries = F.pad(queries, (0, 0, before, -(before + wanted) % length))  # whole segments
         found = ops.recall(queries.unflatten(2, (-1, length)), memories[:, :, skipped:])  # (B, H, G, N, E)
         heard = self.added_memory.gated(x, found.flatten(2, 3)[:, :, before : before + wanted])  # (B, Q, H * E)

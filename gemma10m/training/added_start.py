@@ -20,7 +20,7 @@ WRITE_GATE_BIAS = -2.0  # few writes at first, as in training/initial.py
 
 
 def untrained_memory(config: ModelConfig, reading: ReadingConfig, rank: int, seed: int) -> AddedMemoryWeights:
-    """Return a memory for each layer without a window: maps are the identity, low-rank parts 0, read gates shut."""
+    """Return a memory for each layer without a window: maps are the identity, each B is 0, read gates are shut."""
     generator = torch.Generator().manual_seed(seed)
     tensors: dict[str, Tensor] = {}
     for layer in range(config.layers):
@@ -36,9 +36,9 @@ def untrained_memory(config: ModelConfig, reading: ReadingConfig, rank: int, see
 
 def adapter_with(memory: AddedMemoryWeights, adapter: Adapter | None, checkpoint: Checkpoint) -> Adapter:
     """Return the adapter with this memory, or one that has nothing else."""
-    if adapter is not None:
-        return replace(adapter, memory=memory)
-    return Adapter(Path(), {}, AboutAdapter(checkpoint.fingerprint), memory.fingerprint, memory)
+    if adapter is None:
+        return Adapter(Path(), {}, AboutAdapter(checkpoint.fingerprint), memory.fingerprint, memory)
+    return replace(adapter, memory=memory, about=replace(adapter.about, base=checkpoint.fingerprint))
 
 
 def memory_of(model: Decoder, rank: int, reading: ReadingConfig) -> AddedMemoryWeights:

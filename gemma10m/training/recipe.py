@@ -140,8 +140,8 @@ class Recipe:
             yield f"recompute must be true or false, found {self.recompute!r}"
         if self.train not in TRAINABLE:
             yield f"train must be one of {', '.join(TRAINABLE)}, found {self.train!r}"
-        elif self.train == "gates" and self.window_share:
-            yield "train gates leaves nothing to train in the steps of a window_share, which have no memory"
+        elif self.train in ("gates", "memory") and self.window_share:
+            yield f"train {self.train} leaves nothing to train in the steps of a window_share, which have no memory"
         yield from self._task_problems()
         yield from self._reading_problems()
         yield from self._stage_problems()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -116,11 +116,8 @@ class Trainer:
 
     def _reader(self, stage: Stage, forgets: bool) -> Decoder:
         """Return the working weights, read as the stage says."""
-        own = self.working.reading
-        segment = stage.segment or own.segment
-        memory = "window" if forgets else own.memory
-        carry, sinks = own.carry // own.segment * segment, min(own.sinks, segment)
-        key = (ReadingConfig(memory, segment, carry, sinks), stage.window)
+        reading = stage_reading(self.working.reading, stage)
+        key = (replace(reading, memory="window") if forgets else reading, stage.window)
         if key not in self._readers:
             self._readers[key] = reading_as(self.working, *key)
             if self.recipe.recompute:
@@ -128,7 +125,10 @@ class Trainer:
         return self._readers[key]
 
     def _teacher(self, reader: Decoder) -> Teacher | None:
-        """Return the teacher; where all but a memory is frozen, the model itself, which sees the whole document."""
+        """Return the teacher; where all but a memory is frozen, the same weights, which see the whole document.
+
+        In layers with a sliding window they see what the student sees: what else they miss is the memory's to give.
+        """
         if self.recipe.train != "memory" or not self.recipe.kl_weight:
             return self.teacher
         if reader not in self._own_teachers:
@@ -153,6 +153,16 @@ class Trainer:
                 f"the {what} of step {self.position.step + 1} is {value}",
                 hint="lower learning_rate or gate_learning_rate in the recipe",
             )
+
+
+def stage_reading(reading: ReadingConfig, stage: Stage) -> ReadingConfig:
+    """Return the reading of a stage: with its segment, and as many of them carried."""
+    if stage.segment is None:
+        return reading
+    carried = reading.carry // reading.segment
+    return replace(
+        reading, segment=stage.segment, carry=carried * stage.segment, sinks=min(reading.sinks, stage.segment)
+    )
 
 
 def mean_gates(model: Decoder) -> list[float]:

@@ -11,9 +11,10 @@ from torch import Tensor
 from gemma10m.adapters.added_memory import PART
 from gemma10m.adapters.lora import LowRankUpdate
 from gemma10m.adapters.peft_folder import Adapter, read_about, read_adapter
-from gemma10m.config import ModelConfig
+from gemma10m.config import MemoryKind, ModelConfig
 from gemma10m.errors import ModelError
 from gemma10m.folders import reader_folder
+from gemma10m.memory import KINDS
 from gemma10m.models import ARCHITECTURES
 from gemma10m.strict_json import quote
 from gemma10m.weights.checkpoint import Checkpoint
@@ -60,11 +61,17 @@ def add_adapter(weights: dict[str, Tensor], adapter: Adapter, checkpoint: Checkp
         weights |= {name: tensor.to(device) for name, tensor in adapter.memory.tensors.items()}
 
 
-def adapted_fingerprint(checkpoint: Checkpoint, adapter: Adapter | None) -> str:
-    """Return the fingerprint of the weights with the adapter: states of one are not continued by the other."""
+def adapted_fingerprint(checkpoint: Checkpoint, adapter: Adapter | None, memory: MemoryKind) -> str:
+    """Return the fingerprint of the weights with the adapter: states of one are not continued by the other.
+
+    The adapter's memory counts only where the model reads with it.
+    """
     if adapter is None:
         return checkpoint.fingerprint
-    return hashlib.sha256(f"{checkpoint.fingerprint} {adapter.fingerprint}".encode()).hexdigest()
+    parts = [checkpoint.fingerprint, adapter.fingerprint]
+    if adapter.memory and KINDS[memory].needs_added_memory:
+        parts.append(adapter.memory.fingerprint)
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 
 def _check_memory(adapter: Adapter, name: str, config: ModelConfig) -> None:

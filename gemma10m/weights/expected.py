@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import torch
 
+from gemma10m.adapters.added_memory import PART
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.errors import ModelError
 from gemma10m.models.decoder import Decoder
@@ -23,13 +24,12 @@ _STAYS_FLOAT32 = (
     "self_attn.write_gate.bias",
     "self_attn.state_vector.first",
 )
-_ADDED = ".self_attn.added_memory."
 _SHOWN = 5
 _MIXED = "config.json and the weights must come from the same model"
 
 
 def stays_float32(name: str) -> bool:
-    return name.endswith(_STAYS_FLOAT32) or _ADDED in name
+    return name.endswith(_STAYS_FLOAT32) or PART in name
 
 
 def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:

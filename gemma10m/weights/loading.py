@@ -75,7 +75,7 @@ def load_checkpoint(
     with torch.device("meta"):
         model = Decoder(checkpoint.config, reading)
     model.load_state_dict(weights, strict=True, assign=True)
-    model.name, model.fingerprint = checkpoint.name, adapted_fingerprint(checkpoint, adapter)
+    model.name, model.fingerprint = checkpoint.name, adapted_fingerprint(checkpoint, adapter, reading.memory)
     gates = [tensor for name, tensor in weights.items() if name.endswith("self_attn.gate")]
     warning = closed_gate_warning(gates or None, reading)
     model.warnings = checkpoint.notes + ((warning,) if warning else ())

@@ -61,8 +61,12 @@ def _check_parameters(checkpoint: Described, reading: ReadingConfig) -> None:
     lacking = {
         "write gates": memory.needs_write_gates and not config.has_write_gates,
         "state-vector parameters": memory.needs_state_vectors and not config.has_state_vectors,
-        "adapter with a memory": memory.needs_added_memory and not config.added_rank,
     }
+    if memory.needs_added_memory and not config.added_rank:
+        raise ModelError(
+            f"{checkpoint.name} has no adapter with a memory, which {reading.memory} memory needs",
+            hint="name one with --adapter, or train one: gemma10m train MODEL --memory 32 --data TEXT --out FOLDER",
+        )
     for name in (name for name, lacks in lacking.items() if lacks):
         raise ModelError(
             f"{checkpoint.name} has no {name}, which {reading.memory} memory needs",

@@ -52,7 +52,8 @@ def memory_plan(
 
 
 def _keys(layout: Layout) -> Layout:
-    return {name: tensor for name, tensor in layout.items() if name.endswith(("keys", "values"))}
+    own = ("keys", "values", "sink_keys", "sink_values")  # and not those that wait to be written to a memory
+    return {name: tensor for name, tensor in layout.items() if name in own}
 
 
 def _weight_bytes(model: Decoder, dtype: torch.dtype) -> int:

@@ -20,7 +20,9 @@ from gemma10m.adapters.added_memory import CONFIG, TENSORS, read_added_memory
 from gemma10m.adapters.peft_folder import ABOUT, read_adapter
 from gemma10m.commands import train_memory
 from gemma10m.commands.train_memory import MemoryOptions
-from gemma10m.errors import Interrupted, UsageError
+from gemma10m.errors import ConfigError, Interrupted, UsageError
+from gemma10m.library.library import Library
+from gemma10m.library.retrieval import RetrievalOptions
 from gemma10m.terminal import Terminal
 from gemma10m.training.saved_run import RUN
 from gemma10m.training.trainer import Trainer
@@ -134,6 +136,38 @@ def test_bad_options_are_refused_before_anything_is_read(desk: Path) -> None:
     with pytest.raises(UsageError, match="--memory trains an added memory alone"):
         train(desk)
     assert not (desk / "out").exists()
+
+
+def test_a_run_that_could_not_learn_or_end_is_refused_before_it_begins(desk: Path) -> None:
+    for changes, message in (
+        ({"kl_weight": 0, "tasks": {"text": 1}, "lm_weight": 0}, "there is nothing to learn from"),
+        ({"window_share": 0.5}, "train memory leaves nothing to train in the steps of a window_share"),
+        ({"segment": 1 << 20, "carry": 1 << 20, "stages": [{"length": 1 << 20, "tokens": 1}]}, "has nothing to teach"),
+    ):
+        furnished(desk, **changes)
+        with pytest.raises((UsageError, ConfigError), match=message):
+            train(desk)
+        assert not (desk / "out").exists()
+
+
+def test_a_run_of_another_rank_is_refused(desk: Path) -> None:
+    out = train(desk)
+    with pytest.raises(UsageError, match=f"the memory in {out} has the rank 3, and --memory is 4") as refused:
+        train(desk, rank=4)
+    assert refused.value.hint == "use --memory 3"
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_state_that_was_read_with_a_memory_is_found_again_with_it(desk: Path, unbroken: Path) -> None:
+    library = Library(str(checkpoint()), device="cpu", memory="added", adapter=unbroken)
+    with library.open(desk / "book.txt", retrieval=RetrievalOptions("off")) as reading:
+        reading.save(desk / "book.state")
+        told = reading.ask("What is the magic number for amber-lantern?").made
+        assert reading.reader.model.reading.memory == "added"
+    again = Library(str(checkpoint()), device="cpu", adapter=unbroken)
+    with again.open(desk / "book.state", retrieval=RetrievalOptions("off")) as reading:
+        assert reading.reader.model.reading.memory == "added"
+        assert reading.ask("What is the magic number for amber-lantern?").made == told
 
 
 def test_the_command_trains(desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
