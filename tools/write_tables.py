@@ -1,7 +1,8 @@
 """Write measured tables from docs/benchmarks/results.jsonl: `python tools/write_tables.py`.
 
 README.md has five cells, docs/recall.md all of them; docs/answers.md has what is asked of real documents,
-docs/state-file.md what was killed at random, docs/concepts.md how many verdicts are wrong.
+docs/state-file.md what was killed at random, docs/concepts.md how many verdicts are wrong,
+docs/remembering.md what a pretrained model recalls.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import memory_tables
 from tables import ROOT, ResultRow, against, rows
 
 from gemma10m.weights.checkpoint import open_checkpoint
 
 DEMO = ROOT / "gemma10m" / "demo"
-PAGES = ("README.md", "docs/recall.md", "docs/answers.md", "docs/state-file.md", "docs/concepts.md")
+PAGES = ("README.md", "docs/recall.md", "docs/answers.md", "docs/state-file.md", "docs/concepts.md", "docs/remembering.md")
 SETS = {"squad": "SQuAD 2.0", "hotpotqa": "HotpotQA"}
 READ_IN = {
     "all.md": "found in nine million tokens",
@@ -183,7 +185,8 @@ changed, {missed} are not (`tools/check_verdicts.py`)."""
 def used_rows() -> list[ResultRow]:
     """Return the rows that the README and the pages in docs show."""
     kept = [*_demo_cells().values(), *_demo_perplexity(), *against("small", 16_384)]
-    return [*kept, *answer_rows(), *verdict_rows(), rows("kills")[-1]]
+    remembering = [*memory_tables.cell_rows().values(), *memory_tables.loss_rows(), *memory_tables.part_rows()]
+    return [*kept, *answer_rows(), *verdict_rows(), rows("kills")[-1], *remembering]
 
 
 def filled(text: str) -> str:
@@ -197,6 +200,9 @@ def filled(text: str) -> str:
         "answers": answers_table(),
         "kills": kills_line(),
         "verdicts": verdicts_line(),
+        "remembering": memory_tables.remembering_table(),
+        "losses": memory_tables.loss_table(),
+        "parts": memory_tables.parts_table(),
     }
     for name, made in made_of.items():
         pattern = rf"(<!-- {name} -->\n).*?(<!-- end {name} -->)"

@@ -8,6 +8,7 @@ import pytest
 import torch
 from models import random_ids, read_cut, tiny_config, tiny_model
 from official_models import official_model, save
+from torch.utils.flop_counter import FlopCounterMode
 from training_runs import random_batch, small_recipe, tokenizer, writer
 
 import gemma10m
@@ -80,6 +81,21 @@ def test_a_frozen_model_is_the_teacher_of_its_memory():
     assert report.teacher_loss > 0
     alone = Trainer(model, writer(), replace(recipe, kl_weight=0.0, tasks={"needle": 1}))
     assert alone.step().teacher_loss is None
+
+
+def test_the_cost_is_what_is_counted():
+    model = tiny_model("added", segment=8, layers=1, has_gates=False)
+    bare = without_memory(model)
+    counted, costs = [], []
+    for each in (model, bare):
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            each(random_ids(each, 4), each.empty_state())
+        counted.append(counter.get_total_flops() / 4)
+        costs.append(each.mixers[0].cost())
+    read = costs[0].mixing_flops - costs[1].mixing_flops
+    assert read == 2 * 24 * 6
+    assert counted[0] - counted[1] == costs[0].projection_flops - costs[1].projection_flops + read
+    assert costs[0].query_flops - costs[1].query_flops < costs[0].projection_flops - costs[1].projection_flops
 
 
 def test_gates_are_float32_beside_bfloat16_weights():

@@ -1,0 +1,68 @@
+"""Make the tables of docs/remembering.md: what Gemma 3 270M recalls with the memory of its adapter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tables import ResultRow, rows
+
+MODEL = "small"
+TEXTS = {
+    "persuasion-numbered.txt": "*Persuasion* with page and paragraph numbers",
+    "persuasion.txt": "*Persuasion*",
+    "kjv.txt": "King James Bible",
+}
+Cell = tuple[str, str, int, float]  # task, text, tokens, depth
+
+
+def text_of(row: ResultRow) -> str:
+    """Return the haystack's name: the passkey has one of its own."""
+    named = (title for file, title in TEXTS.items() if f"/{file}" in row["command"] or f" {file}" in row["command"])
+    return "its own filler" if row["label"] == "passkey" else next(named)
+
+
+def cell_rows() -> dict[tuple[Cell, str], ResultRow]:
+    """Return the newest row of each cell and memory."""
+    found = [row for row in rows("recall") if row["model"] == MODEL]
+    return {((row["label"], text_of(row), row["tokens"], row["depth"]), row["memory"]): row for row in found}
+
+
+def loss_rows() -> list[ResultRow]:
+    """Return the newest row of each text and length, over all of its positions."""
+    found = [row for row in rows("perplexity") if row["model"] == MODEL and row["start"] == 0]
+    longest: dict[tuple[str, str], ResultRow] = {}
+    for row in found:
+        place = (row["command"], row["when"])
+        if place not in longest or row["stop"] > longest[place]["stop"]:
+            longest[place] = row
+    return list({(row["command"], row["stop"]): row for row in longest.values()}.values())
+
+
+def part_rows() -> list[ResultRow]:
+    return list({row["arm"]: row for row in rows("memory parts")}.values())
+
+
+def remembering_table() -> str:
+    cells = cell_rows()
+    lines = ["| asked for | text | tokens | depth | with memory | without |", "| --- " * 6 + "|"]
+    for cell in sorted({cell for cell, _ in cells}):
+        label, text, tokens, depth = cell
+        found = [cells.get((cell, memory)) for memory in ("added", "window")]
+        shown = " | ".join(f"{row['right']}/{row['n']}" if row else "" for row in found)
+        lines.append(f"| {label} | {text} | {tokens:,} | {depth:g} | {shown} |")
+    return "\n".join(lines)
+
+
+def loss_table() -> str:
+    lines = ["| text | tokens | perplexity with memory | without | difference in nats (95 %) |", "| --- " * 5 + "|"]
+    for row in loss_rows():
+        title = next(title for file, title in TEXTS.items() if Path(file).name in row["command"])
+        interval = "" if row["low"] is None else f" ({row['low']:+.4f} to {row['high']:+.4f})"
+        numbers = f"{row['perplexity_on']:.2f} | {row['perplexity_off']:.2f} | {row['difference']:+.4f}{interval}"
+        lines.append(f"| {title} | {row['stop']:,} | {numbers} |")
+    return "\n".join(lines)
+
+
+def parts_table() -> str:
+    lines = ["| memory | right |", "| --- | --- |"]
+    return "\n".join([*lines, *(f"| {row['arm']} | {row['right']}/{row['n']} |" for row in part_rows())])
