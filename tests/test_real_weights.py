@@ -20,7 +20,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 import gemma10m
 from gemma10m.bench.alone import read_alone
 from gemma10m.config import ReadingConfig
-from gemma10m.models.decoder import Decoder
+from gemma10m.evaluation.cell import Cell
+from gemma10m.evaluation.needles import answer, read_side_by_side
+from gemma10m.evaluation.task import Task
+from gemma10m.models.decoder import Decoder, without_memory
+from gemma10m.tasks.haystack import Prose
+from gemma10m.tasks.writer import Writer
 from gemma10m.tokens import Tokenizer, load_tokenizer
 
 pytestmark = pytest.mark.real_weights
@@ -152,3 +157,18 @@ def test_loading_takes_little_more_than_the_weights(
     weights = sum(weight.numel() for weight in loaded("small")[0].parameters()) * getattr(torch, dtype).itemsize
     found = read_alone(published("small"), "cpu", dtype, ReadingConfig(memory="full"), [])
     assert weights < found.load_peak_bytes - found.bytes_before < weights + 120e6
+
+
+def test_gemma_remembers_a_number_that_has_left_its_window(published: Callable[[str], Path]) -> None:
+    """The same windows without the memory are the control."""
+    path = published("small")
+    tokenizer = load_tokenizer(path)
+    writer = Writer(tokenizer, [Prose.of(tokenizer, (ROOT / "examples" / "persuasion.txt").read_text("utf-8"))])
+    cell = Cell(Task("needle", 1, False, "single", "number"), 2048, 0.2, 3, seed=3)
+    model = gemma10m.load_model(path, memory="added", adapter=None)
+    scripts = cell.scripts(writer, model.reading.segment, range(cell.n))
+    remembering, forgetting = (
+        answer(each, scripts, lambda chunk: None, read_side_by_side) for each in (model, without_memory(model))
+    )
+    assert sum(remembering.right) >= 2
+    assert not any(forgetting.right)

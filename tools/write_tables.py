@@ -16,7 +16,14 @@ from tables import ROOT, ResultRow, against, rows
 from gemma10m.weights.checkpoint import open_checkpoint
 
 DEMO = ROOT / "gemma10m" / "demo"
-PAGES = ("README.md", "docs/recall.md", "docs/answers.md", "docs/state-file.md", "docs/concepts.md", "docs/remembering.md")
+PAGES = (
+    "README.md",
+    "docs/recall.md",
+    "docs/answers.md",
+    "docs/state-file.md",
+    "docs/concepts.md",
+    "docs/remembering.md",
+)
 SETS = {"squad": "SQuAD 2.0", "hotpotqa": "HotpotQA"}
 READ_IN = {
     "all.md": "found in nine million tokens",

@@ -196,9 +196,12 @@ def _adapter(checkpoint: Checkpoint) -> Rows:
     adapter = find_adapter(None, checkpoint)
     if adapter is None:
         return []
-    return [
+    rows = [
         ("adapter", f"reader: answers from passages; trained on {adapter.about.data} (--adapter none leaves it out)")
     ]
+    if adapter.memory:
+        rows.append(("memory", "of the adapter, used with --memory added: holds single planted facts, little else"))
+    return rows
 
 
 def _reading(reading: ReadingConfig) -> str:

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -15,7 +16,10 @@ import torch
 from checkpoints import gemma_shapes, random_tensors, tiny_config, write_checkpoint
 from tokenizer_fixtures import train_sentencepiece
 
-from gemma10m.config import MEMORY_KINDS
+from gemma10m.adapters.about import AboutAdapter
+from gemma10m.adapters.added_memory import write_added_memory
+from gemma10m.adapters.peft_folder import ABOUT
+from gemma10m.config import MEMORY_KINDS, ReadingConfig
 from gemma10m.documents import Document, open_source
 from gemma10m.library.read_source import ReadSource, read_document
 from gemma10m.library.sources import open_document
@@ -23,9 +27,12 @@ from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
 from gemma10m.reading import Bookmark, Step, pace, read_steps
 from gemma10m.saved_states import Reader, read_and_save
+from gemma10m.strict_json import canonical_json
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import load_tokenizer
 from gemma10m.tokens.prompt import Prompt
+from gemma10m.training.added_start import untrained_memory
+from gemma10m.weights.checkpoint import open_checkpoint
 from gemma10m.weights.loading import load_model
 
 KINDS = MEMORY_KINDS
@@ -57,13 +64,27 @@ def checkpoint(seed: int = 0, turns: bool = True, vectors: bool = False, gates: 
 
 
 @cache
+def memory_adapter(base: Path) -> Path:
+    """Return an adapter of the checkpoint whose memory holds random numbers."""
+    folder, opened = base.with_name(f"{base.name}-memory"), open_checkpoint(base)
+    folder.mkdir()
+    reading = ReadingConfig("added", segment=SEGMENT, carry=SEGMENT, sinks=4)
+    memory = untrained_memory(opened.config, reading, 3, seed=0)
+    shapes = {name: tuple(tensor.shape) for name, tensor in memory.tensors.items()}
+    write_added_memory(folder, replace(memory, tensors=random_tensors(shapes, seed=1)))
+    (folder / ABOUT).write_text(canonical_json(AboutAdapter(opened.fingerprint)))
+    return folder
+
+
+@cache
 def reader(
     kind: str = "gated", *, carry: int = SEGMENT, seed: int = 0, turns: bool = True, dtype: str = "float32"
 ) -> Reader:
     folder = checkpoint(seed, turns, kind == "state-vector")
     window = {"carry": 0, "sinks": 0} if kind == "full" else {"carry": carry, "sinks": 4}
     narrow = "float32" if dtype == "float64" else dtype
-    model = load_model(folder, dtype=narrow, memory=kind, segment=SEGMENT, **window)
+    adapter = memory_adapter(folder) if kind == "added" else "none"
+    model = load_model(folder, dtype=narrow, memory=kind, segment=SEGMENT, adapter=adapter, **window)
     return Reader(model.double() if dtype == "float64" else model, load_tokenizer(folder))
 
 
