@@ -6,16 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
-
 from gemma10m.commands.training_run import Run, holds_run
-from gemma10m.config import DTYPES
 from gemma10m.errors import ConfigError, UsageError
 from gemma10m.strict_json import strict_json
 from gemma10m.terminal import Terminal
 from gemma10m.training.recipe import HINT, Recipe, recipe_of
 from gemma10m.training.saved_run import TOKENIZER_FILES, load_run, write_bytes, write_json
-from gemma10m.weights.loading import resolve_device
 
 RECIPE = "recipe.json"
 
@@ -56,16 +52,6 @@ def _has_begun(out: Path, recipe: Recipe) -> bool:
         return not recipe.differences(read_recipe(out / RECIPE))
     except (UsageError, ConfigError):
         return False
-
-
-def placement(device: str, dtype: str) -> tuple[str, torch.dtype]:
-    """Return where to train and in which dtype. Raises UsageError."""
-    device = resolve_device(device)
-    if dtype == "auto":
-        dtype = "bfloat16" if device == "cuda" else "float32"
-    if dtype not in DTYPES:
-        raise UsageError(f"dtype must be {', '.join(DTYPES)} or auto, found {dtype!r}")
-    return device, getattr(torch, dtype)
 
 
 def begin(terminal: Terminal, run: Run, files: Mapping[str, bytes], notes: tuple[str, ...]) -> None:

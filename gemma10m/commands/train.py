@@ -8,9 +8,10 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from gemma10m.commands.run_folder import begin, check_folder, placement, read_recipe
+from gemma10m.commands.run_folder import begin, check_folder, read_recipe
 from gemma10m.commands.training_notes import Notes
 from gemma10m.commands.training_run import Run, refuse_data_around
+from gemma10m.config import DTYPES
 from gemma10m.errors import ModelError, UsageError
 from gemma10m.library.signals import stop_on_signals
 from gemma10m.library.sources import open_document
@@ -28,7 +29,7 @@ from gemma10m.training.teacher import Teacher
 from gemma10m.training.tokenizer import tokenizer_lines, train_tokenizer
 from gemma10m.training.trainer import Trainer
 from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
-from gemma10m.weights.loading import load_model, resolve_model
+from gemma10m.weights.loading import load_model, resolve_device, resolve_model
 from gemma10m.weights.sources.safetensors_folder import SafetensorsFolder
 
 SAME = "same"  # the teacher that has the student's own weights
@@ -65,7 +66,7 @@ def train(terminal: Terminal, options: TrainOptions) -> None:
     recipe, plan = _settle(options, checkpoint)
     _check_learning(recipe, taught=options.teacher is not None)
     check_folder(options.out, recipe)
-    device, dtype = placement(options.device, options.dtype)
+    device, dtype = _placement(options.device, options.dtype)
     document = open_document(terminal, options.data)
     texts = document.texts()
     vocabulary = _vocabulary(options.out, checkpoint, plan, texts, recipe.seed)
@@ -131,6 +132,16 @@ def _check_learning(recipe: Recipe, taught: bool) -> None:
             f"there is nothing to learn from: found no task with questions, lm_weight 0 and {teacher}",
             hint="raise kl_weight or lm_weight" if taught else "name a teacher with --teacher, or raise lm_weight",
         )
+
+
+def _placement(device: str, dtype: str) -> tuple[str, torch.dtype]:
+    """Return where to train and in which dtype. Raises UsageError."""
+    device = resolve_device(device)
+    if dtype == "auto":
+        dtype = "bfloat16" if device == "cuda" else "float32"
+    if dtype not in DTYPES:
+        raise UsageError(f"dtype must be {', '.join(DTYPES)} or auto, found {dtype!r}")
+    return device, getattr(torch, dtype)
 
 
 def _vocabulary(out: Path, checkpoint: Checkpoint | None, plan: ModelPlan, texts: list[str], seed: int) -> RunTokenizer:

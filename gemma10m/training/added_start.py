@@ -14,9 +14,8 @@ from gemma10m.adapters.peft_folder import Adapter
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.models.added_projections import AddedProjections
 from gemma10m.models.decoder import Decoder
+from gemma10m.training.initial import WRITE_GATE_BIAS
 from gemma10m.weights.checkpoint import Checkpoint
-
-WRITE_GATE_BIAS = -2.0  # few writes at first, as in training/initial.py
 
 
 def untrained_memory(config: ModelConfig, reading: ReadingConfig, rank: int, seed: int) -> AddedMemoryWeights:
