@@ -1,6 +1,7 @@
 """DOCX: a zip file of parts in XML, which name each other by relationships. One that is damaged leaves the others.
 
-Notes and comments follow the text, marked. Headers, footers and automatic numbering (`3.2`, `(a)`) are not read.
+Notes and comments follow the text, marked, and the numbers that Word computes are put before their paragraphs. Headers
+and footers are not read.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from gemma10m.documents.archives.zip_file import Zip
 from gemma10m.documents.budget import BombError, Budget
 from gemma10m.documents.content import Content
 from gemma10m.documents.detect import kind_of
+from gemma10m.documents.formats.docx_numbers import Numbers
 from gemma10m.documents.formats.docx_text import PartText, Styles, WordDocument, is_on
 from gemma10m.documents.formats.html_text import write_html
 from gemma10m.documents.formats.lines import Kept
@@ -28,6 +30,7 @@ from gemma10m.documents.text import EncodingDetector, decoder
 
 _USUAL = "word/document.xml"
 _NOTES = ("footnotes", "endnotes", "comments")
+_USUAL_PARTS = (*_NOTES, "styles", "numbering")
 _MARGINS = {"header": "headers", "footer": "footers"}
 _DRAWN = {"diagramData": "diagrams", "chart": "charts"}
 _HEADINGS = ("title", "heading 1", "heading 2", "heading 3")
@@ -65,16 +68,19 @@ def write_docx(document: Zip, writer: TextWriter, depth: int = 0) -> None:
     """Write the text of a Word document. Raises `UnreadableError` and `DiskError`."""
     main = main_part(document)
     parts = _related(document, main)
-    usual = {kind: _Part(kind, posixpath.join(posixpath.dirname(main), f"{kind}.xml")) for kind in (*_NOTES, "styles")}
+    usual = {kind: _Part(kind, posixpath.join(posixpath.dirname(main), f"{kind}.xml")) for kind in _USUAL_PARTS}
     parts = {kind: part for kind, part in usual.items() if part.name in document.members} | parts
     named = {part.kind: part.name for part in parts.values()}
-    found = WordDocument(Styles())
+    found = WordDocument(Styles(), Numbers(document.budget))
 
     def read_chunk(name: str) -> None:
         _write_chunk(document, parts.get(name), writer, depth)
 
     found.chunk = read_chunk
-    _guarded("styles", writer, lambda: _read_styles(document, named.get("styles", ""), found.styles))
+    _guarded("styles", writer, lambda: _read_styles(document, named.get("styles", ""), found))
+    if numbering := named.get("numbering"):
+        read = partial(parse_xml, numbering, document.blocks(numbering), found.numbers.start)
+        _guarded("numbering", writer, read)
     for name in filter(None, (main, *(named.get(kind) for kind in _NOTES))):
         text = PartText(writer, found)
         read = partial(parse_xml, name, document.blocks(name), text.start, text.end, text.text)
@@ -96,23 +102,26 @@ def _guarded(name: str, writer: TextWriter, read: Callable[[], object], is_neede
         writer.note(f"of its {printable(name)} not all is read ({error})")
 
 
-def _read_styles(document: Zip, name: str, styles: Styles) -> None:
+def _read_styles(document: Zip, name: str, found: WordDocument) -> None:
     """Read the styles by their names, which are English; their ids are in the language of the Word that wrote them."""
     if not name:
         return
+    styles, style = found.styles, ""
     styles.headings.clear()
-    style = ""
 
     def start(tag: str, given: Attributes) -> None:
         nonlocal style
         if tag == "style":
             style = given.get("styleId", "")
+            found.numbers.start_style(style, tag, given)
         elif tag == "name" and given.get("val", "").lower() in _HEADINGS:
             styles.headings.add(style)
         elif tag == "vanish" and is_on(given):
             styles.hidden.add(style)
         elif tag == "vertAlign" and given.get("val") == "superscript":
             styles.raised.add(style)
+        else:
+            found.numbers.start_style(style, tag, given)
 
     parse_xml(name, document.blocks(name), start)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from gemma10m.documents.budget import Budget
+from gemma10m.documents.formats.docx_numbers import Numbers
 from gemma10m.documents.formats.lines import Kept, Lines, TextSink
 from gemma10m.documents.formats.symbols import UNKNOWN, symbol
 from gemma10m.documents.formats.xml_events import Attributes
@@ -33,6 +35,7 @@ class WordDocument:
     """A document's state that all its parts share."""
 
     styles: Styles
+    numbers: Numbers = field(default_factory=lambda: Numbers(Budget(0)))
     notes: dict[tuple[str, str], int] = field(default_factory=dict)  # kind and id: the number it is given
     hidden: int = 0  # characters
     symbols: int = 0  # that are not known
@@ -57,6 +60,9 @@ class PartText:
         self._widths: list[int] = []  # of open cells, in columns
         self._hidden = self._raised = self._all_hidden = self._joined = False
         self._label = ""  # of the note that begins
+        self._style = self._instance = ""  # of the open paragraph, and of its number
+        self._level: int | None = None
+        self._begun = False  # the open paragraph has its number
 
     def start(self, tag: str, given: Attributes) -> None:
         parent = self._open[-1] if self._open else ""
@@ -117,10 +123,18 @@ class PartText:
         if self._label:
             self._lines.write(self._label + " ")
             self._label = ""
+        self._begin_paragraph(" ")
         self._lines.write(text, self._raised)
+
+    def _begin_paragraph(self, gap: str) -> None:
+        """Write the paragraph's number, which is counted only now: a deleted paragraph has none."""
+        begun, self._begun = self._begun or self._all_hidden, True
+        if not begun and (number := self._found.numbers.next(self._style, self._instance, self._level)):
+            self._lines.write(number + gap)
 
     def _white(self, tag: str, given: Attributes) -> None:
         if not given.get("pos") and not self._hidden:  # a tab that has a position is a tab stop
+            self._begin_paragraph(" ")
             self._lines.white(_WHITE[tag])
 
     def _sign(self, tag: str, given: Attributes) -> None:
@@ -162,7 +176,10 @@ class PartText:
         if any(self._instructions):  # one that has no end would hide the rest
             self._instructions = []
         if not self._joined:
+            self._begin_paragraph("")
             self._lines.end_paragraph()
+            self._begun = False
+        self._style, self._instance, self._level = "", "", None
         self._hidden = self._all_hidden = self._joined = self._raised = False
         for text in self._boxes if not self._joined else ():
             for line in text.strip("\n").split("\n"):
@@ -200,9 +217,16 @@ class PartText:
         self._raised |= style in styles.raised
 
     def _set_paragraph_style(self, given: Attributes) -> None:
+        self._style = given.get("val", "")
         if given.get("val") in self._found.styles.headings:
             self._lines.heading()
         self._all_hidden = given.get("val") in self._found.styles.hidden
+
+    def _set_instance(self, given: Attributes) -> None:
+        self._instance = given.get("val", "")
+
+    def _set_level(self, given: Attributes) -> None:
+        self._level = _number(given)
 
     def _set_hidden(self, given: Attributes) -> None:
         self._hidden = is_on(given)
@@ -224,6 +248,8 @@ def _number(given: Attributes) -> int:
 
 _PROPERTIES: dict[tuple[str, str], Callable[[PartText, Attributes], None]] = {
     ("pPr", "pStyle"): PartText._set_paragraph_style,
+    ("numPr", "numId"): PartText._set_instance,
+    ("numPr", "ilvl"): PartText._set_level,
     ("rPr", "rStyle"): PartText._set_style,
     ("rPr", "vanish"): PartText._set_hidden,
     ("rPr", "vertAlign"): PartText._set_raised,

@@ -1,4 +1,4 @@
-"""The numbers of a list's items, which a page leaves to the browser."""
+"""The numbers of a list's items, which a page leaves to the browser. A bullet has no text."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ class Numbering:
         """Return the number or mark before the next item."""
         number = _number(given.get("value", ""), self._next)
         self._next = number + self._step
-        return f"{_written(number, self._kind)}. " if self._kind else ""
+        return f"{written(number, self._kind)}. " if self._kind else ""
 
 
 def _number(given: str, default: int) -> int:
     return int(given) if len(given) < 7 and given.removeprefix("-").isdecimal() else default
 
 
-def _written(number: int, kind: str) -> str:
+def written(number: int, kind: str) -> str:
+    """Return the number as letters or in Roman numerals, by the first of the kind (a, A, i, I), else in digits."""
     if kind in "aA" and 1 <= number <= 26:
         return chr(ord(kind) + number - 1)
     if kind not in "iI" or not 1 <= number < 4000:
