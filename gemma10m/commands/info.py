@@ -200,7 +200,7 @@ def _adapter(checkpoint: Checkpoint) -> Rows:
         ("adapter", f"reader: answers from passages; trained on {adapter.about.data} (--adapter none leaves it out)")
     ]
     if adapter.memory:
-        rows.append(("memory", "of the adapter, used with --memory added: holds single planted facts, little else"))
+        rows.append(("memory", "of the adapter, used with --recall off: holds single planted facts, little else"))
     return rows
 
 

@@ -117,12 +117,12 @@ class Library:
     ) -> Reading:
         """Read an open document. output: file for its state, instead of the cache. Raises as `open` does."""
         listener = WithProgress(self.listener, progress) if progress else self.listener
-        reader = self.reader(document.nbytes)
+        reader = self.reader(document.nbytes, state_alone=retrieval.recall == "off")
         return Reading(self.listener, reader, read_document(listener, reader, document, output), retrieval)
 
-    def reader(self, nbytes: int = 0) -> Reader:
-        """Return the loaded model for a document of `nbytes` bytes."""
-        return self._given or self._loaded(self.options, nbytes)
+    def reader(self, nbytes: int = 0, state_alone: bool = False) -> Reader:
+        """Return the loaded model for a document of `nbytes` bytes. state_alone: answers come from its state alone."""
+        return self._given or self._loaded(self.options, nbytes, state_alone)
 
     def _learned_passages(self) -> bool:
         """Tell if the model has an adapter that was trained to answer from passages."""
@@ -137,10 +137,10 @@ class Library:
             self._chosen[named] = choose_model(self.listener, options)
         return self._chosen[named]
 
-    def _loaded(self, options: ModelOptions, nbytes: int = 0) -> Reader:
+    def _loaded(self, options: ModelOptions, nbytes: int = 0, state_alone: bool = False) -> Reader:
         """Load a model once for each way of reading."""
         named, chosen = (options.model, options.dtype, options.adapter), self._choose(options)
-        reading = choose_reading(self.listener, options, chosen, nbytes)
+        reading = choose_reading(self.listener, options, chosen, nbytes, state_alone)
         if (*named, reading) not in self._readers:
             loaded = load_chosen(self.listener, chosen, reading, options.read_all)
             self._readers[*named, reading] = loaded

@@ -143,32 +143,40 @@ def load_reader(listener: Listener, options: ModelOptions, nbytes: int = 0) -> R
     return load_chosen(listener, chosen, choose_reading(listener, options, chosen, nbytes), options.read_all)
 
 
-def choose_reading(listener: Listener, options: ModelOptions, chosen: ChosenModel, nbytes: int) -> ReadingConfig:
+def choose_reading(
+    listener: Listener, options: ModelOptions, chosen: ChosenModel, nbytes: int, state_alone: bool = False
+) -> ReadingConfig:
     """Return the reading that the user's options ask for, else the checkpoint's, else one by length and memory.
 
     A model with local layers reads exactly a document that fits its context and the memory; of a longer one a note
-    says what it sees.
+    says what it sees. state_alone: answers come from the state alone: an adapter's memory is used where that is longer.
     """
     checkpoint, tokens = chosen.checkpoint, nbytes // BYTES_A_TOKEN
     choose = partial(resolve_reading, checkpoint, memory=options.memory, carry=options.carry, sinks=options.sinks)
-    reading, config = choose(tokens=tokens), checkpoint.config
-    is_local = any(spec.window for spec in config.attention)
-    if not tokens or not is_local or options.carry is not None or KINDS[reading.memory].remembers:
+    reading, is_local = choose(tokens=tokens), any(spec.window for spec in checkpoint.config.attention)
+    has_memory = state_alone and checkpoint.added is not None and options.memory is None
+    if options.carry is not None or KINDS[reading.memory].remembers or not (is_local or has_memory):
         return reading
-    is_long = tokens > config.context
-    if not is_long:
-        plan = memory_plan(config, reading, getattr(torch, chosen.dtype), 1, tokens)
-        # Of the machine, not what is free just now: the next run must find the state that this one leaves.
-        size = memory_size(chosen.device)
-        if size is None or plan.total <= 0.8 * size:
-            return reading
-        reading = choose(tokens=config.context + 1)
-    why = (
-        f"is longer than the {config.context:,} tokens of the model's training" if is_long else "needs too much memory"
-    )
+    if not tokens or (why := _why_bounded(chosen, reading, tokens)) is None:
+        return reading
+    if has_memory:
+        listener.note(f"the document {why}: the adapter's memory holds what has left the window")
+        return resolve_reading(checkpoint, memory="added", sinks=options.sinks)
+    reading = choose(tokens=checkpoint.config.context + 1)
     seen = reading.carry + reading.segment
     listener.note(f"the document {why}: global layers see only its first {reading.sinks} and last {seen:,} tokens")
     return reading
+
+
+def _why_bounded(chosen: ChosenModel, reading: ReadingConfig, tokens: int) -> str | None:
+    """Return why a document of so many tokens cannot be seen as a whole, or None."""
+    config = chosen.checkpoint.config
+    if tokens > config.context:
+        return f"is longer than the {config.context:,} tokens of the model's training"
+    plan = memory_plan(config, reading, getattr(torch, chosen.dtype), 1, tokens)
+    # Of the machine, not what is free just now: the next run must find the state that this one leaves.
+    size = memory_size(chosen.device)
+    return "needs too much memory" if size is not None and plan.total > 0.8 * size else None
 
 
 def memory_size(device: str) -> int | None:

@@ -66,8 +66,14 @@ def checkpoint(seed: int = 0, turns: bool = True, vectors: bool = False, gates: 
 @cache
 def memory_adapter(base: Path) -> Path:
     """Return an adapter of the checkpoint whose memory holds random numbers."""
-    folder, opened = base.with_name(f"{base.name}-memory"), open_checkpoint(base)
+    folder = base.with_name(f"{base.name}-memory")
     folder.mkdir()
+    return write_memory(base, folder)
+
+
+def write_memory(base: Path, folder: Path) -> Path:
+    """Write an adapter for the checkpoint whose memory holds random numbers, and return the folder."""
+    opened = open_checkpoint(base)
     reading = ReadingConfig("added", segment=SEGMENT, carry=SEGMENT, sinks=4)
     memory = untrained_memory(opened.config, reading, 3, seed=0)
     shapes = {name: tuple(tensor.shape) for name, tensor in memory.tensors.items()}
