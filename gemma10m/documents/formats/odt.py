@@ -1,4 +1,7 @@
-"""OpenDocument text: a zip file with paragraphs and tables in XML. Notes and comments follow the text, marked."""
+"""OpenDocument text: a zip file with paragraphs and tables in XML.
+
+Notes and comments follow the text, marked, and the numbers of lists and headings are put before their paragraphs.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections.abc import Callable
 from gemma10m.documents import limits
 from gemma10m.documents.archives.zip_file import Zip
 from gemma10m.documents.budget import BombError, Budget
+from gemma10m.documents.formats.odt_numbers import Numbers
 from gemma10m.documents.formats.raised import raised
 from gemma10m.documents.formats.xml_events import Attributes, parse_xml
 from gemma10m.documents.safe_open import UnreadableError
@@ -75,6 +79,7 @@ class _Text:
         self._style = ""
         self._spans: list[str] = []
         self._level = 0  # of the open heading
+        self._numbers = Numbers(budget)
         self._margin = self._has_margins = False
         self._hidden = 0
 
@@ -134,8 +139,11 @@ class _Text:
         if not self._margin:
             self._paragraphs += 1
             self._spans.append(given.get("style-name", ""))
-            if tag == "h" and len(self._parts) == 1:
-                self._level = int(level) if (level := given.get("outline-level", "1")).isdecimal() else 1
+            level = _count(given, "outline-level") if tag == "h" else None
+            if level and len(self._parts) == 1:
+                self._level = level
+            if number := self._numbers.next(level, given):
+                self._parts[-1].append(f"{number} ")
 
     def _end_paragraph(self, tag: str) -> None:
         if self._margin or not self._paragraphs:
@@ -215,10 +223,15 @@ def _count(given: Attributes, name: str) -> int:
 
 
 _MARGINS = ("header", "footer", "header-left", "footer-left", "header-first", "footer-first")
+_LIST_LEVELS = ("list-level-style-number", "outline-level-style", "list-level-style-bullet", "list-level-style-image")
 _STARTS: dict[str, Callable[[_Text, str, Attributes], None]] = {
     "encryption-data": _Text._encrypted,
     "style": _Text._begin_style,
     "text-properties": _Text._set_style,
+    **dict.fromkeys(("list-style", "outline-style"), lambda text, tag, given: text._numbers.begin_style(tag, given)),
+    **dict.fromkeys(_LIST_LEVELS, lambda text, tag, given: text._numbers.set_level(given)),
+    "list": lambda text, tag, given: text._numbers.begin_list(given),
+    "list-item": lambda text, tag, given: text._numbers.begin_item(given),
     **dict.fromkeys(("p", "h"), _Text._begin_paragraph),
     "span": lambda text, tag, given: text._spans.append(given.get("style-name", "")),
     **dict.fromkeys(_ASIDE, _Text._begin_aside),
@@ -230,6 +243,7 @@ _STARTS: dict[str, Callable[[_Text, str, Attributes], None]] = {
 _ENDS: dict[str, Callable[[_Text, str], None]] = {
     **dict.fromkeys(("p", "h"), _Text._end_paragraph),
     "span": lambda text, tag: text._spans.__delitem__(slice(-1, None)),
+    "list": lambda text, tag: text._numbers.end_list(),
     **dict.fromkeys(_ASIDE, _Text._end_aside),
     "table-row": _Text._end_row,
     **dict.fromkeys(("table-cell", "covered-table-cell"), _Text._end_cell),
