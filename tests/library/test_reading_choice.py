@@ -1,4 +1,4 @@
-"""What a model reads with where the user names nothing: exact, by its window, or by its adapter's memory."""
+"""A model reads exactly, by its window or by its adapter's memory, where the user names nothing."""
 
 from __future__ import annotations
 
