@@ -22,8 +22,10 @@ def text_of(row: ResultRow) -> str:
 
 
 def cell_rows() -> dict[tuple[Cell, str], ResultRow]:
-    """Return the newest row of each cell and memory."""
+    """Return the newest row of each cell and memory, of the newest adapter; without its memory all are one model."""
     found = [row for row in rows("recall") if row["model"] == MODEL]
+    newest = next((row["model_fingerprint"] for row in reversed(found) if row["memory"] == "added"), None)
+    found = [row for row in found if row["memory"] != "added" or row["model_fingerprint"] == newest]
     return {((row["label"], text_of(row), row["tokens"], row["depth"]), row["memory"]): row for row in found}
 
 

@@ -23,6 +23,7 @@ from gemma10m.tensor_bytes import all_finite, safetensors_bytes
 from gemma10m.tokens import Tokenizer
 from gemma10m.training.answer_loss import answer_loss, encode_context
 from gemma10m.training.contexts import Context, OtherText
+from gemma10m.training.heap import return_freed
 from gemma10m.training.lora_recipe import LoraRecipe
 from gemma10m.training.prose_loss import encode_prose, prose_loss
 
@@ -79,6 +80,7 @@ class LoraTrainer:
         answers = self._learn_answers([one for one in batch if isinstance(one, Context)])
         prose = self._stay([one for one in batch if isinstance(one, OtherText)])
         gradient = self._move()
+        return_freed()
         return LoraReport(
             self.steps_done,
             answers.tokens + prose.tokens,

@@ -16,6 +16,7 @@ from gemma10m.models.decoder import Decoder
 from gemma10m.tasks.writer import Writer
 from gemma10m.training.backprop import backward, recompute_layers
 from gemma10m.training.batch import draw_batch, is_without_memory, seen_in_the_window
+from gemma10m.training.heap import return_freed
 from gemma10m.training.parameters import is_gate, make_optimizer, reading_as, refresh, working_copy
 from gemma10m.training.recipe import Recipe, Stage
 from gemma10m.training.schedule import Position
@@ -95,6 +96,7 @@ class Trainer:
         gradient = self._move(rate)
         self.position = before.after(self.recipe, tokens, losses.answer)
         self.whole = True
+        return_freed()
         return StepReport(
             step=self.position.step,
             stage=before.stage,
