@@ -11,7 +11,7 @@ from collections.abc import Callable
 from gemma10m.documents import limits
 from gemma10m.documents.archives.zip_file import Zip
 from gemma10m.documents.budget import BombError, Budget
-from gemma10m.documents.formats.odt_numbers import Numbers
+from gemma10m.documents.formats.odt_numbers import OdtNumbers
 from gemma10m.documents.formats.raised import raised
 from gemma10m.documents.formats.xml_events import Attributes, parse_xml
 from gemma10m.documents.safe_open import UnreadableError
@@ -79,7 +79,7 @@ class _Text:
         self._style = ""
         self._spans: list[str] = []
         self._level = 0  # of the open heading
-        self._numbers = Numbers(budget)
+        self._numbers = OdtNumbers(budget)
         self._margin = self._has_margins = False
         self._hidden = 0
 

@@ -22,7 +22,7 @@ _OUTLINE = ""  # the style of headings that are in no list
 
 
 @dataclass(frozen=True, slots=True)
-class _Level:
+class _OdtLevel:
     kind: str = ""  # as ODF writes it: 1, a, A, i, I; "" for no number
     before: str = ""
     after: str = ""
@@ -31,26 +31,26 @@ class _Level:
 
 
 @dataclass(slots=True)
-class _List:
+class _OdtList:
     style: str
     is_open: bool = False  # the open item has no number yet
     start: int | None = None  # of the open item
 
 
 @dataclass(slots=True)
-class _Style:
-    levels: dict[int, _Level] = field(default_factory=dict)
+class _OdtStyle:
+    levels: dict[int, _OdtLevel] = field(default_factory=dict)
     counts: dict[int, int] = field(default_factory=dict)  # by level, from 1
 
 
-class Numbers:
+class OdtNumbers:
     """The list styles of a document, and how far each has been counted."""
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
-        self._styles: dict[str, _Style] = {}
+        self._styles: dict[str, _OdtStyle] = {}
         self._style = _OUTLINE  # that is open
-        self._open: list[_List] = []
+        self._open: list[_OdtList] = []
         self._left = _MOST
 
     def begin_style(self, tag: str, given: Attributes) -> None:
@@ -61,7 +61,7 @@ class Numbers:
         self._left -= 1
         number = _whole(given.get("level", ""), 0)
         if 1 <= number <= _LEVELS and self._left >= 0:
-            self._styles.setdefault(self._style, _Style()).levels[number] = _Level(
+            self._styles.setdefault(self._style, _OdtStyle()).levels[number] = _OdtLevel(
                 given.get("num-format", ""),
                 given.get("num-prefix", "")[: limits.LABEL],
                 given.get("num-suffix", "")[: limits.LABEL],
@@ -72,7 +72,7 @@ class Numbers:
     def begin_list(self, given: Attributes) -> None:
         style = given.get("style-name") or (self._open[-1].style if self._open else "")
         if len(self._open) < _DEEPEST:
-            self._open.append(_List(style))
+            self._open.append(_OdtList(style))
         continues = given.get("continue-numbering") == "true" or "continue-list" in given
         if style in self._styles and not continues:
             _forget(self._styles[style], len(self._open))
@@ -99,7 +99,7 @@ class Numbers:
         return self._number(_OUTLINE, heading, _whole(given.get("start-value", ""), None) if restarts else None)
 
     def _number(self, name: str, at: int, start: int | None) -> str:
-        style = self._styles.get(name, _Style())
+        style = self._styles.get(name, _OdtStyle())
         level = style.levels.get(at)
         if level is None:
             return ""
@@ -115,11 +115,11 @@ class Numbers:
         return text
 
 
-def _level(style: _Style, number: int) -> _Level:
-    return style.levels.get(number, _Level())
+def _level(style: _OdtStyle, number: int) -> _OdtLevel:
+    return style.levels.get(number, _OdtLevel())
 
 
-def _forget(style: _Style, first: int) -> None:
+def _forget(style: _OdtStyle, first: int) -> None:
     """Let the levels from `first` on begin anew."""
     for number in range(first, _LEVELS + 1):
         style.counts.pop(number, None)
