@@ -68,7 +68,7 @@ def test_a_list_is_answered_with_one_read(book: Path, capsys: pytest.CaptureFixt
     file = question_file(book.parent, QUESTIONS[0], "", "  \t", f"  {QUESTIONS[1]}  ", *QUESTIONS[2:], "")
     tiny = reader()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Library, "reader", lambda *_: tiny)
+        patch.setattr(Library, "reader", lambda *_, **__: tiny)
         with fed_ids(tiny.model) as fed:
             run(book, file, None)
     captured = capsys.readouterr()

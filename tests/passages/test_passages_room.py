@@ -80,7 +80,7 @@ def test_the_room_is_what_the_open_segment_and_the_question_leave(demo: Reader) 
 def test_a_number_that_is_too_large_is_said_and_the_question_sees_what_was_recalled(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], demo: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Library, "reader", lambda *_: demo)
+    monkeypatch.setattr(Library, "reader", lambda *_, **__: demo)
     path = tmp_path / "tale.txt"
     path.write_text(FACTS)
     ask(Terminal(quiet=True), [str(path)], [QUESTION], DEMO, Sampling(max_new_tokens=1), RetrievalOptions("off"))
