@@ -118,3 +118,17 @@ def flate(content: bytes) -> bytes:
     """Return a compressed stream object of a PDF."""
     data = zlib.compress(content, 9)
     return b"<</Length %d/Filter/FlateDecode>>stream\n%s\nendstream" % (len(data), data)
+
+
+ODF = " ".join(
+    f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+    for name in ("office", "text", "table", "style", "draw")
+)
+
+
+def odt(body: str, styles: str = "", **more: str) -> bytes:
+    content = (
+        f"<office:document-content {ODF}><office:automatic-styles>{styles}</office:automatic-styles>"
+        f"<office:body><office:text>{body}</office:text></office:body></office:document-content>"
+    )
+    return zipped({"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": content, **more})

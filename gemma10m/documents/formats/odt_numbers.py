@@ -17,7 +17,6 @@ Default = TypeVar("Default", int, None)
 
 _LEVELS = 10
 _MOST = 100_000  # levels that are kept
-_DEEPEST = 64  # lists in lists
 _OUTLINE = ""  # the style of headings that are in no list
 
 
@@ -71,14 +70,14 @@ class OdtNumbers:
 
     def begin_list(self, given: Attributes) -> None:
         style = given.get("style-name") or (self._open[-1].style if self._open else "")
-        if len(self._open) < _DEEPEST:
-            self._open.append(_OdtList(style))
+        self._open.append(_OdtList(style))
         continues = given.get("continue-numbering") == "true" or "continue-list" in given
         if style in self._styles and not continues:
             _forget(self._styles[style], len(self._open))
 
     def end_list(self) -> None:
-        self._open = self._open[:-1]
+        if self._open:
+            self._open.pop()
 
     def begin_item(self, given: Attributes) -> None:
         if self._open:
