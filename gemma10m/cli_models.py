@@ -106,7 +106,8 @@ def train(
         ),
     ] = None,
     questions: Annotated[
-        list[Path] | None, typer.Option(help="JSONL file of questions, answers and sources for --lora; repeatable.")
+        list[Path] | None,
+        typer.Option(help="JSONL file of questions, answers and sources for --lora or --memory; repeatable."),
     ] = None,
     prose: Annotated[
         list[Path] | None,
@@ -137,15 +138,16 @@ def train(
             wanted = AdapterOptions(model, data, questions or [], out, lora, recipe, tuple(prose or ()), device, dtype)
             train_adapter(terminal, wanted)
             return
-        refuse_options("training without --lora", {"--questions": questions, "--prose": prose})
+        refuse_options("training without --lora", {"--prose": prose})
         if memory is not None:
             refuse_options("--memory", {"--config": config, "--train": train, "--teacher": teacher})
             from gemma10m.commands.train_memory import MemoryOptions, train_memory
 
             model = checkpoint or "small"
-            train_memory(terminal, MemoryOptions(model, data, out, memory, recipe, adapter, device, dtype))
+            asked = tuple(questions or ())
+            train_memory(terminal, MemoryOptions(model, data, out, memory, recipe, adapter, asked, device, dtype))
             return
-        refuse_options("training without --memory", {"--adapter": adapter})
+        refuse_options("training without --lora or --memory", {"--adapter": adapter, "--questions": questions})
         from gemma10m.commands.train import TrainOptions
         from gemma10m.commands.train import train as train_model
 

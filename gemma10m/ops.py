@@ -18,6 +18,7 @@ from torch import Tensor
 from gemma10m.errors import UsageError
 from gemma10m.kernels import reference
 from gemma10m.kernels.reference import recall as recall  # one product, which torch runs as fast as any kernel
+from gemma10m.kernels.reference import unit as unit  # used on its own in training alone
 from gemma10m.kernels.reference import wide as wide  # part of this module's functions, and the same everywhere
 
 BACKENDS = ("triton", "reference")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -11,6 +12,7 @@ from gemma10m.adapters.added_memory import CONFIG as MEMORY_CONFIG
 from gemma10m.adapters.added_memory import AddedMemoryWeights, read_added_memory, write_added_memory
 from gemma10m.adapters.peft_folder import ABOUT, CONFIG, TENSORS, Adapter
 from gemma10m.atomic_file import atomic_file
+from gemma10m.commands.address_run import fit_addresses
 from gemma10m.commands.run_folder import begin, check_folder, read_recipe
 from gemma10m.commands.training_notes import Notes
 from gemma10m.commands.training_run import Run, holds_run, refuse_data_around
@@ -21,6 +23,7 @@ from gemma10m.library.signals import stop_on_signals
 from gemma10m.library.sources import open_document
 from gemma10m.models.decoder import Decoder
 from gemma10m.strict_json import canonical_json
+from gemma10m.tasks.question_set import AskedQuestion, read_question_set
 from gemma10m.tasks.writer import Writer
 from gemma10m.terminal import Terminal
 from gemma10m.training.added_start import adapter_with, memory_of, untrained_memory
@@ -43,6 +46,7 @@ class MemoryOptions:
     rank: int
     recipe: Path | None = None
     adapter: str | None = None
+    questions: tuple[Path, ...] = ()
     device: str = "auto"
     dtype: str = "auto"
 
@@ -56,18 +60,27 @@ def train_memory(terminal: Terminal, options: MemoryOptions) -> None:
     chosen = choose_model(terminal, ModelOptions(options.model, options.device, options.dtype, adapter=options.adapter))
     memory = chosen.adapter.memory if chosen.adapter and options.adapter else None
     recipe = _recipe(options.recipe, memory.reading if memory else READING)
+    if memory and recipe.addressed:
+        raise UsageError(
+            f"the recipe fits what an untrained memory is addressed with, and {options.adapter} has a trained one",
+            hint="leave out addressed in the recipe",
+        )
     reading = ReadingConfig("added", recipe.segment or 0, recipe.carry or 0, recipe.sinks or 0)
     _check_teacher(recipe, reading, chosen.checkpoint.config.context)
+    questions = _questions(options.questions, recipe)
     check_folder(options.out, recipe)
     adapter = _with_memory(chosen, memory, options, reading, recipe.seed)
     chosen = replace(chosen, adapter=adapter, checkpoint=with_adapter(chosen.checkpoint, adapter))
     document = open_document(terminal, options.data)
     reader = load_chosen(terminal, chosen, reading, read_all=True, trains=True)
-    writer = Writer(reader.tokenizer, corpus(reader.tokenizer, document.texts(), recipe.longest))
+    writer = Writer(reader.tokenizer, corpus(reader.tokenizer, document.texts(), recipe.longest), questions)
     trainer = Trainer(_trained(reader.model), writer, recipe, dtype=reader.model.dtype)
     again = f"gemma10m train {shlex.quote(options.model)} --memory {options.rank} --adapter {{out}} --out OTHER"
-    origin = RunOrigin(document.fingerprint, reader.model.fingerprint, "")
+    data = hashlib.sha256(f"{document.fingerprint} {questions}".encode()).hexdigest()
+    origin = RunOrigin(data if questions else document.fingerprint, reader.model.fingerprint, "")
     run = Run(trainer, origin, options.out, _writes(adapter), again)
+    if recipe.addressed and not holds_run(options.out):
+        fit_addresses(terminal, trainer, writer)
     begin(terminal, run, {}, ())
     with stop_on_signals() as stop, open_log(options.out, trainer.position.step) as log:
         run.go(Notes(terminal, trainer), log, stop)
@@ -107,6 +120,24 @@ def _recipe(path: Path | None, reading: ReadingConfig) -> Recipe:
             hint="raise kl_weight, or take a task with questions",
         )
     return recipe
+
+
+def _questions(paths: tuple[Path, ...], recipe: Recipe) -> tuple[AskedQuestion, ...]:
+    """Return the questions whose first answer is in a sentence that is given with them. Raises UsageError."""
+    if bool(paths) != bool(recipe.tasks.get("question")):
+        raise UsageError(
+            f"the recipe's weight of the task question is {recipe.tasks.get('question', 0):g}, and "
+            f"{len(paths)} files of questions are given",
+            hint="give --questions with a recipe that has this task, and not without",
+        )
+    found = tuple(question for path in paths for question in read_question_set(path))
+    said = tuple(one for one in found if one.answers and any(one.answers[0] in source for source in one.sources))
+    if found and not said:
+        raise UsageError(
+            f"none of the {len(found):,} questions has a sentence with its first answer among its sources",
+            hint="name questions with answers and the sentences that say them",
+        )
+    return said
 
 
 def _check_teacher(recipe: Recipe, reading: ReadingConfig, context: int) -> None:

@@ -77,6 +77,12 @@ class AddedMemoryAttention(Attention):
         memories = 4 * (segments + 1) * spec.kv_size * spec.head_size * 4
         return plain + asked + writes + memories
 
+    def addresses(self, asking: Tensor, writing: Tensor) -> tuple[Tensor, Writes]:
+        """Return the queries (B, H, Q, E) of inputs asking (B, Q, D), and what inputs writing (B, S, D) write."""
+        asked, written = self._project(asking, asking.shape[1]), self._project(writing, 0)
+        added = self.added_memory
+        return added.queries(asking, asked.queries), added.writes(writing, written.keys, written.values)
+
     def _open_and_new(self, x: Tensor, new: Projected, state: LayerState) -> Writes:
         """Return what the open segment's tokens and the new ones write."""
         added = self.added_memory.writes(x, new.keys, new.values)

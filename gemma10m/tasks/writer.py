@@ -12,6 +12,7 @@ from torch import Tensor
 from gemma10m.errors import UsageError
 from gemma10m.tasks.case import Case, Turn
 from gemma10m.tasks.haystack import Prose, ProseSpan
+from gemma10m.tasks.question_set import AskedQuestion
 from gemma10m.tokens import Tokenizer
 from gemma10m.tokens.prompt import Prompt
 
@@ -47,8 +48,9 @@ class Script:
 
 
 class Writer:
-    def __init__(self, tokenizer: Tokenizer, prose: Sequence[Prose]) -> None:
-        self.tokenizer, self.prose = tokenizer, prose
+    def __init__(self, tokenizer: Tokenizer, prose: Sequence[Prose], questions: Sequence[AskedQuestion] = ()) -> None:
+        """Write with this prose as haystacks; `questions` are there to be drawn."""
+        self.tokenizer, self.prose, self.questions = tokenizer, prose, questions
         self.prompt = Prompt(tokenizer)
         self._haystacks: dict[str, Prose] = {}
 
@@ -92,7 +94,9 @@ class Writer:
         return self.tokenizer.encode(f" {turn.question}") if case.raw else self.prompt.question(turn.question)
 
     def _answer(self, case: Case, turn: Turn) -> list[int]:
-        return [*self.tokenizer.encode(f" {turn.answer}" if case.raw else turn.answer), self.prompt.stop]
+        if case.raw:
+            return [*self.tokenizer.encode(f" {turn.answer}"), self.prompt.stop]
+        return self.prompt.answer(turn.answer)
 
     def _document(self, case: Case, room: int, draw: random.Random) -> Iterator[tuple[Tensor | ProseSpan, bool]]:
         """Return the document's parts, and if they are asked for."""

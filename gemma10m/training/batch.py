@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,9 +13,10 @@ from gemma10m.errors import ConfigError
 from gemma10m.memory.interludes import Interludes
 from gemma10m.tasks.case import Case
 from gemma10m.tasks.passkey import passkey
+from gemma10m.tasks.question_set import AskedQuestion
 from gemma10m.tasks.word_lists import ValueKind, make_hard_number
 from gemma10m.tasks.writer import TrainingRow, Writer
-from gemma10m.training.mixture import draw_needles, draw_pairs, draw_repeat, draw_story, with_strays
+from gemma10m.training.mixture import draw_needles, draw_pairs, draw_questions, draw_repeat, draw_story, with_strays
 from gemma10m.training.recipe import SEEN_IN_A_WINDOW, Recipe, Stage
 
 INTERLUDES = 0.25  # of the segments are followed by one
@@ -55,7 +57,7 @@ def _rows(writer: Writer, recipe: Recipe, length: int, draw: random.Random) -> l
     drawn = []
     for _ in range(max(1, recipe.tokens_per_step // length)):
         for _ in range(TRIES):
-            task, case = draw_case(recipe, length, draw)
+            task, case = draw_case(recipe, length, draw, writer.questions)
             if writer.least(case) <= length:
                 drawn.append((task, writer.row(case, length, draw)))
                 break
@@ -76,8 +78,10 @@ def seen_in_the_window(recipe: Recipe) -> Recipe:
     return replace(recipe, tasks=tasks, facts=facts, fewest_facts=fewest, questions=1, end_share=1.0, start_share=0.0)
 
 
-def draw_case(recipe: Recipe, length: int, draw: random.Random) -> tuple[str, Case]:
-    """Draw a case of one of the recipe's tasks; `text` is a document without questions."""
+def draw_case(
+    recipe: Recipe, length: int, draw: random.Random, asked: Sequence[AskedQuestion] = ()
+) -> tuple[str, Case]:
+    """Draw a case of one of the recipe's tasks; `text` is a document without questions, `question` one of `asked`."""
     task = draw.choices(list(recipe.tasks), list(recipe.tasks.values()))[0]
     if task == "text":
         return task, with_strays(draw, Case((), (), raw=True), recipe.strays)
@@ -89,6 +93,8 @@ def draw_case(recipe: Recipe, length: int, draw: random.Random) -> tuple[str, Ca
         count = draw.randint(2, max(2, length // TOKENS_PER_PAIR))
         return task, draw_pairs(draw, lambda: _kind(recipe, draw), count)
     questions = draw.randint(1, recipe.questions)
+    if task == "question":
+        return task, draw_questions(draw, asked, questions)
     if task == "story":
         return task, draw_story(draw, draw.randint(2, max(2, length // TOKENS_PER_LINE)), questions)
     most = min(recipe.facts, max(1, length // TOKENS_PER_FACT))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from gemma10m.tasks.babi import draw_babi
 from gemma10m.tasks.case import Case, Fact, Turn
 from gemma10m.tasks.needle import ANSWER, KINDS, QUESTIONS, SENTENCES
+from gemma10m.tasks.question_set import AskedQuestion
 from gemma10m.tasks.word_lists import ValueKind, make_hard_number, make_name, make_names, make_value
 
 UPDATED = 0.3  # of the names get a second value later on
@@ -59,6 +60,14 @@ def draw_repeat(draw: random.Random, count: int) -> Case:
     """Draw names and the same names again: all of it is to be copied, pieces of unseen words as well."""
     names = ", ".join(make_name(draw) for _ in range(count))
     return Case((), (Turn(f"{names}.", f"{names}."),), raw=True)
+
+
+def draw_questions(draw: random.Random, asked: Sequence[AskedQuestion], count: int) -> Case:
+    """Draw questions that other people asked, and the sentences that answer them, in any order."""
+    chosen = draw.sample(asked, min(count, len(asked)))
+    sentences = dict.fromkeys(sentence for question in chosen for sentence in question.sources)
+    facts = tuple(Fact(sentence, draw.random()) for sentence in sentences)
+    return Case(facts, tuple(Turn(question.question, question.answers[0]) for question in chosen))
 
 
 def _value(draw: random.Random, kind: ValueKind) -> str:

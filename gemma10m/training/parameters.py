@@ -17,6 +17,7 @@ from gemma10m.weights.expected import stays_float32
 
 BETAS = (0.9, 0.95)
 WEIGHT_DECAY = 0.01
+FITTED_RATE = 0.2  # of the learning rates, for what was fitted before the first step
 
 
 def is_gate(name: str) -> bool:
@@ -25,6 +26,11 @@ def is_gate(name: str) -> bool:
 
 def is_added_gate(name: str) -> bool:
     return name.endswith((".read_gate.weight", ".read_gate.bias")) or ".added_memory.write_gate." in name
+
+
+def is_address(name: str) -> bool:
+    """Tell if an added memory is addressed with the parameter: its queries, keys and write gates."""
+    return PART in name and name.rpartition(PART)[2].startswith(("query", "key", "write_gate"))
 
 
 def is_trained(name: str, train: str) -> bool:
@@ -46,17 +52,21 @@ def trained(model: Decoder) -> dict[str, nn.Parameter]:
 
 
 def make_optimizer(model: Decoder, recipe: Recipe) -> torch.optim.AdamW:
-    """Make AdamW. Gates have their own learning rate; only matrices decay."""
-    groups: dict[str, list[nn.Parameter]] = {"gates": [], "vectors": [], "matrices": []}
+    """Make AdamW. Gates have their own learning rate, what was fitted before moves slowly, only matrices decay."""
+    groups: dict[tuple[str, bool], list[nn.Parameter]] = {}
     for name, parameter in trained(model).items():
-        is_fast = is_gate(name) or is_added_gate(name)
-        groups["gates" if is_fast else "vectors" if parameter.dim() < 2 else "matrices"].append(parameter)
+        is_fast, is_fitted = is_gate(name) or is_added_gate(name), recipe.addressed > 0 and is_address(name)
+        kind = "gates" if is_fast else "vectors" if parameter.dim() < 2 else "matrices"
+        groups.setdefault((kind, is_fitted), []).append(parameter)
     rates = {"gates": recipe.gate_learning_rate, "vectors": recipe.learning_rate, "matrices": recipe.learning_rate}
     return torch.optim.AdamW(
         [
-            {"params": params, "base": rates[kind], "weight_decay": WEIGHT_DECAY if kind == "matrices" else 0.0}
-            for kind, params in groups.items()
-            if params
+            {
+                "params": parameters,
+                "base": rates[kind] * (FITTED_RATE if is_fitted else 1.0),
+                "weight_decay": WEIGHT_DECAY if kind == "matrices" else 0.0,
+            }
+            for (kind, is_fitted), parameters in groups.items()
         ],
         betas=BETAS,
     )

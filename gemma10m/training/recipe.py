@@ -10,8 +10,9 @@ from typing import Any
 from gemma10m.config import MEMORY_KINDS, ModelConfig, ReadingConfig
 from gemma10m.errors import ConfigError
 
-TASKS = ("needle", "pairs", "passkey", "repeat", "story", "text")
+TASKS = ("needle", "pairs", "passkey", "question", "repeat", "story", "text")
 SEEN_IN_A_WINDOW = ("needle", "passkey", "repeat", "text")  # tasks that ask for what can stand just before
+HAVE_VALUES = ("needle", "pairs", "passkey", "question")  # tasks whose answer is where the document last has it
 TRAINABLE = ("gates", "attention", "all", "memory")
 MOST_VIRTUAL = 20
 WITH_VIRTUAL = ("gated", "added")  # what is written is one map of the segment
@@ -28,6 +29,7 @@ _LEAST = {
     "strays": 0,
     "questions": 1,
     "lm_stride": 1,
+    "addressed": 0,
     "seed": 0,
     "save_every": 1,
 }
@@ -115,6 +117,7 @@ class Recipe:
     lm_stride: int = 6  # next-token loss on every so many tokens: the head is a third of a small model's work
     kl_weight: float = 1.0  # of the loss against a teacher
     train: str = "all"
+    addressed: int = 0  # documents on which an added memory's keys, queries and gates are fitted before the first step
     seed: int = 0
     save_every: int = 200  # steps
     memory: str | None = None
@@ -156,6 +159,9 @@ class Recipe:
             yield "one of the tasks must have a weight above 0"
         elif self.window_share and not any(self.tasks.get(name) for name in SEEN_IN_A_WINDOW):
             yield f"window_share needs one of the tasks {', '.join(SEEN_IN_A_WINDOW)}, found {', '.join(self.tasks)}"
+
+        if self.addressed and not any(self.tasks.get(name) for name in HAVE_VALUES):
+            yield f"addressed needs one of the tasks {', '.join(HAVE_VALUES)}, found {', '.join(self.tasks)}"
 
     def _reading_problems(self) -> Iterator[str]:
         if self.memory not in (None, *MEMORY_KINDS):

@@ -24,6 +24,7 @@ from gemma10m.errors import ConfigError, Interrupted, UsageError
 from gemma10m.library.library import Library
 from gemma10m.library.retrieval import RetrievalOptions
 from gemma10m.terminal import Terminal
+from gemma10m.training import address_fit
 from gemma10m.training.saved_run import RUN
 from gemma10m.training.trainer import Trainer
 from gemma10m.weights.checkpoint import open_checkpoint
@@ -186,3 +187,75 @@ def test_the_command_trains(desk: Path, monkeypatch: pytest.MonkeyPatch, capsys:
         assert code == 2, more
     code, said = call(*shared, "--adapter", desk / "out", "--out", desk / "two")
     assert (code, "--adapter" in said) == (2, True)
+
+
+QUESTION = {"question": "Who keeps seven bees?", "answers": ["Tobias Grey"], "sources": ["Tobias Grey keeps bees."]}
+
+
+def addressed(desk: Path, **changes: Any) -> Path:
+    """Write a recipe that fits addresses, with a few steps for each layer."""
+    return furnished(desk, **({"addressed": 4, "tasks": {"needle": 1}, "facts": 2} | changes))
+
+
+@pytest.fixture
+def short_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(address_fit, "CONTRASTS", 3)
+    monkeypatch.setattr(address_fit, "RECALLS", 3)
+    monkeypatch.setattr(address_fit, "STEPS", 6)
+
+
+@pytest.mark.usefixtures("short_fit")
+def test_addresses_are_fitted_once_before_the_first_step(
+    desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    addressed(desk)
+    step = Trainer.step
+
+    def interrupted(trainer: Trainer) -> Any:
+        signal.raise_signal(signal.SIGINT)
+        return step(trainer)
+
+    monkeypatch.setattr(Trainer, "step", interrupted)
+    with pytest.raises(Interrupted):
+        train(desk)
+    assert "of the tokens asked for" in capsys.readouterr().err
+    monkeypatch.setattr(Trainer, "step", step)
+    fitted = read_added_memory(train(desk))
+    assert fitted is not None
+    assert any(bool(tensor.any()) for name, tensor in fitted.tensors.items() if name.endswith("key.up.weight"))
+    assert "of the tokens asked for" not in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("short_fit")
+def test_questions_of_other_people_are_a_task(desk: Path) -> None:
+    (desk / "asked.jsonl").write_text(json.dumps(QUESTION))
+    addressed(desk, tasks={"question": 1, "needle": 1})
+    out = train(desk, questions=(desk / "asked.jsonl",))
+    assert any("question" in line["right"] for line in log_of(out))
+    (desk / "asked.jsonl").write_text(json.dumps(QUESTION | {"question": "Who has bees?"}))
+    with pytest.raises(UsageError, match="another data"):
+        train(desk, questions=(desk / "asked.jsonl",))
+
+
+def test_recipes_and_questions_that_do_not_fit_are_refused(desk: Path, unbroken: Path) -> None:
+    asked = desk / "asked.jsonl"
+    asked.write_text(json.dumps(QUESTION))
+    with pytest.raises(UsageError, match="weight of the task question is 0, and 1 files"):
+        train(desk, questions=(asked,))
+    addressed(desk, tasks={"question": 1})
+    with pytest.raises(UsageError, match="weight of the task question is 1, and 0 files"):
+        train(desk)
+    asked.write_text(json.dumps(QUESTION | {"sources": ["Nobody keeps bees."]}))
+    with pytest.raises(UsageError, match="none of the 1 questions has a sentence with its first answer"):
+        train(desk, questions=(asked,))
+    addressed(desk)
+    with pytest.raises(UsageError, match="fits what an untrained memory is addressed with"):
+        train(desk, adapter=str(unbroken))
+    addressed(desk, tasks={"story": 1})
+    with pytest.raises(ConfigError, match="addressed needs one of the tasks needle, pairs, passkey, question"):
+        train(desk)
+    addressed(desk, tasks={"question": 1})
+    asked.write_text(json.dumps(QUESTION | {"question": "Does Tobias Grey keep bees?"}))
+    with pytest.raises(ConfigError, match="none of 4 documents holds an answer"):
+        train(desk, questions=(asked,))
+    assert not (desk / "out").exists()

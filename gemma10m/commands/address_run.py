@@ -1,0 +1,38 @@
+"""Run the first part of `train --memory` for recipes that ask for it: fit what the memory is addressed with."""
+
+from __future__ import annotations
+
+import time
+
+from gemma10m.errors import ConfigError
+from gemma10m.tasks.writer import Writer
+from gemma10m.terminal import Terminal
+from gemma10m.training.address_fit import STEPS, fit_layer
+from gemma10m.training.addresses import AddressedDocument, added_layers, gather
+from gemma10m.training.trainer import Trainer
+
+
+def fit_addresses(terminal: Terminal, trainer: Trainer, writer: Writer) -> None:
+    """Fit every added memory of an untrained run. Raises ConfigError where no document has an answer to find."""
+    documents = _documents(terminal, trainer, writer)
+    if not any(document.targets for document in documents):
+        raise ConfigError(
+            [f"none of {len(documents)} documents holds an answer that a memory could be addressed with"],
+            hint="raise addressed in the recipe, or take the tasks needle or pairs",
+        )
+    for place, (number, layer) in enumerate(added_layers(trainer.model).items()):
+        with terminal.count_progress(f"fitting the memory of layer {number}", "steps", STEPS) as progress:
+            for report in fit_layer(number, layer, place, documents, trainer.recipe.seed):
+                progress.update(report.step)
+        terminal.note(f"layer {number} recalls {report.found:.0%} of the tokens asked for")
+    trainer.go_to(trainer.position)
+
+
+def _documents(terminal: Terminal, trainer: Trainer, writer: Writer) -> list[AddressedDocument]:
+    recipe, documents, started = trainer.recipe, list[AddressedDocument](), time.monotonic()
+    with terminal.count_progress("reading documents with facts", "documents", recipe.addressed) as progress:
+        for document in gather(trainer.model, writer, recipe, recipe.addressed):
+            documents.append(document)
+            each = (time.monotonic() - started) / len(documents)
+            progress.update(len(documents), seconds_left=each * (recipe.addressed - len(documents)))
+    return documents

@@ -1,0 +1,130 @@
+"""Gather what the layers with a memory get of documents with facts, and of questions read without the document."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from gemma10m.models.added_attention import AddedMemoryAttention
+from gemma10m.models.decoder import Decoder
+from gemma10m.tasks.writer import Script, Writer
+from gemma10m.training.batch import draw_case
+from gemma10m.training.recipe import HAVE_VALUES, Recipe
+
+LENGTH = 768  # tokens of a document with its questions
+FACTS = 8  # of a document, each asked for: names are told from one another only where there are many
+BEFORE = (16, 64)  # tokens of other prose before the questions
+
+
+@dataclass(frozen=True)
+class Target:
+    """Hold the tokens of a value in an answer; what says one of them is the input one token before it."""
+
+    inputs: Tensor  # (L, Q, D), of the Q tokens that say the value
+    said: Tensor  # (Q) int64
+    places: Tensor  # (Q) int64: where the document has the value
+
+
+@dataclass(frozen=True)
+class AddressedDocument:
+    ids: Tensor  # (S) int64
+    inputs: Tensor  # (L, S, D): what each of the L layers with a memory gets
+    targets: tuple[Target, ...]
+
+
+def added_layers(model: Decoder) -> dict[int, AddedMemoryAttention]:
+    """Return the layers with an added memory by their numbers."""
+    return {number: mixer for number, mixer in enumerate(model.mixers) if isinstance(mixer, AddedMemoryAttention)}
+
+
+def gather(model: Decoder, writer: Writer, recipe: Recipe, count: int) -> Iterator[AddressedDocument]:
+    """Yield `count` documents of the recipe's tasks; those whose answers are not in the document have no targets.
+
+    model: its memory must not be trained yet, so that what is before it in a window is all that a layer's input knows.
+    """
+    tasks = {task: weight for task, weight in recipe.tasks.items() if task in HAVE_VALUES}
+    crowded = replace(recipe, tasks=tasks, facts=FACTS, fewest_facts=FACTS, questions=FACTS)
+    listener = _Inputs(list(added_layers(model).values()))
+    for number in range(count):
+        draw = random.Random(f"{recipe.seed} address {number}")
+        script = _script(writer, crowded, draw)
+        yield _document(model, writer, script, listener, draw)
+
+
+def _script(writer: Writer, recipe: Recipe, draw: random.Random) -> Script:
+    while True:
+        _, case = draw_case(recipe, LENGTH // 2, draw, writer.questions)
+        if writer.least(case) < LENGTH:
+            return writer.script(case, LENGTH, draw)
+
+
+@torch.no_grad()
+def _document(
+    model: Decoder, writer: Writer, script: Script, listener: _Inputs, draw: random.Random
+) -> AddressedDocument:
+    ids = script.cut(0, len(script))  # (S)
+    opened = len(script) - script.closing
+    document, closing = ids[:opened], ids[opened:]
+    prose = draw.choice(writer.prose)
+    before = prose.cut(draw.randrange(prose.ids.numel()), draw.randint(*BEFORE))
+    asking = torch.cat((ids[:1], before, closing))
+    skipped = len(asking) - len(closing)
+    heard = listener.of(model, asking)  # (L, S, D)
+    targets, last = [], 0
+    for answer in script.answers:
+        start, stop = answer.start - opened, answer.stop - opened
+        found = _value(writer, closing[last:start].tolist(), closing[start:stop].tolist(), document.tolist())
+        if found is not None:
+            value, first = found
+            at = torch.arange(start + value.start, start + value.stop)
+            places = torch.arange(first, first + len(at))
+            targets.append(Target(heard[:, skipped + at - 1].clone(), closing[at], places))
+        last = stop
+    return AddressedDocument(document, listener.of(model, document), tuple(targets))
+
+
+def _value(writer: Writer, question: list[int], answer: list[int], document: list[int]) -> tuple[slice, int] | None:
+    """Return the answer's value and where the document has it for the last time.
+
+    The value is the longest end of the answer that the document has, from and up to tokens with letters or digits that
+    the question does not have.
+    """
+    decode, known = writer.tokenizer.decode, set(question)
+    says = [any(letter.isalnum() for letter in decode([token])) and token not in known for token in answer]
+    stop = max((index + 1 for index, new in enumerate(says) if new), default=0)
+    for start in (index for index in range(stop) if says[index]):
+        if (first := _last_place(document, answer[start:stop])) is not None:
+            return slice(start, stop), first
+    return None
+
+
+def _last_place(document: list[int], value: list[int]) -> int | None:
+    """Return where the document has the value for the last time: a value that changes counts as it was at last."""
+    size = len(value)
+    return next((at for at in range(len(document) - size, -1, -1) if document[at : at + size] == value), None)
+
+
+class _Inputs:
+    """Note what some layers' attention gets while the model reads."""
+
+    def __init__(self, layers: list[AddedMemoryAttention]) -> None:
+        self._layers = layers
+
+    def of(self, model: Decoder, ids: Tensor) -> Tensor:
+        """Return the inputs of each layer: ids (S,) -> (L, S, D)."""
+        heard: dict[nn.Module, Tensor] = {}
+
+        def listen(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            heard[layer] = inputs[0][0]
+
+        hooks = [layer.register_forward_pre_hook(listen) for layer in self._layers]
+        try:
+            model.hidden(ids.unsqueeze(0), model.empty_state(), len(ids))
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return torch.stack([heard[layer] for layer in self._layers])
