@@ -95,7 +95,7 @@ MeasuredModel = Annotated[
     ),
 ]
 Device = Annotated[
-    str, typer.Option(help="Device to compute on: cpu, cuda or auto.", autocompletion=completions.device)
+    str, typer.Option(help="Device to compute on: cpu, cuda, cuda:N or auto.", autocompletion=completions.device)
 ]
 Dtype = Annotated[
     str, typer.Option(help="Number format of the weights: float32, bfloat16 or auto.", autocompletion=completions.dtype)

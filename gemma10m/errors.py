@@ -16,6 +16,20 @@ Gemma10MError                 1   internal
 
 from __future__ import annotations
 
+# What torch and CUDA's libraries say when memory runs out, in errors that have no class for it.
+WITHOUT_MEMORY = (
+    "DefaultCPUAllocator",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell if memory ran out, by names and words: to import torch for its class would take seconds."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return bool(names & {"MemoryError", "OutOfMemoryError"}) or any(words in str(error) for words in WITHOUT_MEMORY)
+
 
 class Gemma10MError(Exception):
     """Say in one sentence what was found, and in a hint what to do."""

@@ -9,7 +9,9 @@ import functools
 import importlib.util
 import os
 import shutil
+import sysconfig
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import torch
@@ -25,16 +27,29 @@ BACKENDS = ("triton", "reference")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+def can_build_launchers() -> bool:
+    """Tell if there is what Triton builds its launchers with: a C compiler, and Python.h, often packaged apart."""
+    has_compiler = any((os.environ.get("CC"), shutil.which("gcc"), shutil.which("clang")))
+    return has_compiler and Path(sysconfig.get_paths()["include"], "Python.h").is_file()
+
+
+def what_triton_lacks() -> str | None:
+    """Say in half a sentence why a GPU here computes without Triton's kernels; None where it does not."""
+    if torch.version.hip is not None:
+        return "these kernels do not compile for ROCm"
+    if importlib.util.find_spec("triton") is None:
+        return "Triton is not installed"
+    return None if can_build_launchers() else "Triton finds no C compiler, or no Python.h (python3-dev in Debian)"
+
+
 def choose_backend(asked: str, *, has_cuda: bool, interpreted: bool) -> str:
     """Return "triton" or "reference". Raises UsageError if the one asked for cannot run here."""
     if asked and asked not in BACKENDS:
         raise UsageError(f"GEMMA10M_BACKEND must be one of {', '.join(BACKENDS)}, found {asked!r}")
-    # Triton builds its launcher with the system's C compiler.
-    has_compiler = interpreted or any((os.environ.get("CC"), shutil.which("gcc"), shutil.which("clang")))
-    has_triton = importlib.util.find_spec("triton") is not None and has_compiler
+    has_triton = importlib.util.find_spec("triton") is not None and (interpreted or can_build_launchers())
     if asked == "triton" and not (has_triton and (has_cuda or interpreted)):
         raise UsageError(
-            "GEMMA10M_BACKEND=triton needs Triton, a C compiler and a CUDA GPU",
+            "GEMMA10M_BACKEND=triton needs Triton, a C compiler, Python's headers and a CUDA GPU",
             hint="unset GEMMA10M_BACKEND, or set TRITON_INTERPRET=1 to run kernels slowly on the CPU",
         )
     return asked or ("triton" if has_cuda and has_triton else "reference")
@@ -42,7 +57,8 @@ def choose_backend(asked: str, *, has_cuda: bool, interpreted: bool) -> str:
 
 BACKEND = choose_backend(
     os.environ.get("GEMMA10M_BACKEND", ""),
-    has_cuda=torch.cuda.is_available(),
+    # On ROCm, where torch also calls its device cuda, Triton does not compile these kernels' tf32x3 products.
+    has_cuda=torch.cuda.is_available() and torch.version.hip is None,
     interpreted=os.environ.get("TRITON_INTERPRET") == "1",
 )
 

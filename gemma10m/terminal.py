@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Self
 
-from gemma10m.errors import DiskError, Gemma10MError, Interrupted, OutOfMemoryError, UsageError
+from gemma10m.errors import DiskError, Gemma10MError, Interrupted, OutOfMemoryError, UsageError, is_out_of_memory
 from gemma10m.progress import ProgressView, Status, byte_status, count_status, reading_status
 from gemma10m.sanitise import sanitise, sanitise_line
 
@@ -287,7 +287,7 @@ def _explain(exception: BaseException) -> tuple[int, str, str]:
         return exception.exit_code, exception.message, exception.hint
     if isinstance(exception, KeyboardInterrupt):
         return Interrupted.exit_code, "interrupted", "run the same command again"
-    if _is_out_of_memory(exception):
+    if is_out_of_memory(exception):
         hint = "close other programs that use the memory of this device, or choose a smaller model"
         return OutOfMemoryError.exit_code, f"not enough memory: {exception}".rstrip(": "), hint
     if isinstance(exception, OSError) and exception.errno in DISK_FULL:
@@ -296,12 +296,6 @@ def _explain(exception: BaseException) -> tuple[int, str, str]:
         return DiskError.exit_code, f"cannot write{name}: {exception.strerror}", hint
     hint = "this is a bug: please report it with the traceback that GEMMA10M_TRACEBACK=1 shows"
     return 1, f"internal error: {type(exception).__name__}: {exception}".rstrip(": "), hint
-
-
-def _is_out_of_memory(exception: BaseException) -> bool:
-    """Compare names, because importing torch to report an error takes seconds, and torch has no class for the CPU's."""
-    names = {kind.__name__ for kind in type(exception).__mro__}
-    return bool(names & {"MemoryError", "OutOfMemoryError"}) or "DefaultCPUAllocator" in str(exception)
 
 
 def _prepare_streams() -> None:

@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "memory": {"ops", "config"},
     "models": {"memory", "ops", "config", "errors", "strict_json"},
     "adapters": {"models", "config", "errors", "atomic_file", "strict_json", "tensor_bytes"},
-    "weights": {
+    "weights": {"ops", 
         "adapters",
         "models",
         "memory",

@@ -40,7 +40,7 @@ def test_triton_runs_where_there_is_a_gpu(asked: str, has_cuda: bool, interprete
 
 
 def test_a_backend_that_cannot_run_here_is_refused() -> None:
-    with pytest.raises(UsageError, match="needs Triton, a C compiler and a CUDA GPU"):
+    with pytest.raises(UsageError, match="needs Triton, a C compiler, Python's headers and a CUDA GPU"):
         ops.choose_backend("triton", has_cuda=False, interpreted=False)
     with pytest.raises(UsageError, match="must be one of triton, reference, found 'cuda'"):
         ops.choose_backend("cuda", has_cuda=True, interpreted=False)
@@ -51,6 +51,27 @@ def test_without_a_compiler_a_gpu_runs_the_reference(monkeypatch: pytest.MonkeyP
     monkeypatch.delenv("CC", raising=False)
     assert ops.choose_backend("", has_cuda=True, interpreted=False) == "reference"
     assert ops.choose_backend("triton", has_cuda=False, interpreted=True) == "triton"
+
+
+def test_without_the_headers_of_python_a_gpu_runs_the_reference(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("sysconfig.get_paths", lambda: {"include": str(tmp_path)})
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+    assert ops.choose_backend("", has_cuda=True, interpreted=False) == "reference"
+    with pytest.raises(UsageError, match="Python's headers"):
+        ops.choose_backend("triton", has_cuda=True, interpreted=False)
+    (tmp_path / "Python.h").touch()
+    assert ops.choose_backend("", has_cuda=True, interpreted=False) == "triton"
+
+
+def test_rocm_runs_the_reference() -> None:
+    program = (
+        "import torch; torch.version.hip = '6.4'; torch.cuda.is_available = lambda: True\n"
+        "from gemma10m import ops; print(ops.BACKEND)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "reference"
 
 
 def test_without_triton_a_gpu_runs_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,6 +119,12 @@ FOREIGN = {
         6,
         "error: not enough memory: Def",
     ),
+    "a product's workspace": (
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        6,
+        "error: not enough memory: CUDA error: CUBLAS",
+    ),
+    "a launch": (RuntimeError("CUDA error: out of memory"), 6, "error: not enough memory: CUDA error: out"),
     "disk full": (OSError(errno.ENOSPC, "No space left on device", "/a/b"), 7, "error: cannot write /a/b: No space"),
     "quota": (OSError(errno.EDQUOT, "Disk quota exceeded"), 7, "error: cannot write: Disk quota exceeded"),
     "file too large": (OSError(errno.EFBIG, "File too large"), 7, "error: cannot write: File too large"),

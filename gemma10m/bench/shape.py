@@ -11,6 +11,7 @@ from gemma10m.config import MemoryKind, ModelConfig, ReadingConfig
 from gemma10m.errors import UsageError
 from gemma10m.memory import KINDS
 from gemma10m.models.decoder import Decoder
+from gemma10m.weights.expected import stays_float32
 
 SHAPES = {
     "gemma-2b": ModelConfig(2048, 18, 8, 1, 256, 16384, 256000, has_gates=True),
@@ -35,12 +36,21 @@ def reading_with(memory: MemoryKind | None, carry: int | None) -> ReadingConfig:
 
 
 def random_model(config: ModelConfig, reading: ReadingConfig, device: str, dtype: torch.dtype) -> Decoder:
-    with torch.device(device):
-        model = Decoder(replace(config, has_write_gates=KINDS[reading.memory].needs_write_gates), reading).to(dtype)
-    for parameter in model.requires_grad_(False).parameters():
-        torch.nn.init.normal_(parameter, std=0.02)
+    """Return a model with random weights in `dtype`, gates in float32; no weight is ever made in another type."""
+    with torch.device("meta"):
+        model = Decoder(replace(config, has_write_gates=KINDS[reading.memory].needs_write_gates), reading)
+    weights = {
+        name: torch.empty(tensor.shape, dtype=torch.float32 if stays_float32(name) else dtype, device=device)
+        for name, tensor in model.state_dict().items()
+    }
+    for tensor in weights.values():
+        torch.nn.init.normal_(tensor, std=0.02)
+    model.load_state_dict(weights, strict=True, assign=True)
+    model.requires_grad_(False)
     if device == "cuda":
+        del weights, tensor
         model.fuse()
+        torch.cuda.empty_cache()
     return model.eval()
 
 

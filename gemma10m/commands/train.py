@@ -142,7 +142,8 @@ def _placement(device: str, dtype: str) -> tuple[str, torch.dtype]:
     """Return where to train and in which dtype. Raises UsageError."""
     device = resolve_device(device)
     if dtype == "auto":
-        dtype = "bfloat16" if device == "cuda" else "float32"
+        has_bfloat16 = device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        dtype = "bfloat16" if has_bfloat16 else "float32"
     if dtype not in DTYPES:
         raise UsageError(f"dtype must be {', '.join(DTYPES)} or auto, found {dtype!r}")
     return device, getattr(torch, dtype)

@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 from gemma10m.adapters.about import AboutAdapter
 from gemma10m.adapters.lora import MOST_RANK, LoraConfig, updates_of
 from gemma10m.adapters.peft_folder import ABOUT, CONFIG, write_adapter
-from gemma10m.commands.training_run import holds_run, is_out_of_memory, refuse_data_around
-from gemma10m.errors import Interrupted, OutOfMemoryError, TrainingError, UsageError
+from gemma10m.commands.training_run import holds_run, refuse_data_around
+from gemma10m.errors import Interrupted, OutOfMemoryError, TrainingError, UsageError, is_out_of_memory
 from gemma10m.library.model_choice import ModelOptions, choose_model, choose_reading, load_chosen
 from gemma10m.library.signals import StopRequest, stop_on_signals
 from gemma10m.library.sources import open_document

@@ -7,10 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import torch
-
 from gemma10m.commands.training_notes import Notes
-from gemma10m.errors import DiskError, Gemma10MError, Interrupted, OutOfMemoryError, UsageError
+from gemma10m.errors import DiskError, Gemma10MError, Interrupted, OutOfMemoryError, UsageError, is_out_of_memory
 from gemma10m.library.signals import StopRequest
 from gemma10m.models.decoder import Decoder
 from gemma10m.training.log import Log
@@ -148,8 +146,3 @@ def holds_run(out: Path) -> bool:
             f"{out} cannot be written: permission denied", hint="choose a folder you may write to"
         ) from error
     return (out / RUN).is_file()
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Tell if memory ran out; on the CPU torch has no class for it."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator" in str(error)

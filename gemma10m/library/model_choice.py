@@ -79,11 +79,13 @@ def named_model(options: ModelOptions) -> str | None:
 
 
 def resolve_dtype(options: ModelOptions, device: str, parameters: int) -> str:
-    """Return the user's dtype, else float32 for small checkpoints on a CPU, else bfloat16."""
+    """Return the user's dtype, else bfloat16; float32 for a small model on a CPU, and on a GPU without bfloat16."""
     if options.dtype != "auto":
         return options.dtype
+    if device == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     limit = TINY_WEIGHTS if has_fast_bfloat16() else SMALL_WEIGHTS
-    return "float32" if device == "cpu" and 4 * parameters <= limit else "bfloat16"
+    return "float32" if 4 * parameters <= limit else "bfloat16"
 
 
 def has_fast_bfloat16() -> bool:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from gemma10m import ops
 from gemma10m.config import ModelConfig
 
-# Rows that go through the feed-forward together: bounds its (rows, 2F) of scratch however long the stretch.
+# Rows of all documents that go through the feed-forward together: bounds its (rows, 2F) of scratch for any stretch.
 FEED_FORWARD_ROWS = 8192
 
 
@@ -63,9 +63,10 @@ class FeedForward(nn.Module):
         self.gate_up = fuse_weights(self.gate_proj, self.up_proj)
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.shape[1] <= FEED_FORWARD_ROWS:
+        most = max(1, FEED_FORWARD_ROWS // x.shape[0])
+        if x.shape[1] <= most:
             return self._rows(x)
-        return torch.cat([self._rows(rows) for rows in x.split(FEED_FORWARD_ROWS, dim=1)], dim=1)  # (B, S, D)
+        return torch.cat([self._rows(rows) for rows in x.split(most, dim=1)], dim=1)  # (B, S, D)
 
     def _rows(self, x: Tensor) -> Tensor:
         if self.gate_up is None:

@@ -10,6 +10,7 @@ from gemma10m import ops
 from gemma10m.models.score_blocks import attend_in_blocks, faster_in_blocks
 
 SCORES_AT_ONCE = 2**24  # numbers: 64 MiB of float32
+FLASH_GRAIN = 8  # flash attention's head sizes are multiples of it
 
 
 def attend(
@@ -33,24 +34,61 @@ def attend(
         return _capped(queries, keys, values, reach, score_scale, cap)
     if in_blocks and faster_in_blocks(queries):
         return attend_in_blocks(queries, keys, values, reach=reach, scale=score_scale)
+    if queries.is_cuda:
+        return _on_cuda(queries, keys, values, reach, score_scale)
     mask = window_mask(queries.shape[2], keys.shape[2], reach, keys.device)
     grouped = queries.shape[1] != keys.shape[1]
     return F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, scale=scale, enable_gqa=grouped)
 
 
 def window_mask(queries: int, width: int, reach: int | None, device: torch.device) -> Tensor | None:
-    """Return which of a window's keys its last tokens see, (Q, width) bool; None where they see all."""
-    bounded = reach is not None and width > reach
-    if device.type == "cuda" and not bounded:
-        # For one query too: without a mask cuDNN is taken, which plans anew for every length of an answer.
-        # Imported here: it brings in torch's compiler, a second that a run on the CPU has no use for.
-        from torch.nn.attention.bias import causal_lower_right
-
-        mask: Tensor = causal_lower_right(queries, width)
-        return mask
-    if queries == 1 and not bounded:
+    """Return which of a window's keys its last tokens see, (Q, width) bool; None where one token sees all."""
+    if queries == 1 and (reach is None or width <= reach):
         return None
     return _visible(0, queries, queries, width, reach, device)
+
+
+def _on_cuda(queries: Tensor, keys: Tensor, values: Tensor, reach: int | None, scale: float) -> Tensor:
+    """Attend by flash attention where a token sees all before it, else with masks.
+
+    torch's choice is not used for a window that is longer than its queries: it takes a causal mask as the upper left of
+    the scores, and for a single query without a mask cuDNN, which plans anew for every length of an answer.
+    """
+    if (reach is None or keys.shape[2] <= reach) and _has_flash(queries, keys, values):
+        size = queries.shape[-1]
+        padded = (F.pad(part, (0, -size % FLASH_GRAIN)) for part in (queries, keys, values))
+        found: Tensor = torch.ops.aten._scaled_dot_product_flash_attention(*padded, 0.0, True, scale=scale)[0]
+        return found.narrow(-1, 0, size)
+    return _masked(queries, keys, values, reach, scale)
+
+
+def _has_flash(queries: Tensor, keys: Tensor, values: Tensor) -> bool:
+    """Tell if flash attention takes the tensors: not float32, not on a card before Ampere, not on ROCm's."""
+    from torch.backends.cuda import SDPAParams, can_use_flash_attention
+
+    grouped = queries.shape[1] != keys.shape[1]
+    takes = can_use_flash_attention(SDPAParams(queries, keys, values, None, 0.0, False, grouped))
+    return bool(takes) and torch.version.hip is None  # where a causal mask may be the upper left, too
+
+
+def _masked(queries: Tensor, keys: Tensor, values: Tensor, reach: int | None, scale: float) -> Tensor:
+    """Attend with masks of some queries each: one of all of them may be larger than the memory of a card.
+
+    Each query head gets its keys and values by itself, without a copy where there is one K/V head: torch's
+    memory-efficient attention takes no groups, and what it would fall back to holds every score.
+    """
+    count, width, group = queries.shape[2], keys.shape[2], queries.shape[1] // keys.shape[1]
+    if keys.shape[1] == 1:
+        keys, values = (part.expand(-1, group, -1, -1) for part in (keys, values))
+    else:
+        keys, values = (part.repeat_interleave(group, dim=1) for part in (keys, values))
+    rows = max(1, SCORES_AT_ONCE // width)
+    parts = []
+    for first in range(0, count, rows):
+        some = queries.narrow(2, first, min(rows, count - first))
+        seen = _visible(first, first + some.shape[2], count, width, reach, keys.device)
+        parts.append(F.scaled_dot_product_attention(some, keys, values, attn_mask=seen, scale=scale))
+    return torch.cat(parts, dim=2) if len(parts) > 1 else parts[0]
 
 
 def _visible(first: int, stop: int, queries: int, width: int, reach: int | None, device: torch.device) -> Tensor:

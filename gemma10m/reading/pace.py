@@ -1,4 +1,4 @@
-"""Read one stretch after another: halve it if a GPU's memory does not suffice, and keep one queued on the GPU."""
+"""Read one stretch after another: halve it if memory does not suffice, and keep one queued on a GPU."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import deque
 import torch
 from torch import Tensor
 
-from gemma10m.errors import OutOfMemoryError
+from gemma10m.errors import OutOfMemoryError, is_out_of_memory
 from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
 from gemma10m.reading.stretch import stretch_tokens
@@ -56,10 +56,12 @@ class Pace:
             self.finished += tokens
 
     def _try(self, ids: list[int], state: State) -> State | None:
-        """Return None if the GPU's memory does not suffice; the layers' memory is free again then."""
+        """Return None if the device's memory does not suffice; the layers' memory is free again then."""
         try:
             return self._stretch(ids, state)
-        except torch.OutOfMemoryError:
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
             return None
 
     def _stretch(self, ids: list[int], state: State) -> State:
@@ -83,12 +85,13 @@ class Pace:
 
     def _halve(self) -> None:
         segment = self.model.reading.segment
+        on_gpu = self.model.device.type == "cuda"
         if self.tokens <= segment:
             raise OutOfMemoryError(
-                f"one segment of {segment:,} tokens does not fit into the memory that is left on the GPU",
-                hint="free some of it, or use --device cpu or --dtype bfloat16",
+                f"one segment of {segment:,} tokens does not fit into the memory that is left{' on the GPU' * on_gpu}",
+                hint=f"free some of it, or use {'--device cpu or ' * on_gpu}--dtype bfloat16",
             )
         self.tokens = max(1, self.tokens // segment // 2) * segment
         self.halvings += 1
-        if self.model.device.type == "cuda":
+        if on_gpu:
             torch.cuda.empty_cache()

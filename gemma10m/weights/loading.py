@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
+from gemma10m import ops
 from gemma10m.adapters.peft_folder import Adapter
 from gemma10m.config import DTYPES, ReadingConfig
 from gemma10m.errors import ModelError, UsageError
@@ -17,7 +20,7 @@ from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
 from gemma10m.weights.downloads import find_downloaded
 from gemma10m.weights.options import closed_gate_warning, resolve_reading
 from gemma10m.weights.packaged import PACKAGED, packaged_path
-from gemma10m.weights.tensors import load_weights
+from gemma10m.weights.tensors import load_weights, telling_what_is_needed
 
 __all__ = [
     "closed_gate_warning",
@@ -77,12 +80,21 @@ def load_checkpoint(
     model.load_state_dict(weights, strict=True, assign=True)
     model.name, model.fingerprint = checkpoint.name, adapted_fingerprint(checkpoint, adapter, reading.memory)
     gates = [tensor for name, tensor in weights.items() if name.endswith("self_attn.gate")]
-    warning = closed_gate_warning(gates or None, reading)
-    model.warnings = checkpoint.notes + ((warning,) if warning else ())
+    model.warnings = (*checkpoint.notes, *_warnings(gates, reading, device))
     if device == "cuda" and not trains:
         del weights, gates  # a layer's own are free once it is fused
-        model.fuse()  # not on the CPU, where weights stay the mapped file's pages
+        with telling_what_is_needed(checkpoint, device, getattr(torch, dtype)):
+            model.fuse()  # not on the CPU, where weights stay the mapped file's pages
+        torch.cuda.empty_cache()  # the parts are smaller than the next layer's whole, so torch would keep them
     return model.requires_grad_(False).eval()
+
+
+def _warnings(gates: list[Tensor], reading: ReadingConfig, device: str) -> Iterator[str]:
+    if warning := closed_gate_warning(gates or None, reading):
+        yield warning
+    lacks = ops.what_triton_lacks() if device == "cuda" and ops.BACKEND == "reference" else None
+    if lacks and not os.environ.get("GEMMA10M_BACKEND"):
+        yield f"{lacks}: the GPU computes with plain PyTorch, which is slower"
 
 
 def resolve_model(name_or_path: str | Path, tell: Callable[[str], None] = lambda sentence: None) -> Path:
@@ -128,10 +140,19 @@ def _refuse_closed(path: Path) -> None:
 
 
 def resolve_device(device: str) -> str:
-    """Return "cpu" or "cuda", from "cpu", "cuda" or "auto"."""
-    if device not in ("cpu", "cuda", "auto"):
-        raise UsageError(f"device must be cpu, cuda or auto, found {device!r}")
+    """Return "cpu", or "cuda" for torch's current GPU, which "cuda:N" makes the one of that number."""
+    kind, _, number = device.partition(":")
+    if device not in ("cpu", "cuda", "auto") and not (kind == "cuda" and number.isascii() and number.isdigit()):
+        hint = "Apple's GPUs are not used yet" if kind == "mps" else ""
+        raise UsageError(f"device must be cpu, cuda, cuda:N or auto, found {device!r}", hint=hint)
     has_cuda = torch.cuda.is_available()
-    if device == "cuda" and not has_cuda:
-        raise UsageError("device cuda was asked for, but PyTorch finds no CUDA GPU", hint="use --device cpu or auto")
-    return "cuda" if has_cuda and device != "cpu" else "cpu"
+    if kind == "cuda" and not has_cuda:
+        raise UsageError(
+            f"device {device} was asked for, but PyTorch finds no CUDA GPU", hint="use --device cpu or auto"
+        )
+    if number:
+        count = torch.cuda.device_count()
+        if int(number) >= count:
+            raise UsageError(f"there is no GPU {number}: PyTorch finds {count}, counted from 0")
+        torch.cuda.set_device(int(number))
+    return "cuda" if has_cuda and kind != "cpu" else "cpu"

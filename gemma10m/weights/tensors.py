@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
-from gemma10m.errors import ModelError, OutOfMemoryError
+from gemma10m.errors import ModelError, OutOfMemoryError, is_out_of_memory
 from gemma10m.weights.checkpoint import Checkpoint
 from gemma10m.weights.expected import stays_float32
 
@@ -19,20 +21,31 @@ def load_weights(checkpoint: Checkpoint, *, device: str, dtype: torch.dtype) -> 
     Raises ModelError for files that changed since the checkpoint was opened and for gates that are not finite,
     OutOfMemoryError when the GPU is too small.
     """
-    free = torch.cuda.mem_get_info()[0] if device == "cuda" else 0
     in_order = sorted(checkpoint.tensors.items(), key=lambda item: (item[1].shard, item[1].start))
     weights: dict[str, Tensor] = {}
-    try:
+    with telling_what_is_needed(checkpoint, device, dtype):
         for name, entry in in_order:
             tensor = checkpoint.source.load(entry, _loaded_dtype(name, dtype), device)
             weights[name] = _finite(name, tensor) if stays_float32(name) else tensor
-    except torch.OutOfMemoryError:
-        needed = sum(math.prod(entry.shape) * _loaded_dtype(name, dtype).itemsize for name, entry in in_order)
-        raise OutOfMemoryError(
-            f"{checkpoint.name} needs {needed:,} bytes on the GPU, {free:,} were free",
-            hint="use --dtype bfloat16, free the GPU, or use --device cpu",
-        ) from None
     return weights
+
+
+@contextmanager
+def telling_what_is_needed(checkpoint: Checkpoint, device: str, dtype: torch.dtype) -> Iterator[None]:
+    """Raise OutOfMemoryError with the sizes of weights and device where memory runs out."""
+    free = torch.cuda.mem_get_info()[0] if device == "cuda" else 0
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        entries = checkpoint.tensors.items()
+        needed = sum(math.prod(entry.shape) * _loaded_dtype(name, dtype).itemsize for name, entry in entries)
+        if device == "cuda":
+            found, hint = f" on the GPU, {free:,} were free", "use --dtype bfloat16, free the GPU, or use --device cpu"
+        else:
+            found, hint = ", and memory ran out", "close other programs, use --dtype bfloat16, or a smaller model"
+        raise OutOfMemoryError(f"{checkpoint.name} needs {needed:,} bytes{found}", hint=hint) from None
 
 
 def _finite(name: str, tensor: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ from gemma10m.bench.load import measure_load
 from gemma10m.bench.peer import TOLERANCE, measure_against, measure_file_against, parity
 from gemma10m.bench.read import measure_read
 from gemma10m.bench.rows import append_lines, append_rows
-from gemma10m.bench.shape import READING, SHAPES, published, random_model, stock_weights
+from gemma10m.bench.shape import GATES, READING, SHAPES, published, random_model, stock_weights
 from gemma10m.bench.start_time import measure_first_progress, measure_start, write_checkpoint
 from gemma10m.bench.timing import spread
 from gemma10m.commands.ask import read
@@ -100,6 +100,24 @@ def test_a_gguf_file_holds_every_stock_weight(tmp_path: Path) -> None:
     layer = model.model.layers[1]
     assert torch.equal(found["blk.1.ffn_norm.weight"], 1.0 + layer.post_attention_layernorm.weight.float())
     assert torch.equal(found["blk.1.attn_k.weight"].view(torch.bfloat16), layer.self_attn.k_proj.weight)
+
+
+def test_random_weights_are_made_in_their_own_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made in float32 first, gemma-7b would take 34 GB of a card to measure 17."""
+    made: list[torch.dtype] = []
+    normal = torch.nn.init.normal_
+
+    def watched(tensor: torch.Tensor, std: float) -> torch.Tensor:
+        made.append(tensor.dtype)
+        return normal(tensor, std=std)
+
+    monkeypatch.setattr(torch.nn.init, "normal_", watched)
+    model = random_model(SMALL, ReadingConfig("gated", 16, 16, 4), "cpu", torch.bfloat16)
+    types = {name: tensor.dtype for name, tensor in model.state_dict().items()}
+    assert made == list(types.values())
+    assert {name for name, dtype in types.items() if dtype == torch.float32} == {
+        name for name in types if name.endswith(GATES)
+    }
 
 
 def test_a_peer_is_a_known_one() -> None:

@@ -343,7 +343,7 @@ REFUSED: list[tuple[Callable[[Path], object], tuple[str, ...], int, str]] = [
     (write("out", "a file"), ("--lora", "4"), 2, "out is a file, a folder expected"),
     (nothing, ("--lora", "4", "--data", "."), 2, "and the run would train on what it writes there"),
     (nothing, ("--lora", "4", "--data", "nowhere.md"), 3, "nowhere.md"),
-    (nothing, ("--lora", "4", "--device", "tpu"), 2, "device must be cpu, cuda or auto"),
+    (nothing, ("--lora", "4", "--device", "tpu"), 2, "device must be cpu, cuda, cuda:N or auto"),
 ]
 
 

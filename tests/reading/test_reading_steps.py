@@ -227,13 +227,21 @@ def test_stretches_on_a_cpu_are_whole_segments_within_bounds(flops: int, monkeyp
     assert tokens == SEGMENT or tokens * stretch.product_flops(reader().model) <= flops
 
 
+WITHOUT_MEMORY = (
+    torch.OutOfMemoryError("CUDA out of memory"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("CUDA error: out of memory"),
+    RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+)
+
+
 @contextmanager
-def memory_for(tiny: Reader, tokens: int) -> Iterator[None]:
-    """Refuse a longer stretch, as a GPU does where more tokens do not fit."""
+def memory_for(tiny: Reader, tokens: int, error: Exception = WITHOUT_MEMORY[0]) -> Iterator[None]:
+    """Refuse a longer stretch, as a device does where more tokens do not fit."""
 
     def refuse(_: object, arguments: tuple[torch.Tensor, ...]) -> None:
         if arguments[0].shape[1] > tokens:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise error
 
     hook = tiny.model.register_forward_pre_hook(refuse)
     try:
@@ -252,6 +260,19 @@ def test_a_stretch_that_does_not_fit_is_halved_and_changes_nothing(most: int, st
     assert {step.halvings for step in steps} == {len(stretches) - 1}
     assert_close(steps[-1].bookmark.state, expected)
     assert steps[-1].progress.tokens_read == len(tiny.tokenizer.encode(text))
+
+
+@pytest.mark.parametrize("error", WITHOUT_MEMORY, ids=str)
+def test_every_word_for_too_little_memory_is_understood(error: Exception) -> None:
+    tiny = reader()
+    with stretch_of(4 * SEGMENT), memory_for(tiny, 2 * SEGMENT, error):
+        assert read_all(tiny, document(SENTENCE * 30))[-1].halvings == 1
+
+
+def test_another_error_is_not_taken_for_too_little_memory() -> None:
+    tiny, other = reader(), RuntimeError("sizes do not match")
+    with stretch_of(4 * SEGMENT), memory_for(tiny, 2 * SEGMENT, other), pytest.raises(RuntimeError, match="sizes do"):
+        read_all(tiny, document(SENTENCE * 30))
 
 
 def test_a_gpu_too_small_for_one_segment_is_said() -> None:

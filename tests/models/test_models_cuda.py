@@ -1,0 +1,84 @@
+"""Test what attention asks of a GPU, on tensors without memory, and that its masks by parts are right."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from fake_cuda import fake_cuda
+from models import tiny_config
+from torch import Tensor
+
+from gemma10m.models import scores
+from gemma10m.models.layers import FeedForward
+from gemma10m.models.scores import attend
+
+MIB = 1 << 20
+
+
+def parts(queries: int, width: int, heads: int, kv_heads: int, size: int, **how: object) -> tuple[Tensor, ...]:
+    shapes = ((1, heads, queries, size), (1, kv_heads, width, size), (1, kv_heads, width, size))
+    return tuple(torch.randn(shape, **how) for shape in shapes)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(("queries", "width"), [(2048, 2048), (2048, 4100), (1, 9000), (16384, 16384 * 9)])
+def test_flash_attention_sees_the_lower_right_and_nothing_is_made_on_the_host(
+    queries: int, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fake_cuda(monkeypatch, flash=True) as made:
+        given = parts(queries, width, 8, 1, 256, device="cuda", dtype=torch.bfloat16)
+        found = attend(*given, reach=None, scale=0.0625, cap=None, in_blocks=True)
+    assert (found.shape, found.device.type) == ((1, 8, queries, 256), "cuda")
+    (((_, _, _, dropout, causal), words),) = made.named("_scaled_dot_product_flash_attention")
+    assert (dropout, causal, words["scale"]) == (0.0, True, 0.0625)
+    assert made.bytes.get("cpu", 0) == 0
+
+
+def test_head_sizes_that_flash_attention_does_not_take_are_padded(monkeypatch: pytest.MonkeyPatch) -> None:
+    with fake_cuda(monkeypatch, flash=True) as made:
+        given = parts(5, 9, 4, 2, 6, device="cuda", dtype=torch.bfloat16)
+        found = attend(*given, reach=9, scale=None, cap=None, in_blocks=True)
+    assert found.shape == (1, 4, 5, 6)
+    (((queries, keys, _, _, _), words),) = made.named("_scaled_dot_product_flash_attention")
+    assert (queries.shape[-1], keys.shape[-1], words["scale"]) == (8, 8, 6**-0.5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("kv_heads", "reach"), [(1, None), (2, None), (1, 512)])
+def test_masks_of_a_long_window_stay_small_without_flash_attention(
+    kv_heads: int, reach: int | None, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of the mask would take 2.3 GB here, as bool, and 4 times that where torch makes numbers of it."""
+    with fake_cuda(monkeypatch, flash=False) as made:
+        given = parts(16384, 147456, 8, kv_heads, 64, device="cuda", dtype=dtype)
+        largest = max(part.untyped_storage().nbytes() for part in given)
+        found = attend(*given, reach=reach, scale=None, cap=None, in_blocks=True)
+    assert found.shape == (1, 8, 16384, 64)
+    copies = 1 if kv_heads == 1 else 8 // kv_heads
+    assert made.bytes["cuda"] <= max(largest * copies, 8 * 113 * 147456 * 4, found.untyped_storage().nbytes())
+    assert made.bytes.get("cpu", 0) == 0
+    assert not any("enable_gqa" in words and words["enable_gqa"] for _, words in made.named("scaled_dot_product"))
+
+
+@pytest.mark.parametrize("kv_heads", [1, 2, 4])
+@pytest.mark.parametrize("reach", [None, 7, 100])
+def test_masks_by_parts_give_what_one_mask_gives(
+    kv_heads: int, reach: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = parts(23, 40, 4, kv_heads, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    expected = attend(*given, reach=reach, scale=None, cap=None, in_blocks=False)
+    monkeypatch.setattr(scores, "SCORES_AT_ONCE", 40 * 5)
+    found = scores._masked(*given, reach, 6**-0.5)
+    assert torch.allclose(found, expected, rtol=0.0, atol=1e-12)
+
+
+def test_documents_side_by_side_share_the_rows_of_the_feed_forward(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows were counted for each document: ten took ten times the scratch that is planned."""
+    monkeypatch.setattr("gemma10m.models.layers.FEED_FORWARD_ROWS", 12)
+    layer = FeedForward(tiny_config())
+    seen: list[int] = []
+    layer.up_proj.register_forward_hook(lambda _, arguments, __: seen.append(arguments[0].shape[:2].numel()))
+    x = torch.randn(3, 10, 14, generator=torch.Generator().manual_seed(0))
+    whole = layer._rows(x)
+    seen.clear()
+    assert torch.allclose(layer(x), whole, atol=1e-6)
+    assert seen == [12, 12, 6]
