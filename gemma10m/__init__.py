@@ -8,6 +8,7 @@ Names are imported when first used: `import gemma10m` does not import torch.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from gemma10m.reading import read
     from gemma10m.tokens import load_tokenizer
     from gemma10m.weights.loading import load_model
+
+if sys.platform == "win32":
+    # Files are opened without following links, locked, and processes limited, by calls that Windows does not have.
+    raise ImportError("gemma10m runs on Linux and macOS; on Windows, run it in WSL")
 
 __version__ = "0.1.0"
 

@@ -271,7 +271,10 @@ def evaluate(
 @app.command(short_help="Measure speed and memory on this machine.")
 def bench(
     name: Annotated[
-        str, typer.Argument(help="Measure this: read, answer, documents, index, kernels, load, length or start.")
+        str,
+        typer.Argument(
+            help="Measure this: read, answer, documents, first-minute, index, kernels, load, length or start."
+        ),
     ],
     model: MeasuredModel = None,
     shape: Annotated[

@@ -35,7 +35,8 @@ MAY_IMPORT = {
     "memory": {"ops", "config"},
     "models": {"memory", "ops", "config", "errors", "strict_json"},
     "adapters": {"models", "config", "errors", "atomic_file", "strict_json", "tensor_bytes"},
-    "weights": {"ops", 
+    "weights": {
+        "ops",
         "adapters",
         "models",
         "memory",

@@ -52,3 +52,11 @@ def test_every_dependency_is_pinned_for_the_tests() -> None:
     wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
     names = {re.split("[>=]=", spec)[0].lower() for spec in wanted}
     assert {name.replace("-", "_") for name in names} <= {name.replace("-", "_") for name in pinned}
+
+
+def test_windows_is_refused_in_one_sentence() -> None:
+    program = "import sys; sys.platform = 'win32'; import gemma10m"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert last == "ImportError: gemma10m runs on Linux and macOS; on Windows, run it in WSL"

@@ -189,9 +189,16 @@ def _documents(options: BenchOptions) -> MeasuredRows:
         yield "bench documents", row
 
 
+def _first_minute(options: BenchOptions) -> MeasuredRows:
+    from gemma10m.bench.first_minute import measure_first_minute
+
+    yield "bench first minute", _named(options, measure_first_minute(_model(options)))
+
+
 BENCHES = {
     "answer": _answer,
     "documents": _documents,
+    "first-minute": _first_minute,
     "index": _index,
     "kernels": _kernels,
     "length": _length,
