@@ -71,7 +71,8 @@ class _Fit:
         named = dict(layer.added_memory.named_parameters())
         self._maps = [named[name] for name in named if name.startswith(("query", "key"))]
         self._gates = [named[name] for name in named if name.startswith("write_gate")]
-        self._alike, self._recalled = (nn.Parameter(torch.tensor(SHARPNESS)) for _ in range(2))
+        self._device = self._maps[0].device
+        self._alike, self._recalled = (nn.Parameter(torch.tensor(SHARPNESS, device=self._device)) for _ in range(2))
         self._contrasts = torch.optim.AdamW(
             [{"params": self._maps, "base": MAP_RATE, "weight_decay": DECAY}, _plain([self._alike], SHARPNESS_RATE)]
         )
@@ -108,8 +109,8 @@ class _Fit:
         alike = self._alike.exp() * (queries @ keys.mT)  # (H, Q, S)
         place = torch.cat([target.document * 2**32 + target.places for target in asked])  # (Q)
         again = (place.unsqueeze(1) == place) & ~torch.eye(count, dtype=torch.bool)  # one place, asked for twice
-        alike = alike.masked_fill(F.pad(again, (0, alike.shape[2] - count)), -math.inf)
-        right = torch.arange(count)
+        alike = alike.masked_fill(F.pad(again, (0, alike.shape[2] - count)).to(self._device), -math.inf)
+        right = torch.arange(count, device=self._device)
         loss = F.cross_entropy(alike.flatten(0, 1), right.repeat(len(alike)))
         return loss, float((alike.detach().sum(0).argmax(-1) == right).float().mean())
 
@@ -121,24 +122,24 @@ class _Fit:
         chosen = self._draw.sample(range(len(self._documents)), min(TOGETHER, len(self._documents)))
         asked = [target for target in self._asked if target.document in chosen]
         if not asked:
-            return torch.zeros(()), 0.0, torch.zeros(())
+            return torch.zeros((), device=self._device), 0.0, torch.zeros((), device=self._device)
         known, of_token = torch.cat([self._documents[index][0] for index in chosen]).unique(return_inverse=True)
         writing = torch.cat([self._documents[index][1] for index in chosen]).unsqueeze(0)  # (1, S, D)
         queries, written = self._layer.addresses(torch.cat([target.inputs for target in asked]).unsqueeze(0), writing)
         vectors = torch.randn(len(known), queries.shape[-1], generator=self._generator)
-        vectors = F.normalize(vectors, dim=-1).to(queries.dtype)  # (V, E), V the ids there are
+        vectors = F.normalize(vectors, dim=-1).to(queries)  # (V, E), V the ids there are
         values = vectors[of_token].expand_as(written.keys)  # (1, K, S, E)
         memory = _memory_of(written._replace(values=values))  # (1, K, 1, E, E)
         recalled = ops.recall(queries.unsqueeze(2), memory)[0, :, 0]  # (H, Q, E)
         likely = self._recalled.exp() * (recalled @ vectors.T)  # (H, Q, V)
-        right = torch.searchsorted(known, torch.cat([target.said for target in asked]))  # (Q)
-        share = torch.cat([target.said.new_ones(len(target.said)).float() / len(target.said) for target in asked])
+        right = torch.searchsorted(known, torch.cat([target.said for target in asked])).to(self._device)  # (Q)
+        share = torch.cat([torch.full(target.said.shape, 1 / len(target.said)) for target in asked]).to(queries)  # (Q)
         each = F.cross_entropy(likely.transpose(1, 2), right.expand(len(likely), -1), reduction="none")  # (H, Q)
         found = (likely.detach().sum(0).argmax(-1) == right).float().mean()
-        return (each * share).sum() / (share.sum() * len(each)), float(found), written.gates.mean()
+        return (each * share).sum() / (len(asked) * len(each)), float(found), written.gates.mean()
 
     def _units(self, asking: Tensor, writing: Tensor) -> tuple[Tensor, Tensor]:
-        """Return unit queries (H, n, E), and for each of them the keys of its K/V head (H, S, E)."""
+        """Return unit queries (H, Q, E), and for each of them the keys of its K/V head (H, S, E)."""
         queries, written = self._layer.addresses(asking.unsqueeze(0), writing.unsqueeze(0))
         keys = ops.unit(written.keys[0])
         return ops.unit(queries[0]), keys.repeat_interleave(queries.shape[1] // len(keys), dim=0)

@@ -115,7 +115,7 @@ class _Inputs:
         self._layers = layers
 
     def of(self, model: Decoder, ids: Tensor) -> Tensor:
-        """Return the inputs of each layer: ids (S,) -> (L, S, D)."""
+        """Return the inputs of each layer: ids (S) -> (L, S, D)."""
         heard: dict[nn.Module, Tensor] = {}
 
         def listen(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
