@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeGuard, get_args
 
 from gemma10m.errors import ConfigError
@@ -48,6 +48,7 @@ class AttentionSpec:
     score_cap: float | None = None  # c tanh(score / c) before the mask (Gemma 2)
     query_key_norm: bool = False  # RMS norm of each head's queries and keys: Gemma 3 and Qwen 3
     projection_bias: bool = False  # of queries, keys and values (Qwen 2.5)
+    source: int | None = None  # the layer whose keys and values are attended to (Cross-Layer Attention); None: its own
 
     @property
     def query_size(self) -> int:
@@ -130,8 +131,34 @@ class ModelConfig:
                 yield f"{name} must be a positive number, found {value!r}"
         if self.attention and len(self.attention) != self.layers:
             yield f"attention must be given for {self.layers} layers, found {len(self.attention)}"
+        yield from self._source_problems()
         specs = dict.fromkeys((self._uniform, *self.attention))
         yield from dict.fromkeys(problem for spec in specs for problem in spec.problems())
+
+    def _source_problems(self) -> Iterator[str]:
+        if self.has_state_vectors and self.shares:
+            yield "layers with state vectors cannot attend to the keys and values of other layers"
+        for layer, spec in enumerate(self.attention):
+            if spec.source is None:
+                continue
+            if not (_is_integer(spec.source) and 0 <= spec.source < layer):
+                yield f"layer {layer} must take keys and values of an earlier layer, found {spec.source!r}"
+                continue
+            owner = self.attention[spec.source]
+            if owner.source is not None:
+                yield f"layer {layer} takes keys and values of layer {spec.source}, which has none of its own"
+            elif replace(spec, heads=owner.heads, scale=owner.scale, score_cap=owner.score_cap, source=None) != owner:
+                yield f"layer {layer} takes keys and values of layer {spec.source}, whose attention is of another shape"
+
+    @property
+    def shares(self) -> bool:
+        """Tell if layers attend to the keys and values of others."""
+        return any(spec.source is not None for spec in self.attention)
+
+    @property
+    def last_owner(self) -> int:
+        """Return the last layer with keys and values of its own: those after it leave nothing in the state."""
+        return max((layer for layer, spec in enumerate(self.attention) if spec.source is None), default=self.layers - 1)
 
     @property
     def _uniform(self) -> AttentionSpec:

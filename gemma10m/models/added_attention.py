@@ -35,12 +35,14 @@ class AddedMemoryAttention(Attention):
         view = chunk.view(self.window, self.spec)
         new = self._project(x, wanted)
         buffer = self._buffer(x, new, state, view)
+        if self.lends_as is not None:
+            chunk.lent[self.lends_as] = buffer
         writes = self._open_and_new(x, new, state)
         memories = self._memories(state["memory"], writes, view)  # (B, K, G + 1, E, E)
         left = self._next_state(view.plan, buffer).replace(**self._left(writes, memories, view))
         if not wanted:
             return x[:, :0], left
-        output = self._attend(queries_of(new, view), buffer, view.plan, wanted)  # (B, wanted, D)
+        output = self._attend(queries_of(new.queries, view), buffer, view.plan, wanted)  # (B, wanted, D)
         return output + self._recalled(x[:, -wanted:], new, memories, chunk), left
 
     def rewind(self, state: LayerState, position: int, tokens: int) -> LayerState | None:

@@ -72,6 +72,7 @@ def memory_of(spec: AttentionSpec, reading: ReadingConfig) -> Memory:
 class Attention(Mixer):
     qkv: Tensor | None
     qkv_bias: Tensor | None
+    lends_as: int | None = None  # its number, for the layers that attend to its keys and values
 
     def __init__(self, config: ModelConfig, spec: AttentionSpec, reading: ReadingConfig) -> None:
         super().__init__()
@@ -99,7 +100,9 @@ class Attention(Mixer):
         view = chunk.view(self.window, self.spec)
         new = self._project(x, wanted)
         buffer = self._buffer(x, new, state, view)
-        output = self._attend(queries_of(new, view), buffer, view.plan, wanted) if wanted else x[:, :0]
+        if self.lends_as is not None:
+            chunk.lent[self.lends_as] = buffer
+        output = self._attend(queries_of(new.queries, view), buffer, view.plan, wanted) if wanted else x[:, :0]
         return output, self._next_state(view.plan, buffer)
 
     def fuse(self) -> None:
@@ -299,9 +302,9 @@ class Attention(Mixer):
         return LayerState(**tensors)
 
 
-def queries_of(new: Projected, view: View) -> Queries:
-    """Return the queries of the chunk's last tokens."""
-    return Queries(new.queries, view.rotate(new.queries, len(view.cos) - new.queries.shape[2]))
+def queries_of(queries: Tensor, view: View) -> Queries:
+    """Return the queries (B, H, wanted, E) of the chunk's last tokens, plain and turned."""
+    return Queries(queries, view.rotate(queries, len(view.cos) - queries.shape[2]))
 
 
 def _windows(kept: Tensor, sinks: Tensor | None, span: Span) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -12,6 +13,9 @@ from gemma10m.config import AttentionSpec, Rope
 from gemma10m.memory.interludes import Interludes
 from gemma10m.memory.spans import Plan, Window
 from gemma10m.models.rope import cos_sin
+
+if TYPE_CHECKING:
+    from gemma10m.models.attention import Buffer
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,10 @@ class View:
 
 
 class Chunk:
-    """Hold consecutive tokens at a position. Views are made once and shared by all layers of a kind."""
+    """Hold consecutive tokens at a position. Views are made once and shared by all layers of a kind.
+
+    Layers whose keys and values others attend to lend them to those here.
+    """
 
     def __init__(
         self, position: int, tokens: int, device: torch.device, dtype: torch.dtype, interludes: Interludes | None = None
@@ -38,6 +45,7 @@ class Chunk:
         self.position, self.tokens = position, tokens
         self._device, self._wide, self._interludes = device, wide_dtype(dtype), interludes
         self._views: dict[tuple[Window, Rope, int], View] = {}
+        self.lent: dict[int, Buffer] = {}  # by layer: keys and values that later layers attend to
 
     def view(self, window: Window, spec: AttentionSpec) -> View:
         key = (window, spec.rope, spec.head_size)

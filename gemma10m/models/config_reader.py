@@ -19,7 +19,7 @@ FOREIGN: dict[str, tuple[object, ...]] = {
     **dict.fromkeys(
         (
             "num_experts", "num_local_experts", "n_routed_experts", "num_experts_per_tok", "enable_moe_block",
-            "quantization_config", "clip_qkv", "no_rope_layers", "num_kv_shared_layers", "attention_chunk_size",
+            "quantization_config", "clip_qkv", "no_rope_layers", "attention_chunk_size",
             "hidden_size_per_layer_input", "use_mrope", "attention_k_eq_v", "altup_num_inputs", "laurel_rank",
             "activation_sparsity_pattern", "kv_lora_rank", "mlp_bias", "use_bidirectional_attention",
         ),

@@ -19,6 +19,7 @@ from gemma10m.models.blocks import PreNormLayer, make_layer
 from gemma10m.models.chunk import Chunk
 from gemma10m.models.layers import FeedForward, RMSNorm
 from gemma10m.models.mixer import Mixer
+from gemma10m.models.shared_attention import SharedAttention
 from gemma10m.models.vector_attention import StateVectorAttention
 
 Logits = Literal["all", "last", "none"]
@@ -27,11 +28,16 @@ Logits = Literal["all", "last", "none"]
 def make_mixer(config: ModelConfig, reading: ReadingConfig, layer: int) -> Mixer:
     spec = config.attention_of(layer)
     kind: type[Attention] = Attention
-    if spec.window is None and config.has_state_vectors:
+    if spec.source is not None:
+        kind = SharedAttention
+    elif spec.window is None and config.has_state_vectors:
         kind = StateVectorAttention
     elif spec.window is None and config.added_rank:
         kind = AddedMemoryAttention
-    return kind(config, spec, reading)
+    mixer = kind(config, spec, reading)
+    if any(other.source == layer for other in config.attention):
+        mixer.lends_as = layer
+    return mixer
 
 
 class Backbone(nn.Module):
@@ -44,14 +50,16 @@ class Backbone(nn.Module):
             [make_layer(config, make_mixer(config, reading, number)) for number in range(config.layers)]
         )
         self.norm = RMSNorm(config.hidden_size, config.norm_eps, config.norm_offset)
-        self.scaled_embedding = config.scaled_embedding
+        self.scaled_embedding, self.last_owner = config.scaled_embedding, config.last_owner
 
     def forward(self, ids: Tensor, state: State, chunk: Chunk, wanted: int) -> tuple[Tensor, tuple[LayerState, ...]]:
         x, added, states = self.embedded(ids), None, []
-        for number, (layer, layer_state) in enumerate(zip(self.layers, state.layers, strict=True), start=1):
-            # The last layer's output is read by the head alone: tokens without logits stop at their keys and values.
-            needed = wanted if number == len(self.layers) else ids.shape[1]
-            x, added, layer_state = layer(x, added, layer_state, chunk, needed)
+        for number, (layer, layer_state) in enumerate(zip(self.layers, state.layers, strict=True)):
+            # Nothing but the head and layers without keys and values of their own reads the output of the last layer
+            # that has some: tokens without logits stop at these.
+            needed = ids.shape[1] if number < self.last_owner else wanted
+            if needed or number <= self.last_owner:
+                x, added, layer_state = layer(x, added, layer_state, chunk, needed)
             states.append(layer_state)
         return self.norm.after(x, added)[1], tuple(states)
 

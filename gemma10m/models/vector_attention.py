@@ -55,7 +55,7 @@ class StateVectorAttention(Attention):
             return super().forward(x, state, chunk, wanted)
         view = chunk.view(self.window, self.spec)
         plan, new = view.plan, self._project(x, x.shape[1])
-        buffer, queries = self._buffer(x, new, state, view), queries_of(new, view)
+        buffer, queries = self._buffer(x, new, state, view), queries_of(new.queries, view)
         vector, mean = state["state_vector"], state["output_mean"]  # (B, D) each
         if plan.position < self.segment:
             vector = ops.wide(self.state_vector.first).repeat(x.shape[0], 1)  # (B, D)

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from gemma10m.errors import UsageError
 from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
 from gemma10m.training.batch import Batch
@@ -33,7 +34,12 @@ class Losses:
 
 
 def recompute_layers(model: Decoder) -> None:
-    """Keep only a layer's input for the backward pass, which runs the layer again."""
+    """Keep only a layer's input for the backward pass, which runs the layer again.
+
+    Raises UsageError for layers that get more than their input: keys and values of other layers.
+    """
+    if model.config.shares:
+        raise UsageError("recompute does not work with layers that share keys and values", hint="leave it out")
     for layer in model.model.layers:
         again = partial(checkpoint, layer.forward, use_reentrant=False, preserve_rng_state=False)
         vars(layer)["forward"] = again

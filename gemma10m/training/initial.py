@@ -42,13 +42,14 @@ def initialise(model: Decoder, only: Container[str] | None = None) -> None:
 
     Memory gates: the first half of the heads at sigmoid(-3) = 0.05, the others at 0.5; in the first layer all at 0.05,
     because its heads look 1, 2, 3, ... tokens back. Outputs are the transposed values' weights.
-    A first state vector ~ N(0, 0.02); the gates of its updates at sigmoid(-2) too.
+    A first state vector ~ N(0, 0.02); the gates of its updates at sigmoid(-2) too. Models whose layers share keys and
+    values begin from noise alone.
     only: the parameters to initialise; None for all.
     """
     for name, parameter in model.named_parameters():
         if only is None or name in only:
             _draw(name, parameter.data)
-    if only is None:
+    if only is None and not model.config.shares:
         _teach_to_copy(model)
 
 

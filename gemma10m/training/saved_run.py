@@ -141,7 +141,8 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def config_json(config: ModelConfig, reading: ReadingConfig) -> dict[str, Any]:
-    return {
+    sources = [layer if spec.source is None else spec.source for layer, spec in enumerate(config.attention)]
+    return ({"kv_source_layers": sources} if config.shares else {}) | {
         "architectures": ["GemmaForCausalLM"],
         "attention_bias": False,
         "bos_token_id": 2,

@@ -12,6 +12,7 @@ from gemma10m.errors import ConfigError, ModelError
 from gemma10m.models import ARCHITECTURES
 from gemma10m.models.architecture import Architecture
 from gemma10m.models.config_reader import ConfigReader
+from gemma10m.models.kv_sharing import with_sources
 from gemma10m.strict_json import quote
 
 _PUBLISHED = "compare config.json with the one the model was published with"
@@ -82,7 +83,7 @@ def _text_part(said: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _model_config(architecture: Architecture, reader: ConfigReader) -> ModelConfig:
     try:
-        config = architecture.read(reader)
+        config = with_sources(architecture.read(reader), reader)
     except ConfigError as error:
         if not reader.problems:
             reader.problems += [_in_file_words(problem) for problem in error.problems]

@@ -1,0 +1,60 @@
+"""Attend to the keys and values of an earlier layer (Cross-Layer Attention, arXiv 2405.12981)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from gemma10m.config import AttentionSpec, ModelConfig, ReadingConfig
+from gemma10m.memory.state import LayerState, Layout
+from gemma10m.models.attention import Attention, queries_of
+from gemma10m.models.chunk import Chunk
+from gemma10m.models.mixer import Cost
+
+
+class SharedAttention(Attention):
+    """Ask with queries of its own what another layer keeps: its window, its sinks and its memory. It has no state."""
+
+    def __init__(self, config: ModelConfig, spec: AttentionSpec, reading: ReadingConfig) -> None:
+        super().__init__(config, spec, reading)
+        for name in ("k_proj", "v_proj", "k_norm", "write_gate"):
+            if hasattr(self, name):
+                delattr(self, name)
+
+    def forward(self, x: Tensor, state: LayerState, chunk: Chunk, wanted: int) -> tuple[Tensor, LayerState]:
+        """Map the last tokens' x (B, wanted or more, D) to their output (B, wanted, D); the state stays empty."""
+        assert self.spec.source is not None
+        if not wanted:
+            return x[:, :0], state
+        queries = self._heads(self.q_proj(x[:, x.shape[1] - wanted :]))  # (B, H, wanted, E)
+        if self.spec.query_key_norm:
+            queries = self.q_norm(queries)
+        view = chunk.view(self.window, self.spec)
+        return self._attend(queries_of(queries, view), chunk.lent[self.spec.source], view.plan, wanted), state
+
+    def fuse(self) -> None:
+        """Leave the weights as they are: there is one projection of the input alone."""
+
+    def layout(self, position: int, batch: int, dtype: torch.dtype) -> Layout:
+        return {}
+
+    def rewind(self, state: LayerState, position: int, tokens: int) -> LayerState | None:
+        return state
+
+    def skip_to(self, state: LayerState, position: int) -> LayerState:
+        return state
+
+    def first_kept(self, position: int) -> int:
+        return position
+
+    def cost(self) -> Cost:
+        asked = 4 * self.hidden_size * self.spec.query_size
+        return replace(
+            super().cost(),
+            projection_flops=asked,
+            query_flops=asked,
+            writing_flops=0,
+            narrow_scratch=4 * self.spec.query_size,
+        )
