@@ -42,7 +42,7 @@ class AddedMemoryAttention(Attention):
         left = self._next_state(view.plan, buffer).replace(**self._left(writes, memories, view))
         if not wanted:
             return x[:, :0], left
-        output = self._attend(queries_of(new.queries, view), buffer, view.plan, wanted)  # (B, wanted, D)
+        output = self._attend(queries_of(new.queries, view), buffer, view, wanted)  # (B, wanted, D)
         return output + self._recalled(x[:, -wanted:], new, memories, chunk), left
 
     def rewind(self, state: LayerState, position: int, tokens: int) -> LayerState | None:

@@ -19,7 +19,6 @@ from gemma10m.memory.state import LayerState, Layout
 from gemma10m.models.chunk import Chunk, View, wide_dtype
 from gemma10m.models.layers import RMSNorm, fuse_bias, fuse_weights
 from gemma10m.models.mixer import Cost, Mixer
-from gemma10m.models.rope import cos_sin_at
 from gemma10m.models.scores import attend
 
 
@@ -102,7 +101,7 @@ class Attention(Mixer):
         buffer = self._buffer(x, new, state, view)
         if self.lends_as is not None:
             chunk.lent[self.lends_as] = buffer
-        output = self._attend(queries_of(new.queries, view), buffer, view.plan, wanted) if wanted else x[:, :0]
+        output = self._attend(queries_of(new.queries, view), buffer, view, wanted) if wanted else x[:, :0]
         return output, self._next_state(view.plan, buffer)
 
     def fuse(self) -> None:
@@ -241,15 +240,15 @@ class Attention(Mixer):
             view.interludes,
         )
 
-    def _attend(self, queries: Queries, buffer: Buffer, plan: Plan, wanted: int) -> Tensor:
-        skipped = plan.tokens - wanted
-        parts = [self._span(queries.of(span, skipped), buffer, span) for span in plan.wanted_spans(wanted)]
+    def _attend(self, queries: Queries, buffer: Buffer, view: View, wanted: int) -> Tensor:
+        skipped = view.plan.tokens - wanted
+        parts = [self._span(queries.of(span, skipped), buffer, view, span) for span in view.plan.wanted_spans(wanted)]
         output: Tensor = self.o_proj(parts[0] if len(parts) == 1 else torch.cat(parts, dim=1))  # (B, wanted, D)
         return output
 
-    def _span(self, queries: Queries, buffer: Buffer, span: Span) -> Tensor:
+    def _span(self, queries: Queries, buffer: Buffer, view: View, span: Span) -> Tensor:
         """Mix local attention and memory by the gates, for one batch of like windows -> (B, G * Q, H * E)."""
-        local = self._local(queries.turned, buffer, span)  # (B, H, G, Q, E)
+        local = self._local(queries.turned, buffer, view, span)  # (B, H, G, Q, E)
         # What reads everything, or a state vector, has no use for a mixture: there gates are ignored.
         if not self.has_gates or (self.memory.remembers and not self.memory.mixes):
             return _merge_heads(local)
@@ -259,9 +258,9 @@ class Attention(Mixer):
             return _merge_heads((kept * local).to(local.dtype))
         return buffer.memories.mix(local, queries.plain, gate, span.first_segment)
 
-    def _local(self, queries: Tensor, buffer: Buffer, span: Span) -> Tensor:
+    def _local(self, queries: Tensor, buffer: Buffer, view: View, span: Span) -> Tensor:
         """Attend inside each window. (B, H, G, Q, E) -> (B, H, G, Q, E)."""
-        sinks = self._turned_sinks(buffer, span) if span.sinks else None  # (B, K, G, sinks, E)
+        sinks = _turned_sinks(buffer, view, span) if span.sinks else None  # (B, K, G, sinks, E)
         keys = _windows(buffer.turned_keys, sinks, span)  # (B, K, G, width, E)
         sink_values = None if buffer.sink_values is None else buffer.sink_values.unsqueeze(2)
         values = _windows(buffer.values, sink_values, span)  # (B, K, G, width, E)
@@ -278,19 +277,6 @@ class Attention(Mixer):
         split: Tensor = out.unflatten(0, (-1, span.segments))  # (B, G, H, Q, E)
         return split.transpose(1, 2)  # (B, H, G, Q, E)
 
-    def _turned_sinks(self, buffer: Buffer, span: Span) -> Tensor:
-        """Rotate the sinks to the places just before each window of the span. -> (B, K, G, sinks, E)."""
-        assert buffer.sink_keys is not None
-        spec, count, device = self.spec, self.window.sinks, buffer.keys.device
-        starts = span.first_key - count + span.step * torch.arange(span.segments, device=device).unsqueeze(1)  # (G, 1)
-        places = starts + torch.arange(count, device=device)  # (G, sinks)
-        wide = wide_dtype(buffer.keys.dtype)
-        cos, sin = cos_sin_at(places.flatten(), spec.head_size, spec.rope, wide)  # (G * sinks, E) each
-        kept = buffer.sink_keys.unsqueeze(2).expand(-1, -1, span.segments, -1, -1)  # (B, K, G, sinks, E)
-        turned = ops.rotate(kept.flatten(2, 3), cos, sin)  # (B, K, G * sinks, E)
-        split: Tensor = turned.unflatten(2, places.shape)  # (B, K, G, sinks, E)
-        return split
-
     def _next_state(self, plan: Plan, buffer: Buffer) -> LayerState:
         tensors = {"keys": _tail(buffer.keys, plan.kept_after), "values": _tail(buffer.values, plan.kept_after)}
         if buffer.sink_keys is not None and buffer.sink_values is not None:
@@ -305,6 +291,16 @@ class Attention(Mixer):
 def queries_of(queries: Tensor, view: View) -> Queries:
     """Return the queries (B, H, wanted, E) of the chunk's last tokens, plain and turned."""
     return Queries(queries, view.rotate(queries, len(view.cos) - queries.shape[2]))
+
+
+def _turned_sinks(buffer: Buffer, view: View, span: Span) -> Tensor:
+    """Rotate the sinks to the places just before each window of the span. -> (B, K, G, sinks, E)."""
+    assert buffer.sink_keys is not None
+    cos, sin = view.sink_angles(span)
+    kept = buffer.sink_keys.unsqueeze(2).expand(-1, -1, span.segments, -1, -1)  # (B, K, G, sinks, E)
+    turned = ops.rotate(kept.flatten(2, 3), cos, sin)  # (B, K, G * sinks, E)
+    split: Tensor = turned.unflatten(2, (span.segments, span.sinks))  # (B, K, G, sinks, E)
+    return split
 
 
 def _windows(kept: Tensor, sinks: Tensor | None, span: Span) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,8 +11,8 @@ from torch import Tensor
 from gemma10m import ops
 from gemma10m.config import AttentionSpec, Rope
 from gemma10m.memory.interludes import Interludes
-from gemma10m.memory.spans import Plan, Window
-from gemma10m.models.rope import cos_sin
+from gemma10m.memory.spans import Plan, Span, Window
+from gemma10m.models.rope import cos_sin, cos_sin_at
 
 if TYPE_CHECKING:
     from gemma10m.models.attention import Buffer
@@ -25,7 +25,19 @@ class View:
     plan: Plan
     cos: Tensor  # (W + S, E), positions counted from the buffer's start
     sin: Tensor  # (W + S, E)
+    spec: AttentionSpec
     interludes: Interludes | None = None  # training only
+    _sink_angles: dict[Span, tuple[Tensor, Tensor]] = field(default_factory=dict)
+
+    def sink_angles(self, span: Span) -> tuple[Tensor, Tensor]:
+        """Return cos and sin of the sinks just before each window of a span, (G * sinks, E) each; made once."""
+        if span not in self._sink_angles:
+            device = self.cos.device
+            starts = span.first_key - span.sinks + span.step * torch.arange(span.segments, device=device)  # (G)
+            places = starts.unsqueeze(1) + torch.arange(span.sinks, device=device)  # (G, sinks)
+            angles = cos_sin_at(places.flatten(), self.spec.head_size, self.spec.rope, self.cos.dtype)
+            self._sink_angles[span] = angles
+        return self._sink_angles[span]
 
     def rotate(self, x: Tensor, first: int) -> Tensor:
         """Rotate x (B, heads, S, E) to the positions from `first` on."""
@@ -53,7 +65,7 @@ class Chunk:
             plan = window.plan(self.position, self.tokens)
             width = plan.kept_before + plan.tokens
             cos, sin = cos_sin(0, width, spec.head_size, spec.rope, self._device, self._wide)  # (W + S, E) each
-            self._views[key] = View(plan, cos, sin, self._interludes)
+            self._views[key] = View(plan, cos, sin, spec, self._interludes)
         return self._views[key]
 
 

@@ -32,7 +32,7 @@ class SharedAttention(Attention):
         if self.spec.query_key_norm:
             queries = self.q_norm(queries)
         view = chunk.view(self.window, self.spec)
-        return self._attend(queries_of(queries, view), chunk.lent[self.spec.source], view.plan, wanted), state
+        return self._attend(queries_of(queries, view), chunk.lent[self.spec.source], view, wanted), state
 
     def fuse(self) -> None:
         """Leave the weights as they are: there is one projection of the input alone."""

@@ -62,7 +62,7 @@ class StateVectorAttention(Attention):
         outputs = []
         for span in plan.spans:
             behind = self._with_vector(buffer, vector, span.first_key - span.sinks)
-            outputs.append(self.o_proj(self._span(queries.of(span, 0), behind, span)))  # (B, Q, D)
+            outputs.append(self.o_proj(self._span(queries.of(span, 0), behind, view, span)))  # (B, Q, D)
             mean = mean + ops.wide(outputs[-1]).sum(1) / self.segment
             if span.seen + span.queries == self.segment:
                 vector, mean = self.state_vector(vector, mean), torch.zeros_like(mean)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 from fake_cuda import fake_cuda
-from models import tiny_config
+from models import random_ids, tiny_config, tiny_model
 from torch import Tensor
 
-from gemma10m.models import scores
+from gemma10m.models import chunk, scores
 from gemma10m.models.layers import FeedForward
 from gemma10m.models.scores import attend
 
@@ -82,3 +82,16 @@ def test_documents_side_by_side_share_the_rows_of_the_feed_forward(monkeypatch: 
     seen.clear()
     assert torch.allclose(layer(x), whole, atol=1e-6)
     assert seen == [12, 12, 6]
+
+
+def test_the_sinks_angles_are_made_once_for_all_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A third of the launches of a decoded token made them anew in every layer."""
+    model = tiny_model("window", segment=5, carry=5, sinks=2, layers=4)
+    ids = random_ids(model, 18)
+    with torch.no_grad():
+        _, state = model(ids, model.empty_state())
+        made: list[int] = []
+        original = chunk.cos_sin_at
+        monkeypatch.setattr(chunk, "cos_sin_at", lambda *given: (made.append(1), original(*given))[1])
+        model(ids[:, :1], state)
+    assert made == [1]
