@@ -13,7 +13,9 @@ from gemma10m.kernels.launch import dense, padded
 CHUNK, COLUMNS, INNER = 16, 16, 32
 
 
-@triton.jit(do_not_specialize=["segments"])
+# Gates follow on the open segment's: their strides are multiples of 16 or not as it happens, and a kernel for each of
+# both cases would be built in the middle of a read.
+@triton.jit(do_not_specialize=["segments", "gate_b", "gate_k", "gate_g"])
 def chunk_kernel(
     keys, values, gates, units, erased, written,
     key_b, key_k, key_g, key_n, value_b, value_k, value_g, value_n, gate_b, gate_k, gate_g, gate_n,

@@ -29,3 +29,13 @@ def test_every_kernel_compiles_and_fits_for_every_card(tmp_path: Path) -> None:
     for row in found:
         assert row["shared"] <= LARGEST_SHARED, row
         assert row["spilled"] == 0, row
+
+
+def test_strides_that_change_with_the_open_segment_build_no_second_kernel() -> None:
+    program = (
+        "from gemma10m.kernels.gated import chunk_kernel\n"
+        "print(*(p.name for p in chunk_kernel.params if p.do_not_specialize))"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert {"gate_b", "gate_k", "gate_g"} <= set(done.stdout.split())
