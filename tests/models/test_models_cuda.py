@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any, cast
+
 import pytest
 import torch
 from fake_cuda import fake_cuda
-from models import random_ids, tiny_config, tiny_model
+from models import KINDS, random_ids, tiny_config, tiny_model
 from torch import Tensor
 
+from gemma10m.config import AttentionSpec, MemoryKind, ReadingConfig
 from gemma10m.models import chunk, scores
+from gemma10m.models.decoder import Decoder, Logits
 from gemma10m.models.layers import FeedForward
 from gemma10m.models.scores import attend
+from gemma10m.weights.expected import stays_float32
 
 MIB = 1 << 20
 
@@ -95,3 +101,40 @@ def test_the_sinks_angles_are_made_once_for_all_layers(monkeypatch: pytest.Monke
         monkeypatch.setattr(chunk, "cos_sin_at", lambda *given: (made.append(1), original(*given))[1])
         model(ids[:, :1], state)
     assert made == [1]
+
+
+@pytest.mark.parametrize("flash", [True, False], ids=["flash", "masks"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_runs_on_a_gpu_and_waits_for_nothing(
+    kind: MemoryKind, flash: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tensor of the host in an operation of the GPU, or a number fetched from it, would raise."""
+    spec = AttentionSpec(4, 2, 6)
+    shared = None if kind == "state-vector" else 1
+    specs = (replace(spec, window=7), spec, replace(spec, window=7), replace(spec, source=shared))
+    sizes: dict[str, Any] = {"layers": 4, "attention": specs, "architecture": "gemma3", "post_norms": True}
+    with fake_cuda(monkeypatch, flash=flash) as made:
+        config = tiny_config(
+            has_write_gates=kind == "gated",
+            has_state_vectors=kind == "state-vector",
+            added_rank=3 if kind == "added" else 0,
+            **sizes,
+        )
+        with torch.device("meta"):
+            model = Decoder(config, ReadingConfig(kind, 5, 5 if kind == "window" else 0, 2))
+        weights = {
+            name: torch.empty(
+                weight.shape, dtype=torch.float32 if stays_float32(name) else torch.bfloat16, device="cuda"
+            )
+            for name, weight in model.state_dict().items()
+        }
+        model.load_state_dict(weights, strict=True, assign=True)
+        model.requires_grad_(False).fuse()
+        state = model.empty_state(2)
+        for count, logits in ((13, "none"), (2, "all"), (1, "last"), (9, "none")):
+            ids = torch.zeros(2, count, dtype=torch.int64, device="cuda")
+            with torch.inference_mode():
+                found, state = model(ids, state, logits=cast(Logits, logits))
+            assert found.device.type == "cuda"
+        assert {tensor.device.type for layer in state.layers for _, tensor in layer.tensors()} == {"cuda"}
+    assert made.bytes.get("cpu", 0) <= 64  # the root of D that embeddings are scaled with, and counts

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -42,10 +43,43 @@ class _Watch(TorchDispatchMode):
         return out
 
 
+class _Indexing(TorchFunctionMode):
+    """Index by slices of the dispatcher: Python's own ask for a device guard, which PyTorch's CPU builds lack."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if function is not torch.Tensor.__getitem__ or not _is_plain(args[1]):
+            return function(*args, **(kwargs or {}))
+        return _indexed(*args)
+
+
+def _is_plain(index: Any) -> bool:
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(part is None or part is Ellipsis or isinstance(part, slice | int) for part in parts)
+
+
+def _indexed(x: torch.Tensor, index: Any) -> torch.Tensor:
+    parts = list(index) if isinstance(index, tuple) else [index]
+    named = sum(part is not None and part is not Ellipsis for part in parts)
+    if Ellipsis in parts:
+        at = parts.index(Ellipsis)
+        parts[at : at + 1] = [slice(None)] * (x.dim() - named)
+    place = 0
+    for part in parts:
+        if part is None:
+            x = x.unsqueeze(place)
+        elif isinstance(part, int):
+            x = x.select(place, part)
+            continue
+        elif part != slice(None):
+            x = torch.ops.aten.slice.Tensor(x, place, part.start, part.stop, part.step or 1)
+        place += 1
+    return x
+
+
 @contextmanager
 def fake_cuda(monkeypatch: pytest.MonkeyPatch, flash: bool) -> Iterator[Made]:
     """Make tensors on a CUDA device that is not there. flash: what torch says of flash attention."""
     monkeypatch.setattr(scores, "_has_flash", lambda *_: flash)
     made = Made()
-    with FakeTensorMode(), _Watch(made):
+    with FakeTensorMode(), _Watch(made), _Indexing():
         yield made
