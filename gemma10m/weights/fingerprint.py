@@ -17,7 +17,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from gemma10m.config import ModelConfig
+from gemma10m.config import AttentionSpec, ModelConfig
 from gemma10m.errors import ModelError
 from gemma10m.weights.headers import TensorEntry
 
@@ -31,6 +31,7 @@ _FIRST_FIELDS = frozenset(
         "rope_theta", "norm_eps", "has_gates", "has_write_gates", "has_state_vectors", "tied_head",
     }
 )  # fmt: skip
+_LATER_ATTENTION_FIELDS = frozenset({"source"})
 _RERUN = "run the command again when nothing writes to the folder"
 
 
@@ -49,10 +50,19 @@ def fingerprint(config: ModelConfig, tensors: Mapping[str, TensorEntry]) -> str:
 def _numbers(config: ModelConfig) -> dict[str, Any]:
     """Return the config's fields; those added after the first version only where they differ from their default.
 
-    So a checkpoint keeps its fingerprint, and the states that were read with it, when the program learns more.
+    So a checkpoint keeps its fingerprint, and the states that were read with it, when the program learns more. The same
+    holds for the fields of each layer's attention.
     """
     defaults = {field.name: field.default for field in fields(config) if field.name not in _FIRST_FIELDS}
-    return {name: value for name, value in asdict(config).items() if name not in defaults or value != defaults[name]}
+    said = {name: value for name, value in asdict(config).items() if name not in defaults or value != defaults[name]}
+    layers = said.get("attention", ())
+    later = {field.name: field.default for field in fields(AttentionSpec) if field.name in _LATER_ATTENTION_FIELDS}
+    if layers:
+        said["attention"] = [
+            {name: value for name, value in layer.items() if name not in later or value != later[name]}
+            for layer in layers
+        ]
+    return said
 
 
 def _hash_contents(tensors: Mapping[str, TensorEntry], whole: bool) -> dict[str, bytes]:

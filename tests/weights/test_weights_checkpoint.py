@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import time
@@ -20,9 +21,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import GemmaConfig, GemmaForCausalLM
 
-from gemma10m.config import ModelConfig
+from gemma10m.config import AttentionSpec, ModelConfig, Rope
 from gemma10m.errors import ConfigError, ModelError
 from gemma10m.weights.checkpoint import open_checkpoint
+from gemma10m.weights.fingerprint import _numbers
 
 GEMMA_2B = {"layers": 18, "heads": 8, "kv_heads": 1, "head_size": 256, "hidden": 2048, "feed_forward": 16384}
 GEMMA_7B = {"layers": 28, "heads": 16, "kv_heads": 16, "head_size": 256, "hidden": 3072, "feed_forward": 24576}
@@ -228,6 +230,17 @@ class TestFingerprint:
         ]  # fmt: skip
         folders = [tiny_gemma(tmp_path / str(number), **variant) for number, variant in enumerate(variants)]
         assert len({open_checkpoint(folder).fingerprint for folder in folders}) == len(variants)
+
+    def test_a_field_that_the_program_learns_leaves_older_checkpoints_their_fingerprint(self):
+        """Adapters name it, and states are found by it: this one is from before layers could share keys and values."""
+        spec = AttentionSpec(4, 2, 6, Rope(1e6, (2.0,)), query_key_norm=True)
+        layers = (AttentionSpec(4, 2, 6, window=7), spec, spec)
+        sizes = dict(architecture="gemma3", attention=layers, post_norms=True)
+        config = ModelConfig(24, 3, 4, 2, 6, 40, 131, **sizes)
+        before = "9bf84f7663efd0079b2f07795c758160d20d5bbbc7a3b41af41e270374d37288"
+        assert hashlib.sha256(json.dumps(_numbers(config), sort_keys=True).encode()).hexdigest() == before
+        sharing = replace(config, attention=(*layers[:2], replace(spec, source=1)))
+        assert _numbers(sharing) != _numbers(config)
 
     def test_every_byte_of_a_small_checkpoint_counts(self, tmp_path):
         folder = tiny_gemma(tmp_path)
