@@ -94,9 +94,7 @@ class Writer:
         return self.tokenizer.encode(f" {turn.question}") if case.raw else self.prompt.question(turn.question)
 
     def _answer(self, case: Case, turn: Turn) -> list[int]:
-        if case.raw:
-            return [*self.tokenizer.encode(f" {turn.answer}"), self.prompt.stop]
-        return self.prompt.answer(turn.answer)
+        return [*self.tokenizer.encode(f" {turn.answer}" if case.raw else turn.answer), self.prompt.stop]
 
     def _document(self, case: Case, room: int, draw: random.Random) -> Iterator[tuple[Tensor | ProseSpan, bool]]:
         """Return the document's parts, and if they are asked for."""

@@ -67,7 +67,7 @@ def test_a_document_is_the_book_with_the_facts_in_it(seed: int, more: int, depth
     assert ids[: len(opening)] == opening
     (answer,), (turn,) = row.answers, case.turns
     assert answer.stop == length
-    assert ids[answer] == write.prompt.answer(turn.answer)
+    assert ids[answer] == [*tokenizer().encode(turn.answer), write.prompt.stop]
     question = write.prompt.question(turn.question)
     assert ids[answer.start - len(question) : answer.start] == question
     document = ids[len(opening) : answer.start - len(question)]
