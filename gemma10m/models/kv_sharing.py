@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gemma10m.config import ModelConfig
-from gemma10m.models.config_reader import ConfigReader
+from gemma10m.models.config_reader import MOST_LAYERS, ConfigReader
 from gemma10m.strict_json import quote
 
 
@@ -17,16 +17,20 @@ def with_sources(config: ModelConfig, said: ConfigReader) -> ModelConfig:
     groups whose first layer owns (HunYuan; files that say use_cla false may have a factor); num_kv_shared_layers, the
     last layers, each of which takes those of the last owner of its kind (Gemma 3n, Gemma 4).
     """
+    is_listed, is_grouped = said.has("kv_source_layers"), said.flag("use_cla")
+    if not (is_listed or is_grouped or said.said.get("num_kv_shared_layers")):
+        return config
+    if config.layers > MOST_LAYERS:
+        said.problems.append(f"num_hidden_layers must be at most {MOST_LAYERS:,}, found {config.layers:,}")
+        return config
     specs = [config.attention_of(layer) for layer in range(config.layers)]
-    if said.has("kv_source_layers"):
+    if is_listed:
         sources = _listed(said, config.layers)
-    elif said.flag("use_cla"):
+    elif is_grouped:
         factor = said.count("cla_share_factor", 1)
         sources = [layer // factor * factor for layer in range(config.layers)]
-    elif said.has("num_kv_shared_layers") and said.said["num_kv_shared_layers"] != 0:
-        sources = _last_of_a_kind(said, [spec.window is not None for spec in specs])
     else:
-        return config
+        sources = _last_of_a_kind(said, [spec.window is not None for spec in specs])
     if said.problems or all(source == layer for layer, source in enumerate(sources)):
         return config
     named = (None if source == layer else source for layer, source in enumerate(sources))

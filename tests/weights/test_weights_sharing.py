@@ -82,6 +82,16 @@ def test_a_sharing_that_cannot_be_is_refused(said: dict[str, Any], message: str 
         parse_config(GEMMA_3 | said)
 
 
+@pytest.mark.parametrize("said", [{"use_cla": True, "cla_share_factor": 2}, {"num_kv_shared_layers": 2}, {}])
+def test_a_billion_layers_are_not_listed(said: dict[str, Any]) -> None:
+    described = tiny_config(layers=10**9, **said)
+    if said:
+        with pytest.raises(ConfigError, match="num_hidden_layers must be at most 4,096, found 1,000,000,000"):
+            parse_config(described)
+    else:
+        assert parse_config(described).config.layers == 10**9
+
+
 def write_shared(folder: Path, without: tuple[str, ...], seed: int = 0) -> Path:
     """Write a checkpoint of four layers in pairs, without some of its tensors."""
     said = tiny_config(layers=4, use_cla=True, cla_share_factor=2)
