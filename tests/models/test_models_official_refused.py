@@ -202,7 +202,7 @@ FOREIGN: list[tuple[str, Any]] = [
     ("num_experts", 8), ("num_local_experts", 8), ("n_routed_experts", 64), ("num_experts_per_tok", 2),
     ("quantization_config", {"quant_method": "gptq", "bits": 4}), ("partial_rotary_factor", 0.5),
     ("logit_scale", 0.0625), ("logits_scaling", 8.0), ("embedding_multiplier", 12.0), ("residual_multiplier", 0.22),
-    ("attention_multiplier", 0.015), ("clip_qkv", 8.0), ("no_rope_layers", [1, 0]), ("num_kv_shared_layers", 2),
+    ("attention_multiplier", 0.015), ("clip_qkv", 8.0), ("no_rope_layers", [1, 0]),
     ("attention_chunk_size", 8), ("hidden_size_per_layer_input", 8), ("use_mrope", True),
 ]  # fmt: skip
 # What files of these architectures say beside the shape.
