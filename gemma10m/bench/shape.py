@@ -11,7 +11,7 @@ from gemma10m.config import MemoryKind, ModelConfig, ReadingConfig
 from gemma10m.errors import UsageError
 from gemma10m.memory import KINDS
 from gemma10m.models.decoder import Decoder
-from gemma10m.weights.expected import stays_float32
+from gemma10m.weights.expected import loaded_dtype
 
 SHAPES = {
     "gemma-2b": ModelConfig(2048, 18, 8, 1, 256, 16384, 256000, has_gates=True),
@@ -40,7 +40,7 @@ def random_model(config: ModelConfig, reading: ReadingConfig, device: str, dtype
     with torch.device("meta"):
         model = Decoder(replace(config, has_write_gates=KINDS[reading.memory].needs_write_gates), reading)
     weights = {
-        name: torch.empty(tensor.shape, dtype=torch.float32 if stays_float32(name) else dtype, device=device)
+        name: torch.empty(tensor.shape, dtype=loaded_dtype(name, dtype), device=device)
         for name, tensor in model.state_dict().items()
     }
     for tensor in weights.values():

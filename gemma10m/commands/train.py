@@ -29,7 +29,7 @@ from gemma10m.training.teacher import Teacher
 from gemma10m.training.tokenizer import tokenizer_lines, train_tokenizer
 from gemma10m.training.trainer import Trainer
 from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
-from gemma10m.weights.loading import load_model, resolve_device, resolve_model
+from gemma10m.weights.loading import gpu_dtype, load_model, resolve_device, resolve_model
 from gemma10m.weights.sources.safetensors_folder import SafetensorsFolder
 
 SAME = "same"  # the teacher that has the student's own weights
@@ -142,8 +142,7 @@ def _placement(device: str, dtype: str) -> tuple[str, torch.dtype]:
     """Return where to train and in which dtype. Raises UsageError."""
     device = resolve_device(device)
     if dtype == "auto":
-        has_bfloat16 = device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-        dtype = "bfloat16" if has_bfloat16 else "float32"
+        dtype = gpu_dtype() if device == "cuda" else "float32"
     if dtype not in DTYPES:
         raise UsageError(f"dtype must be {', '.join(DTYPES)} or auto, found {dtype!r}")
     return device, getattr(torch, dtype)

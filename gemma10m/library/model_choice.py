@@ -26,6 +26,7 @@ from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
 from gemma10m.weights.downloads import DEFAULT_MODEL, find_downloaded
 from gemma10m.weights.loading import (
     closed_gate_warning,
+    gpu_dtype,
     load_checkpoint,
     resolve_device,
     resolve_model,
@@ -83,7 +84,7 @@ def resolve_dtype(options: ModelOptions, device: str, parameters: int) -> str:
     if options.dtype != "auto":
         return options.dtype
     if device == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+        return gpu_dtype()
     limit = TINY_WEIGHTS if has_fast_bfloat16() else SMALL_WEIGHTS
     return "float32" if 4 * parameters <= limit else "bfloat16"
 

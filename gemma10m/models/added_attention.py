@@ -35,8 +35,7 @@ class AddedMemoryAttention(Attention):
         view = chunk.view(self.window, self.spec)
         new = self._project(x, wanted)
         buffer = self._buffer(x, new, state, view)
-        if self.lends_as is not None:
-            chunk.lent[self.lends_as] = buffer
+        self._lend(chunk, buffer)
         writes = self._open_and_new(x, new, state)
         memories = self._memories(state["memory"], writes, view)  # (B, K, G + 1, E, E)
         left = self._next_state(view.plan, buffer).replace(**self._left(writes, memories, view))

@@ -99,10 +99,13 @@ class Attention(Mixer):
         view = chunk.view(self.window, self.spec)
         new = self._project(x, wanted)
         buffer = self._buffer(x, new, state, view)
-        if self.lends_as is not None:
-            chunk.lent[self.lends_as] = buffer
+        self._lend(chunk, buffer)
         output = self._attend(queries_of(new.queries, view), buffer, view, wanted) if wanted else x[:, :0]
         return output, self._next_state(view.plan, buffer)
+
+    def _lend(self, chunk: Chunk, buffer: Buffer) -> None:
+        if self.lends_as is not None:
+            chunk.lent[self.lends_as] = buffer
 
     def fuse(self) -> None:
         self.qkv = fuse_weights(self.q_proj, self.k_proj, self.v_proj)

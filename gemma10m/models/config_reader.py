@@ -90,10 +90,15 @@ class ConfigReader:
             if key not in known and not is_empty and value not in neutral:
                 self.problems.append(f"{key} is {quote(value)}, which this program cannot compute")
 
-    def layer_types(self, layers: int, default: Iterable[bool]) -> tuple[bool, ...]:
-        """Say for each layer if it has a sliding window."""
+    def can_list(self, layers: int) -> bool:
+        """Tell if there are few enough layers to make a specification for each; report a problem if not."""
         if layers > MOST_LAYERS:
             self.problems.append(f"num_hidden_layers must be at most {MOST_LAYERS:,}, found {layers:,}")
+        return layers <= MOST_LAYERS
+
+    def layer_types(self, layers: int, default: Iterable[bool]) -> tuple[bool, ...]:
+        """Say for each layer if it has a sliding window."""
+        if not self.can_list(layers):
             return ()
         if not self.has("layer_types"):
             return tuple(default)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gemma10m.config import ModelConfig
-from gemma10m.models.config_reader import MOST_LAYERS, ConfigReader
+from gemma10m.models.config_reader import ConfigReader
 from gemma10m.strict_json import quote
 
 
@@ -20,8 +20,7 @@ def with_sources(config: ModelConfig, said: ConfigReader) -> ModelConfig:
     is_listed, is_grouped = said.has("kv_source_layers"), said.flag("use_cla")
     if not (is_listed or is_grouped or said.said.get("num_kv_shared_layers")):
         return config
-    if config.layers > MOST_LAYERS:
-        said.problems.append(f"num_hidden_layers must be at most {MOST_LAYERS:,}, found {config.layers:,}")
+    if not said.can_list(config.layers):
         return config
     specs = [config.attention_of(layer) for layer in range(config.layers)]
     if is_listed:

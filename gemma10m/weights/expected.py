@@ -32,6 +32,11 @@ def stays_float32(name: str) -> bool:
     return name.endswith(_STAYS_FLOAT32) or PART in name
 
 
+def loaded_dtype(name: str, dtype: torch.dtype) -> torch.dtype:
+    """Return the dtype of a tensor in a model whose weights are of `dtype`."""
+    return torch.float32 if stays_float32(name) else dtype
+
+
 def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Return the shape of every tensor of the model by name."""
     with torch.device("meta"):

@@ -89,6 +89,11 @@ def load_checkpoint(
     return model.requires_grad_(False).eval()
 
 
+def gpu_dtype() -> str:
+    """Return the dtype to compute in on torch's current GPU: float32 on cards before Ampere, which emulate bfloat16."""
+    return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+
+
 def _warnings(gates: list[Tensor], reading: ReadingConfig, device: str) -> Iterator[str]:
     if warning := closed_gate_warning(gates or None, reading):
         yield warning

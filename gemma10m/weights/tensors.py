@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gemma10m.errors import ModelError, OutOfMemoryError, is_out_of_memory
 from gemma10m.weights.checkpoint import Checkpoint
-from gemma10m.weights.expected import stays_float32
+from gemma10m.weights.expected import loaded_dtype, stays_float32
 
 
 def load_weights(checkpoint: Checkpoint, *, device: str, dtype: torch.dtype) -> dict[str, Tensor]:
@@ -25,7 +25,7 @@ def load_weights(checkpoint: Checkpoint, *, device: str, dtype: torch.dtype) -> 
     weights: dict[str, Tensor] = {}
     with telling_what_is_needed(checkpoint, device, dtype):
         for name, entry in in_order:
-            tensor = checkpoint.source.load(entry, _loaded_dtype(name, dtype), device)
+            tensor = checkpoint.source.load(entry, loaded_dtype(name, dtype), device)
             weights[name] = _finite(name, tensor) if stays_float32(name) else tensor
     return weights
 
@@ -40,7 +40,7 @@ def telling_what_is_needed(checkpoint: Checkpoint, device: str, dtype: torch.dty
         if not is_out_of_memory(error):
             raise
         entries = checkpoint.tensors.items()
-        needed = sum(math.prod(entry.shape) * _loaded_dtype(name, dtype).itemsize for name, entry in entries)
+        needed = sum(math.prod(entry.shape) * loaded_dtype(name, dtype).itemsize for name, entry in entries)
         if device == "cuda":
             found, hint = f" on the GPU, {free:,} were free", "use --dtype bfloat16, free the GPU, or use --device cpu"
         else:
@@ -52,7 +52,3 @@ def _finite(name: str, tensor: Tensor) -> Tensor:
     if not bool(tensor.isfinite().all()):
         raise ModelError(f"{name} holds numbers that are not finite", hint="download the model again")
     return tensor
-
-
-def _loaded_dtype(name: str, dtype: torch.dtype) -> torch.dtype:
-    return torch.float32 if stays_float32(name) else dtype

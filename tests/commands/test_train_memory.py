@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from readers import checkpoint, workshop
 from tiny_adapters import write_tiny
-from training_runs import TEXT, log_of
+from training_runs import TEXT, log_of, shorten_fit
 
 import gemma10m
 from gemma10m import cli
@@ -24,7 +24,6 @@ from gemma10m.errors import ConfigError, Interrupted, UsageError
 from gemma10m.library.library import Library
 from gemma10m.library.retrieval import RetrievalOptions
 from gemma10m.terminal import Terminal
-from gemma10m.training import address_fit
 from gemma10m.training.saved_run import RUN
 from gemma10m.training.trainer import Trainer
 from gemma10m.weights.checkpoint import open_checkpoint
@@ -199,9 +198,7 @@ def addressed(desk: Path, **changes: Any) -> Path:
 
 @pytest.fixture
 def short_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(address_fit, "CONTRASTS", 3)
-    monkeypatch.setattr(address_fit, "RECALLS", 3)
-    monkeypatch.setattr(address_fit, "STEPS", 6)
+    shorten_fit(monkeypatch, 3, 3)
 
 
 @pytest.mark.usefixtures("short_fit")

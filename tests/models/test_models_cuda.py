@@ -16,14 +16,14 @@ from gemma10m.models import chunk, scores
 from gemma10m.models.decoder import Decoder, Logits
 from gemma10m.models.layers import FeedForward
 from gemma10m.models.scores import attend
-from gemma10m.weights.expected import stays_float32
+from gemma10m.weights.expected import loaded_dtype
 
 MIB = 1 << 20
 
 
-def parts(queries: int, width: int, heads: int, kv_heads: int, size: int, **how: object) -> tuple[Tensor, ...]:
+def parts(queries: int, width: int, heads: int, kv_heads: int, size: int, **how: Any) -> tuple[Tensor, ...]:
     shapes = ((1, heads, queries, size), (1, kv_heads, width, size), (1, kv_heads, width, size))
-    return tuple(torch.randn(shape, **how) for shape in shapes)  # type: ignore[call-overload]
+    return tuple(torch.randn(shape, **how) for shape in shapes)
 
 
 @pytest.mark.parametrize(("queries", "width"), [(2048, 2048), (2048, 4100), (1, 9000), (16384, 16384 * 9)])
@@ -123,9 +123,7 @@ def test_a_model_runs_on_a_gpu_and_waits_for_nothing(
         with torch.device("meta"):
             model = Decoder(config, ReadingConfig(kind, 5, 5 if kind == "window" else 0, 2))
         weights = {
-            name: torch.empty(
-                weight.shape, dtype=torch.float32 if stays_float32(name) else torch.bfloat16, device="cuda"
-            )
+            name: torch.empty(weight.shape, dtype=loaded_dtype(name, torch.bfloat16), device="cuda")
             for name, weight in model.state_dict().items()
         }
         model.load_state_dict(weights, strict=True, assign=True)

@@ -24,6 +24,7 @@ from gemma10m.tasks.haystack import Prose
 from gemma10m.tasks.writer import Writer
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import Tokenizer, load_tokenizer
+from gemma10m.training import address_fit
 from gemma10m.training.batch import Batch
 from gemma10m.training.initial import initialise
 from gemma10m.training.recipe import Recipe, Stage
@@ -158,6 +159,13 @@ def acting_before(number: int, act: Callable[[Trainer], object]) -> Iterator[pyt
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Trainer, "step", acting)
         yield patch
+
+
+def shorten_fit(patch: pytest.MonkeyPatch, contrasts: int, recalls: int) -> None:
+    """Fit what a memory is addressed with in fewer steps."""
+    steps = {"CONTRASTS": contrasts, "RECALLS": recalls, "STEPS": contrasts + recalls}
+    for name, count in steps.items():
+        patch.setattr(address_fit, name, count)
 
 
 def interrupted_before(number: int) -> AbstractContextManager[pytest.MonkeyPatch]:

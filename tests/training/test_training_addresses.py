@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from oracle import random_weights
-from training_runs import TEXT, small_recipe, tokenizer
+from training_runs import TEXT, shorten_fit, small_recipe, tokenizer
 
 from gemma10m.adapters.added_memory import PART
 from gemma10m.config import ModelConfig, ReadingConfig
@@ -16,7 +16,6 @@ from gemma10m.models.decoder import Decoder
 from gemma10m.tasks.haystack import Prose
 from gemma10m.tasks.question_set import AskedQuestion
 from gemma10m.tasks.writer import Writer
-from gemma10m.training import address_fit
 from gemma10m.training.address_fit import fit_layer
 from gemma10m.training.addresses import AddressedDocument, added_layers, gather
 from gemma10m.training.parameters import is_address
@@ -91,9 +90,7 @@ def test_questions_are_read_without_the_document() -> None:
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(address_fit, "CONTRASTS", 60)
-    monkeypatch.setattr(address_fit, "STEPS", 90)
-    monkeypatch.setattr(address_fit, "RECALLS", 30)
+    shorten_fit(monkeypatch, 60, 30)
 
 
 @pytest.mark.usefixtures("short")

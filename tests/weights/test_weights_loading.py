@@ -15,12 +15,10 @@ from transformers import GemmaForCausalLM
 
 from gemma10m.config import ReadingConfig
 from gemma10m.errors import ConfigError, ModelError, OutOfMemoryError, UsageError
-from gemma10m.models.decoder import Decoder
 from gemma10m.weights import loading
 from gemma10m.weights.checkpoint import open_checkpoint
 from gemma10m.weights.loading import (
     closed_gate_warning,
-    load_checkpoint,
     load_model,
     load_weights,
     resolve_device,
@@ -323,43 +321,6 @@ def test_a_gpu_by_its_number(monkeypatch):
         resolve_device("cuda:1")
 
 
-original = SafetensorsFolder.load
-
-
-@pytest.mark.parametrize(
-    ("words", "error"),
-    [
-        ("CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", RuntimeError),
-        ("CUDA error: out of memory", RuntimeError),
-        ("CUDA out of memory", torch.OutOfMemoryError),
-    ],
-)
-def test_joined_weights_that_do_not_fit_are_our_error(tmp_path, monkeypatch, words, error):
-    def fail(_):
-        raise error(words)
-
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (1_234, 99_999))
-    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
-    monkeypatch.setattr(SafetensorsFolder, "load", lambda self, entry, dtype, _: original(self, entry, dtype, "cpu"))
-    monkeypatch.setattr(Decoder, "fuse", fail)
-    checkpoint = open_checkpoint(tiny_gemma(tmp_path))
-    reading = resolve_reading(checkpoint)
-    with pytest.raises(OutOfMemoryError, match="bytes on the GPU, 1,234 were free"):
-        load_checkpoint(checkpoint, reading, "cuda", "bfloat16")
-
-
-def test_what_is_left_of_joined_weights_is_given_back(tmp_path, monkeypatch):
-    order = []
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (1_234, 99_999))
-    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: order.append("given back"))
-    monkeypatch.setattr(SafetensorsFolder, "load", lambda self, entry, dtype, _: original(self, entry, dtype, "cpu"))
-    fuse = Decoder.fuse
-    monkeypatch.setattr(Decoder, "fuse", lambda model: (fuse(model), order.append("joined"))[0])
-    checkpoint = open_checkpoint(tiny_gemma(tmp_path))
-    load_checkpoint(checkpoint, resolve_reading(checkpoint), "cuda", "bfloat16")
-    assert order == ["joined", "given back"]
-
-
 class TestModelFolder:
     def test_demo_and_folders(self, tmp_path):
         assert resolve_model("demo").name == "demo"
@@ -415,17 +376,3 @@ def test_the_released_gates_are_read_as_closed(tmp_path):
     assert reading == ReadingConfig("linear", 2048, 2048, 4)
     assert "window of 4,096 tokens" in (closed_gate_warning(gates, reading) or "")
     assert json.loads((folder / "config.json").read_text())["segment_size"] == 2048
-
-
-def test_a_gpu_without_triton_is_said(tmp_path, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (1_234, 99_999))
-    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
-    monkeypatch.setattr(SafetensorsFolder, "load", lambda self, entry, dtype, _: original(self, entry, dtype, "cpu"))
-    monkeypatch.setattr("gemma10m.ops.can_build_launchers", lambda: False)
-    checkpoint = open_checkpoint(tiny_gemma(tmp_path))
-    reading = resolve_reading(checkpoint)
-    expected = "Triton finds no C compiler, or no Python.h"
-    assert any(expected in said for said in load_checkpoint(checkpoint, reading, "cuda", "bfloat16").warnings)
-    assert not any(expected in said for said in load_checkpoint(checkpoint, reading, "cpu", "bfloat16").warnings)
-    monkeypatch.setenv("GEMMA10M_BACKEND", "reference")
-    assert not any(expected in said for said in load_checkpoint(checkpoint, reading, "cuda", "bfloat16").warnings)
