@@ -33,6 +33,7 @@ class Rope:
 
     theta: float = 10000.0
     factors: tuple[float, ...] = ()  # one for every frequency, or a single one for all; () leaves them as they are
+    turned: int | None = None  # pairs that are rotated, the first ones; None: all (Gemma 4 leaves three quarters)
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class AttentionSpec:
     score_cap: float | None = None  # c tanh(score / c) before the mask (Gemma 2)
     query_key_norm: bool = False  # RMS norm of each head's queries and keys: Gemma 3 and Qwen 3
     projection_bias: bool = False  # of queries, keys and values (Qwen 2.5)
+    value_norm: bool = False  # RMS norm of each head's values, without weights (Gemma 3n and 4)
+    key_is_value: bool = False  # values are the keys' projection, before their norm (Gemma 4)
     source: int | None = None  # the layer whose keys and values are attended to (Cross-Layer Attention); None: its own
 
     @property
@@ -81,6 +84,8 @@ class AttentionSpec:
             yield f"head_size ({self.head_size}) must be even: rotary embedding turns pairs"
         elif len(self.rope.factors) not in (0, 1, self.head_size // 2):
             yield f"rope factors must be 1 or {self.head_size // 2}, found {len(self.rope.factors)}"
+        elif self.rope.turned is not None and not 0 <= self.rope.turned <= self.head_size // 2:
+            yield f"rotated pairs must be 0 to {self.head_size // 2}, found {self.rope.turned!r}"
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,9 @@ class ModelConfig:
     tied_head: bool = True
     architecture: str = "gemma"  # a key of models.ARCHITECTURES
     attention: tuple[AttentionSpec, ...] = ()  # one a layer; (): as the fields above say
+    feed_forward_sizes: tuple[int, ...] = ()  # one a layer where they differ; (): feed_forward_size in all
+    layer_input_size: int = 0  # U, of an embedding that each layer has for itself (Gemma 3n and 4); 0: there is none
+    layer_scalars: bool = False  # layers multiply what they hand on with a number of their own (Gemma 4)
     activation: Activation = "gelu_tanh"
     norm_offset: float = 1.0  # added to the weights of RMS norms: 1 in Gemma, 0 elsewhere
     post_norms: bool = False  # RMS norms of what attention and feed-forward add, too: Gemma 2 and 3
@@ -129,8 +137,14 @@ class ModelConfig:
             value = getattr(self, name)
             if not is_positive_number(value) and not (name == "logit_cap" and value is None):
                 yield f"{name} must be a positive number, found {value!r}"
+        if not (_is_integer(self.layer_input_size) and 0 <= self.layer_input_size < 2**31):
+            yield f"layer_input_size must be a whole number, found {self.layer_input_size!r}"
         if self.attention and len(self.attention) != self.layers:
             yield f"attention must be given for {self.layers} layers, found {len(self.attention)}"
+        if self.feed_forward_sizes and len(self.feed_forward_sizes) != self.layers:
+            yield f"feed_forward_sizes must be given for {self.layers} layers, found {len(self.feed_forward_sizes)}"
+        if wrong := [size for size in self.feed_forward_sizes if not (_is_integer(size) and 0 < size < 2**31)]:
+            yield f"feed_forward_sizes must be positive integers, found {wrong[0]!r}"
         yield from self._source_problems()
         specs = dict.fromkeys((self._uniform, *self.attention))
         yield from dict.fromkeys(problem for spec in specs for problem in spec.problems())
@@ -167,6 +181,14 @@ class ModelConfig:
     def attention_of(self, layer: int) -> AttentionSpec:
         """Return the specification of a layer's attention, layers counted from 0."""
         return self.attention[layer] if self.attention else self._uniform
+
+    def feed_forward_of(self, layer: int) -> int:
+        """Return the width F of a layer's feed-forward, layers counted from 0."""
+        return self.feed_forward_sizes[layer] if self.feed_forward_sizes else self.feed_forward_size
+
+    @property
+    def widest_feed_forward(self) -> int:
+        return max(self.feed_forward_sizes, default=self.feed_forward_size)
 
     @property
     def query_size(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gemma10m.config import ModelConfig
 from gemma10m.models.decoder import Decoder
 
 
@@ -10,7 +11,13 @@ def needed_flops(model: Decoder) -> float:
 
     That is what the last layer with keys and values of its own does with its queries, and all layers after it.
     """
-    costs = [mixer.cost() for mixer in model.mixers[: model.config.last_owner + 1]]
-    feed_forward = 6 * model.config.hidden_size * model.config.feed_forward_size
-    products = sum(cost.projection_flops + feed_forward for cost in costs) - costs[-1].query_flops - feed_forward
+    config = model.config
+    costs = [mixer.cost() for mixer in model.mixers[: config.last_owner + 1]]
+    products = sum(cost.projection_flops for cost in costs) - costs[-1].query_flops
+    products += sum(_beside_attention(config, layer) for layer in range(config.last_owner))
     return products + sum(cost.mixing_flops for cost in costs[:-1]) + sum(cost.writing_flops for cost in costs)
+
+
+def _beside_attention(config: ModelConfig, layer: int) -> int:
+    """Count a layer's feed-forward and its input of its own, which is projected, gated and projected back."""
+    return 6 * config.hidden_size * (config.feed_forward_of(layer) + config.layer_input_size)

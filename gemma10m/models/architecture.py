@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 from gemma10m.config import ModelConfig
@@ -18,6 +18,8 @@ class Architecture:
     ties_head: bool = True  # where config.json is silent
     prefixes: tuple[tuple[str, str], ...] = ()  # how files that hold more than text begin names, and what we call that
     other_parts: tuple[str, ...] = ()  # how the names of what is not text begin
+    text_parts: Mapping[str, str] = field(default_factory=dict)  # model types of files with more than text, of its text
+    unused_when_sharing: tuple[str, ...] = ()  # what files may hold in layers without keys and values of their own
 
     def own_name(self, name: str) -> str | None:
         """Return our name of a file's tensor, or None for one outside the text model."""

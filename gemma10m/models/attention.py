@@ -21,6 +21,8 @@ from gemma10m.models.layers import RMSNorm, fuse_bias, fuse_weights
 from gemma10m.models.mixer import Cost, Mixer
 from gemma10m.models.scores import attend
 
+WIDEST_IN_BLOCKS = 256  # numbers of a head
+
 
 class Projected(NamedTuple):
     queries: Tensor  # (B, H, wanted, E)
@@ -77,11 +79,14 @@ class Attention(Mixer):
         super().__init__()
         self.spec, self.hidden_size, self.segment = spec, config.hidden_size, reading.segment
         self.window, self.memory = window_of(spec, reading), memory_of(spec, reading)
-        self.in_blocks = config.architecture != "gemma"  # Gemma 1 reads as it always did, bit for bit
+        # Gemma 1 reads as it always did, bit for bit; scores of wider heads are too large for bfloat16 (Gemma 4).
+        self.in_blocks = config.architecture != "gemma" and spec.head_size <= WIDEST_IN_BLOCKS
+        self.norm_eps = config.norm_eps
         bias = spec.projection_bias
         self.q_proj = nn.Linear(config.hidden_size, spec.query_size, bias=bias)
         self.k_proj = nn.Linear(config.hidden_size, spec.kv_size, bias=bias)
-        self.v_proj = nn.Linear(config.hidden_size, spec.kv_size, bias=bias)
+        if not spec.key_is_value:
+            self.v_proj = nn.Linear(config.hidden_size, spec.kv_size, bias=bias)
         self.o_proj = nn.Linear(spec.query_size, config.hidden_size, bias=False)
         self.register_buffer("qkv", None, persistent=False)  # (H * E + 2 * K * E, D) once fused
         self.register_buffer("qkv_bias", None, persistent=False)  # (H * E + 2 * K * E)
@@ -108,8 +113,8 @@ class Attention(Mixer):
             chunk.lent[self.lends_as] = buffer
 
     def fuse(self) -> None:
-        self.qkv = fuse_weights(self.q_proj, self.k_proj, self.v_proj)
-        self.qkv_bias = fuse_bias(self.q_proj, self.k_proj, self.v_proj)
+        linears = (self.q_proj, self.k_proj) if self.spec.key_is_value else (self.q_proj, self.k_proj, self.v_proj)
+        self.qkv, self.qkv_bias = fuse_weights(*linears), fuse_bias(*linears)
 
     def layout(self, position: int, batch: int, dtype: torch.dtype) -> Layout:
         spec = self.spec
@@ -179,23 +184,34 @@ class Attention(Mixer):
 
     def _project(self, x: Tensor, wanted: int) -> Projected:
         """Return the queries of the last `wanted` tokens, and all keys and values."""
-        sizes = [self.spec.query_size, self.spec.kv_size, self.spec.kv_size]
         asking = x[:, x.shape[1] - wanted :]  # (B, wanted, D)
         if self.qkv is None:
-            queries, keys, values = self.q_proj(asking), self.k_proj(x), self.v_proj(x)
-        elif wanted == x.shape[1]:
-            queries, keys, values = F.linear(x, self.qkv, self.qkv_bias).split(sizes, dim=-1)
+            parts = [self.q_proj(asking), self.k_proj(x)]
+            if not self.spec.key_is_value:
+                parts.append(self.v_proj(x))
         else:
-            bias = None if self.qkv_bias is None else self.qkv_bias[sizes[0] :]
-            queries = self.q_proj(asking)
-            keys, values = F.linear(x, self.qkv[sizes[0] :], bias).split(sizes[1:], dim=-1)
-        return Projected(*self._normed(self._heads(queries), self._heads(keys)), self._heads(values))
+            parts = self._fused_products(x, asking, self.qkv)
+        queries, keys, values = (self._heads(part) for part in (*parts[:2], parts[-1]))
+        return Projected(*self._normed(queries, keys), self._normed_values(values))
+
+    def _fused_products(self, x: Tensor, asking: Tensor, weights: Tensor) -> list[Tensor]:
+        first = self.spec.query_size
+        sizes = [first, *([self.spec.kv_size] * (1 if self.spec.key_is_value else 2))]
+        if asking.shape[1] == x.shape[1]:
+            return list(F.linear(x, weights, self.qkv_bias).split(sizes, dim=-1))
+        bias = None if self.qkv_bias is None else self.qkv_bias[first:]
+        return [self.q_proj(asking), *F.linear(x, weights[first:], bias).split(sizes[1:], dim=-1)]
 
     def _normed(self, queries: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
         """Normalise before the cache, so that kept keys are normalised and have no position."""
         if not self.spec.query_key_norm:
             return queries, keys
         return self.q_norm(queries), self.k_norm(keys)
+
+    def _normed_values(self, values: Tensor) -> Tensor:
+        if not self.spec.value_norm:
+            return values
+        return ops.rms_norm(values, values.new_ones(values.shape[-1]), self.norm_eps, 0.0)
 
     def _buffer(self, x: Tensor, new: Projected, state: LayerState, view: View) -> Buffer:
         buffer_keys = torch.cat((state["keys"], new.keys), dim=2)  # (B, K, W + S, E)

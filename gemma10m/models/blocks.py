@@ -1,7 +1,9 @@
-"""A layer puts norms around its mixer and its feed-forward."""
+"""A layer puts norms around its mixer and its feed-forward, and may add an embedding of its own."""
 
 from __future__ import annotations
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gemma10m.config import ModelConfig
@@ -14,16 +16,16 @@ from gemma10m.models.mixer import Mixer
 class PreNormLayer(nn.Module):
     """Normalise in front of mixer and feed-forward (Gemma 1, Llama, Qwen)."""
 
-    def __init__(self, config: ModelConfig, mixer: Mixer) -> None:
+    def __init__(self, config: ModelConfig, mixer: Mixer, number: int) -> None:
         super().__init__()
         self.self_attn = mixer
-        self.mlp = FeedForward(config)
+        self.mlp = FeedForward(config, config.feed_forward_of(number))
         self.input_layernorm = RMSNorm(config.hidden_size, config.norm_eps, config.norm_offset)
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.norm_eps, config.norm_offset)
 
     def forward(
         self, x: Tensor, added: Tensor | None, state: LayerState, chunk: Chunk, wanted: int
-    ) -> tuple[Tensor, Tensor, LayerState]:
+    ) -> tuple[Tensor, Tensor | None, LayerState]:
         """Run the layer on the residual stream x and on what the layer before adds to it (None for the first layer).
 
         Both are (B, S, D). Returns the last `wanted` tokens' stream and what this layer adds to it, both (B, wanted,
@@ -40,14 +42,14 @@ class PreNormLayer(nn.Module):
 class SandwichNormLayer(PreNormLayer):
     """Normalise in front of mixer and feed-forward, and what each of them adds (Gemma 2, Gemma 3)."""
 
-    def __init__(self, config: ModelConfig, mixer: Mixer) -> None:
-        super().__init__(config, mixer)
+    def __init__(self, config: ModelConfig, mixer: Mixer, number: int) -> None:
+        super().__init__(config, mixer, number)
         self.pre_feedforward_layernorm = RMSNorm(config.hidden_size, config.norm_eps, config.norm_offset)
         self.post_feedforward_layernorm = RMSNorm(config.hidden_size, config.norm_eps, config.norm_offset)
 
     def forward(
         self, x: Tensor, added: Tensor | None, state: LayerState, chunk: Chunk, wanted: int
-    ) -> tuple[Tensor, Tensor, LayerState]:
+    ) -> tuple[Tensor, Tensor | None, LayerState]:
         """Do as PreNormLayer does, and normalise what is added."""
         x, normed = self.input_layernorm.after(x, added)
         mixed, state = self.self_attn(normed, state, chunk, wanted)
@@ -57,5 +59,36 @@ class SandwichNormLayer(PreNormLayer):
         return x, self.post_feedforward_layernorm(self.mlp(normed)), state
 
 
-def make_layer(config: ModelConfig, mixer: Mixer) -> PreNormLayer:
-    return (SandwichNormLayer if config.post_norms else PreNormLayer)(config, mixer)
+class ScaledLayer(SandwichNormLayer):
+    """Add a gated embedding of the layer's own where the model has them, and scale the stream (Gemma 4)."""
+
+    layer_scalar: Tensor
+
+    def __init__(self, config: ModelConfig, mixer: Mixer, number: int) -> None:
+        super().__init__(config, mixer, number)
+        self.number, width, size = number, config.hidden_size, config.layer_input_size
+        self.register_buffer("layer_scalar", torch.ones(1))
+        if size:
+            self.per_layer_input_gate = nn.Linear(width, size, bias=False)
+            self.per_layer_projection = nn.Linear(size, width, bias=False)
+            self.post_per_layer_input_norm = RMSNorm(width, config.norm_eps, config.norm_offset)
+
+    def forward(
+        self, x: Tensor, added: Tensor | None, state: LayerState, chunk: Chunk, wanted: int
+    ) -> tuple[Tensor, Tensor | None, LayerState]:
+        """Do as SandwichNormLayer does, and add all there is to add: what is scaled is the sum."""
+        x, added, state = super().forward(x, added, state, chunk, wanted)
+        if not wanted:
+            return x, added, state
+        x = x if added is None else x + added
+        if chunk.layer_inputs is not None:
+            gate = F.gelu(self.per_layer_input_gate(x), approximate="tanh")  # (B, wanted, U)
+            own = self.per_layer_projection(gate * chunk.layer_inputs.of(self.number, wanted))  # (B, wanted, D)
+            x = x + self.post_per_layer_input_norm(own)
+        return x * self.layer_scalar, None, state
+
+
+def make_layer(config: ModelConfig, mixer: Mixer, number: int) -> PreNormLayer:
+    if config.layer_scalars:
+        return ScaledLayer(config, mixer, number)
+    return (SandwichNormLayer if config.post_norms else PreNormLayer)(config, mixer, number)

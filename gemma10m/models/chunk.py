@@ -16,6 +16,7 @@ from gemma10m.models.rope import cos_sin, cos_sin_at
 
 if TYPE_CHECKING:
     from gemma10m.models.attention import Buffer
+    from gemma10m.models.layer_inputs import LayerInputs
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Chunk:
         self._device, self._wide, self._interludes = device, wide_dtype(dtype), interludes
         self._views: dict[tuple[Window, Rope, int], View] = {}
         self.lent: dict[int, Buffer] = {}  # by layer: keys and values that later layers attend to
+        self.layer_inputs: LayerInputs | None = None  # of models whose layers have embeddings of their own
 
     def view(self, window: Window, spec: AttentionSpec) -> View:
         key = (window, spec.rope, spec.head_size)

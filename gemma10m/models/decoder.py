@@ -17,6 +17,7 @@ from gemma10m.models.added_attention import AddedMemoryAttention
 from gemma10m.models.attention import Attention
 from gemma10m.models.blocks import PreNormLayer, make_layer
 from gemma10m.models.chunk import Chunk
+from gemma10m.models.layer_inputs import LayerInputs, table
 from gemma10m.models.layers import FeedForward, RMSNorm
 from gemma10m.models.mixer import Mixer
 from gemma10m.models.shared_attention import SharedAttention
@@ -43,17 +44,22 @@ def make_mixer(config: ModelConfig, reading: ReadingConfig, layer: int) -> Mixer
 class Backbone(nn.Module):
     def __init__(self, config: ModelConfig, reading: ReadingConfig) -> None:
         super().__init__()
-        # Embedding's own init brings in torch's compiler when it runs on the meta device: a second at every start.
-        table = torch.zeros(config.vocabulary, config.hidden_size)
-        self.embed_tokens: nn.Embedding = nn.Embedding.from_pretrained(table, freeze=False)
+        self.embed_tokens = table(config.vocabulary, config.hidden_size)
+        if config.layer_input_size:
+            width = config.layers * config.layer_input_size
+            self.embed_tokens_per_layer = table(config.vocabulary, width)
+            self.per_layer_model_projection = nn.Linear(config.hidden_size, width, bias=False)
+            self.per_layer_projection_norm = RMSNorm(config.layer_input_size, config.norm_eps, config.norm_offset)
         self.layers = nn.ModuleList(
-            [make_layer(config, make_mixer(config, reading, number)) for number in range(config.layers)]
+            [make_layer(config, make_mixer(config, reading, number), number) for number in range(config.layers)]
         )
         self.norm = RMSNorm(config.hidden_size, config.norm_eps, config.norm_offset)
         self.scaled_embedding, self.last_owner = config.scaled_embedding, config.last_owner
+        self.has_layer_inputs = config.layer_input_size > 0
 
     def forward(self, ids: Tensor, state: State, chunk: Chunk, wanted: int) -> tuple[Tensor, tuple[LayerState, ...]]:
         x, added, states = self.embedded(ids), None, []
+        chunk.layer_inputs = self._layer_inputs(ids, x)
         for number, (layer, layer_state) in enumerate(zip(self.layers, state.layers, strict=True)):
             # Nothing but the head and layers without keys and values of their own reads the output of the last layer
             # that has some: tokens without logits stop at these.
@@ -62,6 +68,14 @@ class Backbone(nn.Module):
                 x, added, layer_state = layer(x, added, layer_state, chunk, needed)
             states.append(layer_state)
         return self.norm.after(x, added)[1], tuple(states)
+
+    def _layer_inputs(self, ids: Tensor, embedded: Tensor) -> LayerInputs | None:
+        if not self.has_layer_inputs:
+            return None
+        projection = self.per_layer_model_projection.weight
+        return LayerInputs(
+            ids, embedded, self.embed_tokens_per_layer.weight, projection, self.per_layer_projection_norm
+        )
 
     def embedded(self, ids: Tensor) -> Tensor:
         weight = self.embed_tokens.weight

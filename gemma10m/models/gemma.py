@@ -10,13 +10,14 @@ from gemma10m.models.config_reader import ConfigReader
 GELUS = ("gelu", "gelu_pytorch_tanh")
 
 
-def refuse_variants(said: ConfigReader) -> None:
-    """Refuse fields that would make another model of any Gemma."""
+def refuse_variants(said: ConfigReader, known: tuple[str, ...] = (), bidirectional: tuple[str, ...] = ()) -> None:
+    """Refuse fields that would make another model of any Gemma, but for those that the architecture reads."""
     for key in ("hidden_act", "hidden_activation"):
         said.must_be(key, GELUS, "gelu or gelu_pytorch_tanh")
-    for key in ("attention_bias", "use_bidirectional_attention"):
-        said.must_be(key, (False,), "false")
-    said.refuse_foreign(known=("use_bidirectional_attention",))
+    said.must_be("attention_bias", (False,), "false")
+    expected = " or ".join(("false", *bidirectional))
+    said.must_be("use_bidirectional_attention", (False, *bidirectional), expected)
+    said.refuse_foreign(known=("use_bidirectional_attention", *known))
 
 
 def read(said: ConfigReader) -> ModelConfig:

@@ -52,6 +52,7 @@ def read(said: ConfigReader) -> ModelConfig:
 ARCHITECTURE = Architecture(
     name="gemma3",
     model_types=("gemma3_text", "gemma3"),
+    text_parts={"gemma3": "gemma3_text"},
     read=read,
     prefixes=(
         ("language_model.model.", "model."),

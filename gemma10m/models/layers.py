@@ -51,12 +51,12 @@ class FeedForward(nn.Module):
 
     gate_up: Tensor | None
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, size: int) -> None:
         super().__init__()
         self.gated = ops.geglu if config.activation == "gelu_tanh" else ops.swiglu
-        self.gate_proj = nn.Linear(config.hidden_size, config.feed_forward_size, bias=False)
-        self.up_proj = nn.Linear(config.hidden_size, config.feed_forward_size, bias=False)
-        self.down_proj = nn.Linear(config.feed_forward_size, config.hidden_size, bias=False)
+        self.gate_proj = nn.Linear(config.hidden_size, size, bias=False)
+        self.up_proj = nn.Linear(config.hidden_size, size, bias=False)
+        self.down_proj = nn.Linear(size, config.hidden_size, bias=False)
         self.register_buffer("gate_up", None, persistent=False)  # (2F, D) once fused
 
     def fuse(self) -> None:

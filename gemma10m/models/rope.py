@@ -25,6 +25,8 @@ def cos_sin_at(
     frequencies = rope.theta**-exponents  # (E/2)
     if rope.factors:
         frequencies = frequencies / torch.tensor(rope.factors, dtype=torch.float64, device=positions.device)
+    if rope.turned is not None:
+        frequencies[rope.turned :] = 0  # these pairs keep no position
     angles = torch.outer(positions.double(), frequencies) % (2 * math.pi)  # (count, E/2)
     both = torch.cat((angles, angles), dim=-1)  # (count, E)
     return both.cos().to(dtype), both.sin().to(dtype)

@@ -28,7 +28,7 @@ def stretch_tokens(model: Decoder, rows: int = 1) -> int:
     if model.device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(model.device)
         free += torch.cuda.memory_reserved(model.device) - torch.cuda.memory_allocated(model.device)
-        room = 0.8 * free - FEED_FORWARD_ROWS * 3 * model.config.feed_forward_size * model.dtype.itemsize
+        room = 0.8 * free - FEED_FORWARD_ROWS * 3 * model.config.widest_feed_forward * model.dtype.itemsize
         tokens = min(LONGEST, int(room / scratch_per_token(model) / rows))
     else:
         tokens = min(CPU_LONGEST, int(CPU_FLOPS / product_flops(model))) // rows
@@ -37,8 +37,9 @@ def stretch_tokens(model: Decoder, rows: int = 1) -> int:
 
 def product_flops(model: Decoder) -> int:
     """Count the FLOPs of a token's products with weights, without the head."""
-    feed_forward = 6 * model.config.hidden_size * model.config.feed_forward_size
-    return sum(mixer.cost().projection_flops + feed_forward for mixer in model.mixers)
+    config = model.config
+    feed_forward = sum(6 * config.hidden_size * config.feed_forward_of(layer) for layer in range(config.layers))
+    return feed_forward + sum(mixer.cost().projection_flops for mixer in model.mixers)
 
 
 def scratch_per_token(model: Decoder) -> int:

@@ -12,6 +12,7 @@ from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.errors import ModelError
 from gemma10m.folders import models_folder
 from gemma10m.models import ARCHITECTURES
+from gemma10m.models.architecture import Architecture
 from gemma10m.strict_json import quote
 from gemma10m.weights.config_file import ConfigFile, StatedReading, parse_config
 from gemma10m.weights.expected import HEAD, check_tensors
@@ -75,9 +76,12 @@ def open_checkpoint(path: Path) -> Checkpoint:
 def _own_tensors(config: ModelConfig, source: WeightSource) -> dict[str, TensorEntry]:
     """Return the text model's tensors by the model's own names."""
     architecture = next(one for one in ARCHITECTURES.values() if one.name == config.architecture)
+    unused = _unused_names(config, architecture)
     found: dict[str, TensorEntry] = {}
     for name, entry in source.entries().items():
         own = architecture.own_name(name)
+        if own in unused:
+            continue
         if own in found:
             raise ModelError(
                 f"{source.path} holds the tensor {quote(own)} twice, once as {quote(name)}",
@@ -86,6 +90,13 @@ def _own_tensors(config: ModelConfig, source: WeightSource) -> dict[str, TensorE
         if own is not None:
             found[own] = entry
     return found
+
+
+def _unused_names(config: ModelConfig, architecture: Architecture) -> frozenset[str]:
+    """Return the tensors that some files hold in layers which take keys and values from others."""
+    sharing = [layer for layer, spec in enumerate(config.attention) if spec.source is not None]
+    parts = architecture.unused_when_sharing
+    return frozenset(f"model.layers.{layer}.self_attn.{part}.weight" for layer in sharing for part in parts)
 
 
 def _with_tensors(described: ConfigFile, tensors: Mapping[str, TensorEntry]) -> ModelConfig:

@@ -57,7 +57,7 @@ def parse_config(said: Mapping[str, Any]) -> ConfigFile:
             f"config.json has the model_type {quote(kind)}, one of {', '.join(ARCHITECTURES)} expected",
             hint="choose a model of one of these architectures",
         )
-    reader = ConfigReader(_text_part(said))
+    reader = ConfigReader(_text_part(said, architecture))
     tied = reader.flag("tie_word_embeddings")
     reader.problems += _reading_problems(said)
     reading = StatedReading(
@@ -68,17 +68,19 @@ def parse_config(said: Mapping[str, Any]) -> ConfigFile:
     return ConfigFile(replace(config, tied_head=ties), reading, tied)
 
 
-def _text_part(said: Mapping[str, Any]) -> Mapping[str, Any]:
+def _text_part(said: Mapping[str, Any], architecture: Architecture) -> Mapping[str, Any]:
     """Return the fields of the text model, which files of models that see images keep in an object of their own."""
-    if said.get("model_type") != "gemma3":
+    kind = said["model_type"]
+    expected = architecture.text_parts.get(kind)
+    if expected is None:
         return said
     text = said.get("text_config")
-    if not isinstance(text, dict) or text.get("model_type", "gemma3_text") != "gemma3_text":
+    if not isinstance(text, dict) or text.get("model_type", expected) != expected:
         raise ModelError(
-            f"config.json of a gemma3 must have a text_config for gemma3_text, found {quote(text)}", _PUBLISHED
+            f"config.json of a {kind} must have a text_config for {expected}, found {quote(text)}", _PUBLISHED
         )
     outer = {key: said[key] for key in ("tie_word_embeddings", "quantization_config") if key in said}
-    return outer | text
+    return outer | {"model_type": expected} | text
 
 
 def _model_config(architecture: Architecture, reader: ConfigReader) -> ModelConfig:

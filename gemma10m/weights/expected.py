@@ -70,7 +70,7 @@ def check_tensors(config: ModelConfig, tensors: Mapping[str, TensorEntry]) -> No
 def _check_sizes(config: ModelConfig, tensors: Mapping[str, TensorEntry]) -> None:
     """Refuse a matrix with more numbers than all files together: shapes alone may overflow. Raises ModelError."""
     held = sum(math.prod(entry.shape) for entry in tensors.values())
-    widths = {"vocab_size": config.vocabulary, "intermediate_size": config.feed_forward_size}
+    widths = {"vocab_size": config.vocabulary, "intermediate_size": config.widest_feed_forward}
     for layer in range(config.layers if config.attention else 1):
         widths["num_attention_heads * head_dim"] = config.attention_of(layer).query_size
         for name, width in widths.items():

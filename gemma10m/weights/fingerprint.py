@@ -17,7 +17,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from gemma10m.config import AttentionSpec, ModelConfig
+from gemma10m.config import AttentionSpec, ModelConfig, Rope
 from gemma10m.errors import ModelError
 from gemma10m.weights.headers import TensorEntry
 
@@ -31,7 +31,8 @@ _FIRST_FIELDS = frozenset(
         "rope_theta", "norm_eps", "has_gates", "has_write_gates", "has_state_vectors", "tied_head",
     }
 )  # fmt: skip
-_LATER_ATTENTION_FIELDS = frozenset({"source"})
+_LATER_ATTENTION_FIELDS = frozenset({"source", "value_norm", "key_is_value"})
+_LATER_ROPE_FIELDS = frozenset({"turned"})
 _RERUN = "run the command again when nothing writes to the folder"
 
 
@@ -55,14 +56,22 @@ def _numbers(config: ModelConfig) -> dict[str, Any]:
     """
     defaults = {field.name: field.default for field in fields(config) if field.name not in _FIRST_FIELDS}
     said = {name: value for name, value in asdict(config).items() if name not in defaults or value != defaults[name]}
-    layers = said.get("attention", ())
-    later = {field.name: field.default for field in fields(AttentionSpec) if field.name in _LATER_ATTENTION_FIELDS}
-    if layers:
-        said["attention"] = [
-            {name: value for name, value in layer.items() if name not in later or value != later[name]}
-            for layer in layers
-        ]
+    if layers := said.get("attention"):
+        said["attention"] = [_without_defaults(layer) for layer in layers]
     return said
+
+
+def _without_defaults(layer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of one layer's attention, later ones only where they differ from their default."""
+    later = _later(AttentionSpec, _LATER_ATTENTION_FIELDS)
+    said = {name: value for name, value in layer.items() if name not in later or value != later[name]}
+    turned = _later(Rope, _LATER_ROPE_FIELDS)
+    said["rope"] = {name: value for name, value in said["rope"].items() if name not in turned or value != turned[name]}
+    return said
+
+
+def _later(kind: type[AttentionSpec] | type[Rope], names: frozenset[str]) -> dict[str, Any]:
+    return {field.name: field.default for field in fields(kind) if field.name in names}
 
 
 def _hash_contents(tensors: Mapping[str, TensorEntry], whole: bool) -> dict[str, bytes]:

@@ -76,6 +76,6 @@ def _activation_bytes(model: Decoder, item: int, tokens: int) -> int:
     """
     config = model.config
     residual = 4 * tokens * config.hidden_size * item
-    feed_forward = 4 * min(tokens, FEED_FORWARD_ROWS) * config.feed_forward_size * item
+    feed_forward = 4 * min(tokens, FEED_FORWARD_ROWS) * config.widest_feed_forward * item
     mixing = max(mixer.scratch(tokens, item) for mixer in model.mixers)
     return residual + max(feed_forward, mixing) + config.vocabulary * item

@@ -46,6 +46,29 @@ def _gemma3(*layer: int, window: int, context: int, head: int = 256, scalar: int
     )  # fmt: skip
 
 
+def _gemma4(
+    *layer: int, window: int, every: int, context: int, own: int = 0, shared: int = 0, wide: bool = False, one: int = 0
+) -> Config:
+    """Describe one Gemma 4.
+
+    every: the layers that see everything are each so many apart. own: the size of each layer's own input. shared: the
+    layers, the last ones, that attend to earlier ones' keys and values. one: K/V heads of layers whose keys are values.
+    """
+    local, whole = "sliding_attention", "full_attention"
+    return _sizes(layer) | dict(
+        model_type="gemma4_text", vocab_size=262144, head_dim=256, global_head_dim=512, attention_k_eq_v=one > 0,
+        num_global_key_value_heads=one or None, hidden_activation="gelu_pytorch_tanh", attention_bias=False,
+        max_position_embeddings=context, rms_norm_eps=1e-06, sliding_window=window, final_logit_softcapping=30.0,
+        hidden_size_per_layer_input=own, vocab_size_per_layer_input=262144, num_kv_shared_layers=shared,
+        use_double_wide_mlp=wide, enable_moe_block=False, tie_word_embeddings=True,
+        layer_types=[whole if (number + 1) % every == 0 else local for number in range(layer[2])],
+        rope_parameters={
+            whole: dict(rope_type="proportional", partial_rotary_factor=0.25, rope_theta=1000000.0),
+            local: dict(rope_type="default", rope_theta=10000.0),
+        },
+    )  # fmt: skip
+
+
 def _llama(
     *layer: int, vocabulary: int, context: int, theta: float, tied: bool = False, scaling: Config | None = None
 ) -> Config:
@@ -113,6 +136,26 @@ _ROWS: tuple[tuple[str, int, Config], ...] = (
         "google/gemma-3-27b",
         27_009_346_304,
         _gemma3(5376, 21504, 62, 32, 16, window=1024, context=131072, head=128, scalar=168),
+    ),
+    (
+        "google/gemma-4-E2B",
+        4_628_569_344,
+        _gemma4(1536, 6144, 35, 8, 1, window=512, every=5, context=131072, own=256, shared=20, wide=True),
+    ),
+    (
+        "google/gemma-4-E4B",
+        7_463_013_376,
+        _gemma4(2560, 10240, 42, 8, 2, window=512, every=6, context=131072, own=256, shared=18),
+    ),
+    (
+        "google/gemma-4-12B",
+        11_907_350_272,
+        _gemma4(3840, 15360, 48, 16, 8, window=1024, every=6, context=262144, one=1),
+    ),
+    (
+        "google/gemma-4-31B",
+        30_697_345_280,
+        _gemma4(5376, 21504, 60, 32, 16, window=1024, every=6, context=262144, one=4),
     ),
     (
         "meta-llama/Llama-2-7b",

@@ -95,6 +95,11 @@ def _gemma3_rope(theta: float = 20000.0, factor: float = 8.0, local: float = 300
     return {ROPE: {GLOBAL: scaled, LOCAL: dict(rope_theta=local, rope_type="default")}}
 
 
+def _gemma4_rope(theta: float = 20000.0, share: float = 0.25, local: float = 300.0, **more: float) -> dict[str, Any]:
+    part = dict(rope_theta=theta, rope_type="proportional", partial_rotary_factor=share) | more
+    return {ROPE: {GLOBAL: part, LOCAL: dict(rope_theta=local, rope_type="default")}}
+
+
 def _llama3_rope(**changes: Any) -> dict[str, Any]:
     return {ROPE: OFFICIAL["llama"].sizes[ROPE] | changes}
 
@@ -120,6 +125,15 @@ DETAILS: list[tuple[str, dict[str, Any]]] = [
     ("gemma3_text", _gemma3_rope(theta=1e6)),
     ("gemma3_text", _gemma3_rope(factor=1.0)),
     ("gemma3_text", _gemma3_rope(local=10000.0)),
+    ("gemma4_text", {"sliding_window": 11}),
+    ("gemma4_text", {"layer_types": [GLOBAL, LOCAL, LOCAL, GLOBAL, LOCAL, GLOBAL]}),
+    ("gemma4_text", {"final_logit_softcapping": None}),
+    ("gemma4_text", _gemma4_rope(theta=1e6)),
+    ("gemma4_text", _gemma4_rope(share=0.5)),
+    ("gemma4_text", _gemma4_rope(share=1.0)),
+    ("gemma4_text", _gemma4_rope(factor=4.0)),
+    ("gemma4_text", _gemma4_rope(local=10000.0)),
+    ("gemma4_text, sharing", {"num_kv_shared_layers": 2, "use_double_wide_mlp": False}),
     ("llama", {ROPE: PLAIN | dict(rope_theta=500.0)}),
     ("llama", _llama3_rope(factor=32.0)),
     ("llama", _llama3_rope(low_freq_factor=2.0)),
@@ -150,6 +164,16 @@ def test_every_tensor_shows(name: str) -> None:
             changed = difference(official_logits(wide, IDS), expected)
             weight.copy_(kept)
         assert changed > 1e6 * EXACT, tensor
+
+
+def test_gemma_4s_layer_scalars_show() -> None:
+    """All but the last one's, of which the final norm leaves next to nothing."""
+    model = official_model("gemma4_text")
+    for layer in model.model.layers[:-1]:
+        kept = layer.layer_scalar.clone()
+        layer.layer_scalar.mul_(1.3)
+        assert difference(true_logits(model, IDS), truth("gemma4_text")) > 1e6 * EXACT
+        layer.layer_scalar.copy_(kept)
 
 
 @every_architecture
@@ -249,6 +273,16 @@ UNUSUAL: list[tuple[str, str, dict[str, Any]]] = [
     ("gemma2", "final_logit_softcapping", {"final_logit_softcapping": None}),
     ("gemma3_text", "final_logit_softcapping", {"final_logit_softcapping": 1.5}),
     ("gemma3_text", "layer_types", {"layer_types": [GLOBAL, LOCAL, LOCAL, LOCAL, GLOBAL, GLOBAL, LOCAL]}),
+    ("gemma4_text", "rope_parameters", _gemma4_rope(share=1.0)),
+    ("gemma4_text", "rope_parameters", _gemma4_rope(factor=4.0)),
+    ("gemma4_text", "layer_types", {"layer_types": [GLOBAL, GLOBAL, LOCAL, GLOBAL, LOCAL, GLOBAL]}),
+    ("gemma4_text", "tie_word_embeddings", {"tie_word_embeddings": False}),
+    ("gemma4_text", "attention_bias", {"attention_bias": True}),
+    ("gemma4_text", "use_bidirectional_attention", {"use_bidirectional_attention": "all"}),
+    ("gemma4_text", "global_head_dim", {"global_head_dim": 10}),
+    ("gemma4_text, sharing", "num_kv_shared_layers", {"num_kv_shared_layers": 1}),
+    ("gemma4_text, sharing", "use_double_wide_mlp", {"use_double_wide_mlp": False}),
+    ("gemma4_text, sharing", "vocab_size_per_layer_input", {"vocab_size_per_layer_input": 70}),
     ("llama", "attention_bias", {"attention_bias": True}),
     ("llama", "mlp_bias", {"mlp_bias": True}),
     ("llama", "hidden_act", {"hidden_act": "gelu_pytorch_tanh"}),

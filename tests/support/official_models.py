@@ -18,12 +18,16 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from transformers import (
+    CONFIG_MAPPING,
+    AutoModelForImageTextToText,
     Gemma2Config,
     Gemma2ForCausalLM,
     Gemma3Config,
     Gemma3ForCausalLM,
     Gemma3ForConditionalGeneration,
     Gemma3TextConfig,
+    Gemma4ForCausalLM,
+    Gemma4TextConfig,
     GemmaConfig,
     GemmaForCausalLM,
     LlamaConfig,
@@ -107,12 +111,36 @@ GEMMA3 = _heads(24, 4, 2, 10) | dict(
     query_pre_attn_scalar=24,
     rope_parameters={_GLOBAL: _rope(20000.0, "linear", factor=8.0), _LOCAL: _rope(300.0)},
 )
+GEMMA4 = _heads(24, 4, 2, 10) | dict(
+    num_hidden_layers=6,
+    sliding_window=12,
+    layer_types=[_LOCAL, _LOCAL, _GLOBAL] * 2,
+    global_head_dim=16,
+    final_logit_softcapping=1.5,
+    hidden_size_per_layer_input=0,
+    rope_parameters={
+        _GLOBAL: _rope(20000.0, "proportional", partial_rotary_factor=0.25),
+        _LOCAL: _rope(300.0),
+    },
+)
+# As E2B: the last layers attend to what earlier ones keep, have twice as wide feed-forwards, and all an own embedding.
+GEMMA4_SHARING = GEMMA4 | dict(
+    num_kv_shared_layers=3,
+    use_double_wide_mlp=True,
+    hidden_size_per_layer_input=6,
+    vocab_size_per_layer_input=VOCABULARY,
+)
+# As 31B: keys are values, and layers that see everything have fewer heads for them.
+GEMMA4_ONE_PROJECTION = GEMMA4 | dict(attention_k_eq_v=True, num_global_key_value_heads=1)
 OFFICIAL = {
     "gemma": Official(
         GemmaConfig, GemmaForCausalLM, _heads(24, 4, 1, 10) | dict(num_hidden_layers=3, rope_parameters=_rope(1000.0))
     ),
     "gemma2": Official(Gemma2Config, Gemma2ForCausalLM, GEMMA2),
     "gemma3_text": Official(Gemma3TextConfig, Gemma3ForCausalLM, GEMMA3),
+    "gemma4_text": Official(Gemma4TextConfig, Gemma4ForCausalLM, GEMMA4),
+    "gemma4_text, sharing": Official(Gemma4TextConfig, Gemma4ForCausalLM, GEMMA4_SHARING),
+    "gemma4_text, keys as values": Official(Gemma4TextConfig, Gemma4ForCausalLM, GEMMA4_ONE_PROJECTION),
     "llama": Official(
         LlamaConfig, LlamaForCausalLM, _heads(24, 4, 2, 12) | dict(num_hidden_layers=3, rope_parameters=LLAMA3_ROPE)
     ),
@@ -137,6 +165,9 @@ OFFICIAL = {
 }
 
 
+UNSCALED = ("gemma4_text",)  # scores are products of norms, and divided by nothing
+
+
 def official_model(name: str, seed: int = 0, **changes: Any) -> PreTrainedModel:
     """Return the model in float32 with eager attention; `changes` replace fields of its configuration."""
     official = OFFICIAL[name]
@@ -154,6 +185,33 @@ def multimodal_model(seed: int = 0) -> PreTrainedModel:
     return _with_random_weights(Gemma3ForConditionalGeneration(config), seed)
 
 
+# What Gemma 4 sees and hears with, of each kind: a tower of one layer, and an embedding.
+SEES = {
+    "gemma4": _heads(16, 2, 2, 8)
+    | dict(intermediate_size=16, num_hidden_layers=1, patch_size=4, position_embedding_size=16),
+    "gemma4_unified": dict(patch_size=4, mm_embed_dim=16, mm_posemb_size=8, output_proj_dims=24),
+}
+HEARS = {
+    "gemma4": dict(
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        subsampling_conv_channels=(4, 4),
+        output_proj_dims=16,
+    ),
+    "gemma4_unified": {},
+}
+
+
+def gemma4_with_pictures(kind: str, seed: int = 0) -> PreTrainedModel:
+    """Return Gemma 4 with what it sees and hears with beside the text model; kind: "gemma4" or "gemma4_unified"."""
+    name = "gemma4_text, sharing" if kind == "gemma4" else "gemma4_text, keys as values"
+    text = OFFICIAL[name].config().to_dict() | {"model_type": f"{kind}_text"}
+    config = CONFIG_MAPPING[kind](text_config=text, vision_config=SEES[kind], audio_config=HEARS[kind])
+    config._attn_implementation = "eager"
+    return _with_random_weights(AutoModelForImageTextToText.from_config(config), seed)
+
+
 @torch.no_grad()
 def _with_random_weights(model: PreTrainedModel, seed: int) -> PreTrainedModel:
     generator = torch.Generator().manual_seed(seed)
@@ -161,12 +219,17 @@ def _with_random_weights(model: PreTrainedModel, seed: int) -> PreTrainedModel:
         noise = torch.randn(weight.shape, generator=generator)
         if "norm" in name:
             weight.add_(0.3 * noise)  # around 0 or 1, whichever the architecture starts from
+            if name.endswith("q_norm.weight") and model.config.model_type in UNSCALED:
+                weight.mul_(0.5)
         elif name.endswith("bias"):
             weight.copy_(0.5 * noise)
         else:
             # Queries and keys are enlarged so that attention is far from even and the soft caps bite.
             gain = 2.5 if name.endswith(("q_proj.weight", "k_proj.weight")) else 1.0
             weight.copy_(gain * noise / weight.shape[-1] ** 0.5)
+    for name, number in model.named_buffers():
+        if name.endswith("layer_scalar"):
+            number.copy_(1 + 0.3 * torch.randn(number.shape, generator=generator))
     return model.eval()
 
 
@@ -191,6 +254,8 @@ def old_spelling(said: dict[str, Any]) -> dict[str, Any]:
     """Return a config.json in the words of transformers 4, which nearly every published file is written in."""
     said = dict(said)
     said["torch_dtype"] = said.pop("dtype")
+    if said["model_type"] == "gemma4_text":
+        return _as_gemma4_was_published(said)
     rope = said.pop("rope_parameters")
     if _GLOBAL in rope:
         said["rope_local_base_freq"] = rope[_LOCAL]["rope_theta"]
@@ -210,6 +275,12 @@ def old_spelling(said: dict[str, Any]) -> dict[str, Any]:
     elif said.get("head_dim") == said["hidden_size"] // said["num_attention_heads"]:
         del said["head_dim"]
     return said
+
+
+def _as_gemma4_was_published(said: dict[str, Any]) -> dict[str, Any]:
+    whole = next(iter(said.pop("per_layer_config").values()))
+    heads = whole.get("num_key_value_heads")
+    return said | dict(global_head_dim=whole["head_dim"], num_global_key_value_heads=heads)
 
 
 # --- float64 ----------------------------------------------------------------------------------------------------------
