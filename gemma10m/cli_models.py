@@ -278,14 +278,14 @@ def bench(
     ],
     model: MeasuredModel = None,
     shape: Annotated[
-        str | None, typer.Option(help="Measure random weights of this shape: gemma-2b or gemma-7b.")
+        str | None, typer.Option(help="Measure random weights of this shape: gemma-2b, gemma-7b, or a published model's.")
     ] = None,
     layers: Annotated[int | None, typer.Option(min=1, help="Number of layers of --shape. Default: all.")] = None,
     tokens: Annotated[
         list[int] | None, typer.Option(min=1, help="Number of tokens to read; repeatable. Default: 1000000.")
     ] = None,
     against: Annotated[
-        str | None, typer.Option(help="Measure read with this program, too: transformers or llama.cpp.")
+        str | None, typer.Option(help="Measure read with this program, too: transformers, llama.cpp or every-layer.")
     ] = None,
     full: Annotated[bool, typer.Option("--all", help="Measure every cell of the table for a GPU.")] = False,
     device: Device = "auto",

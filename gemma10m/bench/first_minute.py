@@ -48,7 +48,7 @@ def measure_first_minute(model: Decoder) -> dict[str, object]:
         "prompt_apart": float((fast - plain).abs().max()),
         "same_likeliest": float((fast.argmax(-1) == plain.argmax(-1)).float().mean()),
         **{name: read[name] for name in KEPT},
-        "planned_bytes": plan.total,
+        "planned_bytes": plan.on_device(model.device.type),
     }
 
 

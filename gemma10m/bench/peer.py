@@ -12,14 +12,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gemma10m.bench import llama_cpp_peer, transformers_peer
+from gemma10m.bench import every_layer_peer, llama_cpp_peer, transformers_peer
 from gemma10m.bench.alone import read_alone
+from gemma10m.bench.gemma4_json import tiny_gemma4_json
+from gemma10m.bench.own_prefill import own_prefill
 from gemma10m.bench.shape import random_model
 from gemma10m.bench.timing import seconds
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.errors import UsageError
 from gemma10m.models.decoder import Decoder
-from gemma10m.reading.pace import Pace
+from gemma10m.weights.config_file import parse_config
 
 Prefill = Callable[[Tensor], Tensor]  # ids (1, S) -> logits (1, V) of the last one
 
@@ -33,6 +35,7 @@ class Peer:
 PEERS = {
     "transformers": Peer(transformers_peer.opened, transformers_peer.opened_file),
     "llama.cpp": Peer(llama_cpp_peer.opened, llama_cpp_peer.opened_file),
+    "every-layer": Peer(every_layer_peer.opened, every_layer_peer.opened_file),
 }
 TOLERANCE = 1e-5  # of logits in float32 at a tiny size, as a share of the largest
 # The same of a real model's logits after a text. A peer rounds elsewhere, and llama.cpp what goes into a product to 8
@@ -45,7 +48,7 @@ def measure_against(ours: Decoder, name: str, tokens: int, repeats: int) -> dict
 
     Raises UsageError for a peer that is not known or not installed, or when the two do not compute the same.
     """
-    peer, found = _peer(name), parity(name, ours.device.type)
+    peer, found = _peer(name), parity(name, ours.device.type, ours.config)
     ids = torch.randint(ours.config.vocabulary, (1, tokens))  # (1, S)
     with peer.opened(ours, tokens) as prefill:
         return {"peer": name, **_in_turn(ours, prefill, ids, repeats), "parity": found}
@@ -59,20 +62,22 @@ def measure_file_against(ours: Decoder, file: Path, name: str, ids: list[int], r
     text, dtype = torch.tensor([ids]), str(ours.dtype).removeprefix("torch.")  # (1, S)
     peer, alone = _peer(name), read_alone(file, ours.device.type, dtype, ours.reading, ids)
     with peer.opened_file(file, ours, len(ids)) as prefill:
-        found = _difference(_read(ours, text), prefill(text), name, FILE_TOLERANCE)
+        found = _difference(own_prefill(ours, text), prefill(text), name, FILE_TOLERANCE)
         row = {"peer": name, **_in_turn(ours, prefill, text, repeats, warm=True), "parity": found}
     with file.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
     return {**row, "file": file.name, "file_sha256": digest[:16], **asdict(alone)}
 
 
-def parity(name: str, device: str) -> float:
+def parity(name: str, device: str, timed: ModelConfig) -> float:
     """Return the largest float32 difference at a tiny size, over the largest logit: a wrong model is not timed."""
     config = ModelConfig(64, 2, 4, 1, 32, 128, 99, has_gates=True)
+    if timed.architecture == "gemma4":
+        config = parse_config(tiny_gemma4_json(timed)).config
     ours = random_model(config, ReadingConfig(memory="full"), device, torch.float32)
     ids = torch.randint(config.vocabulary, (1, 70))  # (1, S)
     with PEERS[name].opened(ours, ids.shape[1]) as prefill:
-        return _difference(_read(ours, ids), prefill(ids), name, TOLERANCE)
+        return _difference(own_prefill(ours, ids), prefill(ids), name, TOLERANCE)
 
 
 def _peer(name: str) -> Peer:
@@ -96,7 +101,7 @@ def _in_turn(ours: Decoder, prefill: Prefill, ids: Tensor, repeats: int, warm: b
     warm: both have read them once already.
     """
     device, tokens = ours.device.type, ids.shape[1]
-    runs: tuple[Callable[[], object], ...] = (lambda: _read(ours, ids), lambda: prefill(ids))
+    runs: tuple[Callable[[], object], ...] = (lambda: own_prefill(ours, ids), lambda: prefill(ids))
     for run in () if warm else runs:
         run()
     times = [[seconds(run, device) for run in runs] for _ in range(repeats)]
@@ -111,13 +116,3 @@ def _in_turn(ours: Decoder, prefill: Prefill, ids: Tensor, repeats: int, warm: b
         "ratio": statistics.median(ratios),
         "ratios": ratios,
     }
-
-
-def _read(model: Decoder, ids: Tensor) -> Tensor:
-    """Read all but the last segment as a document is read, then compute the last one's logits (1, V)."""
-    pace, segment = Pace(model), model.reading.segment
-    closed = (ids.shape[1] - 1) // segment * segment
-    state = pace.read(ids[0, :closed].tolist(), model.empty_state())
-    with torch.inference_mode():
-        logits: Tensor = model(ids[:, closed:], state, logits="last")[0]  # (1, 1, V)
-        return logits[:, 0]

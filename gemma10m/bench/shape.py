@@ -11,7 +11,9 @@ from gemma10m.config import MemoryKind, ModelConfig, ReadingConfig
 from gemma10m.errors import UsageError
 from gemma10m.memory import KINDS
 from gemma10m.models.decoder import Decoder
-from gemma10m.weights.expected import loaded_dtype
+from gemma10m.weights.config_file import parse_config
+from gemma10m.weights.expected import loaded_device, loaded_dtype
+from gemma10m.weights.published import PUBLISHED, find_published
 
 SHAPES = {
     "gemma-2b": ModelConfig(2048, 18, 8, 1, 256, 16384, 256000, has_gates=True),
@@ -22,17 +24,24 @@ READING = ReadingConfig(memory="delta", segment=2048, carry=2048, sinks=4)
 
 
 def published(shape: str, layers: int | None) -> ModelConfig:
-    """Return a published shape. Raises UsageError for an unknown one."""
-    if shape not in SHAPES:
-        raise UsageError(f"there is no shape {shape!r}", hint=f"known: {', '.join(SHAPES)}")
-    return replace(SHAPES[shape], layers=layers) if layers else SHAPES[shape]
+    """Return a published shape, with so many layers if they are all alike. Raises UsageError for an unknown one."""
+    if shape in SHAPES:
+        return replace(SHAPES[shape], layers=layers) if layers else SHAPES[shape]
+    entry = find_published(shape)
+    if entry is None:
+        known = ", ".join((*SHAPES, *(each.repository for each in PUBLISHED)))
+        raise UsageError(f"there is no shape {shape!r}", hint=f"known: {known}")
+    if layers:
+        raise UsageError(f"the layers of {shape} are counted as they are", hint=f"--layers takes {', '.join(SHAPES)}")
+    return parse_config(entry.config).config
 
 
-def reading_with(memory: MemoryKind | None, carry: int | None) -> ReadingConfig:
+def reading_with(config: ModelConfig, memory: MemoryKind | None, carry: int | None) -> ReadingConfig:
     """Return the reading to measure. Raises UsageError for a memory that a published shape has no weights for."""
     if memory and (KINDS[memory].needs_added_memory or KINDS[memory].needs_state_vectors):
         raise UsageError(f"a published shape has no weights for {memory} memory", hint="name a model that has them")
-    return replace(READING, memory=memory or READING.memory, carry=READING.carry if carry is None else carry)
+    kind = memory or (READING.memory if config.has_gates else "window")
+    return replace(READING, memory=kind, carry=READING.carry if carry is None else carry)
 
 
 def random_model(config: ModelConfig, reading: ReadingConfig, device: str, dtype: torch.dtype) -> Decoder:
@@ -40,7 +49,7 @@ def random_model(config: ModelConfig, reading: ReadingConfig, device: str, dtype
     with torch.device("meta"):
         model = Decoder(replace(config, has_write_gates=KINDS[reading.memory].needs_write_gates), reading)
     weights = {
-        name: torch.empty(tensor.shape, dtype=loaded_dtype(name, dtype), device=device)
+        name: torch.empty(tensor.shape, dtype=loaded_dtype(name, dtype), device=loaded_device(name, device))
         for name, tensor in model.state_dict().items()
     }
     for tensor in weights.values():

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from gemma10m.bench.gemma4_json import gemma4_json
 from gemma10m.bench.shape import stock_weights
 from gemma10m.errors import UsageError
 from gemma10m.models.decoder import Decoder
@@ -21,13 +22,17 @@ HINT = "pip install 'gemma10m[dev]'"
 def opened(ours: Decoder, tokens: int) -> Iterator[Callable[[Tensor], Tensor]]:
     """Yield transformers' prefill, on our device, with our weights; it ignores gates. Any number of tokens fits."""
     try:
-        from transformers import GemmaConfig, GemmaForCausalLM
+        from accelerate import init_empty_weights
+        from transformers import CONFIG_MAPPING, AutoModelForCausalLM
     except ImportError as error:
-        raise UsageError("transformers is not installed", hint=HINT) from error
-    stated = config_json(ours.config, ours.reading)
-    known = {name: value for name, value in stated.items() if name not in ("memory", "segment_size", "carry", "sinks")}
-    with ours.device:
-        theirs: torch.nn.Module = GemmaForCausalLM(GemmaConfig(**known))
+        raise UsageError("transformers or accelerate is not installed", hint=HINT) from error
+    is_gemma4 = ours.config.architecture == "gemma4"
+    said = gemma4_json(ours.config) if is_gemma4 else config_json(ours.config, ours.reading)
+    known = {name: value for name, value in said.items() if name not in ("memory", "segment_size", "carry", "sinks")}
+    config = CONFIG_MAPPING[known.pop("model_type")](**known)
+    make: Callable[..., torch.nn.Module] = AutoModelForCausalLM.from_config
+    with ours.device, init_empty_weights(include_buffers=False):  # theirs are ours: none is made twice
+        theirs: torch.nn.Module = make(config, attn_implementation="sdpa")
     weights = stock_weights(ours)
     theirs.load_state_dict(
         {**weights, "lm_head.weight": weights["model.embed_tokens.weight"]}, strict=True, assign=True

@@ -223,8 +223,9 @@ def _model(options: BenchOptions) -> Decoder:
     from gemma10m.bench.shape import published, random_model, reading_with
 
     dtype = torch.float32 if options.models.dtype == "float32" else torch.bfloat16
-    reading = reading_with(cast("MemoryKind | None", options.models.memory), options.models.carry)
-    return random_model(published(options.shape, options.layers), reading, resolve_device(options.models.device), dtype)
+    config = published(options.shape, options.layers)
+    reading = reading_with(config, cast("MemoryKind | None", options.models.memory), options.models.carry)
+    return random_model(config, reading, resolve_device(options.models.device), dtype)
 
 
 def _named(options: BenchOptions, row: Mapping[str, object]) -> dict[str, object]:

@@ -209,14 +209,29 @@ def _reading(reading: ReadingConfig) -> str:
 
 
 def _plan(checkpoint: Checkpoint | PublishedModel, reading: ReadingConfig, options: ModelOptions) -> Rows:
-    dtype = resolve_dtype(options, resolve_device(options.device), checkpoint.parameters)
+    device = resolve_device(options.device)
+    dtype = resolve_dtype(options, device, checkpoint.parameters)
     plan = memory_plan(checkpoint.config, reading, getattr(torch, dtype), stretch=1)
     return [
-        ("weights", f"{format_bytes(plan.weights)} in {dtype}"),
+        ("weights", _weights(plan, dtype)),
         ("state", _state_size(plan)),
-        ("memory needed", f"about {format_bytes(plan.total)} for weights, state and one segment at a time"),
-        ("process", _process(plan, resolve_device(options.device))),
+        ("memory needed", _needed(plan, device)),
+        ("process", _process(plan, device)),
     ]
+
+
+def _weights(plan: MemoryPlan, dtype: str) -> str:
+    size = f"{format_bytes(plan.weights)} in {dtype}"
+    if not plan.on_host:
+        return size
+    return f"{size}, {format_bytes(plan.on_host)} of it a table in main memory, of which a few rows are read at a time"
+
+
+def _needed(plan: MemoryPlan, device: str) -> str:
+    needed = f"about {format_bytes(plan.on_device(device))} for weights, state and one segment at a time"
+    if device == "cpu" and plan.on_host:
+        return f"{needed}; a GPU needs {format_bytes(plan.on_device('cuda'))} of it"
+    return needed
 
 
 def _state_size(plan: MemoryPlan) -> str:
@@ -232,5 +247,5 @@ def _process(plan: MemoryPlan, device: str) -> str:
     """Return what the system will show for a command that reads; this process has loaded all but the model."""
     program = process_memory() + _BESIDE
     if device == "cuda":
-        return f"about {format_bytes(program)} of main memory in addition"
+        return f"about {format_bytes(program + plan.on_host)} of main memory in addition"
     return f"about {format_bytes(plan.total + program)} at its peak, {format_bytes(program)} of it the program itself"

@@ -179,7 +179,7 @@ def _why_bounded(chosen: ChosenModel, reading: ReadingConfig, tokens: int) -> st
     plan = memory_plan(config, reading, getattr(torch, chosen.dtype), 1, tokens)
     # Of the machine, not what is free just now: the next run must find the state that this one leaves.
     size = memory_size(chosen.device)
-    return "needs too much memory" if size is not None and plan.total > 0.8 * size else None
+    return "needs too much memory" if size is not None and plan.on_device(chosen.device) > 0.8 * size else None
 
 
 def memory_size(device: str) -> int | None:

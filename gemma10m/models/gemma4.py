@@ -10,7 +10,6 @@ from gemma10m.config import AttentionSpec, ModelConfig, Rope, is_positive_number
 from gemma10m.models.architecture import Architecture, Shape, read_shape
 from gemma10m.models.config_reader import GLOBAL, LOCAL, ConfigReader
 from gemma10m.models.gemma import refuse_variants
-from gemma10m.models.kv_sharing import with_sources
 from gemma10m.strict_json import quote
 
 _PATTERN = 6  # every sixth layer sees everything, where the file does not say which do
@@ -21,7 +20,7 @@ def read(said: ConfigReader) -> ModelConfig:
     refuse_variants(said, known=_READ, bidirectional=("vision",))  # which is for the tokens of pictures
     shape = read_shape(said, max_position_embeddings=131072)
     local = _local(said, shape["layers"])
-    config = ModelConfig(
+    return ModelConfig(
         **shape,
         architecture="gemma4",
         attention=_specs(said, shape, local),
@@ -29,9 +28,9 @@ def read(said: ConfigReader) -> ModelConfig:
         post_norms=True,
         layer_scalars=True,
         layer_input_size=_layer_input_size(said, shape["vocabulary"]),
+        feed_forward_sizes=_feed_forward_sizes(said, shape),
         logit_cap=said.optional_number("final_logit_softcapping"),
     )
-    return _with_wide_layers(with_sources(config, said), said)
 
 
 def _local(said: ConfigReader, layers: int) -> tuple[bool, ...]:
@@ -125,13 +124,13 @@ def _layer_input_size(said: ConfigReader, vocabulary: int) -> int:
     return said.count("hidden_size_per_layer_input", 256)
 
 
-def _with_wide_layers(config: ModelConfig, said: ConfigReader) -> ModelConfig:
-    """Double the feed-forward of layers without keys and values of their own, where the file says so."""
-    if not said.flag("use_double_wide_mlp") or not config.shares:
-        return config
-    size = config.feed_forward_size
-    wide = tuple(size if spec.source is None else 2 * size for spec in config.attention)
-    return replace(config, feed_forward_sizes=wide)
+def _feed_forward_sizes(said: ConfigReader, shape: Shape) -> tuple[int, ...]:
+    """Return twice the size for layers without keys and values of their own, where the file says so."""
+    is_wide, shared = said.flag("use_double_wide_mlp"), said.said.get("num_kv_shared_layers")
+    if not is_wide or not shared or not said.can_list(shape["layers"]):
+        return ()
+    first, size = shape["layers"] - said.count("num_kv_shared_layers"), shape["feed_forward_size"]
+    return tuple(size if layer < first else 2 * size for layer in range(shape["layers"]))
 
 
 ARCHITECTURE = Architecture(

@@ -29,10 +29,10 @@ class LayerInputs:
         size, skipped = self.norm.weight.shape[0], self.ids.shape[1] - wanted
         part = slice(layer * size, (layer + 1) * size)
         ids, embedded = self.ids[:, skipped:].to(self.table.device), self.embedded[:, skipped:]
-        scale = torch.tensor(size**0.5, dtype=self.table.dtype)  # rounded as the published model was trained
-        rows = F.embedding(ids, self.table[:, part]) * scale  # (B, wanted, U)
+        rows = F.embedding(ids, self.table[:, part]).to(embedded)  # (B, wanted, U)
+        scale = torch.tensor(size**0.5, dtype=rows.dtype)  # rounded as the published model was trained
         projected = F.linear(embedded, self.projection[part]) * embedded.shape[-1] ** -0.5  # (B, wanted, U)
-        both: Tensor = (self.norm(projected) + rows.to(embedded.device)) * 2**-0.5
+        both: Tensor = (self.norm(projected) + rows * scale) * 2**-0.5
         return both
 
 

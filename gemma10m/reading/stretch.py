@@ -36,10 +36,10 @@ def stretch_tokens(model: Decoder, rows: int = 1) -> int:
 
 
 def product_flops(model: Decoder) -> int:
-    """Count the FLOPs of a token's products with weights, without the head."""
-    config = model.config
-    feed_forward = sum(6 * config.hidden_size * config.feed_forward_of(layer) for layer in range(config.layers))
-    return feed_forward + sum(mixer.cost().projection_flops for mixer in model.mixers)
+    """Count the FLOPs of a token's products with weights, in the layers that leave something in the state."""
+    config, run = model.config, model.config.last_owner + 1
+    feed_forward = sum(6 * config.hidden_size * config.feed_forward_of(layer) for layer in range(run))
+    return feed_forward + sum(mixer.cost().projection_flops for mixer in model.mixers[:run])
 
 
 def scratch_per_token(model: Decoder) -> int:

@@ -16,6 +16,7 @@ from gemma10m.weights.headers import TensorEntry
 
 HEAD = "lm_head.weight"
 EMBEDDING = "model.embed_tokens.weight"
+LAYER_TABLE = "model.embed_tokens_per_layer.weight"  # a chunk needs a few rows of it, and it is half of Gemma 4 E2B
 
 # Gates near 0 or 1 and the memory's writes need more than bfloat16's eight bits; they are a few kB.
 _STAYS_FLOAT32 = (
@@ -35,6 +36,11 @@ def stays_float32(name: str) -> bool:
 def loaded_dtype(name: str, dtype: torch.dtype) -> torch.dtype:
     """Return the dtype of a tensor in a model whose weights are of `dtype`."""
     return torch.float32 if stays_float32(name) else dtype
+
+
+def loaded_device(name: str, device: str) -> str:
+    """Return the device of a tensor in a model on `device`: what is looked up by the row stays in main memory."""
+    return "cpu" if name == LAYER_TABLE else device
 
 
 def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:

@@ -11,7 +11,7 @@ from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.memory.state import Layout
 from gemma10m.models.decoder import Decoder
 from gemma10m.models.layers import FEED_FORWARD_ROWS
-from gemma10m.weights.expected import stays_float32
+from gemma10m.weights.expected import LAYER_TABLE, stays_float32
 
 _FAR = 2**40  # tokens: a position at which every window is full
 
@@ -25,10 +25,15 @@ class MemoryPlan:
     state_per_token: int  # 0 unless memory is `full`
     activations: int  # an estimate
     keys: int  # of the state: keys and values
+    on_host: int = 0  # of the weights: what stays in main memory where the model is on a GPU
 
     @property
     def total(self) -> int:
         return self.weights + self.state + self.activations
+
+    def on_device(self, device: str) -> int:
+        """Return the bytes needed in the memory of the device: "cpu" or "cuda"."""
+        return self.total - (0 if device == "cpu" else self.on_host)
 
 
 def memory_plan(
@@ -44,6 +49,7 @@ def memory_plan(
     growth = per_token * far if grows else 0
     return MemoryPlan(
         weights=_weight_bytes(model, dtype),
+        on_host=_on_host(model, dtype),
         state=_state_bytes(model, far, dtype) - growth,
         state_per_token=per_token if grows else 0,
         activations=_activation_bytes(model, dtype.itemsize, stretch * reading.segment),
@@ -59,6 +65,11 @@ def _keys(layout: Layout) -> Layout:
 def _weight_bytes(model: Decoder, dtype: torch.dtype) -> int:
     named = model.state_dict().items()
     return sum(tensor.numel() * (4 if stays_float32(name) else dtype.itemsize) for name, tensor in named)
+
+
+def _on_host(model: Decoder, dtype: torch.dtype) -> int:
+    table = model.state_dict().get(LAYER_TABLE)
+    return 0 if table is None else table.numel() * dtype.itemsize
 
 
 def _state_bytes(model: Decoder, position: int, dtype: torch.dtype) -> int:

@@ -7,6 +7,7 @@ import json
 import resource
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
@@ -15,9 +16,10 @@ from gguf_models import tiny_weights, write_model
 
 import gemma10m
 from gemma10m import ops
-from gemma10m.bench import kernels, peer
+from gemma10m.bench import every_layer_peer, kernels, peer
 from gemma10m.bench.answer_speed import measure_answer
 from gemma10m.bench.flops import needed_flops
+from gemma10m.bench.gemma4_json import gemma4_json, tiny_gemma4_json
 from gemma10m.bench.kernels import check_kernels, kernel_cases, measure_kernels
 from gemma10m.bench.length import measure_length
 from gemma10m.bench.llama_cpp_peer import write_gguf
@@ -36,6 +38,7 @@ from gemma10m.library.model_choice import ModelOptions
 from gemma10m.models.decoder import Decoder
 from gemma10m.state_file import read_header
 from gemma10m.terminal import Terminal
+from gemma10m.weights.config_file import parse_config
 
 
 def test_a_row_says_what_how_and_where(tmp_path: Path) -> None:
@@ -82,12 +85,37 @@ def test_a_line_that_was_cut_off_goes_before_another_is_added(tmp_path: Path, fo
 
 
 def test_the_two_models_that_are_timed_compute_the_same() -> None:
-    assert 0 < parity("transformers", "cpu") <= TOLERANCE
+    assert 0 < parity("transformers", "cpu", SMALL) <= TOLERANCE
+
+
+@pytest.mark.parametrize("shape", ["gemma-4-E2B", "gemma-4-31B"])
+@pytest.mark.parametrize("peer", ["transformers", "every-layer"])
+def test_gemma_4_is_compared_with_a_tiny_gemma_4_before_it_is_timed(shape: str, peer: str) -> None:
+    config = published(shape, None)
+    assert parse_config(gemma4_json(config)).config == config
+    tiny = parse_config(tiny_gemma4_json(config)).config
+    assert (tiny.shares, tiny.layer_input_size) == (config.shares, config.layer_input_size)
+    assert parity(peer, "cpu", config) <= TOLERANCE
+
+
+def test_reading_stops_at_the_last_layer_that_leaves_something() -> None:
+    config = parse_config(tiny_gemma4_json(published("gemma-4-E2B", None))).config
+    model = random_model(config, ReadingConfig("window", 16, 16), "cpu", torch.float32)
+    row = measure_against(model, "every-layer", 70, 3)
+    assert (row["peer"], row["layers"], len(cast("list[float]", row["ratios"]))) == ("every-layer", 6, 3)
+
+
+def test_another_state_of_every_layer_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = parse_config(tiny_gemma4_json(published("gemma-4-E2B", None))).config
+    model = random_model(config, ReadingConfig("window", 16, 16), "cpu", torch.float32)
+    monkeypatch.setattr(every_layer_peer, "_equal", lambda *_: False)
+    with pytest.raises(UsageError, match="running every layer leaves another state"):
+        measure_against(model, "every-layer", 70, 1)
 
 
 def test_llama_cpp_computes_the_same_from_our_weights() -> None:
     pytest.importorskip("llama_cpp", reason="llama-cpp-python is built from source: too long for a test run")
-    assert 0 < parity("llama.cpp", "cpu") <= TOLERANCE
+    assert 0 < parity("llama.cpp", "cpu", SMALL) <= TOLERANCE
 
 
 def test_a_gguf_file_holds_every_stock_weight(tmp_path: Path) -> None:
@@ -230,6 +258,8 @@ def test_a_shape_is_a_published_one() -> None:
     assert published("gemma-7b", None) == SHAPES["gemma-7b"]
     with pytest.raises(UsageError, match="there is no shape 'gemma-9b'"):
         published("gemma-9b", None)
+    with pytest.raises(UsageError, match="the layers of gemma-4-E2B are counted as they are"):
+        published("gemma-4-E2B", 2)
 
 
 def test_this_reader_and_transformers_read_the_same_ids_in_turn() -> None:
