@@ -278,7 +278,7 @@ def bench(
     ],
     model: MeasuredModel = None,
     shape: Annotated[
-        str | None, typer.Option(help="Measure random weights of this shape: gemma-2b, gemma-7b, or a published model's.")
+        str | None, typer.Option(help="Measure random weights of this shape: gemma-2b, gemma-7b or any published one.")
     ] = None,
     layers: Annotated[int | None, typer.Option(min=1, help="Number of layers of --shape. Default: all.")] = None,
     tokens: Annotated[

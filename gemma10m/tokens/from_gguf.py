@@ -57,9 +57,14 @@ def tokenizer_from_gguf(metadata: Mapping[str, Any], fingerprint: str) -> Tokeni
     Raises `ModelError`.
     """
     kind = metadata.get(f"{_PREFIX}model")
-    builders: dict[str, Callable[[Mapping[str, Any], str], Tokenizer]] = {"llama": _sentencepiece, "gpt2": _byte_level}
+    builders: dict[str, Callable[[Mapping[str, Any], str], Tokenizer]] = {
+        "llama": _sentencepiece,
+        "gpt2": _byte_level,
+        "gemma4": _merged_characters,
+    }
     if not isinstance(kind, str) or kind not in builders:
-        raise ModelError(f"the tokenizer is of the kind {str(kind)[:80]!r}", hint="the kinds llama and gpt2 are known")
+        known = ", ".join(builders)
+        raise ModelError(f"the tokenizer is of the kind {str(kind)[:80]!r}", hint=f"the kinds {known} are known")
     if metadata.get(f"{_PREFIX}add_space_prefix", kind == "llama"):
         raise ModelError(
             "the tokenizer puts a space before every text (add_space_prefix), so no block of a text could stand alone",
@@ -124,6 +129,33 @@ def _varint(value: int) -> bytes:
         parts.append(value & 0x7F | 0x80)
         value >>= 7
     return bytes([*parts, value])
+
+
+def _merged_characters(metadata: Mapping[str, Any], fingerprint: str) -> Tokenizer:
+    """Build Gemma 4's tokenizer: SentencePiece's pieces with the merges that its tokenizer.json has."""
+    from tokenizers import AddedToken, Tokenizer, models, normalizers
+
+    pieces, kinds = _pieces(metadata)
+    unknown = kinds.index(UNKNOWN) if UNKNOWN in kinds else pieces.index("<unk>")
+    model = models.BPE(
+        vocab={piece: i for i, piece in enumerate(pieces)},
+        merges=list(_merges(metadata, len(pieces))),
+        unk_token=pieces[unknown],
+        fuse_unk=True,
+        byte_fallback=True,
+    )
+    library = Tokenizer(model)
+    library.normalizer = normalizers.Replace(" ", SPACE)
+    # A run of spaces is met after the normaliser has written it with its sign, as in tokenizer.json.
+    named = (piece for piece, kind in zip(pieces, kinds, strict=True) if kind == USER_DEFINED)
+    library.add_tokens([AddedToken(piece, normalized=SPACE in piece) for piece in named])
+    control = {i for i, kind in enumerate(kinds) if kind in (UNKNOWN, CONTROL, UNUSED)}
+
+    def encode(text: str) -> list[int]:
+        ids: list[int] = library.encode(text, add_special_tokens=False).ids
+        return ids
+
+    return SentencePieceTokenizer(encode, pieces, control, _roles(metadata, len(pieces), bos=True), fingerprint)
 
 
 def _byte_level(metadata: Mapping[str, Any], fingerprint: str) -> Tokenizer:

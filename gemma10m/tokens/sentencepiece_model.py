@@ -20,6 +20,7 @@ _BYTE_PIECE = re.compile(r"<0x([0-9A-F]{2})>")
 _CONTROL_NAME = re.compile(
     r"<(?:pad|eos|bos|unk|mask|2mass|unused\d+|(?:start|end)_of_(?:turn|image)|image_soft_token)>"
     r"|\[multimodal\]|\[@BOS@\]"
+    r"|<\|[^\s|<>]+\|?>|<[^\s|<>]+\|>"  # Gemma 4's
 )
 
 # A cut is exact where no piece of the vocabulary holds what is on both its sides: no merge ever crosses it.

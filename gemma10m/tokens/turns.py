@@ -29,6 +29,7 @@ class TurnFormat:
 
 FORMATS = (
     TurnFormat("gemma", "<start_of_turn>", "<end_of_turn>", model="model"),
+    TurnFormat("gemma4", "<|turn>", "<turn|>", model="model"),
     TurnFormat("chatml", "<|im_start|>", "<|im_end|>"),
     TurnFormat("llama3", "<|start_header_id|>", "<|eot_id|>", head="<|end_header_id|>", gap="\n\n", between=""),
 )

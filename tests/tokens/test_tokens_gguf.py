@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_tokens_byte_level import NASTY
 from test_tokens_stream import ids_of, pieces_of
-from tokenizer_fixtures import CHAT_TEMPLATE, NEWLINE_RUNS, OTHERS, SPACE_RUNS, TURNS, train_sentencepiece
+from tokenizer_fixtures import (
+    CHAT_TEMPLATE,
+    NEWLINE_RUNS,
+    OTHERS,
+    SPACE_RUNS,
+    TURNS,
+    train_sentencepiece,
+    write_json_twin,
+)
 
 from gemma10m.errors import ModelError
 from gemma10m.tokens import Tokenizer, load_tokenizer, tokenizer_from_gguf
@@ -80,6 +89,41 @@ def test_a_sentencepiece_vocabulary_gives_the_ids_of_its_model(folder: Path, tok
     file = load_tokenizer(folder)
     assert tokenizer.encode(text) == file.encode(text)
     assert tokenizer.decode(tokenizer.encode(text)) == text.replace("\u2581", " ")
+
+
+def gemma4_metadata(folder: Path) -> dict[str, Any]:
+    """Return what llama.cpp's converter writes of a Gemma 4's `tokenizer.json`: its pieces, kinds and merges."""
+    said = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    added = {token["id"]: token["special"] for token in said["added_tokens"]}
+    names = {i: piece for piece, i in said["model"]["vocab"].items()}
+    names |= {token["id"]: token["content"] for token in said["added_tokens"]}
+    kinds = [6 if names[i].startswith("<0x") else 4 if i in added else 1 for i in range(len(names))]
+    kinds = [3 if added.get(i) else kind for i, kind in enumerate(kinds)]
+    return {
+        PREFIX + "model": "gemma4",
+        PREFIX + "tokens": [names[i] for i in range(len(names))],
+        PREFIX + "scores": [-1000.0] * len(names),
+        PREFIX + "token_type": kinds,
+        PREFIX + "merges": [pair if isinstance(pair, str) else " ".join(pair) for pair in said["model"]["merges"]],
+        PREFIX + "bos_token_id": 2,
+        PREFIX + "eos_token_id": 1,
+        PREFIX + "add_bos_token": True,
+        PREFIX + "add_space_prefix": False,
+        "tokenizer.chat_template": CHAT_TEMPLATE,
+    }
+
+
+@pytest.fixture(scope="module")
+def twin(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_json_twin(folder / "tokenizer.model", tmp_path_factory.mktemp("twin")).parent
+
+
+@given(text=NASTY)
+@settings(max_examples=150)
+def test_gemma_4s_merges_give_the_ids_of_its_tokenizer_json(twin: Path, text: str) -> None:
+    file, tokenizer = load_tokenizer(twin), tokenizer_from_gguf(gemma4_metadata(twin), "f" * 64)
+    assert tokenizer.encode(text) == file.encode(text)
+    assert (tokenizer.bos, tokenizer.stop_ids) == (file.bos, file.stop_ids)
 
 
 def test_every_run_of_spaces_and_newlines_is_one_token(tokenizer: Tokenizer) -> None:

@@ -22,7 +22,7 @@ from gemma10m.weights.headers import TensorEntry
 from gemma10m.weights.sources import dequantise
 from gemma10m.weights.sources.dequantise import PLAIN, QUANTISED, load_tensor
 from gemma10m.weights.sources.gguf import GgufSource
-from gemma10m.weights.sources.gguf_config import shortest
+from gemma10m.weights.sources.gguf_said import shortest
 
 GEMMA3 = {"attention.sliding_window": 16}
 KEYS: dict[str, dict[str, Any]] = {"gemma3": GEMMA3}
@@ -272,7 +272,11 @@ def test_rope_factors_that_do_not_fit_are_refused(tmp_path: Path, factors: Any) 
 @pytest.mark.parametrize(
     ("architecture", "keys", "expected"),
     [
-        ("mamba", (), "has the architecture 'mamba', one of gemma, gemma2, gemma3, llama, qwen2, qwen3 expected"),
+        (
+            "mamba",
+            (),
+            "has the architecture 'mamba', one of gemma, gemma2, gemma3, gemma4, llama, qwen2, qwen3 expected",
+        ),
         ("llama", (key("llama.expert_count", 4, uint32(8)),), "is a mixture of 8 experts, which is not read"),
         ("llama", (key("general.type", 8, text("adapter")),), "holds 'adapter', a model expected"),
     ],

@@ -19,6 +19,7 @@ from gemma10m.weights.sources.gguf_config import build_config, check_architectur
 from gemma10m.weights.sources.gguf_names import ROPE_FACTORS, hugging_face_names
 
 _DAMAGED = "the file is damaged: download it again"
+_SHIFTED = ("gemma", "gemma2", "gemma3")  # whose norms' weights are around 0, and in these files around 1
 _TURNED = re.compile(r"model\.layers\.\d+\.self_attn\.([qk])_proj\.(weight|bias)")
 
 
@@ -45,7 +46,7 @@ class GgufSource:
 
     def load(self, entry: TensorEntry, dtype: torch.dtype, device: str) -> Tensor:
         """Load one tensor as a Hugging Face checkpoint has it: norms without Gemma's 1, rows of q and k in order."""
-        is_shifted = self._architecture.startswith("gemma") and entry.name.endswith("norm.weight")
+        is_shifted = self._architecture in _SHIFTED and entry.name.endswith("norm.weight")
         return load_tensor(entry, dtype, device, added=-1.0 if is_shifted else 0.0, places=self._places(entry))
 
     def _entry(self, name: str, tensor: GgufTensor) -> TensorEntry:

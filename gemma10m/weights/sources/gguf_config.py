@@ -6,19 +6,21 @@ What GGUF does not write is known from the architecture, as llama.cpp knows it.
 from __future__ import annotations
 
 import math
-import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gemma10m.errors import ConfigError, ModelError
 from gemma10m.gguf_file import GgufTensor
 from gemma10m.strict_json import quote
+from gemma10m.weights.sources.gguf_gemma4 import gemma4_fields
 from gemma10m.weights.sources.gguf_names import EMBEDDING, HEAD
+from gemma10m.weights.sources.gguf_said import Said
 
 MODEL_TYPES = {
     "gemma": "gemma",
     "gemma2": "gemma2",
     "gemma3": "gemma3_text",
+    "gemma4": "gemma4_text",
     "llama": "llama",
     "qwen2": "qwen2",
     "qwen3": "qwen3",
@@ -28,7 +30,6 @@ _GEMMA3_LOCAL_THETA = 10_000.0
 _GEMMA2_WINDOW = 4096
 _GEMMA2_CAPS = {"attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0}
 _LAYERS_OF_27B = {"gemma2": 46, "gemma3": 62}
-_LARGEST_COUNT = 2**31 - 1
 
 
 def check_architecture(metadata: Mapping[str, Any], path: object) -> str:
@@ -49,52 +50,6 @@ def check_architecture(metadata: Mapping[str, Any], path: object) -> str:
     return name
 
 
-class _Said:
-    """Read one architecture's metadata and collect what is wrong with it."""
-
-    def __init__(self, metadata: Mapping[str, Any], architecture: str) -> None:
-        self.problems: list[str] = []
-        self._metadata = metadata
-        self._prefix = architecture + "."
-
-    def any(self, key: str) -> Any:
-        return self._metadata.get(self._prefix + key)
-
-    def keys(self, start: str) -> Iterator[str]:
-        return (key for key in self._metadata if key.startswith(self._prefix + start))
-
-    def count(self, key: str, default: int | None = None) -> int:
-        found = self.any(key)
-        if found is None and default is not None:
-            return default
-        if type(found) is int and 1 <= found <= _LARGEST_COUNT:
-            return found
-        self._complain(key, found, "a whole number above 0")
-        return 1
-
-    def number(self, key: str, default: float | None = None) -> float:
-        found = self.any(key)
-        if found is None and default is not None:
-            return default
-        if type(found) in (int, float) and math.isfinite(found) and found > 0:
-            return shortest(found)
-        self._complain(key, found, "a number above 0")
-        return 1.0
-
-    def _complain(self, key: str, found: object, expected: str) -> None:
-        problem = "is missing" if found is None else f"is {quote(found)}"
-        self.problems.append(f"{self._prefix}{key} {problem}, {expected} expected")
-
-
-def shortest(value: float) -> float:
-    """Return the shortest decimal that rounds to the same float32: GGUF's 9.999999974752427e-07 is 1e-06."""
-    if not abs(value) < 3e38:
-        return float(value)
-    single = struct.pack("f", value)
-    texts = (f"{value:.{digits}g}" for digits in range(1, 10))
-    return next((float(text) for text in texts if struct.pack("f", float(text)) == single), float(value))
-
-
 def build_config(
     architecture: str,
     metadata: Mapping[str, Any],
@@ -103,10 +58,14 @@ def build_config(
     path: object,
 ) -> dict[str, Any]:
     """Return a dict like config.json's. Raises ConfigError with everything that is missing or wrong."""
-    said = _Said(metadata, architecture)
+    said = Said(metadata, architecture)
     config = _shape(said, architecture, tensors)
-    config |= _rope(said, config["head_dim"], rope_factors)
-    config |= _special(said, architecture, config, tensors)
+    if architecture == "gemma4":
+        config |= gemma4_fields(said, config["num_hidden_layers"], tensors, rope_factors)
+    else:
+        config |= _heads_and_width(said, config)
+        config |= _rope(said, config["head_dim"], rope_factors)
+        config |= _special(said, architecture, config, tensors)
     config |= {
         f"{name}_token_id": metadata[f"tokenizer.ggml.{name}_token_id"]
         for name in ("bos", "eos")
@@ -119,21 +78,14 @@ def build_config(
     return config
 
 
-def _shape(said: _Said, architecture: str, tensors: Mapping[str, GgufTensor]) -> dict[str, Any]:
-    hidden, heads = said.count("embedding_length"), said.count("attention.head_count")
-    head_dim = said.count("attention.key_length", max(hidden // heads, 1))
-    if said.count("attention.value_length", head_dim) != head_dim:
-        said.problems.append(f"{architecture}.attention.value_length differs from key_length, which is not read")
+def _shape(said: Said, architecture: str, tensors: Mapping[str, GgufTensor]) -> dict[str, Any]:
     if EMBEDDING not in tensors:
         said.problems.append(f"the tensor {EMBEDDING} is missing")
     return {
         "model_type": MODEL_TYPES[architecture],
-        "hidden_size": hidden,
+        "hidden_size": said.count("embedding_length"),
         "num_hidden_layers": said.count("block_count"),
-        "num_attention_heads": heads,
-        "num_key_value_heads": said.count("attention.head_count_kv", heads),
-        "head_dim": head_dim,
-        "intermediate_size": said.count("feed_forward_length"),
+        "num_attention_heads": said.count("attention.head_count"),
         "vocab_size": tensors[EMBEDDING].shape[0] if EMBEDDING in tensors and tensors[EMBEDDING].shape else 0,
         "max_position_embeddings": said.count("context_length"),
         "rms_norm_eps": said.number("attention.layer_norm_rms_epsilon"),
@@ -141,18 +93,31 @@ def _shape(said: _Said, architecture: str, tensors: Mapping[str, GgufTensor]) ->
     }
 
 
+def _heads_and_width(said: Said, shape: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is alike in every layer of these families."""
+    heads = shape["num_attention_heads"]
+    head_dim = said.count("attention.key_length", max(shape["hidden_size"] // heads, 1))
+    if said.count("attention.value_length", head_dim) != head_dim:
+        said.differs("attention.value_length", "attention.key_length")
+    return {
+        "num_key_value_heads": said.count("attention.head_count_kv", heads),
+        "head_dim": head_dim,
+        "intermediate_size": said.count("feed_forward_length"),
+    }
+
+
 _SCALING = {f"rope.scaling.{key}" for key in ("type", "factor", "original_context_length", "finetuned")}
 _YARN = {"yarn_beta_fast": "beta_fast", "yarn_beta_slow": "beta_slow"}
 
 
-def _rope(said: _Said, head_dim: int, factors: Sequence[float] | None) -> dict[str, Any]:
+def _rope(said: Said, head_dim: int, factors: Sequence[float] | None) -> dict[str, Any]:
     turned = said.count("rope.dimension_count", head_dim)
     if turned != head_dim:
         said.problems.append(f"rotary embedding turns {turned} of a head's {head_dim} numbers, all expected")
     return {"rope_theta": said.number("rope.freq_base", 10_000.0), "rope_scaling": _scaling(said, head_dim, factors)}
 
 
-def _scaling(said: _Said, head_dim: int, factors: Sequence[float] | None) -> dict[str, Any] | None:
+def _scaling(said: Said, head_dim: int, factors: Sequence[float] | None) -> dict[str, Any] | None:
     kind = said.any("rope.scaling.type")
     if kind is None and said.any("rope.scale_linear") is not None:
         return {"rope_type": "linear", "factor": said.number("rope.scale_linear")}
@@ -174,7 +139,7 @@ def _scaling(said: _Said, head_dim: int, factors: Sequence[float] | None) -> dic
     return None
 
 
-def _factors(said: _Said, head_dim: int, factors: Sequence[float], kind: object) -> dict[str, Any]:
+def _factors(said: Said, head_dim: int, factors: Sequence[float], kind: object) -> dict[str, Any]:
     """Return Llama 3.1's scaling as the file has it: the divisor of each frequency."""
     if kind not in (None, "none"):
         said.problems.append(f"rope.scaling.type is {quote(kind)} beside rope_freqs.weight, one of them expected")
@@ -184,7 +149,7 @@ def _factors(said: _Said, head_dim: int, factors: Sequence[float], kind: object)
 
 
 def _special(
-    said: _Said, architecture: str, shape: Mapping[str, Any], tensors: Mapping[str, GgufTensor]
+    said: Said, architecture: str, shape: Mapping[str, Any], tensors: Mapping[str, GgufTensor]
 ) -> dict[str, Any]:
     """Return the fields that only this family has."""
     if architecture == "gemma":
@@ -199,7 +164,7 @@ def _special(
     return special
 
 
-def _gemma_2_and_3(said: _Said, architecture: str, shape: Mapping[str, Any]) -> dict[str, Any]:
+def _gemma_2_and_3(said: Said, architecture: str, shape: Mapping[str, Any]) -> dict[str, Any]:
     wide = shape["num_hidden_layers"] == _LAYERS_OF_27B[architecture]
     special: dict[str, Any] = {
         "hidden_activation": "gelu_pytorch_tanh",
@@ -216,7 +181,7 @@ def _gemma_2_and_3(said: _Said, architecture: str, shape: Mapping[str, Any]) -> 
     return special | caps
 
 
-def _pattern(said: _Said, layers: int) -> dict[str, Any]:
+def _pattern(said: Said, layers: int) -> dict[str, Any]:
     """Return which layers see everything: one in so many, or listed one by one."""
     found = said.any("attention.sliding_window_pattern")
     if not isinstance(found, list):

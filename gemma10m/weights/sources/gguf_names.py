@@ -14,6 +14,11 @@ HEAD = "output.weight"
 ROPE_FACTORS = "rope_freqs.weight"  # read into the config: a checkpoint of Hugging Face's has no such tensor
 
 _MODEL = {EMBEDDING: "model.embed_tokens.weight", "output_norm.weight": "model.norm.weight", HEAD: "lm_head.weight"}
+_GEMMA4_MODEL = {
+    "per_layer_token_embd.weight": "model.embed_tokens_per_layer.weight",
+    "per_layer_model_proj.weight": "model.per_layer_model_projection.weight",
+    "per_layer_proj_norm.weight": "model.per_layer_projection_norm.weight",
+}
 _BLOCK = re.compile(r"blk\.(0|[1-9][0-9]{0,5})\.([a-z_]+)\.(weight|bias)")
 _COMMON = {
     "attn_norm": "input_layernorm",
@@ -33,16 +38,25 @@ _FOUR_NORMS = {
     "ffn_norm": "pre_feedforward_layernorm",
     "post_ffw_norm": "post_feedforward_layernorm",
 }
+_GEMMA4 = _FOUR_NORMS | {
+    "inp_gate": "per_layer_input_gate",
+    "proj": "per_layer_projection",
+    "post_norm": "post_per_layer_input_norm",
+    "layer_output_scale": "layer_scalar",
+}
+_PARTS = {"gemma2": _FOUR_NORMS, "gemma3": _FOUR_NORMS, "gemma4": _GEMMA4}
+_WITHOUT_SUFFIX = ("layer_scalar",)  # a number, not a module's weight
 
 
 def hugging_face_names(architecture: str, tensors: Mapping[str, GgufTensor], path: object) -> dict[str, GgufTensor]:
     """Return the tensors by their names in a checkpoint. Raises ModelError for an unknown one."""
-    parts = _COMMON | (_FOUR_NORMS if architecture in ("gemma2", "gemma3") else _TWO_NORMS)
+    parts = _COMMON | _PARTS.get(architecture, _TWO_NORMS)
+    whole = _MODEL | (_GEMMA4_MODEL if architecture == "gemma4" else {})
     named: dict[str, GgufTensor] = {}
     for name, tensor in tensors.items():
         if name == ROPE_FACTORS:
             continue
-        found = _MODEL.get(name) or _block_name(name, parts)
+        found = whole.get(name) or _block_name(name, parts)
         if found is None:
             raise ModelError(
                 f"{path} has the tensor {quote(name)}, which no {architecture} model has",
@@ -55,4 +69,6 @@ def hugging_face_names(architecture: str, tensors: Mapping[str, GgufTensor], pat
 def _block_name(name: str, parts: Mapping[str, str]) -> str | None:
     match = _BLOCK.fullmatch(name)
     part = parts.get(match[2]) if match else None
-    return f"model.layers.{match[1]}.{part}.{match[3]}" if match and part else None
+    if not match or not part:
+        return None
+    return f"model.layers.{match[1]}.{part}" + ("" if part in _WITHOUT_SUFFIX else f".{match[3]}")
