@@ -114,6 +114,10 @@ class ModelConfig:
     attention: tuple[AttentionSpec, ...] = ()  # one a layer; (): as the fields above say
     feed_forward_sizes: tuple[int, ...] = ()  # one a layer where they differ; (): feed_forward_size in all
     layer_input_size: int = 0  # U, of an embedding that each layer has for itself (Gemma 3n and 4); 0: there is none
+    layer_input_rows: int = 0  # of that embedding's table where it is shorter than the vocabulary; 0: as long
+    streams: int = 1  # A residual streams, one of which goes through attention: AltUp of Gemma 3n
+    laurel_rank: int = 0  # of a low-rank path beside attention (LAuReL, Gemma 3n); 0: there is none
+    activation_sparsity: tuple[float, ...] = ()  # one a layer: the share of a feed-forward's gates that is cut off
     layer_scalars: bool = False  # layers multiply what they hand on with a number of their own (Gemma 4)
     activation: Activation = "gelu_tanh"
     norm_offset: float = 1.0  # added to the weights of RMS norms: 1 in Gemma, 0 elsewhere
@@ -137,17 +141,24 @@ class ModelConfig:
             value = getattr(self, name)
             if not is_positive_number(value) and not (name == "logit_cap" and value is None):
                 yield f"{name} must be a positive number, found {value!r}"
-        if not (_is_integer(self.layer_input_size) and 0 <= self.layer_input_size < 2**31):
-            yield f"layer_input_size must be a whole number, found {self.layer_input_size!r}"
-        if self.attention and len(self.attention) != self.layers:
-            yield f"attention must be given for {self.layers} layers, found {len(self.attention)}"
-        if self.feed_forward_sizes and len(self.feed_forward_sizes) != self.layers:
-            yield f"feed_forward_sizes must be given for {self.layers} layers, found {len(self.feed_forward_sizes)}"
-        if wrong := [size for size in self.feed_forward_sizes if not (_is_integer(size) and 0 < size < 2**31)]:
-            yield f"feed_forward_sizes must be positive integers, found {wrong[0]!r}"
+        for name, least in (("layer_input_size", 0), ("layer_input_rows", 0), ("streams", 1), ("laurel_rank", 0)):
+            value = getattr(self, name)
+            if not (_is_integer(value) and least <= value < 2**31):
+                yield f"{name} must be a whole number, at least {least}, found {value!r}"
+        yield from self._list_problems()
         yield from self._source_problems()
         specs = dict.fromkeys((self._uniform, *self.attention))
         yield from dict.fromkeys(problem for spec in specs for problem in spec.problems())
+
+    def _list_problems(self) -> Iterator[str]:
+        """Check what is given for each layer."""
+        for name in ("attention", "feed_forward_sizes", "activation_sparsity"):
+            if (given := len(getattr(self, name))) not in (0, self.layers):
+                yield f"{name} must be given for {self.layers} layers, found {given}"
+        if odd := [share for share in self.activation_sparsity if not 0 <= share < 1]:
+            yield f"activation_sparsity must be from 0 to below 1, found {odd[0]!r}"
+        if wrong := [size for size in self.feed_forward_sizes if not (_is_integer(size) and 0 < size < 2**31)]:
+            yield f"feed_forward_sizes must be positive integers, found {wrong[0]!r}"
 
     def _source_problems(self) -> Iterator[str]:
         if self.has_state_vectors and self.shares:
@@ -185,6 +196,9 @@ class ModelConfig:
     def feed_forward_of(self, layer: int) -> int:
         """Return the width F of a layer's feed-forward, layers counted from 0."""
         return self.feed_forward_sizes[layer] if self.feed_forward_sizes else self.feed_forward_size
+
+    def sparsity_of(self, layer: int) -> float:
+        return self.activation_sparsity[layer] if self.activation_sparsity else 0.0
 
     @property
     def widest_feed_forward(self) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from gemma10m.models import gemma, gemma2, gemma3, gemma4, llama, qwen2, qwen3
+from gemma10m.models import gemma, gemma2, gemma3, gemma3n, gemma4, llama, qwen2, qwen3
 from gemma10m.models.architecture import Architecture
 
 _ALL: tuple[Architecture, ...] = (
     gemma.ARCHITECTURE,
     gemma2.ARCHITECTURE,
     gemma3.ARCHITECTURE,
+    gemma3n.ARCHITECTURE,
     gemma4.ARCHITECTURE,
     llama.ARCHITECTURE,
     qwen2.ARCHITECTURE,

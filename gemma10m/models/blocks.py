@@ -19,7 +19,7 @@ class PreNormLayer(nn.Module):
     def __init__(self, config: ModelConfig, mixer: Mixer, number: int) -> None:
         super().__init__()
         self.self_attn = mixer
-        self.mlp = FeedForward(config, config.feed_forward_of(number))
+        self.mlp = FeedForward(config, config.feed_forward_of(number), config.sparsity_of(number))
         self.input_layernorm = RMSNorm(config.hidden_size, config.norm_eps, config.norm_offset)
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.norm_eps, config.norm_offset)
 
@@ -86,9 +86,3 @@ class ScaledLayer(SandwichNormLayer):
             own = self.per_layer_projection(gate * chunk.layer_inputs.of(self.number, wanted))  # (B, wanted, D)
             x = x + self.post_per_layer_input_norm(own)
         return x * self.layer_scalar, None, state
-
-
-def make_layer(config: ModelConfig, mixer: Mixer, number: int) -> PreNormLayer:
-    if config.layer_scalars:
-        return ScaledLayer(config, mixer, number)
-    return (SandwichNormLayer if config.post_norms else PreNormLayer)(config, mixer, number)

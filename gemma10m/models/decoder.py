@@ -14,8 +14,9 @@ from gemma10m.errors import UsageError
 from gemma10m.memory.interludes import Interludes
 from gemma10m.memory.state import LayerState, Layout, State
 from gemma10m.models.added_attention import AddedMemoryAttention
+from gemma10m.models.altup import AltUpLayer, joined, projections, spread
 from gemma10m.models.attention import Attention
-from gemma10m.models.blocks import PreNormLayer, make_layer
+from gemma10m.models.blocks import PreNormLayer, SandwichNormLayer, ScaledLayer
 from gemma10m.models.chunk import Chunk
 from gemma10m.models.layer_inputs import LayerInputs, table
 from gemma10m.models.layers import FeedForward, RMSNorm
@@ -41,25 +42,37 @@ def make_mixer(config: ModelConfig, reading: ReadingConfig, layer: int) -> Mixer
     return mixer
 
 
+def make_layer(config: ModelConfig, mixer: Mixer, number: int) -> PreNormLayer:
+    if config.streams > 1:
+        return AltUpLayer(config, mixer, number)
+    if config.layer_scalars:
+        return ScaledLayer(config, mixer, number)
+    return (SandwichNormLayer if config.post_norms else PreNormLayer)(config, mixer, number)
+
+
 class Backbone(nn.Module):
     def __init__(self, config: ModelConfig, reading: ReadingConfig) -> None:
         super().__init__()
         self.embed_tokens = table(config.vocabulary, config.hidden_size)
         if config.layer_input_size:
             width = config.layers * config.layer_input_size
-            self.embed_tokens_per_layer = table(config.vocabulary, width)
+            self.embed_tokens_per_layer = table(config.layer_input_rows or config.vocabulary, width)
             self.per_layer_model_projection = nn.Linear(config.hidden_size, width, bias=False)
             self.per_layer_projection_norm = RMSNorm(config.layer_input_size, config.norm_eps, config.norm_offset)
+        if config.streams > 1:
+            self.altup_projections, self.altup_unembed_projections = projections(config), projections(config)
         self.layers = nn.ModuleList(
             [make_layer(config, make_mixer(config, reading, number), number) for number in range(config.layers)]
         )
         self.norm = RMSNorm(config.hidden_size, config.norm_eps, config.norm_offset)
         self.scaled_embedding, self.last_owner = config.scaled_embedding, config.last_owner
-        self.has_layer_inputs = config.layer_input_size > 0
+        self.has_layer_inputs, self.has_streams = config.layer_input_size > 0, config.streams > 1
 
     def forward(self, ids: Tensor, state: State, chunk: Chunk, wanted: int) -> tuple[Tensor, tuple[LayerState, ...]]:
         x, added, states = self.embedded(ids), None, []
         chunk.layer_inputs = self._layer_inputs(ids, x)
+        if self.has_streams:
+            x = spread(x, self.altup_projections)
         for number, (layer, layer_state) in enumerate(zip(self.layers, state.layers, strict=True)):
             # Nothing but the head and layers without keys and values of their own reads the output of the last layer
             # that has some: tokens without logits stop at these.
@@ -67,6 +80,8 @@ class Backbone(nn.Module):
             if needed or number <= self.last_owner:
                 x, added, layer_state = layer(x, added, layer_state, chunk, needed)
             states.append(layer_state)
+        if self.has_streams:
+            x = joined(x, self.altup_unembed_projections)
         return self.norm.after(x, added)[1], tuple(states)
 
     def _layer_inputs(self, ids: Tensor, embedded: Tensor) -> LayerInputs | None:

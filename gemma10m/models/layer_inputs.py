@@ -29,6 +29,7 @@ class LayerInputs:
         size, skipped = self.norm.weight.shape[0], self.ids.shape[1] - wanted
         part = slice(layer * size, (layer + 1) * size)
         ids, embedded = self.ids[:, skipped:].to(self.table.device), self.embedded[:, skipped:]
+        ids = torch.where(ids < self.table.shape[0], ids, 0)  # what stands for pictures has no row
         rows = F.embedding(ids, self.table[:, part]).to(embedded)  # (B, wanted, U)
         scale = torch.tensor(size**0.5, dtype=rows.dtype)  # rounded as the published model was trained
         projected = F.linear(embedded, self.projection[part]) * embedded.shape[-1] ** -0.5  # (B, wanted, U)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -47,12 +49,16 @@ def fuse_bias(*linears: nn.Linear) -> Tensor | None:
 
 
 class FeedForward(nn.Module):
-    """Compute down(act(gate(x)) * up(x)) without biases; act is tanh-GELU or SiLU."""
+    """Compute down(act(gate(x)) * up(x)) without biases; act is tanh-GELU or SiLU.
+
+    sparsity: the share of a token's gates that is cut off, as if they were normally distributed (Gemma 3n).
+    """
 
     gate_up: Tensor | None
 
-    def __init__(self, config: ModelConfig, size: int) -> None:
+    def __init__(self, config: ModelConfig, size: int, sparsity: float = 0.0) -> None:
         super().__init__()
+        self.deviations = NormalDist().inv_cdf(sparsity) if sparsity else None  # above the mean, where gates open
         self.gated = ops.geglu if config.activation == "gelu_tanh" else ops.swiglu
         self.gate_proj = nn.Linear(config.hidden_size, size, bias=False)
         self.up_proj = nn.Linear(config.hidden_size, size, bias=False)
@@ -73,5 +79,13 @@ class FeedForward(nn.Module):
             gate, up = self.gate_proj(x), self.up_proj(x)  # (B, rows, F) each
         else:
             gate, up = F.linear(x, self.gate_up).chunk(2, dim=-1)  # (B, rows, F) each
+        if self.deviations is not None:
+            gate = _cut_off(gate, self.deviations)
         rows: Tensor = self.down_proj(self.gated(gate, up))  # (B, rows, D)
         return rows
+
+
+def _cut_off(gate: Tensor, deviations: float) -> Tensor:
+    """Take a token's mean and so many standard deviations off its gates (..., F), and leave nothing below 0."""
+    mean, spread = gate.mean(dim=-1, keepdim=True), gate.std(dim=-1, keepdim=True, unbiased=False)  # (..., 1) each
+    return F.relu(gate - (mean + spread * deviations))

@@ -46,6 +46,19 @@ def _gemma3(*layer: int, window: int, context: int, head: int = 256, scalar: int
     )  # fmt: skip
 
 
+def _gemma3n(*layer: int, shared: int) -> Config:
+    local, whole = "sliding_attention", "full_attention"
+    return _sizes(layer) | dict(
+        model_type="gemma3n_text", vocab_size=262400, vocab_size_per_layer_input=262144, head_dim=256,
+        hidden_activation="gelu_pytorch_tanh", attention_bias=False, max_position_embeddings=32768, rms_norm_eps=1e-06,
+        rope_theta=1000000.0, rope_local_base_freq=10000.0, rope_scaling=None, sliding_window=512,
+        final_logit_softcapping=30.0, hidden_size_per_layer_input=256, altup_num_inputs=4, altup_active_idx=0,
+        altup_correct_scale=True, laurel_rank=64, num_kv_shared_layers=shared,
+        activation_sparsity_pattern=[0.95] * 10 + [0.0] * (layer[2] - 10),
+        layer_types=[whole if (number + 1) % 5 == 0 else local for number in range(layer[2])],
+    )  # fmt: skip
+
+
 def _gemma4(
     *layer: int, window: int, every: int, context: int, own: int = 0, shared: int = 0, wide: bool = False, one: int = 0
 ) -> Config:
@@ -137,6 +150,8 @@ _ROWS: tuple[tuple[str, int, Config], ...] = (
         27_009_346_304,
         _gemma3(5376, 21504, 62, 32, 16, window=1024, context=131072, head=128, scalar=168),
     ),
+    ("google/gemma-3n-E2B", 4_435_182_688, _gemma3n(2048, 8192, 30, 8, 2, shared=10)),
+    ("google/gemma-3n-E4B", 6_835_235_568, _gemma3n(2048, 16384, 35, 8, 2, shared=15)),
     (
         "google/gemma-4-E2B",
         4_628_569_344,

@@ -1,4 +1,4 @@
-"""Gemma 4's files: what stands beside the text model, what sharing layers hold unread, and what is refused."""
+"""Test Gemma 4's files: parts beside the text model, tensors that are never used, and what is refused."""
 
 from __future__ import annotations
 

@@ -25,6 +25,8 @@ from transformers import (
     Gemma3Config,
     Gemma3ForCausalLM,
     Gemma3ForConditionalGeneration,
+    Gemma3nForCausalLM,
+    Gemma3nTextConfig,
     Gemma3TextConfig,
     Gemma4ForCausalLM,
     Gemma4TextConfig,
@@ -123,6 +125,20 @@ GEMMA4 = _heads(24, 4, 2, 10) | dict(
         _LOCAL: _rope(300.0),
     },
 )
+GEMMA3N = _heads(24, 4, 2, 6) | dict(
+    num_hidden_layers=6,
+    sliding_window=12,
+    layer_types=[_LOCAL, _LOCAL, _GLOBAL] * 2,
+    num_kv_shared_layers=3,
+    final_logit_softcapping=1.5,
+    intermediate_size=[40, 40, 40, 36, 36, 40],
+    vocab_size_per_layer_input=VOCABULARY - 4,
+    hidden_size_per_layer_input=6,
+    altup_num_inputs=3,
+    laurel_rank=5,
+    activation_sparsity_pattern=[0.6, 0.6, 0.0, 0.8, 0.0, 0.0],
+    rope_parameters={_GLOBAL: _rope(20000.0), _LOCAL: _rope(300.0)},
+)
 # As E2B: the last layers attend to what earlier ones keep, have twice as wide feed-forwards, and all an own embedding.
 GEMMA4_SHARING = GEMMA4 | dict(
     num_kv_shared_layers=3,
@@ -138,6 +154,7 @@ OFFICIAL = {
     ),
     "gemma2": Official(Gemma2Config, Gemma2ForCausalLM, GEMMA2),
     "gemma3_text": Official(Gemma3TextConfig, Gemma3ForCausalLM, GEMMA3),
+    "gemma3n_text": Official(Gemma3nTextConfig, Gemma3nForCausalLM, GEMMA3N),
     "gemma4_text": Official(Gemma4TextConfig, Gemma4ForCausalLM, GEMMA4),
     "gemma4_text, sharing": Official(Gemma4TextConfig, Gemma4ForCausalLM, GEMMA4_SHARING),
     "gemma4_text, keys as values": Official(Gemma4TextConfig, Gemma4ForCausalLM, GEMMA4_ONE_PROJECTION),
@@ -165,7 +182,7 @@ OFFICIAL = {
 }
 
 
-UNSCALED = ("gemma4_text",)  # scores are products of norms, and divided by nothing
+UNSCALED = ("gemma3n_text", "gemma4_text")  # scores are products of norms, and divided by nothing
 
 
 def official_model(name: str, seed: int = 0, **changes: Any) -> PreTrainedModel:
@@ -263,7 +280,8 @@ def old_spelling(said: dict[str, Any]) -> dict[str, Any]:
     said["rope_theta"] = rope["rope_theta"]
     scaling = {key: value for key, value in rope.items() if key != "rope_theta"}
     said["rope_scaling"] = None if scaling["rope_type"] == "default" else scaling
-    said.pop("layer_types", None)
+    if said["model_type"] != "gemma3n_text":
+        said.pop("layer_types", None)
     if said["model_type"] == "gemma3_text":
         said["sliding_window_pattern"] = said.pop("_sliding_window_pattern")
     if said["model_type"] == "gemma":

@@ -20,7 +20,7 @@ LOCAL = "sliding_attention"
 
 
 def write(model: PreTrainedModel, path: Path, factors: list[float] | None = None, **changes: Any) -> Path:
-    """Write the model; `changes` replace what is said of it, by names whose dots are two underscores."""
+    """Write the model; `changes` replace metadata, by keys whose dots are two underscores."""
     config = model.config
     writer = gguf.GGUFWriter(path, "gemma4")
     slides = [kind == LOCAL for kind in config.layer_types]
