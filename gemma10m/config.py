@@ -116,7 +116,7 @@ class ModelConfig:
     layer_input_size: int = 0  # U, of an embedding that each layer has for itself (Gemma 3n and 4); 0: there is none
     layer_input_rows: int = 0  # of that embedding's table where it is shorter than the vocabulary; 0: as long
     streams: int = 1  # A residual streams, one of which goes through attention: AltUp of Gemma 3n
-    laurel_rank: int = 0  # of a low-rank path beside attention (LAuReL, Gemma 3n); 0: there is none
+    laurel_rank: int = 0  # of a low-rank path beside attention, LAuReL of Gemma 3n; 0: there is none
     activation_sparsity: tuple[float, ...] = ()  # one a layer: the share of a feed-forward's gates that is cut off
     layer_scalars: bool = False  # layers multiply what they hand on with a number of their own (Gemma 4)
     activation: Activation = "gelu_tanh"
