@@ -87,10 +87,10 @@ class Backbone(nn.Module):
     def _layer_inputs(self, ids: Tensor, embedded: Tensor) -> LayerInputs | None:
         if not self.has_layer_inputs:
             return None
-        projection = self.per_layer_model_projection.weight
-        return LayerInputs(
-            ids, embedded, self.embed_tokens_per_layer.weight, projection, self.per_layer_projection_norm
-        )
+        rows, projection = self.embed_tokens_per_layer.weight, self.per_layer_model_projection.weight
+        there = ids.to(rows.device)  # once for all layers: a GPU waits for it
+        known = torch.where(there < rows.shape[0], there, 0)
+        return LayerInputs(known, embedded, rows, projection, self.per_layer_projection_norm)
 
     def embedded(self, ids: Tensor) -> Tensor:
         weight = self.embed_tokens.weight

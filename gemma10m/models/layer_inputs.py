@@ -18,7 +18,7 @@ class LayerInputs:
     The table may be in another memory than the rest: a few rows of it are needed at a time, and it is half of a model.
     """
 
-    ids: Tensor  # (B, S)
+    ids: Tensor  # (B, S), where the table is, and 0 for ids without a row: those of pictures
     embedded: Tensor  # (B, S, D)
     table: Tensor  # (V, L * U)
     projection: Tensor  # (L * U, D)
@@ -28,9 +28,8 @@ class LayerInputs:
         """Return the last `wanted` tokens' input of a layer, (B, wanted, U)."""
         size, skipped = self.norm.weight.shape[0], self.ids.shape[1] - wanted
         part = slice(layer * size, (layer + 1) * size)
-        ids, embedded = self.ids[:, skipped:].to(self.table.device), self.embedded[:, skipped:]
-        ids = torch.where(ids < self.table.shape[0], ids, 0)  # what stands for pictures has no row
-        rows = F.embedding(ids, self.table[:, part]).to(embedded)  # (B, wanted, U)
+        embedded = self.embedded[:, skipped:]
+        rows = F.embedding(self.ids[:, skipped:], self.table[:, part]).to(embedded)  # (B, wanted, U)
         scale = torch.tensor(size**0.5, dtype=rows.dtype)  # rounded as the published model was trained
         projected = F.linear(embedded, self.projection[part]) * embedded.shape[-1] ** -0.5  # (B, wanted, U)
         both: Tensor = (self.norm(projected) + rows * scale) * 2**-0.5

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from gemma10m.config import Rope
@@ -26,7 +27,8 @@ def cos_sin_at(
     if rope.factors:
         frequencies = frequencies / torch.tensor(rope.factors, dtype=torch.float64, device=positions.device)
     if rope.turned is not None:
-        frequencies[rope.turned :] = 0  # these pairs keep no position
+        kept = head_size // 2 - rope.turned  # pairs that have no position
+        frequencies = F.pad(frequencies[: rope.turned], (0, kept))
     angles = torch.outer(positions.double(), frequencies) % (2 * math.pi)  # (count, E/2)
     both = torch.cat((angles, angles), dim=-1)  # (count, E)
     return both.cos().to(dtype), both.sin().to(dtype)

@@ -11,12 +11,14 @@ from fake_cuda import fake_cuda
 from models import KINDS, random_ids, tiny_config, tiny_model
 from torch import Tensor
 
-from gemma10m.config import AttentionSpec, MemoryKind, ReadingConfig
+from gemma10m.config import AttentionSpec, MemoryKind, ModelConfig, ReadingConfig
 from gemma10m.models import chunk, scores
 from gemma10m.models.decoder import Decoder, Logits
 from gemma10m.models.layers import FeedForward
 from gemma10m.models.scores import attend
-from gemma10m.weights.expected import loaded_dtype
+from gemma10m.weights.config_file import parse_config
+from gemma10m.weights.expected import loaded_device, loaded_dtype
+from gemma10m.weights.published import published_config
 
 MIB = 1 << 20
 
@@ -80,7 +82,7 @@ def test_masks_by_parts_give_what_one_mask_gives(
 def test_documents_side_by_side_share_the_rows_of_the_feed_forward(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows were counted for each document: ten took ten times the scratch that is planned."""
     monkeypatch.setattr("gemma10m.models.layers.FEED_FORWARD_ROWS", 12)
-    layer = FeedForward(tiny_config())
+    layer = FeedForward(tiny_config(), tiny_config().feed_forward_size)
     seen: list[int] = []
     layer.up_proj.register_forward_hook(lambda _, arguments, __: seen.append(arguments[0].shape[:2].numel()))
     x = torch.randn(3, 10, 14, generator=torch.Generator().manual_seed(0))
@@ -103,6 +105,19 @@ def test_the_sinks_angles_are_made_once_for_all_layers(monkeypatch: pytest.Monke
     assert made == [1]
 
 
+def on_cuda(config: ModelConfig, reading: ReadingConfig) -> Decoder:
+    """Return a model as it is loaded for a GPU: fused, in bfloat16, with weights that were never set."""
+    with torch.device("meta"):
+        model = Decoder(config, reading)
+    weights = {
+        name: torch.empty(weight.shape, dtype=loaded_dtype(name, torch.bfloat16), device=loaded_device(name, "cuda"))
+        for name, weight in model.state_dict().items()
+    }
+    model.load_state_dict(weights, strict=True, assign=True)
+    model.requires_grad_(False).fuse()
+    return model
+
+
 @pytest.mark.parametrize("flash", [True, False], ids=["flash", "masks"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_model_runs_on_a_gpu_and_waits_for_nothing(
@@ -120,14 +135,7 @@ def test_a_model_runs_on_a_gpu_and_waits_for_nothing(
             added_rank=3 if kind == "added" else 0,
             **sizes,
         )
-        with torch.device("meta"):
-            model = Decoder(config, ReadingConfig(kind, 5, 5 if kind == "window" else 0, 2))
-        weights = {
-            name: torch.empty(weight.shape, dtype=loaded_dtype(name, torch.bfloat16), device="cuda")
-            for name, weight in model.state_dict().items()
-        }
-        model.load_state_dict(weights, strict=True, assign=True)
-        model.requires_grad_(False).fuse()
+        model = on_cuda(config, ReadingConfig(kind, 5, 5 if kind == "window" else 0, 2))
         state = model.empty_state(2)
         for count, logits in ((13, "none"), (2, "all"), (1, "last"), (9, "none")):
             ids = torch.zeros(2, count, dtype=torch.int64, device="cuda")
@@ -136,3 +144,23 @@ def test_a_model_runs_on_a_gpu_and_waits_for_nothing(
             assert found.device.type == "cuda"
         assert {tensor.device.type for layer in state.layers for _, tensor in layer.tensors()} == {"cuda"}
     assert made.bytes.get("cpu", 0) <= 64  # the root of D that embeddings are scaled with, and counts
+
+
+@pytest.mark.parametrize("name", ["gemma-4-E2B", "gemma-3n-E2B"])
+def test_the_table_of_the_layers_inputs_stays_in_main_memory(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few rows of it go to the GPU, and no more."""
+    found = published_config(name)
+    assert found is not None
+    with fake_cuda(monkeypatch, flash=True) as made:
+        model = on_cuda(parse_config(found).config, ReadingConfig("window", 64, 64, 4))
+        table = model.model.embed_tokens_per_layer.weight
+        assert (table.device.type, model.device.type) == ("cpu", "cuda")
+        made.bytes.clear()
+        state = model.empty_state(1)
+        for count, logits in ((130, "none"), (1, "last")):
+            ids = torch.zeros(1, count, dtype=torch.int64, device="cuda")
+            with torch.inference_mode():
+                _, state = model(ids, state, logits=cast(Logits, logits))
+        assert {tensor.device.type for layer in state.layers for _, tensor in layer.tensors()} == {"cuda"}
+    rows = [out for out in made.calls if "embedding" in out[0]]
+    assert len(rows) > 10

@@ -76,10 +76,17 @@ def _indexed(x: torch.Tensor, index: Any) -> torch.Tensor:
     return x
 
 
+def _copied(x: torch.Tensor, memory_format: torch.memory_format = torch.contiguous_format) -> torch.Tensor:
+    """Copy by the dispatcher: Tensor.contiguous asks for a device guard, too."""
+    made: torch.Tensor = torch.ops.aten.clone.default(x, memory_format=memory_format)
+    return made
+
+
 @contextmanager
 def fake_cuda(monkeypatch: pytest.MonkeyPatch, flash: bool) -> Iterator[Made]:
     """Make tensors on a CUDA device that is not there. flash: what torch says of flash attention."""
     monkeypatch.setattr(scores, "_has_flash", lambda *_: flash)
+    monkeypatch.setattr(torch.Tensor, "contiguous", _copied, raising=False)
     made = Made()
     with FakeTensorMode(), _Watch(made), _Indexing():
         yield made
