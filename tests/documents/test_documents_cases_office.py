@@ -46,10 +46,23 @@ def related(*parts: tuple[str, str, str]) -> str:
 BOX = f"<w:txbxContent>{par(run('in a box'))}</w:txbxContent>"
 
 
+def form_field(data: str, result: str = "") -> str:
+    begin = f'<w:r><w:fldChar w:fldCharType="begin"><w:ffData>{data}</w:ffData></w:fldChar></w:r>'
+    return begin + field("FORM", result).partition("</w:r>")[2]
+
+
+def picture(text: str) -> str:
+    return f'<w:r><w:drawing><wp:inline xmlns:wp="x"><wp:docPr name="n" descr="{text}"/></wp:inline></w:drawing></w:r>'
+
+
+ENTRIES = '<w:listEntry w:val="red"/><w:listEntry w:val="blue"/>'
 SPAN, BEFORE = '<w:gridSpan w:val="2"/>', '<w:gridBefore w:val="2"/>'
 
 
 RAISED = '<w:vertAlign w:val="superscript"/>'
+
+
+STRUCK = f'<w:styles {WORD}><w:style w:styleId="S"><w:rPr><w:strike/></w:rPr></w:style></w:styles>'
 
 
 WORDS = {
@@ -94,6 +107,35 @@ WORDS = {
     ),
     "note-like": (par(run("is 48213"), run("7", RAISED), run(".")), "is 48213[7].\n"),
     "power": (par(run("is 10"), run("6", RAISED), run(" kg, 5"), run("th", RAISED)), "is 10^6 kg, 5th\n"),
+    "struck": (
+        par(
+            run("is "), run("10", "<w:strike/>"), run("12"), run("x", "<w:dstrike/>"), run("3", '<w:strike w:val="0"/>')
+        ),
+        "is 123\n",
+    ),
+    "struck by its style": (par(run("10", '<w:rStyle w:val="S"/>'), run("12")), "12\n"),
+    "boxes to check": (
+        par(
+            form_field('<w:checkBox><w:default w:val="0"/><w:checked/></w:checkBox>'),
+            run(" a "),
+            form_field('<w:checkBox><w:default w:val="0"/></w:checkBox>'),
+            run(" b"),
+        ),
+        "[x] a [ ] b\n",
+    ),
+    "choices": (
+        par(
+            form_field(f'<w:ddList><w:result w:val="1"/>{ENTRIES}</w:ddList>'),
+            form_field(f"<w:ddList>{ENTRIES}</w:ddList>"),
+        ),
+        "bluered\n",
+    ),
+    "text that is filled in": (par(run("by "), form_field("<w:textInput/>", "Orla")), "by Orla\n"),
+    "pictures": (
+        par(run("see"), picture("a\nred lamp"), picture("3"), run("4")) + par(picture("b")),
+        "see a red lamp 3 4\nb\n",
+    ),
+    "drawn letters": (par('<w:r><v:textpath xmlns:v="x" string="Sale"/></w:r>'), "Sale\n"),
     "control": (
         f"<w:sdt><w:sdtPr><w:alias w:val='no'/></w:sdtPr><w:sdtContent>{par(run('yes'))}</w:sdtContent></w:sdt>",
         "yes\n",
@@ -111,8 +153,9 @@ WORDS = {
 @pytest.mark.parametrize("case", WORDS)
 def test_what_word_shows_is_read_once(tmp_path: Path, case: str) -> None:
     body, text = WORDS[case]
-    assert text_of(opened(tmp_path, "a.docx", docx(body))) == text
-    strict = zipped({"word/document.xml": f'<w:document xmlns:w="{STRICT}"><w:body>{body}</w:body></w:document>'})
+    assert text_of(opened(tmp_path, "a.docx", docx(body, styles=STRUCK))) == text
+    main = f'<w:document xmlns:w="{STRICT}"><w:body>{body}</w:body></w:document>'
+    strict = zipped({"word/document.xml": main, "word/styles.xml": STRUCK})
     assert text_of(opened(tmp_path, "b.docx", strict)) == text
 
 
@@ -164,7 +207,12 @@ def test_notes_and_comments_are_marked(tmp_path: Path) -> None:
 
 
 def test_what_is_not_read_of_a_word_document_is_said(tmp_path: Path) -> None:
-    body = par(run("seen"), run("hidden", "<w:vanish/>"), '<w:r><w:sym w:font="Webdings" w:char="F001"/></w:r>')
+    body = par(
+        run("seen"),
+        run("hidden", "<w:vanish/>"),
+        run("10", "<w:strike/>"),
+        '<w:r><w:sym w:font="Webdings" w:char="F001"/></w:r>',
+    )
     members: dict[str, bytes | str] = {
         "word/document.xml": f"<w:document {WORD}><w:body>{body}</w:body></w:document>",
         "word/_rels/document.xml.rels": related(
@@ -180,8 +228,9 @@ def test_what_is_not_read_of_a_word_document_is_said(tmp_path: Path) -> None:
     (notice,) = document.notices
     for what in (
         "its headers are not read",
-        "6 characters of hidden",
-        "1 signs of symbol",
+        "6 characters of hidden text are not read",
+        "2 characters of struck text are not read",
+        "1 sign of symbol fonts is not known",
         "s.xml is not XML",
         "n.xml",
     ):
