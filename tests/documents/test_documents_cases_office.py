@@ -319,6 +319,13 @@ RICH = {
         "name\t\tprice\namber b\t\t48213\nafter\n",
     ),
     "hidden and deleted": (r"a {\v gone} {\deleted gone} b\par", "a   b\n"),
+    "struck": (r"is {\strike 10}12{\striked1 x}\strike y\strike0 z\par", "is 12z\n"),
+    "table in a cell": (
+        r"\intbl\itap2 1\nestcell 2\nestcell{\*\nesttableprops\nestrow}{\nonesttables\par}\itap1 a\cell b\cell\row",
+        "1 2 a\tb\n",
+    ),
+    "after the end": (r"a\par}}} b {c\par d", "a\n b c\nd\n"),
+    "after the end, without an end": (r"a\par} b", "a\nb\n"),
     "pictures": (
         r"a {\pict\pngblip 8950}{\*\unknown gone}{\field{\*\fldinst HYPERLINK x}{\fldrslt link}}\par",
         "a link\n",
@@ -337,16 +344,15 @@ RICH = {
 @pytest.mark.parametrize("case", RICH)
 def test_rtf(tmp_path: Path, case: str) -> None:
     body, text = RICH[case]
-    assert (
-        text_of(opened(tmp_path, "a.rtf", rf"{{\rtf1\ansi {body}" + ("}" if case != "without an end" else ""))) == text
-    )
+    end = "" if case.endswith("without an end") else "}"
+    assert text_of(opened(tmp_path, "a.rtf", rf"{{\rtf1\ansi {body}{end}")) == text
 
 
 def test_what_is_not_read_of_an_rtf_file_is_said(tmp_path: Path) -> None:
-    document = opened(tmp_path, "a.rtf", r"{\rtf1{\header a head}seen{\v gone}{\b b")
+    document = opened(tmp_path, "a.rtf", r"{\rtf1{\header a head}seen{\v gone}{\strike 10}{\b b")
     (notice,) = document.notices
     assert "its headers are not read" in notice
-    assert "4 characters of hidden text" in notice
+    assert "4 characters of hidden text are not read; 2 characters of struck text are not read" in notice
     assert "ends too early" in notice
 
 
