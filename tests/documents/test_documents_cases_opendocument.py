@@ -97,7 +97,8 @@ def test_what_is_not_read_of_an_opendocument_text_is_said(tmp_path: Path) -> Non
     body = (
         "<text:section text:display='none'>\n <text:p>gone <text:span>too</text:span></text:p>\n</text:section>"
         "<text:p>a<text:hidden-text text:string-value='48' text:is-hidden='true'/>"
-        "<text:span text:style-name='S'>9</text:span></text:p><text:p>secret<text:hidden-paragraph text:is-hidden='true'/></text:p><text:p>b</text:p>"
+        "<text:span text:style-name='S'>9</text:span></text:p>"
+        "<text:p>secret<text:hidden-paragraph text:is-hidden='true'/></text:p><text:p>b</text:p>"
     )
     document = opened(tmp_path, "a.odt", odt(body, styles))
     assert text_of(document) == "a\nb\n"
