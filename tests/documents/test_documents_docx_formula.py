@@ -32,7 +32,7 @@ LIMIT = m("limLow", e("lim"), part("lim", "n→∞"))
 FORMULAS = {
     "root": (m("rad", part("deg"), e("y")), "√y"),
     "root of a sum": (m("rad", part("deg"), e("x", "+1")), "√(x+1)"),
-    "cube root": (m("rad", part("deg", "3"), e("x")), "√[3]x"),
+    "cube root": (m("rad", part("deg", "3"), e("x")), "x^(1/3)"),
     "sum": (m("nary", part("sub", "i=1"), part("sup", "n"), e("i"), chr="∑"), "∑_(i=1)^n i"),
     "integral": (m("nary", part("sub"), part("sup"), e(SQUARE, "dx")), "∫ (x^2 dx)"),
     "delimiters": (m("d", e("a"), e("b"), begChr="[", endChr="]"), "[a|b]"),

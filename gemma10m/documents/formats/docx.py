@@ -176,7 +176,7 @@ def _has_text(document: Zip, name: str) -> bool:
 
 
 def _related(document: Zip, part: str) -> dict[str, _Part]:
-    """Return the parts that a part names, by their ids ("" for the file itself); None where the list is damaged."""
+    """Return the parts that a part ("" for the file itself) names, by their ids, up to damage in the list."""
     folder, name = posixpath.split(part)
     related: dict[str, _Part] = {}
 

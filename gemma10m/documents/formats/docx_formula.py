@@ -1,4 +1,4 @@
-"""Word's formulas (OMML, ECMA-376 part 1, 22.1) are written as one line: `x^2`, `√[3](x + 1)`, `∑_(i=1)^n i`."""
+"""Write Word's formulas (OMML, ECMA-376 part 1, 22.1) as one line: `x^2`, `√(x + 1)`, `∑_(i=1)^n i`."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ def _fraction(element: _Element) -> str:
 
 
 def _root(element: _Element) -> str:
-    degree = "".join(element.all("deg"))
-    return f"√{f'[{degree}]' if degree else ''}{element.part('e')}"
+    degree = element.part("deg")
+    return f"{element.part('e')}^(1/{degree})" if degree else f"√{element.part('e')}"
 
 
 def _scripts(element: _Element) -> str:

@@ -1,4 +1,4 @@
-"""Read a part of a Word document event by event: the text that Word shows with all changes accepted."""
+"""Read a part of a Word document event by event: it holds the text that Word shows with all changes accepted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _OFF = {"0", "false", "off"}
 
 @dataclass
 class Styles:
-    """Hold the ids of styles: of headings, of raised text, and of text that is left out, by why it is."""
+    """Hold the ids of styles: of headings, of raised text, and of text that is left out, by the reason."""
 
     headings: set[str] = field(default_factory=lambda: {"Title", "Heading1", "Heading2", "Heading3"})
     raised: set[str] = field(default_factory=set)
@@ -41,7 +41,7 @@ class WordDocument:
     styles: Styles
     numbers: Numbers = field(default_factory=lambda: Numbers(Budget(0)))
     notes: dict[tuple[str, str], int] = field(default_factory=dict)  # kind and id: the number it is given
-    left_out: Counter[str] = field(default_factory=Counter)  # characters, by why they are
+    left_out: Counter[str] = field(default_factory=Counter)  # characters, by the reason
     symbols: int = 0  # that are not known
     chunk: Callable[[str], None] = lambda name: None  # reads the part of another format that has this id
 

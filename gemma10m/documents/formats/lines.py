@@ -1,4 +1,4 @@
-"""Paragraphs and tables as lines: one for each paragraph and for each row, a tab between cells."""
+"""Write paragraphs and tables as lines: one for each paragraph and for each row, a tab between cells."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MOST_COLUMNS = 256  # that a file's word is taken for
 
 
 class TextSink(Protocol):
-    """A `TextWriter`, or an object that keeps text until its turn comes."""
+    """Describe a `TextWriter`, or an object that keeps text until its turn comes."""
 
     nbytes: int
 
@@ -20,7 +20,7 @@ class TextSink(Protocol):
 
 
 class Kept:
-    """A text that is written later; headings in it are no places."""
+    """Keep a text that is written later; headings in it are no places."""
 
     def __init__(self) -> None:
         self.parts: list[str] = []

@@ -101,7 +101,7 @@ class _Text:
         self._level = 0  # of the open heading
         self._numbers = OdtNumbers(budget)
         self._margin = self._has_margins = False
-        self._left_out = Counter[str]()  # characters, by why they are
+        self._left_out = Counter[str]()  # characters, by the reason
         self._in_hidden = self._hides = False  # what is not read is hidden text; the open paragraph is
         self._author = "somebody"
 

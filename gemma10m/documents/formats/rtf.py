@@ -76,7 +76,7 @@ class _RtfReader:
         self._notes: list[str] = []
         self._boxes: list[str] = []
         self._author = "somebody"
-        self._left_out = Counter[str]()  # characters, by why they are
+        self._left_out = Counter[str]()  # characters, by the reason
         self._unknown = 0
         self._margins: set[str] = set()
 
