@@ -35,6 +35,10 @@ _PDF_WITHIN = 1024  # bytes; as other readers accept it
 _BLANK = re.compile(rb"(?:\xef\xbb\xbf)?[\s\0]*")
 _NO_TEXT = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _RTF = re.compile(rb"\{\\rtf\d")
+_FLAT_ODT = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}>\s*)?<office:document\s[^>]{0,16000}"
+    rb"mimetype=[\"']application/vnd\.oasis\.opendocument\.text[\"']"
+)
 _STATE = re.compile(rb'.{8}\{"__metadata__":\{"format":"gemma10m\.state/', re.S)
 
 
@@ -52,8 +56,8 @@ _LFS = re.compile(
 
 
 def kind_of(head: bytes, name: str) -> str:
-    """Return one of COMPRESSED, "zip", "tar", "pdf", "html", "info", "mail", "notebook", "rtf", "subtitles", one of
-    REFUSED, or "text", which it may still not be.
+    """Return one of COMPRESSED, "zip", "tar", "pdf", "html", "info", "mail", "notebook", "odt", "rtf", "subtitles",
+    one of REFUSED, or "text", which it may still not be.
     """
     ending = os.path.splitext(name)[1].lower()
     if marked := _packed(head) or _marked(head, ending):
@@ -78,6 +82,8 @@ def _marked(head: bytes, ending: str) -> str:
         return "pdf"
     if _RTF.match(head):
         return "rtf"
+    if _FLAT_ODT.match(head):
+        return "odt"
     return "ole" if head.startswith(_OLE) else ""
 
 

@@ -31,6 +31,7 @@ _EXTRACTED: dict[str, Callable[[Content, TextWriter, Budget], None]] = {
     "info": write_info,
     "mail": write_mail,
     "notebook": write_notebook,
+    "odt": odt.write_flat,
     "pdf": write_pdf,
     "rtf": write_rtf,
     "subtitles": write_subtitles,

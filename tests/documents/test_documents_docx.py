@@ -52,11 +52,18 @@ def test_what_is_in_a_cell_stays_on_its_line(tmp_path: Path) -> None:
     assert document.files[0].places == ((2, "section b"),)
 
 
-def test_a_table_in_a_cell_keeps_its_rows(tmp_path: Path) -> None:
-    inner = f"<w:tbl>{row(paragraph('1'), paragraph('2'))}{row(paragraph('3'), paragraph('4'))}</w:tbl>"
-    cells = row(paragraph("a") + inner + paragraph(""), paragraph("b"), paragraph("c"))
+INNER = f"<w:tbl>{row(paragraph('1'), paragraph('2'))}{row(paragraph('3'), paragraph(''), paragraph('4'))}</w:tbl>"
+
+
+def test_a_table_in_a_cell_is_text_of_the_cell(tmp_path: Path) -> None:
+    cells = row(paragraph("a") + INNER + paragraph(""), paragraph("b")) + row(paragraph("c"), INNER, paragraph("d"))
     text = text_of(opened(tmp_path, "a", docx(f"<w:tbl>{cells}</w:tbl>{paragraph('z')}")))
-    assert text == "a\n1\t2\n3\t4\nb\tc\nz\n"
+    assert text == "a 1 2 3 4\tb\nc\t1 2 3 4\td\nz\n"
+
+
+def test_a_table_in_a_table_of_one_column_keeps_its_rows(tmp_path: Path) -> None:
+    table = f"<w:tbl><w:tblGrid><w:gridCol/></w:tblGrid>{row(paragraph('a') + INNER + paragraph('b'))}</w:tbl>"
+    assert text_of(opened(tmp_path, "a", docx(table))) == "a\n1\t2\n3\t\t4\nb\n"
 
 
 def test_a_table_that_repeats_a_drawing_is_not_read(tmp_path: Path) -> None:
@@ -67,6 +74,15 @@ def test_a_table_that_repeats_a_drawing_is_not_read(tmp_path: Path) -> None:
 def test_notes_follow_the_text(tmp_path: Path) -> None:
     notes = f"<w:footnotes {WORD}>{paragraph('A note.')}</w:footnotes>"
     assert text_of(opened(tmp_path, "a", docx(paragraph("Text."), footnotes=notes))) == "Text.\nA note.\n"
+
+
+def test_a_note_begins_a_line_after_a_text_that_is_cut(tmp_path: Path) -> None:
+    notes = f"<w:footnotes {WORD}>{paragraph('A note.')}</w:footnotes>"
+    cell = f"<w:tbl><w:tr><w:tc>{paragraph('3')}</w:tc><w:tc>{paragraph('x')}"
+    for cut, text in (("<w:p><w:r><w:t>48213</w:t></w:r>", "48213"), (cell, "3\tx"), (paragraph("z"), "z")):
+        document = opened(tmp_path, "a", docx(f"{cut}<w:p", footnotes=notes))
+        assert text_of(document) == f"{text}\nA note.\n"
+        assert "part of its word/document.xml is not read" in document.notices[0]
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,19 @@ def test_a_pdf_of_mostly_scans_is_told(
     assert list(archive.notices) == notices
 
 
+def test_a_pdf_that_is_cut_or_has_attached_files(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match="damaged: it begins as a PDF, and is cut short or broken"):
+        opened(tmp_path, "cut.pdf", BOOK[:300])
+    files = [
+        b"<</Type/EmbeddedFile/Length 5>>stream\nhello\nendstream",
+        b"<</Type/Filespec/F(a)/EF<</F 6 0 R>>>>",
+        b"<</Names[(a) 7 0 R]>>",
+    ]
+    attached = pdf("Cover.", objects=files).replace(b"/Catalog", b"/Catalog/Names<</EmbeddedFiles 8 0 R>>")
+    document = opened(tmp_path, "a.pdf", attached)
+    assert document.notices == (f"{tmp_path}/a.pdf: 1 attached file is not read",)
+
+
 def test_a_pdf_in_name_only_is_text(tmp_path: Path) -> None:
     assert text_of(opened(tmp_path, "notes.pdf", "just text")) == "just text"
 

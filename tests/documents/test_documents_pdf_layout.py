@@ -1,4 +1,4 @@
-"""PDF as it is laid out: turned text, columns, tables, divided words, forms, heads, and pages that cannot be read."""
+"""PDF as it is laid out: turned text, columns, tables, words in two, programs, forms, heads, and pages without text."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ NAMELESS = (
 
 def drawn(*pages: str | None, more: Sequence[bytes] = (), catalog: str = "", annotations: str = "") -> bytes:
     """Return pages with these drawings; None for a page that is not there."""
-    kids = " ".join("null" if page is None else f"{5 + 2 * number} 0 R" for number, page in enumerate(pages))
+    kids = " ".join("null" if page is None else f"{6 + 2 * number} 0 R" for number, page in enumerate(pages))
     bodies = [
         f"<</Type/Catalog/Pages 2 0 R{catalog}>>".encode(),
         f"<</Type/Pages/Kids[{kids}]/Count {len(pages)}>>".encode(),
         b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
         NAMELESS,
+        b"<</Type/Font/Subtype/Type1/BaseFont/Courier>>",
     ]
     for number, page in enumerate(pages):
         stream = (page or "").encode("latin-1")
-        fonts = f"/Font<</F 3 0 R/N 4 0 R>>/XObject<</X {5 + 2 * len(pages)} 0 R>>"
+        fonts = f"/Font<</F 3 0 R/N 4 0 R/C 5 0 R>>/XObject<</X {6 + 2 * len(pages)} 0 R>>"
         bodies.append(
-            f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents {6 + 2 * number} 0 R{annotations}"
+            f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents {7 + 2 * number} 0 R{annotations}"
             f"/Resources<<{fonts}>>>>".encode()
         )
         bodies.append(b"<</Length %d>>stream\n%s\nendstream" % (len(stream), stream))
@@ -71,6 +72,28 @@ PAGES = {
         lines("The amber-", "lantern of Anglo-", "Saxon times."),
         "The amber-lantern\nof Anglo-Saxon\ntimes.",
     ),
+    "program": (
+        lines("Consider this function, a doubled-", "line of prose:")
+        + "".join(
+            at(90 + 6 * depth, 600 - 12 * number, text, font="C")
+            for number, (depth, text) in enumerate(
+                [(0, "def f(x):"), (4, "if x:"), (8, "return 1"), (0, "    return 2")]
+            )
+        )
+        + at(90, 500, "Indented prose is not a program.")
+        + at(96, 488, "1111111"),
+        "Consider this function, a doubled-line\nof prose:\ndef f(x):\n    if x:\n        return 1\n    return 2\n"
+        "Indented prose is not a program.\n1111111",
+    ),
+    "options of a program": (
+        "".join(
+            at(90, 600 - 12 * number, f"--{name}", font="C")
+            + at(200, 600 - 12 * number, f"show the {name} of all files")
+            for number, name in enumerate(("file.list", "folder.list", "help.text", "size.limit"))
+        ),
+        "--file.list\tshow the file.list of all files\n--folder.list\tshow the folder.list of all files\n"
+        "--help.text\tshow the help.text of all files\n--size.limit\tshow the size.limit of all files",
+    ),
     "numbers": (lines("pages 10-", "12 of it"), "pages 10-\n12 of it"),
 }
 
@@ -92,7 +115,7 @@ def test_one_page_that_takes_for_ever(tmp_path: Path, monkeypatch: pytest.Monkey
     forms = [
         b"<</Type/XObject/Subtype/Form/BBox[0 0 9 9]/Length 100/Resources<</XObject<</X %d 0 R>>>>>>" % (number + 1)
         + b"stream\n%s\nendstream" % (b"/X Do" * 20)
-        for number in range(11, 24)
+        for number in range(12, 25)
     ]
     document = opened(tmp_path, "a.pdf", drawn(lines("One."), "/X Do", lines("Three."), more=forms))
     assert text_of(document) == "One.\n\n\n\nThree."
@@ -110,13 +133,27 @@ def test_a_form_that_is_filled_in(tmp_path: Path) -> None:
     widgets = [
         b"<</Type/Annot/Subtype/Widget/FT/Tx/T(a)/V(Orla Quist)/Rect[170 695 370 715]/F 4>>",
         b"<</Type/Annot/Subtype/Widget/FT/Ch/T(b)/Opt[(one)(two)]/Ff 131072/V(two)/Rect[170 675 370 695]/F 4>>",
-        b"<</Type/Annot/Subtype/Widget/Parent 10 0 R/Rect[170 655 370 675]/F 4>>",
-        b"<</FT/Tx/T(c)/V(inherited)/Kids[9 0 R]>>",
+        b"<</Type/Annot/Subtype/Widget/Parent 11 0 R/Rect[170 655 370 675]/F 4>>",
+        b"<</FT/Tx/T(c)/V(inherited)/Kids[10 0 R]>>",
     ]
-    form = "/AcroForm<</Fields[7 0 R 8 0 R 10 0 R]>>"
+    form = "/AcroForm<</Fields[8 0 R 9 0 R 11 0 R]>>"
     page = at(72, 700, "Name:") + at(72, 680, "Kind:") + at(72, 660, "Of")
-    content = drawn(page, more=widgets, catalog=form, annotations="/Annots[7 0 R 8 0 R 9 0 R]")
+    content = drawn(page, more=widgets, catalog=form, annotations="/Annots[8 0 R 9 0 R 10 0 R]")
     assert text_of(opened(tmp_path, "a.pdf", content)) == "Name: Orla Quist\nKind: two\nOf\tinherited"
+
+
+def test_remarks_follow_the_text_of_their_page(tmp_path: Path) -> None:
+    remarks = [
+        b"<</Type/Annot/Subtype/Text/T(Ann)/Contents(Is it\n48213?)/Rect[60 500 80 520]>>",
+        b"<</Type/Annot/Subtype/Highlight/Contents(Important)/Rect[60 500 80 520]>>",
+        b"<</Type/Annot/Subtype/Popup/Contents(Is it\n48213?)/Rect[60 500 80 520]>>",
+        b"<</Type/Annot/Subtype/Text/F 2/Contents(hidden)/Rect[60 500 80 520]>>",
+        b"<</Type/Annot/Subtype/Highlight/Rect[60 500 80 520]>>",
+    ]
+    annotations = "/Annots[8 0 R 9 0 R 10 0 R 11 0 R 12 0 R]"
+    content = drawn(lines("The sum is 48213.", "So be it."), more=remarks, annotations=annotations)
+    text = "The sum is 48213.\nSo be it.\n[comment by Ann] Is it 48213?\n[comment by somebody] Important"
+    assert text_of(opened(tmp_path, "a.pdf", content)) == text
 
 
 def test_running_heads_are_read_once_and_page_numbers_not(tmp_path: Path) -> None:

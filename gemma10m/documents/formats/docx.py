@@ -1,4 +1,4 @@
-"""DOCX: a zip file of parts in XML, which name each other by relationships. One that is damaged leaves the others.
+"""Read DOCX: a zip file of parts in XML, which name each other by relationships. A damaged part leaves the others.
 
 Notes and comments follow the text, marked, and the numbers that Word computes are put before their paragraphs. Headers
 and footers are not read.
@@ -16,8 +16,9 @@ from gemma10m.documents.archives.zip_file import Zip
 from gemma10m.documents.budget import BombError, Budget
 from gemma10m.documents.content import Content
 from gemma10m.documents.detect import kind_of
+from gemma10m.documents.formats.counts import counted
 from gemma10m.documents.formats.docx_numbers import Numbers
-from gemma10m.documents.formats.docx_text import PartText, Styles, WordDocument, is_on
+from gemma10m.documents.formats.docx_text import LEFT_OUT, PartText, Styles, WordDocument, is_on
 from gemma10m.documents.formats.html_text import write_html
 from gemma10m.documents.formats.lines import Kept
 from gemma10m.documents.formats.mail import write_mail
@@ -85,6 +86,7 @@ def write_docx(document: Zip, writer: TextWriter, depth: int = 0) -> None:
         text = PartText(writer, found)
         read = partial(parse_xml, name, document.blocks(name), text.start, text.end, text.text)
         _guarded(name, writer, read, is_needed=name == main)
+        text.finish()
     _say_what_is_not_read(document, parts, found, writer)
     if writer.blank:
         raise UnreadableError("a Word document without text")
@@ -99,7 +101,7 @@ def _guarded(name: str, writer: TextWriter, read: Callable[[], object], is_neede
     except UnreadableError as error:
         if is_needed and writer.blank:
             raise
-        writer.note(f"of its {printable(name)} not all is read ({error})")
+        writer.note(f"part of its {printable(name)} is not read ({error})")
 
 
 def _read_styles(document: Zip, name: str, found: WordDocument) -> None:
@@ -116,8 +118,8 @@ def _read_styles(document: Zip, name: str, found: WordDocument) -> None:
             found.numbers.start_style(style, tag, given)
         elif tag == "name" and given.get("val", "").lower() in _HEADINGS:
             styles.headings.add(style)
-        elif tag == "vanish" and is_on(given):
-            styles.hidden.add(style)
+        elif (why := LEFT_OUT.get(tag)) and is_on(given):
+            styles.left_out[why].add(style)
         elif tag == "vertAlign" and given.get("val") == "superscript":
             styles.raised.add(style)
         else:
@@ -155,10 +157,10 @@ def _say_what_is_not_read(document: Zip, parts: dict[str, _Part], found: WordDoc
             left_out.append(what)
     if left_out:
         writer.note(f"its {' and '.join(left_out)} are not read")
-    if found.hidden:
-        writer.note(f"{found.hidden:,} characters of hidden text are not read")
+    for why, number in found.left_out.items():
+        writer.note(f"{counted(number, 'character', f' of {why} text')} not read")
     if found.symbols:
-        writer.note(f"{found.symbols:,} signs of symbol fonts are not known")
+        writer.note(f"{counted(found.symbols, 'sign', ' of symbol fonts')} not known")
 
 
 def _has_text(document: Zip, name: str) -> bool:
@@ -174,7 +176,7 @@ def _has_text(document: Zip, name: str) -> bool:
 
 
 def _related(document: Zip, part: str) -> dict[str, _Part]:
-    """Return the parts that a part names, by their ids ("" for the file itself); None where the list is damaged."""
+    """Return the parts that a part ("" for the file itself) names, by their ids, up to damage in the list."""
     folder, name = posixpath.split(part)
     related: dict[str, _Part] = {}
 

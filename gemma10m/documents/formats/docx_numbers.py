@@ -1,4 +1,4 @@
-"""The numbers that Word computes for paragraphs (ECMA-376 part 1, 17.9): `1.`, `1.2`, `(a)`.
+"""Compute the numbers that Word shows before paragraphs (ECMA-376 part 1, 17.9): `1.`, `1.2`, `(a)`.
 
 A bullet has no text, as in a page of HTML.
 """
@@ -6,20 +6,17 @@ A bullet has no text, as in a page of HTML.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gemma10m.documents import limits
 from gemma10m.documents.budget import Budget
-from gemma10m.documents.formats.numbering import written
+from gemma10m.documents.formats.list_numbers import Bounds, Counts, Value, formatted, whole
 from gemma10m.documents.formats.xml_events import Attributes
 
 _LEVELS = 9
-_MOST = 100_000  # lists, levels and styles that are kept
 _DEEPEST = 64  # styles based on one another
-_MOST_REPEATED = 30  # letters of one number: z is followed by aa, bb
-_KINDS = {"lowerLetter": "a", "upperLetter": "A", "lowerRoman": "i", "upperRoman": "I"}
-_ORDINALS = {1: "st", 2: "nd", 3: "rd"}
+_KINDS = {"none": "", "bullet": "", "lowerLetter": "aa", "upperLetter": "AA", "lowerRoman": "i", "upperRoman": "I"}
+_KINDS |= {"decimalZero": "01", "ordinal": "1st"}
 _PLACEHOLDER = re.compile(r"%([1-9])")
 _OFF = {"0", "false", "off"}
 
@@ -34,17 +31,35 @@ class _Level:
     is_legal: bool = False  # all numbers in it are decimal
     is_hidden: bool = False
 
+    def set(self, tag: str, given: Attributes) -> None:
+        """Receive a property."""
+        value = given.get("val", "")
+        if tag == "start":
+            self.start = whole(value, 0)
+        elif tag == "numFmt":
+            self.kind = value[: limits.LABEL]
+        elif tag == "lvlText":
+            self.text = value[: limits.LABEL]
+        elif tag == "lvlRestart":
+            self.restart = whole(value, None)
+        elif tag == "pStyle":
+            self.style = value[: limits.LABEL]
+        elif tag == "isLgl":
+            self.is_legal = given.get("val", "1") not in _OFF
+        elif tag == "vanish":
+            self.is_hidden = given.get("val", "1") not in _OFF
+
 
 @dataclass(slots=True)
 class _List:
     levels: dict[int, _Level] = field(default_factory=dict)
     link: str = ""  # the style that another list is the definition of
-    counts: list[int | None] = field(default_factory=lambda: [None] * _LEVELS)
+    counts: Counts = field(default_factory=Counts)
 
 
 @dataclass(slots=True)
 class _Instance:
-    """A `w:num`, which paragraphs name: a list, and what is different in it."""
+    """Hold a `w:num`, which paragraphs name: a list, and what is different in it."""
 
     of: str = ""
     levels: dict[int, _Level] = field(default_factory=dict)
@@ -60,18 +75,17 @@ class _Style:
 
 
 class Numbers:
-    """The lists and styles of a document, and how far each list has been counted."""
+    """Hold the lists and styles of a document, and how far each list has been counted."""
 
     def __init__(self, budget: Budget) -> None:
-        self._budget = budget
+        self._bounds = Bounds(budget)
         self._lists: dict[str, _List] = {}
         self._linked: dict[str, _List] = {}  # by the style that each defines
         self._instances: dict[str, _Instance] = {}
         self._styles: dict[str, _Style] = {}
         self._usual = ""  # style
-        self._left = _MOST
         self._list, self._instance = _List(), _Instance()  # that are open in the part
-        self._levels, self._level, self._at = self._list.levels, _Level(), 0
+        self._levels, self._level, self._at = self._list.levels, _Level(), ""
 
     def start_style(self, style: str, tag: str, given: Attributes) -> None:
         """Receive an element of the part of styles, in a style of this id."""
@@ -79,25 +93,40 @@ class Numbers:
         if tag == "style" and given.get("type") == "paragraph" and given.get("default", "0") not in _OFF:
             self._usual = style
         if tag in ("basedOn", "numId", "ilvl"):
-            if style not in self._styles and not self._may_keep():
-                return
-            kept = self._styles.setdefault(style, _Style())
+            kept = self._styles.get(style) or self._bounds.keep(self._styles, style, _Style())
             if tag == "basedOn":
                 kept.base = value
             elif tag == "numId":
                 kept.instance = value
             else:
-                kept.level = _whole(value)
+                kept.level = whole(value, None)
 
     def start(self, tag: str, given: Attributes) -> None:
         """Receive an element of the part of numbering."""
-        if tag in _STARTS:
-            _STARTS[tag](self, given)
+        value, keep = given.get("val", ""), self._bounds.keep
+        if tag == "abstractNum":
+            self._list = keep(self._lists, given.get("abstractNumId", ""), _List())
+            self._levels = self._list.levels
+        elif tag == "numStyleLink":
+            self._list.link = value
+        elif tag == "styleLink":
+            keep(self._linked, value, self._list)
+        elif tag == "num":
+            self._instance = keep(self._instances, given.get("numId", ""), _Instance())
+        elif tag == "abstractNumId":
+            self._instance.of = value
+        elif tag == "lvlOverride":
+            self._levels, self._at = self._instance.levels, given.get("ilvl", "")
+        elif tag == "startOverride":
+            _at_level(self._instance.starts, self._at, whole(value, 0), self._bounds)
+        elif tag == "lvl":
+            self._level = _Level()
+            _at_level(self._levels, given.get("ilvl", ""), self._level, self._bounds)
         else:
-            self._set(tag, given)
+            self._level.set(tag, given)
 
     def next(self, style: str, instance: str, level: int | None) -> str:
-        """Count a paragraph and return its number, or "". What the paragraph leaves open ("", None) its style says."""
+        """Count a paragraph and return its number, or "". Its style says what the paragraph leaves open ("", None)."""
         chain = self._chain(style or self._usual)
         named = instance or next((each.instance for _, each in chain if each.instance), "")
         found = self._instances.get(named)
@@ -107,14 +136,8 @@ class Numbers:
         of = self._list_of(found)
         if level not in found.levels and level not in of.levels:
             return ""
-        self._count(of, found, level)
-        text = self._text(of, found, level)
-        self._budget.spend(len(text))  # few bytes can ask for many
-        return text
-
-    def _may_keep(self) -> bool:
-        self._left -= 1
-        return self._left >= 0
+        _count(of, found, level)
+        return self._bounds.number(_text(of, found, level))
 
     def _chain(self, style: str) -> list[tuple[str, _Style]]:
         chain: list[tuple[str, _Style]] = []
@@ -136,117 +159,38 @@ class Numbers:
         found = self._lists.get(instance.of, _List())
         return self._linked.get(found.link, found) if found.link else found
 
-    def _count(self, of: _List, instance: _Instance, level: int) -> None:
-        """Count the levels as Word does: the lists that share a definition continue one another."""
 
-        def start(number: int) -> int:
-            return instance.starts.get(number, _level(of, instance, number).start)
-
-        count = of.counts[level]
-        begins = count is None or (level in instance.starts and level not in instance.begun)
-        of.counts[level] = start(level) if begins or count is None else count + 1
-        instance.begun.add(level)
-        for above in range(level):
-            if of.counts[above] is None:
-                of.counts[above] = start(above)
-        for below in range(level + 1, _LEVELS):
-            restart = _level(of, instance, below).restart
-            if restart is None or restart > below or level < restart:
-                of.counts[below] = None
-
-    def _text(self, of: _List, instance: _Instance, level: int) -> str:
-        shown = _level(of, instance, level)
-        if shown.kind == "bullet" or shown.is_hidden:
-            return ""
-
-        def number(found: re.Match[str]) -> str:
-            at = int(found[1]) - 1
-            kind = "decimal" if shown.is_legal else _level(of, instance, at).kind
-            return _formatted(of.counts[at] or 0, kind)
-
-        return " ".join(_PLACEHOLDER.sub(number, shown.text).split())[: limits.LABEL]
-
-    def _begin_list(self, given: Attributes) -> None:
-        self._list = _List()
-        self._levels = self._list.levels
-        if self._may_keep():
-            self._lists[given.get("abstractNumId", "")] = self._list
-
-    def _begin_instance(self, given: Attributes) -> None:
-        self._instance = _Instance()
-        if self._may_keep():
-            self._instances[given.get("numId", "")] = self._instance
-
-    def _begin_override(self, given: Attributes) -> None:
-        self._levels, self._at = self._instance.levels, _whole(given.get("ilvl", ""))
-
-    def _set_start(self, given: Attributes) -> None:
-        if 0 <= self._at < _LEVELS and self._may_keep():
-            self._instance.starts[self._at] = max(_whole(given.get("val", "")), 0)
-
-    def _begin_level(self, given: Attributes) -> None:
-        self._level, at = _Level(), _whole(given.get("ilvl", ""))
-        if 0 <= at < _LEVELS and self._may_keep():
-            self._levels[at] = self._level
-
-    def _set(self, tag: str, given: Attributes) -> None:
-        """Receive a property of the open level."""
-        level, value = self._level, given.get("val", "")
-        if tag == "start":
-            level.start = max(_whole(value), 0)
-        elif tag == "numFmt":
-            level.kind = value[: limits.LABEL]
-        elif tag == "lvlText":
-            level.text = value[: limits.LABEL]
-        elif tag == "lvlRestart":
-            level.restart = _whole(value)
-        elif tag == "pStyle":
-            level.style = value[: limits.LABEL]
-        elif tag == "isLgl":
-            level.is_legal = given.get("val", "1") not in _OFF
-        elif tag == "vanish":
-            level.is_hidden = given.get("val", "1") not in _OFF
-
-    def _set_list(self, given: Attributes) -> None:
-        self._instance.of = given.get("val", "")
-
-    def _link(self, given: Attributes) -> None:
-        self._list.link = given.get("val", "")
-
-    def _define(self, given: Attributes) -> None:
-        if self._may_keep():
-            self._linked[given.get("val", "")] = self._list
+def _at_level(where: dict[int, Value], level: str, value: Value, bounds: Bounds) -> None:
+    if 0 <= (number := whole(level, -1)) < _LEVELS:
+        bounds.keep(where, number, value)
 
 
 def _level(of: _List, instance: _Instance, number: int) -> _Level:
     return instance.levels.get(number) or of.levels.get(number) or _Level()
 
 
-def _whole(value: str) -> int:
-    """Return the number, or -1 for other text and for large numbers."""
-    return int(value) if value.isascii() and value.isdecimal() and len(value) < 7 else -1
+def _count(of: _List, instance: _Instance, level: int) -> None:
+    """Count the levels as Word does: the lists that share a definition continue one another."""
+
+    def start(number: int) -> int:
+        return instance.starts.get(number, _level(of, instance, number).start)
+
+    of.counts.advance(level, start(level), level in instance.starts and level not in instance.begun)
+    instance.begun.add(level)
+    for above in range(level):
+        of.counts.setdefault(above, start(above))
+    restarts = [(below, _level(of, instance, below).restart) for below in range(level + 1, _LEVELS)]
+    of.counts.forget(below for below, after in restarts if after is None or after > below or level < after)
 
 
-def _formatted(number: int, kind: str) -> str:
-    if kind in ("none", "bullet"):
+def _text(of: _List, instance: _Instance, level: int) -> str:
+    shown = _level(of, instance, level)
+    if shown.kind == "bullet" or shown.is_hidden:
         return ""
-    if kind == "decimalZero":
-        return f"{number:02}"
-    if kind == "ordinal":
-        return f"{number}{'th' if number % 100 in (11, 12, 13) else _ORDINALS.get(number % 10, 'th')}"
-    times, letter = divmod(number - 1, 26)
-    if kind.endswith("Letter") and 0 <= times < _MOST_REPEATED:
-        return written(letter + 1, _KINDS.get(kind, "a")) * (times + 1)
-    return written(number, _KINDS.get(kind, "1"))
 
+    def number(found: re.Match[str]) -> str:
+        at = int(found[1]) - 1
+        kind = "decimal" if shown.is_legal else _level(of, instance, at).kind
+        return formatted(of.counts.get(at, 0), _KINDS.get(kind, "1"))
 
-_STARTS: dict[str, Callable[[Numbers, Attributes], None]] = {
-    "abstractNum": Numbers._begin_list,
-    "num": Numbers._begin_instance,
-    "abstractNumId": Numbers._set_list,
-    "lvlOverride": Numbers._begin_override,
-    "startOverride": Numbers._set_start,
-    "lvl": Numbers._begin_level,
-    "numStyleLink": Numbers._link,
-    "styleLink": Numbers._define,
-}
+    return _PLACEHOLDER.sub(number, shown.text)

@@ -1,18 +1,22 @@
-"""A part of a Word document, event by event: what is read of it is what Word shows with all changes accepted."""
+"""Read a part of a Word document event by event: it holds the text that Word shows with all changes accepted."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from gemma10m.documents.budget import Budget
+from gemma10m.documents.formats.docx_formula import WordFormula
 from gemma10m.documents.formats.docx_numbers import Numbers
 from gemma10m.documents.formats.lines import Kept, Lines, TextSink
 from gemma10m.documents.formats.symbols import UNKNOWN, symbol
 from gemma10m.documents.formats.xml_events import Attributes
 
 _WHITE = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n"}
-_SIGNS = {"noBreakHyphen": "-", "sup": "^", "sub": "_", "den": "/"}  # the last three of formulas
+_ALTERNATIVES = {"docPr": "descr", "shape": "alt", "textpath": "string"}  # of pictures, and of letters that are drawn
+LEFT_OUT = {"vanish": "hidden", "strike": "struck", "dstrike": "struck"}  # run properties, and why they leave text out
 _DELETED = {"del", "moveFrom"}
 _UNREAD = {"Fallback", "rt"}  # what repeats a drawing for older programs, how a word is pronounced
 _NOTES = ("footnote", "endnote", "comment")
@@ -23,21 +27,21 @@ _OFF = {"0", "false", "off"}
 
 @dataclass
 class Styles:
-    """Ids of styles: of headings, of hidden text, of raised text."""
+    """Hold the ids of styles: of headings, of raised text, and of text that is left out, by the reason."""
 
     headings: set[str] = field(default_factory=lambda: {"Title", "Heading1", "Heading2", "Heading3"})
-    hidden: set[str] = field(default_factory=set)
     raised: set[str] = field(default_factory=set)
+    left_out: dict[str, set[str]] = field(default_factory=lambda: {"hidden": set(), "struck": set()})
 
 
 @dataclass
 class WordDocument:
-    """A document's state that all its parts share."""
+    """Hold the state that all parts of a document share."""
 
     styles: Styles
     numbers: Numbers = field(default_factory=lambda: Numbers(Budget(0)))
     notes: dict[tuple[str, str], int] = field(default_factory=dict)  # kind and id: the number it is given
-    hidden: int = 0  # characters
+    left_out: Counter[str] = field(default_factory=Counter)  # characters, by the reason
     symbols: int = 0  # that are not known
     chunk: Callable[[str], None] = lambda name: None  # reads the part of another format that has this id
 
@@ -54,11 +58,16 @@ class PartText:
         self._unread = 0  # elements that are open from the one on that is not read
         self._box: PartText | None = None  # the text box that is open
         self._boxes: list[str] = []  # whose turn comes after the paragraph that they are in
+        self._formula: WordFormula | None = None  # that is open
         self._instructions: list[bool] = []  # of open fields: the result has not begun
         self._choices: list[bool] = []  # of open alternatives: one was read
+        self._entries: list[str] = []  # of the list in the open field to fill in, and which of them is chosen
+        self._chosen = 0
+        self._columns: list[int] = []  # of open tables
         self._rows: list[int | None] = []  # of open rows: columns before the first cell; None once that has begun
         self._widths: list[int] = []  # of open cells, in columns
-        self._hidden = self._raised = self._all_hidden = self._joined = False
+        self._left_out, self._all_left_out = set[str](), set[str]()  # why the open run is, and the open paragraph
+        self._raised = self._joined = False
         self._label = ""  # of the note that begins
         self._style = self._instance = ""  # of the open paragraph, and of its number
         self._level: int | None = None
@@ -69,6 +78,8 @@ class PartText:
         if parent == "rPr" and self._open[-2:-1] == ["pPr"]:
             parent = "mark"  # of the paragraph's end
         self._open.append(tag)
+        if self._formula:
+            self._formula.start(tag, given)
         if self._unread:
             self._unread += 1
         elif self._box:
@@ -84,6 +95,9 @@ class PartText:
 
     def end(self, tag: str) -> None:
         self._open.pop()
+        if self._formula and self._formula.end():
+            text, self._formula = self._formula.text, None
+            self._write(text)
         if self._unread:
             self._unread -= 1
         elif self._box and (tag != "txbxContent" or self._box.has_open()):
@@ -103,6 +117,11 @@ class PartText:
     def has_open(self) -> bool:
         return bool(self._open)
 
+    def finish(self) -> None:
+        """End the line that a damaged part leaves open."""
+        if self.has_open():
+            self._lines.end_line()
+
     def kept(self) -> str:
         assert isinstance(self._writer, Kept)
         return "".join(self._writer.parts)
@@ -114,31 +133,46 @@ class PartText:
         is_deleted = tag in _DELETED and parent not in ("rPr", "mark")
         return is_deleted or tag in _UNREAD or tag.endswith("PrChange")
 
-    def _write(self, text: str) -> None:
+    def _write(self, text: str, is_apart: bool = False) -> None:
         if any(self._instructions):
             return
-        if self._hidden or self._all_hidden:
-            self._found.hidden += len(text)
+        if self._formula:
+            self._formula.add(text)
+            return
+        if why := self._why_left_out():
+            self._found.left_out[why] += len(text)
             return
         if self._label:
             self._lines.write(self._label + " ")
             self._label = ""
         self._begin_paragraph(" ")
-        self._lines.write(text, self._raised)
+        if is_apart:
+            self._lines.write_apart(text)
+        else:
+            self._lines.write(text, self._raised)
+
+    def _why_left_out(self) -> str:
+        return min(self._left_out | self._all_left_out, default="")
 
     def _begin_paragraph(self, gap: str) -> None:
         """Write the paragraph's number, which is counted only now: a deleted paragraph has none."""
-        begun, self._begun = self._begun or self._all_hidden, True
+        begun, self._begun = self._begun or bool(self._all_left_out), True
         if not begun and (number := self._found.numbers.next(self._style, self._instance, self._level)):
             self._lines.write(number + gap)
 
     def _white(self, tag: str, given: Attributes) -> None:
-        if not given.get("pos") and not self._hidden:  # a tab that has a position is a tab stop
+        if self._formula:
+            self._write(" ")
+        elif not given.get("pos") and not self._left_out:  # a tab that has a position is a tab stop
             self._begin_paragraph(" ")
             self._lines.white(_WHITE[tag])
 
-    def _sign(self, tag: str, given: Attributes) -> None:
-        self._write(_SIGNS[tag])
+    def _begin_formula(self, tag: str, given: Attributes) -> None:
+        self._formula = self._formula or WordFormula()
+
+    def _alternative(self, tag: str, given: Attributes) -> None:
+        if text := " ".join(given.get(_ALTERNATIVES[tag], "").split()):
+            self._write(text, is_apart=True)
 
     def _symbol(self, tag: str, given: Attributes) -> None:
         try:
@@ -169,8 +203,27 @@ class PartText:
         elif kind == "end" and self._instructions:
             self._instructions.pop()
 
+    def _fill_in(self, text: str) -> None:
+        """Write what is chosen in a field whose instructions are still open."""
+        field, self._instructions = self._instructions, self._instructions[:-1]
+        self._write(text)
+        self._instructions = field
+
+    def _set_checked(self, given: Attributes) -> None:
+        self._chosen = is_on(given)
+
+    def _set_chosen(self, given: Attributes) -> None:
+        self._chosen = _number(given)
+
+    def _add_entry(self, given: Attributes) -> None:
+        self._entries.append(given.get("val", ""))
+
+    def _end_form_field(self) -> None:
+        self._entries, self._chosen = [], 0
+
     def _end_run(self) -> None:
-        self._hidden = self._raised = False
+        self._left_out.clear()
+        self._raised = False
 
     def _end_paragraph(self) -> None:
         if any(self._instructions):  # one that has no end would hide the rest
@@ -180,7 +233,9 @@ class PartText:
             self._lines.end_paragraph()
             self._begun = False
         self._style, self._instance, self._level = "", "", None
-        self._hidden = self._all_hidden = self._joined = self._raised = False
+        self._left_out.clear()
+        self._all_left_out.clear()
+        self._joined = self._raised = False
         for text in self._boxes if not self._joined else ():
             for line in text.strip("\n").split("\n"):
                 self._lines.write(line)
@@ -189,10 +244,14 @@ class PartText:
 
     def _begin_cell(self, tag: str, given: Attributes) -> None:
         if self._rows and self._rows[-1] is not None:
-            self._lines.begin_row(self._rows[-1])
+            self._lines.begin_row(self._rows[-1], is_flat=any(columns != 1 for columns in self._columns[:-1]))
             self._rows[-1] = None
         self._lines.begin_cell()
         self._widths.append(1)
+
+    def _add_column(self, tag: str, given: Attributes) -> None:
+        if self._columns:
+            self._columns[-1] += 1
 
     def _end_row(self) -> None:
         if self._rows and self._rows.pop() is None:
@@ -213,14 +272,14 @@ class PartText:
 
     def _set_style(self, given: Attributes) -> None:
         styles, style = self._found.styles, given.get("val", "")
-        self._hidden |= style in styles.hidden
+        self._left_out |= {why for why, named in styles.left_out.items() if style in named}
         self._raised |= style in styles.raised
 
     def _set_paragraph_style(self, given: Attributes) -> None:
-        self._style = given.get("val", "")
-        if given.get("val") in self._found.styles.headings:
+        self._style, styles = given.get("val", ""), self._found.styles
+        if self._style in styles.headings:
             self._lines.heading()
-        self._all_hidden = given.get("val") in self._found.styles.hidden
+        self._all_left_out = {why for why, named in styles.left_out.items() if self._style in named}
 
     def _set_instance(self, given: Attributes) -> None:
         self._instance = given.get("val", "")
@@ -228,8 +287,8 @@ class PartText:
     def _set_level(self, given: Attributes) -> None:
         self._level = _number(given)
 
-    def _set_hidden(self, given: Attributes) -> None:
-        self._hidden = is_on(given)
+    def _leave_out(self, given: Attributes, why: str) -> None:
+        (self._left_out.add if is_on(given) else self._left_out.discard)(why)
 
     def _set_raised(self, given: Attributes) -> None:
         self._raised = given.get("val") == "superscript"
@@ -251,7 +310,7 @@ _PROPERTIES: dict[tuple[str, str], Callable[[PartText, Attributes], None]] = {
     ("numPr", "numId"): PartText._set_instance,
     ("numPr", "ilvl"): PartText._set_level,
     ("rPr", "rStyle"): PartText._set_style,
-    ("rPr", "vanish"): PartText._set_hidden,
+    **{("rPr", tag): partial(PartText._leave_out, why=why) for tag, why in LEFT_OUT.items()},
     ("rPr", "vertAlign"): PartText._set_raised,
     ("rPr", "position"): PartText._set_position,
     ("mark", "del"): PartText._set_joined,
@@ -260,10 +319,19 @@ _PROPERTIES: dict[tuple[str, str], Callable[[PartText, Attributes], None]] = {
     ("trPr", "del"): PartText._delete_row,
     ("trPr", "gridBefore"): PartText._set_before,
     ("tcPr", "gridSpan"): PartText._set_width,
+    ("checkBox", "default"): PartText._set_checked,
+    ("checkBox", "checked"): PartText._set_checked,
+    ("ddList", "default"): PartText._set_chosen,
+    ("ddList", "result"): PartText._set_chosen,
+    ("ddList", "listEntry"): PartText._add_entry,
 }
 _STARTS: dict[str, Callable[[PartText, str, Attributes], None]] = {
     **dict.fromkeys(_WHITE, PartText._white),
-    **dict.fromkeys(_SIGNS, PartText._sign),
+    **dict.fromkeys(_ALTERNATIVES, PartText._alternative),
+    "noBreakHyphen": lambda part, tag, given: part._write("-"),
+    "oMath": PartText._begin_formula,
+    "tbl": lambda part, tag, given: part._columns.append(0),
+    "gridCol": PartText._add_column,
     **dict.fromkeys(("footnoteReference", "endnoteReference"), PartText._refer),
     **dict.fromkeys(_NOTES, PartText._begin_note),
     "sym": PartText._symbol,
@@ -276,6 +344,10 @@ _STARTS: dict[str, Callable[[PartText, str, Attributes], None]] = {
 _ENDS: dict[str, Callable[[PartText], None]] = {
     "r": PartText._end_run,
     "p": PartText._end_paragraph,
+    "checkBox": lambda part: part._fill_in("[x]" if part._chosen else "[ ]"),
+    "ddList": lambda part: part._fill_in("".join(part._entries[part._chosen :][:1])),
+    "ffData": PartText._end_form_field,
+    "tbl": lambda part: part._columns.__delitem__(slice(-1, None)),
     "tr": PartText._end_row,
     "tc": lambda part: part._lines.widen_cell(part._widths.pop() if part._widths else 1),
     "AlternateContent": lambda part: part._choices.clear() if len(part._choices) < 2 else part._choices.__delitem__(-1),

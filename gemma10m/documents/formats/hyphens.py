@@ -1,4 +1,4 @@
-"""Words that were divided at the end of a line: with their hyphen or without."""
+"""Put words together that were divided at the end of a line, with their hyphen or without."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _USUAL = {
 
 
 class Hyphens:
-    """Decides by the words of the document, then by a list of its language's words; unsure, a hyphen is kept."""
+    """Decide by the words of the document, then by a list of its language's words; in doubt, keep the hyphen."""
 
     def __init__(self, words: Counter[str]) -> None:
         self._words = words

@@ -1,4 +1,4 @@
-"""Paragraphs and tables as lines: one for each paragraph and for each row, a tab between cells."""
+"""Write paragraphs and tables as lines: one for each paragraph and for each row, a tab between cells."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MOST_COLUMNS = 256  # that a file's word is taken for
 
 
 class TextSink(Protocol):
-    """A `TextWriter`, or an object that keeps text until its turn comes."""
+    """Describe a `TextWriter`, or an object that keeps text until its turn comes."""
 
     nbytes: int
 
@@ -20,7 +20,7 @@ class TextSink(Protocol):
 
 
 class Kept:
-    """A text that is written later; headings in it are no places."""
+    """Keep a text that is written later; headings in it are no places."""
 
     def __init__(self) -> None:
         self.parts: list[str] = []
@@ -39,6 +39,7 @@ class Lines:
         self._title: str | None = None  # of the heading that is open
         self._title_at = 0
         self._rows = 0  # open rows, of tables in cells of tables
+        self._flat = 0  # the rows of these that are no lines of their own
         self._first_cell = False  # no cell of the open row has begun
         self._cell_begun = False  # the open cell has text
         self._gap = ""  # owed before the next text of a cell
@@ -55,12 +56,19 @@ class Lines:
             self._end_raised()
             self._write(text)
 
+    def write_apart(self, text: str) -> None:
+        """Write the text with a space on each side that has none."""
+        self._end_raised()
+        self._write(" " + text if self._before.strip() == self._before != "" else text)
+        self._gap = " "
+
     def white(self, white: str) -> None:
         """Write a tab or a line's end, but a space in a cell, where it would be taken for the row's."""
         self._end_raised()
         if self._rows:
             self._owe_space()
         else:
+            self._gap = ""
             self._write(white)
 
     def end_paragraph(self) -> None:
@@ -72,10 +80,20 @@ class Lines:
         if self._rows:
             self._owe_space()
         else:
+            self._gap = ""
             self._writer.write("\n")
 
-    def begin_row(self, empty: int = 0) -> None:
-        """Begin a row. empty: columns before its first cell."""
+    def end_line(self) -> None:
+        """End the open line, if it has text."""
+        self._end_raised()
+        if self._before or self._rows:
+            self._writer.write("\n")
+
+    def begin_row(self, empty: int = 0, is_flat: bool = False) -> None:
+        """Begin a row. empty: columns before its first cell. is_flat: its cells are text of the cell around it."""
+        if self._flat or (is_flat and self._rows):
+            self._flat += 1
+            return
         if self._rows and self._cell_begun:
             self._gap = "\n"
         self._rows += 1
@@ -84,6 +102,9 @@ class Lines:
             self.begin_cell()
 
     def begin_cell(self) -> None:
+        if self._flat:
+            self._owe_space()
+            return
         self._before = ""
         if not self._first_cell and self._gap != "\n":
             self._writer.write("\t")
@@ -96,6 +117,10 @@ class Lines:
             self.begin_cell()
 
     def end_row(self) -> None:
+        if self._flat:
+            self._flat -= 1
+            self._owe_space()
+            return
         self._rows -= 1
         self._first_cell, self._cell_begun = False, True
         self._gap = "\n" if self._rows else ""
@@ -112,7 +137,7 @@ class Lines:
             self._gap = self._gap or " "
 
     def _write(self, text: str) -> None:
-        gap, self._gap, self._cell_begun = self._gap, "", True
+        gap, self._gap, self._cell_begun = "" if self._gap == " " == text[:1] else self._gap, "", True
         self._before = (self._before + gap + text)[-4:] if len(text) < 4 else text[-4:]
         self._writer.write(gap)
         if self._title == "":

@@ -1,4 +1,4 @@
-"""PDF: its text page by page, drawn by a process of its own, and put in order here."""
+"""Read PDF page by page: a process of its own says what is drawn, and it is put in order here."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from gemma10m.documents import limits
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content, ContentFile
 from gemma10m.documents.formats import pdf_process
+from gemma10m.documents.formats.counts import counted
 from gemma10m.documents.formats.hyphens import WORD, Hyphens
 from gemma10m.documents.formats.pdf_layout import Fragment, Page, page_of
 from gemma10m.documents.formats.running_heads import RunningHeads
@@ -38,7 +39,7 @@ _ENDS = (".", "!", "?", ":", ";", '"', "”", "’", ")")
 _TOO_MUCH = "a PDF that takes too much memory, or is damaged"
 _WHY = {
     pdf_process.ENCRYPTED: "a PDF that only a password opens",
-    pdf_process.BROKEN: "damaged: it begins as a PDF but is not",
+    pdf_process.BROKEN: "damaged: it begins as a PDF, and is cut short or broken",
     -signal.SIGPROF: f"a PDF with a page that takes more than {limits.PDF_SECONDS} s",
 }
 
@@ -103,18 +104,19 @@ class _Pages:
     def _add(self, line: bytes) -> None:
         self._number += 1
         found = json.loads(line)
-        page = Page()
+        page, comments = Page(), []
         if found is None:
             self._lost.append(self._number)
         else:
-            self._budget.spend(sum(len(fragment[5]) for fragment in found))
-            page = page_of([Fragment._make([*each[:5], self._named(each[5])]) for each in found])
+            fragments, comments = found
+            self._budget.spend(sum(len(each[-1]) for each in fragments + comments))
+            page = page_of([Fragment._make([*each[:-1], self._named(each[-1])]) for each in fragments])
         self._blank += not any(line.strip() for line in page.lines) and found is not None
         for text in page.lines:
             if len(self._words) < _MOST_WORDS:
                 self._words.update(WORD.findall(text.lower()))
         self._heads.add(self._number, page)
-        self._kept.write(json.dumps([page.lines, page.has_head, page.has_foot]).encode() + b"\n")
+        self._kept.write(json.dumps([page.lines, page.has_head, page.has_foot, comments]).encode() + b"\n")
 
     def _named(self, text: str) -> str:
         return _NAMELESS.sub(self._name, text)
@@ -127,12 +129,13 @@ class _Pages:
     def write(self, writer: TextWriter) -> None:
         hyphens, before = Hyphens(self._words), ""
         for number, line in enumerate(self._kept, start=1):
-            lines, has_head, has_foot = json.loads(line)
+            lines, has_head, has_foot, comments = json.loads(line)
             page = self._heads.without(number, Page(tuple(lines), has_head, has_foot))
-            text = "\n".join(hyphens.joined(page.lines))
+            remarks = [f"[comment by {author or 'somebody'}] {' '.join(text.split())}" for author, text in comments]
+            text = "\n".join([*hyphens.joined(page.lines), *remarks])
             if number > 1:
-                goes_on = before and not before.endswith(_ENDS) and text[:1].islower()
-                writer.write("\n" if goes_on else "\n\n")
+                is_continued = before and not before.endswith(_ENDS) and text[:1].islower()
+                writer.write("\n" if is_continued else "\n\n")
             writer.place(f"page {number}")
             writer.write(text)
             before = text[-1:]
@@ -143,7 +146,7 @@ class _Pages:
             more = f" and {len(self._lost) - _PAGES_NAMED:,} more" if len(self._lost) > _PAGES_NAMED else ""
             writer.note(f"page{'s' * (len(self._lost) > 1)} {named}{more} cannot be read: damaged, or too large")
         if self._attached:
-            writer.note(f"the {self._attached:,} files that are attached to it are not read")
+            writer.note(f"{counted(self._attached, 'attached file')} not read")
         if self._xfa:
             writer.note("it is an XFA form, of which only what is drawn is read")
         if self._more:

@@ -1,4 +1,4 @@
-"""A page of a PDF as lines: what was drawn on it, in the order in which it is read."""
+"""Put what is drawn on a page of a PDF into lines, in the order in which it is read."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ _LEADERS = re.compile(r"\s*(?:(?:[.\u2024\u00b7]\s?){4,}|\u2026(?:\s?\u2026)+)\s
 _HEAD_GAP = 1.3  # times the usual distance of lines: what stands apart at a page's edge
 _LONGEST = 20_000  # characters that are put together one by one
 _DEEPEST = 6  # columns in columns
+_CODE = re.compile(r"(?=.*[ijlt.,:;()\[\]])(?=.*[abdeghmnopqsuwz]).{6}")  # of one width only in a typewriter's font
+_DEEPEST_CODE = 40  # characters that a line is indented by
 
 
 class Fragment(NamedTuple):
@@ -31,6 +33,7 @@ class Fragment(NamedTuple):
     end: float
     baseline: float
     size: float
+    pitch: float  # the width of each of its characters, if all have the same; else 0
     text: str
 
 
@@ -50,7 +53,7 @@ def page_of(fragments: Sequence[Fragment]) -> Page:
     angles = list(dict.fromkeys(fragment.angle for fragment in fragments))
     for angle in angles:
         rows = _rows(_with_raised([each for each in fragments if each.angle == angle]))
-        found += _lines(_in_order(rows, 0))
+        found += _lines(_indented(_in_order(rows, 0)))
     if len(angles) != 1:
         return Page(tuple(found))
     heights = [max(each.baseline for each in row) for row in rows]
@@ -109,6 +112,27 @@ def _without_shadows(row: _Baseline) -> _Baseline:
     return found
 
 
+def _indented(rows: list[_Baseline]) -> list[_Baseline]:
+    """Put spaces before indented lines in a font whose characters all have one width, as programs are printed."""
+    widths = [_width(row) for row in rows]
+    often = Counter(width for row, width in zip(rows, widths, strict=True) if width[0] and _CODE.match(row[0].text))
+    margins = {
+        width: min(row[0].start for row, each in zip(rows, widths, strict=True) if each == width) for width in often
+    }
+    found = []
+    for row, width in zip(rows, widths, strict=True):
+        spaces = round((row[0].start - margins[width]) / row[0].pitch) if often[width] > 1 else 0
+        text = " " * (spaces if spaces <= _DEEPEST_CODE else 0) + row[0].text
+        found.append([row[0]._replace(text=text), *row[1:]])
+    return found
+
+
+def _width(row: _Baseline) -> tuple[float, float]:
+    """Return the width of the row's characters and their size; zeros where they have several."""
+    widths = {(round(each.pitch, 1), round(each.size, 1)) for each in row}
+    return widths.pop() if len(widths) == 1 and row[0].pitch else (0.0, 0.0)
+
+
 def _lines(rows: list[_Baseline]) -> list[str]:
     """Return the lines of text with a tab between cells; in adjacent rows, cells below each other are a column."""
     found: list[str] = []
@@ -119,7 +143,9 @@ def _lines(rows: list[_Baseline]) -> list[str]:
         for cells in lines:
             texts = _in_columns(cells, columns) if len(columns) > 1 else [cell.text for cell in cells]
             line = "\t".join(texts).replace(":\t", ": ")
-            found.append(_LEADERS.sub("\t", line).rstrip(" ") if columns else _LEADERS.sub("\t", line).strip())
+            found.append(
+                _LEADERS.sub("\t", line).rstrip(" ") if columns else _LEADERS.sub("\t", line).rstrip().lstrip("\t")
+            )
     return found
 
 
@@ -173,7 +199,7 @@ def _in_order(rows: list[_Baseline], depth: int) -> list[_Baseline]:
 
 
 def _runs(rows: list[_Baseline], place: float) -> list[tuple[int, int]]:
-    """Yield runs of adjacent rows of which nothing crosses `place`."""
+    """Return runs of adjacent rows of which nothing crosses `place`."""
     runs, begin = [], 0
     for index, row in enumerate([*rows, None]):
         if row is None or any(each.start < place < each.end for each in row):
@@ -188,7 +214,7 @@ def _are_columns(left: list[_Baseline], right: list[_Baseline]) -> bool:
 
 
 def _is_prose(rows: list[_Baseline]) -> bool:
-    """Return whether most lines fill the column and are of one piece."""
+    """Tell if most lines fill the column and are of one piece."""
     if len(rows) < _ROWS:
         return False
     begin, end = min(row[0].start for row in rows), max(row[-1].end for row in rows)

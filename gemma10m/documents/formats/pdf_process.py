@@ -1,10 +1,10 @@
-"""A process that reads the PDF on its standard input and writes the text of each page as a line of JSON.
+"""Read the PDF on standard input, in a process of its own, and write the text of each page as a line of JSON.
 
 PDFs are read by a large program in C++ that hostile files are made for. Here it cannot write a file, has little memory,
 and can end without ending anything else. Nothing of this package is imported; errors are exit codes alone.
-The first line has the number of pages, of attached files, and 1 for a form that is not drawn (XFA). A page is a list of
-fragments, in the order in which they are drawn: [angle, start, end, baseline, size, text], turned so that the text runs
-to the right; null for one that does not load.
+The first line has the number of pages, of attached files, and 1 for a form that is not drawn (XFA). A page is a pair:
+its fragments, [angle, start, end, baseline, size, pitch, text], in the order in which they are drawn and turned so that
+the text runs to the right; and its comments, [author, text]. A page that does not load is null.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ ENCRYPTED, BROKEN = 3, 4
 _HYPHEN = 2  # what PDFium makes of one at a line's end
 _BETWEEN_WORDS, _BETWEEN_COLUMNS = 0.18, 1.0  # of the size: gaps between characters
 _WIDEST_SPACE = 1.6
+_SAME_WIDTH = 0.004  # of the size: characters of a font in which all have one width
 _WHITE = {0x20, 0xA0, 0x0D, 0x0A, 0x09, 0x0C}
 _NAMELESS = "\ufffe"  # a character of a font that does not say which ones it has
 _WIDGET, _FREE_TEXT, _HIDDEN = 20, 3, 2  # of annotations
+_COMMENTS = {1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17}  # notes, lines, shapes, marks, stamps, carets, ink, files
 _CHECKBOX, _RADIO, _COMBO, _LIST, _FIELD = 2, 3, 4, 5, 6
 
 _Placed = list[Any]
@@ -53,8 +55,9 @@ def main(memory: int, seconds: int, first: int) -> int:
             out.flush()
             try:
                 page = document[number]
-                found = _fragments(page.get_textpage())
-                found += _fields(page, document.formenv, [fragment[3] for fragment in found])
+                fragments = _fragments(page.get_textpage())
+                fragments += _fields(page, document.formenv, [fragment[3] for fragment in fragments])
+                found = [fragments, _comments(page)]
                 page.close()
             except pypdfium2.PdfiumError:
                 found = None
@@ -63,7 +66,7 @@ def main(memory: int, seconds: int, first: int) -> int:
 
 
 def _fragments(text: Any) -> list[_Placed]:
-    """Yield pieces of lines; words close together are one."""
+    """Return pieces of lines; words close together are one."""
     from pypdfium2 import raw
 
     words = list(_words(text, is_doubtful=False))
@@ -76,17 +79,21 @@ def _fragments(text: Any) -> list[_Placed]:
         angle, baseline, size = _placed(text, first)
         raw.FPDFText_GetLooseCharBox(text, first, box)
         start, end = _extent(box, angle)
+        pitch = 0.0 if angle else end - start
         if len(characters) > 1:
             raw.FPDFText_GetLooseCharBox(text, first + len(characters) - 1, box)
             end = _extent(box, angle)[1]
+        if abs((end - start) / len(characters) - pitch) > _SAME_WIDTH * size:
+            pitch = 0.0
         last = found[-1] if found else None
         gap = (start - last[2]) / size if last else 0
         widest = _WIDEST_SPACE if spaces == 1 else _BETWEEN_COLUMNS
         if last and _same_line(last, angle, baseline, size) and -0.5 < gap < widest:
-            last[5] += " " + characters if spaces or gap > _BETWEEN_WORDS else characters
+            last[6] += " " + characters if spaces or gap > _BETWEEN_WORDS else characters
+            last[5] = last[5] if abs(last[5] - pitch) < _SAME_WIDTH * size else 0.0
             last[2] = max(end, last[2])
         else:
-            found.append([round(angle, 2), start, end, baseline, size, characters])
+            found.append([round(angle, 2), start, end, baseline, size, pitch, characters])
         spaces = white
     return found
 
@@ -161,27 +168,41 @@ def _same_line(last: _Placed, angle: float, baseline: float, size: float) -> boo
 
 
 def _fields(page: Any, form: Any, baselines: list[float]) -> list[_Placed]:
-    """Yield the values of filled-in fields, on the lines of their labels."""
+    """Return the values of filled-in fields, on the lines of their labels."""
     from pypdfium2 import raw
 
     found = []
+    for annotation in _annotations(page, {_WIDGET, _FREE_TEXT}):
+        is_widget = raw.FPDFAnnot_GetSubtype(annotation) == _WIDGET
+        value = _value(annotation, form) if is_widget else _string(annotation, b"Contents")
+        box = raw.FS_RECTF()
+        raw.FPDFAnnot_GetRect(annotation, box)
+        low, high = min(box.bottom, box.top), max(box.bottom, box.top)
+        lines = [line for line in value.splitlines() if line.strip()]
+        step = (high - low) / max(1, len(lines))
+        for number, line in enumerate(lines):
+            bottom = high - (number + 1) * step
+            beside = [each for each in baselines if bottom - 1 <= each < bottom + 0.8 * step]
+            baseline = min(beside, key=lambda each: abs(each - bottom - 0.3 * step), default=bottom + 0.3 * step)
+            found.append([0.0, box.left, box.right, baseline, min(step, 12.0) or 1.0, 0.0, line.strip()])
+    return found
+
+
+def _comments(page: Any) -> list[list[str]]:
+    """Return the author and text of the remarks on the page; those without text are marks alone."""
+    found = [[_string(each, key) for key in (b"T", b"Contents")] for each in _annotations(page, _COMMENTS)]
+    return [each for each in found if each[1].strip()]
+
+
+def _annotations(page: Any, kinds: set[int]) -> Iterator[Any]:
+    """Yield the page's annotations of these kinds that are shown."""
+    from pypdfium2 import raw
+
     for index in range(raw.FPDFPage_GetAnnotCount(page)):
         annotation = raw.FPDFPage_GetAnnot(page, index)
-        kind = raw.FPDFAnnot_GetSubtype(annotation)
-        if kind in (_WIDGET, _FREE_TEXT) and not raw.FPDFAnnot_GetFlags(annotation) & _HIDDEN:
-            value = _value(annotation, form) if kind == _WIDGET else _string(annotation, b"Contents")
-            box = raw.FS_RECTF()
-            raw.FPDFAnnot_GetRect(annotation, box)
-            low, high = min(box.bottom, box.top), max(box.bottom, box.top)
-            lines = [line for line in value.splitlines() if line.strip()]
-            step = (high - low) / max(1, len(lines))
-            for number, line in enumerate(lines):
-                bottom = high - (number + 1) * step
-                beside = [each for each in baselines if bottom - 1 <= each < bottom + 0.8 * step]
-                baseline = min(beside, key=lambda each: abs(each - bottom - 0.3 * step), default=bottom + 0.3 * step)
-                found.append([0.0, box.left, box.right, baseline, min(step, 12.0) or 1.0, line])
+        if raw.FPDFAnnot_GetSubtype(annotation) in kinds and not raw.FPDFAnnot_GetFlags(annotation) & _HIDDEN:
+            yield annotation
         raw.FPDFPage_CloseAnnot(annotation)
-    return found
 
 
 def _value(annotation: Any, form: Any) -> str:

@@ -1,4 +1,4 @@
-"""Superscripts as text: a mark parts them from what they follow, so that 48213 with a raised 7 is not a number."""
+"""Write superscripts as text: a mark parts them from what they follow, so that 48213 with a raised 7 is not 482137."""
 
 from __future__ import annotations
 

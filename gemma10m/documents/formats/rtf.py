@@ -1,14 +1,16 @@
-"""RTF: groups of text and control words. A line for each paragraph, and for each row of a table."""
+"""Read RTF: groups of text and control words. Each paragraph and each row of a table becomes a line."""
 
 from __future__ import annotations
 
 import codecs
 import re
+from collections import Counter
 from typing import Any, NamedTuple
 
 from gemma10m.documents import limits
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
+from gemma10m.documents.formats.counts import counted
 from gemma10m.documents.formats.raised import raised
 from gemma10m.documents.formats.symbols import UNKNOWN, symbol
 from gemma10m.documents.safe_open import UnreadableError
@@ -31,14 +33,16 @@ _MARGINS = set("header headerl headerr headerf footer footerl footerr footerf".s
 _STARRED = {"shpinst", "shptxt", "footnote", "annotation", "atnauthor", "ud", "result"}  # that are read for all that
 _ASIDE = ("footnote", "annotation", "atnauthor", "shptxt")  # what is not written where it stands
 _DEEPEST = 1000  # groups in groups
-_PROPERTIES = set("ud plain pard intbl itap outlinelevel uc v deleted super up nosupersub".split())
+_LEFT_OUT = {"v": "hidden", "strike": "struck", "striked": "struck"}
+_PROPERTIES = set("ud plain pard intbl itap outlinelevel uc deleted super up nosupersub".split()) | set(_LEFT_OUT)
 
 
 class _State(NamedTuple):
-    """The settings that a group inherits from the one around it."""
+    """Hold the settings that a group inherits from the one around it."""
 
     unread: bool = False
     hidden: bool = False
+    struck: bool = False
     raised: bool = False
     deleted: bool = False
     font: int = -1
@@ -72,7 +76,8 @@ class _RtfReader:
         self._notes: list[str] = []
         self._boxes: list[str] = []
         self._author = "somebody"
-        self._hidden = self._unknown = 0
+        self._left_out = Counter[str]()  # characters, by the reason
+        self._unknown = 0
         self._margins: set[str] = set()
 
     def read(self, data: bytes) -> None:
@@ -94,10 +99,11 @@ class _RtfReader:
                 self._word(sign.decode("latin-1"), None)
             elif brace == b"{":
                 self._open()
-            elif brace == b"}" and not self._close():
-                return
+            elif brace == b"}":
+                self._close()
 
     def end(self) -> None:
+        self._decode()
         while self._groups:  # it ends too early
             self._close()
             self._writer.note("it ends too early: its end may be missing")
@@ -107,10 +113,10 @@ class _RtfReader:
             self._writer.write(note + "\n")
         if self._margins:
             self._writer.note(f"its {' and '.join(sorted(self._margins))} are not read")
-        if self._hidden:
-            self._writer.note(f"{self._hidden:,} characters of hidden text are not read")
+        for why, number in self._left_out.items():
+            self._writer.note(f"{counted(number, 'character', f' of {why} text')} not read")
         if self._unknown:
-            self._writer.note(f"{self._unknown:,} signs of symbol fonts are not known")
+            self._writer.note(f"{counted(self._unknown, 'sign', ' of symbol fonts')} not known")
 
     def _open(self) -> None:
         self._decode()
@@ -119,15 +125,14 @@ class _RtfReader:
             raise UnreadableError("damaged: its groups lie too deep in one another")
         self._groups.append(self._state)
 
-    def _close(self) -> bool:
-        """End a group; return False at the end of the outermost group."""
+    def _close(self) -> None:
+        """End a group; text may follow the outermost one, and braces that end nothing."""
         self._decode()
         if not self._groups:
-            return False
+            return
         inner, self._state = self._state, self._groups.pop()
         if inner.into != self._state.into and inner.into in self._text:
             self._keep("".join(self._text.pop(inner.into)).strip(), inner.into)
-        return bool(self._groups)
 
     def _keep(self, text: str, into: str) -> None:
         text = " ".join(text.split())
@@ -168,9 +173,11 @@ class _RtfReader:
             self._unicode(number or 0)
         elif word in ("par", "sect"):
             self._end_paragraph()
-        elif word in ("cell", "nestcell"):
+        elif word in ("nestcell", "nestrow"):  # a table in a cell is text of the cell
+            self._write(" ")
+        elif word == "cell":
             self._end_cell()
-        elif word in ("row", "nestrow"):
+        elif word == "row":
             self._end_row()
         elif word == "f":
             self._state = self._state._replace(font=number or 0)
@@ -218,8 +225,8 @@ class _RtfReader:
         state = self._state
         if state.unread or state.deleted:
             return
-        if state.hidden:
-            self._hidden += len(text)
+        if state.hidden or state.struck:
+            self._left_out["hidden" if state.hidden else "struck"] += len(text)
             return
         self._unknown += text.count(UNKNOWN)
         parts = self._text.setdefault(state.into, [])
@@ -233,7 +240,7 @@ class _RtfReader:
 
     def _taken(self) -> str:
         """Return the text of the open paragraph or cell, which ends here."""
-        state, self._state = self._state, self._state._replace(raised=False, hidden=False, unread=False, deleted=False)
+        state, self._state = self._state, _State(into=self._state.into)
         self._write("")
         self._state = state
         text = "".join(self._text[""])
@@ -268,17 +275,17 @@ def _codec(page: int, otherwise: str) -> str:
 
 
 def _property(word: str, number: int | None) -> dict[str, Any]:
-    """Apply a word of `_PROPERTIES`."""
+    """Return what a word of `_PROPERTIES` changes in the state."""
     is_on = number != 0
     changes: dict[str, dict[str, Any]] = {
         "ud": {"unread": False},  # the same text as the group around it, which is not read, in Unicode
-        "plain": {"hidden": False, "raised": False, "deleted": False},
+        "plain": {"hidden": False, "struck": False, "raised": False, "deleted": False},
         "pard": {"in_table": False, "heading": False},
         "intbl": {"in_table": True},
         "itap": {"in_table": bool(number)},
         "outlinelevel": {"heading": (number or 0) < 3},
         "uc": {"fallback": min(max(number or 0, 0), 100)},
-        "v": {"hidden": is_on},
+        **{word: {why: is_on} for word, why in _LEFT_OUT.items()},
         "deleted": {"deleted": is_on},
         "super": {"raised": is_on},
         "up": {"raised": is_on},

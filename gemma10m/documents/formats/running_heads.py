@@ -1,4 +1,4 @@
-"""Lines at the edges of pages that come again on other pages: running heads and page numbers."""
+"""Find lines at the edges of pages that come again on other pages: running heads and page numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NUMBER = re.compile(r"\d{1,6}")
 
 
 class RunningHeads:
-    """A head is left on the first page that has it. A line that differs by more than the page's number is kept."""
+    """Leave a head on the first page that has it, and keep a line that differs by more than the page's number."""
 
     def __init__(self) -> None:
         self._pages: Counter[tuple[bool, str]] = Counter()
@@ -47,7 +47,7 @@ def _edges(page: Page) -> Iterator[tuple[bool, str]]:
 
 
 def _keys(is_head: bool, line: str, number: int) -> Iterator[tuple[bool, str]]:
-    """Return the line as it is, and with a number in it that rises with the pages' own."""
+    """Yield the line as it is, and with a number in it that rises with the pages' own."""
     if any(character.isalpha() for character in line):
         yield is_head, line
     for found in _NUMBER.finditer(line):

@@ -1,4 +1,4 @@
-"""Characters of fonts such as Symbol and Wingdings, whose numbers mean nothing but their looks."""
+"""Know the characters of fonts such as Symbol and Wingdings, whose numbers mean nothing but their looks."""
 
 from __future__ import annotations
 

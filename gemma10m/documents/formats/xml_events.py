@@ -1,4 +1,4 @@
-"""XML as events, in constant memory. No entity is expanded and no other file is read.
+"""Read XML as events, in constant memory. No entity is expanded and no other file is read.
 
 A document type is passed over; one that declares entities made of others, or of other files, is refused.
 """
