@@ -15,6 +15,7 @@ from gemma10m.documents.content import Content
 from gemma10m.documents.document import Document, Origin, SkippedFile, SourceFile
 from gemma10m.documents.extraction import Text, open_content
 from gemma10m.documents.file_stat import Stamp
+from gemma10m.documents.formats.charset import NOT_UTF8
 from gemma10m.documents.hashing import inspect
 from gemma10m.documents.left_out import left_out_by_text
 from gemma10m.documents.mistaken import missing, refuse_model
@@ -166,7 +167,7 @@ class _Gathering:
         if file.wrong:
             self.notices.append(f"{file.path}: {wrong_bytes(file.wrong, 'UTF-8')}")
         if file.encoding == "cp1252":
-            self.notices.append(f"{file.path} is not UTF-8: read as Windows-1252")
+            self.notices.append(f"{file.path} is {NOT_UTF8}")
 
     def document(self) -> Document:
         names = self.origin.names

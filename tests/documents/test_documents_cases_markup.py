@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from formats import CONTAINER, epub, notebook, opened, places, text_of, zipped
 
+from gemma10m.documents.formats.charset import NOT_UTF8
+
 TEX = '<annotation encoding="application/x-tex">x+2</annotation>'
 KATEX = (
     f'<span class="katex"><span class="katex-mathml"><math><semantics><mrow><mi>x</mi><mo>+</mo><mn>2</mn></mrow>{TEX}'
@@ -74,6 +76,21 @@ PAGES = {
     "Wikipedia's formulas": (f"<p>So {WIKIPEDIA} holds.", "So x+2 holds."),
     "MathML with a prefix": ("<p><m:math alttext='x+2'><m:mi>x</m:mi></m:math>", "x+2"),
     "MathML alone": (f"<p>{FRACTION}", "10^6+(a+b)/c"),
+    "MathML in a matrix": (
+        "<math><mn>7</mn><mtable><mtr><mtd>12<mtd>34<mtr><mtd>5<mtd>6</mtable></math>, "
+        "<math><mo>(</mo><mtable> <mtr> <mtd>a</mtd> <mtd>b</mtd></mtr></mtable><mo>)</mo></math>",
+        "7 12 34; 5 6, (a b)",
+    ),
+    "MathML's roots": (
+        "<math><mroot><mi>x</mi><mn>3</mn></mroot></math>, <math><msqrt><mi>x</mi><mo>+</mo><mn>1</mn></msqrt></math>",
+        "x^(1/3), √(x+1)",
+    ),
+    "MathML's numbers": (
+        "<math><mn>1</mn><mfrac><mrow><mn>1</mn></mrow><mn>2</mn></mfrac></math>, "
+        "<m:math><m:msup><m:mrow><m:mi>a</m:mi><m:mo>+</m:mo><m:mi>b</m:mi></m:mrow><m:mn>2</m:mn></m:msup></m:math>",
+        "1 1/2, (a+b)^2",
+    ),
+    "quotes": ("<p>He said <q>no</q>.", "He said “no”."),
     "hidden": (
         "<p>a<span hidden>b</span><b style='color:red; DISPLAY : none'>c</b><i aria-hidden=true>d</i>"
         "<template>e</template><noscript>f</noscript>g",
@@ -92,6 +109,11 @@ PAGES = {
         "<ol><li>one<li><p>two</p><ol type=a start=3><li>c<li>d</ol><li value=9>nine</ol><ol type=I><li>x<li>y</ol>",
         "1. one\n\n2. two\n\nc. c\nd. d\n\n9. nine\n\nI. x\nII. y",
     ),
+    "lists that count down": (
+        "<ol reversed><li>c<li>b<table><tr><td><ol reversed type=a><li>x<li>y<td>z</table>"
+        "<li></li><li value=9>i<li>h</ol><ol reversed start=4><li>d</ol>",
+        "5. c\n4. b\n\nb. x a. y\tz\n\n9. i\n8. h\n\n4. d",
+    ),
     "CDATA": ("<p>a<![CDATA[ < b & c]]></p>", "a < b & c"),
     "a document type with more in it": ('<!DOCTYPE html [<!ENTITY a "b">]><html><p>text', "text"),
     "a comment in a comment": ("a<!-- <!-- -->b", "ab"),
@@ -106,12 +128,41 @@ def test_a_page_is_read_as_it_is_shown(tmp_path: Path, case: str) -> None:
         assert text_of(opened(tmp_path, "a.epub", epub({"1.xhtml": page}))) == text + "\n"
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<p><del>10</del><ins>12</ins>",
+        "<p><s>10</s>12",
+        "<p><strike>10</strike>12",
+        "<p><span style='color: red; text-decoration: 2px LINE-THROUGH'>10</span>12",
+        "<p><span style='text-decoration-line: underline line-through'>10</span>12",
+        "<p><span role=deletion>10</span>12",
+        "<del><p><b>10</b></p></del><p>12",
+    ],
+)
+def test_struck_text_is_left_out_as_deletions_are_and_reported(tmp_path: Path, page: str) -> None:
+    for document in (
+        opened(tmp_path, "a.html", page),
+        opened(tmp_path, "a.epub", epub({"1.xhtml": page, "2.xhtml": "<p/>"})),
+    ):
+        assert text_of(document).strip() == "12"
+        assert [notice.partition(": ")[2] for notice in document.notices] == [
+            "2 characters of struck text are not read"
+        ]
+
+
+def test_a_heading_in_a_list_that_counts_down_is_a_place(tmp_path: Path) -> None:
+    document = opened(tmp_path, "a.html", "<ol reversed><li><h2>Two</h2><li><h2>One</h2></ol>")
+    assert places(document) == [("2. Two", "section 2. Two"), ("1. One", "section 1. One")]
+
+
 def test_a_row_s_heading_is_its_place(tmp_path: Path) -> None:
     assert places(opened(tmp_path, "a.html", "<table><tr><td>x</td><td><h2>In</h2>y</table>")) == [
         ("x\tIn y", "section In")
     ]
 
 
+GUESSED = f"{{}}: it is {NOT_UTF8}"
 ONE = "{}: 1 byte is not UTF-8: read as U+FFFD"
 CHARSETS = {
     "gb2312 is gb18030": (b'<meta charset="gb2312"><p>' + "朱镕基在北京".encode("gbk"), "朱镕基在北京", ()),
@@ -125,8 +176,9 @@ CHARSETS = {
         "Анна",
         (),
     ),
-    "in a comment": (b"<!-- <meta charset=koi8-r> --><p>caf\xe9", "café", ()),
-    "after the first kilobyte": (b"<p>" + b" " * 1024 + b"<meta charset=koi8-r>caf\xe9", "café", ()),
+    "in a comment": (b"<!-- <meta charset=koi8-r> --><p>caf\xe9", "café", (GUESSED,)),
+    "after the first kilobyte": (b"<p>" + b" " * 1024 + b"<meta charset=koi8-r>caf\xe9", "café", (GUESSED,)),
+    "nothing declared": ("<p>Größe".encode("cp1252"), "Größe", (GUESSED,)),
     "a mark before what is declared": (codecs.BOM_UTF8 + "<meta charset=koi8-r><p>café".encode(), "café", ()),
     "UTF-16 says UTF-8": (codecs.BOM_UTF16_LE + "<meta charset=utf-8><p>café".encode("utf-16-le"), "café", ()),
     "UTF-16 without a mark": ("<p>café".encode("utf-16-be"), "café", ()),
@@ -155,15 +207,15 @@ def item(name: str, href: str, more: str = "") -> str:
 A, B = item("a", "a.xhtml"), item("b", "b.xhtml")
 ORDER = '<itemref idref="a"/><itemref idref="b"/>'
 OEB = '<!DOCTYPE package PUBLIC "+//I" "http://o.org/p" [<!ENTITY % e PUBLIC "e" "http://o.org/e">%e;<!ENTITY n "x">]>'
-MISSING = "a part is missing: "
+MISSING = "a chapter is missing: "
 BOOKS: dict[str, tuple[dict[str, str], str]] = {
     "an id of nothing": (
         {"OPF": package(A + B, '<itemref idref="cover"/>' + ORDER)},
-        "damaged: its list of files has no cover",
+        "its list of files has no cover",
     ),
     "a file that is not there": (
         {"OPF": package(A + B + item("c", "c.xhtml"), '<itemref idref="c"/>' + ORDER)},
-        "damaged: it has no OPS/c.xhtml",
+        "the book has no file OPS/c.xhtml",
     ),
     "a chapter that is none": (
         {"OPF": package(A + B + item("c", "c.bin"), ORDER + '<itemref idref="c"/>'), "OPS/c.bin": "\0\1\2"},
@@ -171,7 +223,7 @@ BOOKS: dict[str, tuple[dict[str, str], str]] = {
     ),
     "a chapter out of the book": (
         {"OPF": package(A + B + item("c", "/etc/passwd"), ORDER + '<itemref idref="c"/>')},
-        "its chapter /etc/passwd would lie outside of it",
+        "/etc/passwd would lie outside of the book",
     ),
     "one that is encrypted": (
         {
@@ -234,7 +286,7 @@ def test_all_notices_of_a_book_are_said(tmp_path: Path) -> None:
     (notice,) = opened(tmp_path, "a.epub", content).notices
     assert "1 byte is not UTF-8" in notice
     assert "characters of base64 left out" in notice
-    assert "it has no 2" in notice
+    assert "the book has no file 2" in notice
 
 
 SRT = (
@@ -266,6 +318,13 @@ def test_subtitles_are_what_is_said(tmp_path: Path, name: str, content: str) -> 
         assert text_of(document).removeprefix("Anne: ") == "Hello there,\n48213\n2 & 3\n"
         assert [label for _, label in document.files[0].places] == ["time 00:00:01", "time 00:01:05"]
         assert document.files[0].place(len(text_of(document)) - 2) == "time 00:01:05"
+
+
+def test_readings_are_left_out_of_subtitles(tmp_path: Path) -> None:
+    cue = (
+        "WEBVTT\n\n00:01.000 --> 00:04.000\n<ruby>東<rt>とう</rt>京<rt.a>きょう</ruby>タワー\n<ruby>48<rt>213</ruby>\n"
+    )
+    assert text_of(opened(tmp_path, "a.vtt", cue)) == "東京タワー\n48\n"
 
 
 def test_a_text_that_is_called_subtitles_stays_as_it_is(tmp_path: Path) -> None:

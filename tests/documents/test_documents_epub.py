@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from formats import epub, opened, places, text_of
+from formats import CONTAINER, epub, opened, places, text_of
 
 from gemma10m.documents import open_source
 from gemma10m.errors import DocumentError
@@ -17,7 +17,7 @@ PAGES = {
 
 
 def test_chapters_in_the_order_of_the_spine(tmp_path: Path) -> None:
-    document = opened(tmp_path, "book.epub", epub({**PAGES, "unused.xhtml": "<p>x</p>"}, spine=["c.xhtml", "z.xhtml"]))
+    document = opened(tmp_path, "book.epub", epub(PAGES, spine=["c.xhtml", "z.xhtml"]))
     assert text_of(document) == "The Road\n\nNobody came.\n\nHome\n\nThe Inn\n\nIt was late.\n"
     assert places(document) == [
         ("The Road", "part 1"),
@@ -54,7 +54,7 @@ def test_a_book_among_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (epub({"1": "<p>x</p>"}, spine=[]), "its list of chapters names none"),
+        (epub({"1": "<p>x</p>"}, spine=[]), "its list of chapters is empty"),
         (epub({"1": "<p>x</p>"}, spine=["2"]), "its list of files has no 2"),
         (epub({"1": "<br/>"}), "a book without text"),
         (epub({}, **{"META-INF__container.xml": "<container/>"}), "names no book"),
@@ -72,6 +72,75 @@ def test_a_book_among_files(tmp_path: Path) -> None:
 def test_books_that_cannot_be_read(tmp_path: Path, content: bytes, why: str) -> None:
     with pytest.raises(DocumentError, match=why):
         opened(tmp_path, "book.epub", content)
+
+
+OUTSIDE = """<package><manifest>
+<item id="nav" href="nav.xhtml" properties="nav"/><item id="notes" href="notes.xhtml"/><item id="a" href="a.xhtml"/>
+<item id="picture" href="p.svgz" fallback="text" media-type="image/x"/><item id="text" href="text.xhtml"/>
+<item id="twice" href="./a.xhtml"/><item id="lost" href="lost.xhtml"/>
+<item id="font" href="b.otf" media-type="font/otf"/>
+<item id="b" href="b.xhtml" media-type="application/xhtml+xml"/><item id="empty" href="empty.xhtml"/>
+</manifest><spine>
+<itemref idref="notes" linear="no"/><itemref idref="picture"/><itemref idref="a"/></spine></package>"""
+
+
+def test_pages_outside_the_reading_order_are_read_last(tmp_path: Path) -> None:
+    pages = {f"{name}.xhtml": f"<p>{name}</p>" for name in ("nav", "notes", "text", "a", "b")} | {"empty.xhtml": ""}
+    document = opened(tmp_path, "book.epub", epub(pages, **{"OPS__book.opf": OUTSIDE}))
+    assert text_of(document).split() == ["text", "a", "notes", "b"]
+    (notice,) = document.notices
+    assert notice.endswith("book.epub: pages outside the book's reading order are read last: 2")
+
+
+LISTED = '<package><manifest><item id="c" href="c.xhtml"/><item id="z" href="z.xhtml"/></manifest>'
+WITHOUT_ORDER = {
+    "an empty order": ({"OPS__book.opf": f"{LISTED}<spine/></package>"}, "czu", "its list of chapters is empty"),
+    "an order of a part": (
+        {"OPS__book.opf": f'{LISTED}<spine><itemref idref="z"/></package>'},
+        "zcu",
+        "its list of chapters is not XML",
+    ),
+    "no list": ({"META-INF__container.xml": CONTAINER.format("no.opf"), "OPS__book.opf": ""}, "zcu", "no file no.opf"),
+    "a list that is no XML": ({"OPS__book.opf": "<package"}, "zcu", "its list of chapters is not XML"),
+}
+
+
+@pytest.mark.parametrize("case", WITHOUT_ORDER)
+def test_a_book_without_its_order_is_read_in_the_order_of_its_files(tmp_path: Path, case: str) -> None:
+    more, order, why = WITHOUT_ORDER[case]
+    content = epub({**{name: f"<p>{name[0]}</p>" for name in PAGES}, "u.htm": "<p>u</p>"}, **more)
+    document = opened(tmp_path, "book.epub", content)
+    assert "".join(text_of(document).split()) == order
+    (notice,) = document.notices
+    assert why in notice
+    assert notice.endswith("; its chapters may be out of order")
+
+
+@pytest.mark.parametrize("container", ["<container", "<container/>", CONTAINER.format("../../book.opf")])
+def test_a_book_with_a_damaged_container_is_read_by_the_list_that_it_has(tmp_path: Path, container: str) -> None:
+    content = epub(PAGES, spine=["c.xhtml", "z.xhtml"], **{"META-INF__container.xml": container})
+    document = opened(tmp_path, "book.epub", content)
+    assert text_of(document).startswith("The Road")
+    assert "out of order" not in "".join(document.notices)
+    assert len(document.notices) == 1
+
+
+def test_a_damaged_list_of_encrypted_files_does_no_harm(tmp_path: Path) -> None:
+    content = epub({"1": "<p>x</p>"}, **{"META-INF__encryption.xml": "<encryption"})
+    assert text_of(opened(tmp_path, "book.epub", content)) == "x\n"
+
+
+def titled(name: str, title: str) -> dict[str, str]:
+    return {f"OPS__{name}": f"<html><head><title>{title}</title></head><body><p>It was late.</p></body></html>"}
+
+
+def test_without_contents_a_page_has_its_own_title_unless_it_is_the_book_s_or_the_file_s(tmp_path: Path) -> None:
+    pages = dict.fromkeys(("a.xhtml", "b.xhtml", "c.xhtml"), "")
+    more = titled("a.xhtml", "The Inn") | titled("b.xhtml", "The Inn") | titled("c.xhtml", "c")
+    text = "It was late.\n"
+    assert text_of(opened(tmp_path, "book.epub", epub(pages, **more))) == f"The Inn\n\n{text}\n{text}\n{text}"
+    with_contents = book_with_contents(dict.fromkeys(("a.xhtml", "b.xhtml"), "<p>x</p>"), nav(("b.xhtml", "B")))
+    assert text_of(opened(tmp_path, "other.epub", with_contents)) == "x\n\nB\n\nx\n"
 
 
 def test_encrypted_fonts_do_no_harm(tmp_path: Path) -> None:

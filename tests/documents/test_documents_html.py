@@ -123,6 +123,27 @@ def test_pages_that_are_wrong(tmp_path: Path, page: str, text: str) -> None:
     assert text_of(opened(tmp_path, "a.html", page)) == text
 
 
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("<title>The\nInn &amp; 48213</title><p>It was late.", "The Inn & 48213\n\nIt was late.\n"),
+        ("<head><title lang=en>Prices</title></head><body><table><tr><td>1<td>2</table>", "Prices\n\n1\t2\n"),
+        ("<title>The Inn</title><p><b>THE</b> inn! It was late.", "THE inn! It was late.\n"),
+        ("<title>The Inn</title><h4>Late</h4>", "Late\n"),
+        ("<svg><title>A chart</title></svg><p>x", "x\n"),
+        ("<title> </title><p>x", "x\n"),
+    ],
+)
+def test_the_title_of_a_page_without_headings_is_its_first_line(tmp_path: Path, page: str, text: str) -> None:
+    assert text_of(opened(tmp_path, "a.html", page)) == text
+
+
+def test_a_title_is_a_place_and_is_no_text_of_a_page_without_any(tmp_path: Path) -> None:
+    assert places(opened(tmp_path, "a.html", "<title>Inn</title><p>Late")) == [("Inn", "section Inn")]
+    with pytest.raises(DocumentError, match="an HTML page without text"):
+        opened(tmp_path, "b.html", "<title>Inn</title><body><div id=app></div><script>run()</script>")
+
+
 def test_a_heading_s_label_is_short_and_printable(tmp_path: Path) -> None:
     (file,) = opened(tmp_path, "a.html", f"<h1>a\x1b[31m{'x' * 500}</h1>").files
     assert file.place(0).startswith("section a\\u001b[31mxxx")
@@ -140,7 +161,19 @@ def test_text_between_tags_comes_back(parts: list[str]) -> None:
     "unit",
     [
         *("<!--", "<a '", '<a b="', "<![CDATA[", "</", "<script>", "<pre>", "<", "<a ", "&#x", "<?", "<b></i>", "</br"),
-        *("<sup>", "<table><tr><td>", "<ol><li>", "<math><mrow>", "<h1>", "<td rowspan=99 colspan=99>", "<br>", "<rt>"),
+        *(
+            "<sup>",
+            "<table><tr><td>",
+            "<ol><li>",
+            "<math><mrow>",
+            "<h1>",
+            "<td rowspan=99 colspan=99>",
+            "<br>",
+            "<rt>",
+            "<ol reversed><li>",
+            "<title>",
+            "<s>",
+        ),
     ],
 )
 def test_time_is_linear(tmp_path: Path, unit: str) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemma10m.documents import Document, Piece, document, hashing, open_source
+from gemma10m.documents.formats.charset import NOT_UTF8
 from gemma10m.documents.text import decoder
 from gemma10m.encodings import nbytes
 from gemma10m.errors import DocumentError
@@ -88,11 +89,61 @@ def test_every_byte_of_windows_1252_has_a_character_of_its_own(tmp_path: Path, b
     read = opened(tmp_path / "old.txt", content)
     text = whole(read.pieces())
     assert read.files[0].encoding == "cp1252"
-    assert read.notices == (f"{tmp_path}/old.txt is not UTF-8: read as Windows-1252",)
+    assert read.notices == (f"{tmp_path}/old.txt is {NOT_UTF8}",)
     assert len(text) == len(content)
     assert len(set(text)) == 255
     assert text[0x7F:0x82] == "\u20ac\u0081\u201a"
     check_positions(read, content, "cp1252")
+
+
+def test_the_notice_of_a_guessed_encoding_says_how_to_convert() -> None:
+    assert "iconv -f" in NOT_UTF8
+
+
+RUSSIAN = "# Привет, 48213\n"
+DECLARED = {
+    "an XML file": ("a.xml", b"<?xml version='1.0' encoding='KOI8-R'?>\n", "koi8-r"),
+    "a book in XML": ("a.fb2", b'<?xml version="1.0" encoding="windows-1251"?>\r\n', "cp1251"),
+    "a cookie": ("a.py", b"# -*- coding: koi8-r -*-\n", "koi8-r"),
+    "a cookie in the second line": ("a.rb", b"#!/usr/bin/ruby\n# vim: set fileencoding=cp1251 :\n", "cp1251"),
+    "seven bits": ("a.py", b"# coding=iso-2022-jp\n", "iso-2022-jp"),
+}
+
+
+@pytest.mark.parametrize("case", DECLARED)
+def test_text_is_read_in_the_encoding_that_it_declares(tmp_path: Path, case: str) -> None:
+    name, head, encoding = DECLARED[case]
+    text = RUSSIAN.replace("Привет", "夏目漱石") if encoding == "iso-2022-jp" else RUSSIAN
+    read = opened(tmp_path / name, head + text.encode(encoding))
+    assert whole(read.pieces()) == head.decode() + text
+    assert read.notices == ()
+
+
+def test_bytes_that_a_declared_encoding_lacks_are_replaced_and_reported(tmp_path: Path) -> None:
+    read = opened(tmp_path / "a.py", b"# coding: euc_jp\n" + "夏目".encode("euc_jp") + b"\xff\n")
+    assert whole(read.pieces()).endswith("\n夏目\ufffd\n")
+    assert read.notices == (f"{tmp_path}/a.py: 1 byte is not EUC-JP: read as U+FFFD",)
+
+
+@pytest.mark.parametrize(
+    "head", [b"# coding: rot13\n", b"<?xml version='1.0' encoding='no-such'?>", b"\n\n# coding: koi8-r\n"]
+)
+def test_an_encoding_that_is_not_known_or_declared_too_late_is_guessed(tmp_path: Path, head: bytes) -> None:
+    read = opened(tmp_path / "a.py", head + b"caf\xe9")
+    assert read.files[0].encoding == "cp1252"
+    assert read.notices == (f"{tmp_path}/a.py is {NOT_UTF8}",)
+
+
+@pytest.mark.parametrize("head", [b"# coding: latin-1\n", b"<?xml version='1.0' encoding='us-ascii'?>\n"])
+def test_utf8_is_utf8_whatever_it_declares(tmp_path: Path, head: bytes) -> None:
+    content = head + RUSSIAN.encode()
+    read = opened(tmp_path / "a.py", content)
+    assert whole(read.pieces()).encode() == content
+
+
+def test_latin_1_is_declared_under_python_s_name(tmp_path: Path) -> None:
+    read = opened(tmp_path / "a.py", b"# coding: latin_1\ncaf\xe9\n")
+    assert (whole(read.pieces()), read.notices) == ("# coding: latin_1\ncafé\n", ())
 
 
 def test_wrong_bytes_in_utf8_are_replaced_one_by_one(tmp_path: Path, block: int) -> None:

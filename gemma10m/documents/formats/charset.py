@@ -1,4 +1,4 @@
-"""The encoding of a page as browsers find it: its mark, what it declares in its first kilobyte, else as plain text."""
+"""Find a page's encoding as browsers do: by its mark, by what its first kilobyte declares, else as plain text."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from gemma10m.documents.spool import TextWriter
 from gemma10m.documents.text import EncodingDetector, TextDecoder, decoder, wrong_bytes
 from gemma10m.encodings import LOSSY
 
+NOT_UTF8 = "not UTF-8: read as Windows-1252 (if letters look wrong, convert it: iconv -f ENCODING -t UTF-8)"
 _DECLARED_WITHIN = 1024  # bytes; as in the HTML standard
 _XML = re.compile(rb"""\s*<\?xml[^>]{0,200}?\sencoding\s*=\s*["']([^"'>]+)""")
+_COOKIE = re.compile(rb"(?:[ \t\f]*(?:#.*)?\r?\n)?[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")  # as in PEP 263
 _COMMENT = re.compile(rb"<!--.*?(?:-->|\Z)", re.DOTALL)
 _TAG = re.compile(rb"""<([a-zA-Z/!?][^\s/>]*)((?:"[^"]*"|'[^']*'|[^'">])*)>""")
 _ATTRIBUTE = re.compile(rb"""([^\s=/"']+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))""")
@@ -40,8 +42,36 @@ def decode_page(page: bytes, writer: TextWriter) -> Iterator[str]:
     name = "utf-8" if detector.mark else _declared(page[:_DECLARED_WITHIN])
     if not name and detector.encoding == LOSSY:
         name = "utf-8"
-    if not name or name == "windows-1252":
-        return _blocks(page, start, decoder("cp1252" if name else detector.encoding))
+    if name:
+        return decoded(page, start, name, writer)
+    if detector.encoding == "cp1252":
+        writer.note(f"it is {NOT_UTF8}")
+    return _blocks(page, start, decoder(detector.encoding))
+
+
+def declared_by_text(text: bytes) -> str:
+    """Return the WHATWG name of the encoding that XML or source code declares, "" for a text that is UTF-8 instead."""
+    head = text[:_DECLARED_WITHIN]
+    if xml := _XML.match(head):
+        name = _known(xml[1])
+    else:
+        cookie = _COOKIE.match(head)
+        name = _known(cookie[1].lower().replace(b"_", b"-").replace(b"latin-", b"latin")) if cookie else ""
+    return "" if name in ("", "utf-8") or _is_utf8(text) else name
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return b"\x1b" not in text  # which is ISO-2022-JP
+
+
+def decoded(page: bytes, start: int, name: str, writer: TextWriter) -> Iterator[str]:
+    """Return the text from `start` on in blocks, in an encoding by its WHATWG name; note wrong bytes at the end."""
+    if name == "windows-1252":
+        return _blocks(page, start, decoder("cp1252"))
     encoding = webencodings.lookup(name)
     return _decoded(page, start, encoding.codec_info.name if encoding else name, name.upper(), writer)
 

@@ -1,11 +1,8 @@
-"""The titles that a book's navigation gives its pages, for pages that have no heading of their own."""
+"""Find the titles that a book's navigation gives its pages."""
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Callable
-from itertools import islice
 
 from gemma10m.documents import limits
 from gemma10m.documents.archives.zip_file import Zip
@@ -13,34 +10,7 @@ from gemma10m.documents.budget import BombError
 from gemma10m.documents.formats.xml_events import Attributes, parse_xml
 from gemma10m.documents.safe_open import UnreadableError
 
-_HEADING = re.compile(rb"<(?:\w{1,20}:)?h[1-6](?:\s[^<>]*)?>", re.IGNORECASE)
-_TAG = re.compile(r"<[^<>]*>")
-_INSIDE = re.compile(rb"<[^<>]*>")
-_PICTURE = re.compile(rb"\salt\s?=\s?[\"'][^\"']")
-_WORD = re.compile(r"\w+")
-_MOST_HEADINGS, _LONGEST_HEADING = 1000, 2000  # bytes
-_HEAD = 64 << 10  # characters of a page in which its first words are looked for
-
-
-def has_heading(page: bytes) -> bool:
-    """Tell if a page has a heading that is not empty."""
-    page = page.replace(b"\0", b"")  # of UTF-16
-    for found in islice(_HEADING.finditer(page), _MOST_HEADINGS):
-        inside = page[found.end() : found.end() + _LONGEST_HEADING].partition(b"</h")[0]
-        if _INSIDE.sub(b"", inside).strip() or _PICTURE.search(inside):
-            return True
-    return False
-
-
-def first_words(page: str, most: int) -> list[str]:
-    """Return the page's first words, in lower case."""
-    start = max(page.find("<body"), 0)
-    text = html.unescape(_TAG.sub(" ", page[start : start + _HEAD]))
-    return [found[0].casefold() for found in islice(_WORD.finditer(text), most)]
-
-
-def words(title: str) -> list[str]:
-    return [word.casefold() for word in _WORD.findall(title)]
+_LONGEST = 2000  # characters of a title
 
 
 def titles(book: Zip, navigation: list[str], find: Callable[[str, str], str]) -> dict[str, str]:
@@ -103,6 +73,6 @@ class _Contents:
                 self._add(self._href, self._label)
 
     def text(self, text: str) -> None:
-        if self._title is not None and self._size < _LONGEST_HEADING:
+        if self._title is not None and self._size < _LONGEST:
             self._title.append(text)
             self._size += len(text)

@@ -1,4 +1,4 @@
-"""Superscripts, subscripts and readings, first as marks in the text and then as text."""
+"""Mark what is raised, lowered, a reading, hidden or struck, and write superscripts and subscripts as text."""
 
 from __future__ import annotations
 
@@ -6,24 +6,51 @@ import re
 from functools import lru_cache
 
 from gemma10m.documents.formats.raised import raised
+from gemma10m.documents.formats.xml_events import Attributes
 
-SUPERSCRIPT, SUBSCRIPT, NOTE, READING, END, HIDDEN = (
-    "\ufdd0\ufdd1\ufdd2\ufdd3\ufdd4\ufdd5"  # which are no characters of any text
+SUPERSCRIPT, SUBSCRIPT, NOTE, READING, END, HIDDEN, STRUCK = (
+    "\ufdd0\ufdd1\ufdd2\ufdd3\ufdd4\ufdd5\ufdd6"  # which are no characters of any text
 )
+NOT_READ = (HIDDEN, STRUCK)
 _ANY = re.compile(f"[{SUPERSCRIPT}-{END}]")
 _INNERMOST = re.compile(f"([{SUPERSCRIPT}-{READING}])([^{SUPERSCRIPT}-{END}]*)(?:{END}|$)")
 _DEEPEST = 4
 _SEEN_BEFORE = 20  # characters
 _SLASH = ("/", "\u2044")
 _NOTES = {"footnote-ref", "footnote-reference", "footnoteref", "noteref", "fnref"}
+_TELLING = frozenset(("style", "hidden", "aria-hidden", "epub:type", "role"))
+_REPEATED = {"span", "a", "i", "b", "em", "svg", "button", "nobr", "mjx-container", "mjx-math"}  # where aria-hidden
+_LINE_THROUGH = re.compile(r"text-decoration(?:-line)?:[^;]*line-through")
+
+
+def mark_of_element(tag: str, given: Attributes, follows_formula: bool) -> str:
+    """Return the mark of an element that its attributes raise, lower, strike or hide; "" for none of these."""
+    if _TELLING.isdisjoint(given):
+        return mark_of(given["class"], "") if "class" in given else ""
+    if given.get("hidden", "until-found").lower() != "until-found":
+        return HIDDEN
+    if given.get("aria-hidden") == "true" and (follows_formula or _is_repeated(tag, given)):
+        return HIDDEN
+    if given.get("role") == "deletion":
+        return STRUCK
+    if "noteref" in given.get("epub:type", "") or given.get("role") == "doc-noteref":
+        return NOTE
+    return mark_of(given.get("class", ""), given.get("style", ""))
+
+
+def _is_repeated(tag: str, given: Attributes) -> bool:
+    """Tell if text hidden from screen readers repeats other text of the page."""
+    return tag in _REPEATED and "katex-html" not in given.get("class", "")
 
 
 @lru_cache(1024)
 def mark_of(classes: str, style: str) -> str:
-    """Return the mark of an element's class and style, `HIDDEN`, or "" where they have none."""
+    """Return the mark of an element's class and style, or "" where they have none."""
     names, style = set(classes.lower().split()), "".join(style.lower().split())
     if "mathjax_preview" in names or "display:none" in style or "visibility:hidden" in style:
         return HIDDEN
+    if _LINE_THROUGH.search(style):
+        return STRUCK
     if names & _NOTES:
         return NOTE
     if names & {"sup", "superscript"} or "vertical-align:super" in style:

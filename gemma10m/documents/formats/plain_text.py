@@ -1,4 +1,4 @@
-"""Plain text that is not kept as it stands: lines that no LF ends, and files in base64 inside of it."""
+"""Rewrite plain text where no LF ends its lines, it holds files in base64, or declares an encoding."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from gemma10m.documents import limits
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
+from gemma10m.documents.formats.charset import NOT_UTF8, declared_by_text, decoded
 from gemma10m.documents.formats.data_uris import MARK, shortened
 from gemma10m.documents.spool import TextWriter
 from gemma10m.documents.text import EncodingDetector, decoder, wrong_bytes
@@ -22,7 +23,8 @@ def is_rewritten(content: Content) -> bool:
     wide = EncodingDetector(head).wide
     if (b"\0" in head and not wide) or content.size() > limits.LARGEST_WHOLE:
         return False
-    return _has_other_ends(head, wide) or MARK.encode() in content.whole("a text")
+    text = content.whole("a text")
+    return _has_other_ends(head, wide) or MARK.encode() in text or bool(declared_by_text(text))
 
 
 def write_text(content: Content, writer: TextWriter, budget: Budget) -> None:
@@ -32,12 +34,14 @@ def write_text(content: Content, writer: TextWriter, budget: Budget) -> None:
 
 
 def whole_text(content: Content, what: str, writer: TextWriter) -> str:
-    """Return the whole text; the writer notes that it is not UTF-8. Raises `UnreadableError`."""
+    """Return the whole text; the writer notes what is not in the encoding it should be. Raises `UnreadableError`."""
     data = content.whole(what)
     detector = EncodingDetector(data)
     detector.feed(data, final=True)
+    if name := declared_by_text(data):
+        return "".join(decoded(data, 0, name, writer))
     if detector.encoding == "cp1252":
-        writer.note("it is not UTF-8: read as Windows-1252")
+        writer.note(f"it is {NOT_UTF8}")
     elif detector.encoding == LOSSY:
         writer.note(wrong_bytes(detector.wrong, "UTF-8"))
     return decoder(detector.encoding).decode(data[len(detector.mark) :], True)

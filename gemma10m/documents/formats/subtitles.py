@@ -1,4 +1,4 @@
-"""Subtitles (SubRip, WebVTT, SubStation Alpha, YouTube's SBV): the spoken lines, with times as places."""
+"""Read the spoken lines of subtitles (SubRip, WebVTT, SubStation Alpha, YouTube's SBV), with times as places."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from gemma10m.documents.spool import TextWriter
 _CLOCK = r"((?:\d{1,3}:)?\d{1,2}:\d{2})[.,]\d{1,3}"
 _TIMES = re.compile(rf"\s*{_CLOCK}\s*(?:-->|,)\s*{_CLOCK}(?:\s.*)?")
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
+_READING = re.compile(r"<rt[\s.>].*?(?:</rt>|(?=</ruby>)|$)")  # of ruby; HTML drops it, too
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>|<[\d:.]+>|\{\\[^{}]*\}")
 _DRAWING = re.compile(r"\{[^{}]*\\p[1-9]")
 _NOT_SAID = ("WEBVTT", "NOTE", "STYLE", "REGION")
@@ -27,8 +28,7 @@ def write_subtitles(content: Content, writer: TextWriter, budget: Budget) -> Non
     rolls = "<c>" in text  # what was said scrolls on, so that each line stands in two or three cues
     last = ""
     for clock, said in _dialogue(text) if "[Script Info]" in text else _cues(text):
-        lines = [line for each in said if (line := " ".join(_TAG.sub("", _VOICE.sub(r"\1: ", each)).split()))]
-        lines = [html.unescape(line) for line in lines]
+        lines = [html.unescape(line) for each in said if (line := _shown(each))]
         new = [line for line in lines if not rolls or line != last]
         if new:
             hours = clock if clock.count(":") == 2 else f"00:{clock}"
@@ -37,6 +37,10 @@ def write_subtitles(content: Content, writer: TextWriter, budget: Budget) -> Non
             last = new[-1]
     if writer.blank:
         raise UnreadableError("a file of subtitles without text")
+
+
+def _shown(line: str) -> str:
+    return " ".join(_TAG.sub("", _VOICE.sub(r"\1: ", _READING.sub("", line))).split())
 
 
 def _cues(text: str) -> Iterator[tuple[str, list[str]]]:

@@ -1,4 +1,4 @@
-"""Tables of a page: a line for each row, a tab between cells, unless the rows are there for the page's layout."""
+"""Write a table as a line for each row, with tabs between cells, unless its rows only lay out the page."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ _FURTHEST = 100  # columns in which cells of earlier rows are counted
 
 @dataclass
 class Block:
+    """Hold a block of text that is not written yet."""
+
     gap: int  # what stands before it
     text: str
     label: str = ""  # of the place that begins with it
@@ -20,6 +22,8 @@ class Block:
 
 @dataclass
 class TableCell:
+    """Hold the blocks of a cell."""
+
     column: int
     above: tuple[list[Block] | None, int]  # the blocks around its table, and the gap there
     blocks: list[Block] = field(default_factory=list)
@@ -31,6 +35,8 @@ class TableCell:
 
 
 class Table:
+    """Hold the open row of a table, and where cells of earlier rows reach into it."""
+
     def __init__(self) -> None:
         self.cell: TableCell | None = None  # the open one
         self.row: list[TableCell] | None = None
