@@ -19,12 +19,12 @@ from gemma10m.weights.checkpoint import Checkpoint
 
 
 def untrained_memory(config: ModelConfig, reading: ReadingConfig, rank: int, seed: int) -> AddedMemoryWeights:
-    """Return a memory for each layer without a window: maps are the identity, each B is 0, read gates are shut."""
+    """Return a memory for each layer without a window and with keys of its own: maps are the identity, each B is 0, read gates are shut."""
     generator = torch.Generator().manual_seed(seed)
     tensors: dict[str, Tensor] = {}
     for layer in range(config.layers):
         spec = config.attention_of(layer)
-        if spec.window is not None:
+        if spec.window is not None or spec.source is not None:
             continue
         part = AddedProjections(config.hidden_size, spec, rank)
         for name, parameter in part.named_parameters():

@@ -94,6 +94,11 @@ def reading_as(model: Decoder, reading: ReadingConfig, window: int | None = None
     for name, parameter in model.named_parameters():
         owner, _, own_name = name.rpartition(".")
         twin.get_submodule(owner).register_parameter(own_name, parameter)
+    kept = model.state_dict()
+    for name, number in model.named_buffers():
+        if name in kept:  # Gemma 4's layer scalars
+            owner, _, own_name = name.rpartition(".")
+            twin.get_submodule(owner).register_buffer(own_name, number)
     return twin.train(model.training)
 
 

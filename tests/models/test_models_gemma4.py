@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,13 @@ from official_models import (
 from torch import Tensor
 
 import gemma10m
+from gemma10m.config import ReadingConfig
 from gemma10m.errors import ConfigError, ModelError
 from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
+from gemma10m.training.added_start import untrained_memory
+from gemma10m.training.parameters import reading_as
+from gemma10m.weights.expected import expected_shapes
 
 IDS = random_ids()
 SHARING = "gemma4_text, sharing"
@@ -109,3 +114,20 @@ def _same(left: State, right: State) -> None:
     for one, other in zip(left.layers, right.layers, strict=True):
         assert one.layout == other.layout
         assert all(torch.equal(tensor, other[name]) for name, tensor in one.tensors())
+
+
+@torch.no_grad()
+def test_a_twin_that_reads_otherwise_has_every_number_of_the_model(tmp_path: Path) -> None:
+    model = gemma10m.load_model(save(official_model(SHARING), tmp_path / "model"), memory="full")
+    twin = reading_as(model, ReadingConfig("full", 16))
+    logits, _ = twin(IDS, twin.empty_state(batch=len(IDS)))
+    expected, _ = model(IDS, model.empty_state(batch=len(IDS)))
+    assert torch.equal(logits, expected)
+
+
+def test_only_global_layers_with_keys_of_their_own_get_an_added_memory(tmp_path: Path) -> None:
+    config = gemma10m.load_model(save(official_model(SHARING), tmp_path / "model"), memory="full").config
+    memory = untrained_memory(config, ReadingConfig("added", 16), rank=3, seed=0)
+    expected = {name for name in expected_shapes(replace(config, added_rank=3)) if ".added_memory." in name}
+    assert memory.tensors.keys() == expected
+    assert {name.split(".")[2] for name in expected} == {"2"}
