@@ -19,7 +19,10 @@ from gemma10m.weights.checkpoint import Checkpoint
 
 
 def untrained_memory(config: ModelConfig, reading: ReadingConfig, rank: int, seed: int) -> AddedMemoryWeights:
-    """Return a memory for each layer without a window and with keys of its own: maps are the identity, each B is 0, read gates are shut."""
+    """Return a memory for each layer that has no window and owns its keys.
+
+    Maps are the identity, each B is 0, and read gates are shut.
+    """
     generator = torch.Generator().manual_seed(seed)
     tensors: dict[str, Tensor] = {}
     for layer in range(config.layers):
