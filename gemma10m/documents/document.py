@@ -51,6 +51,7 @@ class SourceFile:
     places: tuple[tuple[int, str], ...] = field(default=(), repr=False)  # (byte offset, "page 12"), ascending
     stamp: Stamp | None = field(default=None, repr=False, compare=False)  # of the file that its text was taken out of
     wrong: int = field(default=0, repr=False, compare=False)  # bytes that are not UTF-8, each read as U+FFFD
+    nuls: int = field(default=0, repr=False, compare=False)  # NUL bytes, each read as U+FFFD
 
     def place(self, offset: int) -> str:
         """Return the page, chapter or cell that holds the byte at `offset` of the text, or ""."""

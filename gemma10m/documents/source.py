@@ -23,7 +23,7 @@ from gemma10m.documents.repository import Walk
 from gemma10m.documents.safe_open import BLOCK, FileBelow, UnreadableError, open_regular, reason
 from gemma10m.documents.selection import Choice
 from gemma10m.documents.spool import Spool
-from gemma10m.documents.text import wrong_bytes
+from gemma10m.documents.text import nul_bytes, wrong_bytes
 from gemma10m.documents.whereabouts import working_folder
 from gemma10m.errors import DocumentError, UsageError
 
@@ -165,6 +165,8 @@ class _Gathering:
             self.notices.append(f"{file.path}: {notice}")
         if file.wrong:
             self.notices.append(f"{file.path}: {wrong_bytes(file.wrong, 'UTF-8')}")
+        if file.nuls:
+            self.notices.append(f"{file.path}: {nul_bytes(file.nuls)}")
         if file.encoding == "cp1252":
             self.notices.append(f"{file.path} is not UTF-8: read as Windows-1252")
 

@@ -1,4 +1,4 @@
-"""Plain text that is not kept as it stands: lines that no LF ends, and files in base64 inside of it."""
+"""Rewrite plain text that is not kept unchanged: lines that do not end with LF, and files in base64 inside of it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
 from gemma10m.documents.formats.data_uris import MARK, shortened
 from gemma10m.documents.spool import TextWriter
-from gemma10m.documents.text import EncodingDetector, decoder, wrong_bytes
-from gemma10m.encodings import LOSSY
+from gemma10m.documents.text import EncodingDetector, decoder, is_binary, nul_bytes, wrong_bytes
 
 _OTHER_END = re.compile("\r\n|\r|\x85")  # NEL is the line's end of EBCDIC
 _WIDE_ENDS = re.compile(rb"[\n\r]\0|\0[\n\r]")
@@ -19,10 +18,9 @@ _WIDE_ENDS = re.compile(rb"[\n\r]\0|\0[\n\r]")
 def is_rewritten(content: Content) -> bool:
     """Tell if `write_text` changes the text. Raises `UnreadableError`."""
     head = content.head()
-    wide = EncodingDetector(head).wide
-    if (b"\0" in head and not wide) or content.size() > limits.LARGEST_WHOLE:
+    if is_binary(head) or content.size() > limits.LARGEST_WHOLE:
         return False
-    return _has_other_ends(head, wide) or MARK.encode() in content.whole("a text")
+    return _has_other_ends(head, EncodingDetector(head).wide) or MARK.encode() in content.whole("a text")
 
 
 def write_text(content: Content, writer: TextWriter, budget: Budget) -> None:
@@ -32,14 +30,16 @@ def write_text(content: Content, writer: TextWriter, budget: Budget) -> None:
 
 
 def whole_text(content: Content, what: str, writer: TextWriter) -> str:
-    """Return the whole text; the writer notes that it is not UTF-8. Raises `UnreadableError`."""
+    """Return the whole text; the writer notes the bytes that are not UTF-8. Raises `UnreadableError`."""
     data = content.whole(what)
     detector = EncodingDetector(data)
     detector.feed(data, final=True)
     if detector.encoding == "cp1252":
         writer.note("it is not UTF-8: read as Windows-1252")
-    elif detector.encoding == LOSSY:
+    elif detector.wrong:
         writer.note(wrong_bytes(detector.wrong, "UTF-8"))
+    if detector.nuls:
+        writer.note(nul_bytes(detector.nuls))
     return decoder(detector.encoding).decode(data[len(detector.mark) :], True)
 
 
