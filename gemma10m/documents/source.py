@@ -77,7 +77,7 @@ def open_named(origin: Origin, name: str) -> list[SourceFile]:
 
 
 class _Gathering:
-    """The files of a document that is being opened."""
+    """Gather the files of a document that is being opened."""
 
     def __init__(self, folder: str, origin: Origin, watch: Watch = _unwatched) -> None:
         self.folder, self.origin, self.watch = folder, origin, watch
@@ -128,8 +128,8 @@ class _Gathering:
     def _add_archive(self, shown: str, archive: Archive, stamp: Stamp | None) -> None:
         """Add an archive's files. Raises `UnreadableError` for an archive that is refused as a whole."""
         selection = Selection(archive, self.choice, self.spool)
-        self.notices += (f"{shown}: {notice}" for notice in archive.notices)
         self._add_tree(shown, selection, lambda path: (selection.load(path), stamp), archive.budget)
+        self.notices += (f"{shown}: {notice}" for notice in archive.notices)
 
     def _add_tree(
         self,

@@ -74,8 +74,8 @@ def test_notes_follow_the_text(tmp_path: Path) -> None:
     [
         (docx(paragraph("")), "a Word document without text"),
         (docx("<w:p>"), r"its word/document\.xml is not XML"),
-        (zipped({"[Content_Types].xml": "", "xl/workbook.xml": ""}), "an office document of a kind that is not read"),
-        (zipped({"mimetype": "", "content.xml": ""}), "an office document of a kind that is not read"),
+        (zipped({"[Content_Types].xml": "", "xl/workbook.xml": ""}), "a spreadsheet, which is not supported"),
+        (zipped({"mimetype": "", "content.xml": ""}), "an office document, which is not supported"),
     ],
 )
 def test_documents_that_cannot_be_read(tmp_path: Path, content: bytes, why: str) -> None:

@@ -1,4 +1,4 @@
-"""Zip archives: a member is copied to the spool when its turn comes."""
+"""Read zip archives: a member is copied to the spool when its turn comes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from gemma10m.documents.text import EncodingDetector
 
 
 class ZipArchive(Archive):
+    """Read the members of a zip file."""
+
     separators = "/\\"  # the second one is Windows's, which some programs write against the format's rules
 
     def __init__(self, file: Zip, budget: Budget) -> None:
         """List the members. Raises `UnreadableError`."""
-        self._file = file
+        self._file, self.notices = file, file.notices
         names = (member.filename for member in file.listed if not member.filename.endswith(("/", "\\")))
         super().__init__((Member(name, file.why_not(name)) for name in names), budget)
 
