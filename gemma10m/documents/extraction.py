@@ -45,8 +45,8 @@ _MIMETYPE = "mimetype"
 _OFFICE = {  # documents that are not read, by a folder in them or by their MIME type
     "xl/": "a spreadsheet",
     "application/vnd.oasis.opendocument.spreadsheet": "a spreadsheet",
-    "ppt/": "a presentation (slides)",
-    "application/vnd.oasis.opendocument.presentation": "a presentation (slides)",
+    "ppt/": "a slide presentation",
+    "application/vnd.oasis.opendocument.presentation": "a slide presentation",
     "visio/": "a drawing",
     "application/vnd.oasis.opendocument.graphics": "a drawing",
 }
@@ -82,8 +82,7 @@ def _opened(content: Content, name: str, spool: Spool, budget: Budget) -> Text |
     if kind in COMPRESSED:
         raise UnreadableError("compressed more than once", hint="unpack it yourself if you trust it")
     if kind in REFUSED:
-        why, hint = REFUSED[kind]
-        raise UnreadableError(why, hint)
+        raise UnreadableError(*REFUSED[kind])
     opened = _read(kind, content, spool, budget)
     if isinstance(opened, Archive):
         opened.notices[:0] = notices

@@ -8,7 +8,8 @@ from gemma10m.documents.archives.archive import Archive, Member
 from gemma10m.documents.archives.zip_file import Zip
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
-from gemma10m.documents.detect import kind_of
+from gemma10m.documents.detect import REFUSED, kind_of
+from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import Spool
 from gemma10m.documents.text import EncodingDetector
 
@@ -27,6 +28,9 @@ class ZipArchive(Archive):
     def load(self, name: str, spool: Spool) -> Content:
         blocks = self._file.blocks(name)
         first = next(blocks, b"")
-        if kind_of(first, name) == "text":
+        kind = kind_of(first, name)
+        if kind in REFUSED:
+            raise UnreadableError(*REFUSED[kind])
+        if kind == "text":
             EncodingDetector(first).feed(first, final=False)  # which keeps pictures and programs out of the spool
         return spool.keep(chain([first], blocks))
