@@ -17,7 +17,7 @@ _PART = 1 << 13  # bytes
 def sampled(document: Document) -> Iterator[tuple[str, int]]:
     """Yield texts and their sizes in bytes: from the start, the end and evenly between, or all of a short document.
 
-    A file that has changed yields nothing: whoever reads it gets the error.
+    A file that has changed yields nothing: the error comes when it is read.
     """
     if document.nbytes <= _PARTS * _PART:
         starts = range(0, document.nbytes, _PART)

@@ -1,4 +1,4 @@
-"""A file's text in paragraphs that know where they begin, in constant memory whatever the file is."""
+"""Divide a file's text into paragraphs that know where they begin, in constant memory whatever the file is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LINE = re.compile(rf"[^\n]{{0,{LONGEST - 1}}}\n|[^\n]{{{LONGEST}}}")
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """Up to and with the blank lines after it, in one place: put together, a file's paragraphs are its text."""
+    """Hold a paragraph with the blank lines after it; put together, a file's paragraphs are its text."""
 
     text: str
     path: str  # of its file, for display

@@ -91,6 +91,7 @@ class _Gathering:
         self.notices: list[str] = []
 
     def add(self, name: str) -> None:
+        """Add what a name of the origin leads to. Raises `DocumentError` and `DiskError`."""
         path = os.path.join(self.folder, name)
         if name == STANDARD_INPUT:
             self._add_named("standard input", self.spool.keep(_standard_input()), stamp=None)
@@ -171,6 +172,7 @@ class _Gathering:
             self.notices.append(f"{file.path} is not UTF-8: read as Windows-1252")
 
     def document(self) -> Document:
+        """Return the document. Raises `DocumentError` for one without text."""
         names = self.origin.names
         name = "standard input" if names[0] == STANDARD_INPUT else printable(names[0])
         if len(names) > 1:

@@ -114,7 +114,7 @@ READERS: dict[str, Callable[[], _Decompressor]] = {
 
 
 def unpacked(kind: str, content: Content, budget: Budget, note: Callable[[str], object]) -> Iterator[bytes]:
-    """Yield the content of a file of one of `READERS`'s kinds; `note` hears what of it is not read.
+    """Yield the content of a file of one of `READERS`'s kinds; `note` is called with each notice on what is not read.
 
     Raises `UnreadableError`, `BombError` among them, where nothing of it can be trusted.
     """
@@ -137,7 +137,7 @@ def unpacked(kind: str, content: Content, budget: Budget, note: Callable[[str], 
 
 
 def _frames(kind: str, file: ContentFile, note: Callable[[str], object]) -> Iterator[bytes | None]:
-    """Yield the bytes of one frame after another, and None where one has ended well."""
+    """Yield the bytes of one frame after another, and None where a frame is complete."""
     size = 1024 if kind == "zstd" else BLOCK
     data, ended, wrong = file.read(size), False, 0
     while data:
