@@ -138,7 +138,7 @@ def _document(document: Document) -> Rows:
         ("size", format_bytes(document.nbytes)),
         ("fingerprint", document.fingerprint[:16]),
         *(("notice", notice) for notice in document.notices),
-        *(("skipped", f"{kind.files:,} {kind.reason}, such as {where.path(kind.first)}") for kind in kinds),
+        *(("skipped", f"{kind}, such as {where.path(kind.first)}") for kind in kinds),
         *(("skipped", line) for line in named_skips(document.skipped, where)),
     ]
 

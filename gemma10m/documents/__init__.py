@@ -1,4 +1,4 @@
-"""Sources to documents: text in order, and where each piece of it came from."""
+"""Turn sources into documents: text in order, and where each piece of it came from."""
 
 from gemma10m.documents.document import (
     AS_READ,

@@ -1,4 +1,4 @@
-"""A limit on what a compressed source may unpack to, counted as it comes out, whatever size the file states."""
+"""Limit what a compressed source may unpack to, counted as it comes out, whatever size the file states."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from gemma10m.documents.safe_open import UnreadableError
 
 
 class BombError(UnreadableError):
-    """More came out than may. It ends the reading of a whole archive, not of one member."""
+    """Report that more came out than is allowed. It ends the reading of a whole archive, not of one member."""
 
 
 class Budget:

@@ -1,4 +1,4 @@
-"""Bytes that can be read again: a file, a part of one, or what was taken out of one."""
+"""Hold bytes that can be read again: a file, a part of one, or what was taken out of one."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from gemma10m.documents.safe_open import BLOCK, UnreadableError, read_block
 
 @dataclass(frozen=True)
 class Content:
+    """Hold a place to read bytes from, as often as needed."""
+
     open: Callable[[], int]  # a new descriptor; raises UnreadableError
     start: int = 0
     nbytes: int | None = None  # from `start`; None: to the end of the file
@@ -39,6 +41,7 @@ class Content:
 
     @contextmanager
     def descriptor(self) -> Iterator[int]:
+        """Open the content, and close it at the end. Raises `UnreadableError`."""
         descriptor = self.open()
         try:
             yield descriptor
@@ -47,9 +50,9 @@ class Content:
 
 
 class ContentFile(io.RawIOBase):
-    """A content as a file that can be sought in, for as long as `descriptor` is open.
+    """Read a content as a file that can be sought in, while `descriptor` is open.
 
-    To ask for more than `LARGEST_READ` bytes at once is to have believed a length that a hostile file states.
+    A read of more than `LARGEST_READ` bytes is refused: only a length that a hostile file states asks for so many.
     """
 
     def __init__(self, content: Content, descriptor: int) -> None:

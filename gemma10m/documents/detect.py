@@ -7,11 +7,51 @@ import os
 import re
 import tarfile
 
+from gemma10m.documents.text import is_binary
+
 COMPRESSED = {"gzip": b"\x1f\x8b", "bzip2": b"BZh", "xz": b"\xfd7zXZ\0", "zstd": b"\x28\xb5\x2f\xfd"}
+_SIGNATURES = {  # of binary files that are not read: where and by which bytes each is known
+    "image": [
+        (0, b"\x89PNG\r\n\x1a\n"),
+        (0, b"\xff\xd8\xff"),
+        (0, b"GIF8"),
+        (0, b"II*\0"),
+        (0, b"MM\0*"),
+        (8, b"WEBP"),
+    ],
+    "sound": [(4, b"ftyp"), (0, b"\x1aE\xdf\xa3"), (0, b"OggS"), (0, b"ID3"), (0, b"fLaC"), (0, b"RIFF")],
+    "7z": [(0, b"7z\xbc\xaf\x27\x1c")],
+    "rar": [(0, b"Rar!\x1a\x07")],
+    "packed": [(0, b"MSCF\0"), (0, b"LZIP"), (0, b"\x04\x22\x4d\x18"), (0, b"\x1f\x9d"), (0x8001, b"CD001")],
+    "mobi": [(60, b"BOOKMOBI"), (60, b"TEXtREAd")],
+    "djvu": [(0, b"AT&TFORM")],
+    "chm": [(0, b"ITSF")],
+    "lit": [(0, b"ITOLITLS")],
+    "wpd": [(0, b"\xffWPC")],
+    "tnef": [(0, b"\x78\x9f\x3e\x22")],
+    "pst": [(0, b"!BDN")],
+    "sqlite": [(0, b"SQLite format 3\0")],
+    "mdb": [(4, b"Standard Jet DB"), (4, b"Standard ACE DB")],
+}
+_UNPACK, _EXPORT = "unpack it, and name the folder", "save it as DOCX, PDF or text"
 REFUSED = {  # why, and what to do about it
-    "ole": ("an old Office file (.doc, .xls, .ppt, .msg), or an encrypted one", "save it as DOCX, PDF or text"),
+    "ole": ("an old Office file (.doc, .xls, .ppt, .msg), or an encrypted one", _EXPORT),
     "lfs": ("a git-LFS pointer, not the file: run `git lfs pull`", "run `git lfs pull` where it comes from"),
     "state": ("a saved state, which is asked alone", "name it as the only source: gemma10m ask FILE"),
+    "image": ("an image", "recognise its text with another program (OCR), and name that text"),
+    "sound": ("a sound or video file, which is not supported", "name its subtitles or a transcript"),
+    "7z": ("a 7z archive, which is not supported", _UNPACK),
+    "rar": ("a RAR archive, which is not supported", _UNPACK),
+    "packed": ("an archive or disk image, which is not supported", _UNPACK),
+    "mobi": ("a Mobipocket or Kindle book, which is not supported", "convert it to EPUB"),
+    "djvu": ("a DjVu document, which is not supported", "convert it to PDF or text"),
+    "chm": ("a CHM help file, which is not supported", "unpack it, and name the folder of its pages"),
+    "lit": ("a Microsoft Reader book, which is not supported", "convert it to EPUB"),
+    "wpd": ("a WordPerfect document, which is not supported", _EXPORT),
+    "tnef": ("an attachment of Outlook (winmail.dat), which is not supported", _UNPACK),
+    "pst": ("an Outlook mailbox, which is not supported", "export it as .mbox or .eml"),
+    "sqlite": ("an SQLite database, which is not supported", "export what you want to read as text"),
+    "mdb": ("an Access database, which is not supported", "export what you want to read as text"),
 }
 _BZIP2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")  # three letters alone may begin a text
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
@@ -68,7 +108,7 @@ def kind_of(head: bytes, name: str) -> str:
         return "html"
     if _INFO.match(head):
         return "info"
-    if ending == ".ipynb" and head.lstrip().startswith(b"{"):
+    if ending == ".ipynb" and head.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{"):
         return "notebook"
     return "mail" if _is_mail(head, ending) else "text"
 
@@ -84,7 +124,14 @@ def _marked(head: bytes, ending: str) -> str:
         return "rtf"
     if _FLAT_ODT.match(head):
         return "odt"
-    return "ole" if head.startswith(_OLE) else ""
+    return "ole" if head.startswith(_OLE) else _signed(head)
+
+
+def _signed(head: bytes) -> str:
+    if not is_binary(head):
+        return ""
+    kinds = (kind for kind, signs in _SIGNATURES.items() if any(head.startswith(sign, at) for at, sign in signs))
+    return next(kinds, "")
 
 
 def _is_html(head: bytes, ending: str) -> bool:

@@ -1,4 +1,4 @@
-"""A document: an ordered stream of pieces of text that know where they came from, read again as often as asked."""
+"""Hold a document: an ordered stream of pieces of text that know where they came from, read as often as needed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NONCE = 16  # hexadecimal digits of the fingerprint that each header shows
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """About 64 KB of one file's text, or a header of our own."""
+    """Hold about 64 KB of one file's text, or a header of the program's own."""
 
     text: str
     file: int  # index into the document's files
@@ -32,13 +32,15 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class SkippedFile:
+    """Name a file that was not read, and the reason."""
+
     path: str  # for display; ends in "/" for a folder
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file as it was when the document was opened; what was extracted from one, as text of its own."""
+    """Describe a file as it was when the document was opened, or the text that was extracted from it then."""
 
     path: str  # for display: control characters and bytes that are not UTF-8 are escaped
     nbytes: int
@@ -51,6 +53,7 @@ class SourceFile:
     places: tuple[tuple[int, str], ...] = field(default=(), repr=False)  # (byte offset, "page 12"), ascending
     stamp: Stamp | None = field(default=None, repr=False, compare=False)  # of the file that its text was taken out of
     wrong: int = field(default=0, repr=False, compare=False)  # bytes that are not UTF-8, each read as U+FFFD
+    nuls: int = field(default=0, repr=False, compare=False)  # NUL bytes, each read as U+FFFD
 
     def place(self, offset: int) -> str:
         """Return the page, chapter or cell that holds the byte at `offset` of the text, or ""."""
@@ -76,7 +79,7 @@ class SourceFile:
         return inside[start - first : stop - first]
 
     def status(self) -> str:
-        """Return the file's status where its bytes are not what they were."""
+        """Return the status of a file whose bytes are not what they were."""
         if self.stamp:
             return CHANGED if os.path.lexists(self.stamp.path) else GONE
         try:
@@ -109,6 +112,7 @@ class SourceFile:
         )
 
     def pieces(self, index: int) -> Iterator[Piece]:
+        """Yield the file's text. `index` is its place in the document. Raises as `blocks` does."""
         decode = decoder(self.encoding)
         offset, line, position = self.mark, 1, 0
         for block in self.blocks():
@@ -123,7 +127,7 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class FileNow:
-    """A file's content and status now."""
+    """Hold a file's content and status now."""
 
     status: str  # AS_READ, CHANGED, GONE or NOT_AVAILABLE
     file: SourceFile | None = None  # one that is as it was read
@@ -131,7 +135,7 @@ class FileNow:
 
 @dataclass(frozen=True)
 class Origin:
-    """The arguments of `open_source`, and the folder: enough to open the same again from anywhere."""
+    """Hold the arguments of `open_source`, and the folder: enough to open the same again from anywhere."""
 
     folder: str  # that relative names start from
     names: tuple[str, ...]
@@ -142,8 +146,9 @@ class Origin:
 
 @dataclass(frozen=True)
 class Document:
-    """Made by `open_source`. `headed` documents (a folder, an archive, several paths) begin each file with a header.
+    """Hold what `open_source` makes.
 
+    A `headed` document (a folder, an archive, several paths) begins each file with a header.
     A header reads `=== 0123456789abcdef src/main.py ===`, on a line of its own. Its number is taken from a sha256 over
     the paths and contents of all the files, so that no file can hold the header of another: it would have to hold a
     hash of itself. A document with `contents` begins with the list of its files, under a header of its own.
@@ -173,7 +178,7 @@ class Document:
         return digest.hexdigest()
 
     def now(self, number: int) -> FileNow:
-        """Return a file of this document, which notices by itself that it has changed."""
+        """Return a file of this document, which raises an error by itself where it has changed."""
         return FileNow(AS_READ, self.files[number])
 
     def pieces(self) -> Iterator[Piece]:
@@ -192,14 +197,14 @@ class Document:
         return "\n".join([f"=== {nonce} {len(self.files)} files ===", *(file.path for file in self.files), "", ""])
 
     def texts(self) -> list[str]:
-        """Yield each file's text, without headers and without empty ones. Raises `DocumentError` as `pieces` does."""
+        """Return each file's text, without headers and without empty ones. Raises `DocumentError` as `pieces` does."""
         texts = ["".join(piece.text for piece in file.pieces(index)) for index, file in enumerate(self.files)]
         return [text for text in texts if text.strip()]
 
     def prefix_sha256(self, nbytes: int) -> str | None:
         """Return sha256 of the first `nbytes` bytes, to recognise a file that has grown.
 
-        None for a document of several files, and for one that is shorter.
+        Return None for a document of several files, and for one that is shorter.
         """
         if self.headed or not 0 <= nbytes <= self.nbytes:
             return None

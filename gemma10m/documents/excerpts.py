@@ -1,4 +1,4 @@
-"""Parts of a document's text from all over it, for what can be told of the whole without reading it."""
+"""Sample parts of a document's text from all over it, for what can be told of the whole without reading it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 
 from gemma10m.documents.document import Document
+from gemma10m.encodings import LOSSY
 from gemma10m.errors import DocumentError
 
 _PARTS = 8
@@ -16,7 +17,7 @@ _PART = 1 << 13  # bytes
 def sampled(document: Document) -> Iterator[tuple[str, int]]:
     """Yield texts and their sizes in bytes: from the start, the end and evenly between, or all of a short document.
 
-    A file that has changed yields nothing: whoever reads it gets the error.
+    A file that has changed yields nothing: the error comes when it is read.
     """
     if document.nbytes <= _PARTS * _PART:
         starts = range(0, document.nbytes, _PART)
@@ -32,4 +33,5 @@ def sampled(document: Document) -> Iterator[tuple[str, int]]:
             part = file.cut(first, min(first + _PART, file.nbytes))
         except DocumentError:
             continue
-        yield part.decode(file.encoding.removesuffix("-sig"), "ignore"), len(part)
+        encoding = "utf-8" if file.encoding == LOSSY else file.encoding.removesuffix("-sig")
+        yield part.decode(encoding, "ignore"), len(part)

@@ -1,4 +1,4 @@
-"""Any file to text: unpacked, recognised, extracted."""
+"""Turn any file into text: unpack it, recognise its format, extract its text."""
 
 from __future__ import annotations
 
@@ -42,10 +42,19 @@ _ZIPPED: dict[str, Callable[[Zip, TextWriter], None]] = {
     "docx": docx.write_docx,
     "odt": odt.write_odt,
 }
+_MIMETYPE = "mimetype"
+_OFFICE = {  # documents that are not read, by a folder in them or by their MIME type
+    "xl/": "a spreadsheet",
+    "application/vnd.oasis.opendocument.spreadsheet": "a spreadsheet",
+    "ppt/": "a slide presentation",
+    "application/vnd.oasis.opendocument.presentation": "a slide presentation",
+    "visio/": "a drawing",
+    "application/vnd.oasis.opendocument.graphics": "a drawing",
+}
 
 
 class Text(NamedTuple):
-    """Bytes that are the text, unless they turn out to be none."""
+    """Hold the bytes of a text, which may still turn out to be binary."""
 
     content: Content
     places: Places = ()
@@ -53,7 +62,10 @@ class Text(NamedTuple):
 
 
 def open_content(content: Content, name: str, spool: Spool, budget: Budget) -> Text | Archive:
-    """Text is extracted into the spool. Raises `UnreadableError`, `BombError` among them, and `DiskError`."""
+    """Open a file, and extract its text into the spool.
+
+    Raises `UnreadableError`, `BombError` among them, and `DiskError`.
+    """
     before = spool.position
     try:
         return _opened(content, name, spool, budget)
@@ -71,11 +83,10 @@ def _opened(content: Content, name: str, spool: Spool, budget: Budget) -> Text |
     if kind in COMPRESSED:
         raise UnreadableError("compressed more than once", hint="unpack it yourself if you trust it")
     if kind in REFUSED:
-        why, hint = REFUSED[kind]
-        raise UnreadableError(why, hint)
+        raise UnreadableError(*REFUSED[kind])
     opened = _read(kind, content, spool, budget)
     if isinstance(opened, Archive):
-        opened.notices = [*notices, *opened.notices]
+        opened.notices[:0] = notices
         return opened
     return opened._replace(notice="; ".join(filter(None, [*notices, opened.notice])))
 
@@ -104,12 +115,20 @@ def kind_of_zip(file: Zip) -> str:
     return "office" if "[Content_Types].xml" in members or odt.CONTENT in members else "zip"
 
 
+def _office(file: Zip) -> str:
+    kind = next(file.blocks(_MIMETYPE), b"").decode("latin-1") if _MIMETYPE in file.members else ""
+    names = (what for mark, what in _OFFICE.items() if any(name.startswith(mark) for name in (kind, *file.members)))
+    return next(names, "an office document")
+
+
 def _zip(file: Zip, spool: Spool, budget: Budget) -> Text | Archive:
     kind = kind_of_zip(file)
     if kind == "zip":
         return ZipArchive(file, budget)
     if kind == "office":
-        raise UnreadableError("an office document of a kind that is not read", hint="save it as DOCX, PDF or text")
+        raise UnreadableError(f"{_office(file)}, which is not supported", hint="export it as PDF, HTML or text")
     writer = TextWriter(spool)
     _ZIPPED[kind](file, writer)
+    for notice in file.notices:
+        writer.note(notice)
     return Text(*writer.finish())

@@ -1,4 +1,4 @@
-"""The top of a git work tree, and the ignore rules that hold in a folder inside of one.
+"""Find the top of a git work tree, and the ignore rules for a folder inside of one.
 
 Rules come from the `.gitignore` of every folder down from the top, and from `.git/info/exclude`. A user's own
 `core.excludesFile` is not used: what a document holds depends on its folder alone.
@@ -21,7 +21,7 @@ _HEAD = re.compile(rb"ref: refs/.+|[0-9a-f]{40,64}\s*", re.DOTALL)
 
 
 class TooManyRulesError(Exception):
-    """The file of rules is larger than `LARGEST_RULES`."""
+    """Report a file of rules that is larger than `LARGEST_RULES`."""
 
 
 def read_rules(path: str, depth: int, above: Parts = (), follow_links: bool = False) -> IgnoreRules | None:

@@ -1,4 +1,4 @@
-"""git's globs (`wildmatch.c` of git) as regular expressions over bytes, which take linear time.
+"""Translate git's globs (its `wildmatch.c`) into regular expressions over bytes, which take linear time.
 
 Git compares bytes: `?` is one byte of a name. Its `**` crosses folders only between slashes or at an end of the glob.
 """
@@ -32,7 +32,7 @@ _Segment = list[list[bytes]]  # between two slashes: runs of single bytes, with 
 
 
 class _BrokenGlobError(Exception):
-    """The glob matches nothing, since it ends within a bracket or an escape."""
+    """Report a glob that matches nothing, since it ends within a bracket or an escape."""
 
 
 def compile_glob(glob: bytes) -> re.Pattern[bytes]:
@@ -58,6 +58,8 @@ def _segment(runs: _Segment) -> bytes:
 
 
 class _GlobParser:
+    """Read a glob from left to right; `at` is the next byte."""
+
     def __init__(self, glob: bytes) -> None:
         self.glob, self.at = glob, 0
 

@@ -1,4 +1,4 @@
-"""A file read once from end to end: its size, its hash and its encoding."""
+"""Read a file once from end to end: its size, its hash and its encoding."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _any(head: bytes) -> str:
 
 
 def inspect(shown: str, text: Text, stamp: Stamp | None, why_not: Callable[[bytes], str] = _any) -> SourceFile:
-    """Read a file in constant memory. stamp: of the file that was opened, before it was.
+    """Read a file in constant memory. stamp: of the file, taken before it was opened.
 
     Raises `UnreadableError`, also where `why_not` gives a reason against a text that begins so.
     """
@@ -54,4 +54,5 @@ def inspect(shown: str, text: Text, stamp: Stamp | None, why_not: Callable[[byte
         places=text.places,
         stamp=stamp if isinstance(content.open, Spool) else None,  # what lies in a file itself is compared with it
         wrong=detector.wrong if detector.encoding == LOSSY else 0,
+        nuls=detector.nuls,
     )

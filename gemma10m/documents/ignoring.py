@@ -1,4 +1,4 @@
-"""`.gitignore` rules with git's meaning: one entry at a time, its parent folders having passed before it.
+"""Apply `.gitignore` rules as git does: to one entry at a time, after its parent folders.
 
 pathspec's `GitIgnoreSpec` decides whole paths, and calls a folder ignored under `*`, `!*/`, `!*.py`: it cannot be asked
 which folders to leave unvisited, and differs from git in brackets and escapes. `tools/compare_ignoring.py` compares
@@ -20,7 +20,7 @@ _PLAIN = re.compile(rb"[^*?\[\\]*")
 
 @dataclass(frozen=True)
 class Rule:
-    """One line of a `.gitignore`."""
+    """Hold one line of a `.gitignore`."""
 
     pattern: re.Pattern[bytes]  # of what follows `start`
     start: bytes  # what a path begins with
@@ -37,7 +37,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class IgnoreRules:
-    """The rules of one file. They hold for paths below the folder that it lies in.
+    """Hold the rules of one file. They apply to paths below the folder that it lies in.
 
     That folder is `depth` folders below the top, or above it, where the top's path from there is `above`.
     """

@@ -1,4 +1,4 @@
-"""The files that are left out of folders and archives unless `--all` asks for it: generated files and keys.
+"""Tell which files are left out of folders and archives unless `--all` asks for them: generated files, keys and others.
 
 A file or folder that the user names is read whatever it is called.
 """
@@ -9,7 +9,7 @@ import os
 import re
 
 DEPENDENCIES, LOCK, MINIFIED, GENERATED = "dependencies", "a lock file", "minified", "generated"
-EDITOR, CACHE, SECRET = "an editor's", "a cache", "a key or a password"
+EDITOR, CACHE, SECRET = "an editor's file", "a cache", "a file with a key or password"
 
 _FOLDERS = {
     DEPENDENCIES: "node_modules bower_components jspm_packages",
@@ -74,7 +74,7 @@ def _is_minified(head: bytes) -> bool:
 
 
 def _says_generated(head: bytes) -> bool:
-    """Only a comment counts: a program that writes such a line holds it as a text."""
+    """Tell if a comment says so; a program that writes such a line holds it as a text."""
     if b"generated" not in head.lower():
         return False
     return any(_COMMENT.match(line) and _MARK.search(line) for line in head.split(b"\n"))

@@ -1,4 +1,4 @@
-"""All limits on what a hostile file may ask for."""
+"""Set all limits on what a hostile file may ask for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that a user may give that are not documents: a URL, a model, a path with a slip of the pen."""
+"""Recognise names that are not documents: a URL, a model, a misspelled path."""
 
 from __future__ import annotations
 

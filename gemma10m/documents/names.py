@@ -1,4 +1,4 @@
-"""Names of files as text: one line, never a control character, never the same for two names."""
+"""Write names of files as text: on one line, without control characters, never the same for two names."""
 
 from __future__ import annotations
 

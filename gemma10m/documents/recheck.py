@@ -1,4 +1,4 @@
-"""Files of a document that was opened before, each looked at by itself: whether it still is what was read."""
+"""Look at each file of a document that was opened before, and tell if it still is what was read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FAILURES = (DocumentError, DiskError, UnreadableError, OSError, ValueError)
 
 
 class FileRead(NamedTuple):
-    """The record that is kept of a file that was read."""
+    """Keep the record of a file that was read."""
 
     path: str  # for display
     nbytes: int  # of its text
@@ -34,17 +34,17 @@ class FileRead(NamedTuple):
 
 
 class FilesNow:
-    """A file in a folder is what it was by its own size and hash; a member of an archive only with all the others."""
+    """Compare files with their records: one in a folder by itself, a member of an archive with all the others."""
 
     def __init__(self, origin: Origin | None, name: str, files: Sequence[FileRead]) -> None:
-        """Keep the record. name: of the document, under which one without an origin is looked for."""
+        """Keep the record. name: the document's name, by which a document without an origin is found."""
         self.files = files
         self._origin = origin or Origin("", (name,))
         self._lost = NOT_AVAILABLE if origin is None else ""
         self._found: dict[str, SourceFile] = {}
 
     def now(self, number: int) -> FileNow:
-        """Never raises. A file that was not as it was read is looked at again."""
+        """Return a file as it is now, and never raise. A file that had changed is looked at again."""
         path = self.files[number].path
         if path in self._found:
             return FileNow(AS_READ, self._found[path])

@@ -1,4 +1,4 @@
-"""A document that was opened before, opened again where its files still stand as they were."""
+"""Open a document again that was opened before, if its files are still what they were."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from gemma10m.documents.repository import Walk
 from gemma10m.documents.safe_open import UnreadableError, open_regular
 from gemma10m.documents.selection import Choice
 from gemma10m.documents.source import STANDARD_INPUT, open_from
+from gemma10m.documents.text import is_binary
 from gemma10m.errors import DiskError, DocumentError
 
 MORE = 10_000  # files beside the document's, at most, that are passed over
@@ -23,7 +24,7 @@ MORE = 10_000  # files beside the document's, at most, that are passed over
 def open_again(origin: Origin, fingerprint: str, sizes: Mapping[str, int], skipped: Collection[str]) -> Document | None:
     """Open the document again; return None where it changed or cannot be opened.
 
-    sizes: of each file's text. Names and sizes are compared first: files that are others are not read.
+    sizes: the size of each file's text. Names and sizes are compared first: files that differ in them are not read.
     """
     if not origin.names or STANDARD_INPUT in origin.names:
         return None
@@ -66,4 +67,4 @@ def _read_as(path: str, follow_links: bool = False) -> str:
             return "rewritten text"
     except UnreadableError:
         return ""
-    return "" if kind in REFUSED or (kind == "text" and b"\0" in head) else kind
+    return "" if kind in REFUSED or (kind == "text" and is_binary(head)) else kind

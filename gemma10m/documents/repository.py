@@ -1,4 +1,4 @@
-"""A folder as a document: every file below it, in one order on every machine, without what `.gitignore` leaves out."""
+"""Read a folder as a document: list every file below it, in one order on every machine, that is not ignored."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Walk:
                 self.files.append(shown)
 
     def _rules(self, folder: Parts, names: set[str], rules: Rules) -> Rules:
-        """Return the rules that hold in a folder. A repository inside of another has its own alone, as for git."""
+        """Return the rules that hold in a folder. A repository inside of another has only its own, as for git."""
         depth = len(folder)
         try:
             if folder and ".git" in names and (git := git_folder(self._real(folder))) is not None:

@@ -1,4 +1,4 @@
-"""Opening and reading files that may be anything: never waits, never follows a link it was not told to follow."""
+"""Open and read files that may be anything, without ever waiting or following a link that is not to be followed."""
 
 from __future__ import annotations
 
@@ -18,21 +18,25 @@ _KINDS = {
     stat.S_IFLNK: "a link, not followed",
     stat.S_IFDIR: "a folder",
 }
+_DAMAGED = "get an undamaged copy of it"
+_OTHER = "name a text file or a folder that you may read"
 
 
 class UnreadableError(Exception):
-    """Why a file cannot be read, in a few words, and what to do about it."""
+    """Say in a few words why a file cannot be read, and what to do about it."""
 
-    def __init__(self, why: str, hint: str = "name a text file or a folder that you may read") -> None:
+    def __init__(self, why: str, hint: str = "") -> None:
         super().__init__(why)
-        self.hint = hint
+        self.hint = hint or (_DAMAGED if "damaged" in why else _OTHER)
 
 
 def kind_of_file(mode: int) -> str:
+    """Name the kind of a file that is not a regular one."""
     return _KINDS.get(stat.S_IFMT(mode), "not a regular file")
 
 
 def refuse_irregular(mode: int) -> None:
+    """Raise `UnreadableError` for anything but a regular file."""
     if not stat.S_ISREG(mode):
         raise UnreadableError(kind_of_file(mode))
 
@@ -59,7 +63,7 @@ def open_regular(path: str, follow_links: bool) -> int:
 
 @dataclass(frozen=True, slots=True)
 class FileBelow:
-    """Opens a file below a folder, of which there may be very many: `Content.open` for it."""
+    """Open a file below a folder, as `Content.open` does; there may be very many of these."""
 
     folder: str
     path: str  # from there
@@ -69,6 +73,7 @@ class FileBelow:
 
 
 def reason(error: OSError | ValueError) -> str:
+    """Return the system's words for an error."""
     return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
 
 
@@ -89,4 +94,5 @@ def read_block(descriptor: int, start: int, size: int) -> bytes:
 
 
 def block_digest(block: bytes) -> bytes:
+    """Return a short digest of a block."""
     return hashlib.blake2b(block, digest_size=DIGEST).digest()

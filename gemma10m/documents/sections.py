@@ -18,6 +18,8 @@ _CHAPTER_LINES = 3  # of its paragraph: more, and it is a sentence that begins l
 
 @dataclass(frozen=True)
 class Section:
+    """Hold where a section begins, and its title."""
+
     path: str  # of its file, for display
     offset: int  # byte offset in the file
     line: int  # from 1
@@ -27,6 +29,7 @@ class Section:
 
     @property
     def location(self) -> str:
+        """Return the path, line and place, as in `book.pdf:120 (pages 3-7)`."""
         inside = f" ({_range(self.place, self.last_place)})" if self.place else ""
         return f"{self.path}:{self.line}{inside}"
 

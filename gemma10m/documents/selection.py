@@ -1,4 +1,4 @@
-"""The selection of files of a folder or an archive, and their order."""
+"""Choose files of a folder or an archive, and put them in order."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Rules = tuple[IgnoreRules, ...]  # the nearest folder's first
 
 @dataclass(frozen=True)
 class Choice:
-    """The user's patterns, which mean what lines of a `.gitignore` at the top do.
+    """Hold the user's patterns, which mean what lines of a `.gitignore` at the top do.
 
     With `everything`, files that are ignored or left out by their names are read, too; git's own never are.
     """
@@ -30,11 +30,12 @@ class Choice:
 
     @classmethod
     def of(cls, include: Sequence[str], exclude: Sequence[str], everything: bool = False) -> Choice:
+        """Read the patterns."""
         included = IgnoreRules.parse("\n".join(include), depth=0) if include else None
         return cls(included, IgnoreRules.parse("\n".join(exclude), depth=0), everything)
 
     def why_not(self, path: Parts, is_folder: bool, rules: Rules) -> str:
-        """Return why `path`, whose parent folders are not left out, is; "" when it is not."""
+        """Return why `path` is left out; "" when it is not. Its parent folders are not left out."""
         if path[-1] == ".git":
             return "git's own"
         if not self.everything and _ignored(path, is_folder, rules):
@@ -57,7 +58,7 @@ def _ignored(path: Parts, is_folder: bool, rules: Rules) -> bool:
 
 
 def in_order(paths: Iterable[str]) -> list[str]:
-    """Bytewise on the whole path, but the README of the topmost folder with files first."""
+    """Sort paths bytewise, but put the README of the topmost folder that has files first."""
     ordered = sorted(paths, key=os.fsencode)
     top = os.path.commonpath([os.path.dirname(f"/{path}") for path in ordered]) if ordered else "/"
     return sorted(ordered, key=lambda path: not _is_readme(f"/{path}", top))

@@ -1,4 +1,4 @@
-"""Reports on files that were not read: counts of what nobody misses, and each name of what may be damaged."""
+"""Report on files that were not read: count those that nobody misses, and name those that may be damaged."""
 
 from __future__ import annotations
 
@@ -16,18 +16,27 @@ _IMAGES = frozenset(".png .jpg .jpeg .gif .webp .ico .bmp .tif .tiff .avif .heic
 _LEFT_OUT = (DEPENDENCIES, LOCK, MINIFIED, GENERATED, EDITOR, CACHE, SECRET)
 _CHOSEN = ("git's own", "ignored by .gitignore", "excluded", "not included", "replaced by a later member")
 _IRREGULAR = ("a link, not followed", "a FIFO", "a socket", "a device")
-_COUNTED = frozenset([*_LEFT_OUT, *_CHOSEN, *_IRREGULAR, "an archive: name it to read it"])
-_COUNTED_TOO = re.compile(r"an? .*(?:without text|not read|which needs \w+|which is asked alone)\b")
+_COUNTED = frozenset([*_LEFT_OUT, *_CHOSEN, *_IRREGULAR, IMAGE, "an archive: name it to read it"])
+_COUNTED_TOO = re.compile(r"an? .*(?:without text|not supported|which needs \w+|which is asked alone)\b")
+_NOUN = re.compile(r"an? (.+?)(?=$|[,:]| (?:with|without|that|of) )")
+_AFTER_NOUN = re.compile(r"[,:] (?:which (?:is )?)?(.*)")
 _TOO_LARGE = re.compile(r"\bof more than [0-9]|\btoo large\b")
 _NAMED = 20  # files at most, on a terminal; the record has them all
 
 
 class SkippedKind(NamedTuple):
-    """Files that were skipped for one reason."""
+    """Count the files that were skipped for one reason."""
 
     reason: str
     files: int
     first: str  # the path of one of them
+
+    def __str__(self) -> str:
+        """Return the number and the kind, as in `2 links (not followed)`."""
+        if not (noun := _NOUN.match(self.reason)):
+            return f"{self.files:,} {self.reason}"
+        after = _AFTER_NOUN.sub(r" (\1)", self.reason[noun.end() :])
+        return f"{self.files:,} {noun[1]}{'s' * (self.files > 1)}{after}"
 
 
 def kind_of_skip(path: str, reason: str) -> str:
@@ -60,7 +69,8 @@ def named_skips(skipped: Iterable[SkippedFile], where: Whereabouts) -> list[str]
 
 def skipped_sentence(skipped: tuple[SkippedFile, ...], files: int) -> str:
     """Return one sentence that counts them; `files` is the number of files that are read."""
-    counts = [f"{kind.files:,} {kind.reason}" for kind in skipped_kinds(skipped)]
-    named = len(skipped) - sum(kind.files for kind in skipped_kinds(skipped))
+    kinds = skipped_kinds(skipped)
+    counts = [str(kind) for kind in kinds]
+    named = len(skipped) - sum(kind.files for kind in kinds)
     counts += [f"{named:,} that cannot be read"] * (named > 0)
     return f"skipped {len(skipped):,} of {len(skipped) + files:,}: {', '.join(counts)}"

@@ -24,7 +24,7 @@ from gemma10m.documents.repository import Walk
 from gemma10m.documents.safe_open import BLOCK, FileBelow, UnreadableError, open_regular, reason
 from gemma10m.documents.selection import Choice
 from gemma10m.documents.spool import Spool
-from gemma10m.documents.text import wrong_bytes
+from gemma10m.documents.text import nul_bytes, wrong_bytes
 from gemma10m.documents.whereabouts import working_folder
 from gemma10m.errors import DocumentError, UsageError
 
@@ -78,7 +78,7 @@ def open_named(origin: Origin, name: str) -> list[SourceFile]:
 
 
 class _Gathering:
-    """The files of a document that is being opened."""
+    """Gather the files of a document that is being opened."""
 
     def __init__(self, folder: str, origin: Origin, watch: Watch = _unwatched) -> None:
         self.folder, self.origin, self.watch = folder, origin, watch
@@ -92,6 +92,7 @@ class _Gathering:
         self.notices: list[str] = []
 
     def add(self, name: str) -> None:
+        """Add what a name of the origin leads to. Raises `DocumentError` and `DiskError`."""
         path = os.path.join(self.folder, name)
         if name == STANDARD_INPUT:
             self._add_named("standard input", self.spool.keep(_standard_input()), stamp=None)
@@ -129,8 +130,8 @@ class _Gathering:
     def _add_archive(self, shown: str, archive: Archive, stamp: Stamp | None) -> None:
         """Add an archive's files. Raises `UnreadableError` for an archive that is refused as a whole."""
         selection = Selection(archive, self.choice, self.spool)
-        self.notices += (f"{shown}: {notice}" for notice in archive.notices)
         self._add_tree(shown, selection, lambda path: (selection.load(path), stamp), archive.budget)
+        self.notices += (f"{shown}: {notice}" for notice in archive.notices)
 
     def _add_tree(
         self,
@@ -166,10 +167,13 @@ class _Gathering:
             self.notices.append(f"{file.path}: {notice}")
         if file.wrong:
             self.notices.append(f"{file.path}: {wrong_bytes(file.wrong, 'UTF-8')}")
+        if file.nuls:
+            self.notices.append(f"{file.path}: {nul_bytes(file.nuls)}")
         if file.encoding == "cp1252":
             self.notices.append(f"{file.path} is {NOT_UTF8}")
 
     def document(self) -> Document:
+        """Return the document. Raises `DocumentError` for one without text."""
         names = self.origin.names
         name = "standard input" if names[0] == STANDARD_INPUT else printable(names[0])
         if len(names) > 1:

@@ -1,4 +1,4 @@
-"""One file without a name for all text that has to be kept: standard input, members of archives, extracted text."""
+"""Keep text in one file without a name: standard input, members of archives, extracted text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Spool:
-    """It is created with the first byte, only ever appended to, and gone with the last document that uses it."""
+    """Append to a file that is created with the first byte, and deleted with the last document that uses it."""
 
     def __init__(self) -> None:
         self._descriptor: int | None = None
@@ -72,7 +72,7 @@ class Spool:
 
 
 class TextWriter:
-    """Extracted text on its way into a spool, and the places in it."""
+    """Write extracted text into a spool, and keep the places in it."""
 
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
@@ -104,6 +104,7 @@ class TextWriter:
             self.notice = f"{self.notice}; {notice}" if self.notice else notice
 
     def finish(self) -> tuple[Content, Places, str]:
+        """Return the text, its places and its notices. Raises `DiskError`."""
         self._flush()
         return self._spool.content(self._start), tuple(self._places), self.notice
 

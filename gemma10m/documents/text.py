@@ -1,6 +1,7 @@
-"""Bytes to text: byte-order mark, then UTF-8, where few bytes may be wrong, then Windows-1252.
+"""Decode bytes: by the byte-order mark, then as UTF-8, where few bytes may be wrong, then as Windows-1252.
 
-No byte of a source is ever changed.
+A NUL byte in the first block makes a file binary, as it does for git; a later one is a wrong byte. No byte of a source
+is ever changed.
 """
 
 from __future__ import annotations
@@ -21,18 +22,24 @@ _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
 )
 
+_FIRST_BLOCK = 8000  # bytes in which git looks for a NUL
+
 # The five bytes Windows-1252 leaves undefined stand for the C1 controls of the same number, so that each byte has a
-# character of its own.
-_CP1252 = "".join(bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(256))
+# character of its own. NUL is no text.
+_CP1252 = "\ufffd" + "".join(bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(1, 256))
 
 
 class TextDecoder(Protocol):
+    """Decode block by block; the state holds the bytes of a character that is not whole yet."""
+
     def decode(self, data: bytes, final: bool = ..., /) -> str: ...
 
     def getstate(self) -> tuple[bytes, int]: ...
 
 
 class _Cp1252Decoder:
+    """Decode Windows-1252, one character for each byte."""
+
     def decode(self, data: bytes, final: bool = False, /) -> str:
         return codecs.charmap_decode(data, "strict", _CP1252)[0]
 
@@ -41,16 +48,17 @@ class _Cp1252Decoder:
 
 
 _ESCAPED = re.compile("[\udc80-\udcff]")  # a wrong byte, as "surrogateescape" has it
+_WRONG = re.compile("[\0\udc80-\udcff]")
 
 
 class _LossyDecoder:
-    """A U+FFFD of the file's own is three here, so that each has the width of one byte."""
+    """Decode UTF-8 with wrong bytes. A U+FFFD of the file's own becomes three: each has the width of one byte."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
 
     def decode(self, data: bytes, final: bool = False, /) -> str:
-        return _ESCAPED.sub("\ufffd", self._decoder.decode(data, final).replace("\ufffd", "\ufffd" * 3))
+        return _WRONG.sub("\ufffd", self._decoder.decode(data, final).replace("\ufffd", "\ufffd" * 3))
 
     def getstate(self) -> tuple[bytes, int]:
         return self._decoder.getstate()
@@ -74,8 +82,18 @@ def wrong_bytes(number: int, encoding: str) -> str:
     return f"{are} {encoding}: read as U+FFFD"
 
 
+def nul_bytes(number: int) -> str:
+    """Return the notice for NUL bytes in a text."""
+    return f"{number:,} NUL {'byte is' if number == 1 else 'bytes are'} read as U+FFFD"
+
+
+def is_binary(head: bytes) -> bool:
+    """Tell if a file that begins with `head` is binary."""
+    return b"\0" in head[:_FIRST_BLOCK] and not EncodingDetector(head).wide
+
+
 class EncodingDetector:
-    """Finds the encoding of a file from its blocks, in one pass and constant memory."""
+    """Find the encoding of a file from its blocks, in one pass and constant memory."""
 
     def __init__(self, first_block: bytes) -> None:
         self.mark, self._declared = next((m for m in _MARKS if first_block.startswith(m[0])), (b"", "utf-8"))
@@ -83,6 +101,7 @@ class EncodingDetector:
         self._position = 0
         self._wider = 0  # bytes more than characters: Windows-1252 hardly ever looks like UTF-8
         self.wrong = 0  # bytes that are not UTF-8
+        self.nuls = 0
 
     @property
     def wide(self) -> bool:
@@ -90,12 +109,14 @@ class EncodingDetector:
         return self._declared.startswith(("utf-16", "utf-32"))
 
     def feed(self, block: bytes, final: bool) -> None:
-        """Count the next block. Raises `UnreadableError` for a NUL byte, and where the byte-order mark is wrong."""
-        if not self.wide and (nul := block.find(0)) >= 0:
-            raise UnreadableError(
-                f"binary (a NUL byte at offset {self._position + nul})",
-                hint="only text is read: convert it to text first (UTF-16 text needs its byte-order mark)",
-            )
+        """Count the next block. Raises `UnreadableError` for a binary file, and where the byte-order mark is wrong."""
+        if not self.wide and (nuls := block.count(0)):
+            if (first := self._position + block.find(0)) < _FIRST_BLOCK:
+                raise UnreadableError(
+                    f"binary (a NUL byte at offset {first})",
+                    hint="only text is read: convert it to text first (UTF-16 text needs its byte-order mark)",
+                )
+            self.nuls += nuls
         data = block[len(self.mark) :] if self._position == 0 else block
         try:
             text = self._decoder.decode(data, final)
@@ -113,6 +134,7 @@ class EncodingDetector:
 
     @property
     def encoding(self) -> str:
-        if not self.wrong:
+        """Return the name of the encoding, as `decoder` takes it."""
+        if not self.wrong and not self.nuls:
             return self._declared
         return LOSSY if 2 * self.wrong <= self._wider else "cp1252"

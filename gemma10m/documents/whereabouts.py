@@ -1,4 +1,4 @@
-"""Paths of a document's files, which are the document's own, as paths that open from where the user stands."""
+"""Turn the paths of a document's files into paths that open from the working folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gemma10m.documents.names import printable
 
 
 class Whereabouts:
-    """`folder` and `names` are those of the document's origin; without names every path stays as it is."""
+    """Hold the `folder` and `names` of the document's origin; without names every path stays as it is."""
 
     def __init__(self, folder: str = "", names: Sequence[str] = ()) -> None:
         self._folder, self._names = folder, names
@@ -17,7 +17,7 @@ class Whereabouts:
         self._in_folder = len(names) == 1 and os.path.isdir(os.path.join(folder, names[0]))
 
     def path(self, shown: str) -> str:
-        """Return the path that opens the file; what is only a member of an archive keeps its name there."""
+        """Return the path that opens the file; a member of an archive keeps its name in the archive."""
         if not self._names:
             return shown
         first = printable(self._names[0])
@@ -35,7 +35,7 @@ class Whereabouts:
 
 
 def working_folder() -> str:
-    """Return the current folder, "" where it was removed: only absolute names lead anywhere then."""
+    """Return the current folder, or "" if it was removed: then only absolute names can be opened."""
     try:
         return os.getcwd()
     except OSError:

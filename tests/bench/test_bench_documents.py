@@ -55,7 +55,7 @@ def test_every_file_is_counted_under_its_format(folder: Path) -> None:
         "epub": (1, 1, {}),
         "html": (1, 1, {}),
         "notebook": (1, 1, {}),
-        "office": (1, 0, {"an office document of a kind that is not read": 1}),
+        "office": (1, 0, {"a spreadsheet, which is not supported": 1}),
         "pdf": (1, 1, {}),
         "pdf in gzip": (1, 1, {}),
         "tar": (1, 1, {"binary": 1}),

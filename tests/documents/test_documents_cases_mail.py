@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from formats import opened, places, tarred, text_of, zipped
+from formats import docx, epub, odt, opened, paragraph, places, tarred, text_of, zipped
 
 MAIL = """From: =?utf-8?q?Ren=C3=A9?= <r@example.org>
 To: Ann <ann@example.org>
@@ -101,15 +102,62 @@ def test_members_of_a_zip_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as file:
         for name, text in (("a", "old"), ("b", "damaged bytes"), ("c", "C")):
-            file.writestr(name, text)
+            file.writestr(name, text, zipfile.ZIP_DEFLATED if name == "b" else zipfile.ZIP_STORED)
         file.writestr("d", "D", zipfile.ZIP_BZIP2)
         with pytest.warns(UserWarning, match="Duplicate"):
             file.writestr("a", "A")
-    content = out.getvalue().replace(b"damaged bytes", b"changed bytes")
-    document = opened(tmp_path, "a.zip", content)
+    content = bytearray(out.getvalue())
+    content[content.index(b"b") + 1] = 0xFF  # a kind of block that Deflate does not have
+    document = opened(tmp_path, "a.zip", bytes(content))
     assert [file.path for file in document.files] == ["a", "c"]
     assert sorted((each.path, each.reason) for each in document.skipped) == [
         ("a", "replaced by a later member"),
-        ("b", "damaged: it does not unpack to what it held"),
-        ("d", "compressed by bzip2, a way that is not read"),
+        ("b", "damaged: it cannot be unpacked"),
+        ("d", "compressed with bzip2, which is not supported"),
     ]
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_members_whose_paths_lead_out_of_the_archive_are_skipped(
+    tmp_path: Path, pack: Callable[[dict[str, bytes | str]], bytes]
+) -> None:
+    outside = ["../e.txt", "/abs.txt", "C:/x.txt", "a/../../b.txt"]
+    inside = ["a..b.txt", "notes/x:y.txt", "ok/a.txt", "x:note.txt"]
+    document = opened(tmp_path, "a", pack(dict.fromkeys([*outside, *inside], "words")))
+    assert [file.path for file in document.files] == inside
+    assert {each.path: each.reason for each in document.skipped} == dict.fromkeys(
+        outside, "its path leads out of the archive"
+    )
+
+
+WORDS = {f"{number:02}.txt": "the right words" for number in range(30)}
+
+
+def test_members_with_a_wrong_checksum_are_read_and_named(tmp_path: Path) -> None:
+    content = zipped(dict(WORDS), zipfile.ZIP_STORED).replace(b"right", b"wrong")
+    document = opened(tmp_path, "a.zip", content)
+    assert text_of(document).count("the wrong words") == 30
+    assert document.skipped == ()
+    assert len(document.notices) == 21
+    assert document.notices[0] == f"{tmp_path}/a.zip: 00.txt: its checksum does not match"
+    assert document.notices[-1] == f"{tmp_path}/a.zip: the checksums of more members do not match"
+
+
+@pytest.mark.parametrize(
+    ("pack", "part"),
+    [
+        (lambda words: epub({"1.html": f"<p>{words}"}), "OPS/1.html"),
+        (lambda words: docx(paragraph(words)), "word/document.xml"),
+        (lambda words: odt(f"<text:p>{words}</text:p>"), "content.xml"),
+    ],
+)
+def test_a_part_with_a_wrong_checksum_is_read_and_named(
+    tmp_path: Path, pack: Callable[[str], bytes], part: str
+) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(pack("the right words"))) as packed, zipfile.ZipFile(out, "w") as stored:
+        for name in packed.namelist():
+            stored.writestr(name, packed.read(name))
+    document = opened(tmp_path, "a", out.getvalue().replace(b"right", b"wrong"))
+    assert "the wrong words" in text_of(document)
+    assert document.notices == (f"{tmp_path}/a: {part}: its checksum does not match",)

@@ -85,6 +85,32 @@ def test_of_two_the_whole_one_is_read(tmp_path: Path, ending: str) -> None:
     assert "only what comes before is read" in document.notices[0]
 
 
+@pytest.mark.parametrize("block", [7, 1 << 16])
+@pytest.mark.parametrize("at", [-8, -1])
+def test_one_whose_checksum_or_size_is_wrong_is_read(
+    tmp_path: Path, at: int, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compressed, "BLOCK", block)
+    monkeypatch.chdir(tmp_path)
+    text = BOOK if block > 7 else BOOK[:5000]
+    damaged = bytearray(gzip.compress(text))
+    damaged[at] ^= 1
+    document = opened(Path(), "a", bytes(damaged))
+    assert text_of(document).encode() == text
+    assert document.notices == ("a: its checksum does not match",)
+    assert "ends too early" in opened(Path(), "c", bytes(damaged[:-1])).notices[0]
+    many = opened(Path(), "d", bytes(damaged) * 3)
+    assert many.notices == ("d: its checksum does not match",)
+    more = opened(Path(), "b", bytes(damaged) + gzip.compress(b"more"))
+    assert text_of(more).encode() == text + b"more"
+    assert more.notices == ("b: its checksum does not match",)
+
+
+def test_very_many_wrong_checksums_are_damage(tmp_path: Path) -> None:
+    (notice,) = opened(tmp_path, "a", (gzip.compress(b"text")[:-8] + bytes(8)) * 1000).notices
+    assert notice.endswith("its checksum does not match; it is damaged: only what comes before is read")
+
+
 def test_an_empty_one(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match="a is empty"):
         opened(tmp_path, "a", gzip.compress(b""))

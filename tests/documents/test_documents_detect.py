@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,63 @@ def test_among_others_it_is_skipped(tmp_path: Path) -> None:
     for document in (open_source(tmp_path), opened(tmp_path, "z.zip", zipped(dict(members)))):
         assert [(each.path, each.reason) for each in document.skipped] == skipped
         assert [file.path for file in document.files] == ["c.txt"]
+
+
+SIGNED = {
+    "a 7z archive": b"7z\xbc\xaf\x27\x1c\0\4",
+    "a RAR archive": b"Rar!\x1a\x07\x01\0",
+    "a Mobipocket or Kindle book": b"Book\0".ljust(60, b"\0") + b"BOOKMOBI",
+    "a DjVu document": b"AT&TFORM\0\0\0\0DJVU",
+    "a CHM help file": b"ITSF\x03\0\0\0",
+    "an SQLite database": b"SQLite format 3\0",
+    "an archive or disk image": bytes(0x8001) + b"CD001",
+    "a sound or video file": b"\0\0\0 ftypisom",
+}
+
+
+@pytest.mark.parametrize("what", SIGNED)
+def test_files_that_are_not_supported_are_named_by_their_first_bytes(tmp_path: Path, what: str) -> None:
+    with pytest.raises(DocumentError, match=rf"a cannot be read: {what}, which is not supported") as caught:
+        opened(tmp_path, "a", SIGNED[what])
+    assert re.search("unpack|convert|export|transcript", caught.value.hint)
+    with pytest.raises(DocumentError, match=rf"\(in: {what}, which is not supported\)"):
+        opened(tmp_path, "b", zipped({"in": SIGNED[what]}))
+
+
+def test_an_image_is_named_by_its_first_bytes(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match="a cannot be read: an image") as caught:
+        opened(tmp_path, "a", b"\x89PNG\r\n\x1a\n\0\0")
+    assert "OCR" in caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["Rar!\x1a\x07 is how it begins", "ITSF is a mark", "ID3 tags", "GIF89a"])
+def test_a_text_that_begins_like_one_of_them_is_text(tmp_path: Path, text: str) -> None:
+    assert text_of(opened(tmp_path, "a", text)) == text
+
+
+@pytest.mark.parametrize(
+    ("member", "what"),
+    [
+        ({"xl/workbook.xml": ""}, "a spreadsheet"),
+        ({"ppt/presentation.xml": ""}, "a slide presentation"),
+        ({"mimetype": "application/vnd.oasis.opendocument.spreadsheet", "content.xml": ""}, "a spreadsheet"),
+        ({"mimetype": "", "content.xml": ""}, "an office document"),
+    ],
+)
+def test_office_documents_that_are_not_supported_are_named(
+    tmp_path: Path, member: dict[str, bytes | str], what: str
+) -> None:
+    with pytest.raises(DocumentError, match=f"a cannot be read: {what}, which is not supported"):
+        opened(tmp_path, "a", zipped({"[Content_Types].xml": "", **member}))
+
+
+@pytest.mark.parametrize(
+    ("content", "hint"), [(b"PK\x03\x04 cut", "get an undamaged copy of it"), (b"<html><img>", "name a text file")]
+)
+def test_only_a_damaged_file_is_to_be_replaced(tmp_path: Path, content: bytes, hint: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        opened(tmp_path, "a", content)
+    assert caught.value.hint.startswith(hint)
 
 
 @pytest.mark.parametrize(

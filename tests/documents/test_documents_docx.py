@@ -90,8 +90,8 @@ def test_a_note_begins_a_line_after_a_text_that_is_cut(tmp_path: Path) -> None:
     [
         (docx(paragraph("")), "a Word document without text"),
         (docx("<w:p>"), r"its word/document\.xml is not XML"),
-        (zipped({"[Content_Types].xml": "", "xl/workbook.xml": ""}), "an office document of a kind that is not read"),
-        (zipped({"mimetype": "", "content.xml": ""}), "an office document of a kind that is not read"),
+        (zipped({"[Content_Types].xml": "", "xl/workbook.xml": ""}), "a spreadsheet, which is not supported"),
+        (zipped({"mimetype": "", "content.xml": ""}), "an office document, which is not supported"),
     ],
 )
 def test_documents_that_cannot_be_read(tmp_path: Path, content: bytes, why: str) -> None:

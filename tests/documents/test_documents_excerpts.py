@@ -38,6 +38,13 @@ def test_whole_characters_of_other_encodings(tmp_path: Path) -> None:
             assert set(text) <= set("dé\ufeff")
 
 
+def test_wrong_bytes_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("dé".encode() * 60_000 + b"\xff\0")
+    document = open_source(tmp_path / "a.txt")
+    assert document.files[0].encoding == "lossy-utf-8"
+    assert {character for text, _ in sampled(document) for character in text} <= set("dé\0")
+
+
 def test_a_file_that_is_gone_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(PROSE)
     document = open_source(tmp_path / "a.txt")

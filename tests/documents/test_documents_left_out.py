@@ -50,12 +50,12 @@ def test_what_programs_write_and_what_is_secret_is_left_out(source: Path) -> Non
     document = open_source(source)
     assert [file.path for file in document.files] == READ
     assert skipped(document) == {
-        ".env": "a key or a password",
-        ".idea/": "an editor's",
+        ".env": "a file with a key or password",
+        ".idea/": "an editor's file",
         ".venv/": "a cache",
         "a.min.js": "minified",
         "bundle.js": "minified",
-        "deploy.pem": "a key or a password",
+        "deploy.pem": "a file with a key or password",
         "made.py": "generated",
         "node_modules/": "dependencies",
         "web/app.css.map": "minified",
@@ -133,20 +133,33 @@ SKIPPED = (
     SkippedFile("e.html", "a page of HTML of more than 16 MiB"),
     SkippedFile("f.txt", "Permission denied"),
     SkippedFile("g.html", "an HTML page without text"),
+    SkippedFile("h.7z", "a 7z archive, which is not supported"),
+    SkippedFile("i.7z", "a 7z archive, which is not supported"),
+    SkippedFile("j", "a link, not followed"),
+    SkippedFile("k", "a link, not followed"),
+    SkippedFile("l", "a FIFO"),
+    SkippedFile("m.jpg", "an image"),
+    SkippedFile("n.zst", "a zstd file, which needs zstandard"),
 )
 
 
 def test_skipped_files_are_counted_by_kind_and_damaged_ones_are_named() -> None:
     counts = [(kind.reason, kind.files, kind.first) for kind in skipped_kinds(SKIPPED)]
     assert counts == [
-        ("an image", 2, "a.png"),
+        ("an image", 3, "a.png"),
+        ("a 7z archive, which is not supported", 2, "h.7z"),
+        ("a link, not followed", 2, "j"),
         ("binary", 1, "c.so"),
         ("too large", 1, "e.html"),
         ("an HTML page without text", 1, "g.html"),
+        ("a FIFO", 1, "l"),
+        ("a zstd file, which needs zstandard", 1, "n.zst"),
     ]
     assert named_skips(SKIPPED, Whereabouts()) == ["d.epub: damaged: it has no chapters", "f.txt: Permission denied"]
-    sentence = "skipped 7 of 10: 2 an image, 1 binary, 1 too large, 1 an HTML page without text, 2 that cannot be read"
-    assert skipped_sentence(SKIPPED, 3) == sentence
+    assert skipped_sentence(SKIPPED, 3) == (
+        "skipped 14 of 17: 3 images, 2 7z archives (not supported), 2 links (not followed), 1 binary, 1 too large, "
+        "1 HTML page without text, 1 FIFO, 1 zstd file (needs zstandard), 2 that cannot be read"
+    )
 
 
 def test_very_many_damaged_files_are_not_all_named() -> None:

@@ -25,8 +25,40 @@ CODE = {
 
 def test_cells_and_what_came_out(tmp_path: Path) -> None:
     document = opened(tmp_path, "a.ipynb", notebook({"cell_type": "markdown", "source": "# Title"}, CODE))
-    assert text_of(document) == "# Title\n\nx = 1\nprint(x)\n1\n<Figure>\nValueError: no\n"
+    assert text_of(document) == "# Title\n\nx = 1\nprint(x)\n1\nValueError: no\n"
+    assert document.notices == (f"{tmp_path}/a.ipynb: left out: 2 pictures",)
     assert places(document) == [("# Title", "cell 1"), ("x = 1", "cell 2")]
+
+
+OBJECT = "<IPython.core.display.HTML object>"
+OUTPUTS = {
+    "a page": ({"text/plain": OBJECT, "text/html": ["<p>The answer", " is 7</p>"]}, "The answer is 7\n", ""),
+    "Markdown": ({"text/plain": OBJECT, "text/markdown": "**7**", "text/html": "<b>7"}, "**7**\n", ""),
+    "a page alone": ({"text/html": "<table><tr><td>a<td>b</table>"}, "a\tb\n", ""),
+    "text with a page": ({"text/plain": "a  b", "text/html": "<b>other"}, "a  b\n", ""),
+    "a text like an object": ({"text/plain": "<class 'int'>"}, "<class 'int'>\n", ""),
+    "a picture in two formats": ({"text/plain": "<Figure>", "image/png": "", "image/svg+xml": ""}, "", "1 picture"),
+    "a program": ({"text/plain": OBJECT, "application/javascript": "x()"}, "", "1 other output"),
+    "colours": ({"text/plain": "\x1b[1;31mred\x1b[0m \x1b]8;;http://x\x1b\\link"}, "red link\n", ""),
+}
+
+
+@pytest.mark.parametrize("case", OUTPUTS)
+def test_an_output_is_written_in_the_form_that_is_text(tmp_path: Path, case: str) -> None:
+    data, text, left_out = OUTPUTS[case]
+    document = opened(tmp_path, "a.ipynb", notebook({"source": "x", "outputs": [{"data": data}]}))
+    assert text_of(document) == f"x\n{text}"
+    assert document.notices == ((f"{tmp_path}/a.ipynb: left out: {left_out}",) if left_out else ())
+
+
+def test_streams_and_errors_are_written_without_colours(tmp_path: Path) -> None:
+    outputs = [{"text": "\x1b[32mok\x1b[0m\n"}, {"output_type": "error", "ename": "E", "evalue": "\x1b[31mno"}]
+    document = opened(tmp_path, "a.ipynb", notebook({"source": "x", "outputs": outputs}))
+    assert text_of(document) == "x\nok\nE: no\n"
+
+
+def test_a_notebook_with_a_byte_order_mark(tmp_path: Path) -> None:
+    assert places(opened(tmp_path, "a.ipynb", "\ufeff" + notebook({"source": "x"}))) == [("x", "cell 1")]
 
 
 def test_a_notebook_of_before_2014(tmp_path: Path) -> None:

@@ -177,13 +177,39 @@ def test_broken_utf16_is_refused(tmp_path: Path, content: bytes) -> None:
         opened(tmp_path / "a.txt", content)
 
 
-@pytest.mark.parametrize("at", [0, 70_000, 200_000])
-def test_a_nul_byte_anywhere_makes_a_file_binary(tmp_path: Path, at: int) -> None:
+@pytest.mark.parametrize("at", [0, 7_999])
+def test_a_nul_byte_in_the_first_block_makes_a_file_binary(tmp_path: Path, at: int) -> None:
     content = bytearray(b"x" * 200_001)
     content[at] = 0
     with pytest.raises(DocumentError, match=rf"binary \(a NUL byte at offset {at}\)") as caught:
         opened(tmp_path / "a.bin", bytes(content))
     assert "byte-order mark" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("letters", "encoding", "more"),
+    [("e ", "lossy-utf-8", []), ("é ", "lossy-utf-8", []), ("\xe9 ", "cp1252", [f"is {NOT_UTF8}"])],
+)
+def test_later_nul_bytes_are_replaced_one_by_one(
+    tmp_path: Path, block: int, letters: str, encoding: str, more: list[str]
+) -> None:
+    content = letters.encode("cp1252" if more else "utf-8") * 8000 + b"a\0b\n\0\0\n"
+    read = opened(tmp_path / "late.txt", content)
+    assert read.files[0].encoding == encoding
+    assert read.notices == (
+        f"{tmp_path}/late.txt: 3 NUL bytes are read as U+FFFD",
+        *(f"{tmp_path}/late.txt {each}" for each in more),
+    )
+    assert whole(read.pieces()) == letters * 8000 + "a\ufffdb\n\ufffd\ufffd\n"
+    for piece in read.pieces():
+        there = content[piece.offset : piece.offset + nbytes(piece.text, encoding)]
+        assert decoder(encoding).decode(there, True) == piece.text
+
+
+def test_nul_bytes_in_a_text_that_is_rewritten(tmp_path: Path) -> None:
+    read = opened(tmp_path / "old.txt", b"a line\r" * 2000 + b"a\0b\r")
+    assert whole(read.pieces()) == "a line\n" * 2000 + "a\ufffdb\n"
+    assert read.notices == (f"{tmp_path}/old.txt: 1 NUL byte is read as U+FFFD",)
 
 
 def test_pieces_have_about_64_kb(tmp_path: Path) -> None:

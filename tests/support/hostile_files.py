@@ -161,17 +161,13 @@ def opf(href: str) -> dict[str, str]:
 
 
 OUT = "would lie outside of"
+LEADS_OUT = "its path leads out of the archive"
 BOMB = "unpacks to more than"
 DAMAGED = "damaged"
 DOCTYPE = "declares a document type"
 
 # name: (the file's name, its content, what the refusal says)
 REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
-    "zip: parent path": ("a.zip", lambda: zipped({"ok": "ok", "../evil": "x"}), OUT),
-    "zip: absolute path": ("a.zip", lambda: zipped({"/tmp/evil": "x"}), OUT),
-    "zip: parent path of Windows": ("a.zip", lambda: zipped({"a\\..\\..\\evil": "x"}), OUT),
-    "zip: drive": ("a.zip", lambda: zipped({"C:evil": "x"}), OUT),
-    "zip: parent path inside": ("a.zip", lambda: zipped({"a/../../evil": "x"}), OUT),
     "zip: bomb": ("a.zip", lambda: zip_of("a.txt", 400), BOMB),
     "zip: bomb of many": ("a.zip", lambda: zipped({f"{n}.txt": MEGABYTE * 3 for n in range(60)}), BOMB),
     "zip: too many members": (
@@ -182,9 +178,6 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "zip: list of 16 MiB": ("a.zip", lambda: zip_list(zip_entry(b"%d" % n, 60_000) for n in range(300)), DAMAGED),
     "zip: list of 4 GB": ("a.zip", lambda: zip_list(iter([zip_entry(b"a")]), size=0xFFFFFFF0), DAMAGED),
     "zip: truncated": ("a.zip", lambda: zipped({"a": "x" * 9999})[:-30], DAMAGED),
-    "tar: parent path": ("a.tar", lambda: tarred({"ok": "ok", "a/../../evil": "x"}), OUT),
-    "tar: absolute path": ("a.tar", lambda: tarred({"/tmp/evil": "x"}), OUT),
-    "tar: link out of a parent path": ("a.tar", lambda: tarred({"../l": ""}, tarfile.SYMTYPE, "/etc"), OUT),
     "tar: negative size": ("a.tar", lambda: tar_header(size=-512) + bytes(1024), DAMAGED),
     "tar: long name of 8 GB": ("a.tar", lambda: tar_header(type=b"L", size=0o77777777777) + bytes(20 << 20), DAMAGED),
     "tar: headers without an end": ("a.tar", lambda: (tar_header(type=b"L", size=1) + b"a" * 512) * 5000, DAMAGED),
@@ -197,7 +190,6 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "xz: dictionary of 1.5 GiB": ("a.xz", xz_with_a_large_dictionary, DAMAGED),
     "zstd: window of 2 GiB": ("a.zst", lambda: b"\x28\xb5\x2f\xfd\x00\xa8" + b"\1\0\0", DAMAGED),
     "gzip: in itself": ("a.gz", lambda: gzip.compress(gzip.compress(b"x")), "compressed more than once"),
-    "gzip: wrong sum": ("a.gz", lambda: gzip.compress(b"text")[:-8] + bytes(8), DAMAGED),
     "gzip: of a truncated zip": ("a.gz", lambda: gzip.compress(zipped({"a": "b"})[:-9]), DAMAGED),
     "epub: entities": ("a.epub", lambda: epub({}, **{"META-INF__container.xml": LAUGHS + CONTAINER}), DOCTYPE),
     "epub: entity in the list": ("a.epub", lambda: epub({}, **{"OPS__book.opf": OUTSIDE + "<package/>"}), DOCTYPE),
@@ -220,7 +212,7 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "odt: repeats": ("a.odt", odt_of_repeats, BOMB),
     "rtf: groups in groups": ("a.rtf", lambda: b"{\\rtf1 " + b"{" * 1_000_000, "too deep in one another"),
     "rtf: 17 MB": ("a.rtf", lambda: b"{\\rtf1 " + MEGABYTE * 17, "more than 16 MiB"),
-    "mail: parts in parts": ("a.eml", lambda: mail_in_mail(50_000), "a mail without text"),
+    "mail: parts in parts": ("a.eml", lambda: mail_in_mail(50_000), "an email message without text"),
     "html: page of 17 MB": ("a.html", lambda: b"<p>" + MEGABYTE * 17, "more than 16 MiB"),
     "notebook: a million lists deep": ("a.ipynb", lambda: b'{"cells":' + b"[" * 400_000, "not JSON"),
     "notebook: a million values": ("a.ipynb", lambda: b'{"cells":[' + b"[]," * 400_000 + b"[]]}", "500,000 values"),
@@ -246,9 +238,27 @@ SKIPPED: dict[str, tuple[str, Callable[[], bytes], str, str]] = {
         "a.zip",
         lambda: zipped({"a": "x"}, zipfile.ZIP_LZMA),
         "a",
-        "compressed by LZMA, a way that is not read",
+        "compressed with LZMA, which is not supported",
     ),
-    "zip: wrong sum": ("a.zip", lambda: zip_of("a", 1, CRC=7), "a", "damaged: it does not unpack to what it held"),
+    "zip: parent path": ("a.zip", lambda: zipped({"ok": "ok", "../evil": "x"}), "../evil", LEADS_OUT),
+    "zip: absolute path": ("a.zip", lambda: zipped({"/tmp/evil": "x"}), "/tmp/evil", LEADS_OUT),
+    "zip: parent path of Windows": (
+        "a.zip",
+        lambda: zipped({"a\\..\\..\\evil": "x"}),
+        "a\\\\..\\\\..\\\\evil",
+        LEADS_OUT,
+    ),
+    "zip: drive": ("a.zip", lambda: zipped({"C:\\evil": "x"}), "C:\\\\evil", LEADS_OUT),
+    "zip: parent path inside": ("a.zip", lambda: zipped({"a/../../evil": "x"}), "a/../../evil", LEADS_OUT),
+    "zip: no name": ("a.zip", lambda: zipped({".": "x"}), ".", "it has no name"),
+    "tar: parent path": ("a.tar", lambda: tarred({"ok": "ok", "a/../../evil": "x"}), "a/../../evil", LEADS_OUT),
+    "tar: absolute path": ("a.tar", lambda: tarred({"/tmp/evil": "x"}), "/tmp/evil", LEADS_OUT),
+    "tar: link out of a parent path": (
+        "a.tar",
+        lambda: tarred({"../l": ""}, tarfile.SYMTYPE, "/etc"),
+        "../l",
+        LEADS_OUT,
+    ),
     "zip: in a zip": (
         "a.zip",
         lambda: zipped({"in.zip": zip_of("a", 100)}),
@@ -259,7 +269,7 @@ SKIPPED: dict[str, tuple[str, Callable[[], bytes], str, str]] = {
         "a.zip",
         all_the_same_bytes,
         "49.txt",
-        "damaged: it does not unpack to what it held",
+        "damaged: it cannot be unpacked",
     ),
     "zip: terminal escapes": (
         "a.zip",

@@ -1,1 +1,1 @@
-"""Containers: archives and compressed files to their members."""
+"""Read containers: archives and compressed files."""

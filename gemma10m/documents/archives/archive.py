@@ -1,11 +1,11 @@
-"""An archive as a folder: which of its members are read, without one of them ever becoming a file."""
+"""Read an archive as a folder: choose the members that are read. No member ever becomes a file on the disk."""
 
 from __future__ import annotations
 
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from gemma10m.documents.budget import BombError, Budget
@@ -17,28 +17,35 @@ from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.selection import Choice, Parts, Rules, in_order
 from gemma10m.documents.spool import Spool
 
-_DRIVE = re.compile(r"[a-zA-Z]:")
+_OUTSIDE = re.compile(r"[/\\]|[a-zA-Z]:[/\\]|(?:.*[/\\])?\.\.(?:[/\\]|\Z)", re.DOTALL)  # on any system
 _RULES = ".gitignore"
 
 
 class Member(NamedTuple):
+    """Hold what an archive's list says of a member."""
+
     name: str  # as the archive has it
     why_not: str  # why it cannot be read; "" when it can
 
 
 class Archive(ABC):
-    """A member that is named twice is read as it is the last time, as when an archive is unpacked."""
+    """Hold the members. One that is named twice is read as it is the last time, as when an archive is unpacked."""
 
     separators = "/"  # between the folders of a name
-    notices: Sequence[str] = ()  # what is not read beside the members that are named
+    notices: list[str]  # what is not read beside the members that are skipped, and damage that is found when they are
 
     def __init__(self, members: Iterable[Member], budget: Budget) -> None:
-        """Check the paths. Raises `UnreadableError` for one that leads out of the archive."""
+        """Check the paths; one that leads out of the archive is kept apart, to be skipped."""
         self.budget = budget
         self.members: dict[Parts, Member] = {}
         self.replaced: list[Parts] = []
+        self.nowhere: list[SkippedFile] = []
         for member in members:
             parts = _parts(member.name, self.separators)
+            if not parts or _OUTSIDE.match(member.name):
+                why = "its path leads out of the archive" if parts else "it has no name"
+                self.nowhere.append(SkippedFile(printable(member.name), why))
+                continue
             if parts in self.members:
                 self.replaced.append(parts)
             self.members[parts] = member
@@ -62,9 +69,10 @@ class Selection:
         skipped += [(parts, "replaced by a later member") for parts in archive.replaced]
         shown = [SkippedFile(printable("/".join(parts)), why) for parts, why in skipped if why]
         shown += [SkippedFile(printable("/".join(parts)), why) for parts, why in self._left_out.items() if why]
-        self.skipped = sorted(shown, key=lambda each: each.path)
+        self.skipped = sorted([*shown, *archive.nowhere], key=lambda each: each.path)
 
     def load(self, path: str) -> Content:
+        """Return a file's content. Raises as `Archive.load` does."""
         return self._archive.load(self._archive.members[tuple(path.split("/"))].name, self._spool)
 
     def _is_left_out(self, path: Parts) -> bool:
@@ -98,11 +106,4 @@ class Selection:
 
 
 def _parts(name: str, separators: str) -> Parts:
-    """Split a path. Raises `UnreadableError` for one that leads out of its folder on any system."""
-    every = re.split(r"[/\\]", name)
-    if name.startswith(("/", "\\")) or ".." in every or _DRIVE.match(name):
-        raise UnreadableError(
-            f"its member {printable(name[:80])} would lie outside of it",
-            hint="unpack it where it can do no harm, and name the folder",
-        )
     return tuple(part for part in re.split(f"[{re.escape(separators)}]", name) if part not in ("", "."))

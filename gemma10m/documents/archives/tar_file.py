@@ -1,4 +1,4 @@
-"""Tar files: members are read where they lie, and nothing is copied."""
+"""Read tar files: members are read where they lie, and nothing is copied."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _KINDS = {
 
 
 class TarArchive(Archive):
-    """One archive, or several one after another, as `cat a.tar b.tar` makes them."""
+    """Read one archive, or several one after another, as `cat a.tar b.tar` makes them."""
 
     def __init__(self, content: Content, budget: Budget) -> None:
         """List the members. Raises `UnreadableError`."""

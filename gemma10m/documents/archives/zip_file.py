@@ -1,7 +1,8 @@
-"""Zip files, opened and read without believing what they say of themselves."""
+"""Open and read zip files without believing what they say of themselves."""
 
 from __future__ import annotations
 
+import copy
 import os
 import stat
 import weakref
@@ -19,12 +20,12 @@ from gemma10m.documents.safe_open import BLOCK, UnreadableError, kind_of_file
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError)
 _UNIX = 3
 _ENCRYPTED = 1
-_METHODS = {9: "by Deflate64, a way", 12: "by bzip2, a way", 14: "by LZMA, a way", 93: "by Zstandard, a way"}
-_METHODS |= {95: "by XZ, a way", 98: "by PPMd, a way"}
+_METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "XZ", 98: "PPMd"}
+_NAMED = 20  # members with a wrong checksum, at most
 
 
 class Zip:
-    """The members of a zip file. Of several with the same name the last one counts, as when it is unpacked."""
+    """Hold the members of a zip file. Of several with the same name the last one counts, as when it is unpacked."""
 
     def __init__(self, content: Content, budget: Budget) -> None:
         """List the members. Raises `UnreadableError`."""
@@ -39,9 +40,11 @@ class Zip:
         if len(self.listed) > limits.MEMBERS:
             raise UnreadableError(f"it holds more than {limits.MEMBERS:,} members", hint="unpack it yourself")
         self.members = {member.filename: member for member in self.listed}
+        self.notices: list[str] = []  # what is wrong with the members that were read so far
+        self._wrong: set[str] = set()  # members whose checksum does not match
 
     def why_not(self, name: str) -> str:
-        """Why a member cannot be read; "" when it can, as far as the list of members knows."""
+        """Return why a member cannot be read; "" when it can, as far as the list of members knows."""
         member = self.members[name]
         mode = member.external_attr >> 16
         if member.create_system == _UNIX and stat.S_IFMT(mode) and not stat.S_ISREG(mode):
@@ -49,22 +52,31 @@ class Zip:
         if member.flag_bits & _ENCRYPTED:
             return "encrypted"
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # memory without a bound
-            return f"compressed {_METHODS.get(member.compress_type, 'in a way')} that is not read"
+            return f"compressed with {_METHODS.get(member.compress_type, 'an unknown method')}, which is not supported"
         return ""
 
     def blocks(self, name: str) -> Iterator[bytes]:
-        """Yield a member's bytes. Raises `UnreadableError`, `BombError` among them."""
+        """Yield a member's bytes, whatever their checksum is. Raises `UnreadableError`, `BombError` among them."""
         if name not in self.members:
             raise UnreadableError(f"damaged: it has no {printable(name[:80])}")
         if why := self.why_not(name):
             raise UnreadableError(f"its {printable(name[:80])} is {why}")
+        unchecked, found = copy.copy(self.members[name]), 0
+        del unchecked.CRC  # which zipfile would check by throwing away the last block
         try:
-            with self._file.open(self.members[name]) as member:
+            with self._file.open(unchecked) as member:
                 while block := member.read(BLOCK):
                     self.budget.spend(len(block))
+                    found = zlib.crc32(block, found)
                     yield block
         except _DAMAGE as error:
-            raise UnreadableError("damaged: it does not unpack to what it held") from error
+            raise UnreadableError("damaged: it cannot be unpacked") from error
+        if found != self.members[name].CRC and name not in self._wrong:
+            self._wrong.add(name)
+            if len(self._wrong) <= _NAMED:
+                self.notices.append(f"{printable(name[:80])}: its checksum does not match")
+            elif len(self._wrong) == _NAMED + 1:
+                self.notices.append("the checksums of more members do not match")
 
     def whole(self, name: str) -> bytes:
         """Return a member's bytes at once. Raises `UnreadableError`, also when they are too many to hold in memory."""

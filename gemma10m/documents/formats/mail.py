@@ -1,4 +1,4 @@
-"""Mail: who wrote what to whom and when, and the text; of a mailbox, message by message. Attachments are named."""
+"""Read mail: who wrote what to whom and when, and the text. Attachments are named, and calendar entries summarised."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.message import Message
 from email.policy import compat32
+from itertools import islice
 
 from gemma10m.documents import limits
 from gemma10m.documents.budget import BombError, Budget
 from gemma10m.documents.content import Content, ContentFile
-from gemma10m.documents.formats.html_text import write_html
+from gemma10m.documents.formats.mail_parts import appointment, payload, unflowed
+from gemma10m.documents.formats.page_text import page_text
 from gemma10m.documents.safe_open import BLOCK, UnreadableError
-from gemma10m.documents.spool import Spool, TextWriter
+from gemma10m.documents.spool import TextWriter
 from gemma10m.documents.text import decoder
 
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
 _LONGEST_HEADER = 4000  # characters
 _DEEPEST = 20  # messages and parts in one another
 _MOST_PARTS = 1000
+_MESSAGES = ("message/rfc822", "message/global", "message/partial")  # other kinds hold nothing but headers
 _FROM = re.compile(rb"From \S+ [^\n]*\d")
 _BROKEN = (ValueError, LookupError, TypeError, AttributeError, RecursionError, HeaderParseError)
 
@@ -37,13 +40,13 @@ def write_mail(content: Content, writer: TextWriter, budget: Budget) -> None:
         if not is_whole:
             writer.note(f"message {number} is longer than {limits.LARGEST_WHOLE >> 20} MiB: its end is not read")
         try:
-            _Mail(writer, budget).message(email.message_from_bytes(message, policy=compat32), 0)
+            _Mail(writer, f"message {number}").message(email.message_from_bytes(message, policy=compat32), 0)
         except BombError:
             raise
         except (UnreadableError, *_BROKEN):
             writer.note(f"message {number} is damaged: it is not read whole")
     if writer.blank:
-        raise UnreadableError("a mail without text")
+        raise UnreadableError("an email message without text")
 
 
 def _messages(content: Content, mailbox: bool) -> Iterator[tuple[bytes, bool]]:
@@ -77,66 +80,103 @@ def _lines(content: Content) -> Iterator[bytes]:
 
 
 class _Mail:
-    """The text of one message."""
+    """Write the text of one message."""
 
-    def __init__(self, writer: TextWriter, budget: Budget) -> None:
-        self._writer, self._budget = writer, budget
+    def __init__(self, writer: TextWriter, name: str) -> None:
+        self._writer, self._name = writer, name
         self._attached: list[str] = []
         self._parts = 0
 
     def message(self, message: Message, depth: int) -> None:
+        """Write the message. Raises `UnreadableError`, and what the standard library raises for broken parts."""
         raw = {name.lower(): value for name, value in reversed([*message.raw_items()])}  # of several the first
         for name in _HEADERS:
             if value := _decoded(raw.get(name.lower())):
                 self._writer.write(f"{name}: {value}\n")
         self._writer.write("\n")
+        outer, self._attached = self._attached, []
         self._part(message, depth)
         if self._attached:
             self._writer.write(f"Attachments: {', '.join(self._attached)}\n")
             self._writer.note("attachments of mail are not read, only named")
-            self._attached = []
+        self._attached = outer
 
-    def _part(self, part: Message, depth: int) -> None:
+    def _part(self, part: Message, depth: int, is_chosen: bool = True) -> None:
+        """Write a part; of one that is not the chosen alternative, list only the attachments."""
         self._parts += 1
-        kind, name = part.get_content_type(), _decoded(part.get_filename())
+        kind = part.get_content_type()
         if depth > _DEEPEST or self._parts > _MOST_PARTS:
             raise UnreadableError("its parts lie too deep in one another")
         children = [each for each in part.get_payload() if isinstance(each, Message)] if part.is_multipart() else []
-        if kind == "message/rfc822":
+        if kind in _MESSAGES:
             for child in children:
                 self._writer.write("\n")
                 self.message(child, depth + 1)
-        elif kind == "multipart/alternative":
-            self._alternative(children, depth)
+        elif part.get_content_maintype() == "message":
+            self._report(children)
         elif children:
+            chosen = _chosen(children) if kind == "multipart/alternative" else None
             for child in children:
-                self._part(child, depth + 1)
-        elif part.get_content_disposition() == "attachment" or name or part.get_content_maintype() != "text":
-            self._attached.append(f"{name or 'without a name'} ({kind})")
+                self._part(child, depth + 1, is_chosen and chosen in (None, child))
+        elif not _is_body(part):
+            self._attached.append(self._attachment(part))
+        elif is_chosen:
+            self._write_text(part)
+
+    def _report(self, blocks: list[Message]) -> None:
+        """Write what a mail server reports of a delivery: recipient, status, diagnosis."""
+        for block in blocks:
+            lines = [f"{name}: {_decoded(value)}\n" for name, value in block.raw_items()]
+            self._writer.write("".join(["\n", *lines]) if lines else "")
+
+    def _attachment(self, part: Message) -> str:
+        kind, name = part.get_content_type(), _decoded(part.get_filename())
+        told = appointment(self._decoded_text(part)) if kind == "text/calendar" else ""
+        return f"{': '.join(filter(None, (name, told))) or 'without a name'} ({kind})"
+
+    def _write_text(self, part: Message) -> None:
+        if part.get_content_type() == "text/html":
+            charset = part.get_content_charset()
+            page = b"\xef\xbb\xbf" + self._decoded_text(part).encode() if charset else self._payload(part)
+            texts = iter([page_text(page, self._writer)])  # a page without a charset says it itself
+        elif str(part.get_param("format", "")).lower() == "flowed":
+            texts = unflowed(self._decoded_text(part), str(part.get_param("delsp", "")).lower() == "yes")
         else:
-            text = self._text(part)
-            self._writer.write(text if text.endswith("\n") else text + "\n")
+            texts = iter([self._decoded_text(part)])
+        last = ""
+        for last in texts:
+            self._writer.write(last)
+        self._writer.write("" if last.endswith("\n") else "\n")
 
-    def _alternative(self, children: list[Message], depth: int) -> None:
-        """Return the plain part among several formats of one text, unless it is empty."""
-        plain = [each for each in children if each.get_content_type() == "text/plain" and _payload(each).strip()]
-        rich = [each for each in children if each.get_content_type() != "text/plain"]
-        for child in plain[:1] or rich[-1:]:
-            self._part(child, depth + 1)
+    def _decoded_text(self, part: Message) -> str:
+        return _text(self._payload(part), part.get_content_charset()).replace("\r\n", "\n")
 
-    def _text(self, part: Message) -> str:
-        data, charset = _payload(part), part.get_content_charset()
-        if part.get_content_type() != "text/html":
-            return _text(data, charset).replace("\r\n", "\n")
-        page = b"\xef\xbb\xbf" + _text(data, charset).encode() if charset else data  # which then says it itself
-        writer = TextWriter(Spool())  # its headings are no places of the mail
-        write_html(Spool().keep([page]), writer, self._budget)
-        return writer.finish()[0].whole("a page").decode()
+    def _payload(self, part: Message) -> bytes:
+        data, wrong = payload(part)
+        if wrong:
+            self._writer.note(f"a part of {self._name} {wrong}")
+        return data
 
 
-def _payload(part: Message) -> bytes:
-    found = part.get_payload(decode=True)
-    return found if isinstance(found, bytes) else b""
+def _is_body(part: Message) -> bool:
+    """Tell if a part without parts is shown as text, and is not an attachment."""
+    is_named = part.get_content_disposition() == "attachment" or part.get_filename()
+    return part.get_content_maintype() == "text" and part.get_content_type() != "text/calendar" and not is_named
+
+
+def _chosen(alternatives: list[Message]) -> Message:
+    """Return the first alternative that holds plain text which is not empty, else the last page, else the last text."""
+    held = [(each, {body.get_content_type() for body in _bodies(each)}) for each in alternatives]
+    plain = [each for each, kinds in held if "text/plain" in kinds]
+    pages = [each for each, kinds in held if "text/html" in kinds]
+    texts = [each for each, kinds in held if kinds]
+    return (plain[:1] or pages[-1:] or texts[-1:] or alternatives[-1:])[0]
+
+
+def _bodies(part: Message) -> list[Message]:
+    """Return the texts in a part that are not empty."""
+    leaves = (each for each in islice(part.walk(), _MOST_PARTS) if not each.is_multipart())
+    return [each for each in leaves if _is_body(each) and payload(each)[0].strip()]
 
 
 def _text(data: bytes, charset: str | None) -> str:

@@ -1,28 +1,40 @@
-"""Jupyter notebooks: what was written and what came out as text, cell by cell."""
+"""Read Jupyter notebooks: what was written and what came out as text, cell by cell."""
 
 from __future__ import annotations
 
+import codecs
 import json
+import re
+from collections import Counter
 from typing import Any
 
 from gemma10m.documents import limits
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
 from gemma10m.documents.formats.data_uris import shortened
+from gemma10m.documents.formats.page_text import page_text
 from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import TextWriter
+
+_TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")  # colours, links
+_BARE = re.compile(r"\s*<[^<>\n]*>\s*")  # `<IPython.core.display.HTML object>`, `<Figure size 640x480 with 1 Axes>`
+_PICTURES = ("image/", "png", "jpeg", "svg")  # the last three before 2014
 
 
 def write_notebook(content: Content, writer: TextWriter, budget: Budget) -> None:
     """Write a notebook's cells and text output. Raises `UnreadableError` and `DiskError`."""
+    left_out = Counter[str]()
     for number, cell in enumerate(_cells(content.whole("a notebook")), start=1):
         if number > 1:
             writer.write("\n")
         writer.place(f"cell {number}")
         source = cell.get("source", cell.get("input"))  # its name before 2014
-        for text in (_text(source), *(_output(each) for each in _objects(cell.get("outputs")))):
+        for text in (_text(source), *(_output(each, writer, left_out) for each in _objects(cell.get("outputs")))):
             if text:
                 writer.write(shortened(text, writer).removesuffix("\n") + "\n")
+    if left_out:
+        counts = (f"{number:,} {what}{'s' * (number > 1)}" for what, number in sorted(left_out.items(), reverse=True))
+        writer.note(f"left out: {', '.join(counts)}")
     if writer.blank:
         raise UnreadableError("a notebook without text")
 
@@ -41,12 +53,26 @@ def _cells(content: bytes) -> list[dict[str, Any]]:
     return [cell for sheet in sheets for cell in _objects(sheet.get("cells"))]
 
 
-def _output(output: dict[str, Any]) -> str:
-    """Return an output's text, "" for pictures and the like."""
+def _output(output: dict[str, Any], writer: TextWriter, left_out: Counter[str]) -> str:
+    """Return an output's text; count the pictures and other outputs that have none."""
     if output.get("output_type") in ("error", "pyerr"):
-        return f"{_text(output.get('ename'))}: {_text(output.get('evalue'))}"
-    data = output.get("data")
-    return _text(output.get("text")) or (_text(data.get("text/plain")) if isinstance(data, dict) else "")
+        return _TERMINAL.sub("", f"{_text(output.get('ename'))}: {_text(output.get('evalue'))}")
+    found = output.get("data")
+    data: dict[str, Any] = found if isinstance(found, dict) else {}
+    text = _TERMINAL.sub("", _text(output.get("text")) or _text(data.get("text/plain")))
+    if not text or _BARE.fullmatch(text):
+        text = _rich_text(data, writer) or (text if len(data) < 2 else "")
+    if any(kind.startswith(_PICTURES) for kind in (*output, *data)):
+        left_out["picture"] += 1
+    elif data and not text:
+        left_out["other output"] += 1
+    return text
+
+
+def _rich_text(data: dict[str, Any], writer: TextWriter) -> str:
+    page = _text(data.get("text/html")).replace("\0", "\ufffd").encode("utf-8", "replace")
+    html = page_text(codecs.BOM_UTF8 + page, writer) if page else ""
+    return _text(data.get("text/markdown")) or html or _text(data.get("text/latex"))
 
 
 def _text(value: object) -> str:

@@ -10,8 +10,7 @@ from gemma10m.documents.content import Content
 from gemma10m.documents.formats.charset import NOT_UTF8, declared_by_text, decoded
 from gemma10m.documents.formats.data_uris import MARK, shortened
 from gemma10m.documents.spool import TextWriter
-from gemma10m.documents.text import EncodingDetector, decoder, wrong_bytes
-from gemma10m.encodings import LOSSY
+from gemma10m.documents.text import EncodingDetector, decoder, is_binary, nul_bytes, wrong_bytes
 
 _OTHER_END = re.compile("\r\n|\r|\x85")  # NEL is the line's end of EBCDIC
 _WIDE_ENDS = re.compile(rb"[\n\r]\0|\0[\n\r]")
@@ -20,11 +19,11 @@ _WIDE_ENDS = re.compile(rb"[\n\r]\0|\0[\n\r]")
 def is_rewritten(content: Content) -> bool:
     """Tell if `write_text` changes the text. Raises `UnreadableError`."""
     head = content.head()
-    wide = EncodingDetector(head).wide
-    if (b"\0" in head and not wide) or content.size() > limits.LARGEST_WHOLE:
+    if is_binary(head) or content.size() > limits.LARGEST_WHOLE:
         return False
     text = content.whole("a text")
-    return _has_other_ends(head, wide) or MARK.encode() in text or bool(declared_by_text(text))
+    other_ends = _has_other_ends(head, EncodingDetector(head).wide)
+    return other_ends or MARK.encode() in text or bool(declared_by_text(text))
 
 
 def write_text(content: Content, writer: TextWriter, budget: Budget) -> None:
@@ -42,8 +41,10 @@ def whole_text(content: Content, what: str, writer: TextWriter) -> str:
         return "".join(decoded(data, 0, name, writer))
     if detector.encoding == "cp1252":
         writer.note(f"it is {NOT_UTF8}")
-    elif detector.encoding == LOSSY:
+    elif detector.wrong:
         writer.note(wrong_bytes(detector.wrong, "UTF-8"))
+    if detector.nuls:
+        writer.note(nul_bytes(detector.nuls))
     return decoder(detector.encoding).decode(data[len(detector.mark) :], True)
 
 

@@ -1,0 +1,121 @@
+"""The parts of a mail: alternatives, invitations, reports of a delivery, damaged encodings, lines that flow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from formats import opened, text_of
+
+HEAD = "Subject: hi\n"
+ONLY_NAMED = "attachments of mail are not read, only named"
+CALENDAR = """BEGIN:VCALENDAR
+BEGIN:VTIMEZONE
+DTSTART:19700101T000000
+END:VTIMEZONE
+BEGIN:VEVENT
+SUMMARY;LANGUAGE=en:Meeting\\, and a very long
+  title
+DTSTART;TZID="Europe/Berlin":20240105T100000
+LOCATION:Room 5
+END:VEVENT
+END:VCALENDAR
+"""
+
+
+def part(kind: str, text: str, more: str = "") -> str:
+    return f"Content-Type: {kind}\n{more}\n{text}\n"
+
+
+def multipart(kind: str, *parts: str) -> str:
+    mark = f"mark{len(''.join(parts))}"
+    body = "".join(f"--{mark}\n{each}" for each in parts)
+    return f"Content-Type: multipart/{kind}; boundary={mark}\n\n{body}--{mark}--\n"
+
+
+PAGE, PLAIN, BLANK = part("text/html", "<p>Rich"), part("text/plain", "Plain"), part("text/plain", " ")
+PICTURE = part("image/png; name=x.png", "iVBO", "Content-Disposition: inline\n")
+PDF = part("application/pdf; name=a.pdf", "JVBE")
+INVITATION = part("text/calendar; method=REQUEST", CALENDAR)
+SUMMARY = "Meeting, and a very long title; 2024-01-05 10:00 Europe/Berlin; Room 5 (text/calendar)"
+ALTERNATIVES = {
+    "an empty plain text": ((BLANK, PAGE, INVITATION), f"Rich\nAttachments: {SUMMARY}\n"),
+    "a page with attachments": ((PLAIN, multipart("mixed", PAGE, PDF, PAGE)), "Plain\nAttachments: a.pdf ({})\n"),
+    "a page with a picture": ((PLAIN, multipart("related", PAGE, PICTURE)), "Plain\nAttachments: x.png (image/png)\n"),
+    "a page with a picture alone": (
+        (multipart("related", PAGE, PICTURE),),
+        "Rich\nAttachments: x.png (image/png)\n",
+    ),
+    "plain text in parts": ((multipart("mixed", PLAIN), PAGE), "Plain\n"),
+    "another kind of text": ((BLANK, part("text/enriched", "Other")), "Other\n"),
+    "an invitation alone": ((INVITATION,), f"Attachments: {SUMMARY}\n"),
+}
+
+
+@pytest.mark.parametrize("case", ALTERNATIVES)
+def test_one_alternative_is_written_and_the_attachments_of_all_are_named(tmp_path: Path, case: str) -> None:
+    alternatives, text = ALTERNATIVES[case]
+    document = opened(tmp_path, "a.eml", HEAD + multipart("alternative", *alternatives))
+    assert text_of(document) == f"{HEAD}\n{text.format('application/pdf')}"
+    assert bool(document.notices) == ("Attachments" in text)
+
+
+def test_attachments_are_named_under_the_message_that_has_them(tmp_path: Path) -> None:
+    inner = part("message/rfc822", f"Subject: inner\n{PLAIN}")
+    document = opened(tmp_path, "a.eml", HEAD + multipart("mixed", PDF, inner))
+    assert text_of(document) == f"{HEAD}\n\nSubject: inner\n\nPlain\nAttachments: a.pdf (application/pdf)\n"
+
+
+def test_a_page_that_shows_nothing_is_no_damage(tmp_path: Path) -> None:
+    document = opened(tmp_path, "a.eml", HEAD + part("text/html", "<img src=x>"))
+    assert (text_of(document), document.notices) == (f"{HEAD}\n\n", ())
+
+
+def test_a_report_of_a_delivery_is_written(tmp_path: Path) -> None:
+    status = "Reporting-MTA: dns; x\n\nFinal-Recipient: rfc822; bob\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 no\n"
+    report = multipart("report", PLAIN, part("message/delivery-status", status))
+    assert text_of(opened(tmp_path, "a.eml", HEAD + report)) == f"{HEAD}\nPlain\n\n{status}"
+    read = part("message/disposition-notification", "Disposition: manual-action; displayed\n")
+    assert "Disposition: manual-action" in text_of(opened(tmp_path, "b.eml", HEAD + multipart("report", PLAIN, read)))
+
+
+DAMAGED = {
+    "base64: a character too many": ("base64", "SGVsbG8gd29ybGQgYWJjZGVm\nZ", "Hello world abcdef"),
+    "base64: foreign characters": ("base64", "SGVsb*G8gd2\u00e99ybGQ=", "Hello world"),
+    "base64: no padding": ("base64", "SGVsbG8gd29ybGQ", "Hello world"),
+    "base64: a footer": ("base64", "SGVsbG8gd29ybGQ=\n______\nlist", "Hello world"),
+    "quoted-printable": ("quoted-printable", "Hello =77orld =3", "Hello world =3"),
+    "unknown": ("x-none", "Hello world", "Hello world"),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_a_damaged_encoding_is_decoded_as_far_as_possible_and_said(tmp_path: Path, case: str) -> None:
+    encoding, body, text = DAMAGED[case]
+    mail = HEAD + part("text/plain; charset=utf-8", body, f"Content-Transfer-Encoding: {encoding}\n")
+    document = opened(tmp_path, "a.eml", mail)
+    assert text_of(document).startswith(f"{HEAD}\n{text}")
+    (notice,) = document.notices
+    assert "a part of message 1 is damaged: its" in notice or "unknown transfer encoding (x-none)" in notice
+
+
+@pytest.mark.parametrize(("encoding", "body"), [("base64", "SGVs\r\nbG8=\r\n"), ("quoted-printable", "Hel=\nlo=20=\n")])
+def test_an_encoding_that_is_not_damaged_is_not_remarked_on(tmp_path: Path, encoding: str, body: str) -> None:
+    document = opened(tmp_path, "a.eml", HEAD + part("text/plain", body, f"Content-Transfer-Encoding: {encoding}\n"))
+    assert (text_of(document).rstrip(), document.notices) == (f"{HEAD}\nHello", ())
+
+
+FLOWING = "A paragraph \nof two lines.\n> a quote \n> of two.\n>> deeper \n> less\n From here.\n\n-- \nname\n"
+JOINED = "A paragraph of two lines.\n> a quote of two.\n>> deeper \n> less\nFrom here.\n\n-- \nname\n"
+
+
+def test_lines_that_flow_are_joined(tmp_path: Path) -> None:
+    flowed = opened(tmp_path, "a.eml", HEAD + part("text/plain; format=flowed", FLOWING).removesuffix("\n"))
+    assert text_of(flowed) == f"{HEAD}\n{JOINED}"
+    fixed = opened(tmp_path, "b.eml", HEAD + part("text/plain", FLOWING).removesuffix("\n"))
+    assert text_of(fixed) == f"{HEAD}\n{FLOWING}"
+
+
+def test_the_space_of_a_line_that_flows_may_be_no_part_of_it(tmp_path: Path) -> None:
+    mail = HEAD + part("text/plain; format=flowed; delsp=yes", "half a wo \nrd, and  \nanother\r")
+    assert text_of(opened(tmp_path, "a.eml", mail)) == f"{HEAD}\nhalf a word, and another\n"
