@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from gemma10m import completions
+from gemma10m.config import MEMORY_KINDS
 from gemma10m.errors import UsageError
 
 Sources = Annotated[
@@ -155,6 +156,8 @@ def model_options(
         go_offline()
     if dtype not in ("auto", "float32", "bfloat16"):
         raise UsageError(f"dtype must be float32, bfloat16 or auto, found {dtype!r}")
+    if memory not in (None, *MEMORY_KINDS):
+        raise UsageError(f"memory must be one of {', '.join(MEMORY_KINDS)}, found {memory!r}")
     return ModelOptions(model, device, dtype, memory, carry, sinks, read_all, adapter)
 
 

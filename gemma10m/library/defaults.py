@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from gemma10m.errors import UsageError
 from gemma10m.folders import config_file
+from gemma10m.regular_file import read_regular, reason
 
 VARIABLE = "GEMMA10M_MODEL"
 
@@ -24,11 +25,13 @@ def default_model() -> DefaultModel | None:
         return DefaultModel(name, VARIABLE)
     path = config_file()
     try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+        settings = tomllib.loads(read_regular(path).decode())
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be used: {error}", hint='write a line such as model = "small"') from error
+        raise UsageError(
+            f"{path} cannot be used: {reason(error)}", hint='write a line such as model = "small"'
+        ) from error
     model = settings.get("model")
     if model is None:
         return None

@@ -133,7 +133,7 @@ def test_each_command_reads_with_the_adapter(
     assert used[0].path == unbroken
     code, _, stderr = call(*words, "--adapter", desk / "nowhere")
     assert code == 4
-    assert "nowhere/adapter_config.json is no adapter that can be used" in stderr.replace("\n", "")
+    assert "nowhere/adapter_config.json cannot be used as an adapter" in stderr.replace("\n", "")
 
 
 def test_a_trained_adapter_loads_as_it_was_trained(unbroken: Path) -> None:

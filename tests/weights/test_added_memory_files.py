@@ -106,16 +106,16 @@ def told(**fields: object) -> Callable[[Path], None]:
 
 NAME = "model.layers.0.self_attn.added_memory.query_map"
 DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
-    "no tensors": (lambda folder: (folder / TENSORS).unlink(), "is no memory that can be used"),
+    "no tensors": (lambda folder: (folder / TENSORS).unlink(), "cannot be used as a memory"),
     "cut off": (
         lambda folder: (folder / TENSORS).write_bytes(b"\x08\0\0\0\0\0\0\0{}"),
-        "is no memory that can be used",
+        "cannot be used as a memory",
     ),
     "not finite": (changed(lambda all: all[NAME].fill_(float("nan"))), "holds numbers that are not finite"),
     "half": (changed(lambda all: all.update({NAME: all[NAME].half()})), "is no float32 tensor of an added memory"),
     "another name": (changed(lambda all: all.update({"x": all.pop(NAME)})), "'x' is no float32 tensor"),
     "empty": (changed(lambda all: all.clear()), "it holds no tensor"),
-    "config": (lambda folder: (folder / CONFIG).write_text("{"), "memory.json is no memory that can be used"),
+    "config": (lambda folder: (folder / CONFIG).write_text("{"), "memory.json cannot be used as a memory"),
     "fields": (told(more=1), "an object with carry, rank, segment, sinks was expected"),
     "rank": (told(rank=0), "its rank is 0, and is from 1 to 1024"),
     "reading": (told(carry=3), "carry .3. must be 0 or a multiple of the segment"),
