@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "errors": set(),
     "config": {"errors"},
     "folders": set(),
-    "atomic_file": {"errors"},
+    "atomic_file": {"errors", "folders"},
     "strict_json": set(),
     "tensor_bytes": {"strict_json"},
     "gguf_file": {"errors", "strict_json"},

@@ -11,13 +11,13 @@ import torch
 
 from gemma10m import __version__, ops
 from gemma10m.commands.arguments import exists
-from gemma10m.commands.demo import KNOWS
+from gemma10m.commands.demo import DEMO, KNOWS
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.documents import Document
 from gemma10m.documents.skips import named_skips, skipped_kinds
 from gemma10m.errors import DocumentError
-from gemma10m.folders import models_folder, states_folder
-from gemma10m.library.defaults import default_model
+from gemma10m.folders import config_file, models_folder, states_folder
+from gemma10m.library.defaults import DefaultModel, default_model, unknown_settings
 from gemma10m.library.model_choice import ModelOptions, model_path, resolve_dtype
 from gemma10m.library.sources import ALL, Patterns, open_chosen, refuse_patterns, whereabouts
 from gemma10m.progress import format_bytes, format_duration
@@ -43,6 +43,8 @@ def info(terminal: Terminal, target: str | None, options: ModelOptions, patterns
     if target is None:
         refuse_patterns("none was named", patterns)
         terminal.table("gemma10m", _program(options))
+        if warning := unknown_settings():
+            terminal.warn(warning)
     elif target != "-" and is_state_file(Path(target)):
         refuse_patterns(f"{target} is a saved state", patterns)
         terminal.table(f"{target}: a saved state", _state(Path(target)))
@@ -86,10 +88,17 @@ def _program(options: ModelOptions) -> Rows:
         ("version", f"{__version__}, Python {platform.python_version()}, PyTorch {torch.__version__}"),
         *_where(options),
         ("models", f"demo (in the package), {', '.join((*_packaged(), *downloaded)) or 'no others'}"),
-        ("default model", f"{default.name} ({default.set_by})" if default else _installed_model()),
+        ("default model", _configured(default) if default else _installed_model()),
+        ("configuration", f"{config_file()}{'' if config_file().exists() else ' (none)'}"),
         ("models folder", str(models_folder())),
         ("states folder", str(states_folder())),
     ]
+
+
+def _configured(default: DefaultModel) -> str:
+    path = os.path.expanduser(default.name)
+    found = default.name == DEMO or find_packaged(default.name) or find_downloaded(default.name) or exists(path)
+    return f"{default.name} ({default.set_by}){'' if found else ', not found'}"
 
 
 def _installed_model() -> str:
