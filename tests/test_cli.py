@@ -112,6 +112,13 @@ def test_help_is_quick_and_does_not_import_torch(home: Path) -> None:
         (["ask", "README.md", "Q?", "-m", "demo", "--top-p", "2"], 2, "top-p"),
         (["ask", "-", "-m", "demo"], 2, "standard input"),
         (["ask", "README.md", " ", "-m", "demo"], 2, "the question is empty"),
+        (
+            ["ask", "README.md", "Q?", "-m", "demo", "--sinks", "99999999999"],
+            2,
+            "sinks must be less than 2,147,483,648",
+        ),
+        (["ask", "README.md", "Q?", "-m", "demo", "--recall", "9" * 20], 2, "found a number of 20 digits"),
+        (["ask", ".", "Q?", "-m", "demo", "--include", "zzz"], 3, ". has no text to read with --include zzz"),
         (["ask", "README.md", "x" * 100_000, "-m", "demo"], 2, "the question has 100,000 characters"),
         (["ask", "README.md", "Q?", "-m", "./no-such"], 4, "./no-such does not exist"),
         (["download", "some/model", "--offline"], 8, "offline"),

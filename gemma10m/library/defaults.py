@@ -34,7 +34,7 @@ def default_model() -> DefaultModel | None:
 
 
 def unknown_settings() -> str:
-    """Return a sentence about the words of the configuration file that mean nothing, "" if there are none."""
+    """Return a sentence about the words of the configuration file that mean nothing, "" if all are known."""
     unknown = sorted(_settings().keys() - {KEY})
     return f"{config_file()} has unknown settings: {', '.join(unknown)}; {HINT}" if unknown else ""
 
