@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gemma10m.adapters import added_memory, peft_folder
+from gemma10m.commands.qa_run import _refuse_other_details
 from gemma10m.commands.question_file import read_questions
 from gemma10m.commands.run_folder import read_recipe
 from gemma10m.commands.train_adapter import _recipe
@@ -65,6 +66,7 @@ def default_in(fifo: Path) -> object:
         _recipe,
         default_in,
         lambda fifo: Journal(fifo, ""),
+        _refuse_other_details,
         adapter_with(peft_folder.CONFIG),
         adapter_with(peft_folder.TENSORS),
         adapter_with(added_memory.TENSORS),

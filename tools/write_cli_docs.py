@@ -77,8 +77,9 @@ nothing again.
 `gemma10m find SOURCE... "WORDS"` shows the passages that contain the most of the words, best first: each sentence in
 them that has any of the words, with its place as `file:line (place), bytes A-B`. A note says if more than `--limit`
 passages have them. This needs no model: the passages of a document are indexed once, and the index is kept in the
-cache; if that cannot be written, the index is made in a temporary folder each time. `gemma10m text SOURCE` prints the text that a model reads, so that you can check
-every line of a source; `--lines` and `--page` print a part of one file. A pipe gets the text unchanged.
+cache; if that cannot be written, the index is made in a temporary folder each time. `gemma10m text SOURCE` prints the
+text that a model reads, so that you can check every line of a source; `--lines` and `--page` print a part of one file.
+A pipe gets the text unchanged.
 
 ## Summaries
 

@@ -17,6 +17,8 @@ from gemma10m.errors import DiskError, DocumentError, Gemma10MError, ModelError
 from gemma10m.library.model_choice import ModelOptions
 from gemma10m.library.retrieval import RetrievalOptions
 from gemma10m.terminal import Terminal
+from gemma10m.training.recipe import Recipe, default_stages
+from gemma10m.training.start import scratch_plan
 from gemma10m.weights.downloads import DEFAULT_MODEL
 from gemma10m.weights.loading import resolve_model
 
@@ -99,6 +101,7 @@ def test_a_folder_without_permission_is_no_internal_error(closed: Path) -> None:
         (ModelError, lambda: resolve_model(closed / "m.gguf")),
         (DiskError, lambda: train(Terminal(), TrainOptions([__file__], closed / "out"))),
         (DocumentError, lambda: train(Terminal(), TrainOptions([str(closed / "a.txt")], closed.parent / "out"))),
+        (ModelError, lambda: scratch_plan(closed / "config.json", Recipe(default_stages(1)))),
         (ModelError, lambda: read_adapter(closed)),
         (DocumentError, lambda: ask(Terminal(), *split(closed / "a.txt"), CPU, Sampling(), RetrievalOptions())),
         (DocumentError, lambda: find(Terminal(), *sources_and_words([str(closed / "a.txt"), "x"], None), 1)),

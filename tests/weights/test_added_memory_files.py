@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from official_models import official_model, save
-from readers import checkpoint
+from readers import checkpoint, memory_adapter
 from safetensors.torch import load_file, save_file
 from tiny_adapters import write_tiny
 from torch import Tensor
@@ -26,11 +26,12 @@ from gemma10m.adapters.added_memory import (
 )
 from gemma10m.adapters.peft_folder import ABOUT, read_adapter
 from gemma10m.config import ReadingConfig
-from gemma10m.errors import ModelError
+from gemma10m.errors import ModelError, UsageError
 from gemma10m.strict_json import canonical_json
 from gemma10m.training.added_start import untrained_memory
 from gemma10m.weights.adapting import find_adapter, with_adapter
 from gemma10m.weights.checkpoint import open_checkpoint
+from gemma10m.weights.loading import load_model
 
 READING = ReadingConfig("added", segment=8, carry=16, sinks=2)
 
@@ -152,3 +153,8 @@ def test_a_memory_of_another_base_is_refused(tmp_path: Path) -> None:
     other = save(official_model("gemma3_text"), tmp_path / "base")
     with pytest.raises(ModelError, match="was trained on other weights"):
         gemma10m.load_model(other, memory="added", adapter=tmp_path / "memory")
+
+
+def test_an_unknown_memory_is_named_where_an_adapter_has_one() -> None:
+    with pytest.raises(UsageError, match=r"memory must be one of linear, .*, found 'nope'"):
+        load_model(checkpoint(), memory="nope", adapter=memory_adapter(checkpoint()))
