@@ -375,4 +375,4 @@ def test_without_questions_there_is_nothing_to_learn(desk: Path, call: Callable[
     words = ("--questions", desk / "q.jsonl", "--data", desk / "towns.md", "--out", desk / "out")
     code, _, stderr = call("train", desk / "nowhere", "--lora", 4, *words)
     assert code == 4
-    assert "is neither a path" in " ".join(stderr.split())
+    assert "nowhere does not exist" in " ".join(stderr.split())
