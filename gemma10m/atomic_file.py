@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gemma10m.errors import DiskError
+from gemma10m.folders import cache_folder
 
 TEMPORARY_PREFIX = ".gemma10m-"
 TEMPORARY_SUFFIX = ".tmp"
@@ -33,6 +34,8 @@ _REASONS = {
     errno.EEXIST: ("a file is in the place of its folder", "choose another name"),
     errno.ENAMETOOLONG: ("the name is too long", "choose a shorter name"),
 }
+
+_CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 
 
 @contextmanager
@@ -141,4 +144,6 @@ def disk_error(path: Path, error: OSError) -> DiskError:
     """Return what the system said about writing to `path`, as one sentence and a hint."""
     unknown = (error.strerror or str(error), "check the disk and the folder's permissions")
     reason, hint = _REASONS.get(error.errno or 0, unknown)
+    if error.errno in _CLOSED and path.is_relative_to(cache_folder()):
+        hint = "set XDG_CACHE_HOME to a folder you may write to"
     return DiskError(f"{path} cannot be written: {reason}", hint)

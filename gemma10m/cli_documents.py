@@ -35,12 +35,13 @@ from gemma10m.cli_options import (
     TopP,
     model_options,
     patterns,
+    retrieval_options,
     sampling_options,
 )
-from gemma10m.program import app, command_terminal
+from gemma10m.program import command, command_terminal
 
 
-@app.command(short_help="Answer questions about a source.")
+@command(short_help="Answer questions about a source.")
 def ask(
     words: Annotated[
         list[str],
@@ -52,11 +53,15 @@ def ask(
     ],
     question: Annotated[
         list[str] | None,
-        typer.Option("--question", "-q", help="Question to ask; repeatable. Every argument is then a source."),
+        typer.Option(
+            "--question", "-q", metavar="QUESTION", help="Question to ask; repeatable. Every argument is then a source."
+        ),
     ] = None,
     question_file: QuestionFile = None,
     output: OutputOption = None,
-    also: Annotated[list[str] | None, typer.Option("--with", help="Read this source, too; repeatable.")] = None,
+    also: Annotated[
+        list[str] | None, typer.Option("--with", metavar="SOURCE", help="Read this source, too; repeatable.")
+    ] = None,
     include: Include = None,
     exclude: Exclude = None,
     everything: Everything = False,
@@ -86,11 +91,10 @@ def ask(
         from gemma10m.commands.arguments import sources_and_question
         from gemma10m.commands.ask import ask as answer_questions
         from gemma10m.commands.questions import ask_all, refuse_mixed
-        from gemma10m.library.retrieval import RetrievalOptions
 
         chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all, adapter)
         sampling = sampling_options(temperature, top_p, seed, max_new_tokens)
-        retrieval = RetrievalOptions(recall, quoted, strict)
+        retrieval = retrieval_options(recall, quoted, strict)
         chosen_files = patterns(include, exclude, everything)
         named, asked = sources_and_question(words, question or [], terminal.warn)
         sources = [*named, *(also or [])]
@@ -101,14 +105,18 @@ def ask(
             answer_questions(terminal, sources, asked, chosen, sampling, retrieval, chosen_files)
 
 
-@app.command(short_help="Summarize a source.")
+@command(short_help="Summarize a source.")
 def summarize(
     sources: Sources,
-    words: Annotated[int, typer.Option(help="Approximate length of the summary, in words.")] = 200,
-    focus: Annotated[str | None, typer.Option(help="Subject to say most about. Default: no subject.")] = None,
+    words: Annotated[int, typer.Option(metavar="NUMBER", help="Approximate length of the summary, in words.")] = 200,
+    focus: Annotated[
+        str | None,
+        typer.Option(metavar="SUBJECT", help="Subject that the summary is mostly about. Default: the whole text."),
+    ] = None,
     by: Annotated[
         str | None,
         typer.Option(
+            metavar="METHOD",
             help="Method: state, sections or refine. Default: state if the model has a memory, else sections.",
             autocompletion=completions.way,
         ),
@@ -145,11 +153,12 @@ def summarize(
         write_summary(terminal, sources, wanted, chosen, sampling, patterns(include, exclude, everything))
 
 
-@app.command(short_help="Read a source and save its state.")
+@command(short_help="Read a source and save its state.")
 def read(
     sources: Sources,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to save the state to. Default: one in the cache.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="File to save the state to. Default: one in the cache."),
     ] = None,
     include: Include = None,
     exclude: Exclude = None,
@@ -173,7 +182,7 @@ def read(
         read_sources(terminal, sources, output, chosen, patterns(include, exclude, everything))
 
 
-@app.command(short_help="Find passages by their words.")
+@command(short_help="Find passages by their words.")
 def find(
     words: Annotated[
         list[str],
@@ -185,9 +194,11 @@ def find(
     ],
     query: Annotated[
         str | None,
-        typer.Option("--question", "-q", help="Words to find. Every argument is then a source."),
+        typer.Option("--question", "-q", metavar="WORDS", help="Words to find. Every argument is then a source."),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of passages to show.")] = 10,
+    limit: Annotated[
+        int, typer.Option(min=1, max=1000, metavar="NUMBER", help="Maximum number of passages to show.")
+    ] = 10,
     include: Include = None,
     exclude: Exclude = None,
     everything: Everything = False,
@@ -201,7 +212,7 @@ def find(
         find_words(terminal, *sources_and_words(words, query), limit, patterns(include, exclude, everything))
 
 
-@app.command(short_help="Print the text of a source.")
+@command(short_help="Print the text of a source.")
 def text(
     sources: Documents,
     page: Annotated[
@@ -220,17 +231,20 @@ def text(
         print_text(terminal, sources, page, lines, patterns(include, exclude, everything))
 
 
-@app.command(short_help="List or remove saved states.")
+@command(short_help="List or remove what is kept of documents.")
 def states(
     remove: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Remove the state with this name, or of this document.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Remove what has this name, or is of this document.", autocompletion=completions.kept
+        ),
     ] = None,
     remove_all: Annotated[
-        bool, typer.Option("--remove-all", help="Remove all states, their passages and what killed runs left.")
+        bool, typer.Option("--remove-all", help="Remove all states, all passages and what killed runs left.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """List the states in the cache, with name, document, model, tokens, size and age; or remove some."""
+    """List the states and passages in the cache, with name, document, model, tokens, size and age; or remove some."""
     with command_terminal(json) as terminal:
         from gemma10m.commands.states import states as list_states
 

@@ -27,18 +27,26 @@ from gemma10m.cli_options import (
     model_options,
     patterns,
 )
-from gemma10m.program import app, command_line, command_terminal
+from gemma10m.program import command, command_line, command_terminal
 
 
-@app.command(short_help="Download a model's weights.")
+@command(short_help="Download a model's weights.")
 def download(
     model: Annotated[
-        str, typer.Argument(help="Repository on the hub, with safetensors or GGUF files.")
+        str,
+        typer.Argument(
+            metavar="[MODEL]",
+            help="Repository on the hub, with safetensors or GGUF files.",
+            autocompletion=completions.repositories,
+        ),
     ] = "mustafaaljadery/gemma-2B-10M",
     revision: Annotated[
-        str | None, typer.Option(help="Branch, tag or commit to download. Default: the main branch.")
+        str | None,
+        typer.Option(metavar="REVISION", help="Branch, tag or commit to download. Default: the main branch."),
     ] = None,
-    file: Annotated[str | None, typer.Option(help="File to download where the repository has several .gguf.")] = None,
+    file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="File to download where the repository has several .gguf.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be downloaded, and download nothing.")
     ] = False,
@@ -51,11 +59,15 @@ def download(
         fetch(terminal, model, revision, file, dry_run, offline)
 
 
-@app.command(short_help="Describe a model, state or source and what it will need.")
+@command(short_help="Describe a model, state or source and what it will need.")
 def info(
     target: Annotated[
         str | None,
-        typer.Argument(metavar="MODEL|STATE|SOURCE", help="Describe this. Default: this program and machine."),
+        typer.Argument(
+            metavar="[MODEL|STATE|SOURCE]",
+            help="Describe this. Default: this program and machine.",
+            autocompletion=completions.models,
+        ),
     ] = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -74,10 +86,12 @@ def info(
         describe(terminal, target, options, patterns(include, exclude, everything))
 
 
-@app.command(short_help="Teach a model to remember.")
+@command(short_help="Teach a model to remember.")
 def train(
-    data: Annotated[list[str], typer.Option(help="Text to train on: a file or a folder; repeatable.")],
-    out: Annotated[Path, typer.Option(help="Folder for the run and its model; a run already in it resumes.")],
+    data: Annotated[list[str], typer.Option(metavar="PATH", help="Text to train on: a file or a folder; repeatable.")],
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Folder for the run and its model; a run already in it resumes.")
+    ],
     checkpoint: Annotated[
         str | None,
         typer.Argument(
@@ -86,17 +100,25 @@ def train(
     ] = None,
     recipe: Annotated[
         Path | None,
-        typer.Option(help="JSON file of stages, tasks and learning rates. Default: the built-in recipe."),
+        typer.Option(
+            metavar="FILE", help="JSON file of stages, tasks and learning rates. Default: the built-in recipe."
+        ),
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="config.json of a new model. Default: the demo's shape.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="config.json of a new model. Default: the demo's shape.")
+    ] = None,
     train: Annotated[
-        str | None, typer.Option(help="Weights to train: gates, attention or all. Default: the recipe's choice.")
+        str | None,
+        typer.Option(
+            metavar="WEIGHTS", help="Weights to train: gates, attention or all. Default: the recipe's choice."
+        ),
     ] = None,
     teacher: Annotated[
         str | None,
         typer.Option(
+            metavar="MODEL",
             help="Checkpoint whose full attention the model learns to imitate, or same for the model's own weights. "
-            "Default: no teacher."
+            "Default: no teacher.",
         ),
     ] = None,
     lora: Annotated[
@@ -107,11 +129,16 @@ def train(
     ] = None,
     questions: Annotated[
         list[Path] | None,
-        typer.Option(help="JSONL file of questions, answers and sources for --lora or --memory; repeatable."),
+        typer.Option(
+            metavar="FILE", help="JSONL file of questions, answers and sources for --lora or --memory; repeatable."
+        ),
     ] = None,
     prose: Annotated[
         list[Path] | None,
-        typer.Option(help="Other text for --lora, which the model is to read as before; repeatable."),
+        typer.Option(
+            metavar="PATH",
+            help="Other text for --lora, on which the model is trained to predict as before; repeatable.",
+        ),
     ] = None,
     memory: Annotated[
         int | None,
@@ -154,49 +181,62 @@ def train(
         train_model(terminal, TrainOptions(data, out, checkpoint, recipe, config, train, teacher, device, dtype))
 
 
-@app.command(name="eval", short_help="Measure recall and perplexity by length.")
+@command(name="eval", short_help="Measure recall and perplexity by length.")
 def evaluate(
     tasks: Annotated[
         list[str],
-        typer.Argument(metavar="TASK...", help="Tasks: passkey, needle, babi1-babi5, perplexity; or qa alone."),
+        typer.Argument(
+            metavar="TASK...",
+            help="Tasks: passkey, needle, babi1-babi5, perplexity; or qa alone.",
+            autocompletion=completions.task,
+        ),
     ],
     length: Annotated[
         list[str] | None,
         typer.Option(
-            help="Document length in tokens; 32K is 32,768, 1M is 1,048,576; repeatable; required by all but qa."
+            metavar="LENGTH",
+            help="Document length in tokens; 32K is 32,768, 1M is 1,048,576; repeatable; required by all but qa.",
         ),
     ] = None,
     data: DataOption = None,
     questions: Annotated[
         Path | None,
-        typer.Option(help="JSONL file of questions for qa, with their answers and the sentences that hold them."),
+        typer.Option(
+            metavar="FILE", help="JSONL file of questions for qa, with their answers and the sentences that hold them."
+        ),
     ] = None,
     model: MeasuredModel = "demo",
     depth: Depths = None,
     n: Annotated[
         int | None,
         typer.Option(
-            "-n", help="Number of documents for each length and depth, or of questions. Default: 20, all questions."
+            "-n",
+            metavar="NUMBER",
+            help="Number of documents for each length and depth, or of questions. Default: 20, all questions.",
         ),
     ] = None,
     facts: Facts = None,
     form: Annotated[
         str | None,
         typer.Option(
+            metavar="FORM",
             help="Needle variant: single, multi-key, multi-value, multi-query, update or absent. Default: by --facts.",
             autocompletion=completions.form,
         ),
     ] = None,
     values: Annotated[
         str | None,
-        typer.Option(help="Needle values: number, word or uuid.  [default: number]", autocompletion=completions.values),
+        typer.Option(
+            metavar="VALUES",
+            help="Needle values: number, word or uuid.  [default: number]",
+            autocompletion=completions.values,
+        ),
     ] = None,
     unseen: Annotated[bool, typer.Option("--unseen", help="Use names and sentences that training never drew.")] = False,
-    seed: Annotated[int, typer.Option(help="Random seed for the documents.")] = 0,
-    controls: Annotated[
-        bool,
-        typer.Option(" /--no-controls", help="Do not repeat the cells with the memory off.", show_default=False),
-    ] = True,
+    seed: Annotated[int, typer.Option(metavar="NUMBER", help="Random seed for the documents.")] = 0,
+    no_controls: Annotated[
+        bool, typer.Option("--no-controls", help="Do not repeat the cells with the memory off.")
+    ] = False,
     recall: Annotated[
         str | None,
         typer.Option(
@@ -209,7 +249,7 @@ def evaluate(
         bool,
         typer.Option("--given", help="Read the passages that hold a question's sources instead of retrieved ones."),
     ] = False,
-    batch: Annotated[int, typer.Option(help="Number of documents read side by side, 1 to 10.")] = 10,
+    batch: Annotated[int, typer.Option(metavar="NUMBER", help="Number of documents read side by side, 1 to 10.")] = 10,
     device: Device = "auto",
     dtype: Dtype = "auto",
     memory: MemoryOption = None,
@@ -218,14 +258,21 @@ def evaluate(
     adapter: AdapterOption = None,
     results: Annotated[
         Path | None,
-        typer.Option(help="JSONL file to append rows to; cells already in it are skipped. Default: one in the cache."),
+        typer.Option(
+            metavar="FILE",
+            help="JSONL file to append rows to; cells already in it are skipped. Default: one in the cache.",
+        ),
     ] = None,
     details: Annotated[
-        Path | None, typer.Option(help="New JSONL file for qa: what was said to each question, and its scores.")
+        Path | None,
+        typer.Option(metavar="FILE", help="New JSONL file for qa: what was said to each question, and its scores."),
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option(help="PNG file to plot length by depth in; a second one beside it has lengths. Needs matplotlib."),
+        typer.Option(
+            metavar="FILE",
+            help="PNG file to plot length by depth in; a second one beside it has lengths. Needs matplotlib.",
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -241,7 +288,7 @@ def evaluate(
         options = model_options(model, device, dtype, memory, carry, sinks, offline=True, adapter=adapter)
         if tasks == ["qa"]:
             drawn: dict[str, object] = {"--length": length, "--depth": depth, "--facts": facts, "--form": form}
-            drawn |= {"--values": values, "--unseen": unseen, "--seed": seed, "--no-controls": not controls}
+            drawn |= {"--values": values, "--unseen": unseen, "--seed": seed, "--no-controls": no_controls}
             drawn |= {"--plot": plot}
             refuse_options("qa, whose document and questions are given", drawn)
             asked = QaOptions(questions, data, n, recall or "auto", given, results, details)
@@ -259,7 +306,7 @@ def evaluate(
             values=values,
             unseen=unseen,
             seed=seed,
-            controls=controls,
+            controls=not no_controls,
             recall=recall,
             batch=batch,
             results=results,
@@ -268,34 +315,53 @@ def evaluate(
         measure(terminal, options, wanted, command_line())
 
 
-@app.command(short_help="Measure speed and memory on this machine.")
+@command(short_help="Measure speed and memory on this machine.")
 def bench(
     name: Annotated[
         str,
         typer.Argument(
-            help="Measure this: read, answer, documents, first-minute, index, kernels, load, length or start."
+            metavar="NAME",
+            help="Measure this: read, answer, documents, first-minute, index, kernels, load, length or start.",
+            autocompletion=completions.bench,
         ),
     ],
     model: MeasuredModel = None,
     shape: Annotated[
-        str | None, typer.Option(help="Measure random weights of this shape: gemma-2b, gemma-7b or any published one.")
+        str | None,
+        typer.Option(
+            metavar="SHAPE", help="Measure random weights of this shape: gemma-2b, gemma-7b or any published one."
+        ),
     ] = None,
-    layers: Annotated[int | None, typer.Option(min=1, help="Number of layers of --shape. Default: all.")] = None,
+    layers: Annotated[
+        int | None, typer.Option(min=1, metavar="NUMBER", help="Number of layers of --shape. Default: all.")
+    ] = None,
     tokens: Annotated[
-        list[int] | None, typer.Option(min=1, help="Number of tokens to read; repeatable. Default: 1000000.")
+        list[int] | None,
+        typer.Option(min=1, metavar="NUMBER", help="Number of tokens to read; repeatable. Default: 1000000."),
     ] = None,
     against: Annotated[
-        str | None, typer.Option(help="Measure read with this program, too: transformers, llama.cpp or every-layer.")
+        str | None,
+        typer.Option(
+            metavar="PROGRAM", help="Measure read with this program, too: transformers, llama.cpp or every-layer."
+        ),
     ] = None,
     full: Annotated[bool, typer.Option("--all", help="Measure every cell of the table for a GPU.")] = False,
     device: Device = "auto",
     dtype: Dtype = "auto",
     memory: MemoryOption = None,
     carry: Carry = None,
-    state: Annotated[Path | None, typer.Option(help="Saved state whose first answer start measures.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="PNG file to plot speed and memory by length in, for read.")] = None,
-    source: Annotated[Path | None, typer.Option(help="Text for index and --against, or files for documents.")] = None,
-    results: Annotated[Path, typer.Option(help="JSONL file to append rows to.")] = Path("results.jsonl"),
+    state: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Saved state whose first answer start measures.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="PNG file to plot speed and memory by length in, for read.")
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Text for index and --against, or files for documents.")
+    ] = None,
+    results: Annotated[Path, typer.Option(metavar="FILE", help="JSONL file to append rows to.")] = Path(
+        "results.jsonl"
+    ),
     json: Json = False,
 ) -> None:
     """Measure speed and memory on this machine, compared with its limits or with another program."""

@@ -8,17 +8,20 @@ from typing import Annotated, Any
 import typer
 
 from gemma10m import completions
+from gemma10m.config import MEMORY_KINDS
 from gemma10m.errors import UsageError
+
+MOST_DIGITS = 9  # of a number of tokens
 
 Sources = Annotated[
     list[str],
     typer.Argument(
-        metavar="SOURCE", help="Files, folders or archives to read, - for standard input, or one saved state."
+        metavar="SOURCE...", help="Files, folders or archives to read, - for standard input, or one saved state."
     ),
 ]
 Documents = Annotated[
     list[str],
-    typer.Argument(metavar="SOURCE", help="Files, folders or archives to read, or - for standard input."),
+    typer.Argument(metavar="SOURCE...", help="Files, folders or archives to read, or - for standard input."),
 ]
 Include = Annotated[
     list[str] | None,
@@ -49,6 +52,7 @@ OutputOption = Annotated[
     typer.Option(
         "--output",
         "-o",
+        metavar="FILE",
         help="Append the answers to --questions to this JSONL file; skip questions that it already answers.",
     ),
 ]
@@ -63,22 +67,28 @@ Strict = Annotated[
 DataOption = Annotated[
     Path | None,
     typer.Option(
-        help="File or folder of prose that training never saw, or that qa asks about; required by all but passkey."
+        metavar="PATH",
+        help="File or folder of prose that training never saw, or that qa asks about; required by all but passkey.",
     ),
 ]
 Depths = Annotated[
     list[float] | None,
-    typer.Option(help="Depth of the fact, from 0 (start) to 1 (end); repeatable. Default: 0, .25, .5, .75, 1."),
+    typer.Option(
+        metavar="NUMBER", help="Depth of the fact, from 0 (start) to 1 (end); repeatable. Default: 0, .25, .5, .75, 1."
+    ),
 ]
 Facts = Annotated[
     int | None,
-    typer.Option(help="Facts in each document. Default: 1 for needle, 4 for its multi- forms, 8 for babi."),
+    typer.Option(
+        metavar="NUMBER", help="Facts in each document. Default: 1 for needle, 4 for its multi- forms, 8 for babi."
+    ),
 ]
 Model = Annotated[
     str | None,
     typer.Option(
         "--model",
         "-m",
+        metavar="MODEL",
         help="Model to use: a downloaded name, a folder, a GGUF file, small, chat or demo. "
         "Default: GEMMA10M_MODEL, else the configuration file, else gemma-2B-10M, else small.",
         autocompletion=completions.model_names,
@@ -89,20 +99,30 @@ MeasuredModel = Annotated[
     typer.Option(
         "--model",
         "-m",
+        metavar="MODEL",
         help="Model to measure: a downloaded name, a folder, a GGUF file, small, chat or demo. Default: demo.",
         show_default=False,
         autocompletion=completions.model_names,
     ),
 ]
 Device = Annotated[
-    str, typer.Option(help="Device to compute on: cpu, cuda, cuda:N or auto.", autocompletion=completions.device)
+    str,
+    typer.Option(
+        metavar="DEVICE", help="Device to compute on: cpu, cuda, cuda:N or auto.", autocompletion=completions.device
+    ),
 ]
 Dtype = Annotated[
-    str, typer.Option(help="Number format of the weights: float32, bfloat16 or auto.", autocompletion=completions.dtype)
+    str,
+    typer.Option(
+        metavar="DTYPE",
+        help="Number format of the weights: float32, bfloat16 or auto.",
+        autocompletion=completions.dtype,
+    ),
 ]
 MemoryOption = Annotated[
     str | None,
     typer.Option(
+        metavar="KIND",
         help="Memory kind: linear, delta, gated, added, state-vector, window or full. Default: the checkpoint's.",
         autocompletion=completions.memory,
     ),
@@ -110,12 +130,15 @@ MemoryOption = Annotated[
 Carry = Annotated[
     int | None,
     typer.Option(
-        help="Tokens before the segment that stay visible, a multiple of its size. Default: the checkpoint's."
+        metavar="TOKENS",
+        help="Tokens before the segment that stay visible, a multiple of its size. Default: the checkpoint's.",
     ),
 ]
 Sinks = Annotated[
     int | None,
-    typer.Option(help="First tokens of the document that stay visible for ever. Default: the checkpoint's."),
+    typer.Option(
+        metavar="TOKENS", help="First tokens of the document that stay visible for ever. Default: the checkpoint's."
+    ),
 ]
 ReadAll = Annotated[
     bool,
@@ -132,10 +155,16 @@ AdapterOption = Annotated[
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Never use the network.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON to standard output, one object a line.")]
-Temperature = Annotated[float, typer.Option(help="Sampling temperature; 0 always takes the likeliest token.")]
-TopP = Annotated[float, typer.Option("--top-p", help="Sample from the likeliest tokens up to this probability.")]
-Seed = Annotated[int, typer.Option(help="Random seed for sampling.")]
-MaxNewTokens = Annotated[int, typer.Option("--max-new-tokens", help="Maximum length of an answer, in tokens.")]
+Temperature = Annotated[
+    float, typer.Option(metavar="NUMBER", help="Sampling temperature; 0 always takes the likeliest token.")
+]
+TopP = Annotated[
+    float, typer.Option("--top-p", metavar="NUMBER", help="Sample from the likeliest tokens up to this probability.")
+]
+Seed = Annotated[int, typer.Option(metavar="NUMBER", help="Random seed for sampling.")]
+MaxNewTokens = Annotated[
+    int, typer.Option("--max-new-tokens", metavar="TOKENS", help="Maximum length of an answer, in tokens.")
+]
 
 
 def model_options(
@@ -155,6 +184,8 @@ def model_options(
         go_offline()
     if dtype not in ("auto", "float32", "bfloat16"):
         raise UsageError(f"dtype must be float32, bfloat16 or auto, found {dtype!r}")
+    if memory not in (None, *MEMORY_KINDS):
+        raise UsageError(f"memory must be one of {', '.join(MEMORY_KINDS)}, found {memory!r}")
     return ModelOptions(model, device, dtype, memory, carry, sinks, read_all, adapter)
 
 
@@ -162,6 +193,14 @@ def patterns(include: list[str] | None, exclude: list[str] | None, everything: b
     from gemma10m.library.sources import Patterns
 
     return Patterns(tuple(include or ()), tuple(exclude or ()), everything)
+
+
+def retrieval_options(recall: str, quoted: bool, strict: bool) -> Any:
+    from gemma10m.library.retrieval import RetrievalOptions
+
+    if recall.isdecimal() and len(recall) > MOST_DIGITS:
+        raise UsageError(f"--recall must be less than 1,000,000,000 tokens, found a number of {len(recall)} digits")
+    return RetrievalOptions(recall, quoted, strict)
 
 
 def sampling_options(temperature: float, top_p: float, seed: int, max_new_tokens: int) -> Any:

@@ -10,6 +10,8 @@ from gemma10m.errors import Gemma10MError
 FORMS = ("single", "multi-key", "multi-value", "multi-query", "update", "absent")
 VALUES = ("number", "word", "uuid")
 DEVICES = ("auto", "cpu", "cuda")
+TASKS = ("passkey", "needle", "babi1", "babi2", "babi3", "babi4", "babi5", "perplexity", "qa")
+BENCHES = ("answer", "documents", "first-minute", "index", "kernels", "length", "load", "read", "start")
 WAYS = ("state", "sections", "refine")
 
 
@@ -34,5 +36,27 @@ def model_names(incomplete: str) -> list[str]:
     return among("demo", *PACKAGED, *downloaded)(incomplete)
 
 
+def repositories(incomplete: str) -> list[str]:
+    """Complete the names of models on the hub that this program knows."""
+    from gemma10m.weights.published import PUBLISHED
+
+    return among(*(model.repository for model in PUBLISHED))(incomplete)
+
+
+def models(incomplete: str) -> list[str]:
+    """Complete the names of models that can be described: those on this machine, and published ones."""
+    return [*model_names(incomplete), *repositories(incomplete)]
+
+
+def kept(incomplete: str) -> list[str]:
+    """Complete the documents that the cache keeps something of, and the names of what it keeps."""
+    from gemma10m.library.kept import KeptPassages, KeptState, kept_passages, kept_states
+
+    entries: list[KeptState | KeptPassages] = [*kept_states(), *kept_passages()]
+    names = [*(entry.document for entry in entries if entry.document), *(entry.name[:8] for entry in entries)]
+    return among(*dict.fromkeys(names))(incomplete)
+
+
 device, dtype, memory = among(*DEVICES), among("auto", *DTYPES), among(*MEMORY_KINDS)
 form, values, way = among(*FORMS), among(*VALUES), among(*WAYS)
+task, bench = among(*TASKS), among(*BENCHES)

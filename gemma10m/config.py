@@ -237,7 +237,9 @@ class ReadingConfig:
         lengths = (("segment", 1), ("carry", 0), ("sinks", 0))
         wrong = [name for name, least in lengths if not self._is_length(name, least)]
         for name in wrong:
-            yield f"{name} must be a whole number of tokens, found {getattr(self, name)!r}"
+            found = getattr(self, name)
+            must = "less than 2,147,483,648" if _is_integer(found) and found > 0 else "a whole number of tokens"
+            yield f"{name} must be {must}, found {found!r}"
         if wrong:
             return
         if self.carry % self.segment:

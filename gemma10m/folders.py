@@ -7,26 +7,30 @@ from pathlib import Path
 import platformdirs
 
 
+def cache_folder() -> Path:
+    return Path(platformdirs.user_cache_dir("gemma10m"))
+
+
 def models_folder() -> Path:
     return Path(platformdirs.user_data_dir("gemma10m")) / "models"
 
 
 def packaged_folder() -> Path:
     """Return the folder for models joined out of packages; they can be joined again."""
-    return Path(platformdirs.user_cache_dir("gemma10m")) / "models"
+    return cache_folder() / "models"
 
 
 def states_folder() -> Path:
-    return Path(platformdirs.user_cache_dir("gemma10m")) / "states"
+    return cache_folder() / "states"
 
 
 def summaries_folder() -> Path:
-    return Path(platformdirs.user_cache_dir("gemma10m")) / "summaries"
+    return cache_folder() / "summaries"
 
 
 def indexes_folder() -> Path:
     """Return the folder for passages of documents that no model has read."""
-    return Path(platformdirs.user_cache_dir("gemma10m")) / "passages"
+    return cache_folder() / "passages"
 
 
 def config_file() -> Path:
@@ -35,7 +39,7 @@ def config_file() -> Path:
 
 def measurements_file() -> Path:
     """Return the file in which `eval` keeps its rows by default."""
-    return Path(platformdirs.user_cache_dir("gemma10m")) / "measurements.jsonl"
+    return cache_folder() / "measurements.jsonl"
 
 
 def reader_folder() -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 from gemma10m.answering.map_reduce import Write
 from gemma10m.atomic_file import atomic_file
 from gemma10m.folders import summaries_folder
+from gemma10m.regular_file import read_regular
 from gemma10m.strict_json import canonical_json, strict_json
 
 
@@ -37,7 +38,7 @@ def kept(write: Write, identity: str) -> Write:
 def _load(path: Path) -> str | None:
     """Return a kept summary, or None for a missing or damaged file."""
     try:
-        value = strict_json(path.read_text(encoding="utf-8"))
+        value = strict_json(read_regular(path).decode())
     except (OSError, ValueError):
         return None
     summary = value.get("summary") if isinstance(value, dict) else None

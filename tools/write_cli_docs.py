@@ -74,10 +74,12 @@ nothing again.
 
 ## Search and text
 
-`gemma10m find SOURCE... "WORDS"` shows the passages that contain the most of the words, best first. Each is cited by
-its best sentence, as `file:line (place), bytes A-B`. This needs no model: the passages of a document are indexed once,
-and the index is kept in the cache. `gemma10m text SOURCE` prints the text that a model reads, so that you can check
-every line of a source; `--lines` and `--page` print a part of one file. A pipe gets the text unchanged.
+`gemma10m find SOURCE... "WORDS"` shows the passages that contain the most of the words, best first: each sentence in
+them that has any of the words, with its place as `file:line (place), bytes A-B`. A note says if more than `--limit`
+passages have them. This needs no model: the passages of a document are indexed once, and the index is kept in the
+cache; if that cannot be written, the index is made in a temporary folder each time. `gemma10m text SOURCE` prints the
+text that a model reads, so that you can check every line of a source; `--lines` and `--page` print a part of one file.
+A pipe gets the text unchanged.
 
 ## Summaries
 
@@ -106,7 +108,9 @@ files of these names. The passages are moved into place once the state is saved;
 is kept and the program prints a warning. `ask FILE` then needs no document and computes none of its tokens again.
 
 `gemma10m states` lists the states in the cache, one a line: the first 8 characters of its name, the document, the
-model and its memory, tokens, size with the passages, age. `--remove NAME` takes the name of a state or of a document.
+model and its memory, tokens, size with the passages, age. After them come the passages that have no state, as `find`
+leaves them and `ask` with a model that only searches: they are named by the first file. `--remove NAME` takes the first
+word of a line or the name of a document.
 
 ## Sources
 
@@ -146,7 +150,8 @@ command resumes an interrupted run of the same commit. `--details` writes it int
 
 Without `--model` the program uses the environment variable `GEMMA10M_MODEL`, else the line `model = "NAME"` of
 `config.toml` in the user's configuration folder (`~/.config/gemma10m` on Linux), else gemma-2B-10M if it is
-downloaded, else small if it is installed. `gemma10m info` shows the default.
+downloaded, else small if it is installed. `gemma10m info` shows the default and where `config.toml` belongs; a warning
+names a line of that file that means nothing.
 
 Environment: `GEMMA10M_MODEL`; `HF_TOKEN`, `HF_ENDPOINT`, `HF_HUB_OFFLINE` as for huggingface_hub; `XDG_CACHE_HOME`,
 `XDG_CONFIG_HOME`, `XDG_DATA_HOME`; `OMP_NUM_THREADS`, without which a command uses the cores that are free when it

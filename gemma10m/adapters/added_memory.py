@@ -18,6 +18,7 @@ from torch import Tensor
 from gemma10m.atomic_file import atomic_file
 from gemma10m.config import MOST_ADDED_RANK, ReadingConfig
 from gemma10m.errors import ConfigError, ModelError
+from gemma10m.regular_file import read_regular, reason, refuse_irregular
 from gemma10m.strict_json import quote, strict_json
 from gemma10m.tensor_bytes import all_finite, safetensors_bytes
 
@@ -47,9 +48,12 @@ def read_added_memory(folder: Path) -> AddedMemoryWeights | None:
     rank, reading = _read_config(folder / CONFIG)
     path = folder / TENSORS
     try:
+        refuse_irregular(path)
         with safe_open(path, framework="pt", device="cpu") as file:
             tensors = {name: file.get_tensor(name) for name in file.offset_keys()}
-    except (SafetensorError, OSError) as error:
+    except OSError as error:
+        raise _damaged(path, reason(error)) from error
+    except SafetensorError as error:
         raise _damaged(path, str(error)) from error
     for name, tensor in tensors.items():
         if PART not in name or tensor.dtype != torch.float32:
@@ -76,10 +80,9 @@ def write_added_memory(folder: Path, memory: AddedMemoryWeights) -> None:
 
 def _read_config(path: Path) -> tuple[int, ReadingConfig]:
     try:
-        with path.open("rb") as file:
-            said = strict_json(file.read(LARGEST_JSON).decode())
+        said = strict_json(read_regular(path, LARGEST_JSON).decode())
     except (OSError, ValueError) as error:
-        raise _damaged(path, str(error)) from error
+        raise _damaged(path, reason(error)) from error
     if not isinstance(said, dict) or said.keys() != FIELDS:
         raise _damaged(path, f"an object with {', '.join(sorted(FIELDS))} was expected")
     rank = said.pop("rank")
@@ -92,4 +95,4 @@ def _read_config(path: Path) -> tuple[int, ReadingConfig]:
 
 
 def _damaged(path: Path, why: str) -> ModelError:
-    return ModelError(f"{path} is no memory that can be used: {why}", hint="name an adapter's folder, undamaged")
+    return ModelError(f"{path} cannot be used as a memory: {why}", hint="name an adapter's folder, undamaged")

@@ -22,6 +22,7 @@ from gemma10m.adapters.added_memory import AddedMemoryWeights, read_added_memory
 from gemma10m.adapters.lora import MOST_SCALE, LoraConfig, LowRankUpdate, Updates
 from gemma10m.atomic_file import atomic_file
 from gemma10m.errors import ModelError
+from gemma10m.regular_file import read_regular, reason, refuse_irregular
 from gemma10m.strict_json import quote, strict_json
 from gemma10m.tensor_bytes import safetensors_bytes
 
@@ -67,6 +68,7 @@ class Adapter:
 
 def read_adapter(folder: Path) -> Adapter:
     """Read an adapter. Raises ModelError for a damaged one and for what is not plain LoRA."""
+    _refuse_closed(folder)
     memory, about = read_added_memory(folder), read_about(folder)
     if memory and not (folder / CONFIG).exists():
         return Adapter(folder, {}, about, _fingerprint({}, 1.0, about), memory)
@@ -104,6 +106,16 @@ def write_adapter(folder: Path, updates: Updates, config: LoraConfig, about: Abo
             file.write(data)
 
 
+def _refuse_closed(folder: Path) -> None:
+    """Raise ModelError for a folder that may not be looked into."""
+    try:
+        (folder / CONFIG).lstat()
+    except PermissionError as error:
+        raise ModelError(f"{folder} cannot be read: permission denied", "name a folder that you may read") from error
+    except (OSError, ValueError):
+        return  # what follows says what is wrong with it
+
+
 def _scale(folder: Path, said: dict[str, Any]) -> tuple[float, int]:
     if said.get("peft_type") != "LORA":
         raise _damaged(folder / CONFIG, f"peft_type is {quote(said.get('peft_type'))}, 'LORA' expected")
@@ -124,13 +136,16 @@ def _scale(folder: Path, said: dict[str, Any]) -> tuple[float, int]:
 
 def _tensors(path: Path) -> dict[str, Tensor]:
     try:
+        refuse_irregular(path)
         with safe_open(path, framework="pt", device="cpu") as file:
             names = file.offset_keys()
             for name in names:
                 if (dtype := file.get_slice(name).get_dtype()) not in DTYPES:
                     raise _damaged(path, f"{quote(name)} has the dtype {dtype}, one of {', '.join(DTYPES)} expected")
             return {name: file.get_tensor(name) for name in names}
-    except (SafetensorError, OSError) as error:
+    except OSError as error:
+        raise _damaged(path, reason(error)) from error
+    except SafetensorError as error:
         raise _damaged(path, str(error)) from error
 
 
@@ -184,14 +199,13 @@ def _fingerprint(tensors: dict[str, Tensor], scale: float, about: AboutAdapter) 
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
-            said = strict_json(file.read(LARGEST_JSON).decode())
+        said = strict_json(read_regular(path, LARGEST_JSON).decode())
     except (OSError, ValueError) as error:
-        raise _damaged(path, str(error)) from error
+        raise _damaged(path, reason(error)) from error
     if not isinstance(said, dict):
         raise _damaged(path, "it is no JSON object")
     return said
 
 
 def _damaged(path: Path, why: str) -> ModelError:
-    return ModelError(f"{path} is no adapter that can be used: {why}", hint="name a folder in PEFT's layout, undamaged")
+    return ModelError(f"{path} cannot be used as an adapter: {why}", hint="name a folder in PEFT's layout, undamaged")

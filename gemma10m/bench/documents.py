@@ -48,7 +48,7 @@ def measure_documents(source: Path) -> Iterator[dict[str, object]]:
 
 def _paths(source: Path) -> list[str]:
     paths = [os.path.join(folder, name) for folder, _, names in os.walk(source) for name in names]
-    paths = sorted(paths) or [str(source)] * source.is_file()
+    paths = sorted(paths) or [str(source)] * os.path.isfile(source)
     if not paths:
         raise UsageError(f"{printable(str(source))} holds no file", hint="--source BOOK.pdf, or a folder of documents")
     return paths

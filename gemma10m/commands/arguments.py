@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 
+from gemma10m.documents.mistaken import missing
 from gemma10m.errors import DocumentError, UsageError
 
 STANDARD_INPUT = "-"
@@ -20,12 +21,13 @@ def sources_and_question(
     questions: those of `-q`, with which every word is a source. `warn` gets a warning if a question looks like a file.
     Raises DocumentError for a source that does not exist.
     """
-    asks = not questions and len(words) > 1 and not _exists(words[-1])
+    asks = not questions and len(words) > 1 and not exists(words[-1])
     sources = words[:-1] if asks else words
     for word in sources:
-        if not _exists(word):
-            hint = "check the path; only the last argument can be a question, and -q asks more"
-            raise DocumentError(f"{word or 'the empty path'} does not exist", hint)
+        if not exists(word):
+            error = missing(word, word)
+            more = "" if "://" in word else "; only the last argument can be a question, and -q asks more"
+            raise DocumentError(error.message, error.hint + more)
     if asks and _LIKE_A_FILE.fullmatch(words[-1]):
         warn(f"{words[-1]} does not exist and is used as the question")
     return sources, words[-1:] if asks else questions
@@ -46,5 +48,12 @@ def refuse_options(task: str, options: Mapping[str, object]) -> None:
             raise UsageError(f"{name} is not for {task}", hint="leave it out")
 
 
-def _exists(word: str) -> bool:
-    return word == STANDARD_INPUT or os.path.lexists(word)
+def exists(word: str) -> bool:
+    """Tell if a path has this name; one that may not be looked at is for its reader to refuse."""
+    try:
+        os.lstat(word)
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return word == STANDARD_INPUT
+    return True

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
+from gemma10m.answering.answer import check_question
 from gemma10m.answering.sampling import Sampling
 from gemma10m.commands.answers import AnswerPrinter, refuse_without_answer
 from gemma10m.commands.demo import demo_warnings
@@ -34,8 +35,8 @@ def ask(
             "standard input cannot be the document and the questions at once",
             hint="give the question on the command line: gemma10m ask - 'What happened?'",
         )
-    if not all(question.strip() for question in questions):
-        raise UsageError("a question is empty", hint="say what you want to know")
+    for question in questions:
+        check_question(question)  # before a read of hours
     talks = not questions and terminal.interactive
     asked = () if talks else questions or _begun(terminal.prompt())
     retrieval = replace(retrieval, sources=retrieval.sources or terminal.json)
@@ -81,4 +82,5 @@ def _begun(asked: Iterator[str]) -> Iterable[str]:
     if first is None:
         hint = "give one on the command line, or one a line on standard input; to read only, use `gemma10m read`"
         raise UsageError("no question was asked", hint)
+    check_question(first)
     return chain([first], asked)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from gemma10m.documents import Document, SourceFile
 from gemma10m.documents.text import decoder
-from gemma10m.errors import UsageError
-from gemma10m.library.sources import ALL, Patterns, open_document
+from gemma10m.errors import DocumentError, UsageError
+from gemma10m.library.sources import ALL, Patterns, open_document, saved_state
 from gemma10m.terminal import Terminal
 
 RANGE = re.compile(r"([0-9]{1,12})(?:-([0-9]{1,12}))?")
@@ -21,6 +21,8 @@ def text(terminal: Terminal, sources: list[str], page: str | None, lines: str | 
         raise UsageError(
             "--page and --lines were both given", hint="give --lines alone: lines count from the start of the file"
         )
+    if state := saved_state(sources):
+        raise DocumentError(f"{state} is a saved state, which does not hold the text", "name the document itself")
     document = open_document(terminal, sources, patterns)
     if page:
         pieces = iter([_page(_single(document), page)])
@@ -70,13 +72,14 @@ def _numbers(file: SourceFile) -> list[int]:
 
 
 def _lines(file: SourceFile, first: int, last: int) -> Iterator[str]:
-    number = 1
+    number, whole = 1, True  # the last line that was seen ended
     for piece in file.pieces(0):
         for match in LINE.finditer(piece.text):
             if first <= number <= last:
                 yield match[0]
-            number += match[0].endswith("\n")
+            whole = match[0].endswith("\n")
+            number += whole
             if number > last:
                 return
-    if number < first:
-        raise UsageError(f"{file.path} has {number:,} lines, found --lines {first:,}")
+    if (lines := number - whole) < first:
+        raise UsageError(f"{file.path} has {lines:,} line{'s' * (lines != 1)}, found --lines {first:,}")

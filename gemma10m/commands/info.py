@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from gemma10m import __version__, ops
-from gemma10m.commands.demo import KNOWS
+from gemma10m.commands.arguments import exists
+from gemma10m.commands.demo import DEMO, KNOWS
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.documents import Document
 from gemma10m.documents.skips import named_skips, skipped_kinds
-from gemma10m.folders import models_folder, states_folder
-from gemma10m.library.defaults import default_model
+from gemma10m.errors import DocumentError
+from gemma10m.folders import config_file, models_folder, states_folder
+from gemma10m.library.defaults import DefaultModel, default_model, unknown_settings
 from gemma10m.library.model_choice import ModelOptions, model_path, resolve_dtype
 from gemma10m.library.sources import ALL, Patterns, open_chosen, refuse_patterns, whereabouts
 from gemma10m.progress import format_bytes, format_duration
@@ -41,10 +43,12 @@ def info(terminal: Terminal, target: str | None, options: ModelOptions, patterns
     if target is None:
         refuse_patterns("none was named", patterns)
         terminal.table("gemma10m", _program(options))
+        if warning := unknown_settings():
+            terminal.warn(warning)
     elif target != "-" and is_state_file(Path(target)):
         refuse_patterns(f"{target} is a saved state", patterns)
         terminal.table(f"{target}: a saved state", _state(Path(target)))
-    elif not os.path.lexists(target) and not _is_model(target) and (entry := find_published(target)):
+    elif not exists(target) and not _is_model(target) and (entry := find_published(target)):
         refuse_patterns(f"{target} is a model", patterns)
         terminal.table(f"{target}: a published model, not downloaded", _published(entry, options))
     elif _is_model(target):
@@ -56,8 +60,19 @@ def info(terminal: Terminal, target: str | None, options: ModelOptions, patterns
         for text in filter(None, (*checkpoint.notes, closed_gate_warning(read_gates(checkpoint), reading))):
             terminal.warn(text)
     else:
-        document = open_chosen(terminal, [target], patterns)
+        document = _opened(terminal, target, patterns)
         terminal.table(f"{document.name}: a document", _document(document))
+
+
+def _opened(terminal: Terminal, target: str, patterns: Patterns) -> Document:
+    """Open the document. Raises DocumentError, which for a name without a path speaks of models, too."""
+    try:
+        return open_chosen(terminal, [target], patterns)
+    except DocumentError as error:
+        if exists(target) or "://" in target:
+            raise
+        hint = f"{error.hint}; for a model, give the name of a published one, or fetch it: gemma10m download ORG/NAME"
+        raise DocumentError(f"{error.message}, and no model that is known has this name", hint) from error
 
 
 def _is_model(target: str) -> bool:
@@ -73,10 +88,17 @@ def _program(options: ModelOptions) -> Rows:
         ("version", f"{__version__}, Python {platform.python_version()}, PyTorch {torch.__version__}"),
         *_where(options),
         ("models", f"demo (in the package), {', '.join((*_packaged(), *downloaded)) or 'no others'}"),
-        ("default model", f"{default.name} ({default.set_by})" if default else _installed_model()),
+        ("default model", _configured(default) if default else _installed_model()),
+        ("configuration", f"{config_file()}{'' if config_file().exists() else ' (none)'}"),
         ("models folder", str(models_folder())),
         ("states folder", str(states_folder())),
     ]
+
+
+def _configured(default: DefaultModel) -> str:
+    path = os.path.expanduser(default.name)
+    found = default.name == DEMO or find_packaged(default.name) or find_downloaded(default.name) or exists(path)
+    return f"{default.name} ({default.set_by}){'' if found else ', not found'}"
 
 
 def _installed_model() -> str:
@@ -151,11 +173,13 @@ def _model(target: str, checkpoint: Checkpoint, reading: ReadingConfig, options:
 def _published(entry: Published, options: ModelOptions) -> Rows:
     """Describe a model that is not on this machine by the config it was published with."""
     described = parse_config(entry.config)
-    model = PublishedModel(entry.repository, described.config, described.reading, entry.parameters)
+    config = replace(described.config, has_gates=entry.has_gates)
+    without_gates = f", without its {config.layers * config.heads} memory gates" if entry.has_gates else ""
+    model = PublishedModel(entry.repository, config, described.reading, entry.parameters)
     reading = resolve_reading(model, memory=options.memory, carry=options.carry, sinks=options.sinks)
     return [
-        ("shape", _shape(described.config)),
-        ("parameters", f"{entry.parameters:,}"),
+        ("shape", _shape(config)),
+        ("parameters", f"{entry.parameters:,}{without_gates}"),
         ("reading", _reading(reading)),
         *_plan(model, reading, options),
         *_where(options),

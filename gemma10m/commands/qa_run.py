@@ -21,6 +21,7 @@ from gemma10m.library.model_choice import ModelOptions
 from gemma10m.library.reading import Reading
 from gemma10m.library.retrieval import RetrievalOptions
 from gemma10m.library.signals import StopRequest, stop_on_signals
+from gemma10m.regular_file import refuse_irregular
 from gemma10m.strict_json import canonical_json
 from gemma10m.tasks.question_set import AskedQuestion, read_question_set
 from gemma10m.terminal import Terminal
@@ -145,6 +146,8 @@ def _refuse_other_details(path: Path) -> None:
     """Refuse a file that would lose or mix what it has, and one that cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            refuse_irregular(path)
         with path.open("a", encoding="utf-8") as file:
             if file.tell():
                 raise UsageError(f"{path} has something in it", hint="give --details the name of a new file")

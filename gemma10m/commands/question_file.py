@@ -5,22 +5,35 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from gemma10m.answering.answer import check_question
 from gemma10m.errors import UsageError
+from gemma10m.regular_file import read_regular, reason
 from gemma10m.strict_json import strict_json
 
 
 def read_questions(path: Path) -> list[dict[str, Any]]:
     """Return records with "question" and perhaps "id", in the file's order, without blank lines. Raises UsageError."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_regular(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8 text", hint="save the questions as UTF-8, one a line") from error
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read: {error}", hint="name a file with one question a line") from error
-    lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
-    if path.suffix.lower() == ".jsonl":
-        return [_parse(line, f"{path}, line {number},") for number, line in lines]
-    return [{"question": line} for _, line in lines]
+        raise UsageError(
+            f"{path} cannot be read: {reason(error)}", hint="name a file with one question a line"
+        ) from error
+    numbered = enumerate(text.split("\n"), start=1)
+    lines = [(f"{path}, line {number},", line.strip()) for number, line in numbered if line.strip()]
+    is_json = path.suffix.lower() == ".jsonl"
+    return [checked(_parse(line, place) if is_json else {"question": line}, place) for place, line in lines]
+
+
+def checked(record: dict[str, Any], place: str) -> dict[str, Any]:
+    """Return the record. Raises UsageError, which names the place, for a question that cannot be asked."""
+    try:
+        check_question(record["question"])
+    except UsageError as error:
+        raise UsageError(f"{place} cannot be asked: {error.message}", error.hint) from error
+    return record
 
 
 def _parse(line: str, place: str) -> dict[str, Any]:

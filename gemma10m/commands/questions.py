@@ -8,7 +8,7 @@ from pathlib import Path
 from gemma10m.answering.sampling import Sampling
 from gemma10m.commands.answers import refuse_without_answer
 from gemma10m.commands.answers_file import Record, add_answer, answers_in, unanswered
-from gemma10m.commands.question_file import read_questions
+from gemma10m.commands.question_file import checked, read_questions
 from gemma10m.commands.records import facts
 from gemma10m.errors import UsageError
 from gemma10m.library.library import Library
@@ -47,7 +47,7 @@ def ask_all(
         raise UsageError(
             "standard input cannot be the document and the questions at once", hint="put the questions into a file"
         )
-    questions = [{"question": line} for line in terminal.prompt()] if file == "-" else read_questions(Path(file))
+    questions = _from_input(terminal) if file == "-" else read_questions(Path(file))
     if not questions:
         raise UsageError(f"{file} has no question", hint="write one question a line")
     answered = answers_in(output) if output else []
@@ -68,6 +68,11 @@ def ask_all(
                 bar.update(done)
     if retrieval.strict:
         refuse_without_answer(without, len(left))
+
+
+def _from_input(terminal: Terminal) -> list[Record]:
+    lines = enumerate(terminal.prompt(), start=1)
+    return [checked({"question": line}, f"question {number} of standard input") for number, line in lines]
 
 
 def _circumstances(reading: Reading, sampling: Sampling) -> Record:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gemma10m.commands.training_run import Run, holds_run
 from gemma10m.errors import ConfigError, UsageError
+from gemma10m.regular_file import read_regular, reason
 from gemma10m.strict_json import strict_json
 from gemma10m.terminal import Terminal
 from gemma10m.training.recipe import HINT, Recipe, recipe_of
@@ -19,9 +20,9 @@ RECIPE = "recipe.json"
 def read_recipe(path: Path) -> Recipe:
     """Read a recipe. Raises UsageError for a file that is not JSON, ConfigError for its words and numbers."""
     try:
-        said = strict_json(path.read_text(encoding="utf-8"))
+        said = strict_json(read_regular(path).decode())
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} is not a recipe: {error}", hint=HINT) from error
+        raise UsageError(f"{path} is not a recipe: {reason(error)}", hint=HINT) from error
     return recipe_of(said)
 
 

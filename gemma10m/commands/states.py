@@ -6,84 +6,92 @@ import time
 from collections.abc import Iterator
 
 from gemma10m.errors import UsageError
-from gemma10m.library.kept import KeptState, kept_states, leftovers, lone_indexes, remove
+from gemma10m.library.kept import KeptPassages, KeptState, kept_passages, kept_states, leftovers, remove
 from gemma10m.progress import format_bytes, format_duration
 from gemma10m.terminal import Terminal
 
 SHORTEST_NAME = 8  # characters
 
+InCache = KeptState | KeptPassages
+
 
 def states(terminal: Terminal, name: str | None, everything: bool) -> None:
-    """List the states, remove one by its name or its document's, or remove all. Raises UsageError and DiskError."""
-    kept = kept_states()
-    if name and everything:
+    """List what is kept, remove some of it by its name or its document's, or all. Raises UsageError and DiskError."""
+    kept: list[InCache] = [*kept_states(), *kept_passages()]
+    if name is not None and everything:
         raise UsageError("--remove and --remove-all were both given", hint="give only one of them")
     if everything:
         terminal.line(_remove_all(kept))
-    elif name:
-        for state in _named(kept, name):
-            terminal.line(_remove(state))
+    elif name is not None:
+        for each in _named(kept, name):
+            terminal.line(_remove(each))
     else:
-        for state in kept:
-            terminal.json_line(_record(state)) if terminal.json else terminal.line(_line(state))
+        for each in kept:
+            terminal.json_line(_record(each)) if terminal.json else terminal.line(_line(each))
         for note in _notes(kept):
             terminal.note(note)
 
 
-def _notes(kept: list[KeptState]) -> Iterator[str]:
+def _notes(kept: list[InCache]) -> Iterator[str]:
     if not kept:
-        yield "the cache has no states; `gemma10m read` and `ask` save one for each document"
-    for what, paths in (
-        ("leftovers of runs that were killed", leftovers()),
-        ("passages without a state", lone_indexes()),
-    ):
-        if paths:
-            size = format_bytes(sum(path.stat().st_size for path in paths))
-            yield f"{len(paths)} {what}, {size}: --remove-all removes them"
+        yield "the cache is empty: `read` keeps a document's state there, `find` and `ask` at least its passages"
+    if paths := leftovers():
+        size = format_bytes(sum(path.stat().st_size for path in paths))
+        yield f"{_count(len(paths), 'leftover')} of killed runs, {size}: --remove-all removes them"
 
 
-def _line(state: KeptState) -> str:
-    age, size = format_duration(time.time() - state.modified), format_bytes(state.nbytes)
-    if state.header is None:
-        return f"{state.name[:SHORTEST_NAME]}  cannot be read  {size}  {age} old"
-    header = state.header
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+def _line(kept: InCache) -> str:
+    age, size = format_duration(time.time() - kept.modified), format_bytes(kept.nbytes)
+    return f"{kept.name[:SHORTEST_NAME]}  {_about(kept)}  {size}  {age} old"
+
+
+def _about(kept: InCache) -> str:
+    if kept.document is None:
+        return "cannot be read"
+    if isinstance(kept, KeptPassages) or kept.header is None:
+        return f"{kept.document}  passages only"
+    header = kept.header
     unfinished = "" if header.complete else ", unfinished"
-    about = f"{header.document.name}  {header.model}, {header.reading.memory}  {header.position:,} tokens{unfinished}"
-    return f"{state.name[:SHORTEST_NAME]}  {about}  {size}  {age} old"
+    return f"{kept.document}  {header.model}, {header.reading.memory}  {header.position:,} tokens{unfinished}"
 
 
-def _record(state: KeptState) -> dict[str, object]:
-    header = state.header
+def _record(kept: InCache) -> dict[str, object]:
+    header = kept.header if isinstance(kept, KeptState) else None
     return {
-        "name": state.name,
-        "path": str(state.path),
-        "document": header and header.document.name,
-        "fingerprint": header and header.document.fingerprint,
+        "name": kept.name,
+        "path": str(kept.path),
+        "document": kept.document,
+        "fingerprint": kept.fingerprint,
         "model": header and header.model,
         "memory": header and header.reading.memory,
         "position": header and header.position,
         "complete": header and header.complete,
-        "bytes": state.nbytes,
-        "seconds_old": max(0.0, time.time() - state.modified),
+        "bytes": kept.nbytes,
+        "seconds_old": max(0.0, time.time() - kept.modified),
     }
 
 
-def _named(kept: list[KeptState], name: str) -> list[KeptState]:
-    """Find the states of this name or document. Raises UsageError if no state has the name."""
-    starts = [state for state in kept if len(name) >= SHORTEST_NAME and state.name.startswith(name)]
-    found = starts or [state for state in kept if state.header and state.header.document.name == name]
+def _named(kept: list[InCache], name: str) -> list[InCache]:
+    """Find what has this name or is of this document. Raises UsageError if nothing has the name."""
+    starts = [each for each in kept if len(name) >= SHORTEST_NAME and each.name.startswith(name)]
+    found = starts or [each for each in kept if each.document == name]
     if not found:
-        raise UsageError(f"no state has the name {name!r}", hint="give the first word of a line of `gemma10m states`")
+        raise UsageError(f"nothing in the cache has the name {name!r}", "give the first word of a line of `states`")
     return found
 
 
-def _remove(state: KeptState) -> str:
-    about = f"the state of {state.header.document.name}" if state.header else f"the state {state.name}"
-    return f"removed {about} and its passages: {format_bytes(remove(state.files))}"
+def _remove(kept: InCache) -> str:
+    document = kept.document or kept.name
+    about = f"the passages of {document}" if isinstance(kept, KeptPassages) else f"the state and passages of {document}"
+    return f"removed {about}: {format_bytes(remove(kept.files))}"
 
 
-def _remove_all(kept: list[KeptState]) -> str:
-    left, alone = leftovers(), lone_indexes()
-    freed = remove([*(path for state in kept for path in state.files), *alone, *left])
-    counts = f"{len(kept)} states with their passages, {len(alone)} passages without a state and {len(left)} leftovers"
-    return f"removed {counts}: {format_bytes(freed)}"
+def _remove_all(kept: list[InCache]) -> str:
+    left, number = leftovers(), sum(isinstance(each, KeptState) for each in kept)
+    freed = remove([*(path for each in kept for path in each.files), *left])
+    counts = f"{_count(number, 'state')} with passages, passages of {_count(len(kept) - number, 'other document')}"
+    return f"removed {counts} and {_count(len(left), 'leftover')}: {format_bytes(freed)}"

@@ -22,6 +22,7 @@ from gemma10m.library.sources import open_document
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import open_index
 from gemma10m.progress import format_count, format_duration
+from gemma10m.regular_file import read_regular, reason
 from gemma10m.strict_json import canonical_json, strict_json
 from gemma10m.tasks.question_set import read_question_set
 from gemma10m.terminal import Terminal
@@ -164,9 +165,9 @@ def _recipe(path: Path | None) -> LoraRecipe:
     if path is None:
         return LoraRecipe()
     try:
-        return lora_recipe_of(strict_json(path.read_text(encoding="utf-8")))
+        return lora_recipe_of(strict_json(read_regular(path).decode()))
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} is not a recipe: {error}", hint=HINT) from error
+        raise UsageError(f"{path} is not a recipe: {reason(error)}", hint=HINT) from error
 
 
 def _examples(terminal: Terminal, options: AdapterOptions, recipe: LoraRecipe) -> tuple[list[Context | OtherText], str]:

@@ -96,8 +96,9 @@ def _check(options: MemoryOptions) -> None:
         raise UsageError(
             f"{options.out} is the adapter itself and would be overwritten", hint="give --out another folder"
         )
-    held = [name for name in (CONFIG, ABOUT, MEMORY_CONFIG) if (options.out / name).exists()]
-    if held and not holds_run(options.out):
+    if holds_run(options.out):
+        return
+    if held := [name for name in (CONFIG, ABOUT, MEMORY_CONFIG) if (options.out / name).exists()]:
         raise UsageError(
             f"{options.out} holds {held[0]} but no training run: what is there would be overwritten",
             hint="give --out another folder",

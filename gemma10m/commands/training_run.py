@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -129,7 +130,8 @@ class Run:
 def refuse_data_around(data: list[str], out: Path) -> None:
     """Refuse a folder for the run that lies in one of its data. Raises UsageError."""
     for source in data:
-        if Path(source).is_dir() and out.resolve().is_relative_to(Path(source).resolve()):
+        # os.path.isdir, unlike Path.is_dir, says no of what may not be looked at; opening the source says why.
+        if os.path.isdir(source) and out.resolve().is_relative_to(Path(source).resolve()):
             raise UsageError(
                 f"{out} lies in {source}, and the run would train on what it writes there",
                 hint="give --out a folder outside of --data",

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from gemma10m.bench.rows import append_lines, append_rows, whole_lines
 from gemma10m.errors import DiskError, UsageError
+from gemma10m.regular_file import read_regular, reason
 from gemma10m.strict_json import canonical_json, strict_json
 
 ResultRow = dict[str, Any]
@@ -84,11 +85,11 @@ class Journal:
 
 def _read_lines(path: Path) -> list[ResultRow]:
     try:
-        lines = whole_lines(path.read_bytes()).decode().removesuffix("\n").split("\n")
+        lines = whole_lines(read_regular(path)).decode().removesuffix("\n").split("\n")
     except FileNotFoundError:
         return []
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}", hint="give --results another name") from error
+        raise UsageError(f"{path} cannot be read: {reason(error)}", hint="give --results another name") from error
     return [_object(line, number, path) for number, line in enumerate(lines, start=1) if lines != [""]]
 
 

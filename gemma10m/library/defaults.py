@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import tomllib
 from dataclasses import dataclass
+from typing import Any
 
 from gemma10m.errors import UsageError
 from gemma10m.folders import config_file
+from gemma10m.regular_file import read_regular, reason
 
-VARIABLE = "GEMMA10M_MODEL"
+VARIABLE, KEY = "GEMMA10M_MODEL", "model"
+HINT = 'write a line such as model = "small"'
 
 
 @dataclass(frozen=True)
@@ -22,16 +25,25 @@ def default_model() -> DefaultModel | None:
     """Return the environment's model, else the configuration file's. Raises UsageError for a file that is not TOML."""
     if name := os.environ.get(VARIABLE):
         return DefaultModel(name, VARIABLE)
-    path = config_file()
-    try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be used: {error}", hint='write a line such as model = "small"') from error
-    model = settings.get("model")
+    path, model = config_file(), _settings().get(KEY)
     if model is None:
         return None
     if not isinstance(model, str) or not model:
-        raise UsageError(f"{path}: model must be a name in quotes", hint='write a line such as model = "small"')
+        raise UsageError(f"{path}: {KEY} must be a name in quotes", HINT)
     return DefaultModel(model, str(path))
+
+
+def unknown_settings() -> str:
+    """Return a sentence about the words of the configuration file that mean nothing, "" if all are known."""
+    unknown = sorted(_settings().keys() - {KEY})
+    return f"{config_file()} has unknown settings: {', '.join(unknown)}; {HINT}" if unknown else ""
+
+
+def _settings() -> dict[str, Any]:
+    path = config_file()
+    try:
+        return tomllib.loads(read_regular(path).decode())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be used: {reason(error)}", HINT) from error

@@ -9,11 +9,15 @@ from pathlib import Path
 
 from gemma10m.documents import Whereabouts
 from gemma10m.errors import StateError, UsageError
-from gemma10m.library.checking import Files, Source, closest
-from gemma10m.library.indexing import index_path, indexed, is_index_of
+from gemma10m.library.checking import Files, Source
+from gemma10m.library.indexing import index_path, indexed_somewhere, is_index_of
 from gemma10m.library.listening import Listener
 from gemma10m.library.sources import ALL, Patterns, open_document, refuse_patterns, saved_state, whereabouts
-from gemma10m.passages.index import open_index
+from gemma10m.passages.code_files import is_by_line
+from gemma10m.passages.cutting import Passage, sentences
+from gemma10m.passages.index import PassageIndex, damaged, open_index
+from gemma10m.passages.quotes import locate
+from gemma10m.passages.retrieve import Excerpt, scored
 from gemma10m.passages.words import telling
 from gemma10m.saved_states import files_of, whereabouts_of
 from gemma10m.state_file import read_header
@@ -22,7 +26,9 @@ from gemma10m.state_file import read_header
 def find_passages(
     listener: Listener, sources: Sequence[str], words: str, limit: int, patterns: Patterns = ALL
 ) -> list[Source]:
-    """Return the passages with the most of the words, best first.
+    """Return the sentences with any of the words in the passages with the most of them, the best passage first.
+
+    limit: most passages; a note says if there are more.
 
     Raises UsageError for words that are all too common, DocumentError, DiskError, and StateError for a damaged index.
     """
@@ -31,22 +37,39 @@ def find_passages(
     path = saved_state(sources)
     if path is None:
         document = open_document(listener, sources, patterns)
-        found = _closest(indexed(listener, document), words, limit, lambda: document)
-        return _openable(found, whereabouts(document))
+        with indexed_somewhere(listener, document) as index:
+            return _openable(_found(listener, index, words, limit, lambda: document), whereabouts(document))
     refuse_patterns(f"{path} is a saved state", patterns)
     record = read_header(path).document
     if not is_index_of(index_path(path), record.fingerprint):
         raise StateError(f"{path} has no index of passages beside it", hint="name the document itself")
-    return _openable(_closest(index_path(path), words, limit, cache(lambda: files_of(record))), whereabouts_of(record))
+    found = _found(listener, index_path(path), words, limit, cache(lambda: files_of(record)))
+    return _openable(found, whereabouts_of(record))
+
+
+def _excerpts(index: PassageIndex, passage: Passage, words: list[str]) -> list[Excerpt]:
+    """Return the passage's sentences with any of the words; of a passage that has them otherwise, its first one."""
+    spans = list(sentences(passage.text, is_by_line(index.files[passage.file][0])))
+    scores = scored(words, [passage.text[slice(*span)] for span in spans])
+    found = [span for span, score in zip(spans, scores, strict=True) if score]
+    return [Excerpt(passage, *span) for span in found or spans[:1]]
 
 
 def _openable(found: list[Source], where: Whereabouts) -> list[Source]:
     return [replace(source, file=where.path(source.file)) for source in found]
 
 
-def _closest(path: Path, words: str, limit: int, files: Files) -> list[Source]:
+def _found(listener: Listener, path: Path, words: str, limit: int, files: Files) -> list[Source]:
     try:
         with open_index(path) as index:
-            return closest(index, words, limit, files)
+            asked = telling(words)
+            passages = index.search(asked, limit)
+            if len(passages) == limit and (total := len(index.with_words(asked, index.count))) > limit:
+                listener.note(f"{limit:,} of {total:,} passages with these words are shown; --limit shows more")
+            excerpts = [each for passage in passages for each in _excerpts(index, passage, asked)]
+            document = files() if excerpts else None
+            if document and len(document.files) != len(index.files):
+                raise damaged()
+            return locate(excerpts, index, document)
     except StateError as error:
         raise StateError(f"{path}: {error.message}", error.hint) from error

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event
 
 from gemma10m.atomic_file import atomic_path
@@ -32,7 +33,18 @@ def refuse_other_file(state: Path) -> None:
 
 
 def _is_cached(path: Path) -> bool:
-    return path.resolve().is_relative_to(states_folder().resolve())
+    return path.parent.resolve() in (states_folder().resolve(), indexes_folder().resolve())
+
+
+def _make_way(path: Path) -> None:
+    """Remove what is no file in an index's place in the cache. Raises DiskError for a folder with something in it."""
+    if not _is_cached(path) or not os.path.lexists(path) or path.is_file():
+        return
+    try:
+        path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+    except OSError as error:
+        hint = f"remove {path}, which is in the program's own cache"
+        raise DiskError(f"{path} cannot be replaced by an index: {error.strerror}", hint) from error
 
 
 @contextmanager
@@ -46,6 +58,7 @@ def indexing(listener: Listener, document: Document, state: Path, stop: Callable
     failed, ended, path = Event(), Event(), index_path(state)
 
     def make() -> None:
+        _make_way(path)
         with suppress(_GivenUp), atomic_path(path) as temporary:
             try:
                 whole = build_index(document, temporary, lambda: failed.is_set() or stop())
@@ -75,11 +88,16 @@ def _warn_if_failed(listener: Listener, made: Future[None]) -> None:
     try:
         made.result()
     except (DiskError, DocumentError, OutOfMemoryError) as error:
-        _warn(listener, error.message)
+        _warn(listener, error.message, error.hint)
 
 
-def _warn(listener: Listener, why: str) -> None:
-    listener.warn(f"{why}: passages are not retrieved, and answers are not checked")
+_warned: set[tuple[int, str]] = set()  # listeners and what they were told: a read and its answers need the same index
+
+
+def _warn(listener: Listener, why: str, hint: str = "") -> None:
+    if (id(listener), why) not in _warned:
+        _warned.add((id(listener), why))
+        listener.warn(f"{why}: passages are not retrieved, and answers are not checked{hint and f'; {hint}'}")
 
 
 def has_index(state: Path, fingerprint: str) -> bool:
@@ -119,8 +137,22 @@ def indexed(listener: Listener, document: Document) -> Path:
         if is_index_of(path, document.fingerprint):
             return path
     listener.note("indexing the document's passages")
+    _make_way(own)
     build_index(document, own)
     return own
+
+
+@contextmanager
+def indexed_somewhere(listener: Listener, document: Document) -> Iterator[Path]:
+    """Give an index as `indexed` does, or one in a temporary folder if the cache cannot be written."""
+    with ExitStack() as stack:
+        try:
+            path = indexed(listener, document)
+        except DiskError as error:
+            listener.warn(f"{error.message}: the passages are indexed again each time; {error.hint}")
+            path = Path(stack.enter_context(TemporaryDirectory(prefix="gemma10m-"))) / "passages"
+            build_index(document, path)
+        yield path
 
 
 def ensure_index(listener: Listener, document: Document, state: Path) -> bool:
@@ -130,8 +162,9 @@ def ensure_index(listener: Listener, document: Document, state: Path) -> bool:
     try:
         refuse_other_file(state)
         listener.note("indexing the document's passages")
+        _make_way(index_path(state))
         build_index(document, index_path(state))
     except (DiskError, DocumentError, OutOfMemoryError, UsageError) as error:
-        _warn(listener, error.message)
+        _warn(listener, error.message, error.hint)
         return False
     return True

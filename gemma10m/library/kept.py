@@ -10,6 +10,7 @@ from gemma10m.atomic_file import left_behind
 from gemma10m.errors import DiskError, StateError
 from gemma10m.folders import indexes_folder, states_folder, summaries_folder
 from gemma10m.library.indexing import index_path
+from gemma10m.passages.index import open_index
 from gemma10m.state_file import StateHeader, read_header
 
 
@@ -25,8 +26,35 @@ class KeptState:
         return self.path.stem
 
     @property
+    def document(self) -> str | None:
+        return self.header.document.name if self.header else None
+
+    @property
+    def fingerprint(self) -> str | None:
+        return self.header.document.fingerprint if self.header else None
+
+    @property
     def files(self) -> list[Path]:
         return [path for path in (self.path, index_path(self.path)) if path.exists()]
+
+
+@dataclass(frozen=True)
+class KeptPassages:
+    """Hold an index that has no state beside it, as `find` leaves it, and `ask` with a model that only searches."""
+
+    path: Path
+    document: str | None  # None for one that cannot be read
+    fingerprint: str | None
+    nbytes: int
+    modified: float
+
+    @property
+    def name(self) -> str:
+        return self.path.name.partition(".")[0]
+
+    @property
+    def files(self) -> list[Path]:
+        return [self.path]
 
 
 def kept_states() -> list[KeptState]:
@@ -43,10 +71,21 @@ def _state(path: Path) -> KeptState:
     return KeptState(path, header, sum(each.st_size for each in found), found[0].st_mtime)
 
 
-def lone_indexes() -> list[Path]:
-    """Return passages in the cache that have no state beside them."""
+def kept_passages() -> list[KeptPassages]:
+    """Return the indexes in the cache that have no state beside them, the newest first."""
     beside = [path for path in states_folder().glob("*.passages") if not path.with_suffix("").exists()]
-    return sorted([*beside, *indexes_folder().glob("*.passages")])
+    return sorted(map(_passages, [*beside, *indexes_folder().glob("*.passages")]), key=lambda kept: -kept.modified)
+
+
+def _passages(path: Path) -> KeptPassages:
+    found = path.lstat()
+    try:
+        with open_index(path) as index:
+            paths = [file for file, _ in index.files]
+            more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+            return KeptPassages(path, f"{paths[0]}{more}", index.fingerprint, found.st_size, found.st_mtime)
+    except (StateError, IndexError):
+        return KeptPassages(path, None, None, found.st_size, found.st_mtime)
 
 
 def leftovers() -> list[Path]:

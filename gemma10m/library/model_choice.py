@@ -15,7 +15,7 @@ from gemma10m.adapters.peft_folder import Adapter
 from gemma10m.config import ReadingConfig
 from gemma10m.errors import ModelError
 from gemma10m.folders import config_file
-from gemma10m.library.defaults import VARIABLE, default_model
+from gemma10m.library.defaults import VARIABLE, default_model, unknown_settings
 from gemma10m.library.listening import Listener
 from gemma10m.memory import KINDS
 from gemma10m.models.decoder import Decoder
@@ -59,8 +59,14 @@ def model_path(options: ModelOptions, tell: Callable[[str], None]) -> Path:
 
     `tell` gets a sentence for the user. Raises ModelError if no model can be found.
     """
-    if name := named_model(options):
-        return resolve_model(name, tell)
+    if options.model:
+        return resolve_model(options.model, tell)
+    if default := default_model():
+        try:
+            return resolve_model(default.name, tell)
+        except ModelError as error:
+            message = f"{error.message}; {default.set_by} names it as the default model"
+            raise ModelError(message, error.hint) from error
     folder = find_downloaded(DEFAULT_MODEL)
     if folder is not None:
         return folder
@@ -113,6 +119,8 @@ class ChosenModel:
 
 def choose_model(listener: Listener, options: ModelOptions) -> ChosenModel:
     """Find the model. Raises ModelError if no model can be found, UsageError for a device that does not exist."""
+    if options.model is None and (warning := unknown_settings()):
+        listener.warn(warning)
     path = model_path(options, listener.note)
     device, checkpoint = resolve_device(options.device), open_checkpoint(path)
     name = named_model(options) or (DEFAULT_MODEL if path == find_downloaded(DEFAULT_MODEL) else "small")

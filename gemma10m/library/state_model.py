@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gemma10m.adapters.peft_folder import read_adapter
 from gemma10m.config import MemoryKind
-from gemma10m.errors import ModelError, UsageError
+from gemma10m.errors import ModelError, StateError, UsageError
 from gemma10m.library.defaults import default_model
 from gemma10m.library.model_choice import ModelOptions
 from gemma10m.sanitise import sanitise_line
@@ -23,9 +23,11 @@ from gemma10m.weights.packaged import PACKAGED, find_packaged
 def as_saved(options: ModelOptions, path: Path, header: StateHeader) -> ModelOptions:
     """Fill in the options that the user did not set with the state's model, dtype and reading.
 
-    Raises ModelError if the state's model is not on this machine.
+    Raises ModelError if the state's model is not on this machine, StateError if the user named another one.
     """
-    if options.model is None:
+    if options.model:
+        _refuse_other_model(options.model, options.adapter, path, header)
+    else:
         model, adapter = _model(path, header, options.adapter)
         options = replace(options, model=model, adapter=options.adapter or adapter)
     dtype = header.dtype if options.dtype == "auto" else options.dtype
@@ -34,6 +36,16 @@ def as_saved(options: ModelOptions, path: Path, header: StateHeader) -> ModelOpt
         return options
     reading = header.reading
     return replace(options, memory=reading.memory, carry=reading.carry, sinks=reading.sinks)
+
+
+def _refuse_other_model(name: str, adapter: str | None, path: Path, header: StateHeader) -> None:
+    """Raise StateError before the state's reading is taken for one of this model."""
+    found = _fingerprints(name, adapter, header.reading.memory)
+    if found and header.model_fingerprint not in found:
+        raise StateError(
+            f"{path} was read by the model {sanitise_line(header.model)}, not by {name}",
+            hint="leave out --model, or name the document itself",
+        )
 
 
 def _model(path: Path, header: StateHeader, asked: str | None) -> tuple[str, str | None]:

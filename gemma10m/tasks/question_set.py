@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gemma10m.answering.answer import check_question
 from gemma10m.errors import UsageError
+from gemma10m.regular_file import read_regular, reason
 from gemma10m.strict_json import strict_json
 
 HINT = 'write a line like {"question": "Who is Anne?", "answers": ["a sister"], "sources": ["Anne is a sister."]}'
@@ -22,11 +23,11 @@ class AskedQuestion:
 def read_question_set(path: Path) -> tuple[AskedQuestion, ...]:
     """Return the questions of a JSONL file. Raises UsageError, which names the line, for one that is no question."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_regular(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8 text", HINT) from error
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read: {error}", hint="name a JSONL file of questions") from error
+        raise UsageError(f"{path} cannot be read: {reason(error)}", hint="name a JSONL file of questions") from error
     lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     if not lines:
         raise UsageError(f"{path} has no question", HINT)

@@ -11,6 +11,7 @@ from typing import Any
 from gemma10m.errors import ModelError
 from gemma10m.folders import demo_folder
 from gemma10m.gguf_file import read_gguf
+from gemma10m.regular_file import read_regular
 from gemma10m.tokens import byte_level, sentencepiece_model
 from gemma10m.tokens.base import DOWNLOAD, Tokenizer
 from gemma10m.tokens.from_gguf import fingerprint_of, tokenizer_from_gguf
@@ -84,7 +85,7 @@ def _read(path: Path) -> bytes:
     try:
         if path.stat().st_size > _LARGEST_FILE:
             raise ModelError(f"{path} is larger than any tokenizer", hint=DOWNLOAD)
-        content = path.read_bytes()
+        content = read_regular(path)
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}", hint="check the folder's permissions") from error
     if content.startswith(b"version https://git-lfs"):

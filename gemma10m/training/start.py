@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -49,8 +50,9 @@ def scratch_plan(config_file: Path | None, recipe: Recipe) -> ModelPlan:
     if config_file is None:
         reading = _scratch_reading(recipe, None)
         return ModelPlan(_with_gates(demo_config(DEMO_VOCABULARY), reading.memory), reading)
-    folder = config_file if config_file.is_dir() else config_file.parent
-    if not config_file.is_dir() and config_file.name != "config.json":
+    is_folder = os.path.isdir(config_file)  # which, unlike Path.is_dir, raises for no path
+    folder = config_file if is_folder else config_file.parent
+    if not is_folder and config_file.name != "config.json":
         raise UsageError(f"{config_file} is not called config.json", hint="name a config.json or the folder it is in")
     described = parse_config(read_json_object(folder, "config.json"))
     config = replace(described.config, tied_head=described.tied is not False)

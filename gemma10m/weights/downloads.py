@@ -15,6 +15,7 @@ from urllib.parse import quote
 from gemma10m import folders
 from gemma10m.atomic_file import atomic_file
 from gemma10m.errors import ModelError, UsageError
+from gemma10m.regular_file import read_regular
 from gemma10m.weights.model_json import parse_json
 
 DEFAULT_MODEL = "mustafaaljadery/gemma-2B-10M"
@@ -115,8 +116,7 @@ def list_downloaded() -> list[Downloaded]:
 def read_finished(folder: Path) -> Downloaded | None:
     """Read a finished folder's manifest; None if it is missing or malformed, or a file has another size."""
     try:
-        with (folder / MANIFEST).open("rb") as file:
-            stored = _parse(parse_json(file.read(MANIFEST_LIMIT), folder))
+        stored = _parse(parse_json(read_regular(folder / MANIFEST, MANIFEST_LIMIT), folder))
         sizes_right = all((folder / file.path).stat().st_size == file.bytes for file in stored.files)
     except (OSError, ValueError, ModelError):
         return None

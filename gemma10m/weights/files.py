@@ -57,6 +57,8 @@ def _real_path(folder: Path, name: str) -> Path:
     try:
         root = folder.resolve(strict=True)
         path = (root / name).resolve(strict=True)
+    except PermissionError:
+        raise ModelError(f"{folder / name} cannot be opened: permission denied", "name what you may read") from None
     except (OSError, RuntimeError):  # RuntimeError: a loop of links, before Python 3.13
         raise ModelError(
             f"{folder / name} does not exist or is a broken link", hint="download the model again"

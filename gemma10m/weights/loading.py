@@ -125,9 +125,12 @@ def resolve_model(name_or_path: str | Path, tell: Callable[[str], None] = lambda
         raise ModelError(f"{name} {what}", hint="download the file, and name where it is on this machine")
     folder = find_downloaded(name)
     if folder is None:
+        if name.startswith(("/", "./", "../", "~")):
+            raise ModelError(f"{name} does not exist", hint="name a GGUF file or a folder that holds config.json")
+        repository = name if "/" in name else "ORGANISATION/NAME"
         raise ModelError(
             f"{name} is neither a path, a downloaded model nor one of {', '.join(('demo', *PACKAGED))}",
-            hint=f"run `gemma10m download {name}` first, or name a GGUF file or a folder that holds config.json",
+            hint=f"run `gemma10m download {repository}` first, or name a GGUF file or a folder that holds config.json",
         )
     return folder
 

@@ -84,7 +84,7 @@ def _reading(
 ) -> ReadingConfig:
     config, stated = checkpoint.config, checkpoint.reading
     kind = _first(memory, stated["memory"], _default_memory(config))
-    if checkpoint.added and KINDS[cast(MemoryKind, kind)].needs_added_memory:
+    if checkpoint.added and kind in KINDS and KINDS[cast(MemoryKind, kind)].needs_added_memory:
         added = checkpoint.added
         stated = StatedReading(memory="added", segment=added.segment, carry=added.carry, sinks=added.sinks)
     reading = ReadingConfig(memory=cast(MemoryKind, kind), segment=_first(segment, stated["segment"], DEFAULT_SEGMENT))

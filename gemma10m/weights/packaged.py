@@ -18,6 +18,7 @@ from typing import BinaryIO
 from gemma10m.atomic_file import atomic_file
 from gemma10m.errors import ModelError
 from gemma10m.folders import packaged_folder
+from gemma10m.regular_file import read_regular
 from gemma10m.weights.model_json import parse_json
 
 _FORMAT = "gemma10m.packaged/1"
@@ -171,8 +172,7 @@ def _told(path: Path, model: PackagedModel) -> dict[str, object]:
 
 def _is_remembered(path: Path, model: PackagedModel) -> bool:
     try:
-        with _note(model).open("rb") as file:
-            return parse_json(file.read(_NOTE_LIMIT), _note(model)) == _told(path, model)
+        return parse_json(read_regular(_note(model), _NOTE_LIMIT), _note(model)) == _told(path, model)
     except (OSError, ModelError):
         return False
 

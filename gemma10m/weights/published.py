@@ -134,6 +134,7 @@ _QWEN3 = (
 
 # The rows say: repository, parameters, and hidden size, feed-forward size, layers, query heads, key/value heads.
 _ROWS: tuple[tuple[str, int, Config], ...] = (
+    ("mustafaaljadery/gemma-2B-10M", 2_506_172_416, _gemma(2048, 16384, 18, 8, 1)),
     ("google/gemma-2b", 2_506_172_416, _gemma(2048, 16384, 18, 8, 1)),
     ("google/gemma-7b", 8_537_680_896, _gemma(3072, 24576, 28, 16, 16)),
     ("google/gemma-1.1-2b", 2_506_172_416, _gemma(2048, 16384, 18, 8, 1)),
@@ -199,11 +200,19 @@ _ROWS: tuple[tuple[str, int, Config], ...] = (
 )
 
 
+GATED = ("mustafaaljadery/gemma-2B-10M",)
+
+
 @dataclass(frozen=True)
 class Published:
     repository: str
     parameters: int
     config: Config
+
+    @property
+    def has_gates(self) -> bool:
+        """Tell if each layer has a memory gate, which neither the config nor the count of parameters says."""
+        return self.repository in GATED
 
 
 PUBLISHED = tuple(Published(*row) for row in _ROWS)

@@ -179,11 +179,17 @@ DAMAGE: dict[str, tuple[Change, str]] = {
     "no tensors": (lambda folder: (folder / TENSORS).unlink(), "No such file"),
     "a folder for tensors": (lambda folder: ((folder / TENSORS).unlink(), (folder / TENSORS).mkdir()), TENSORS),
     "an empty config": (lambda folder: (folder / CONFIG_FILE).write_text(""), "Expecting value"),
-    "empty tensors": (lambda folder: (folder / TENSORS).write_bytes(b""), "adapter_model.safetensors is no adapter"),
+    "empty tensors": (
+        lambda folder: (folder / TENSORS).write_bytes(b""),
+        "adapter_model.safetensors cannot be used as an adapter",
+    ),
     "a config that is no JSON": (lambda folder: (folder / CONFIG_FILE).write_text("{'r': 4}"), "Expecting property"),
     "a config that is no text": (lambda folder: (folder / CONFIG_FILE).write_bytes(b"\xff\xfe{}"), "decode"),
     "a config that is a list": (lambda folder: (folder / CONFIG_FILE).write_text("[]"), "no JSON object"),
-    "a config without end": (lambda folder: (folder / CONFIG_FILE).write_text("[" * 2_000_000), "is no adapter"),
+    "a config without end": (
+        lambda folder: (folder / CONFIG_FILE).write_text("[" * 2_000_000),
+        "cannot be used as an adapter",
+    ),
     "a field twice": (lambda folder: (folder / CONFIG_FILE).write_text('{"r": 4, "r": 5}'), "twice"),
     "another method": (said(peft_type="IA3"), "peft_type is 'IA3', 'LORA' expected"),
     "no method": (said(peft_type=...), "peft_type is None"),
@@ -237,7 +243,10 @@ DAMAGE: dict[str, tuple[Change, str]] = {
     "a bias that is true": (said(ABOUT, strict_bias=True), "biases must be numbers"),
     "an absurd bias": (said(ABOUT, strict_bias=1e300), "biases must be numbers from -100 to 100"),
     "a list for a file of ours": (lambda folder: (folder / ABOUT).write_text("[]"), "no JSON object"),
-    "no JSON for a file of ours": (lambda folder: (folder / ABOUT).write_text("{"), "gemma10m.json is no adapter"),
+    "no JSON for a file of ours": (
+        lambda folder: (folder / ABOUT).write_text("{"),
+        "gemma10m.json cannot be used as an adapter",
+    ),
 }
 
 
@@ -263,7 +272,7 @@ def test_tensors_that_are_cut_off_are_refused(adapter: Path) -> None:
 def test_a_header_that_claims_much_is_refused(adapter: Path) -> None:
     claimed = {"dtype": "F32", "shape": [RANK, 2**60], "data_offsets": [0, 2**64]}
     write_raw_shard(adapter / TENSORS, {f"{FIRST}.lora_A.weight": claimed}, b"")
-    with pytest.raises(ModelError, match="is no adapter that can be used"):
+    with pytest.raises(ModelError, match="cannot be used as an adapter"):
         read_adapter(adapter)
 
 

@@ -1,5 +1,6 @@
 """Fixtures that several tests of commands share."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,3 +12,22 @@ def tale(tmp_path: Path) -> Path:
     path = tmp_path / "tale.txt"
     path.write_text(f"{PROSE}\n{FACT} {PROSE}\n")
     return path
+
+
+@pytest.fixture
+def closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder that may not be looked into, also by the superuser, who runs tests in some places."""
+    folder = tmp_path / "closed"
+    folder.mkdir()
+    (folder / "a.txt").write_text("x")
+    for name in ("stat", "lstat", "scandir", "open"):
+        real = getattr(os, name)
+
+        def guarded(path: object, *words: object, _real: object = real, _name: str = name, **more: object) -> object:
+            inside = isinstance(path, str | os.PathLike) and Path(path).is_relative_to(folder)
+            if inside and (Path(str(path)) != folder or _name in ("scandir", "open")):
+                raise PermissionError(13, "Permission denied", str(path))
+            return _real(path, *words, **more)  # type: ignore[operator]
+
+        monkeypatch.setattr(os, name, guarded)
+    return folder

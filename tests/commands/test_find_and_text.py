@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from typer.testing import CliRunner
 from gemma10m.cli import app
 from gemma10m.commands.arguments import sources_and_question, sources_and_words
 from gemma10m.errors import DocumentError, UsageError
-from gemma10m.folders import indexes_folder
+from gemma10m.folders import cache_folder, indexes_folder
 
 pytestmark = pytest.mark.usefixtures("cache")
 PROSE = "They walked on along the shore, and it was late before they came home. " * 12
@@ -78,6 +80,44 @@ def test_the_best_passages_come_first_and_no_more_than_asked_for(tmp_path: Path)
     assert "no passage contains any of these words" in err
 
 
+@pytest.mark.usefixtures("no_model")
+def test_every_sentence_with_one_of_the_words_is_shown(tale: Path) -> None:
+    tale.write_text("The Aurora left at noon. She was new. Captain Hull stood on the bridge. It rained.\n")
+    out = told("find", str(tale), "Aurora Hull")[1]
+    assert [line.strip() for line in out.splitlines()[1::2]] == [
+        '"The Aurora left at noon."',
+        '"Captain Hull stood on the bridge."',
+    ]
+
+
+@pytest.mark.usefixtures("no_model")
+def test_a_note_says_how_many_passages_have_the_words(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for number in range(12):
+        (folder / f"{number}.txt").write_text(f"The harbor of town {number}.\n")
+    assert "10 of 12 passages with these words are shown; --limit shows more" in told("find", str(folder), "harbor")[2]
+    assert "passages with these words" not in told("find", str(folder), "harbor", "--limit", "12")[2]
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(tale: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make = tempfile.mkstemp
+
+    def read_only(suffix: str, prefix: str, folder: Path) -> tuple[int, str]:
+        if folder.is_relative_to(cache_folder()):
+            raise OSError(errno.EROFS, "Read-only file system")
+        return make(suffix, prefix, folder)
+
+    monkeypatch.setattr(tempfile, "mkstemp", read_only)
+    code, out, err = told("find", str(tale), "quiet-harbor")
+    assert code == 0
+    assert FACT in out
+    assert "the disk is read-only: the passages are indexed again each time; set XDG_CACHE_HOME" in err
+    code, _, err = told("read", str(tale), "-m", "demo", "--device", "cpu")
+    assert code == 7
+    assert "hint: set XDG_CACHE_HOME to a folder you may write to" in err
+
+
 def test_the_index_of_a_read_is_used(tale: Path) -> None:
     state = str(tale.with_name("tale.state"))
     for words in (["read", str(tale)], ["read", str(tale), "-o", state]):
@@ -116,6 +156,15 @@ def test_lines_are_those_of_sources(tmp_path: Path) -> None:
     code, out, err = told("text", str(path), "--lines", "3002")
     assert (code, out) == (2, "")
     assert "has 3,001 lines" in err
+    path.write_text("only one\n")
+    assert "has 1 line, found --lines 2" in told("text", str(path), "--lines", "2")[2]
+    assert "has 1 line, found --lines 5" in told("text", str(path), "--lines", "5")[2]
+
+
+def test_a_saved_state_has_no_text(tale: Path) -> None:
+    code, _, err = told("text", str(read_book(reader(), tale)[0].path))
+    assert code == 3
+    assert "is a saved state, which does not hold the text" in err
 
 
 @pytest.mark.parametrize(

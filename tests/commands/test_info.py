@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
+from gemma10m.adapters.peft_folder import read_adapter
+from gemma10m.answering.sampling import Sampling
+from gemma10m.commands.arguments import sources_and_question, sources_and_words
+from gemma10m.commands.ask import ask
+from gemma10m.commands.find import find
 from gemma10m.commands.info import info
 from gemma10m.commands.train import TrainOptions, train
 from gemma10m.errors import DiskError, DocumentError, Gemma10MError, ModelError
 from gemma10m.library.model_choice import ModelOptions
+from gemma10m.library.retrieval import RetrievalOptions
 from gemma10m.terminal import Terminal
+from gemma10m.training.recipe import Recipe, default_stages
+from gemma10m.training.start import scratch_plan
+from gemma10m.weights.downloads import DEFAULT_MODEL
 from gemma10m.weights.loading import resolve_model
 
 CPU = ModelOptions(device="cpu")
@@ -45,6 +53,21 @@ def test_a_published_model_that_is_not_here_has_sizes_and_a_plan(capsys: pytest.
     assert {"weights", "state", "memory needed", "process"} <= set(rows)
 
 
+def test_the_default_download_has_a_plan_with_its_gates(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in (DEFAULT_MODEL, "gemma-2B-10M"):
+        rows = told(capsys, name)
+        assert rows["parameters"] == ["2,506,172,416, without its 144 memory gates"]
+        assert rows["reading"][0].startswith("linear memory")
+        assert "of memory" in rows["state"][0]
+
+
+def test_a_name_of_nothing_may_be_a_path_or_a_model() -> None:
+    with pytest.raises(DocumentError, match="nosuchmodel does not exist, and no model") as caught:
+        info(Terminal(), "nosuchmodel", CPU)
+    assert "spelling of the path" in caught.value.hint
+    assert "gemma10m download" in caught.value.hint
+
+
 def test_the_program_says_which_model_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
     (name,) = told(capsys, None)["default model"]
     assert name
@@ -66,23 +89,8 @@ def test_what_a_folder_leaves_out_is_counted_with_an_example(
     assert named.startswith("src/d.epub: damaged")
 
 
-@pytest.fixture
-def closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder that may not be looked into, also by the superuser, who runs tests in some places."""
-    folder = tmp_path / "closed"
-    folder.mkdir()
-    (folder / "a.txt").write_text("x")
-    for name in ("stat", "lstat", "scandir", "open"):
-        real = getattr(os, name)
-
-        def guarded(path: object, *words: object, _real: object = real, _name: str = name, **more: object) -> object:
-            inside = isinstance(path, str | os.PathLike) and Path(path).is_relative_to(folder)
-            if inside and (Path(str(path)) != folder or _name in ("scandir", "open")):
-                raise PermissionError(13, "Permission denied", str(path))
-            return _real(path, *words, **more)  # type: ignore[operator]
-
-        monkeypatch.setattr(os, name, guarded)
-    return folder
+def split(path: Path) -> tuple[list[str], list[str]]:
+    return sources_and_question([str(path), "Who?"], [])
 
 
 def test_a_folder_without_permission_is_no_internal_error(closed: Path) -> None:
@@ -92,6 +100,11 @@ def test_a_folder_without_permission_is_no_internal_error(closed: Path) -> None:
         (ModelError, lambda: resolve_model(closed)),
         (ModelError, lambda: resolve_model(closed / "m.gguf")),
         (DiskError, lambda: train(Terminal(), TrainOptions([__file__], closed / "out"))),
+        (DocumentError, lambda: train(Terminal(), TrainOptions([str(closed / "a.txt")], closed.parent / "out"))),
+        (ModelError, lambda: scratch_plan(closed / "config.json", Recipe(default_stages(1)))),
+        (ModelError, lambda: read_adapter(closed)),
+        (DocumentError, lambda: ask(Terminal(), *split(closed / "a.txt"), CPU, Sampling(), RetrievalOptions())),
+        (DocumentError, lambda: find(Terminal(), *sources_and_words([str(closed / "a.txt"), "x"], None), 1)),
     ]
     for kind, call in refusals:
         with pytest.raises(kind, match=r"[Pp]ermission denied"):

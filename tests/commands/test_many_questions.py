@@ -19,6 +19,7 @@ from terminal_runs import clean_environment
 from gemma10m import Sampling
 from gemma10m.commands import questions as command
 from gemma10m.commands.answers_file import add_answer, answers_in
+from gemma10m.commands.ask import ask
 from gemma10m.commands.question_file import read_questions
 from gemma10m.commands.questions import ask_all, refuse_mixed
 from gemma10m.errors import DiskError, UsageError
@@ -62,6 +63,22 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(chat, "reply", spy)
     return asked
+
+
+def test_a_question_that_is_too_long_is_refused_before_the_read(
+    book: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = question_file(book.parent, QUESTIONS[0], "", "x" * 100_000)
+    with pytest.raises(UsageError, match=r"questions\.txt, line 3, cannot be asked: the question has 100,000 char"):
+        run(book, file, None)
+    monkeypatch.setattr("sys.stdin", io.StringIO("x" * 100_000))
+    with pytest.raises(UsageError, match="question 1 of standard input cannot be asked"):
+        run(book, "-", None)
+    for questions in (["x" * 100_000], []):
+        monkeypatch.setattr("sys.stdin", io.StringIO("x" * 100_000))
+        with pytest.raises(UsageError, match="the question has 100,000 char"):
+            ask(Terminal(), [str(book)], questions, OPTIONS, Sampling(), UNCHECKED)
+    assert not cache.exists()
 
 
 def test_a_list_is_answered_with_one_read(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -253,7 +270,7 @@ def test_a_file_without_questions_is_refused(book: Path, lines: list[str]) -> No
 
 def test_odd_question_files(tmp_path: Path) -> None:
     path = tmp_path / "q.txt"
-    long = "word " * 20_000
+    long = "word " * 6_000
     path.write_bytes(f"\ufeffA\x0bB\x85C\u2028D\r\n{long}\n{{}}".encode())
     assert [each["question"] for each in read_questions(path)] == ["A\x0bB\x85C\u2028D", long.strip(), "{}"]
     path.write_bytes(b"caf\xe9")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from planted_tale import ANSWER, DEMO, FACT, asked, damaged_index
 
 from gemma10m import open_source
 from gemma10m.commands.ask import read
+from gemma10m.commands.find import find
 from gemma10m.errors import StateError, UsageError
 from gemma10m.library.indexing import has_index, index_path
 from gemma10m.library.retrieval import RetrievalOptions
@@ -125,6 +127,39 @@ def test_what_is_no_index_in_the_cache_is_made_again_and_said_once(
     assert told.err.count("indexing the document's passages") == 1
     assert "would be overwritten" not in told.err
     assert path.read_bytes() == kept
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_in_the_cache_is_replaced(
+    tale: Path, capsys: pytest.CaptureFixture[str], put: Callable[[Path], None]
+) -> None:
+    for run in (lambda: find(Terminal(), [str(tale)], "harbor", 1), lambda: asked(tale, RetrievalOptions())):
+        run()
+        (path,) = tale.parent.glob("cache/**/*.passages")
+        kept = path.read_bytes()
+        path.unlink()
+        put(path)
+        capsys.readouterr()
+        run()
+        told = capsys.readouterr()
+        assert "quiet-harbor is: 30518" in told.out
+        assert "not checked" not in told.err
+        assert path.read_bytes() == kept
+        path.unlink()
+
+
+def test_a_folder_with_something_in_it_is_left_and_named_once(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked(tale, RetrievalOptions())
+    (path,) = tale.parent.glob("cache/**/*.passages")
+    path.unlink()
+    path.mkdir()
+    (path / "mine").touch()
+    capsys.readouterr()
+    asked(tale, RetrievalOptions())
+    told = capsys.readouterr()
+    assert told.err.count("answers are not checked") == 1
+    assert f"remove {path}" in told.err
+    assert (path / "mine").exists()
 
 
 def test_an_index_that_is_a_pipe_is_not_waited_for(tale: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -226,6 +226,13 @@ def test_a_saved_state_is_asked_as_it_was_read_unless_the_user_says(book: Path) 
     assert as_saved(said, path, header) == said
 
 
+def test_a_saved_state_of_another_model_than_the_named_one_is_refused(book: Path) -> None:
+    state = book.with_name("demo.state")
+    read(Terminal(quiet=True), [str(book)], state, ModelOptions("demo", "cpu"))
+    with pytest.raises(StateError, match=rf"demo\.state was read by the model demo, not by {checkpoint()}"):
+        Library(checkpoint(), device="cpu").open(state)
+
+
 def test_a_saved_state_brings_its_model(book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The header's fingerprint finds it among the models that are known; a path that the header names never does."""
     state, tiny_state = book.with_name("demo.state"), book.with_name("tiny.state")

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from gemma10m.cli import app
 from gemma10m.documents import open_source
+from gemma10m.folders import indexes_folder
 
 
 def told(*words: str) -> tuple[int, str, str]:
@@ -21,7 +22,7 @@ def told(*words: str) -> tuple[int, str, str]:
 
 
 def test_states_are_listed_with_what_they_are_of(book: Path, cache: Path) -> None:
-    assert "the cache has no states" in told("states")[2]
+    assert "the cache is empty" in told("states")[2]
     tiny = reader()
     source, _ = read_book(tiny, book)
     other = book.with_name("other.txt")
@@ -45,11 +46,12 @@ def test_one_is_removed_and_said(book: Path, cache: Path, by_name: bool) -> None
     kept, _ = read_book(reader(), other)
     code, out, _ = told("states", "--remove", source.path.stem[:8] if by_name else str(book))
     assert code == 0
-    assert out.startswith(f"removed the state of {book} and its passages: ")
+    assert out.startswith(f"removed the state and passages of {book}: ")
     assert {path.name for path in cache.iterdir()} == {kept.path.name, f"{kept.path.name}.passages"}
-    code, _, err = told("states", "--remove", "nothing")
-    assert code == 2
-    assert "no state has the name 'nothing'" in err
+    for name in ("nothing", ""):
+        code, _, err = told("states", "--remove", name)
+        assert code == 2
+        assert f"nothing in the cache has the name '{name}'" in err
 
 
 def test_everything_is_removed_but_what_is_in_use(book: Path, cache: Path) -> None:
@@ -59,19 +61,40 @@ def test_everything_is_removed_but_what_is_in_use(book: Path, cache: Path) -> No
     (cache / "notes.txt").write_text("mine")
     with (cache / ".gemma10m-live.tmp").open("wb") as live:
         fcntl.flock(live, fcntl.LOCK_EX)
-        assert "1 leftovers of runs that were killed, 2 B" in told("states")[2]
+        assert "1 leftover of killed runs, 2 B" in told("states")[2]
         code, out, _ = told("states", "--remove-all")
     assert code == 0
-    assert out.startswith("removed 1 states with their passages, 0 passages without a state and 1 leftovers: ")
+    assert out.startswith("removed 1 state with passages, passages of 0 other documents and 1 leftover: ")
     assert {path.name for path in cache.iterdir()} == {".gemma10m-live.tmp", "notes.txt"}
     assert told("states", "--remove-all", "--remove", "x")[0] == 2
+
+
+def test_passages_without_a_state_are_listed_and_removed_by_their_document(book: Path, cache: Path) -> None:
+    other = book.with_name("other.txt")
+    other.write_text(TEXT * 2)
+    for path in (book, other):
+        told("find", str(path), "48213")
+    (indexes_folder() / "damaged.passages").write_bytes(b"x")
+    code, out, err = told("states")
+    assert (code, err) == (0, "")
+    assert [line.split("  ")[1:3] for line in out.splitlines()[1:]] == [
+        [str(other), "passages only"],
+        [str(book), "passages only"],
+    ]
+    assert "cannot be read" in out.splitlines()[0]
+    records = [json.loads(line) for line in told("states", "--json")[1].splitlines()]
+    assert [record["document"] for record in records] == [None, str(other), str(book)]
+    assert told("states", "--remove", str(book))[1].startswith(f"removed the passages of {book}: ")
+    assert told("states", "--remove", records[1]["name"][:8])[1].startswith(f"removed the passages of {other}: ")
+    assert told("states", "--remove-all")[1].startswith("removed 0 states with passages, passages of 1 other document ")
+    assert list(indexes_folder().iterdir()) == []
 
 
 def test_a_damaged_state_is_listed_and_goes(book: Path, cache: Path) -> None:
     source, _ = read_book(reader(), book)
     source.path.write_bytes(source.path.read_bytes()[:100])
     assert "cannot be read" in told("states")[1]
-    assert f"removed the state {source.path.stem}" in told("states", "--remove", source.path.stem)[1]
+    assert f"removed the state and passages of {source.path.stem}" in told("states", "--remove", source.path.stem)[1]
     assert list(cache.iterdir()) == []
 
 
@@ -90,7 +113,14 @@ def test_the_user_s_default_model_is_used_and_shown(
     assert json.loads(told("read", str(book), "--json", "--device", "cpu")[1])["model"] == "demo"
     named = told("read", str(book), "--json", "--device", "cpu", "-m", str(checkpoint()))[1]
     assert json.loads(named)["model"] == str(checkpoint())
+    monkeypatch.setenv("GEMMA10M_MODEL", "nope")
+    assert "nope (GEMMA10M_MODEL), not found" in told("info")[1]
+    assert "; GEMMA10M_MODEL names it as the default model" in told("read", str(book))[2]
     monkeypatch.delenv("GEMMA10M_MODEL")
+    file.write_text('modle = "demo"')
+    for words in (["info"], ["read", str(book)]):
+        assert f"warning: {file} has unknown settings: modle; write a line such as" in told(*words)[2]
+    assert str(file) in told("info")[1]
     for wrong in ("model = ", "model = 3", 'model = ""', "\x00"):
         file.write_text(wrong)
         code, _, err = told("read", str(book))

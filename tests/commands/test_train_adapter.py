@@ -133,7 +133,7 @@ def test_each_command_reads_with_the_adapter(
     assert used[0].path == unbroken
     code, _, stderr = call(*words, "--adapter", desk / "nowhere")
     assert code == 4
-    assert "nowhere/adapter_config.json is no adapter that can be used" in stderr.replace("\n", "")
+    assert "nowhere/adapter_config.json cannot be used as an adapter" in stderr.replace("\n", "")
 
 
 def test_a_trained_adapter_loads_as_it_was_trained(unbroken: Path) -> None:
@@ -375,4 +375,4 @@ def test_without_questions_there_is_nothing_to_learn(desk: Path, call: Callable[
     words = ("--questions", desk / "q.jsonl", "--data", desk / "towns.md", "--out", desk / "out")
     code, _, stderr = call("train", desk / "nowhere", "--lora", 4, *words)
     assert code == 4
-    assert "is neither a path" in " ".join(stderr.split())
+    assert "nowhere does not exist" in " ".join(stderr.split())

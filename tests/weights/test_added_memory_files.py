@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from official_models import official_model, save
-from readers import checkpoint
+from readers import checkpoint, memory_adapter
 from safetensors.torch import load_file, save_file
 from tiny_adapters import write_tiny
 from torch import Tensor
@@ -26,11 +26,12 @@ from gemma10m.adapters.added_memory import (
 )
 from gemma10m.adapters.peft_folder import ABOUT, read_adapter
 from gemma10m.config import ReadingConfig
-from gemma10m.errors import ModelError
+from gemma10m.errors import ModelError, UsageError
 from gemma10m.strict_json import canonical_json
 from gemma10m.training.added_start import untrained_memory
 from gemma10m.weights.adapting import find_adapter, with_adapter
 from gemma10m.weights.checkpoint import open_checkpoint
+from gemma10m.weights.loading import load_model
 
 READING = ReadingConfig("added", segment=8, carry=16, sinks=2)
 
@@ -106,16 +107,16 @@ def told(**fields: object) -> Callable[[Path], None]:
 
 NAME = "model.layers.0.self_attn.added_memory.query_map"
 DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
-    "no tensors": (lambda folder: (folder / TENSORS).unlink(), "is no memory that can be used"),
+    "no tensors": (lambda folder: (folder / TENSORS).unlink(), "cannot be used as a memory"),
     "cut off": (
         lambda folder: (folder / TENSORS).write_bytes(b"\x08\0\0\0\0\0\0\0{}"),
-        "is no memory that can be used",
+        "cannot be used as a memory",
     ),
     "not finite": (changed(lambda all: all[NAME].fill_(float("nan"))), "holds numbers that are not finite"),
     "half": (changed(lambda all: all.update({NAME: all[NAME].half()})), "is no float32 tensor of an added memory"),
     "another name": (changed(lambda all: all.update({"x": all.pop(NAME)})), "'x' is no float32 tensor"),
     "empty": (changed(lambda all: all.clear()), "it holds no tensor"),
-    "config": (lambda folder: (folder / CONFIG).write_text("{"), "memory.json is no memory that can be used"),
+    "config": (lambda folder: (folder / CONFIG).write_text("{"), "memory.json cannot be used as a memory"),
     "fields": (told(more=1), "an object with carry, rank, segment, sinks was expected"),
     "rank": (told(rank=0), "its rank is 0, and is from 1 to 1024"),
     "reading": (told(carry=3), "carry .3. must be 0 or a multiple of the segment"),
@@ -152,3 +153,8 @@ def test_a_memory_of_another_base_is_refused(tmp_path: Path) -> None:
     other = save(official_model("gemma3_text"), tmp_path / "base")
     with pytest.raises(ModelError, match="was trained on other weights"):
         gemma10m.load_model(other, memory="added", adapter=tmp_path / "memory")
+
+
+def test_an_unknown_memory_is_named_where_an_adapter_has_one() -> None:
+    with pytest.raises(UsageError, match=r"memory must be one of linear, .*, found 'nope'"):
+        load_model(checkpoint(), memory="nope", adapter=memory_adapter(checkpoint()))

@@ -121,7 +121,7 @@ def test_two_updates_of_one_weight_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_adapter_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"adapter_config\.json is no adapter that can be used"):
+    with pytest.raises(ModelError, match=r"adapter_config\.json cannot be used as an adapter"):
         gemma10m.load_model(checkpoint(), adapter=tmp_path / "nowhere")
 
 

@@ -336,14 +336,17 @@ class TestModelFolder:
         monkeypatch.setattr(loading, "find_downloaded", {"owner/name": tmp_path}.get)
         assert resolve_model("owner/name") == tmp_path
 
-    @pytest.mark.parametrize("name", ["owner/other", "../../nowhere", "a/b/c", "", "\0"])
+    @pytest.mark.parametrize("name", ["owner/other", "a/b/c", "nope", "", "\0"])
     def test_a_name_nobody_has(self, name):
         with pytest.raises(ModelError) as caught:
             resolve_model(name or "none/such")
         assert "is neither a path, a downloaded model nor one of demo, small, chat" in caught.value.message
         assert "gemma10m download" in caught.value.hint
 
-    @pytest.mark.parametrize(("name", "what"), [("https://a.b/model.gguf", "is a URL"), ("x.gguf", "does not exist")])
+    @pytest.mark.parametrize(
+        ("name", "what"),
+        [("https://a.b/model.gguf", "is a URL"), ("x.gguf", "does not exist"), ("../../x", "x does not exist")],
+    )
     def test_a_url_or_a_missing_file_is_named_as_what_it_is(self, name, what):
         with pytest.raises(ModelError, match=what) as caught:
             resolve_model(name)

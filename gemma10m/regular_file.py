@@ -1,0 +1,40 @@
+"""Read files that a user names: opening a FIFO would wait for its writer, so anything but a file is refused first."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+# What a shell passes in place of a file, as `--questions <(...)`: open already, and a pipe that has a writer.
+_OPEN_ALREADY = ("/dev/fd/", "/proc/self/fd/", "/dev/stdin")
+
+
+def read_regular(path: Path, most: int = -1) -> bytes:
+    """Return the file's bytes, at most `most`. Raises OSError, for a folder, a FIFO or a device, too."""
+    if str(path).startswith(_OPEN_ALREADY):
+        with path.open("rb") as pipe:
+            return pipe.read(most)
+    with open(path, "rb", opener=_without_waiting) as file:
+        _refuse(os.fstat(file.fileno()).st_mode, path)
+        return file.read(most)
+
+
+def refuse_irregular(path: Path) -> None:
+    """Refuse what is no regular file, before a library opens it by its name. Raises OSError, for no file, too."""
+    _refuse(path.stat().st_mode, path)
+
+
+def reason(error: OSError | ValueError) -> str:
+    """Return what the system said, without the path, which the sentence around it names."""
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+
+
+def _refuse(mode: int, path: Path) -> None:
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
