@@ -50,7 +50,7 @@ def test_the_readme_s_first_command_answers_right(home: Path) -> None:
     assert done.stdout.startswith("William Walter Elliot\n")
     assert "persuasion.txt:52, bytes 2105-2194" in done.stdout
     assert (
-        "warning: unverified, a sentence of the text has these words, but may not answer the question with them: William Walter Elliot\n"
+        "warning: unverified, a sentence has these words but may not answer the question: William Walter Elliot\n"
         in done.stderr
     )
     assert "Gemma terms of use" in done.stderr

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gemma10m.library.retrieval import RetrievalOptions
 
 NOT_FOUND = "unverified, no sentence of the text says it in these words"
-SAME_WORDS = "unverified, a sentence of the text has these words, but may not answer the question with them"
+SAME_WORDS = "unverified, a sentence has these words but may not answer the question"
 NOT_SEARCHED = "the question has no word to search for"
 CUT_OFF = "the answer was cut off; raise --max-new-tokens to get all of it"
 _WITHOUT_QUOTE = {CHANGED: "{} changed since it was read", GONE: "{} is gone"}
