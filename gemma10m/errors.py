@@ -10,7 +10,7 @@ Gemma10MError                 1   internal
 ├── DiskError                 7   not enough disk, or a file that cannot be written
 ├── NetworkError              8   the hub cannot be reached or refuses
 ├── TrainingError             9   a training run whose loss is no longer a number
-├── NoAnswer                 10   with --strict, a question that has no verified answer
+├── NoAnswer                 10   a question without an answer, with --strict without a verified one; no passage found
 └── Interrupted             130   SIGINT (130) or SIGTERM (143), after the state was saved
 """
 

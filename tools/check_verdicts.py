@@ -2,8 +2,9 @@
 
     python tools/check_verdicts.py [--results bench/results/FILE.jsonl] [--show]
 
-200 sentences of a novel, of a ledger and of its tables are changed (a number, a name, the order or a negation); 200 are
-given as they are, shortened, or with a pronoun, a number's format or a word's ending changed.
+200 sentences of a novel, of a ledger, its tables and a log of voyages are changed (a number, a name, the order or a
+negation), or answered with a number or a name of another thing in the same sentence; 200 are given as they are,
+shortened, or with a pronoun, a number's format or a word's ending changed.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ NOVEL = Path(__file__).parent.parent / "examples" / "persuasion.txt"
 NAMES = "Quist Harrow Bellamy Corbin Dunmore Everett Falk Garrick Hollis Ingram".split()
 PLACES = "Calder Denholm Elmstead Farley Grimsby Halford Ilkley Jarrow Kelby Lowick".split()
 THINGS = "mill barn orchard forge chapel wharf bakery tannery quarry dairy".split()
+SHIPS = "Aurora Borealis Corvina Dorothea Esperance Fortuna Galatea Hesper Iduna Juno".split()
 ITEMS = "amber cedar copper linen pepper saffron tallow walnut wool zinc".split()
 EACH = 200
 
@@ -49,6 +51,54 @@ class Sale(NamedTuple):
     def said(self, price: str = "") -> str:
         price = price or f"{self.price:,}".replace(",", " ")
         return f"In {self.year} Mr. {self.buyer} paid {self.seller} {price} marks for the {self.thing} at {self.place}."
+
+
+class Voyage(NamedTuple):
+    ship: str
+    port: str
+    day: int
+    year: int
+    men: int
+    horses: int
+
+    @property
+    def said(self) -> str:
+        return f"The ship {self.ship} left {self.port} on {self.date} with {self.men} men and {self.horses} horses."
+
+    @property
+    def date(self) -> str:
+        return f"{self.day} May {self.year}"
+
+
+def voyages(draw: random.Random) -> list[Voyage]:
+    numbers = draw.sample(range(32, 1000), 2 * len(SHIPS))
+    return [
+        Voyage(ship, port, 3 + at, 1850 + at, *numbers[2 * at : 2 * at + 2])
+        for at, (ship, port) in enumerate(zip(SHIPS, draw.sample(PLACES, len(SHIPS)), strict=True))
+    ]
+
+
+def right_voyages(found: list[Voyage]) -> Iterator[Asked]:
+    for voyage in found:
+        left = f"did the {voyage.ship} leave {voyage.port}?"
+        yield Asked("short", f"Which ship left {voyage.port}?", f"The {voyage.ship}.")
+        yield Asked("short", f"Where did the {voyage.ship} leave from?", f"{voyage.port}.")
+        yield Asked("short", f"When {left}", f"On {voyage.date}.")
+        yield Asked("short", f"With how many men {left}", f"{voyage.men} men.")
+        yield Asked("short", f"With how many horses {left}", f"{voyage.horses} horses")
+
+
+def changed_voyages(found: list[Voyage]) -> Iterator[Asked]:
+    for voyage, other in zip(found, [*found[1:], found[0]], strict=True):
+        left = f"did the {voyage.ship} leave {voyage.port}?"
+        yield Asked("another voyage", f"Which ship left {voyage.port}?", f"The {other.ship}.")
+        yield Asked("another voyage", f"Where did the {voyage.ship} leave from?", f"{other.port}.")
+        yield Asked("another voyage", f"When {left}", f"On {other.date}.")
+        yield Asked("another thing", f"With how many men {left}", f"{voyage.horses} men.")
+        yield Asked("another thing", f"With how many men {left}", str(voyage.horses))
+        yield Asked("another thing", f"With how many horses {left}", str(voyage.men))
+        yield Asked("another thing", f"With how many horses {left}", f"{voyage.day} horses.")
+        yield Asked("another thing", f"How old was the {voyage.ship}?", f"{voyage.men}")
 
 
 def sales(draw: random.Random) -> list[Sale]:
@@ -149,12 +199,19 @@ def right_prose(drawn: list[str]) -> Iterator[Asked]:
 
 
 def drawn_cases(draw: random.Random) -> tuple[str, list[Asked], list[Asked]]:
-    """Return the ledger's text, 200 changed answers and 200 right ones."""
+    """Return the text of the ledger and the log, 200 changed answers and 200 right ones."""
     found, prose = sales(draw), of_the_novel(draw)
     rows = [(item, draw.randrange(10000, 90000), draw.randrange(2, 90)) for item in ITEMS]
-    changed = [*changed_sales(found, draw), *changed_rows(rows), *changed_prose(prose, draw)]
-    right = [*right_sales(found), *right_rows(rows), *right_prose(prose)]
-    return f"{ledger(found)}\n{table(rows)}", draw.sample(changed, EACH), draw.sample(right, EACH)
+    sailed = voyages(draw)
+    changed = [
+        *changed_sales(found, draw),
+        *changed_rows(rows),
+        *changed_prose(prose, draw),
+        *changed_voyages(sailed),
+    ]
+    right = [*right_sales(found), *right_rows(rows), *right_prose(prose), *right_voyages(sailed)]
+    log = "\n\n".join(voyage.said for voyage in sailed)
+    return f"{ledger(found)}\n{table(rows)}\n{log}\n", draw.sample(changed, EACH), draw.sample(right, EACH)
 
 
 def wrong(index: PassageIndex, asked: list[Asked], verdict: str) -> list[Asked]:

@@ -28,7 +28,8 @@ that are existing paths are sources, which are read as one document; the last ar
 its name. With `-q` every argument is a source.
 
 On a terminal, `ask SOURCE` without a question holds a conversation: each question continues from the answers before
-it. Answers are printed as they are generated; after one that the text does not support, the program prints a warning.
+it. An answer is printed as it is generated, once it cannot become a refusal; after one that the text does not
+support, the program prints a warning. A model's own refusal (`not in the text`) is not shown: there is no answer.
 `/sources` cites the last answer, `/new` forgets the questions and answers so far, `/save FILE` writes them as JSON
 lines, `/help` explains the commands; `/quit`, `/exit`, `quit`, `exit` or Ctrl-D ends the conversation; Ctrl-C drops
 the current line or answer. Keys typed during an answer are kept for the next prompt. A line whose slash is followed by
@@ -42,11 +43,21 @@ and sampling, so that a killed run resumes.
 ## Verdicts and sources
 
 Unless `--recall` is `off`, the program compares each answer with the document, sentence by sentence. The verdict is
-`verified` if the names, numbers, words and negations of each sentence are, in order, in one sentence or table row of
-the text; `unverified` if some are not: the answer is shown, and a warning names each sentence that the text does not
-support; or `no answer` if the text supports none and no passage has a word of the question: the answer is withheld.
+one of three:
+
+* `verified`: the names, numbers, words and negations of each sentence are, in order, in one sentence or table row of
+  the text. Names and numbers of the question that the answer leaves out (`14 men.`) must be there, too, and of the
+  question's other words those that the sentence has must fit the order; no other name may come between, nor a
+  number that may be meant instead.
+* `unverified`: the answer is shown. A warning names each sentence that the text does not support, and tells if a
+  sentence of the text has its words but not the question's, or in another order or with another negation.
+* `no answer`: the model says that it knows none, or the text supports none and no passage has a word of the question.
+  The answer is withheld, the passages closest to the question are shown, and the exit code is 10. The program prints
+  `The text does not contain the answer.` only if the question's words were searched for and no passage has one.
+
 `--strict` withholds unverified answers, too, and shows the passages closest to the question; the exit code is 10 if a
-question has no verified answer. `--sources` cites the places that support the answer, with quotes.
+question has no verified answer. The code comes after all questions; a conversation ends with 0. `--sources` cites the
+places that support the answer, with quotes.
 
 `--json` always gives sources. Beside `answer` an object has `verdict` (null if the answer was not compared), `in_text`
 (true if it is verified, else false or null), `not_in_text`, the sentences without a source, `unchecked_answer`, the
@@ -170,7 +181,7 @@ CODES = (
     (7, "DiskError", "not enough disk, or a file that cannot be written"),
     (8, "NetworkError", "a hub that cannot be reached or refuses"),
     (9, "TrainingError", "a loss or gradient that is not a number; the last good checkpoint is kept"),
-    (10, "NoAnswer", "a question without a verified answer, with `--strict`"),
+    (10, "NoAnswer", "a question without an answer, or with `--strict` without a verified one; a `find` without a hit"),
     (130, "Interrupted", "SIGINT; 143 for SIGTERM; a read's state is saved"),
 )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gemma10m.documents import CHANGED, GONE
 from gemma10m.errors import NoAnswer
-from gemma10m.library.checking import NO_ANSWER, UNVERIFIED, Answer, Source
+from gemma10m.library.checking import UNVERIFIED, Answer, Source
 from gemma10m.sanitise import sanitise_line
 from gemma10m.terminal import Terminal
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from gemma10m.library.retrieval import RetrievalOptions
 
 NOT_FOUND = "unverified, no sentence of the text says it in these words"
+SAME_WORDS = "unverified, a sentence has these words but may not answer the question"
+NOT_SEARCHED = "the question has no word to search for"
 CUT_OFF = "the answer was cut off; raise --max-new-tokens to get all of it"
 _WITHOUT_QUOTE = {CHANGED: "{} changed since it was read", GONE: "{} is gone"}
 
@@ -33,8 +35,11 @@ class AnswerPrinter:
             self.terminal.write(piece)
         self.terminal.write("\n")
         answer = stream.whole
-        for warning in _warnings(answer, self.options):
-            self.terminal.warn(warning)
+        if answer.truncated and not answer.withheld:
+            self.terminal.warn(CUT_OFF)
+        if self.options.tells or self.options.sources:
+            for warning in unverified(answer):
+                self.terminal.warn(warning)
         note, sources = _evidence(answer, self.options)
         if note:
             self.terminal.note(note)
@@ -44,25 +49,35 @@ class AnswerPrinter:
         return answer
 
 
-def refuse_without_answer(without: int, asked: int) -> None:
-    """Raise NoAnswer if some questions have no verified answer. With --strict this is called after all questions."""
-    if without:
-        count = "the question has" if asked == 1 else f"{without} of {asked} questions have"
+def refuse_without_answer(without: int, asked: int, strict: bool) -> None:
+    """Raise NoAnswer, after all questions, if some have no answer, or with `strict` no verified one."""
+    if not without:
+        return
+    count = "the question has" if asked == 1 else f"{without} of {asked} questions have"
+    if strict:
         raise NoAnswer(f"{count} no verified answer", "leave out --strict to see unverified answers, with a warning")
+    raise NoAnswer(f"{count} no answer", "ask with words of the document; `gemma10m find` shows where they are")
 
 
-def _warnings(answer: Answer, options: RetrievalOptions) -> Iterator[str]:
-    if answer.truncated:
-        yield CUT_OFF
-    if answer.verdict == UNVERIFIED and (options.tells or options.sources):
-        yield from (f"{NOT_FOUND}: {sanitise_line(sentence)}" for sentence in answer.unsupported)
+def unverified(answer: Answer) -> Iterator[str]:
+    """Yield why an answer is not verified: a line for each of its sentences without a source."""
+    for sentence in answer.unsupported if answer.verdict == UNVERIFIED else ():
+        why = SAME_WORDS if sentence in answer.same_words else NOT_FOUND
+        yield f"{why}: {sanitise_line(sentence)}"
+
+
+def no_answer(answer: Answer) -> str:
+    """Return a note that there is no answer, and why if nothing was searched for."""
+    if answer.closest:
+        return "no answer; the closest passages:"
+    return "no answer" if answer.is_searchable else f"no answer; {NOT_SEARCHED}"
 
 
 def _evidence(answer: Answer, options: RetrievalOptions) -> tuple[str, Sequence[Source]]:
     """Return a note, "" for none, and the sources to show after it."""
+    if answer.withheld:
+        return no_answer(answer), answer.closest
     closest = "the closest passages:" if answer.closest else ""
-    if answer.withheld or (answer.verdict == NO_ANSWER and options.tells):
-        return f"no answer; {closest}" if closest else "no answer", answer.closest
     return (closest, (*answer.sources, *answer.closest)) if options.sources else ("", ())
 
 

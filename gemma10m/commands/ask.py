@@ -56,8 +56,7 @@ def ask(
             if number:
                 terminal.write("\n")
             without += printer.show(reading.stream(question, sampling)).withheld
-    if retrieval.strict:
-        refuse_without_answer(without, number + 1)
+    refuse_without_answer(without, number + 1, retrieval.strict)
 
 
 def read(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from gemma10m.commands.answers import described
+from gemma10m.errors import NoAnswer
 from gemma10m.library.finding import find_passages
 from gemma10m.library.sources import ALL, Patterns
 from gemma10m.terminal import Terminal
@@ -13,7 +14,7 @@ from gemma10m.terminal import Terminal
 def find(terminal: Terminal, sources: list[str], words: str, limit: int, patterns: Patterns = ALL) -> None:
     found = find_passages(terminal, sources, words, limit, patterns)
     if not found:
-        terminal.note("no passage contains any of these words")
+        raise NoAnswer("no passage contains any of these words", hint="try other words of the document")
     for source in found:
         if terminal.json:
             terminal.json_line(asdict(source))

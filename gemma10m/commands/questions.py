@@ -66,8 +66,7 @@ def ask_all(
                 record = asked | answer.record() | facts(reading)
                 add_answer(output, record) if output else terminal.json_line(record)
                 bar.update(done)
-    if retrieval.strict:
-        refuse_without_answer(without, len(left))
+    refuse_without_answer(without, len(left), retrieval.strict)
 
 
 def _from_input(terminal: Terminal) -> list[Record]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gemma10m import interrupts
-from gemma10m.commands.answers import NOT_FOUND, AnswerPrinter, cited
+from gemma10m.commands.answers import AnswerPrinter, cited, no_answer, unverified
 from gemma10m.errors import DiskError, Gemma10MError, UsageError
 from gemma10m.keyboard import keys_unechoed
 from gemma10m.library.chat import Chat
-from gemma10m.library.checking import UNCHECKED
+from gemma10m.library.checking import NO_ANSWER, UNCHECKED
 from gemma10m.strict_json import canonical_json
 from gemma10m.terminal import Terminal
 
@@ -79,10 +79,14 @@ def _answer(talk: Talk, question: str) -> None:
 def _sources(talk: Talk, _: str) -> None:
     if not talk.chat.answers or talk.chat.answers[-1].verdict == UNCHECKED:
         raise UsageError("there is no answer with sources", hint="ask a question first, without --recall off")
-    sources = talk.chat.sources()
-    if not sources:
-        talk.terminal.note(NOT_FOUND)
-    talk.terminal.write(cited(sources))
+    last = talk.chat.answers[-1]
+    if last.verdict == NO_ANSWER:
+        talk.terminal.note(no_answer(last))
+        talk.terminal.write(cited(last.closest))
+        return
+    for why in unverified(last):
+        talk.terminal.note(why)
+    talk.terminal.write(cited(talk.chat.sources()))
 
 
 def _save(talk: Talk, name: str) -> None:

@@ -14,7 +14,7 @@ from gemma10m.library.checking import Answer, Source
 from gemma10m.library.retrieval import Passages
 from gemma10m.memory.state import State
 from gemma10m.passages.follow_ups import standalone
-from gemma10m.passages.statements import REFUSAL
+from gemma10m.passages.statements import REFUSAL, begins_to_say, says_nothing
 from gemma10m.saved_states import Reader
 from gemma10m.tokens.prompt import Prompt
 
@@ -128,22 +128,27 @@ class Chat:
         return (yield from (_without_first_space(made) if alone else made))
 
     def _turn(self, question: str) -> Generator[str, None, Answer]:
+        """Yield the answer's pieces from its first whole sentence on: until then it may turn out to say nothing."""
         understood = self.understood(question)
-        made, answering = [], self._reply(question, understood)
+        made, held, answering = "", True, self._reply(question, understood)
         while True:
             try:
                 piece = next(answering)
             except StopIteration as end:
                 after: Conversation = end.value
                 break
-            made.append(piece)
-            if not self.waits:
+            made += piece
+            if not held:
                 yield piece
-        checked = self.passages.check(understood, "".join(made), self.waits)
+            elif not self.waits and begins_to_say(made):
+                held = False
+                yield made
+        unseen = held and (self.waits or self.passages.waits or says_nothing(made))
+        checked = self.passages.check(understood, made, unseen)
         # What is left unread is the last token of an answer that did not end by itself.
         rewritten = "" if understood == question else understood
         answer = replace(checked, question=question, understood_as=rewritten, truncated=bool(after.unread))
-        if self.waits:
+        if held:
             yield answer.text
         self._conversation = after
         self.answers.append(answer)

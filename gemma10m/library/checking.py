@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 from gemma10m.documents import Document, FilesNow
 from gemma10m.passages.index import PassageIndex, damaged
 from gemma10m.passages.quotes import Source, locate
-from gemma10m.passages.statements import NOT_IN_TEXT
+from gemma10m.passages.statements import NOT_IN_TEXT, says_nothing
 from gemma10m.passages.verdicts import closest as closest_sentences
 from gemma10m.passages.verdicts import verify
+from gemma10m.passages.words import telling
 
 VERIFIED, UNVERIFIED, NO_ANSWER, UNCHECKED = "verified", "unverified", "no answer", "unchecked"
 SHOWN = 3  # passages, where there is no answer
@@ -27,6 +28,7 @@ __all__ = [
     "Source",
     "closest",
     "look_up",
+    "without_index",
 ]
 
 
@@ -37,7 +39,9 @@ class Found:
     verdict: str = UNCHECKED
     sources: tuple[Source, ...] = ()
     unsupported: tuple[str, ...] = ()  # sentences of the answer that no passage says
+    same_words: tuple[str, ...] = ()  # of these, those whose words are all in one sentence or row of the text
     closest: tuple[Source, ...] = ()
+    absent: bool = False  # no passage has a word of the question
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,9 @@ class Answer:
     verdict: str = UNCHECKED  # or verified, unverified, no answer
     sources: tuple[Source, ...] = ()
     unsupported: tuple[str, ...] = ()
+    same_words: tuple[str, ...] = ()  # of `unsupported`, those whose words are all in one sentence or row
     closest: tuple[Source, ...] = ()  # to the question, where there is no answer
+    absent: bool = False  # there is no answer, and no passage has a word of the question
     withheld: bool = False  # there is no answer; in strict mode also one that is not verified
     truncated: bool = False  # it was longer than `max_new_tokens`
     understood_as: str = ""  # the question with names for what it refers back to; "" if it can be understood alone
@@ -56,8 +62,13 @@ class Answer:
     def text(self) -> str:
         """Return the text to show: for a withheld answer "", or a sentence if no passage has a word of the question."""
         if self.withheld:
-            return "" if self.closest else NOT_IN_TEXT
+            return NOT_IN_TEXT if self.absent else ""
         return self.made
+
+    @property
+    def is_searchable(self) -> bool:
+        """Tell if the question has words that passages can be found by."""
+        return bool(telling(self.understood_as or self.question))
 
     def record(self) -> dict[str, object]:
         return {
@@ -86,11 +97,18 @@ def look_up(
     document = _opened(index, files) if quoted and found.quotes else None
     sources = tuple(locate(found.quotes, index, document))
     near: tuple[Source, ...] = ()
+    absent = False
     if found.verdict == NO_ANSWER:
         near = tuple(closest(index, question, SHOWN, files))
+        absent = not near and bool(telling(question))
     elif found.verdict == UNVERIFIED and (strict or quoted):
         near = tuple(closest(index, f"{question} {made}", SHOWN, files))
-    return Found(found.verdict, sources, found.unsupported, near)
+    return Found(found.verdict, sources, found.unsupported, found.same_words, near, absent)
+
+
+def without_index(made: str) -> Found:
+    """Return the verdict on an answer that is compared with nothing: one that says nothing counts as no answer."""
+    return Found(NO_ANSWER if says_nothing(made) else UNCHECKED)
 
 
 def closest(index: PassageIndex, words: str, limit: int, files: Files) -> list[Source]:

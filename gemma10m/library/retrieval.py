@@ -12,7 +12,17 @@ from typing import TypeVar
 
 from gemma10m.documents import Document, Whereabouts
 from gemma10m.errors import StateError, UsageError
-from gemma10m.library.checking import NO_ANSWER, VERIFIED, Answer, Files, Found, Source, closest, look_up
+from gemma10m.library.checking import (
+    NO_ANSWER,
+    UNVERIFIED,
+    VERIFIED,
+    Answer,
+    Files,
+    Source,
+    closest,
+    look_up,
+    without_index,
+)
 from gemma10m.library.indexing import ensure_index, has_index, index_path, warn_without_index
 from gemma10m.library.listening import Listener
 from gemma10m.library.model_choice import remembers
@@ -114,13 +124,24 @@ class Passages:
     def check(self, question: str, made: str, waited: bool = False, quoted: bool = False) -> Answer:
         """Return the answer with its verdict and sources, and with quotes if the options or `quoted` ask for them.
 
-        waited: nothing of the answer was shown yet, so that it can be withheld.
+        waited: nothing of the answer was shown yet, so that it can be withheld. What was shown is at worst unverified.
         """
         strict, quoted = self.options.strict, quoted or self.options.sources
-        found = self._look(lambda index: look_up(index, question, made, self.document, quoted, strict), Found())
-        withheld = waited and (found.verdict == NO_ANSWER or (strict and found.verdict != VERIFIED))
-        sources, near = self._shown(found.sources), self._shown(found.closest)
-        return Answer(question, made, found.verdict, sources, found.unsupported, near, withheld)
+        nothing = without_index(made)
+        found = self._look(lambda index: look_up(index, question, made, self.document, quoted, strict), nothing)
+        shown_anyway = found.verdict == NO_ANSWER and not waited
+        verdict = UNVERIFIED if shown_anyway else found.verdict
+        return Answer(
+            question,
+            made,
+            verdict,
+            self._shown(found.sources),
+            found.unsupported or ((made.strip(),) if shown_anyway else ()),
+            found.same_words,
+            self._shown(found.closest),
+            absent=found.absent,
+            withheld=waited and (verdict == NO_ANSWER or (strict and verdict != VERIFIED)),
+        )
 
     def find(self, words: str, limit: int) -> list[Source]:
         """Return the passages with the most of the words, best first; an empty list without an index."""

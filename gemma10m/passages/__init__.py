@@ -1,4 +1,4 @@
-"""The exact way back into a document: its passages in a full-text index, retrieved for a question, quoted verbatim.
+"""Find the way back into a document: its passages in a full-text index, retrieved for a question, quoted verbatim.
 
 cutting.py     document -> passages that know where they stand, and their sentences
 wrapping.py    which line breaks end no sentence

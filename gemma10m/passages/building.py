@@ -1,4 +1,4 @@
-"""Passages into an index on disk: a SQLite file with FTS5 tables and, after it, its checksum; whole or not at all."""
+"""Write passages into an index on disk: a SQLite file with FTS5 tables, then its checksum; whole or not at all."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def page_bytes(start: bytes) -> int:
 
 
 def file_checksum(file: BinaryIO, nbytes: int) -> int:
-    """CRC-32 of the next bytes of the file: it finds every damage within 32 bits, at a gigabyte a second."""
+    """Return the CRC-32 of the file's next bytes: it finds every damage within 32 bits, at a gigabyte a second."""
     found = 0
     while nbytes > 0 and (block := file.read(min(nbytes, 1 << 20))):
         found, nbytes = zlib.crc32(block, found), nbytes - len(block)

@@ -1,4 +1,4 @@
-"""Files of code, where names are parts of longer ones and each line has a meaning of its own."""
+"""Recognise files of code, where names are parts of longer ones and each line has a meaning of its own."""
 
 from __future__ import annotations
 

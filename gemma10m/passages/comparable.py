@@ -1,4 +1,4 @@
-"""Sentences as sequences of what is compared: names, numbers, content words, negations, and where clauses join."""
+"""Read sentences as what is compared: names, numbers, content words, negations, and where clauses join."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ _PARTICLES = frozenset(
 )
 _CUT = re.compile(f"[{''.join(_PARTICLES)}]|什么|几|哪里|哪儿|多少|何处|どこ|だれ|何|谁|誰")
 _NUMERALS = frozenset("零〇一二三四五六七八九十百千万萬億亿两兩半")
+_MONTH = re.compile(r"(?:(?<=\d )|(?<=\d(?:st|nd|rd|th) )|(?<=\d\. )|(?<=\b[io][nf] ))May\b|May(?=,? \d)")  # no "may"
 _NAME_GOES_ON = re.compile(r"[\s.]*")
 _SPACED = rf"(?:(?!{UNSPACED.pattern}){LETTER})+"
 _TOKEN = re.compile(
@@ -146,7 +147,7 @@ class _Reader:
         word, possessive = _bare(match["word"])
         if word in JOINTS:
             self._add(Term("joint", word))
-        elif marks := _marks(word):
+        elif (marks := _marks(word)) and not _MONTH.match(self._text, match.start()):
             self._found += [Term(kind, key, word) for kind, key in marks]
             self._waiting = 0
         elif word in FUNCTION:

@@ -53,7 +53,7 @@ NUMERAL = re.compile(r"\s*[(\[]?(?:\d{1,3}|[ivxIVX]{1,4})[.)]\s*")  # of a claus
 
 @dataclass(frozen=True)
 class Heading:
-    """The line above a table's columns."""
+    """Hold the line above a table's columns."""
 
     start: int  # bytes in the file
     line: int
@@ -62,7 +62,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Passage:
-    """A stretch of one file's text, with nothing left out: passages side by side are the file."""
+    """Hold a stretch of one file's text, with nothing left out: passages side by side are the file."""
 
     file: int  # index into the document's files
     start: int  # bytes in the file
@@ -85,7 +85,7 @@ def cut_document(document: Document) -> Iterator[Passage]:
 
 
 class _OpenPassage:
-    """The text of one file that is in no passage yet, and where it begins."""
+    """Hold the text of one file that is in no passage yet, and the place where it begins."""
 
     def __init__(self, number: int, file: SourceFile) -> None:
         self.number, self.file = number, file

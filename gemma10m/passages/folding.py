@@ -1,4 +1,4 @@
-"""Text as it is indexed and compared: one spelling for what Unicode and line breaks write in several ways."""
+"""Fold text as it is indexed and compared: one spelling for what Unicode and line breaks write in several ways."""
 
 from __future__ import annotations
 

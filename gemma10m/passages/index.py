@@ -36,12 +36,10 @@ LARGEST = 1 << 16  # bytes of a passage's text: more is no index of ours
 
 
 class PassageIndex:
-    """Made by `open_index`."""
+    """Find the passages of one document. `open_index` makes it."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
-        """Set the fields. fingerprint: of the document that was indexed. files: each one's path and encoding. count: of
-        the passages.
-        """
+        """Read the document's fingerprint, the path and encoding of each file, and the count of passages."""
         self._database = database
         self.fingerprint = str(_first(self._rows("SELECT fingerprint FROM about", ()))[0])
         rows = self._rows("SELECT path, encoding FROM files ORDER BY id", ())

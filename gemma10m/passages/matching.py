@@ -87,23 +87,28 @@ def _stands(text: Terms, places: Sequence[int], said: Terms, marked: Terms) -> b
         return False
     first, last = places[0], places[-1]
     phrases = {text[place].phrase for place in places} - {-1}
-    counted = any(token.number for token in said)
+    counted = _counted(text, places, said)
 
-    def intrudes(token: Term) -> bool:
-        naming = token.phrase not in phrases if token.kind == "name" else counted and token.kind == "number"
+    def intrudes(at: int) -> bool:
+        token = text[at]
+        if token.kind == "number":
+            naming = not _counts_other(text, at, counted)
+        else:
+            naming = token.kind == "name" and token.phrase not in phrases and not _is_month(text, at)
         return naming and not any(each.says(token) for each in said)
 
-    gaps = [text[place + 1 : later] for place, later in pairwise(places)]
-    beyond = [text[later] for later in places[1:]]
-    if any(map(_breaks, gaps)):
+    between = list(pairwise(places))
+    if any(_breaks(text[place + 1 : later]) for place, later in between):
         return False
     if any(
-        intrudes(token) and not _beside(token, gap, end) for gap, end in zip(gaps, beyond, strict=True) for token in gap
+        intrudes(at) and not _beside(text[at], text[place + 1 : later], text[later])
+        for place, later in between
+        for at in range(place + 1, later)
     ):
         return False
     clause = _back_to(text, first, ("strong",))
-    if any(token.kind in _ENDS for gap in gaps for token in gap) and any(
-        intrudes(token) or token.kind == "unspaced" for token in text[clause:first]
+    if any(text[at].kind in _ENDS for at in range(first, last)) and any(
+        intrudes(at) or text[at].kind == "unspaced" for at in range(clause, first)
     ):
         return False
     end = _on_to(text, last, ("strong",))
@@ -113,6 +118,35 @@ def _stands(text: Terms, places: Sequence[int], said: Terms, marked: Terms) -> b
     return _marks("negation", text[clause:end]) == _marks("negation", marked) and (
         _marks("modal", near) == _marks("modal", marked)
     )
+
+
+def _counted(text: Terms, places: Sequence[int], said: Terms) -> frozenset[str]:
+    """Return what the numbers count, as far as the answer or the question says so: `men`, for `14 men`; "" of another
+    number.
+    """
+    if not any(token.number for token in said):
+        return frozenset()
+    nouns = [text[at + 1] if at + 1 < len(text) else None for at in places if text[at].number]
+    return frozenset(
+        noun.key if noun and not noun.link and any(not each.number and each.says(noun) for each in said) else ""
+        for noun in nouns
+    )
+
+
+def _is_month(text: Terms, at: int) -> bool:
+    """Return whether a name has a number before it and one after it, as in a date: 3 May 1899."""
+    beside = (*text[max(0, at - 1) : at], *text[at + 1 : at + 2])
+    return len(beside) == 2 and all(token.number for token in beside) and not text[at].link and not beside[1].link
+
+
+def _counts_other(text: Terms, at: int, counted: frozenset[str]) -> bool:
+    """Return whether a number cannot be taken for those of the answer: it counts something else, or dates."""
+    if not counted:
+        return True
+    after, before, link = text[at + 1 : at + 2], text[max(0, at - 1) : at], text[at].link
+    dates = link == "in" or (not link and any(token.kind == "name" for token in before))
+    own = [token.key for token in after if token.kind in CONTENT and not token.number and not token.link]
+    return "" not in counted and counted.isdisjoint(own) and (dates or bool(own))
 
 
 def _beside(name: Term, gap: Terms, following: Term) -> bool:

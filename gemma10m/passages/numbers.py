@@ -1,4 +1,4 @@
-"""Numbers as wholes: digits with their groups, sign, range, percent, scale and unit."""
+"""Read numbers as wholes: digits with their groups, sign, range, percent, scale and unit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sentences of the document that support an answer, compared with the files as they are now."""
+"""Quote the sentences that support an answer, compared with the files as they are now."""
 
 from __future__ import annotations
 

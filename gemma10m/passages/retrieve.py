@@ -28,7 +28,7 @@ _FORGED = re.compile(
 
 @dataclass(frozen=True)
 class Excerpt:
-    """Neighbouring sentences of one passage, or words of one sentence."""
+    """Hold neighbouring sentences of one passage, or words of one sentence."""
 
     passage: Passage
     first: int  # characters of the passage's text
@@ -127,8 +127,8 @@ def _filled(excerpt: Excerpt, tokenizer: Tokenizer, room: int) -> Excerpt:
 def _best_words(
     whole: Excerpt, sentence: tuple[int, int], words: Sequence[str], tokenizer: Tokenizer, room: int
 ) -> Excerpt | None:
-    """Around as many of those asked for as fit: lines where one of them has them all, which leaves more room for other
-    passages.
+    """Return the words around as many of those asked for as fit: a line where one has them all, which leaves more room
+    for other passages.
     """
     lines = [match.span() for match in re.compile(r"[^\n]+").finditer(whole.text, *sentence)]
     *each, most = scored(words, [whole.text[slice(*span)] for span in (*lines, sentence)])

@@ -1,4 +1,4 @@
-"""The statements of an answer: its sentences, each with what it leaves to the question."""
+"""Split an answer into statements: its sentences, each with what it leaves to the question."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from gemma10m.passages.matching import content
 
 NOT_IN_TEXT = "The text does not contain the answer."
 REFUSAL = "not in the text"  # what models are taught to say where it does not
+LONGEST_REFUSAL = 160  # characters in which a refusal shows: the longest pattern has 80 before its own words
 _YES_NO = re.compile(r"\A\W*(?:yes|(no)(?=\s*(?:[^\w\s]|$)))\b[\s,.:;!-]*", re.IGNORECASE)
 _TEXT = r"(?:the|this) (?:\w+ )?(?:text|document|passage|excerpt|context|story|book|file)s?"
 _SAID = r"(?:mentioned|stated|said|specified|given|provided|described|contained)"
@@ -28,6 +29,7 @@ _REFUSALS = (
     rf"not in {_TEXT}",
 )
 _REFUSAL = re.compile(rf"(?:(?:sorry|unfortunately|well|but|no)\b[,.]? )*(?:{'|'.join(_REFUSALS)})[.!]*", re.IGNORECASE)
+_ASSERTION = re.compile(r".*?\b(?:is|are|was|were)\b\W+(?!not?\b|n')(?:\d|\w{4}|\w+\W)", re.IGNORECASE | re.DOTALL)
 _AMOUNT = re.compile(r"\b(how )(?:many|much|long|old|often|far|big|large|tall|high|wide|deep)\b", re.IGNORECASE)
 _FIRST = re.compile(r"\W*(\w+)")
 _AUXILIARY = "did|does|do|is|are|was|were|has|have|had|will|would|can|could|shall|should|may|might|must|else"
@@ -38,7 +40,7 @@ _OBJECT_ASKED = re.compile(r"\W*(?:who|whom|what) (?:did|does|do)\b", re.IGNOREC
 
 @dataclass(frozen=True)
 class Statement:
-    """One sentence of an answer."""
+    """Hold one sentence of an answer."""
 
     sentence: str
     tokens: Sequence[Term]
@@ -54,13 +56,35 @@ class Statement:
 
 def statements(question: str, answer: str) -> list[Statement]:
     """Return the statements: none of an answer that asks, or begins by saying that it knows nothing."""
-    spans = sentences(answer)
-    parts = [part for first, last in spans if not (part := answer[first:last]).rstrip("\"'”’)* ").endswith(("?", "？"))]
-    if not parts or is_refusal(parts[0]):
+    if says_nothing(answer):
         return []
-    said = [part for part in parts if not is_refusal(part)]
+    said = [part for part in _told(answer) if not is_refusal(part)]
     asked, *read = read_terms([_AMOUNT.sub(r"\1", fold(question)), *(_YES_NO.sub("", part, 1) for part in said)])
     return [_statement(question, _without_capital(asked, question), *each) for each in zip(said, read, strict=True)]
+
+
+def says_nothing(answer: str) -> bool:
+    """Return whether the answer is empty, only asks, or begins by saying that it knows nothing."""
+    told = _told(answer)
+    return not told or is_refusal(told[0])
+
+
+def begins_to_say(answer: str) -> bool:
+    """Return whether an answer that is not whole yet says something, however it continues.
+
+    Its last sentence may continue, so that the one before decides, or what the last one has: a verb that refusals do
+    not have, or more characters than they need.
+    """
+    spans = list(sentences(answer))
+    ended = answer[: spans[-1][0]] if spans else ""
+    decided = len(answer) > LONGEST_REFUSAL or _ASSERTION.match(fold(answer))
+    return not says_nothing(ended) or bool(decided and not says_nothing(answer))
+
+
+def _told(answer: str) -> list[str]:
+    """Return the sentences that are not questions."""
+    parts = (answer[first:last] for first, last in sentences(answer))
+    return [part for part in parts if not part.rstrip("\"'”’)* ").endswith(("?", "？"))]
 
 
 def repeats_question(question: str, said: Sequence[Statement]) -> bool:

@@ -1,4 +1,4 @@
-"""Rows of tables (Markdown, tabs, commas), each with the heading line of its columns, and what they say."""
+"""Read rows of tables (Markdown, tabs, commas), each with the heading line of its columns, and what they say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The headings that a passage is found by: the one it stands under, and those inside it."""
+"""Return the headings that a passage is found by: the one it stands under, and those inside it."""
 
 from __future__ import annotations
 

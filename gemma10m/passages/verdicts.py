@@ -1,10 +1,10 @@
-"""Hold an answer against the text: verified by sentences and rows that say it, unverified, or no answer."""
+"""Compare an answer with the text: verified by sentences and rows that say it, unverified, or no answer."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Literal
 
@@ -32,11 +32,12 @@ class Verification:
     verdict: Verdict
     quotes: tuple[Excerpt, ...] = ()
     unsupported: tuple[str, ...] = ()  # sentences of the answer that nothing in the text says
+    same_words: tuple[str, ...] = ()  # of these, those whose words are all in one sentence or row of the text
 
 
 @dataclass(frozen=True)
 class _Unit:
-    """A sentence, or a row with its heading."""
+    """Hold a sentence, or a row with its heading."""
 
     excerpt: Excerpt
     tokens: Sequence[Term]
@@ -49,6 +50,15 @@ class _Unit:
         return any(token.says(each) for each in self.tokens)
 
 
+@dataclass(frozen=True)
+class _Compared:
+    """Hold what the text has of one sentence of an answer."""
+
+    sentence: str
+    saying: Sequence[_Unit] = ()  # the units that say it
+    has_words: bool = False  # a unit has all of its words, perhaps to say something else
+
+
 def verify(index: PassageIndex, question: str, answer: str) -> Verification:
     """Return whether each sentence of the answer is supported, with its names, numbers, words and negations, by one
     sentence or row of the text. Raises StateError for a damaged index.
@@ -56,16 +66,17 @@ def verify(index: PassageIndex, question: str, answer: str) -> Verification:
     said = statements(question, answer)
     if not said:
         return Verification("no answer")
-    found = [_supporting(index, question, statement) for statement in said]
-    quotes = tuple(dict.fromkeys(excerpt for units in found for unit in units for excerpt in _quoted(unit)))
-    unsupported = tuple(each.sentence for each, units in zip(said, found, strict=True) if not units)
-    if not unsupported:
-        if repeats_question(question, said):
-            return Verification("unverified", (), tuple(each.sentence for each in said))
-        return Verification("verified", quotes)
-    asked = telling(question)
+    found = [_compared(index, question, statement) for statement in said]
+    if all(each.saying for each in found):
+        if not repeats_question(question, said):
+            return Verification("verified", _quotes(found))
+        found = [replace(each, saying=()) for each in found]
+    without = [each for each in found if not each.saying]
+    unsupported = tuple(each.sentence for each in without)
+    same_words = tuple(each.sentence for each in without if each.has_words)
+    quotes, asked = _quotes(found), telling(question)
     unheard = bool(asked) and not quotes and not index.with_words(asked, 1)
-    return Verification("no answer" if unheard else "unverified", quotes, unsupported)
+    return Verification("no answer" if unheard else "unverified", quotes, unsupported, same_words)
 
 
 def closest(index: PassageIndex, question: str, limit: int) -> list[Excerpt]:
@@ -79,15 +90,24 @@ def closest(index: PassageIndex, question: str, limit: int) -> list[Excerpt]:
     return found
 
 
-def _quoted(unit: _Unit) -> list[Excerpt]:
-    return [unit.heading, unit.excerpt] if unit.heading else [unit.excerpt]
+def _quotes(found: Sequence[_Compared]) -> tuple[Excerpt, ...]:
+    """Return what supports the statements, each once; a row with the heading of its table."""
+    units = [unit for each in found for unit in each.saying]
+    excerpts = (each for unit in units for each in (unit.heading, unit.excerpt) if each)
+    return tuple(dict.fromkeys(excerpts))
 
 
-def _supporting(index: PassageIndex, question: str, statement: Statement) -> list[_Unit]:
-    """Return the units that say it and are not outdone, in the document's order."""
-    if not 0 < len(content(statement.tokens)) <= LONGEST_STATEMENT:
-        return []
+def _compared(index: PassageIndex, question: str, statement: Statement) -> _Compared:
+    said = content(statement.tokens)
+    if not 0 < len(said) <= LONGEST_STATEMENT:
+        return _Compared(statement.sentence)
     units = list(_units(index, _candidates(index, question, statement)))
+    has_words = any(all(map(unit.has, said)) for unit in units)
+    return _Compared(statement.sentence, _supporting(units, statement), has_words)
+
+
+def _supporting(units: Sequence[_Unit], statement: Statement) -> list[_Unit]:
+    """Return the units that say it and are not outdone, in the document's order."""
     saying = [unit for unit in units if _says(unit, statement)]
     topic = content(statement.asked)
     unspaced = any(token.kind == "unspaced" for token in topic)

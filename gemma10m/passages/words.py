@@ -1,4 +1,4 @@
-"""The words of a question or an answer that say what it is about, and those of them that a text has."""
+"""Choose the words of a question or an answer that say what it is about, and those of them that a text has."""
 
 from __future__ import annotations
 
@@ -91,9 +91,7 @@ def plain_letters(word: str) -> str:
 
 
 def _terms(texts: Sequence[str]) -> list[str]:
-    """Return what FTS5 makes of each text, between spaces: nobody is to take for two words what the index takes for
-    one.
-    """
+    """Return the terms that FTS5 makes of each text, between spaces, so that words are compared as it has them."""
     found: list[list[str]] = [[] for _ in texts]
     with closing(sqlite3.connect(":memory:")) as database:
         database.execute(f"CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize='{STEMMED}')")

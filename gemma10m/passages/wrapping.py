@@ -1,4 +1,4 @@
-"""Line breaks of a text where a line was only full: the sentence continues after them."""
+"""Find the line breaks where a line was only full: the sentence continues after them."""
 
 from __future__ import annotations
 

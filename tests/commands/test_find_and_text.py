@@ -76,8 +76,8 @@ def test_the_best_passages_come_first_and_no_more_than_asked_for(tmp_path: Path)
     assert [line.partition(":")[0] for line in lines[::2]] == [str(folder / "b.txt"), str(folder / "a.txt")]
     assert len(told("find", str(folder), "quiet harbor", "--limit", "1")[1].splitlines()) == 2
     code, out, err = told("find", str(folder), "zebra")
-    assert (code, out) == (0, "")
-    assert "no passage contains any of these words" in err
+    assert (code, out) == (10, "")
+    assert "error: no passage contains any of these words" in err
 
 
 @pytest.mark.usefixtures("no_model")

@@ -166,14 +166,14 @@ def test_a_recording_is_written_as_text_as_a_picture_and_into_its_page(tmp_path:
 def test_a_command_that_fails_is_not_recorded() -> None:
     with pytest.raises(Gemma10MError, match="`exit 3` ended with status 3"):
         record_guides.record(replace(SMALL, steps=(Step("exit 3"),)))
-    with pytest.raises(Gemma10MError, match="`test -t 1 --json` ended with status 2"):
+    with pytest.raises(Gemma10MError, match=r"`test -t 1 --json \|\| test \$\? -eq 10` ended with status 1"):
         record_guides.record(replace(SMALL, steps=(Step("test -t 1", (Known("Who?"),)),)))
 
 
-def test_a_question_that_may_fail_is_asked_again_without_failing() -> None:
+def test_a_question_that_may_have_no_answer_is_asked_again_without_failing() -> None:
     step = Step('gemma10m ask x "Who?" --strict || echo "exit code $?"')
     assert step.asked_again == 'gemma10m ask x "Who?" --strict --json || test $? -eq 10'
-    assert Step('gemma10m ask x "Who?" --json | jq .').asked_again == 'gemma10m ask x "Who?" --json'
+    assert Step('gemma10m ask x "Who?" --json | jq .').asked_again == 'gemma10m ask x "Who?" --json || test $? -eq 10'
 
 
 @pytest.mark.usefixtures("_no_model")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from gemma10m.errors import NoAnswer
 from recording.desk_files import lay_out_mailbox, lay_out_manual, lay_out_novel, lay_out_repository
 from recording.judging import Known
 
@@ -21,10 +22,9 @@ class Step:
 
     @property
     def asked_again(self) -> str:
-        """Return the command that gives the same answers as JSON."""
+        """Return the command that gives the same answers as JSON, and succeeds without an answer, too."""
         question = re.split(r"[\s\\]*\|", self.command)[0].removesuffix(" --json")
-        withheld = " || test $? -eq 10" if " --strict" in question else ""
-        return f"{question} --json{withheld}"
+        return f"{question} --json || test $? -eq {NoAnswer.exit_code}"
 
 
 @dataclass(frozen=True)
