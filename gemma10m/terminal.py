@@ -140,6 +140,7 @@ class Terminal:
         self.no_color = no_color
         self.json = json
         self._live: _LiveLine | None = None
+        self._said: set[str] = set()
         _prepare_streams()
 
     def write(self, text: str) -> None:
@@ -186,6 +187,11 @@ class Terminal:
 
     def warn(self, text: str) -> None:
         self._message(f"warning: {text}")
+
+    def warn_once(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            self.warn(text)
 
     def error(self, exception: BaseException) -> int:
         """Show what went wrong, and return the exit code; show a traceback only with GEMMA10M_TRACEBACK=1."""

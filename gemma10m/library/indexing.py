@@ -91,13 +91,8 @@ def _warn_if_failed(listener: Listener, made: Future[None]) -> None:
         _warn(listener, error.message, error.hint)
 
 
-_warned: set[tuple[int, str]] = set()  # listeners and what they were told: a read and its answers need the same index
-
-
 def _warn(listener: Listener, why: str, hint: str = "") -> None:
-    if (id(listener), why) not in _warned:
-        _warned.add((id(listener), why))
-        listener.warn(f"{why}: passages are not retrieved, and answers are not checked{hint and f'; {hint}'}")
+    listener.warn_once(f"{why}: passages are not retrieved, and answers are not checked{hint and f'; {hint}'}")
 
 
 def has_index(state: Path, fingerprint: str) -> bool:

@@ -25,6 +25,10 @@ class Listener(Protocol):
 
     def note(self, text: str) -> None: ...
     def warn(self, text: str) -> None: ...
+
+    def warn_once(self, text: str) -> None:
+        """Warn unless this was said before: a read and its answers need the same index."""
+
     def progress(self, label: str) -> AbstractContextManager[ProgressSink]: ...
     def count_progress(self, label: str, unit: str, total: int) -> AbstractContextManager[CountSink]: ...
 
@@ -41,6 +45,10 @@ class Notices:
 
     def warn(self, text: str) -> None:
         self.warnings.append(text)
+
+    def warn_once(self, text: str) -> None:
+        if text not in self.warnings:
+            self.warnings.append(text)
 
     def progress(self, label: str) -> AbstractContextManager[ProgressSink]:
         return nullcontext(CalledBack(lambda view: None))
@@ -74,6 +82,9 @@ class WithProgress:
 
     def warn(self, text: str) -> None:
         self.listener.warn(text)
+
+    def warn_once(self, text: str) -> None:
+        self.listener.warn_once(text)
 
     def progress(self, label: str) -> AbstractContextManager[ProgressSink]:
         return nullcontext(CalledBack(self.on_progress))
