@@ -85,7 +85,7 @@ def test_what_a_folder_leaves_out_is_counted_with_an_example(
     rows = told(capsys, "src")
     assert rows["files"] == ["1 to read, 4 skipped"]
     counted, (named,) = rows["skipped"][:2], rows["skipped"][2:]
-    assert counted == ["2 images, such as src/b.png", "1 a lock file, such as src/yarn.lock"]
+    assert counted == ["2 images, such as src/b.png", "1 lock file, such as src/yarn.lock"]
     assert named.startswith("src/d.epub: damaged")
 
 
