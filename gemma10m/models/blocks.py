@@ -85,4 +85,4 @@ class ScaledLayer(SandwichNormLayer):
             gate = F.gelu(self.per_layer_input_gate(x), approximate="tanh")  # (B, wanted, U)
             own = self.per_layer_projection(gate * chunk.layer_inputs.of(self.number, wanted))  # (B, wanted, D)
             x = x + self.post_per_layer_input_norm(own)
-        return x * self.layer_scalar, None, state
+        return x * self.layer_scalar.to(x.dtype), None, state
