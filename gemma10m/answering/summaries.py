@@ -29,11 +29,6 @@ class Requests:
     is_sentence: bool = False  # one is asked for
 
 
-def summary_request(words: int, focus: str | None) -> str:
-    """Ask for a summary. Raises UsageError unless `words` is positive."""
-    return summary_requests(words, focus).text
-
-
 def summary_requests(words: int, focus: str | None) -> Requests:
     """Ask for summaries of parts. Raises UsageError unless `words` is positive."""
     if words < 1:

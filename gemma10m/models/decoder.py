@@ -102,7 +102,7 @@ class Backbone(nn.Module):
 
 
 class Decoder(nn.Module):
-    """State-dict names are those of the published checkpoints."""
+    """Map ids and a state to logits and the next state. Its tensors have the names that published checkpoints use."""
 
     name: str = ""
     fingerprint: str = ""

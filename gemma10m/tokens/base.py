@@ -48,7 +48,7 @@ class Roles:
 
 
 class Tokenizer(ABC):
-    """Made by `load_tokenizer`.
+    """Turn text into ids and back, and cut text where both halves keep the ids of the whole; `load_tokenizer` makes it.
 
     bos, eos: ids; bos is None where the model reads none before a text.
     start_of_turn, end_of_turn: ids, None where the vocabulary has the marks of no known turn format.
@@ -76,10 +76,6 @@ class Tokenizer(ABC):
         self.warnings = roles.warnings
         if roles.template.strip() and self.turns is None:
             self.warnings += ("the model's chat template has no known format, so questions are asked as plain text",)
-
-    @property
-    def has_turns(self) -> bool:
-        return self.turns is not None
 
     @property
     def first(self) -> int:

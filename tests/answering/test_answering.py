@@ -18,7 +18,7 @@ from torch import Tensor
 from gemma10m import Sampling, answer
 from gemma10m.answering.answer import _first_line
 from gemma10m.answering.sampling import Sampler
-from gemma10m.answering.summaries import summary_request
+from gemma10m.answering.summaries import summary_requests
 from gemma10m.errors import UsageError
 from gemma10m.memory.state import State
 from gemma10m.saved_states import Reader
@@ -268,11 +268,11 @@ def test_every_seed_that_is_allowed_can_be_used(seed: int) -> None:
 
 
 def test_a_summary_is_asked_for_in_words_of_ours() -> None:
-    assert summary_request(50, None) == summary_request(50, "  ")
-    assert "50 words" in summary_request(50, None)
-    assert "about Anne." in summary_request(50, " Anne ")
+    assert summary_requests(50, None).text == summary_requests(50, "  ").text
+    assert "50 words" in summary_requests(50, None).text
+    assert "about Anne." in summary_requests(50, " Anne ").text
     with pytest.raises(UsageError, match="--words 0"):
-        summary_request(0, None)
+        summary_requests(0, None)
 
 
 @pytest.mark.parametrize(

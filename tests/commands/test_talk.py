@@ -47,7 +47,7 @@ def said_by(tiny: Reader, ids: list[int], count: int) -> list[int]:
         if token in tiny.tokenizer.stop_ids:
             break
         # Without turns an answer is one line.
-        if not tiny.tokenizer.has_turns and "\n" in tiny.tokenizer.decode([*said, token]).lstrip():
+        if tiny.tokenizer.turns is None and "\n" in tiny.tokenizer.decode([*said, token]).lstrip():
             break
         said.append(token)
     return said

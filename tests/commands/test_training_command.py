@@ -281,7 +281,7 @@ def test_from_scratch_with_a_tokenizer_of_its_own(tmp_path: Path, capsys: pytest
     run(tmp_path / "out", recipe, **options)
     assert capsys.readouterr().out == f"{tmp_path / 'out'}\n"
     model, tokenizer = gemma10m.load_model(tmp_path / "out"), gemma10m.load_tokenizer(tmp_path / "out")
-    assert (tokenizer.vocabulary, tokenizer.has_turns, model.config.layers) == (700, True, 2)
+    assert (tokenizer.vocabulary, tokenizer.turns is not None, model.config.layers) == (700, True, 2)
     assert (model.reading.memory, model.reading.carry, model.reading.sinks) == ("gated", 16, 4)
     run(tmp_path / "again", recipe, **options)
     assert_same_run(tmp_path / "again", tmp_path / "out")

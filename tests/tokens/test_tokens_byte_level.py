@@ -78,7 +78,7 @@ def test_what_is_known_of_a_tokenizer(name: str, tokenizer: Tokenizer, library: 
     bos = library.token_to_id("<|begin_of_text|>") if name == "llama-bpe" else None
     assert tokenizer.bos == bos
     assert tokenizer.first == (library.token_to_id("<|endoftext|>") if bos is None else bos)
-    assert tokenizer.has_turns == (name != "gpt-2")
+    assert (tokenizer.turns is not None) == (name != "gpt-2")
     assert tokenizer.warnings == ()
 
 

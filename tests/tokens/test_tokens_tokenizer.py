@@ -54,7 +54,7 @@ def test_what_is_known_of_a_tokenizer(tokenizer: Tokenizer, folder: Path) -> Non
     assert tokenizer.start_of_turn == processor.piece_to_id("<start_of_turn>")
     assert tokenizer.end_of_turn == processor.piece_to_id("<end_of_turn>")
     assert tokenizer.stop_ids == {1, tokenizer.end_of_turn}
-    assert tokenizer.has_turns
+    assert tokenizer.turns is not None
     assert len(tokenizer.fingerprint) == 64
 
 
@@ -160,9 +160,9 @@ def test_truncation_and_padding_in_the_file_are_not_obeyed(folder: Path, tmp_pat
 )
 def test_turns_are_what_the_chat_template_says(folder: Path, tmp_path: Path, config: object, expected: bool) -> None:
     shutil.copy(folder / "tokenizer.model", tmp_path)
-    assert not load_tokenizer(tmp_path).has_turns
+    assert load_tokenizer(tmp_path).turns is None
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
-    assert load_tokenizer(tmp_path).has_turns is expected
+    assert (load_tokenizer(tmp_path).turns is not None) is expected
 
 
 @pytest.mark.parametrize("content", [b"{", b"[" * 100_000, b"\xff\xfe{}", b""])

@@ -139,7 +139,7 @@ def test_a_template_of_no_known_format_is_told_and_the_question_is_plain(tmp_pat
     tokenizer = load_tokenizer(tmp_path)
     (warning,) = tokenizer.warnings
     assert "no known format" in warning
-    assert not tokenizer.has_turns
+    assert tokenizer.turns is None
     assert Prompt(tokenizer).question("Who?") == tokenizer.encode("\n\nQuestion: Who?\nAnswer:")
     assert Prompt(tokenizer).stop == tokenizer.eos
 
