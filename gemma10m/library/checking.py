@@ -10,6 +10,7 @@ from gemma10m.passages.index import PassageIndex, damaged
 from gemma10m.passages.quotes import Source, locate
 from gemma10m.passages.statements import NOT_IN_TEXT, says_nothing
 from gemma10m.passages.verdicts import closest as closest_sentences
+from gemma10m.passages.verdicts import matching as matching_sentences
 from gemma10m.passages.verdicts import verify
 from gemma10m.passages.words import telling
 
@@ -28,6 +29,7 @@ __all__ = [
     "Source",
     "closest",
     "look_up",
+    "matching",
     "without_index",
 ]
 
@@ -115,6 +117,12 @@ def closest(index: PassageIndex, words: str, limit: int, files: Files) -> list[S
     """Return, for each of the best passages, its sentence with the most of the words; the best passage first."""
     best = closest_sentences(index, words, limit)
     return locate(best, index, _opened(index, files) if best else None)
+
+
+def matching(index: PassageIndex, words: str, limit: int, files: Files) -> list[Source]:
+    """Return all sentences with any of the words in the best passages; the best passage first."""
+    found = matching_sentences(index, words, limit)
+    return locate(found, index, _opened(index, files) if found else None)
 
 
 def _opened(index: PassageIndex, files: Files) -> Document | FilesNow | None:

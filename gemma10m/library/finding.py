@@ -9,15 +9,11 @@ from pathlib import Path
 
 from gemma10m.documents import Whereabouts
 from gemma10m.errors import StateError, UsageError
-from gemma10m.library.checking import Files, Source
+from gemma10m.library.checking import Files, Source, matching
 from gemma10m.library.indexing import index_path, indexed_somewhere, is_index_of
 from gemma10m.library.listening import Listener
 from gemma10m.library.sources import ALL, Patterns, open_document, refuse_patterns, saved_state, whereabouts
-from gemma10m.passages.code_files import is_by_line
-from gemma10m.passages.cutting import Passage, sentences
-from gemma10m.passages.index import PassageIndex, damaged, open_index
-from gemma10m.passages.quotes import locate
-from gemma10m.passages.retrieve import Excerpt, scored
+from gemma10m.passages.index import open_index
 from gemma10m.passages.words import telling
 from gemma10m.saved_states import files_of, whereabouts_of
 from gemma10m.state_file import read_header
@@ -47,14 +43,6 @@ def find_passages(
     return _openable(found, whereabouts_of(record))
 
 
-def _excerpts(index: PassageIndex, passage: Passage, words: list[str]) -> list[Excerpt]:
-    """Return the passage's sentences with any of the words; of a passage that has them otherwise, its first one."""
-    spans = list(sentences(passage.text, is_by_line(index.files[passage.file][0])))
-    scores = scored(words, [passage.text[slice(*span)] for span in spans])
-    found = [span for span, score in zip(spans, scores, strict=True) if score]
-    return [Excerpt(passage, *span) for span in found or spans[:1]]
-
-
 def _openable(found: list[Source], where: Whereabouts) -> list[Source]:
     return [replace(source, file=where.path(source.file)) for source in found]
 
@@ -63,13 +51,8 @@ def _found(listener: Listener, path: Path, words: str, limit: int, files: Files)
     try:
         with open_index(path) as index:
             asked = telling(words)
-            passages = index.search(asked, limit)
-            if len(passages) == limit and (total := len(index.with_words(asked, index.count))) > limit:
+            if (total := len(index.with_words(asked, index.count))) > limit:
                 listener.note(f"{limit:,} of {total:,} passages with these words are shown; --limit shows more")
-            excerpts = [each for passage in passages for each in _excerpts(index, passage, asked)]
-            document = files() if excerpts else None
-            if document and len(document.files) != len(index.files):
-                raise damaged()
-            return locate(excerpts, index, document)
+            return matching(index, words, limit, files)
     except StateError as error:
         raise StateError(f"{path}: {error.message}", error.hint) from error

@@ -19,8 +19,8 @@ from gemma10m.library.checking import (
     Answer,
     Files,
     Source,
-    closest,
     look_up,
+    matching,
     without_index,
 )
 from gemma10m.library.indexing import ensure_index, has_index, index_path, warn_without_index
@@ -144,8 +144,11 @@ class Passages:
         )
 
     def find(self, words: str, limit: int) -> list[Source]:
-        """Return the passages with the most of the words, best first; an empty list without an index."""
-        return list(self._shown(self._look(lambda index: closest(index, words, limit, self.document), [])))
+        """Return the sentences with any of the words in the best passages, as `find_passages` does.
+
+        Returns an empty list without an index.
+        """
+        return list(self._shown(self._look(lambda index: matching(index, words, limit, self.document), [])))
 
     def _shown(self, sources: Sequence[Source]) -> tuple[Source, ...]:
         """Name each file by a path that opens from the working folder."""

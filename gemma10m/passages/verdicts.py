@@ -81,13 +81,31 @@ def verify(index: PassageIndex, question: str, answer: str) -> Verification:
 
 def closest(index: PassageIndex, question: str, limit: int) -> list[Excerpt]:
     """Return the sentence with the most of the question's words of each of the best passages, the best first."""
-    words, found = telling(question), list[Excerpt]()
+    found = list[Excerpt]()
+    for scored_sentences in _sentences_of_the_best(index, telling(question), limit):
+        best = max(scored_sentences, key=lambda pair: pair[1], default=None)
+        found += [best[0]] if best else []
+    return found
+
+
+def matching(index: PassageIndex, words: str, limit: int) -> list[Excerpt]:
+    """Return all sentences with any of the words of each of the best passages, the best passage first.
+
+    A passage that has the words elsewhere, in a heading before it, gives its first sentence.
+    """
+    found = list[Excerpt]()
+    for scored_sentences in _sentences_of_the_best(index, telling(words), limit):
+        every = [excerpt for excerpt, _ in scored_sentences]
+        found += [excerpt for excerpt, score in scored_sentences if score] or every[:1]
+    return found
+
+
+def _sentences_of_the_best(index: PassageIndex, words: list[str], limit: int) -> Iterator[list[tuple[Excerpt, float]]]:
+    """Yield each of the best passages as its sentences, with their scores."""
     for passage in index.search(words, limit):
         spans = list(sentences(passage.text, is_by_line(index.files[passage.file][0])))
         scores = scored(words, [passage.text[slice(*span)] for span in spans])
-        if spans:
-            found.append(Excerpt(passage, *spans[scores.index(max(scores))]))
-    return found
+        yield [(Excerpt(passage, *span), score) for span, score in zip(spans, scores, strict=True)]
 
 
 def _quotes(found: Sequence[_Compared]) -> tuple[Excerpt, ...]:
