@@ -21,6 +21,10 @@ def text_of(row: ResultRow) -> str:
     return "its own filler" if row["label"] == "passkey" else next(named)
 
 
+def text_of_file(row: ResultRow) -> str:
+    return next(title for file, title in TEXTS.items() if Path(file).name in row["command"])
+
+
 def cell_rows() -> dict[tuple[Cell, str], ResultRow]:
     """Return the newest row of each cell and memory, of the newest adapter; without its memory all are one model."""
     found = [row for row in rows("recall") if row["model"] == MODEL]
@@ -30,14 +34,14 @@ def cell_rows() -> dict[tuple[Cell, str], ResultRow]:
 
 
 def loss_rows() -> list[ResultRow]:
-    """Return the newest row of each text and length, over all of its positions."""
+    """Return the newest row of each text and length, over all of its positions: an earlier adapter's are history."""
     found = [row for row in rows("perplexity") if row["model"] == MODEL and row["start"] == 0]
     longest: dict[tuple[str, str], ResultRow] = {}
     for row in found:
         place = (row["command"], row["when"])
         if place not in longest or row["stop"] > longest[place]["stop"]:
             longest[place] = row
-    return list({(row["command"], row["stop"]): row for row in longest.values()}.values())
+    return list({(text_of_file(row), row["stop"]): row for row in longest.values()}.values())
 
 
 def part_rows() -> list[ResultRow]:
@@ -58,7 +62,7 @@ def remembering_table() -> str:
 def loss_table() -> str:
     lines = ["| text | tokens | perplexity with memory | without | difference in nats (95 %) |", "| --- " * 5 + "|"]
     for row in loss_rows():
-        title = next(title for file, title in TEXTS.items() if Path(file).name in row["command"])
+        title = text_of_file(row)
         interval = "" if row["low"] is None else f" ({row['low']:+.4f} to {row['high']:+.4f})"
         numbers = f"{row['perplexity_on']:.2f} | {row['perplexity_off']:.2f} | {row['difference']:+.4f}{interval}"
         lines.append(f"| {title} | {row['stop']:,} | {numbers} |")
