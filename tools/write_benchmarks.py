@@ -20,6 +20,10 @@ REAL = (
     "gemma10m bench read --model {} --tokens {} --dtype bfloat16 --memory full --device cpu --against {} "
     "--source examples/persuasion.txt --results docs/benchmarks/results.jsonl"
 )
+SHARING = (
+    "gemma10m bench read --shape gemma-4-E2B --tokens 2048 --dtype bfloat16 --device cpu --against {} "
+    "--results docs/benchmarks/results.jsonl"
+)
 PEERS = ("transformers", "llama.cpp")
 
 DOCUMENTS = """apt-get download debian-policy python3.11-doc linux-doc-6.1
@@ -109,6 +113,19 @@ CELLS = (
         for tokens in (2_048, 16_384)
         for peer in PEERS
         if (name, tokens) != ("chat", 16_384)  # twice the context of SmolLM2
+    ),
+    *(
+        Cell(
+            f"Gemma 4 E2B's shape, random weights, bf16, 2,048 tokens on a CPU, against {what}",
+            bar,
+            {"kind": "bench against", "model": "gemma-4-E2B", "tokens": 2_048, "peer": peer},
+            lambda row: f"{row['ratio']:.2f}x ({row['tokens_per_second']:,.0f} tokens/s)",
+            SHARING.format(peer),
+        )
+        for peer, what, bar in (
+            ("every-layer", "the same weights with every layer run, which leaves the same state", "3x"),
+            ("transformers", "transformers, which skips layers, too", "4x"),
+        )
     ),
     Cell(
         "the same read of Gemma 3 270M, 16,384 tokens, in a process of its own: loading, peak memory",
