@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "threads": set(),
     "encodings": set(),
     "regular_file": set(),
-    "documents": {"encodings", "errors"},
+    "documents": {"encodings", "errors", "regular_file"},
     "tokens": {"encodings", "errors", "folders", "gguf_file", "regular_file"},
     "kernels": set(),
     "ops": {"kernels", "errors"},

@@ -121,7 +121,7 @@ def test_help_is_quick_and_does_not_import_torch(home: Path) -> None:
             "sinks must be less than 2,147,483,648",
         ),
         (["ask", "README.md", "Q?", "-m", "demo", "--recall", "9" * 20], 2, "found a number of 20 digits"),
-        (["ask", ".", "Q?", "-m", "demo", "--include", "zzz"], 3, ". has no text to read with --include zzz"),
+        (["ask", ".", "Q?", "-m", "demo", "--include", "zzz"], 3, "check --include zzz: patterns are as in"),
         (["ask", "README.md", "x" * 100_000, "-m", "demo"], 2, "the question has 100,000 characters"),
         (["ask", "README.md", "Q?", "-m", "./no-such"], 4, "./no-such does not exist"),
         (["download", "some/model", "--offline"], 8, "offline"),

@@ -30,11 +30,12 @@ Prefill = Callable[[Tensor], Tensor]  # ids (1, S) -> logits (1, V) of the last 
 class Peer:
     opened: Callable[[Decoder, int], AbstractContextManager[Prefill]]  # a Gemma with our weights, for so many tokens
     opened_file: Callable[[Path, Decoder, int], AbstractContextManager[Prefill]]  # the model of a GGUF file
+    shapes: tuple[str, ...] = ()  # architectures that it can be given our weights of; (): any
 
 
 PEERS = {
-    "transformers": Peer(transformers_peer.opened, transformers_peer.opened_file),
-    "llama.cpp": Peer(llama_cpp_peer.opened, llama_cpp_peer.opened_file),
+    "transformers": Peer(transformers_peer.opened, transformers_peer.opened_file, ("gemma", "gemma4")),
+    "llama.cpp": Peer(llama_cpp_peer.opened, llama_cpp_peer.opened_file, ("gemma",)),
     "every-layer": Peer(every_layer_peer.opened, every_layer_peer.opened_file),
 }
 TOLERANCE = 1e-5  # of logits in float32 at a tiny size, as a share of the largest
@@ -48,7 +49,14 @@ def measure_against(ours: Decoder, name: str, tokens: int, repeats: int) -> dict
 
     Raises UsageError for a peer that is not known or not installed, or when the two do not compute the same.
     """
-    peer, found = _peer(name), parity(name, ours.device.type, ours.config)
+    peer, architecture = _peer(name), ours.config.architecture
+    if peer.shapes and architecture not in peer.shapes:
+        known = " and ".join(peer.shapes)
+        raise UsageError(
+            f"{name} is not given weights of the architecture {architecture}",
+            hint=f"use a shape of {known}, or name a GGUF file with --model",
+        )
+    found = parity(name, ours.device.type, ours.config)
     ids = torch.randint(ours.config.vocabulary, (1, tokens))  # (1, S)
     with peer.opened(ours, tokens) as prefill:
         return {"peer": name, **_in_turn(ours, prefill, ids, repeats), "parity": found}

@@ -17,8 +17,9 @@ from gemma10m.documents.git_folders import (
     rules_around,
 )
 from gemma10m.documents.names import printable
-from gemma10m.documents.safe_open import UnreadableError, reason
+from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.selection import Choice, Parts, Rules, in_order
+from gemma10m.regular_file import reason
 
 
 @dataclass

@@ -7,6 +7,8 @@ import os
 import stat
 from dataclasses import dataclass
 
+from gemma10m.regular_file import reason
+
 BLOCK = 1 << 16  # bytes read at a time
 DIGEST = 8  # bytes kept of each block's digest, to notice a file that changes between two readings
 
@@ -70,11 +72,6 @@ class FileBelow:
 
     def __call__(self) -> int:
         return open_regular(os.path.join(self.folder, self.path), follow_links=False)
-
-
-def reason(error: OSError | ValueError) -> str:
-    """Return the system's words for an error."""
-    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
 
 
 def read_block(descriptor: int, start: int, size: int) -> bytes:

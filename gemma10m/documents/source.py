@@ -21,12 +21,13 @@ from gemma10m.documents.left_out import left_out_by_text
 from gemma10m.documents.mistaken import missing, refuse_model
 from gemma10m.documents.names import printable
 from gemma10m.documents.repository import Walk
-from gemma10m.documents.safe_open import BLOCK, FileBelow, UnreadableError, open_regular, reason
+from gemma10m.documents.safe_open import BLOCK, FileBelow, UnreadableError, open_regular
 from gemma10m.documents.selection import Choice
 from gemma10m.documents.spool import Spool
 from gemma10m.documents.text import nul_bytes, wrong_bytes
 from gemma10m.documents.whereabouts import working_folder
 from gemma10m.errors import DocumentError, UsageError
+from gemma10m.regular_file import reason
 
 STANDARD_INPUT = "-"
 _REASONS_SHOWN = 5
@@ -179,10 +180,7 @@ class _Gathering:
         if len(names) > 1:
             name += f" and {len(names) - 1} more"
         if not any(file.nbytes > file.mark for file in self.files):
-            raise DocumentError(
-                f"{name} holds no text that can be read ({self._why_nothing()})",
-                hint="name a folder that holds text files, or the files themselves",
-            )
+            raise self._nothing(name)
         contents = self.contents and len(self.files) > 1
         return Document(
             name,
@@ -193,6 +191,13 @@ class _Gathering:
             contents,
             None if STANDARD_INPUT in names else self.origin,
         )
+
+    def _nothing(self, name: str) -> DocumentError:
+        hint = "name a folder that holds text files, or the files themselves"
+        given = [f"--include {pattern}" for pattern in self.origin.include]
+        if given := given + [f"--exclude {pattern}" for pattern in self.origin.exclude]:
+            hint = f"check {printable(' '.join(given))}: patterns are as in .gitignore"
+        return DocumentError(f"{name} holds no text that can be read ({self._why_nothing()})", hint=hint)
 
     def _why_nothing(self) -> str:
         reasons = [f"{skipped.path}: {skipped.reason}" for skipped in self.skipped]

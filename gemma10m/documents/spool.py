@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from gemma10m.documents import limits
 from gemma10m.documents.content import Content
 from gemma10m.documents.names import printable
-from gemma10m.documents.safe_open import BLOCK, UnreadableError, reason
+from gemma10m.documents.safe_open import BLOCK, UnreadableError
 from gemma10m.errors import DiskError
+from gemma10m.regular_file import reason
 
 Places = tuple[tuple[int, str], ...]  # byte offset in a text and what begins there, in ascending order
 

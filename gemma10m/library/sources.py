@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gemma10m.documents import Document, Whereabouts, open_source
 from gemma10m.documents.skips import named_skips, skipped_sentence
-from gemma10m.errors import DocumentError, UsageError
+from gemma10m.errors import UsageError
 from gemma10m.library.listening import Listener
 from gemma10m.state_file import is_state_file
 
@@ -45,7 +44,7 @@ def whereabouts(document: Document) -> Whereabouts:
 
 def open_chosen(listener: Listener, sources: Sequence[str], patterns: Patterns) -> Document:
     """Open the sources. Raises UsageError for patterns with nothing to choose from, and what `open_source` raises."""
-    with listener.count_progress("opening", "files", total=0) as line, _telling_of(patterns):
+    with listener.count_progress("opening", "files", total=0) as line:
         document = open_source(
             *sources,
             include=patterns.include,
@@ -56,21 +55,6 @@ def open_chosen(listener: Listener, sources: Sequence[str], patterns: Patterns) 
     if not _has_folder(document):
         refuse_patterns(f"{document.name} is neither", patterns)
     return document
-
-
-@contextmanager
-def _telling_of(patterns: Patterns) -> Iterator[None]:
-    """Name the patterns in the error for a folder in which nothing is left to read."""
-    try:
-        yield
-    except DocumentError as error:
-        given = [f"--include {pattern}" for pattern in patterns.include]
-        given += [f"--exclude {pattern}" for pattern in patterns.exclude]
-        if given and "holds no text that can be read" in error.message:
-            name = error.message.partition(" holds no text")[0]
-            hint = "check the patterns: they are as in .gitignore"
-            raise DocumentError(f"{name} has no text to read with {' '.join(given)}", hint) from error
-        raise
 
 
 def refuse_patterns(instead: str, patterns: Patterns) -> None:

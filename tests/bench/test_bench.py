@@ -154,6 +154,14 @@ def test_a_peer_is_a_known_one() -> None:
         measure_against(model, "ollama", 70, 1)
 
 
+@pytest.mark.parametrize(("peer", "shape"), [("transformers", "gemma-3-270m"), ("llama.cpp", "gemma-4-E2B")])
+def test_a_peer_that_cannot_be_given_a_shape_says_so(peer: str, shape: str) -> None:
+    with torch.device("meta"):
+        model = Decoder(published(shape, None), ReadingConfig("window", 16))
+    with pytest.raises(UsageError, match=f"{peer} is not given weights of the architecture gemma"):
+        measure_against(model, peer, 70, 1)
+
+
 @pytest.mark.filterwarnings("default")  # what transformers and gguf say of each other is not ours
 def test_a_gguf_file_is_read_by_both_and_a_row_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file, other = tmp_path / "tiny.gguf", tmp_path / "other.gguf"

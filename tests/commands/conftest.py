@@ -1,6 +1,7 @@
 """Fixtures that several tests of commands share."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,11 +24,13 @@ def closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("stat", "lstat", "scandir", "open"):
         real = getattr(os, name)
 
-        def guarded(path: object, *words: object, _real: object = real, _name: str = name, **more: object) -> object:
+        def guarded(
+            path: object, *words: object, _real: Callable[..., object] = real, _name: str = name, **more: object
+        ) -> object:
             inside = isinstance(path, str | os.PathLike) and Path(path).is_relative_to(folder)
             if inside and (Path(str(path)) != folder or _name in ("scandir", "open")):
                 raise PermissionError(13, "Permission denied", str(path))
-            return _real(path, *words, **more)  # type: ignore[operator]
+            return _real(path, *words, **more)
 
         monkeypatch.setattr(os, name, guarded)
     return folder

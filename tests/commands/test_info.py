@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -94,7 +95,7 @@ def split(path: Path) -> tuple[list[str], list[str]]:
 
 
 def test_a_folder_without_permission_is_no_internal_error(closed: Path) -> None:
-    refusals: list[tuple[type[Gemma10MError], object]] = [
+    refusals: list[tuple[type[Gemma10MError], Callable[[], object]]] = [
         (DocumentError, lambda: info(Terminal(), str(closed), CPU)),
         (DocumentError, lambda: info(Terminal(), str(closed / "a.txt"), CPU)),
         (ModelError, lambda: resolve_model(closed)),
@@ -108,4 +109,4 @@ def test_a_folder_without_permission_is_no_internal_error(closed: Path) -> None:
     ]
     for kind, call in refusals:
         with pytest.raises(kind, match=r"[Pp]ermission denied"):
-            call()  # type: ignore[operator]
+            call()

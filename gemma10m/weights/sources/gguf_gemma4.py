@@ -56,13 +56,13 @@ def _local(said: Said, layers: int) -> list[bool]:
 
 def _kv_heads(said: Said, local: Sequence[bool], tensors: Mapping[str, GgufTensor]) -> dict[str, Any]:
     """Return the K/V heads of both kinds of layers; layers that see everything and lack values take keys for them."""
-    counts = list(zip(said.counts("attention.head_count_kv", len(local)), local, strict=False))
+    counts = list(zip(said.counts("attention.head_count_kv", len(local)), local, strict=True))
     near, whole = ({count for count, slides in counts if slides is kind} for kind in (True, False))
     if len(near) > 1 or len(whole) > 1:
         said.problems.append("gemma4.attention.head_count_kv must be alike in all layers of a kind")
     first = next((layer for layer, slides in enumerate(local) if not slides), 0)
     return {
-        "num_key_value_heads": min(near | whole, default=1) if not near else min(near),
+        "num_key_value_heads": min(near or whole, default=1),
         "num_global_key_value_heads": min(whole, default=None),
         "attention_k_eq_v": f"blk.{first}.attn_v.weight" not in tensors,
     }

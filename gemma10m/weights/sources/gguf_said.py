@@ -49,7 +49,7 @@ class Said:
         if len(found) == layers and all(type(each) is int and 1 <= each <= LARGEST_COUNT for each in found):
             return found
         self.complain(key, found, f"a whole number above 0 for each of {layers:,} layers")
-        return [1] * len(found)
+        return [1] * min(layers, MOST_LAYERS)
 
     def number(self, key: str, default: float | None = None) -> float:
         found = self.any(key)
