@@ -146,7 +146,14 @@ def train(
             metavar="RANK", help="Train a memory with low-rank projections of this rank beside a model left as it is."
         ),
     ] = None,
-    adapter: AdapterOption = None,
+    adapter: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Adapter that --lora starts from, or that --memory is trained beside. Default: none for --lora, the "
+            "packaged one for --memory and small.",
+        ),
+    ] = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
 ) -> None:
@@ -155,15 +162,11 @@ def train(
         from gemma10m.commands.arguments import refuse_options
 
         if lora is not None:
-            refuse_options(
-                "--lora",
-                {"--config": config, "--train": train, "--teacher": teacher, "--memory": memory, "--adapter": adapter},
-            )
+            refuse_options("--lora", {"--config": config, "--train": train, "--teacher": teacher, "--memory": memory})
             from gemma10m.commands.train_adapter import AdapterOptions, train_adapter
 
-            model = checkpoint or "small"
-            wanted = AdapterOptions(model, data, questions or [], out, lora, recipe, tuple(prose or ()), device, dtype)
-            train_adapter(terminal, wanted)
+            model, files = checkpoint or "small", (questions or [], tuple(prose or ()))
+            train_adapter(terminal, AdapterOptions(model, data, *files, out, lora, recipe, device, dtype, adapter))
             return
         refuse_options("training without --lora", {"--prose": prose})
         if memory is not None:

@@ -99,6 +99,31 @@ def add_lora(model: Decoder, config: LoraConfig, seed: int) -> None:
             setattr(model.get_submodule(parent), last, LoraLinear(linear, config, generator))
 
 
+def start_lora_from(model: Decoder, updates: Updates) -> None:
+    """Copy an adapter's updates into those that `add_lora` made.
+
+    Raises UsageError for an adapter of another rank or scale, and for one of other weights; nothing is copied then.
+    """
+    own = {f"{name}.weight": module for name, module in model.named_modules() if isinstance(module, LoraLinear)}
+    if missing := sorted(own.keys() ^ updates.keys()):
+        raise UsageError(
+            f"the adapter and the recipe do not train the same weights: only one has {missing[0]}",
+            hint="start from an adapter that was trained here, or leave out --adapter",
+        )
+    for name, update in updates.items():
+        rank, scale = own[name].lora_A.shape[0], own[name].scale
+        if (update.down.shape[0], update.scale) != (rank, scale):
+            raise UsageError(
+                f"the adapter has rank {update.down.shape[0]} and scale {update.scale:g}, and the recipe asks for "
+                f"rank {rank} and scale {scale:g}",
+                hint="name the adapter's rank with --lora, and its alpha in the recipe",
+            )
+    with torch.no_grad():
+        for name, update in updates.items():
+            own[name].lora_A.copy_(update.down)
+            own[name].lora_B.copy_(update.up)
+
+
 def updates_of(model: Decoder) -> dict[str, LowRankUpdate]:
     """Return the updates that `add_lora` put beside the model's weights, by the names of the weights."""
     return {

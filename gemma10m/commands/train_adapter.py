@@ -30,7 +30,7 @@ from gemma10m.training.contexts import Context, Contexts, OtherText
 from gemma10m.training.log import Log, open_log
 from gemma10m.training.lora_recipe import HINT, LoraRecipe, lora_recipe_of
 from gemma10m.training.lora_trainer import RUN, LoraReport, LoraTrainer
-from gemma10m.weights.adapting import NO_ADAPTER
+from gemma10m.weights.adapting import NO_ADAPTER, find_adapter, own_updates
 
 SECONDS_BETWEEN = 10.0
 RECENT = 20  # steps whose mean speed and share of right answers are told
@@ -41,12 +41,13 @@ class AdapterOptions:
     model: str
     data: list[str]
     questions: list[Path]
+    prose: tuple[Path, ...]
     out: Path
     rank: int
     recipe: Path | None = None
-    prose: tuple[Path, ...] = ()
     device: str = "auto"
     dtype: str = "auto"
+    adapter: str | None = None  # the one that it starts from
 
 
 def train_adapter(terminal: Terminal, options: AdapterOptions) -> None:
@@ -60,8 +61,11 @@ def train_adapter(terminal: Terminal, options: AdapterOptions) -> None:
     wanted = ModelOptions(options.model, options.device, options.dtype, memory="full", adapter=NO_ADAPTER)
     chosen = choose_model(terminal, wanted)
     reader = load_chosen(terminal, chosen, choose_reading(terminal, wanted, chosen, 0), read_all=False, trains=True)
-    origin = hashlib.sha256(f"{data} {reader.model.fingerprint} {canonical_json(recipe)}".encode()).hexdigest()
-    run = _AdapterRun(options, LoraTrainer(reader.model, reader.tokenizer, examples, recipe), origin)
+    first = find_adapter(options.adapter, chosen.checkpoint) if options.adapter else None
+    started = [data, reader.model.fingerprint, canonical_json(recipe), *([first.fingerprint] if first else [])]
+    start = own_updates(first, chosen.checkpoint) if first else None
+    trainer = LoraTrainer(reader.model, reader.tokenizer, examples, recipe, start)
+    run = _AdapterRun(options, trainer, hashlib.sha256(" ".join(started).encode()).hexdigest())
     if holds_run(options.out):
         run.resume(terminal)
     with stop_on_signals() as stop, open_log(options.out, run.trainer.steps_done) as log:

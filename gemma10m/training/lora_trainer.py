@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from gemma10m.adapters.lora import LoraConfig, LoraLinear, add_lora, lora_parameters
+from gemma10m.adapters.lora import LoraConfig, LoraLinear, Updates, add_lora, lora_parameters, start_lora_from
 from gemma10m.atomic_file import atomic_file
 from gemma10m.errors import StateError, TrainingError
 from gemma10m.models.decoder import Decoder
@@ -60,10 +60,21 @@ class LoraTrainer:
     """Own the updates and their optimiser; the base's weights are frozen, in whatever dtype they were loaded."""
 
     def __init__(
-        self, model: Decoder, tokenizer: Tokenizer, examples: Sequence[Context | OtherText], recipe: LoraRecipe
+        self,
+        model: Decoder,
+        tokenizer: Tokenizer,
+        examples: Sequence[Context | OtherText],
+        recipe: LoraRecipe,
+        start: Updates | None = None,
     ) -> None:
+        """Add the updates to the model. start: those of an adapter; the default changes nothing.
+
+        Raises UsageError for an adapter of another rank, scale or model.
+        """
         self.model, self.tokenizer, self.examples, self.recipe = model, tokenizer, examples, recipe
         add_lora(model, LoraConfig(recipe.rank, recipe.alpha), recipe.seed)
+        if start is not None:
+            start_lora_from(model, start)
         self.parameters = list(lora_parameters(model))
         self.optimizer = torch.optim.AdamW(self.parameters, lr=0.0, betas=(0.9, 0.95), weight_decay=0.0)
         self.steps_done = 0

@@ -39,7 +39,7 @@ def find_adapter(asked: str | Path | None, checkpoint: Checkpoint) -> Adapter | 
             f"{adapter.path} was trained on other weights than those of {checkpoint.name}",
             hint="name the model that it was trained on with --model, or leave out --adapter",
         )
-    _own_updates(adapter, checkpoint)
+    own_updates(adapter, checkpoint)
     return adapter
 
 
@@ -54,7 +54,7 @@ def with_adapter(checkpoint: Checkpoint, adapter: Adapter | None) -> Checkpoint:
 
 def add_adapter(weights: dict[str, Tensor], adapter: Adapter, checkpoint: Checkpoint) -> None:
     """Add the updates to the weights, one weight at a time. Raises ModelError for an adapter of other weights."""
-    for name, update in _own_updates(adapter, checkpoint).items():
+    for name, update in own_updates(adapter, checkpoint).items():
         weights[name] = update.added_to(weights[name])
     if adapter.memory:
         device = next(iter(weights.values())).device
@@ -88,8 +88,8 @@ def _check_memory(adapter: Adapter, name: str, config: ModelConfig) -> None:
         )
 
 
-def _own_updates(adapter: Adapter, checkpoint: Checkpoint) -> dict[str, LowRankUpdate]:
-    """Return the updates by the model's own names, checked against its shapes."""
+def own_updates(adapter: Adapter, checkpoint: Checkpoint) -> dict[str, LowRankUpdate]:
+    """Return the updates by the model's own names, checked against its shapes. Raises ModelError."""
     architecture = next(one for one in ARCHITECTURES.values() if one.name == checkpoint.config.architecture)
     found: dict[str, LowRankUpdate] = {}
     for name, update in adapter.updates.items():

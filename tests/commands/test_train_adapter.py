@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from gemma10m import cli
 from gemma10m.adapters.peft_folder import ABOUT, CONFIG, TENSORS, read_adapter
 from gemma10m.commands import train_adapter
 from gemma10m.commands.train_adapter import AdapterOptions
-from gemma10m.errors import Interrupted, OutOfMemoryError, StateError, TrainingError
+from gemma10m.errors import Gemma10MError, Interrupted, OutOfMemoryError, StateError, TrainingError
 from gemma10m.terminal import Terminal
 from gemma10m.training.lora_trainer import RUN, LoraReport, LoraTrainer
 from gemma10m.weights.checkpoint import open_checkpoint
@@ -51,6 +52,7 @@ def train(desk: Path, out: str = "out", **changes: Any) -> Path:
         model=str(taught_base()),
         data=[str(desk / "towns.md")],
         questions=[desk / "q.jsonl"],
+        prose=(),
         rank=4,
         recipe=desk / "recipe.json",
         device="cpu",
@@ -299,6 +301,35 @@ def test_a_quantised_file_is_a_base(desk: Path) -> None:
     out = train(desk, model=str(desk / "model.gguf"))
     assert read_adapter(out).about.base == open_checkpoint(desk / "model.gguf").fingerprint
     assert gemma10m.load_model(desk / "model.gguf", adapter=out)
+
+
+def test_a_run_may_start_from_an_adapter(unbroken: Path, desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same command resumes it; without the adapter it is another run."""
+    with monkeypatch.context() as patch:
+        acting_before(1, lambda: signal.raise_signal(signal.SIGINT), patch)
+        patch.setattr(LoraTrainer, "_move", lambda trainer: trainer.optimizer.zero_grad() or 0.0)
+        with pytest.raises(Interrupted):
+            train(desk, adapter=str(unbroken))
+    assert (desk / "out" / TENSORS).read_bytes() == (unbroken / TENSORS).read_bytes()
+    with pytest.raises(StateError, match="cannot be resumed: it is a run on other data, another model"):
+        train(desk)
+    whole = train(desk, out="whole", adapter=str(unbroken))
+    assert (whole / TENSORS).read_bytes() != (unbroken / TENSORS).read_bytes()
+    assert log_of(whole)[0]["answer_loss"] < log_of(unbroken)[0]["answer_loss"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"rank": 8}, "the adapter has rank 4 and scale 2, and the recipe asks for rank 8 and scale 1"),
+        ({"model": "llama"}, "was trained on other weights than those of "),
+    ],
+)
+def test_an_adapter_of_another_kind_is_no_start(changes: dict[str, Any], said: str, unbroken: Path, desk: Path) -> None:
+    changes = {name: str(taught_base(value)) if name == "model" else value for name, value in changes.items()}
+    with pytest.raises(Gemma10MError, match=re.escape(said)):
+        train(desk, adapter=str(unbroken), **changes)
+    assert not (desk / "out").exists()
 
 
 # --- refused words ----------------------------------------------------------------------------------------------------
