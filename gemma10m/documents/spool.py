@@ -12,6 +12,7 @@ from gemma10m.documents import limits
 from gemma10m.documents.content import Content
 from gemma10m.documents.names import printable
 from gemma10m.documents.safe_open import BLOCK, UnreadableError
+from gemma10m.documents.text import nul_bytes
 from gemma10m.errors import DiskError
 from gemma10m.regular_file import reason
 
@@ -81,11 +82,13 @@ class TextWriter:
         self._waiting = bytearray()
         self._places: list[tuple[int, str]] = []
         self.nbytes = 0
+        self._nuls = 0
         self.blank = True  # nothing but white space so far
         self.notice = ""  # what the text's reader should know
 
     def write(self, text: str) -> None:
         """Append the text. Raises `DiskError`. NUL would make the text binary; it and lone surrogates are replaced."""
+        self._nuls += text.count("\0")
         self.blank = self.blank and not text.strip()
         encoded = text.replace("\0", "\ufffd").encode("utf-8", "replace")
         self.nbytes += len(encoded)
@@ -106,6 +109,8 @@ class TextWriter:
 
     def finish(self) -> tuple[Content, Places, str]:
         """Return the text, its places and its notices. Raises `DiskError`."""
+        if self._nuls:
+            self.note(nul_bytes(self._nuls))
         self._flush()
         return self._spool.content(self._start), tuple(self._places), self.notice
 

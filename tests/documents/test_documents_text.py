@@ -215,3 +215,20 @@ def test_nul_bytes_in_a_text_that_is_rewritten(tmp_path: Path) -> None:
 def test_pieces_have_about_64_kb(tmp_path: Path) -> None:
     read = opened(tmp_path / "a.txt", os.urandom(150_000).hex().encode())
     assert [len(piece.text) for piece in read.pieces()] == [65536] * 4 + [300_000 - 4 * 65536]
+
+
+LATE = {
+    "page.html": "<!doctype html><body>" + "<p>words of a page</p>\n" * 500 + "<p>be%sfore</p>",
+    "film.srt": "1\n00:00:01,000 --> 00:00:02,000\nhello\n\n" * 300 + "2\n00:00:03,000 --> 00:00:04,000\nbe%sfore\n",
+    "old.rtf": r"{\rtf1\ansi " + r"hello there\par " * 600 + r"be%sfore\par}",
+    "letter.eml": "From: a@example.org\nSubject: x\nMIME-Version: 1.0\n\n" + "hello there\n" * 800 + "be%sfore\n",
+    "mac.txt": "hello there\r" * 800 + "be%sfore\r",
+}
+
+
+@pytest.mark.parametrize("name", LATE)
+def test_a_late_nul_byte_is_noted_in_every_format(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(LATE[name] % "\0", newline="")
+    read = open_source(tmp_path / name)
+    assert "be\ufffdfore" in "".join(read.texts())
+    assert read.notices == (f"{tmp_path / name}: 1 NUL byte is read as U+FFFD",)

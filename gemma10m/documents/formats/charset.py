@@ -11,7 +11,7 @@ import webencodings
 from gemma10m.documents import limits
 from gemma10m.documents.safe_open import BLOCK
 from gemma10m.documents.spool import TextWriter
-from gemma10m.documents.text import EncodingDetector, TextDecoder, decoder, wrong_bytes
+from gemma10m.documents.text import EncodingDetector, TextDecoder, decoder, nul_bytes, wrong_bytes
 from gemma10m.encodings import LOSSY
 
 NOT_UTF8 = "not UTF-8: read as Windows-1252 (if letters look wrong, convert it: iconv -f ENCODING -t UTF-8)"
@@ -39,6 +39,8 @@ def decode_page(page: bytes, writer: TextWriter) -> Iterator[str]:
         return _decoded(page, start, wide, wide.upper(), writer)
     for at in range(0, len(page), BLOCK):
         detector.feed(page[at : at + BLOCK], final=at + BLOCK >= len(page))
+    if detector.nuls:  # which libxml2 replaces before the writer sees them
+        writer.note(nul_bytes(detector.nuls))
     name = "utf-8" if detector.mark else _declared(page[:_DECLARED_WITHIN])
     if not name and detector.encoding == LOSSY:
         name = "utf-8"
