@@ -36,6 +36,12 @@ class Manual(DebFile):
     licence: str
 
 
+@dataclass(frozen=True)
+class Collection:
+    manuals: tuple[Manual, ...]
+    purpose: str  # what wrote them and what they are for, a sentence of SOURCES.md
+
+
 def policy_files(tar: bytes) -> dict[str, bytes]:
     return {"policy.pdf": gzip.decompress(read_member(tar, POLICY_PATH))}
 
@@ -68,12 +74,13 @@ PYTHON = Manual(
     files=python_files,
     licence="(c) 2001-2023 Python Software Foundation; PSF License Version 2, its examples also Zero Clause BSD.",
 )
-MANUALS = (POLICY, PYTHON)
+MEASURED = Collection((POLICY, PYTHON), "Written by `tools/fetch_manuals.py`, to measure with and never to train with.")
 
 
-def fetch(terminal: Terminal, folder: Path, sources: Sequence[Path]) -> None:
-    found = _local(sources) if sources else _fetched(terminal)
-    files = {SOURCES: _sources().encode()}
+def fetch(terminal: Terminal, folder: Path, sources: Sequence[Path], collection: Collection) -> None:
+    """Write the manuals, out of the packages named or of the network. Raises Gemma10MError."""
+    found = _local(sources, collection) if sources else _fetched(terminal, collection)
+    files = {SOURCES: _sources(collection).encode()}
     for manual, data in found.items():
         files |= _unpacked(manual, data)
     written = write_missing(folder, files)
@@ -82,25 +89,25 @@ def fetch(terminal: Terminal, folder: Path, sources: Sequence[Path]) -> None:
         terminal.line(str(folder / manual.written))
 
 
-def _fetched(terminal: Terminal) -> dict[Manual, bytes]:
-    total = sum(manual.size for manual in MANUALS)
+def _fetched(terminal: Terminal, collection: Collection) -> dict[Manual, bytes]:
+    total = sum(manual.size for manual in collection.manuals)
     with terminal.byte_progress("fetching", total) as bar:
         meter = Meter(total, lambda done, _: bar.update(done))
-        found = {manual: fetch_deb(manual, meter) for manual in MANUALS}
+        found = {manual: fetch_deb(manual, meter) for manual in collection.manuals}
         meter.report()
     return found
 
 
-def _local(paths: Sequence[Path]) -> dict[Manual, bytes]:
+def _local(paths: Sequence[Path], collection: Collection) -> dict[Manual, bytes]:
     packages = [read_deb(path) for path in paths]
     known = {hashlib.sha256(data).hexdigest(): data for data in packages}
-    for manual in MANUALS:
+    for manual in collection.manuals:
         if manual.sha256 not in known:
             raise UsageError(
                 f"no file named is {manual.name} {manual.version}, whose sha256 is {manual.sha256}",
                 hint=f"get it: https://snapshot.debian.org/binary/{manual.name}/",
             )
-    return {manual: known[manual.sha256] for manual in MANUALS}
+    return {manual: known[manual.sha256] for manual in collection.manuals}
 
 
 def _unpacked(manual: Manual, data: bytes) -> dict[str, bytes]:
@@ -110,18 +117,22 @@ def _unpacked(manual: Manual, data: bytes) -> dict[str, bytes]:
         raise DocumentError(f"{manual.file_name} cannot be used: {error}", hint="get the package again") from error
 
 
-def _sources() -> str:
-    lines = ["# Sources", "", "Written by `tools/fetch_manuals.py`, to measure with and never to train with."]
-    for manual in MANUALS:
+def _sources(collection: Collection) -> str:
+    lines = ["# Sources", "", collection.purpose]
+    for manual in collection.manuals:
         lines += ["", f"## {manual.written}: {manual.title}", "", manual.licence]
         lines += [f"Debian package {manual.name} {manual.version}, sha256 `{manual.sha256}`."]
     return "\n".join(lines) + "\n"
 
 
-if __name__ == "__main__":
+def main(usage: str | None, collection: Collection) -> None:
     if len(sys.argv) < 2:
-        sys.exit(__doc__)
+        sys.exit(usage)
     try:
-        fetch(Terminal(), Path(sys.argv[1]), [Path(name) for name in sys.argv[2:]])
+        fetch(Terminal(), Path(sys.argv[1]), [Path(name) for name in sys.argv[2:]], collection)
     except Gemma10MError as error:
         sys.exit(f"{error}")
+
+
+if __name__ == "__main__":
+    main(__doc__, MEASURED)

@@ -38,7 +38,7 @@ def known(monkeypatch: pytest.MonkeyPatch, policy: bytes = POLICY_DEB) -> dict[s
     """Make the packages made here the known ones and return them by file name."""
     made = {POLICY: policy, PYTHON: PYTHON_DEB}
     manuals = [replace(one, size=len(data), sha256=hashlib.sha256(data).hexdigest()) for one, data in made.items()]
-    monkeypatch.setattr(fetch_manuals, "MANUALS", manuals)
+    monkeypatch.setattr(fetch_manuals, "MEASURED", replace(fetch_manuals.MEASURED, manuals=tuple(manuals)))
     return {one.file_name: data for one, data in made.items()}
 
 
@@ -52,7 +52,7 @@ def test_the_pages_of_both_manuals_alone_are_written(
     for name, data in known(monkeypatch).items():
         (tmp_path / name).write_bytes(data)
     out = tmp_path / "out"
-    fetch_manuals.fetch(Terminal(), out, sorted(tmp_path.glob("*.deb")))
+    fetch_manuals.fetch(Terminal(), out, sorted(tmp_path.glob("*.deb")), fetch_manuals.MEASURED)
     files = written(out)
     sources = files.pop("SOURCES.md").decode()
     assert files == {
@@ -72,7 +72,7 @@ def test_both_manuals_are_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     with running(known(monkeypatch)) as server:
         monkeypatch.setattr(fetch, "MIRROR", f"{server.url}/debian")
         close_session()
-        fetch_manuals.fetch(Terminal(), tmp_path, [])
+        fetch_manuals.fetch(Terminal(), tmp_path, [], fetch_manuals.MEASURED)
         close_session()
     assert len(written(tmp_path)) == 4
 
@@ -81,7 +81,7 @@ def test_another_version_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     known(monkeypatch)
     (tmp_path / "policy.deb").write_bytes(POLICY_DEB + b"\n")
     with pytest.raises(UsageError, match=r"no file named is debian-policy 4\.6\.2\.0"):
-        fetch_manuals.fetch(Terminal(), tmp_path / "out", [tmp_path / "policy.deb"])
+        fetch_manuals.fetch(Terminal(), tmp_path / "out", [tmp_path / "policy.deb"], fetch_manuals.MEASURED)
     assert not (tmp_path / "out").exists()
 
 
@@ -89,4 +89,4 @@ def test_a_package_without_the_manual_is_refused(monkeypatch: pytest.MonkeyPatch
     for name, data in known(monkeypatch, policy=debs.deb(POLICY.name, debs.tar({}))).items():
         (tmp_path / name).write_bytes(data)
     with pytest.raises(DocumentError, match=rf"cannot be used: it holds no {POLICY_PATH}"):
-        fetch_manuals.fetch(Terminal(), tmp_path / "out", sorted(tmp_path.glob("*.deb")))
+        fetch_manuals.fetch(Terminal(), tmp_path / "out", sorted(tmp_path.glob("*.deb")), fetch_manuals.MEASURED)
