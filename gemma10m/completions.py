@@ -40,12 +40,15 @@ def repositories(incomplete: str) -> list[str]:
     """Complete the names of models on the hub that this program knows."""
     from gemma10m.weights.published import PUBLISHED
 
-    return among(*(model.repository for model in PUBLISHED))(incomplete)
+    return among(*(model.repository for model in PUBLISHED if model.has_weights))(incomplete)
 
 
 def models(incomplete: str) -> list[str]:
     """Complete the names of models that can be described: those on this machine, and published ones."""
-    return [*model_names(incomplete), *repositories(incomplete)]
+    from gemma10m.weights.published import PUBLISHED
+
+    unpublished = among(*(model.repository for model in PUBLISHED if not model.has_weights))
+    return [*model_names(incomplete), *repositories(incomplete), *unpublished(incomplete)]
 
 
 def kept(incomplete: str) -> list[str]:

@@ -8,8 +8,9 @@ from typing import Literal, TypeGuard, get_args
 
 from gemma10m.errors import ConfigError
 
-MemoryKind = Literal["linear", "delta", "gated", "added", "state-vector", "window", "full"]
-MEMORY_KINDS: tuple[str, ...] = get_args(MemoryKind)
+OWN: Literal["own"] = "own"  # memory of an architecture whose state is its own: nothing else can be asked of it
+MemoryKind = Literal["linear", "delta", "gated", "added", "state-vector", "window", "full", "own"]
+MEMORY_KINDS: tuple[str, ...] = tuple(kind for kind in get_args(MemoryKind) if kind != OWN)  # what a user may ask for
 WITHOUT_SEGMENTS = ("full",)  # the document is one segment, which never closes
 Activation = Literal["gelu_tanh", "silu"]
 DTYPES = ("float32", "bfloat16")
@@ -21,6 +22,10 @@ DEFAULT_SINKS = 4
 
 def _is_integer(value: object) -> bool:
     return type(value) is int  # bool is an int in Python; a config must not say true where a count is due
+
+
+def _is_size(value: object) -> bool:
+    return type(value) is int and 0 < value < 2**31
 
 
 def is_positive_number(value: object) -> TypeGuard[int | float]:
@@ -89,6 +94,33 @@ class AttentionSpec:
 
 
 @dataclass(frozen=True)
+class MegalodonSpec:
+    """Describe what Megalodon's layers have beside heads and sizes (arXiv 2404.08801), in its released code's words."""
+
+    z_dim: int  # H * E: queries and keys of all heads
+    value_dim: int  # H * I
+    cema_ndim: int = 16  # J
+    chunk_size: int = 2048  # tokens that attend to each other
+    norm_num_groups: int = 32  # Y
+    swiglu: bool = False  # silu(fc1 x) * fc3 x in the feed-forward; else silu(fc1 x)
+    rescale_nffn: bool = False  # what a feed-forward adds is multiplied with learned numbers
+
+    def problems(self, model: ModelConfig) -> Iterator[str]:
+        sizes = ("z_dim", "value_dim", "cema_ndim", "chunk_size", "norm_num_groups")
+        wrong = [name for name in sizes if not _is_size(getattr(self, name))]
+        yield from (f"{name} must be a positive integer, found {getattr(self, name)!r}" for name in wrong)
+        if wrong or not _is_size(model.heads) or not _is_size(model.hidden_size):
+            return
+        if self.z_dim != model.heads * model.head_size:
+            yield f"z_dim ({self.z_dim}) must be a multiple of heads ({model.heads})"
+        if self.value_dim % model.heads:
+            yield f"value_dim ({self.value_dim}) must be a multiple of heads ({model.heads})"
+        if model.hidden_size % self.norm_num_groups or model.hidden_size == self.norm_num_groups:
+            found = f"hidden_size is {model.hidden_size} and norm_num_groups {self.norm_num_groups}"
+            yield f"norm_num_groups must divide hidden_size into groups of two numbers or more, {found}"
+
+
+@dataclass(frozen=True)
 class ModelConfig:
     """Describe a checkpoint's shape (letters of docs/architecture.md: D, L, H, K, E, F, V); defaults are Gemma 1's.
 
@@ -124,6 +156,7 @@ class ModelConfig:
     post_norms: bool = False  # RMS norms of what attention and feed-forward add, too: Gemma 2 and 3
     scaled_embedding: bool = True  # the embedding is multiplied with sqrt(D)
     logit_cap: float | None = None  # c tanh(logit / c) (Gemma 2)
+    megalodon: MegalodonSpec | None = None  # layers of moving averages and chunks, instead of attention alone
 
     def __post_init__(self) -> None:
         problems = list(self._problems())
@@ -147,6 +180,8 @@ class ModelConfig:
                 yield f"{name} must be a whole number, at least {least}, found {value!r}"
         yield from self._list_problems()
         yield from self._source_problems()
+        if self.megalodon:
+            yield from self.megalodon.problems(self)
         specs = dict.fromkeys((self._uniform, *self.attention))
         yield from dict.fromkeys(problem for spec in specs for problem in spec.problems())
 
@@ -182,8 +217,18 @@ class ModelConfig:
 
     @property
     def last_owner(self) -> int:
-        """Return the last layer with keys and values of its own: those after it leave nothing in the state."""
+        """Return the last layer with keys and values of its own: those after it leave nothing in the state.
+
+        Megalodon's last norm, which counts as a layer here, leaves its statistics in it.
+        """
+        if self.megalodon:
+            return self.layers
         return max((layer for layer, spec in enumerate(self.attention) if spec.source is None), default=self.layers - 1)
+
+    @property
+    def own_reading(self) -> ReadingConfig | None:
+        """Return how a model with a state of its own reads: the one way it can. None for one that has none."""
+        return None if self.megalodon is None else ReadingConfig(OWN, segment=self.megalodon.chunk_size)
 
     @property
     def _uniform(self) -> AttentionSpec:
@@ -196,6 +241,11 @@ class ModelConfig:
     def feed_forward_of(self, layer: int) -> int:
         """Return the width F of a layer's feed-forward, layers counted from 0."""
         return self.feed_forward_sizes[layer] if self.feed_forward_sizes else self.feed_forward_size
+
+    def feed_forward_flops(self, layer: int) -> int:
+        """Count the FLOPs of a token's products with the weights of a layer's feed-forward."""
+        matrices = 3 if self.megalodon is None or self.megalodon.swiglu else 2
+        return 2 * matrices * self.hidden_size * self.feed_forward_of(layer)
 
     def sparsity_of(self, layer: int) -> float:
         return self.activation_sparsity[layer] if self.activation_sparsity else 0.0
@@ -232,7 +282,7 @@ class ReadingConfig:
         return position % self.segment if self.memory not in WITHOUT_SEGMENTS else 0
 
     def _problems(self) -> Iterator[str]:
-        if self.memory not in MEMORY_KINDS:
+        if self.memory not in (*MEMORY_KINDS, OWN):
             yield f"memory must be one of {', '.join(MEMORY_KINDS)}, found {self.memory!r}"
         lengths = (("segment", 1), ("carry", 0), ("sinks", 0))
         wrong = [name for name, least in lengths if not self._is_length(name, least)]

@@ -19,6 +19,9 @@ from torch import Tensor
 
 from gemma10m.errors import UsageError
 from gemma10m.kernels import reference
+from gemma10m.kernels.fft_ema import BLOCK as BLOCK
+from gemma10m.kernels.fft_ema import complex_ema_by_fft as complex_ema_by_fft  # plain PyTorch, on every device
+from gemma10m.kernels.reference import complex_ema as complex_ema  # for one token at a time
 from gemma10m.kernels.reference import recall as recall  # one product, which torch runs as fast as any kernel
 from gemma10m.kernels.reference import unit as unit  # used on its own in training alone
 from gemma10m.kernels.reference import wide as wide  # part of this module's functions, and the same everywhere

@@ -158,3 +158,16 @@ def scan(memory: Tensor, decay: Tensor | None, gain: Tensor) -> Tensor:
     for a, b in zip(decay.unbind(2), gain.unbind(2), strict=True):
         steps.append(a @ steps[-1] + b)  # (B, K, E, E)
     return torch.stack(steps, dim=2)
+
+
+def complex_ema(x: Tensor, state: Tensor, gain: Tensor, decay: Tensor, readout: Tensor) -> tuple[Tensor, Tensor]:
+    """Compute h <- q h + p x and Re(sum of g h), token by token: Megalodon's moving average (arXiv 2404.08801, eq. 2).
+
+    Each of D channels has J complex numbers h of its own. x (B, D, S), state h (B, D, J) complex, gain p (D, J),
+    decay q and readout g (D, J) complex -> (B, D, S) and the state after the last token, (B, D, J) complex.
+    """
+    outputs = []
+    for token in x.unbind(-1):  # (B, D)
+        state = decay * state + gain * token.unsqueeze(-1)
+        outputs.append((readout * state).real.sum(-1))
+    return torch.stack(outputs, dim=-1), state

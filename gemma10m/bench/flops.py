@@ -20,4 +20,4 @@ def needed_flops(model: Decoder) -> float:
 
 def _beside_attention(config: ModelConfig, layer: int) -> int:
     """Count a layer's feed-forward and its input of its own, which is projected, gated and projected back."""
-    return 6 * config.hidden_size * (config.feed_forward_of(layer) + config.layer_input_size)
+    return config.feed_forward_flops(layer) + 6 * config.hidden_size * config.layer_input_size

@@ -40,6 +40,8 @@ def reading_with(config: ModelConfig, memory: MemoryKind | None, carry: int | No
     """Return the reading to measure. Raises UsageError for a memory that a published shape has no weights for."""
     if memory and (KINDS[memory].needs_added_memory or KINDS[memory].needs_state_vectors):
         raise UsageError(f"a published shape has no weights for {memory} memory", hint="name a model that has them")
+    if config.own_reading:
+        return config.own_reading
     kind = memory or (READING.memory if config.has_gates else "window")
     return replace(READING, memory=kind, carry=READING.carry if carry is None else carry)
 
@@ -53,7 +55,7 @@ def random_model(config: ModelConfig, reading: ReadingConfig, device: str, dtype
         for name, tensor in model.state_dict().items()
     }
     for tensor in weights.values():
-        torch.nn.init.normal_(tensor, std=0.02)
+        _ = torch.nn.init.normal_(tensor, std=0.02) if tensor.is_floating_point() else tensor.zero_()
     model.load_state_dict(weights, strict=True, assign=True)
     model.requires_grad_(False)
     if device == "cuda":

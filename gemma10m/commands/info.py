@@ -12,7 +12,7 @@ import torch
 from gemma10m import __version__, ops
 from gemma10m.commands.arguments import exists
 from gemma10m.commands.demo import DEMO, KNOWS
-from gemma10m.config import ModelConfig, ReadingConfig
+from gemma10m.config import OWN, ModelConfig, ReadingConfig
 from gemma10m.documents import Document
 from gemma10m.documents.skips import named_skips, skipped_kinds
 from gemma10m.errors import DocumentError
@@ -50,7 +50,8 @@ def info(terminal: Terminal, target: str | None, options: ModelOptions, patterns
         terminal.table(f"{target}: a saved state", _state(Path(target)))
     elif not exists(target) and not _is_model(target) and (entry := find_published(target)):
         refuse_patterns(f"{target} is a model", patterns)
-        terminal.table(f"{target}: a published model, not downloaded", _published(entry, options))
+        what = "a published model, not downloaded" if entry.has_weights else "a configuration without published weights"
+        terminal.table(f"{target}: {what}", _published(entry, options))
     elif _is_model(target):
         refuse_patterns(f"{target} is a model", patterns)
         checkpoint = open_checkpoint(model_path(ModelOptions(model=target), terminal.note))
@@ -196,6 +197,11 @@ class PublishedModel:
 
 
 def _shape(config: ModelConfig) -> str:
+    if mega := config.megalodon:
+        heads = f"{config.heads} heads of {config.head_size} with values of {mega.value_dim // config.heads:,}"
+        averages = f"{mega.cema_ndim} complex averages a channel, {mega.norm_num_groups} norm groups"
+        shape = f"{config.layers} layers of {config.hidden_size}, {heads}, {averages}"
+        return f"{shape}, vocabulary {config.vocabulary:,}"
     heads = f"{config.heads} query and {config.kv_heads} K/V heads of {config.head_size}"
     windows = [spec.window for spec in config.attention if spec.window]
     local = f", {len(windows)} of them local with a window of {windows[0]:,}" if windows else ""
@@ -204,12 +210,12 @@ def _shape(config: ModelConfig) -> str:
 
 def _checkpoint(checkpoint: Checkpoint) -> Rows:
     config = checkpoint.config
-    gates = "with memory gates" if config.has_gates else "without memory gates"
+    gates = ", with memory gates" if config.has_gates else "" if config.megalodon else ", without memory gates"
     return [
         ("path", str(checkpoint.source.path)),
         ("architecture", config.architecture),
         ("shape", _shape(config)),
-        ("parameters", f"{checkpoint.parameters:,} ({', '.join(checkpoint.dtypes)}, {gates})"),
+        ("parameters", f"{checkpoint.parameters:,} ({', '.join(checkpoint.dtypes)}{gates})"),
         ("fingerprint", checkpoint.fingerprint[:16]),
         *_adapter(checkpoint),
     ]
@@ -229,6 +235,8 @@ def _adapter(checkpoint: Checkpoint) -> Rows:
 
 
 def _reading(reading: ReadingConfig) -> str:
+    if reading.memory == OWN:
+        return f"a state of its own, chunks of {reading.segment:,}; it goes back to a chunk's beginning, not inside one"
     return f"{reading.memory} memory, segment {reading.segment}, carry {reading.carry}, sinks {reading.sinks}"
 
 

@@ -32,6 +32,7 @@ from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
 from gemma10m.weights.loading import gpu_dtype, load_model, resolve_device, resolve_model
 from gemma10m.weights.sources.safetensors_folder import SafetensorsFolder
 
+TRAINED = ("gemma", "megalodon")  # architectures
 SAME = "same"  # the teacher that has the student's own weights
 
 
@@ -102,11 +103,11 @@ def _checkpoint(options: TrainOptions) -> Checkpoint | None:
             f"{options.out} is the checkpoint itself and would be overwritten", hint="give --out another folder"
         )
     checkpoint = open_checkpoint(folder)
-    if checkpoint.config.architecture != "gemma" or not isinstance(checkpoint.source, SafetensorsFolder):
+    if checkpoint.config.architecture not in TRAINED or not isinstance(checkpoint.source, SafetensorsFolder):
         raise UsageError(
             f"{options.checkpoint} is a {checkpoint.config.architecture} model: training starts only from "
-            "Gemma 1 checkpoints in safetensors",
-            hint="name a Gemma 1 checkpoint; other architectures can be used but not trained",
+            "Gemma 1 and Megalodon checkpoints in safetensors",
+            hint="name a Gemma 1 or Megalodon checkpoint; other architectures can be used but not trained",
         )
     return checkpoint
 

@@ -99,6 +99,13 @@ def _refuse_other_files(path: Path) -> None:
     refuse_other_file(path)
 
 
+def _resuming(step: Step, start: Bookmark | None) -> str:
+    """Say where a read resumes: where the document's end has changed, not where the one before it stopped."""
+    again = start.state.position - step.started_at if start else 0
+    changed = f"; the {again:,} after them have changed, or follow on what has" if again > 0 else ""
+    return f"resuming after {format_count(step.started_at)} tokens read earlier{changed}"
+
+
 def _read_on(
     listener: Listener, reader: Reader, document: Document, target: Path, start: Bookmark | None
 ) -> ReadSource:
@@ -109,7 +116,7 @@ def _read_on(
         bar = stack.enter_context(listener.progress("reading"))
         for step in read_and_save(reader, document, target, start, stop):
             if not said and step.started_at:
-                listener.note(f"resuming after {format_count(step.started_at)} tokens read earlier")
+                listener.note(_resuming(step, start))
             said = True
             if step.halvings > halvings:
                 halvings = step.halvings

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
-from gemma10m.config import MEMORY_KINDS
+from gemma10m.config import MEMORY_KINDS, OWN
 
 if TYPE_CHECKING:
     from gemma10m.memory.kind import Memory
@@ -18,10 +18,12 @@ def _kinds() -> dict[str, Memory]:
     from gemma10m.memory.delta import DeltaMemory
     from gemma10m.memory.gated_delta import GatedMemory
     from gemma10m.memory.linear import LinearMemory
+    from gemma10m.memory.own import OwnMemory
     from gemma10m.memory.state_vector import StateVectorMemory
     from gemma10m.memory.verbatim import FullMemory, WindowMemory
 
-    memories = (LinearMemory, DeltaMemory, GatedMemory, AddedMemory, StateVectorMemory, WindowMemory, FullMemory)
+    attention = (LinearMemory, DeltaMemory, GatedMemory, AddedMemory, StateVectorMemory, WindowMemory, FullMemory)
+    memories = (*attention, OwnMemory)
     return {memory.name: memory() for memory in memories}
 
 
@@ -30,10 +32,10 @@ class _Kinds(Mapping[str, "Memory"]):
         return _kinds()[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(MEMORY_KINDS)
+        return iter((*MEMORY_KINDS, OWN))
 
     def __len__(self) -> int:
-        return len(MEMORY_KINDS)
+        return len((*MEMORY_KINDS, OWN))
 
 
 KINDS: Mapping[str, Memory] = _Kinds()

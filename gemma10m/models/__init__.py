@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gemma10m.models import gemma, gemma2, gemma3, gemma3n, gemma4, llama, qwen2, qwen3
+from gemma10m.models import gemma, gemma2, gemma3, gemma3n, gemma4, llama, megalodon, qwen2, qwen3
 from gemma10m.models.architecture import Architecture
 
 _ALL: tuple[Architecture, ...] = (
@@ -12,6 +12,7 @@ _ALL: tuple[Architecture, ...] = (
     gemma3n.ARCHITECTURE,
     gemma4.ARCHITECTURE,
     llama.ARCHITECTURE,
+    megalodon.ARCHITECTURE,
     qwen2.ARCHITECTURE,
     qwen3.ARCHITECTURE,
 )

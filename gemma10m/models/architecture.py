@@ -10,6 +10,10 @@ from gemma10m.config import ModelConfig
 from gemma10m.models.config_reader import ConfigReader
 
 
+def _tied(said: ConfigReader) -> bool | None:
+    return said.flag("tie_word_embeddings")
+
+
 @dataclass(frozen=True)
 class Architecture:
     name: str  # ModelConfig.architecture
@@ -19,6 +23,10 @@ class Architecture:
     prefixes: tuple[tuple[str, str], ...] = ()  # how files that hold more than text begin names, and what we call that
     other_parts: tuple[str, ...] = ()  # how the names of what is not text begin
     text_parts: Mapping[str, str] = field(default_factory=dict)  # model types of files with more than text, of its text
+    tied: Callable[[ConfigReader], bool | None] = _tied  # if the head is the embedding; None where the file is silent
+    write: Callable[[ModelConfig], dict[str, Any]] | None = None  # config.json of a model trained here; None: Gemma's
+    always_prefixed: bool = False  # files have all names as `prefixes` say, and none as we do
+    words: Mapping[str, str] = field(default_factory=dict)  # ModelConfig's names in the words of config.json
     unused_when_sharing: tuple[str, ...] = ()  # what files may hold in layers without keys and values of their own
 
     def own_name(self, name: str) -> str | None:
@@ -28,6 +36,13 @@ class Architecture:
         for theirs, ours in self.prefixes:
             if name.startswith(theirs):
                 return ours + name.removeprefix(theirs)
+        return name
+
+    def file_name(self, name: str) -> str:
+        """Return the name that files have for one of our tensors."""
+        for theirs, ours in self.prefixes if self.always_prefixed else ():
+            if name.startswith(ours):
+                return theirs + name.removeprefix(ours)
         return name
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,7 +15,15 @@ from gemma10m.models.layers import FeedForward, RMSNorm
 from gemma10m.models.mixer import Mixer
 
 
-class PreNormLayer(nn.Module):
+class Layer(nn.Module):
+    """Own a mixer, under the name that published checkpoints use."""
+
+    @property
+    @abstractmethod
+    def mixer(self) -> Mixer: ...
+
+
+class PreNormLayer(Layer):
     """Normalise in front of mixer and feed-forward (Gemma 1, Llama, Qwen)."""
 
     def __init__(self, config: ModelConfig, mixer: Mixer, number: int) -> None:
@@ -22,6 +32,10 @@ class PreNormLayer(nn.Module):
         self.mlp = FeedForward(config, config.feed_forward_of(number), config.sparsity_of(number))
         self.input_layernorm = RMSNorm(config.hidden_size, config.norm_eps, config.norm_offset)
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.norm_eps, config.norm_offset)
+
+    @property
+    def mixer(self) -> Mixer:
+        return self.self_attn
 
     def forward(
         self, x: Tensor, added: Tensor | None, state: LayerState, chunk: Chunk, wanted: int

@@ -9,19 +9,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gemma10m.config import ModelConfig, ReadingConfig
+from gemma10m.config import OWN, ModelConfig, ReadingConfig
 from gemma10m.errors import UsageError
 from gemma10m.memory.interludes import Interludes
 from gemma10m.memory.state import LayerState, Layout, State
 from gemma10m.models.added_attention import AddedMemoryAttention
 from gemma10m.models.altup import AltUpLayer, joined, projections, spread
 from gemma10m.models.attention import Attention
-from gemma10m.models.blocks import PreNormLayer, SandwichNormLayer, ScaledLayer
+from gemma10m.models.blocks import Layer, PreNormLayer, SandwichNormLayer, ScaledLayer
 from gemma10m.models.chunk import Chunk
 from gemma10m.models.layer_inputs import LayerInputs, table
 from gemma10m.models.layers import FeedForward, RMSNorm
+from gemma10m.models.megalodon_layer import MegalodonLayer, RopeFrequencies
 from gemma10m.models.mixer import Mixer
 from gemma10m.models.shared_attention import SharedAttention
+from gemma10m.models.timestep_norm import TimestepNorm
 from gemma10m.models.vector_attention import StateVectorAttention
 
 Logits = Literal["all", "last", "none"]
@@ -43,7 +45,10 @@ def make_mixer(config: ModelConfig, reading: ReadingConfig, layer: int) -> Mixer
     return mixer
 
 
-def make_layer(config: ModelConfig, mixer: Mixer, number: int) -> PreNormLayer:
+def make_layer(config: ModelConfig, reading: ReadingConfig, number: int) -> Layer:
+    if config.megalodon:
+        return MegalodonLayer(config, number)
+    mixer = make_mixer(config, reading, number)
     if config.streams > 1:
         return AltUpLayer(config, mixer, number)
     if config.layer_scalars:
@@ -62,10 +67,12 @@ class Backbone(nn.Module):
             self.per_layer_projection_norm = RMSNorm(config.layer_input_size, config.norm_eps, config.norm_offset)
         if config.streams > 1:
             self.altup_projections, self.altup_unembed_projections = projections(config), projections(config)
-        self.layers = nn.ModuleList(
-            [make_layer(config, make_mixer(config, reading, number), number) for number in range(config.layers)]
-        )
-        self.norm = RMSNorm(config.hidden_size, config.norm_eps, config.norm_offset)
+        self.layers = nn.ModuleList([make_layer(config, reading, number) for number in range(config.layers)])
+        self.norm: RMSNorm | TimestepNorm
+        if config.megalodon:
+            self.rope, self.norm = RopeFrequencies(config), TimestepNorm(config)
+        else:
+            self.norm = RMSNorm(config.hidden_size, config.norm_eps, config.norm_offset)
         self.scaled_embedding, self.last_owner = config.scaled_embedding, config.last_owner
         self.has_layer_inputs, self.has_streams = config.layer_input_size > 0, config.streams > 1
 
@@ -74,7 +81,8 @@ class Backbone(nn.Module):
         chunk.layer_inputs = self._layer_inputs(ids, x)
         if self.has_streams:
             x = spread(x, self.altup_projections)
-        for number, (layer, layer_state) in enumerate(zip(self.layers, state.layers, strict=True)):
+        for number, layer in enumerate(self.layers):
+            layer_state = state.layers[number]
             # Nothing but the head and layers without keys and values of their own reads the output of the last layer
             # that has some: tokens without logits stop at these.
             needed = ids.shape[1] if number < self.last_owner else wanted
@@ -83,6 +91,9 @@ class Backbone(nn.Module):
             states.append(layer_state)
         if self.has_streams:
             x = joined(x, self.altup_unembed_projections)
+        if isinstance(self.norm, TimestepNorm):
+            x, statistics = self.norm(x, state.layers[-1], chunk, wanted)
+            return x, (*states, statistics)
         return self.norm.after(x, added)[1], tuple(states)
 
     def _layer_inputs(self, ids: Tensor, embedded: Tensor) -> LayerInputs | None:
@@ -111,6 +122,7 @@ class Decoder(nn.Module):
 
     def __init__(self, config: ModelConfig, reading: ReadingConfig) -> None:
         super().__init__()
+        _check_reading(config, reading)
         self.config, self.reading = config, reading
         self.model = Backbone(config, reading)
         if not config.tied_head:
@@ -132,7 +144,9 @@ class Decoder(nn.Module):
 
     @property
     def mixers(self) -> tuple[Mixer, ...]:
-        return tuple(cast(PreNormLayer, layer).self_attn for layer in self.model.layers)
+        """Return what keeps a state, in the order of the state's layers: one in each, and Megalodon's last norm."""
+        mixers = tuple(cast(Layer, layer).mixer for layer in self.model.layers)
+        return (*mixers, self.model.norm) if isinstance(self.model.norm, Mixer) else mixers
 
     def layout(self, position: int, batch: int = 1) -> tuple[Layout, ...]:
         """Return the names, dtypes and shapes of each layer's state after `position` tokens."""
@@ -200,9 +214,24 @@ class Decoder(nn.Module):
         """
         if wanted not in (0, 1, ids.shape[1]):
             raise UsageError(f"hidden states are given for all {ids.shape[1]} tokens, the last or none, not {wanted}")
+        if self.config.megalodon and self.reading.memory != OWN:
+            return self._forgetting(ids, state, wanted)
         chunk = Chunk(state.position, ids.shape[1], self.device, self.dtype, interludes)
         hidden, layers = self.model(ids.to(self.device), state, chunk, wanted)
         return hidden, State(layers, state.position + ids.shape[1])
+
+    def _forgetting(self, ids: Tensor, state: State, wanted: int) -> tuple[Tensor, State]:
+        """Return what `hidden` returns where nothing is carried over: each segment is read as the document's first."""
+        segment, outputs, empty = self.reading.segment, [], self.empty_state(ids.shape[0])
+        cuts = tuple(range(-state.position % segment, ids.shape[1], segment))
+        for part in ids.to(self.device).tensor_split(cuts, dim=1):
+            place, count = state.position % segment, part.shape[1]
+            if count:
+                chunk = Chunk(place, count, self.device, self.dtype)
+                hidden, layers = self.model(part, state if place else empty, chunk, count)
+                outputs.append(hidden)
+                state = State(layers, state.position + count)
+        return torch.cat(outputs, dim=1)[:, ids.shape[1] - wanted :], state
 
     def head(self, hidden: Tensor) -> Tensor:
         return self._capped(F.linear(hidden, self._head_weight))  # (B, wanted, V)
@@ -232,6 +261,17 @@ class Decoder(nn.Module):
                 f"the state does not fit this model: found {_described(layers)}, expected {_described(expected)}",
                 hint="use the state that this model's own calls returned",
             )
+
+
+def _check_reading(config: ModelConfig, reading: ReadingConfig) -> None:
+    """Refuse a memory that the layers have no place for. Raises UsageError."""
+    # Megalodon read as `window` forgets at the end of each chunk: what its state is worth is measured against that.
+    own = (OWN, "window") if config.megalodon else ()
+    if reading.memory not in own and (config.megalodon or reading.memory == OWN):
+        raise UsageError(
+            f"a {config.architecture} model cannot be read with {reading.memory} memory",
+            hint=f"{OWN} memory is for architectures that carry a state by themselves, and for no others",
+        )
 
 
 def without_memory(model: Decoder) -> Decoder:

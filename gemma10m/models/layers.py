@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from statistics import NormalDist
 
 import torch
@@ -48,6 +49,14 @@ def fuse_bias(*linears: nn.Linear) -> Tensor | None:
     return torch.cat(biases) if biases else None
 
 
+def in_rows(run: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Run a feed-forward on some rows of x (B, S, D) at a time."""
+    most = max(1, FEED_FORWARD_ROWS // x.shape[0])
+    if x.shape[1] <= most:
+        return run(x)
+    return torch.cat([run(rows) for rows in x.split(most, dim=1)], dim=1)  # (B, S, D)
+
+
 class FeedForward(nn.Module):
     """Compute down(act(gate(x)) * up(x)) without biases; act is tanh-GELU or SiLU.
 
@@ -69,10 +78,7 @@ class FeedForward(nn.Module):
         self.gate_up = fuse_weights(self.gate_proj, self.up_proj)
 
     def forward(self, x: Tensor) -> Tensor:
-        most = max(1, FEED_FORWARD_ROWS // x.shape[0])
-        if x.shape[1] <= most:
-            return self._rows(x)
-        return torch.cat([self._rows(rows) for rows in x.split(most, dim=1)], dim=1)  # (B, S, D)
+        return in_rows(self._rows, x)
 
     def _rows(self, x: Tensor) -> Tensor:
         if self.gate_up is None:

@@ -38,7 +38,7 @@ def stretch_tokens(model: Decoder, rows: int = 1) -> int:
 def product_flops(model: Decoder) -> int:
     """Count the FLOPs of a token's products with weights, in the layers that leave something in the state."""
     config, run = model.config, model.config.last_owner + 1
-    feed_forward = sum(6 * config.hidden_size * config.feed_forward_of(layer) for layer in range(run))
+    feed_forward = sum(config.feed_forward_flops(layer) for layer in range(min(run, config.layers)))
     return feed_forward + sum(mixer.cost().projection_flops for mixer in model.mixers[:run])
 
 

@@ -20,6 +20,7 @@ from gemma10m.models.attention import Attention
 from gemma10m.models.blocks import PreNormLayer
 from gemma10m.models.decoder import Decoder
 from gemma10m.models.rope import cos_sin
+from gemma10m.training.megalodon_start import draw_megalodon
 from gemma10m.training.parameters import is_gate
 
 # Few writes at first: at half open, every segment would overwrite a small memory several times over.
@@ -44,8 +45,11 @@ def initialise(model: Decoder, only: Container[str] | None = None) -> None:
     because its heads look 1, 2, 3, ... tokens back. Outputs are the transposed values' weights.
     A first state vector ~ N(0, 0.02); the gates of its updates at sigmoid(-2) too. Models whose layers share keys and
     values begin from noise alone.
-    only: the parameters to initialise; None for all.
+    only: the parameters to initialise; None for all. A Megalodon, which has no such heads, begins as its authors' did.
     """
+    if model.config.megalodon:
+        draw_megalodon(model)
+        return
     for name, parameter in model.named_parameters():
         if only is None or name in only:
             _draw(name, parameter.data)

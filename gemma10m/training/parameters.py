@@ -39,7 +39,7 @@ def is_trained(name: str, train: str) -> bool:
         return PART in name
     if train == "gates":
         return is_gate(name) or ".self_attn.write_gate." in name
-    return train == "all" or ".self_attn." in name
+    return train == "all" or ".self_attn." in name or ".mega." in name
 
 
 def select_trained(model: Decoder, train: str) -> None:
@@ -56,7 +56,7 @@ def make_optimizer(model: Decoder, recipe: Recipe) -> torch.optim.AdamW:
     groups: dict[tuple[str, bool], list[nn.Parameter]] = {}
     for name, parameter in trained(model).items():
         is_fast, is_fitted = is_gate(name) or is_added_gate(name), recipe.addressed > 0 and is_address(name)
-        kind = "gates" if is_fast else "vectors" if parameter.dim() < 2 else "matrices"
+        kind = "gates" if is_fast else "matrices" if parameter.dim() == 2 else "vectors"
         groups.setdefault((kind, is_fitted), []).append(parameter)
     rates = {"gates": recipe.gate_learning_rate, "vectors": recipe.learning_rate, "matrices": recipe.learning_rate}
     return torch.optim.AdamW(

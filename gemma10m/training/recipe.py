@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from gemma10m.config import MEMORY_KINDS, ModelConfig, ReadingConfig
+from gemma10m.config import MEMORY_KINDS, OWN, ModelConfig, ReadingConfig
 from gemma10m.errors import ConfigError
 
 TASKS = ("needle", "pairs", "passkey", "question", "repeat", "story", "text")
@@ -164,7 +164,7 @@ class Recipe:
             yield f"addressed needs one of the tasks {', '.join(HAVE_VALUES)}, found {', '.join(self.tasks)}"
 
     def _reading_problems(self) -> Iterator[str]:
-        if self.memory not in (None, *MEMORY_KINDS):
+        if self.memory not in (None, *MEMORY_KINDS, OWN):
             yield f"memory must be one of {', '.join(MEMORY_KINDS)}, found {self.memory!r}"
         for name, least in (("segment", 1), ("carry", 0), ("sinks", 0)):
             value = getattr(self, name)

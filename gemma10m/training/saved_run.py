@@ -1,4 +1,4 @@
-"""Save a trained model as a folder in gemma-2B-10M's layout, with what the run needs to resume.
+"""Save a trained model in gemma-2B-10M's layout, or its architecture's own, with what the run needs to resume.
 
 run.safetensors alone says where a run is: the trained weights, AdamW's moments and the position are one file, replaced
 whole, so that a crash at any moment leaves one step's numbers and never a mix of two. model.safetensors and config.json
@@ -19,6 +19,8 @@ from torch import Tensor
 from gemma10m.atomic_file import atomic_file
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.errors import StateError, TrainingError
+from gemma10m.models import ARCHITECTURES
+from gemma10m.models.architecture import Architecture
 from gemma10m.models.decoder import Decoder
 from gemma10m.strict_json import quote, strict_json
 from gemma10m.tensor_bytes import safetensors_bytes
@@ -50,7 +52,8 @@ class SavedRun:
 
 def save_model(model: Decoder, folder: Path) -> None:
     """Write config.json and model.safetensors. Raises DiskError."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    in_file = _architecture(model.config).file_name
+    tensors = {in_file(name): tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     write_json(folder / "config.json", config_json(model.config, model.reading))
     write_bytes(folder / "model.safetensors", safetensors_bytes(tensors, {"format": "pt"}))
 
@@ -140,7 +143,13 @@ def write_bytes(path: Path, data: bytes) -> None:
         file.write(data)
 
 
+def _architecture(config: ModelConfig) -> Architecture:
+    return next(one for one in ARCHITECTURES.values() if one.name == config.architecture)
+
+
 def config_json(config: ModelConfig, reading: ReadingConfig) -> dict[str, Any]:
+    if write := _architecture(config).write:
+        return write(config)
     sources = [layer if spec.source is None else spec.source for layer, spec in enumerate(config.attention)]
     return ({"kv_source_layers": sources} if config.shares else {}) | {
         "architectures": ["GemmaForCausalLM"],

@@ -21,7 +21,7 @@ from gemma10m.weights.checkpoint import Checkpoint
 from gemma10m.weights.config_file import StatedReading, parse_config
 from gemma10m.weights.files import read_json_object
 from gemma10m.weights.loading import load_weights
-from gemma10m.weights.options import CLOSED_GATE, resolve_reading
+from gemma10m.weights.options import CLOSED_GATE, refuse_any_but, resolve_reading
 
 SCRATCH = "scratch"
 DEMO_VOCABULARY = 4096
@@ -56,12 +56,14 @@ def scratch_plan(config_file: Path | None, recipe: Recipe) -> ModelPlan:
         raise UsageError(f"{config_file} is not called config.json", hint="name a config.json or the folder it is in")
     described = parse_config(read_json_object(folder, "config.json"))
     config = replace(described.config, tied_head=described.tied is not False)
-    reading = _scratch_reading(recipe, described.reading)
+    reading = _own_reading(config, recipe) or _scratch_reading(recipe, described.reading)
     return ModelPlan(_with_gates(config, reading.memory), reading)
 
 
 def checkpoint_plan(checkpoint: Checkpoint, recipe: Recipe) -> ModelPlan:
     """Plan the checkpoint's model, with the gates that the memory needs. Raises ConfigError and UsageError."""
+    if own := _own_reading(checkpoint.config, recipe):
+        return ModelPlan(checkpoint.config, own)
     memory = recipe.memory or checkpoint.reading["memory"] or DEMO_READING.memory
     grown = replace(checkpoint, config=_with_gates(checkpoint.config, memory))
     reading = resolve_reading(grown, memory=memory, segment=recipe.segment, carry=recipe.carry, sinks=recipe.sinks)
@@ -90,6 +92,21 @@ def from_checkpoint(checkpoint: Checkpoint, plan: ModelPlan, seed: int) -> Start
         torch.manual_seed(seed)
         initialise(model, fresh)
     return Start(model, checkpoint.fingerprint, (*checkpoint.notes, *_fresh_notes(fresh), *_reopen(model, fresh)))
+
+
+def _own_reading(config: ModelConfig, recipe: Recipe) -> ReadingConfig | None:
+    """Return the one way that a model with a state of its own reads, or None. Raises UsageError for another recipe."""
+    own = config.own_reading
+    if own is None:
+        return None
+    said = StatedReading(
+        memory=cast(MemoryKind | None, recipe.memory), segment=recipe.segment, carry=recipe.carry, sinks=recipe.sinks
+    )
+    stages = (StatedReading(memory=None, segment=stage.segment, carry=None, sinks=None) for stage in recipe.stages)
+    refuse_any_but(own, "the model", said, *stages)
+    if any(stage.virtual or stage.window for stage in recipe.stages):
+        raise UsageError("virtual and window are for layers that attend", hint="leave them out of the recipe's stages")
+    return own
 
 
 def _scratch_reading(recipe: Recipe, stated: StatedReading | None) -> ReadingConfig:

@@ -58,7 +58,7 @@ def parse_config(said: Mapping[str, Any]) -> ConfigFile:
             hint="choose a model of one of these architectures",
         )
     reader = ConfigReader(_text_part(said, architecture))
-    tied = reader.flag("tie_word_embeddings")
+    tied = architecture.tied(reader)
     reader.problems += _reading_problems(said)
     reading = StatedReading(
         memory=said.get("memory"), segment=_segment(said), carry=said.get("carry"), sinks=said.get("sinks")
@@ -88,14 +88,15 @@ def _model_config(architecture: Architecture, reader: ConfigReader) -> ModelConf
         config = with_sources(architecture.read(reader), reader)
     except ConfigError as error:
         if not reader.problems:
-            reader.problems += [_in_file_words(problem) for problem in error.problems]
+            words = _KEYS | dict(architecture.words)
+            reader.problems += [_in_file_words(problem, words) for problem in error.problems]
     if reader.problems:
         raise ConfigError(reader.problems, hint=_PUBLISHED)
     return config
 
 
-def _in_file_words(problem: str) -> str:
-    return re.sub(r"\b(" + "|".join(_KEYS) + r")\b", lambda found: _KEYS[found[1]], problem)
+def _in_file_words(problem: str, words: Mapping[str, str]) -> str:
+    return re.sub(r"\b(" + "|".join(words) + r")\b", lambda found: words[found[1]], problem)
 
 
 def _reading_problems(said: Mapping[str, Any]) -> Iterator[str]:

@@ -10,9 +10,10 @@ import torch
 from gemma10m.adapters.added_memory import PART
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.errors import ModelError
+from gemma10m.models import ARCHITECTURES
 from gemma10m.models.decoder import Decoder
 from gemma10m.strict_json import quote
-from gemma10m.weights.headers import TensorEntry
+from gemma10m.weights.headers import COUNT, TensorEntry
 
 HEAD = "lm_head.weight"
 EMBEDDING = "model.embed_tokens.weight"
@@ -24,6 +25,14 @@ _STAYS_FLOAT32 = (
     "self_attn.write_gate.weight",
     "self_attn.write_gate.bias",
     "self_attn.state_vector.first",
+    ".cema.alpha",
+    ".cema.delta",
+    ".cema.theta",
+    ".cema.gamma",
+    ".cema.omega",
+    ".prior_mean",
+    ".prior_logv",
+    ".rope.freqs",
 )
 _SHOWN = 5
 _MIXED = "config.json and the weights must come from the same model"
@@ -35,6 +44,8 @@ def stays_float32(name: str) -> bool:
 
 def loaded_dtype(name: str, dtype: torch.dtype) -> torch.dtype:
     """Return the dtype of a tensor in a model whose weights are of `dtype`."""
+    if name.endswith(COUNT):
+        return torch.int64
     return torch.float32 if stays_float32(name) else dtype
 
 
@@ -59,11 +70,12 @@ def check_tensors(config: ModelConfig, tensors: Mapping[str, TensorEntry]) -> No
         )
     _check_sizes(config, tensors)
     expected = expected_shapes(config)
+    in_file = next(one.file_name for one in ARCHITECTURES.values() if one.name == config.architecture)
     faults = {
-        "missing": [name for name in expected if name not in tensors],
-        "unexpected": [quote(name) for name in tensors if name not in expected],
+        "missing": [in_file(name) for name in expected if name not in tensors],
+        "unexpected": [quote(in_file(name)) for name in tensors if name not in expected],
         "of another shape": [
-            f"{name}: found {list(tensors[name].shape)}, expected {list(shape)}"
+            f"{in_file(name)}: found {list(tensors[name].shape)}, expected {list(shape)}"
             for name, shape in expected.items()
             if name in tensors and tensors[name].shape != shape
         ],
@@ -77,6 +89,8 @@ def _check_sizes(config: ModelConfig, tensors: Mapping[str, TensorEntry]) -> Non
     """Refuse a matrix with more numbers than all files together: shapes alone may overflow. Raises ModelError."""
     held = sum(math.prod(entry.shape) for entry in tensors.values())
     widths = {"vocab_size": config.vocabulary, "intermediate_size": config.widest_feed_forward}
+    if config.megalodon:
+        widths |= {"value_dim": config.megalodon.value_dim, "cema_ndim": config.megalodon.cema_ndim}
     for layer in range(config.layers if config.attention else 1):
         widths["num_attention_heads * head_dim"] = config.attention_of(layer).query_size
         for name, width in widths.items():

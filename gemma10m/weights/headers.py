@@ -18,6 +18,7 @@ from gemma10m.weights.model_json import parse_json
 from gemma10m.weights.sniffing import SNIFFED_BYTES, wrong_file
 
 DTYPE_BYTES = {"F32": 4, "BF16": 2, "F16": 2}
+COUNT = ".prior_count"  # how the names of whole numbers in I64 end: Megalodon's norms have one each
 
 # The format allows 100 MB, which Python would turn into gigabytes of objects; a Gemma checkpoint needs under 100 kB.
 MAX_HEADER_BYTES = 16 * 2**20
@@ -30,7 +31,7 @@ class TensorEntry:
     """Say where a tensor lies: bytes `start` to `end` of the file `shard`."""
 
     name: str
-    dtype: str  # "F32", "BF16" or "F16"
+    dtype: str  # "F32", "BF16" or "F16"; "I64" for a count
     shape: tuple[int, ...]
     shard: Path
     start: int
@@ -89,9 +90,10 @@ def _entry(name: str, fields: object, path: Path, data_start: int) -> TensorEntr
     if not isinstance(fields, dict) or fields.keys() != {"dtype", "shape", "data_offsets"}:
         raise ModelError(f"{where} must have dtype, shape and data_offsets, found {quote(fields)}", _DAMAGED)
     dtype, shape, offsets = fields["dtype"], fields["shape"], fields["data_offsets"]
-    if not isinstance(dtype, str) or dtype not in DTYPE_BYTES:
+    sizes = {"I64": 8} if name.endswith(COUNT) else DTYPE_BYTES
+    if not isinstance(dtype, str) or dtype not in sizes:
         raise ModelError(
-            f"{where} has the dtype {quote(dtype)}, {', '.join(DTYPE_BYTES)} expected",
+            f"{where} has the dtype {quote(dtype)}, {', '.join(sizes)} expected",
             hint="quantised checkpoints are not read: use the model's float32 or bfloat16 version",
         )
     if not _is_counts(shape) or len(shape) > _MAX_DIMENSIONS:
@@ -99,7 +101,7 @@ def _entry(name: str, fields: object, path: Path, data_start: int) -> TensorEntr
     if not _is_counts(offsets) or len(offsets) != 2:
         raise ModelError(f"{where} has offsets that are not two counts of bytes: {quote(offsets)}", _DAMAGED)
     begin, end = offsets
-    expected = math.prod(shape) * DTYPE_BYTES[dtype]
+    expected = math.prod(shape) * sizes[dtype]
     if end - begin != expected:
         raise ModelError(
             f"{where} has {end - begin:,} bytes, {expected:,} expected for shape {shape} in {dtype}", _DAMAGED

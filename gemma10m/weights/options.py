@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar, cast
 import torch
 from torch import Tensor
 
-from gemma10m.config import DEFAULT_SEGMENT, DEFAULT_SINKS, MemoryKind, ModelConfig, ReadingConfig
+from gemma10m.config import DEFAULT_SEGMENT, DEFAULT_SINKS, OWN, MemoryKind, ModelConfig, ReadingConfig
 from gemma10m.errors import ConfigError, ModelError, UsageError
 from gemma10m.memory import KINDS
 from gemma10m.weights.config_file import StatedReading
@@ -83,6 +83,19 @@ def _reading(
     tokens: int,
 ) -> ReadingConfig:
     config, stated = checkpoint.config, checkpoint.reading
+    if config.own_reading:
+        refuse_any_but(
+            config.own_reading,
+            checkpoint.name,
+            StatedReading(memory=cast(MemoryKind | None, memory), segment=segment, carry=carry, sinks=sinks),
+            stated,
+        )
+        return config.own_reading
+    if OWN in (memory, stated["memory"]):
+        raise UsageError(
+            f"{checkpoint.name} has no state of its own: its layers attend, and a memory is kept beside them",
+            hint="leave out --memory, or name another kind",
+        )
     kind = _first(memory, stated["memory"], _default_memory(config))
     if checkpoint.added and kind in KINDS and KINDS[cast(MemoryKind, kind)].needs_added_memory:
         added = checkpoint.added
@@ -98,6 +111,17 @@ def _reading(
     return replace(
         reading, carry=_first(carry, stated_carry, default_carry), sinks=_first(sinks, stated_sinks, default_sinks)
     )
+
+
+def refuse_any_but(own: ReadingConfig, name: str, *wanted: StatedReading) -> None:
+    """Refuse to read otherwise than a model with a state of its own can. Raises UsageError."""
+    for said in wanted:
+        for field, value in said.items():
+            if value is not None and value != getattr(own, field):
+                raise UsageError(
+                    f"{name} carries a state of its own, and cannot be read with {field} {value}",
+                    hint="leave out what is said of memory, segment, carry and sinks",
+                )
 
 
 def _first(said: T | None, stated: T | None, default: T) -> T:

@@ -11,7 +11,7 @@ from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.memory.state import Layout
 from gemma10m.models.decoder import Decoder
 from gemma10m.models.layers import FEED_FORWARD_ROWS
-from gemma10m.weights.expected import LAYER_TABLE, stays_float32
+from gemma10m.weights.expected import LAYER_TABLE, loaded_dtype
 
 _FAR = 2**40  # tokens: a position at which every window is full
 
@@ -64,7 +64,7 @@ def _keys(layout: Layout) -> Layout:
 
 def _weight_bytes(model: Decoder, dtype: torch.dtype) -> int:
     named = model.state_dict().items()
-    return sum(tensor.numel() * (4 if stays_float32(name) else dtype.itemsize) for name, tensor in named)
+    return sum(tensor.numel() * loaded_dtype(name, dtype).itemsize for name, tensor in named)
 
 
 def _on_host(model: Decoder, dtype: torch.dtype) -> int:

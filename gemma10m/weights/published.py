@@ -1,7 +1,8 @@
 """This table holds the shapes of published models in the words of config.json, the text model's fields alone.
 
 A model is looked up by its repository's name. `-it`, `-Instruct` and `-pt` share the shape of the base model and are
-listed only where a field differs. Counts of parameters are exact and count a tied head once.
+listed only where a field differs. Counts of parameters are exact and count a tied head once. Megalodon's rows are the
+configurations of its released code, after whose repository they are named: no weights were published.
 """
 
 from __future__ import annotations
@@ -80,6 +81,18 @@ def _gemma4(
             local: dict(rope_type="default", rope_theta=10000.0),
         },
     )  # fmt: skip
+
+
+def _megalodon(
+    *layer: int, heads: int, chunk: int = 2048, groups: int = 64, base: float | None = None, **said: bool
+) -> Config:
+    """Describe one of the released code's configurations; `said` are its flags that are true."""
+    names = ("num_layers", "model_dim", "z_dim", "value_dim", "ffn_hidden_dim")
+    return dict(zip(names, layer, strict=True)) | dict(
+        model_type="megalodon", num_heads=heads, cema_ndim=16, chunk_size=chunk, norm_num_groups=groups,
+        norm_affine=True, norm_eps=1e-05, rope_base=base, swiglu=False, rescale_nffn=False, scale_emb=False,
+        share_emb=False, vocab_size=32000,
+    ) | said  # fmt: skip
 
 
 def _llama(
@@ -195,6 +208,21 @@ _ROWS: tuple[tuple[str, int, Config], ...] = (
     ("Qwen/Qwen2.5-3B", 3_085_938_688, _qwen2(2048, 11008, 36, 16, 2, context=32768)),
     ("Qwen/Qwen2.5-7B", 7_615_616_512, _qwen2(*_QWEN25_7B, context=131072, vocabulary=152064, tied=False)),
     ("Qwen/Qwen2.5-7B-Instruct", 7_615_616_512, _qwen2(*_QWEN25_7B, context=32768, vocabulary=152064, tied=False)),
+    # The paper's 7B has the code's mega7.3B but for chunks of 4,096 tokens and the base of the rotary embedding.
+    (
+        "XuezheMax/megalodon-7B",
+        7_385_817_088,
+        _megalodon(32, 4096, 1024, 8192, 8192, heads=4, chunk=4096, base=100000.0, swiglu=True),
+    ),
+    ("XuezheMax/mega200M", 220_627_968, _megalodon(12, 1024, 256, 2048, 2560, heads=1, groups=32)),
+    ("XuezheMax/mega1.3B", 1_342_832_640, _megalodon(24, 2048, 512, 4096, 4864, heads=2)),
+    (
+        "XuezheMax/mega1.3B_pg19",
+        1_327_628_288,
+        _megalodon(24, 2048, 512, 4096, 3584, heads=2, swiglu=True, scale_emb=True, share_emb=True),
+    ),
+    ("XuezheMax/mega7.1B", 7_117_381_632, _megalodon(32, 4096, 1024, 8192, 11264, heads=4)),
+    ("XuezheMax/mega7.3B", 7_385_817_088, _megalodon(32, 4096, 1024, 8192, 8192, heads=4, swiglu=True)),
     *_QWEN3,
     *((f"{name}-Base", count, config | dict(max_position_embeddings=32768)) for name, count, config in _QWEN3),
 )
@@ -208,6 +236,11 @@ class Published:
     repository: str
     parameters: int
     config: Config
+
+    @property
+    def has_weights(self) -> bool:
+        """Tell if weights were published, and not the configuration alone, as for Megalodon."""
+        return bool(self.config["model_type"] != "megalodon")
 
     @property
     def has_gates(self) -> bool:

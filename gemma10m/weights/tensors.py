@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gemma10m.errors import ModelError, OutOfMemoryError, is_out_of_memory
 from gemma10m.weights.checkpoint import Checkpoint
+from gemma10m.weights.constants import check_constants
 from gemma10m.weights.expected import LAYER_TABLE, loaded_device, loaded_dtype, stays_float32
 from gemma10m.weights.headers import TensorEntry
 
@@ -22,7 +23,8 @@ def load_weights(checkpoint: Checkpoint, *, device: str, dtype: torch.dtype) -> 
 
     On the CPU a tensor that needs no cast stays a view of the mapped file. Host memory beyond the result: one tensor.
     The table of layers' own inputs stays on the CPU and, where that is a float type, in its dtype in the file.
-    Raises ModelError for files that changed since the checkpoint was opened and for gates that are not finite,
+    Raises ModelError for files that changed since the checkpoint was opened, for gates that are not finite, and for
+    what must have another value (`check_constants`),
     OutOfMemoryError when the GPU is too small.
     """
     in_order = sorted(checkpoint.tensors.items(), key=lambda item: (item[1].shard, item[1].start))
@@ -31,6 +33,7 @@ def load_weights(checkpoint: Checkpoint, *, device: str, dtype: torch.dtype) -> 
         for name, entry in in_order:
             tensor = checkpoint.source.load(entry, _dtype_of(name, entry, dtype), loaded_device(name, device))
             weights[name] = _finite(name, tensor) if stays_float32(name) else tensor
+    check_constants(checkpoint.config, weights)
     return weights
 
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, get_args
+from typing import Any, cast
 
 import torch
 from oracle import random_weights
 from torch import Tensor, nn
 
-from gemma10m.config import MemoryKind, ModelConfig, ReadingConfig
+from gemma10m.config import MEMORY_KINDS, MemoryKind, ModelConfig, ReadingConfig
 from gemma10m.memory import KINDS as MEMORIES
 from gemma10m.memory.interludes import Interludes
 from gemma10m.memory.matrix import Memories
 from gemma10m.memory.state import LayerState, State
 from gemma10m.models.decoder import Decoder, Logits
 
-KINDS: tuple[MemoryKind, ...] = get_args(MemoryKind)
+KINDS = cast(tuple[MemoryKind, ...], MEMORY_KINDS)
 CLOSING: tuple[MemoryKind, ...] = (
     "linear",
     "delta",

@@ -15,7 +15,7 @@ from gemma10m.weights.files import read_json_object
 from gemma10m.weights.headers import TensorEntry
 from gemma10m.weights.shards import read_tensors
 
-_TORCH_DTYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
+_TORCH_DTYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16, "I64": torch.int64}
 
 
 class SafetensorsFolder:
