@@ -47,7 +47,7 @@ def initialise(model: Decoder, only: Container[str] | None = None) -> None:
     values begin from noise alone.
     only: the parameters to initialise; None for all. A Megalodon, which has no such heads, begins as its authors' did.
     """
-    if model.config.megalodon:
+    if only is None and model.config.megalodon:
         draw_megalodon(model)
         return
     for name, parameter in model.named_parameters():
