@@ -86,17 +86,23 @@ class LoraLinear(nn.Module):
 def add_lora(model: Decoder, config: LoraConfig, seed: int) -> None:
     """Freeze the model and put trainable updates, at first zero, beside the weights that `config` names.
 
-    For training. The seed decides A. Raises UsageError for a fused model, whose joined weights would hide the updates.
+    For training. The seed decides A. Raises UsageError for a fused model, whose joined weights would hide the updates,
+    and for one that has no such weights.
     """
     if any(name.endswith(("qkv", "gate_up")) for name, _ in model.named_buffers()):
         raise UsageError("the model is fused, and a fused model cannot be trained", hint="load it without fusing it")
+    linears = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    named = [(name, linear) for name, linear in linears if name.rpartition(".")[2] in config.modules]
+    if not named:  # as in Megalodon
+        raise UsageError(
+            f"the model has no weights named {', '.join(config.modules)}, which an adapter updates",
+            hint="name a model that attends, such as Gemma",
+        )
     model.requires_grad_(False)
     generator = torch.Generator().manual_seed(seed)
-    named = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Linear)]
     for name, linear in named:
         parent, _, last = name.rpartition(".")
-        if last in config.modules:
-            setattr(model.get_submodule(parent), last, LoraLinear(linear, config, generator))
+        setattr(model.get_submodule(parent), last, LoraLinear(linear, config, generator))
 
 
 def start_lora_from(model: Decoder, updates: Updates) -> None:

@@ -158,8 +158,10 @@ def _with_memory(
 ) -> Adapter:
     """Return the adapter with a memory: the one that it has, or one that is not trained yet. Raises UsageError."""
     checkpoint = chosen.checkpoint
-    if checkpoint.config.has_state_vectors or all(spec.window for spec in _specs(checkpoint.config)):
-        what = "has state vectors" if checkpoint.config.has_state_vectors else "has a window in every layer"
+    config = checkpoint.config
+    if config.own_reading or config.has_state_vectors or all(spec.window for spec in _specs(config)):
+        what = "has state vectors" if config.has_state_vectors else "has a window in every layer"
+        what = "carries a state of its own" if config.own_reading else what
         raise UsageError(
             f"{chosen.name} {what}, and a memory is trained beside layers that see everything",
             hint="name a model with such layers",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
@@ -17,6 +18,8 @@ from torch import Tensor, nn
 
 import gemma10m
 from gemma10m import ops
+from gemma10m.adapters.lora import LoraConfig, add_lora
+from gemma10m.bench.flops import needed_flops
 from gemma10m.config import ReadingConfig
 from gemma10m.errors import UsageError
 from gemma10m.memory.state import LayerState
@@ -25,6 +28,7 @@ from gemma10m.models.chunk import Chunk
 from gemma10m.models.complex_ema import ComplexEMA
 from gemma10m.models.decoder import Decoder, without_memory
 from gemma10m.models.timestep_norm import MEAN, VARIANCE, TimestepNorm, statistics
+from gemma10m.reading.stretch import product_flops
 from gemma10m.state_file import load_state, save_state
 from gemma10m.weights.config_file import parse_config
 from gemma10m.weights.plan import memory_plan
@@ -333,6 +337,18 @@ def test_a_long_text_leaves_numbers_that_are_finite() -> None:
     assert difference(state.layers[0][VARIANCE][0], table.var(dim=(0, 2))) < 0.01 * float(table.var())
 
 
+@every_variant
+def test_a_tokens_work_is_that_of_every_weight_and_the_averages(variant: str) -> None:
+    model = tiny_megalodon(variant)
+    matrices = sum(module.weight.numel() for module in model.model.layers.modules() if isinstance(module, nn.Linear))
+    assert product_flops(model) == 2 * matrices
+    config, mega = model.config, model.config.megalodon
+    assert mega is not None
+    attending = 2 * (CHUNK + 1) / 2 * (mega.z_dim + mega.value_dim)
+    averaging = config.hidden_size * (10 * math.log2(128) + 6 + 8 * mega.cema_ndim)
+    assert needed_flops(model) == pytest.approx(2 * matrices + config.layers * (attending + averaging))
+
+
 # --- memory kinds -----------------------------------------------------------------------------------------------------
 
 
@@ -360,6 +376,11 @@ def test_other_memories_are_refused(memory: str, tmp_path: Path) -> None:
 def test_other_lengths_are_refused(said: dict[str, int], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=f"with {next(iter(said))}"):
         gemma10m.load_model(save_megalodon(tmp_path), **said)
+
+
+def test_an_adapter_of_attention_has_no_place_in_it() -> None:
+    with pytest.raises(UsageError, match="no weights named q_proj"):
+        add_lora(tiny_megalodon(), LoraConfig(rank=2, alpha=2.0), seed=0)
 
 
 def test_models_that_attend_have_no_state_of_their_own() -> None:
