@@ -120,7 +120,7 @@ def refuse_any_but(own: ReadingConfig, name: str, *wanted: StatedReading) -> Non
             if value is not None and value != getattr(own, field):
                 raise UsageError(
                     f"{name} carries a state of its own, and cannot be read with {field} {value}",
-                    hint="leave out what is said of memory, segment, carry and sinks",
+                    hint="leave out memory, segment, carry and sinks",
                 )
 
 

@@ -1,4 +1,4 @@
-"""A document read by Megalodon: a file that has grown is read on from a chunk's beginning, and that is said."""
+"""Megalodon reads documents: a file that has grown is read on from a chunk's beginning, and a note reports it."""
 
 from __future__ import annotations
 
