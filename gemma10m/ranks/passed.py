@@ -32,8 +32,9 @@ def _layer(mixer: Attention, model: Decoder, dealt: Round, rank: int) -> int:
         return 0
     item, wide = model.dtype.itemsize, wide_dtype(model.dtype).itemsize
     is_last, ranks = rank == len(dealt.starts) - 1, len(dealt.starts)
-    tokens = _kept_since(window, dealt.run(rank).start, dealt.start)
-    tokens += max(0, min(_kept_since(window, dealt.end, dealt.start), dealt.end - dealt.run(rank).stop))
+    run, left = dealt.run(rank), _kept_since(window, dealt.end, dealt.start)
+    own = max(0, run.stop - max(run.start, dealt.end - left))
+    tokens = _kept_since(window, run.start, dealt.start) + left - own
     if rank and window.sinks:
         tokens += max(0, window.sinks - dealt.start)
     opened = 0 if is_last else window.open_tokens(dealt.end)
