@@ -30,7 +30,6 @@ from gemma10m.state_file import (
     read_header,
     save_state,
 )
-from gemma10m.strict_json import canonical_json
 from gemma10m.tokens import Tokenizer
 from gemma10m.tokens.prompt import Prompt
 
@@ -85,11 +84,13 @@ class Reader:
 
     def about_read(self, document: Document) -> dict[str, str]:
         """Return what must be the same on all ranks that read the document together, by its name in a sentence."""
+        reading = self.model.reading
+        lengths = f"segment {reading.segment}, carry {reading.carry}, sinks {reading.sinks}"
         return {
             "version": __version__,
             "model": self.model.fingerprint,
             "tokenizer": self.tokenizer_fingerprint,
-            "way of reading": canonical_json([*astuple(self.model.reading), self.read_all]),
+            "way of reading": f"{reading.memory}, {lengths}{', all' if self.read_all else ''}",
             "dtype": self.dtype,
             "kind of device": self.model.device.type,
             "document": document.fingerprint,

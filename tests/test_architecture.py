@@ -83,7 +83,6 @@ MAY_IMPORT = {
         "reading",
         "ranks",
         "state_file",
-        "strict_json",
         "documents",
         "models",
         "tokens",

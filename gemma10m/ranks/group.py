@@ -63,14 +63,14 @@ class Ranks:
         about: values by what they are called in a sentence. Raises UsageError if they differ, NetworkError if a rank
         does not come.
         """
-        self._say(f"about {self.rank}", canonical_json(dict(about)))
-        first = strict_json(self._hear("about 0"))
-        for rank in range(1, self.size):
-            other = strict_json(self._hear(f"about {rank}"))
+        with reported():
+            self._say(f"about {self.rank}", canonical_json(dict(about)))
+            first, *others = [strict_json(self._hear(f"about {rank}")) for rank in range(self.size)]
+        for rank, other in enumerate(others, start=1):
             for name in first:
                 if first[name] != other.get(name):
                     raise UsageError(
-                        f"rank {rank} has another {name} than rank 0: {other.get(name)!s:.40} and {first[name]!s:.40}",
+                        f"rank {rank} has another {name} than rank 0: {other.get(name)!s:.60} and {first[name]!s:.60}",
                         hint="start all ranks with the same version, model, options and document",
                     )
         with reported():

@@ -13,7 +13,9 @@ from gemma10m.models.decoder import Decoder
 def map_numbers(memory: MemoryKind, size: int) -> int:
     """Count the numbers in which a K/V head of E numbers says what a run makes of its memory: z, A and B."""
     square = size * size
-    return {"linear": square + size, "delta": 2 * square + size, "gated": 2 * square, "added": 2 * square}.get(memory, 0)
+    return {"linear": square + size, "delta": 2 * square + size, "gated": 2 * square, "added": 2 * square}.get(
+        memory, 0
+    )
 
 
 def open_numbers(memory: MemoryKind, size: int) -> int:

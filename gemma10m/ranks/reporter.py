@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,9 @@ class Reporter:
         if not allowed:
             hint = "run this command without torchrun; it can open the state that they saved"
             raise UsageError("only `gemma10m read` runs on several ranks", hint)
+        # Read when torch is imported: what torch says of a rank that is gone, with the frames of its C++ code, is said
+        # in one sentence here.
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
         from gemma10m.ranks.group import joined
 
         self._ranks = joined()
