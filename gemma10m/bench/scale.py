@@ -19,16 +19,20 @@ LAUNCH = 5e-6  # seconds of a small kernel that waits for the one before it; ass
 MESSAGE = 20e-6  # seconds that an exchange takes besides its bytes; assumed
 
 
+PARTS = ("products", "attention", "elementwise", "writing", "composing", "passing")
+
+
 @dataclass(frozen=True)
 class Card:
     """Hold a card's published rates."""
 
     products: float  # FLOP/s of bfloat16 without sparsity
     narrow_float32: float  # FLOP/s of TF32; memory's products are three of these
+    memory: float  # bytes/s
     link: float  # bytes/s in each direction
 
 
-CARDS = {"H200": Card(products=989e12, narrow_float32=494e12, link=450e9)}
+CARDS = {"H200": Card(products=989e12, narrow_float32=494e12, memory=4.8e12, link=450e9)}
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Simulated:
     rounds: int
     products: float
     attention: float
+    elementwise: float
     writing: float
     composing: float
     passing: float
@@ -45,7 +50,7 @@ class Simulated:
 
     @property
     def seconds(self) -> float:
-        return self.products + self.attention + self.writing + self.composing + self.passing
+        return math.fsum(getattr(self, part) for part in PARTS)
 
 
 def simulate(model: Decoder, card: Card, cards: int, tokens: int) -> Simulated:
@@ -61,11 +66,23 @@ def simulate(model: Decoder, card: Card, cards: int, tokens: int) -> Simulated:
         rounds=count,
         products=own * flops.products / (SHARE * card.products),
         attention=own * flops.mixing / (SHARE * card.products),
+        elementwise=own * _elementwise_bytes(model) / card.memory,
         writing=own * flops.writing / (SHARE * card.narrow_float32 / 3),
         composing=count * _composing(model, cards),
         passing=count * _passing(model, full, card) if cards > 1 else 0.0,
         nbytes=max(max(layer) for layer in _moved(model, full)),
     )
+
+
+def _elementwise_bytes(model: Decoder) -> float:
+    """Count what norms, sums, rotations and the feed-forward's activation read and write for a token."""
+    config, numbers = model.config, 0
+    for layer in range(config.last_owner + 1):
+        spec = config.attention_of(layer)
+        numbers += (
+            3 * config.feed_forward_of(layer) + 10 * config.hidden_size + 4 * (spec.query_size + 2 * spec.kv_size)
+        )
+    return numbers * model.dtype.itemsize
 
 
 def _composing(model: Decoder, cards: int) -> float:
@@ -96,9 +113,6 @@ def planned(config: ModelConfig, reading: ReadingConfig, cards: int, tokens: int
     with torch.device("meta"):
         model = Decoder(config, reading).to(torch.bfloat16)
     found, alone = (simulate(model, CARDS["H200"], count, tokens) for count in (cards, 1))
-    parts = {
-        name: round(getattr(found, name), 3) for name in ("products", "attention", "writing", "composing", "passing")
-    }
     return {
         "card": "H200",
         "cards": cards,
@@ -108,7 +122,7 @@ def planned(config: ModelConfig, reading: ReadingConfig, cards: int, tokens: int
         "rounds": found.rounds,
         "most_bytes_a_card_and_layer": int(found.nbytes),
         "seconds": round(found.seconds, 2),
-        **{f"seconds_{name}": seconds for name, seconds in parts.items()},
+        **{f"seconds_{part}": round(getattr(found, part), 3) for part in PARTS},
         "seconds_one_card": round(alone.seconds, 2),
         "tokens_per_second": round(tokens / found.seconds),
     }
