@@ -176,7 +176,9 @@ def read(
 ) -> None:
     """Read SOURCE, save its state and print the state's path.
 
-    Several cards read one document together: torchrun --nproc-per-node 8 -m gemma10m read book.txt -o book.state
+    Eight cards read one document together with this command:
+
+    torchrun --nproc-per-node 8 -m gemma10m read book.txt -o book.state
     """
     with command_terminal(json, ranks=True) as terminal:
         from gemma10m.commands.ask import read as read_sources

@@ -80,7 +80,11 @@ class Ranks:
                 )
             world = dist.group.WORLD
             assert world is not None
-            self.data = dist.new_group(backend="nccl", timeout=self._timeout) if device.type == "cuda" else world
+            self.data = world
+            if device.type == "cuda":
+                self.data = dist.new_group(backend="nccl", timeout=self._timeout)
+                # NCCL connects at the first call, in which every rank must take part: a message between two would not do.
+                dist.all_reduce(torch.zeros(1, device=device), group=self.data)
 
     def least(self, number: int) -> int:
         """Return the smallest of all ranks' numbers."""
