@@ -17,8 +17,6 @@ from gemma10m.reading.stretch import LONGEST
 SHARE = 0.83  # of the card's peak that products reach
 LAUNCH = 5e-6  # seconds of a small kernel that waits for the one before it; assumed
 MESSAGE = 20e-6  # seconds that an exchange takes besides its bytes; assumed
-
-
 PARTS = ("products", "attention", "elementwise", "writing", "composing", "passing")
 
 
@@ -79,9 +77,8 @@ def _elementwise_bytes(model: Decoder) -> float:
     config, numbers = model.config, 0
     for layer in range(config.last_owner + 1):
         spec = config.attention_of(layer)
-        numbers += (
-            3 * config.feed_forward_of(layer) + 10 * config.hidden_size + 4 * (spec.query_size + 2 * spec.kv_size)
-        )
+        heads = 4 * (spec.query_size + 2 * spec.kv_size)
+        numbers += 3 * config.feed_forward_of(layer) + 10 * config.hidden_size + heads
     return numbers * model.dtype.itemsize
 
 

@@ -29,13 +29,12 @@ class Ranks:
     and maps go through `data`: nccl between GPUs, else gloo.
     """
 
-    data: dist.ProcessGroup
-
     def __init__(self, found: Place, timeout: timedelta = TIMEOUT) -> None:
         """Connect to the store. Raises NetworkError if the first machine cannot be reached."""
         self.rank, self.size, self.local = found.rank, found.ranks, found.local
         self.traffic = Traffic()
-        self._timeout = timeout
+        self._timeout, self._meetings = timeout, 0
+        self._data: dist.ProcessGroup | None = None
         from torch.distributed.rendezvous import rendezvous  # not in every build of torch
 
         try:
@@ -48,6 +47,12 @@ class Ranks:
     def leads(self) -> bool:
         """Tell if this rank prints, and writes the state and the index."""
         return self.rank == 0
+
+    @property
+    def data(self) -> dist.ProcessGroup:
+        """Return the group that tensors of the model go through, once the ranks have met."""
+        assert self._data is not None
+        return self._data
 
     def device(self, wanted: str) -> str:
         """Return the device of this rank: the card of its number where GPUs were asked for, or are there."""
@@ -63,28 +68,31 @@ class Ranks:
         about: values by what they are called in a sentence. Raises UsageError if they differ, NetworkError if a rank
         does not come.
         """
+        self._meetings += 1
         with reported():
-            self._say(f"about {self.rank}", canonical_json(dict(about)))
-            first, *others = [strict_json(self._hear(f"about {rank}")) for rank in range(self.size)]
-        for rank, other in enumerate(others, start=1):
-            for name in first:
-                if first[name] != other.get(name):
-                    raise UsageError(
-                        f"rank {rank} has another {name} than rank 0: {other.get(name)!s:.60} and {first[name]!s:.60}",
-                        hint="start all ranks with the same version, model, options and document",
-                    )
-        with reported():
-            if not dist.is_initialized():
-                dist.init_process_group(
-                    "gloo", store=self._store, rank=self.rank, world_size=self.size, timeout=self._timeout
+            self._say(f"about {self._meetings} {self.rank}", canonical_json(dict(about)))
+            said = [strict_json(self._hear(f"about {self._meetings} {rank}")) for rank in range(self.size)]
+        for rank, name in ((rank, name) for rank in range(1, self.size) for name in said[0]):
+            its, first = said[rank].get(name), said[0][name]
+            if its != first:
+                raise UsageError(
+                    f"rank {rank} has another {name} than rank 0: {its!s:.60} and {first!s:.60}",
+                    hint="start all ranks with the same version, model, options and document",
                 )
-            world = dist.group.WORLD
-            assert world is not None
-            self.data = world
-            if device.type == "cuda":
-                self.data = dist.new_group(backend="nccl", timeout=self._timeout)
-                # NCCL connects at the first call, in which every rank must take part: a message between two would not do.
-                dist.all_reduce(torch.zeros(1, device=device), group=self.data)
+        if self._data is None:
+            with reported():
+                self._data = self._connected(device)
+
+    def _connected(self, device: torch.device) -> dist.ProcessGroup:
+        dist.init_process_group("gloo", store=self._store, rank=self.rank, world_size=self.size, timeout=self._timeout)
+        world = dist.group.WORLD
+        assert world is not None
+        if device.type != "cuda":
+            return world
+        cards: dist.ProcessGroup = dist.new_group(backend="nccl", timeout=self._timeout)
+        # NCCL connects at the first call, in which every rank must take part: no message between two.
+        dist.all_reduce(torch.zeros(1, device=device), group=cards)
+        return cards
 
     def least(self, number: int) -> int:
         """Return the smallest of all ranks' numbers."""
@@ -135,8 +143,9 @@ class Ranks:
 
     def leave(self) -> None:
         """Disconnect, at the end of a read."""
-        if dist.is_initialized():
+        if self._data is not None:
             dist.destroy_process_group()
+            self._data = None
 
     def _agreed(self, number: int, operation: dist.ReduceOp.RedOpType) -> int:
         found = torch.tensor([number])
