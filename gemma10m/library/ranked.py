@@ -1,4 +1,4 @@
-"""Begin a read that several ranks share: all have the same model and document, and go on from the same place."""
+"""Begin a read that several ranks share: all have the same model and document, and begin at the same place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a stretch is dealt, and what a run's map is: no processes."""
+"""A stretch is dealt to ranks in whole segments, and what each passes is counted, without any processes."""
 
 from __future__ import annotations
 
