@@ -18,7 +18,7 @@ from gemma10m.strict_json import canonical_json, strict_json
 
 def meet(ranks: Ranks, reader: Reader, document: Document) -> None:
     """Connect the ranks. Raises UsageError for a memory that they cannot share, and if they differ in anything."""
-    refuse_alone(reader.model.reading.memory)
+    refuse_alone(reader.model)
     ranks.meet(reader.about_read(document), reader.model.device)
 
 

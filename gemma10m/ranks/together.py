@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from gemma10m.config import MemoryKind
 from gemma10m.errors import UsageError
 from gemma10m.memory import KINDS
 from gemma10m.memory.runs import deal
@@ -30,16 +29,15 @@ def read_round(model: Decoder, ids: Tensor, state: State, ranks: Ranks) -> State
     return after
 
 
-def refuse_alone(kind: MemoryKind) -> None:
-    """Raise UsageError for a memory that several ranks cannot read side by side."""
-    memory = KINDS[kind]
-    if memory.in_turn:
-        raise UsageError(
-            f"`{kind}` memory goes from one segment to the next, so that several ranks cannot share a document",
-            hint="read with one process, without torchrun",
-        )
-    if not memory.closes:
-        raise UsageError(
-            f"`{kind}` memory keeps every key and value on one card, so that several ranks cannot share a document",
-            hint="read with one process, without torchrun",
-        )
+def refuse_alone(model: Decoder) -> None:
+    """Raise UsageError for a model whose memory several ranks cannot read side by side."""
+    memory, why = KINDS[model.reading.memory], ""
+    if model.config.megalodon:
+        why = "Megalodon's state goes from one token to the next"
+    elif memory.in_turn:
+        why = f"`{memory.name}` memory goes from one segment to the next"
+    elif not memory.closes:
+        why = f"`{memory.name}` memory keeps every key and value on one card"
+    if why:
+        hint = "read with one process, without torchrun"
+        raise UsageError(f"{why}, so that several ranks cannot share a document", hint)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 import torch
 from rank_cases import mixed_model
@@ -9,8 +12,10 @@ from rank_cases import mixed_model
 from gemma10m.errors import UsageError
 from gemma10m.memory.maps import applied, composed
 from gemma10m.memory.runs import deal
+from gemma10m.models.decoder import Decoder
 from gemma10m.ranks.passed import received_bytes
 from gemma10m.ranks.place import VARIABLES, Place, place
+from gemma10m.ranks.together import refuse_alone
 
 
 @pytest.mark.parametrize("position", [0, 3, 10, 64])
@@ -62,6 +67,12 @@ def test_the_bytes_of_a_layer_are_those_of_the_page() -> None:
     maps, carried, left = (ranks - 1) * K * (2 * E * E + E) * 4, 2 * C * K * E * 4, 2 * (C + n) * K * E * 4
     expected = [maps + left, maps + carried + left, maps + carried + left, maps + carried]
     assert [sum(received_bytes(model, dealt, rank)) for rank in range(4)] == expected
+
+
+def test_megalodon_is_refused() -> None:
+    model = SimpleNamespace(config=SimpleNamespace(megalodon=object()), reading=SimpleNamespace(memory="own"))
+    with pytest.raises(UsageError, match="Megalodon's state goes from one token to the next"):
+        refuse_alone(cast(Decoder, model))
 
 
 def started(monkeypatch: pytest.MonkeyPatch, *values: str) -> None:
