@@ -174,8 +174,13 @@ def read(
     offline: Offline = False,
     json: Json = False,
 ) -> None:
-    """Read SOURCE, save its state and print the state's path."""
-    with command_terminal(json) as terminal:
+    """Read SOURCE, save its state and print the state's path.
+
+    Eight cards read one document together with this command:
+
+    torchrun --nproc-per-node 8 -m gemma10m read book.txt -o book.state
+    """
+    with command_terminal(json, ranks=True) as terminal:
         from gemma10m.commands.ask import read as read_sources
 
         chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all, adapter)

@@ -324,7 +324,7 @@ def bench(
         str,
         typer.Argument(
             metavar="NAME",
-            help="Measure this: read, answer, documents, first-minute, index, kernels, load, length or start.",
+            help="Measure this: read, answer, documents, first-minute, index, kernels, load, length, scale or start.",
             autocompletion=completions.bench,
         ),
     ],
@@ -362,6 +362,10 @@ def bench(
     source: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Text for index and --against, or files for documents.")
     ] = None,
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="Plan on paper how long H200 cards take, for scale; nothing is run.")
+    ] = False,
+    cards: Annotated[int, typer.Option(min=1, max=1024, metavar="NUMBER", help="Number of cards, for scale.")] = 8,
     results: Annotated[Path, typer.Option(metavar="FILE", help="JSONL file to append rows to.")] = Path(
         "results.jsonl"
     ),
@@ -375,5 +379,7 @@ def bench(
         named = model or (None if shape else "demo")
         chosen = model_options(named, device, dtype, memory, carry, None, offline=True)
         lengths = tuple(tokens or [1_000_000])
-        options = BenchOptions(name, chosen, shape, layers, lengths, against, full, state, plot, source)
+        options = BenchOptions(
+            name, chosen, shape, layers, lengths, against, full, state, plot, source, simulate, cards
+        )
         measure(terminal, options, results, command_line())

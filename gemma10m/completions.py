@@ -11,7 +11,7 @@ FORMS = ("single", "multi-key", "multi-value", "multi-query", "update", "absent"
 VALUES = ("number", "word", "uuid")
 DEVICES = ("auto", "cpu", "cuda")
 TASKS = ("passkey", "needle", "babi1", "babi2", "babi3", "babi4", "babi5", "perplexity", "qa")
-BENCHES = ("answer", "documents", "first-minute", "index", "kernels", "length", "load", "read", "start")
+BENCHES = ("answer", "documents", "first-minute", "index", "kernels", "length", "load", "read", "scale", "start")
 WAYS = ("state", "sections", "refine")
 
 

@@ -8,7 +8,7 @@ Gemma10MError                 1   internal
 ├── StateError                5   a saved state that cannot be used
 ├── OutOfMemoryError          6   not enough memory on the device
 ├── DiskError                 7   not enough disk, or a file that cannot be written
-├── NetworkError              8   the hub cannot be reached or refuses
+├── NetworkError              8   the hub or another rank cannot be reached, or the hub refuses
 ├── TrainingError             9   a training run whose loss is no longer a number
 ├── NoAnswer                 10   a question without an answer, with --strict without a verified one; no passage found
 └── Interrupted             130   SIGINT (130) or SIGTERM (143), after the state was saved

@@ -28,6 +28,7 @@ class _Episode:
 
     def __init__(self) -> None:
         self.leaves = False
+        self.hushed = False  # another process has said why
         self.seen = self.handled = 0  # by the thread, and by the handler: either may be first
         self.answered = 0  # how many were handled when the last ones were forgotten
         self.received = 0  # the last signal that was not taken by a loop
@@ -107,19 +108,25 @@ def _watch(reading: int) -> None:
 
 
 def leave(number: int) -> None:
-    """End the process now, with one sentence; what is half written is never in a file's place."""
+    """End the process now, with one sentence unless it is hushed; what is half written is never in a file's place."""
     _LEAVING.acquire()  # the thread and the main thread may both be here: one speaks and ends, the other waits
     cursor = SHOW_CURSOR if os.isatty(2) else ""
     if _EPISODE.screen is not None:
         with suppress(OSError, termios.error):
             termios.tcsetattr(0, termios.TCSANOW, _EPISODE.screen)
-    os.write(2, f"{cursor}error: interrupted\nhint: run the same command again\n".encode())
+    if not _EPISODE.hushed:
+        os.write(2, f"{cursor}error: interrupted\nhint: run the same command again\n".encode())
     os._exit(128 + number)
 
 
 def received() -> int:
     """Return the number of the signal that the main thread was unwound by; 0 for none."""
     return _EPISODE.received
+
+
+def hush() -> None:
+    """Let a signal that comes from now on end the process without a sentence, because one of several ranks has it."""
+    _EPISODE.hushed = True
 
 
 def forget() -> None:

@@ -16,6 +16,7 @@ from typer.core import TyperArgument, TyperCommand
 
 from gemma10m import __version__, interrupts
 from gemma10m.errors import Interrupted, UsageError
+from gemma10m.ranks.reporter import Reporter
 from gemma10m.terminal import Terminal
 from gemma10m.threads import choose_threads
 
@@ -88,20 +89,34 @@ def command_line() -> str:
 
 
 @contextmanager
-def command_terminal(json: bool = False) -> Iterator[Terminal]:
-    """Give a command its terminal; turn whatever ends the command into one sentence, a hint and an exit code."""
-    terminal = shared.terminal(json)
+def command_terminal(json: bool = False, ranks: bool = False) -> Iterator[Terminal]:
+    """Give a command its terminal; turn whatever ends the command into one sentence, a hint and an exit code.
+
+    ranks: the command may run on several ranks; the first one has the terminal, and one reports an error.
+    """
+    terminal, reporter = shared.terminal(json), Reporter()
     # torch says so when it is imported; nothing here needs numpy.
     warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
     choose_threads()
     try:
         with interrupts.unwinding():
             _check_working_folder()
+            terminal.silent = not reporter.join(ranks)
             yield terminal
     except BaseException as error:
         if isinstance(error, SystemExit | GeneratorExit):
             raise
-        sys.exit(terminal.error(_end_of(error)))
+        sys.exit(_report(terminal, reporter, _end_of(error)))
+
+
+def _report(terminal: Terminal, reporter: Reporter, error: BaseException) -> int:
+    """Show the error, or let another rank show it; return the exit code."""
+    if reporter.several:
+        interrupts.hush()  # torchrun ends all ranks as soon as one has ended
+    terminal.silent = not reporter.reports()
+    code = terminal.error(error, reporter.name)
+    reporter.done()
+    return code
 
 
 def _check_working_folder() -> None:

@@ -35,6 +35,7 @@ from gemma10m.tokens.prompt import Prompt
 
 if TYPE_CHECKING:
     from gemma10m.models.decoder import Decoder
+    from gemma10m.ranks.group import Ranks
     from gemma10m.reading import Bookmark, Step
 
 CHECKPOINT_SECONDS = 60.0
@@ -48,6 +49,7 @@ class Reader:
     tokenizer: Tokenizer
     read_all: bool = False  # also what no answer can depend on
     about: AboutAdapter = NOTHING_KNOWN  # of the adapter that is merged into the model
+    ranks: Ranks | None = None  # with which it reads documents; the first one saves
 
     @property
     def dtype(self) -> str:
@@ -79,6 +81,20 @@ class Reader:
             *of,
         )
         return hashlib.sha256(repr(identity).encode()).hexdigest()[:32]
+
+    def about_read(self, document: Document) -> dict[str, str]:
+        """Return what must be the same on all ranks that read the document together, by its name in a sentence."""
+        reading = self.model.reading
+        lengths = f"segment {reading.segment}, carry {reading.carry}, sinks {reading.sinks}"
+        return {
+            "version": __version__,
+            "model": self.model.fingerprint,
+            "tokenizer": self.tokenizer_fingerprint,
+            "way of reading": f"{reading.memory}, {lengths}{', all' if self.read_all else ''}",
+            "dtype": self.dtype,
+            "kind of device": self.model.device.type,
+            "document": document.fingerprint,
+        }
 
     def state_path(self, document: Document) -> Path:
         return states_folder() / f"{self.identity(document.fingerprint)}.safetensors"
@@ -210,14 +226,15 @@ def read_and_save(
 ) -> Iterator[Step]:
     """Yield the steps of a read; save its state to `path` every minute, when `stop()` is true, and at the end.
 
-    After a stop the last step's bookmark is not complete. Raises DiskError and DocumentError.
+    After a stop the last step's bookmark is not complete. Of several ranks only the first saves. Raises DiskError and
+    DocumentError.
     """
     from gemma10m.reading import read_steps
 
-    saved = time.monotonic()
-    for step in read_steps(reader.model, reader.tokenizer, document, start, reader.read_all):
+    saved, saves = time.monotonic(), reader.ranks is None or reader.ranks.leads
+    for step in read_steps(reader.model, reader.tokenizer, document, start, reader.read_all, reader.ranks):
         stopping = stop()
-        if step.bookmark.complete or stopping or time.monotonic() - saved >= CHECKPOINT_SECONDS:
+        if saves and (step.bookmark.complete or stopping or time.monotonic() - saved >= CHECKPOINT_SECONDS):
             reader.save(path, step.bookmark, document)
             saved = time.monotonic()
         yield step

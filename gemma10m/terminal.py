@@ -133,12 +133,16 @@ class CountProgress:
 
 
 class Terminal:
-    """Write all output of one run. With `json`, stdout has JSON only, and `write`, `line` and `table` do nothing."""
+    """Write all output of one run. With `json`, stdout has JSON only, and `write`, `line` and `table` do nothing.
+
+    While `silent` is set nothing is written at all: of several ranks that read together only the first writes.
+    """
 
     def __init__(self, quiet: bool = False, no_color: bool = False, json: bool = False) -> None:
         self.quiet = quiet
         self.no_color = no_color
         self.json = json
+        self.silent = False
         self._live: _LiveLine | None = None
         self._said: set[str] = set()
         _prepare_streams()
@@ -149,7 +153,7 @@ class Terminal:
         Raises BrokenPipeError if stdout has no reader any more, DiskError if it cannot be written.
         """
         if not self.json:
-            _put(sanitise(text))
+            self._put(sanitise(text))
 
     def verbatim(self, text: str) -> None:
         """Write a piece of a document to stdout: as UTF-8 and unchanged to a pipe or file, sanitised to a terminal.
@@ -157,21 +161,21 @@ class Terminal:
         Raises as `write` does.
         """
         if sys.stdout.isatty() or not isinstance(sys.stdout, io.TextIOWrapper):
-            _put(sanitise(text))
+            self._put(sanitise(text))
         else:
-            _put(text.encode())
+            self._put(text.encode())
 
     def line(self, text: str) -> None:
         """Write a line of data to stdout. Raises as `write` does."""
         if not self.json:
-            _put(sanitise_line(text) + "\n")
+            self._put(sanitise_line(text) + "\n")
 
     def json_line(self, record: Mapping[str, object]) -> None:
         """Write one JSON object on a line of its own. Raises as `write` does.
 
         All but printable ASCII becomes a JSON escape, so a control character is harmless and can be decoded.
         """
-        _put(json_format.dumps(dict(record), ensure_ascii=True, allow_nan=False) + "\n")
+        self._put(json_format.dumps(dict(record), ensure_ascii=True, allow_nan=False) + "\n")
 
     def table(self, title: str, rows: Iterable[tuple[str, str]]) -> None:
         """Write two aligned columns to stdout. Raises as `write` does."""
@@ -193,15 +197,18 @@ class Terminal:
             self._said.add(text)
             self.warn(text)
 
-    def error(self, exception: BaseException) -> int:
-        """Show what went wrong, and return the exit code; show a traceback only with GEMMA10M_TRACEBACK=1."""
+    def error(self, exception: BaseException, who: str = "") -> int:
+        """Show what went wrong, and return the exit code; show a traceback only with GEMMA10M_TRACEBACK=1.
+
+        who: which of several ranks it went wrong on, in front of the sentence.
+        """
         if isinstance(exception, BrokenPipeError):
             _silence(sys.stdout)
             return 0
-        if os.environ.get("GEMMA10M_TRACEBACK") == "1":
+        if os.environ.get("GEMMA10M_TRACEBACK") == "1" and not self.silent:
             _put_message(sanitise("".join(traceback.format_exception(exception))))
         exit_code, sentence, hint = _explain(exception)
-        self._message(f"error: {sentence}")
+        self._message(f"error: {who}{sentence}")
         if hint:
             self._message(f"hint: {hint}")
         return exit_code
@@ -263,7 +270,7 @@ class Terminal:
     def _progress_line(self, label: str, beside_data: bool = False) -> Iterator[_Show]:
         # on one screen, a line that is redrawn and lines of data would spoil each other
         shared = beside_data and sys.stdout.isatty()
-        if self.quiet:
+        if self.quiet or self.silent:
             yield lambda status: None
         elif sys.stderr.isatty() and not shared and os.environ.get("TERM") not in ("dumb", "unknown"):
             with _LiveLine(label, self.no_color) as live_line:
@@ -279,8 +286,14 @@ class Terminal:
             finally:
                 plain_line.flush()
 
+    def _put(self, text: str | bytes) -> None:
+        if not self.silent:
+            _put(text)
+
     def _message(self, text: str) -> None:
         safe = sanitise_line(text)
+        if self.silent:
+            return
         if self._live:
             self._live.message(safe)
         else:

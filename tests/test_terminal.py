@@ -35,6 +35,25 @@ def test_answers_go_to_stdout_and_messages_to_stderr(capsys: pytest.CaptureFixtu
     assert capsys.readouterr() == ("Anne\n48213\n", "read 12 of 12 tokens\nwarning: one file skipped\n")
 
 
+def test_a_silent_terminal_writes_nothing_and_still_knows_the_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal()
+    terminal.silent = True
+    terminal.write("An")
+    terminal.line("48213")
+    terminal.json_line({"a": 1})
+    terminal.note("read 12 of 12 tokens")
+    terminal.warn("one file skipped")
+    with terminal.progress("reading"):
+        pass
+    assert terminal.error(errors.StateError("it is damaged")) == 5
+    assert capsys.readouterr() == ("", "")
+
+
+def test_an_error_names_the_rank_that_it_is_from(capsys: pytest.CaptureFixture[str]) -> None:
+    assert Terminal().error(errors.StateError("it is damaged", "read it again"), "rank 3: ") == 5
+    assert capsys.readouterr().err == "error: rank 3: it is damaged\nhint: read it again\n"
+
+
 def test_everything_shown_is_sanitised_and_never_markup(capsys: pytest.CaptureFixture[str]) -> None:
     terminal = Terminal()
     terminal.write(EVIL)

@@ -179,7 +179,7 @@ CODES = (
     (5, "StateError", "a saved state that cannot be used"),
     (6, "OutOfMemoryError", "not enough memory"),
     (7, "DiskError", "not enough disk, or a file that cannot be written"),
-    (8, "NetworkError", "a hub that cannot be reached or refuses"),
+    (8, "NetworkError", "a hub that cannot be reached or refuses; another rank that is gone"),
     (9, "TrainingError", "a loss or gradient that is not a number; the last good checkpoint is kept"),
     (10, "NoAnswer", "a question without an answer, or with `--strict` without a verified one; a `find` without a hit"),
     (130, "Interrupted", "SIGINT; 143 for SIGTERM; a read's state is saved"),

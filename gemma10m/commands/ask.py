@@ -18,6 +18,7 @@ from gemma10m.library.library import Library
 from gemma10m.library.model_choice import ModelOptions, named_model
 from gemma10m.library.retrieval import RetrievalOptions
 from gemma10m.library.sources import ALL, Patterns
+from gemma10m.ranks.group import joined
 from gemma10m.terminal import Terminal
 
 
@@ -66,13 +67,16 @@ def read(
     options: ModelOptions,
     patterns: Patterns = ALL,
 ) -> None:
-    library = Library(**vars(options), listener=terminal)
+    ranks = joined()
+    library = Library(**vars(options), listener=terminal, ranks=ranks)
     with library.read(library.document(sources, patterns), output) as reading:
         source = reading.source
         if terminal.json:
             terminal.json_line({**facts(reading), **manifest(source.record), "state": str(source.path)})
         else:
             terminal.line(str(source.path))
+    if ranks:
+        ranks.leave()
 
 
 def _begun(asked: Iterator[str]) -> Iterable[str]:

@@ -14,6 +14,7 @@ from gemma10m.documents import open_source
 from gemma10m.errors import UsageError
 from gemma10m.library.listening import Listener, Notices
 from gemma10m.library.model_choice import ModelOptions, load_reader, model_path, resolve_dtype
+from gemma10m.memory import KINDS
 from gemma10m.saved_states import Reader
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import load_tokenizer
@@ -43,6 +44,8 @@ class BenchOptions:
     state: Path | None = None
     plot: Path | None = None
     source: Path | None = None
+    simulate: bool = False
+    cards: int = 8
     listener: Listener = field(default_factory=Notices)
 
     def path(self) -> Path:
@@ -195,6 +198,21 @@ def _first_minute(options: BenchOptions) -> MeasuredRows:
     yield "bench first minute", _named(options, measure_first_minute(_model(options)))
 
 
+def _scale(options: BenchOptions) -> MeasuredRows:
+    """Plan on paper how fast several cards read together; nothing measures it yet."""
+    from gemma10m.bench.scale import planned
+    from gemma10m.bench.shape import published, reading_with
+
+    if not options.simulate:
+        raise UsageError("bench scale has no measurement yet, only a plan on paper", hint="add --simulate")
+    shape = options.shape or "gemma-2b"
+    config = published(shape, options.layers)
+    reading = reading_with(config, cast("MemoryKind | None", options.models.memory), options.models.carry)
+    config = replace(config, has_write_gates=KINDS[reading.memory].needs_write_gates)
+    for tokens in options.tokens:
+        yield "bench scale, on paper", {"model": shape, **planned(config, reading, options.cards, tokens)}
+
+
 BENCHES = {
     "answer": _answer,
     "documents": _documents,
@@ -204,6 +222,7 @@ BENCHES = {
     "length": _length,
     "load": _load,
     "read": _read,
+    "scale": _scale,
     "start": _start,
 }
 

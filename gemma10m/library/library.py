@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from gemma10m.config import ReadingConfig
@@ -25,6 +26,7 @@ from gemma10m.library.retrieval import RetrievalOptions
 from gemma10m.library.sources import ALL, Patterns, open_document, refuse_patterns, saved_state
 from gemma10m.library.state_model import as_saved
 from gemma10m.models.decoder import Decoder
+from gemma10m.ranks.group import Ranks
 from gemma10m.saved_states import Reader
 from gemma10m.state_file import read_header
 from gemma10m.tokens import Tokenizer
@@ -44,6 +46,8 @@ class Library:
     adapter: the folder of a LoRA adapter in PEFT's layout, "none", or None for the packaged one if the model has one.
     Notes and warnings go to `listener`: by default to the lists `library.listener.notes` and
     `library.listener.warnings`.
+    ranks: what `gemma10m.ranks.group.joined()` returns in processes that torchrun started: all of them read each
+    document together, and make the same calls.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Library:
         read_all: bool = False,
         adapter: str | Path | None = None,
         listener: Listener | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
         """Prepare to load a model. Raises UsageError for a loaded model or a tokenizer without the other."""
         loaded = isinstance(model, Decoder)
@@ -68,9 +73,12 @@ class Library:
             )
         name = None if model is None or isinstance(model, Decoder) else str(model)
         folder = None if adapter is None else str(adapter)
+        self.ranks, device = ranks, ranks.device(device) if ranks else device
         self.options = ModelOptions(name, device, dtype, memory, carry, sinks, read_all, folder)
         self.listener: Listener = listener or Notices()
-        self._given = Reader(model, tokenizer, read_all) if isinstance(model, Decoder) and tokenizer else None
+        self._given = (
+            Reader(model, tokenizer, read_all, ranks=ranks) if isinstance(model, Decoder) and tokenizer else None
+        )
         self._chosen: dict[tuple[str | None, str, str | None], ChosenModel] = {}
         self._readers: dict[tuple[str | None, str, str | None, ReadingConfig], Reader] = {}
 
@@ -106,6 +114,9 @@ class Library:
 
     def document(self, sources: Sequence[str], patterns: Patterns = ALL) -> Document:
         """Open the sources as one document without reading it. Raises DocumentError, and UsageError for `patterns`."""
+        if self.ranks and "-" in sources:
+            hint = "save the text in a file that every rank can open"
+            raise UsageError("standard input reaches one process, and not several ranks", hint)
         return open_document(self.listener, sources, patterns)
 
     def read(
@@ -143,5 +154,5 @@ class Library:
         reading = choose_reading(self.listener, options, chosen, nbytes, state_alone)
         if (*named, reading) not in self._readers:
             loaded = load_chosen(self.listener, chosen, reading, options.read_all)
-            self._readers[*named, reading] = loaded
+            self._readers[*named, reading] = replace(loaded, ranks=self.ranks)
         return self._readers[*named, reading]

@@ -12,9 +12,11 @@ from gemma10m.documents import Document
 from gemma10m.errors import Interrupted, StateError, UsageError
 from gemma10m.library.indexing import ensure_index, indexed, indexing, refuse_other_file
 from gemma10m.library.listening import Listener
+from gemma10m.library.ranked import meet, shared
 from gemma10m.library.signals import stop_on_signals
 from gemma10m.memory.state import State
 from gemma10m.progress import format_bytes, format_count, format_duration
+from gemma10m.ranks.group import AgreedStop
 from gemma10m.reading import Bookmark, Step
 from gemma10m.saved_states import Reader, document_record, find_bookmark, read_and_save
 from gemma10m.state_file import DocumentRecord, is_state_file, refuse_too_many_files
@@ -74,20 +76,28 @@ def read_document(listener: Listener, reader: Reader, document: Document, path: 
 
     SIGINT and SIGTERM stop the read at the end of a segment and save the state. Raises Interrupted then, DocumentError
     for more files than a state can list, and UsageError rather than overwrite a file that is not a state or an index.
+    Of several ranks, all of which must call this, the first one writes; raises also what `meet` raises.
     """
     refuse_too_many_files(document_record(document, tuple(file.nbytes for file in document.files)))
-    if path:
+    ranks = reader.ranks
+    if ranks:
+        meet(ranks, reader, document)
+    leads = ranks is None or ranks.leads
+    if path and leads:
         _refuse_other_files(path)
     target = path or reader.state_path(document)
 
     def pass_over(error: StateError) -> None:
         listener.warn(f"{error.message}; it is not used")
 
-    start = find_bookmark(reader, document, path, pass_over)
+    start = find_bookmark(reader, document, path, pass_over) if leads else None
+    if ranks:
+        start = shared(ranks, reader, start)
     if start and start.complete:
-        if path:
+        if path and leads:
             reader.save(path, start, document)
-        ensure_index(listener, document, target)
+        if leads:
+            ensure_index(listener, document, target)
         return _read_source(reader, start, target, document, document_record(document, start.file_tokens))
     return _read_on(listener, reader, document, target, start)
 
@@ -109,10 +119,14 @@ def _resuming(step: Step, start: Bookmark | None) -> str:
 def _read_on(
     listener: Listener, reader: Reader, document: Document, target: Path, start: Bookmark | None
 ) -> ReadSource:
-    said, halvings, told = start is None, 0, False
+    said, halvings, told, ranks = start is None, 0, False, reader.ranks
     with ExitStack() as stack:
-        stop = stack.enter_context(stop_on_signals())
-        stack.enter_context(indexing(listener, document, target, stop))
+        asked = stack.enter_context(stop_on_signals())
+        stop = AgreedStop(ranks, asked) if ranks else asked
+        if ranks:
+            listener.note(f"{ranks.size} ranks read together")
+        if ranks is None or ranks.leads:
+            stack.enter_context(indexing(listener, document, target, asked))
         bar = stack.enter_context(listener.progress("reading"))
         for step in read_and_save(reader, document, target, start, stop):
             if not said and step.started_at:

@@ -15,6 +15,7 @@ class AddedMemory(Memory):
     name: MemoryKind = "added"
     remembers = True
     needs_added_memory = True
+    opened = WRITES
     products = 4
 
     def layout(self, spec: AttentionSpec, hidden_size: int, opened: int, batch: int, wide: torch.dtype) -> Layout:

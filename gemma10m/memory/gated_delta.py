@@ -9,7 +9,8 @@ from gemma10m import ops
 from gemma10m.config import AttentionSpec, MemoryKind
 from gemma10m.memory.interludes import Interludes
 from gemma10m.memory.kind import Memory
-from gemma10m.memory.matrix import Memories, unwritten
+from gemma10m.memory.matrix import Memories, scanned, unwritten
+from gemma10m.memory.runs import Runs
 from gemma10m.memory.state import LayerState, Layout
 
 
@@ -18,6 +19,7 @@ class GatedMemory(Memory):
     remembers = True
     mixes = True
     needs_write_gates = True
+    opened = ("write_gates",)
     products = 4
 
     def layout(self, spec: AttentionSpec, hidden_size: int, opened: int, batch: int, wide: torch.dtype) -> Layout:
@@ -31,6 +33,7 @@ class GatedMemory(Memory):
         values: Tensor,
         write_gates: Tensor | None,
         interludes: Interludes | None,
+        runs: Runs | None = None,
     ) -> Memories:
         if not keys.shape[2]:
             return unwritten(state["memory"], None)
@@ -38,4 +41,5 @@ class GatedMemory(Memory):
         decay, gain = ops.gated_update(ops.wide(keys), ops.wide(values), write_gates)  # (B, K, G, E, E) each
         if interludes is not None:
             decay, gain = interludes.insert(decay, gain)
-        return Memories(ops.scan(state["memory"], decay, gain), None)
+        matrices, after = scanned(state["memory"], decay, gain, runs)  # (B, K, G + 1, E, E)
+        return Memories(matrices, None, after or None)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gemma10m.memory.maps import composed, then
+
 
 @dataclass(frozen=True)
 class Interludes:
@@ -27,20 +29,11 @@ class Interludes:
         """Return the segments' maps M <- A M + B, each followed by its interlude's. A, B (B, K, G, E, E)."""
         maps = torch.cat((decay, gain), dim=-1).transpose(1, 2)  # (B, G, K, E, 2E)
         chain = maps[self.plain]  # (count, K, E, 2E)
-        while len(chain) > 1:
-            whole = len(chain) // 2 * 2
-            chain = torch.cat((_then(chain[0:whole:2], chain[1:whole:2]), chain[whole:]))  # (count, K, E, 2E)
+        chain = composed(chain)  # (K, E, 2E)
         eye = torch.eye(decay.shape[-1], dtype=maps.dtype, device=maps.device)  # (E, E)
-        powers = [torch.cat((eye, torch.zeros_like(eye)), dim=-1).expand_as(chain[0]), chain[0]]  # (K, E, 2E) each
+        powers = [torch.cat((eye, torch.zeros_like(eye)), dim=-1).expand_as(chain), chain]  # (K, E, 2E) each
         while len(powers) <= int(self.times.max()):
-            powers.append(_then(powers[-1], powers[-1]))
-        both = _then(maps, torch.stack(powers)[self.times])  # (B, G, K, E, 2E)
+            powers.append(then(powers[-1], powers[-1]))
+        both = then(maps, torch.stack(powers)[self.times])  # (B, G, K, E, 2E)
         decay, gain = both.transpose(1, 2).chunk(2, dim=-1)  # (B, K, G, E, E) each
         return decay, gain
-
-
-def _then(first: Tensor, second: Tensor) -> Tensor:
-    """Compose two maps (..., E, 2E), each [A | B]: [A2 A1 | A2 B1 + B2]."""
-    size = first.shape[-2]
-    both = second[..., :size] @ first  # (..., E, 2E)
-    return torch.cat((both[..., :size], both[..., size:] + second[..., size:]), dim=-1)

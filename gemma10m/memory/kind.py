@@ -8,6 +8,7 @@ from torch import Tensor
 from gemma10m.config import WITHOUT_SEGMENTS, AttentionSpec, MemoryKind
 from gemma10m.memory.interludes import Interludes
 from gemma10m.memory.matrix import Memories
+from gemma10m.memory.runs import Runs
 from gemma10m.memory.state import LayerState, Layout
 
 
@@ -21,6 +22,7 @@ class Memory:
     needs_write_gates = False
     needs_state_vectors = False
     needs_added_memory = False
+    opened: tuple[str, ...] = ()  # tensors with a row for each token of the open segment, beside its keys and values
     products = 0  # of a token's key with an E x E matrix when a segment is written
 
     @property
@@ -39,9 +41,11 @@ class Memory:
         values: Tensor,
         write_gates: Tensor | None,
         interludes: Interludes | None,
+        runs: Runs | None = None,
     ) -> Memories | None:
         """Return the memories before and after a stretch's closed segments, or None for kinds without a matrix.
 
-        keys and values (B, K, G, N, E) without positions, write_gates (B, K, G, N); interludes: training only.
+        keys and values (B, K, G, N, E) without positions, write_gates (B, K, G, N); interludes: training only;
+        runs: where several ranks read the stretch, each of which closes at least one segment.
         """
         return None

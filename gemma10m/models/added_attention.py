@@ -14,6 +14,7 @@ from torch import Tensor
 from gemma10m import ops
 from gemma10m.config import AttentionSpec, ModelConfig, ReadingConfig
 from gemma10m.memory.added import WRITES
+from gemma10m.memory.matrix import scanned
 from gemma10m.memory.state import LayerState
 from gemma10m.models.added_projections import AddedProjections, Writes
 from gemma10m.models.attention import Attention, Projected, queries_of
@@ -34,11 +35,13 @@ class AddedMemoryAttention(Attention):
             return super().forward(x, state, chunk, wanted)
         view = chunk.view(self.window, self.spec)
         new = self._project(x, wanted)
-        buffer = self._buffer(x, new, state, view)
+        before = self._before(state, new, view)
+        buffer = self._buffer(x, new, before, view)
         self._lend(chunk, buffer)
-        writes = self._open_and_new(x, new, state)
-        memories = self._memories(state["memory"], writes, view)  # (B, K, G + 1, E, E)
-        left = self._next_state(view.plan, buffer).replace(**self._left(writes, memories, view))
+        writes = self._open_and_new(x, new, before)
+        memories, after = self._memories(state["memory"], writes, view)  # (B, K, G + 1, E, E)
+        left = self._next_state(view.plan, buffer).replace(**self._left(writes, memories, view) | after)
+        left = self._after(state, left, new, dict(zip(WRITES, writes, strict=True)), view)
         if not wanted:
             return x[:, :0], left
         output = self._attend(queries_of(new.queries, view), buffer, view, wanted)  # (B, wanted, D)
@@ -89,16 +92,19 @@ class AddedMemoryAttention(Attention):
         added = self.added_memory.writes(x, new.keys, new.values)
         return Writes(*(torch.cat((state[name], part), dim=2) for name, part in zip(WRITES, added, strict=True)))
 
-    def _memories(self, memory: Tensor, writes: Writes, view: View) -> Tensor:
-        """Return M (B, K, E, E) before each segment and after the last closed one: (B, K, G + 1, E, E)."""
+    def _memories(self, memory: Tensor, writes: Writes, view: View) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return M (B, K, E, E) before each segment and after the last closed one: (B, K, G + 1, E, E).
+
+        Where several ranks read, return also what all of them leave.
+        """
         shape = (view.plan.closed, self.segment)
         if not view.plan.closed:
-            return memory.unsqueeze(2)
+            return memory.unsqueeze(2), {}
         closed = (part[:, :, : shape[0] * shape[1]].unflatten(2, shape) for part in writes)  # (B, K, G, N, ...)
         decay, gain = ops.gated_update(*closed)  # (B, K, G, E, E) each
         if view.interludes is not None:
             decay, gain = view.interludes.insert(decay, gain)
-        return ops.scan(memory, decay, gain)
+        return scanned(memory, decay, gain, view.runs)
 
     def _left(self, writes: Writes, memories: Tensor, view: View) -> dict[str, Tensor]:
         opened = view.plan.closed * self.segment

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from gemma10m.memory.state import LayerState, Layout
 from gemma10m.models.chunk import Chunk, View, wide_dtype
 from gemma10m.models.layers import RMSNorm, fuse_bias, fuse_weights
 from gemma10m.models.mixer import Cost, Mixer
+from gemma10m.models.run_state import open_after, state_after, state_before
 from gemma10m.models.scores import attend
 
 WIDEST_IN_BLOCKS = 256  # numbers of a head
@@ -103,10 +105,11 @@ class Attention(Mixer):
         """Map x (B, S, D) to the last `wanted` tokens' output (B, wanted, D) and the state after the chunk."""
         view = chunk.view(self.window, self.spec)
         new = self._project(x, wanted)
-        buffer = self._buffer(x, new, state, view)
+        buffer = self._buffer(x, new, self._before(state, new, view), view)
         self._lend(chunk, buffer)
         output = self._attend(queries_of(new.queries, view), buffer, view, wanted) if wanted else x[:, :0]
-        return output, self._next_state(view.plan, buffer)
+        written = {} if buffer.write_gates is None else {"write_gates": buffer.write_gates}
+        return output, self._after(state, self._next_state(view.plan, buffer), new, written, view)
 
     def _lend(self, chunk: Chunk, buffer: Buffer) -> None:
         if self.lends_as is not None:
@@ -227,6 +230,22 @@ class Attention(Mixer):
             write_gates,
         )
 
+    def _before(self, state: LayerState, new: Projected, view: View) -> LayerState:
+        """Return the state before the chunk; `state` is that before the round where several ranks read."""
+        if view.runs is None:
+            return state
+        return state_before(state, new.keys, new.values, self.window, self.memory.opened, view.runs)
+
+    def _after(
+        self, state: LayerState, left: LayerState, new: Projected, written: Mapping[str, Tensor], view: View
+    ) -> LayerState:
+        """Return the state after the chunk, or after the round. written: what tokens up to the last one will write."""
+        if view.runs is None:
+            return left
+        left = state_after(state, left, new.keys, new.values, self.window, view.runs)
+        own = {name: tensor[:, :, tensor.shape[2] - view.plan.tokens :] for name, tensor in written.items()}
+        return open_after(left, own, self.window, view.runs) if own else left
+
     def _heads(self, x: Tensor) -> Tensor:
         heads: Tensor = x.unflatten(-1, (-1, self.spec.head_size))  # (B, S, heads, E)
         return heads.transpose(1, 2)  # (B, heads, S, E)
@@ -257,6 +276,7 @@ class Attention(Mixer):
             values[:, :, closed].unflatten(2, shape),  # (B, K, G, N, E)
             None if write_gates is None else write_gates[:, :, : count * length].unflatten(2, shape),  # (B, K, G, N)
             view.interludes,
+            view.runs,
         )
 
     def _attend(self, queries: Queries, buffer: Buffer, view: View, wanted: int) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor
 from gemma10m import ops
 from gemma10m.config import AttentionSpec, Rope
 from gemma10m.memory.interludes import Interludes
+from gemma10m.memory.runs import Runs
 from gemma10m.memory.spans import Plan, Span, Window
 from gemma10m.models.rope import cos_sin, cos_sin_at
 
@@ -28,6 +29,7 @@ class View:
     sin: Tensor  # (W + S, E)
     spec: AttentionSpec
     interludes: Interludes | None = None  # training only
+    runs: Runs | None = None  # where several ranks read side by side: the chunk is this rank's run
     _sink_angles: dict[Span, tuple[Tensor, Tensor]] = field(default_factory=dict)
 
     def sink_angles(self, span: Span) -> tuple[Tensor, Tensor]:
@@ -53,10 +55,16 @@ class Chunk:
     """
 
     def __init__(
-        self, position: int, tokens: int, device: torch.device, dtype: torch.dtype, interludes: Interludes | None = None
+        self,
+        position: int,
+        tokens: int,
+        device: torch.device,
+        dtype: torch.dtype,
+        interludes: Interludes | None = None,
+        runs: Runs | None = None,
     ) -> None:
         self.position, self.tokens = position, tokens
-        self._device, self._wide, self._interludes = device, wide_dtype(dtype), interludes
+        self._device, self._wide, self._interludes, self._runs = device, wide_dtype(dtype), interludes, runs
         self._views: dict[tuple[Window, Rope, int], View] = {}
         self.lent: dict[int, Buffer] = {}  # by layer: keys and values that later layers attend to
         self.layer_inputs: LayerInputs | None = None  # of models whose layers have embeddings of their own
@@ -67,7 +75,7 @@ class Chunk:
             plan = window.plan(self.position, self.tokens)
             width = plan.kept_before + plan.tokens
             cos, sin = cos_sin(0, width, spec.head_size, spec.rope, self._device, self._wide)  # (W + S, E) each
-            self._views[key] = View(plan, cos, sin, spec, self._interludes)
+            self._views[key] = View(plan, cos, sin, spec, self._interludes, self._runs)
         return self._views[key]
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from gemma10m.config import OWN, ModelConfig, ReadingConfig
 from gemma10m.errors import UsageError
 from gemma10m.memory.interludes import Interludes
+from gemma10m.memory.runs import Runs
 from gemma10m.memory.state import LayerState, Layout, State
 from gemma10m.models.added_attention import AddedMemoryAttention
 from gemma10m.models.altup import AltUpLayer, joined, projections, spread
@@ -190,10 +191,13 @@ class Decoder(nn.Module):
             first = min(mixer.first_kept(position), seen)
         return first
 
-    def forward(self, ids: Tensor, state: State, logits: Logits = "all") -> tuple[Tensor, State]:
+    def forward(
+        self, ids: Tensor, state: State, logits: Logits = "all", runs: Runs | None = None
+    ) -> tuple[Tensor, State]:
         """Read one chunk.
 
-        ids (B, S) int64, S >= 1; state from `empty_state` or an earlier call, unchanged by this one.
+        ids (B, S) int64, S >= 1; state from `empty_state` or an earlier call, unchanged by this one. runs: where many
+        ranks read side by side: ids are then this rank's run, and the states those before and after the round.
         Returns logits (B, S, V), (B, 1, V) or (B, 0, V) for logits="all", "last" or "none", and the new state. The last
         token's are at least float32, and the likeliest of them are apart (`_product_apart`).
         Raises UsageError for ids or a state that do not fit the model.
@@ -202,11 +206,16 @@ class Decoder(nn.Module):
         wanted = {"all": ids.shape[1], "last": 1, "none": 0}
         if logits not in wanted:
             raise UsageError(f"logits must be one of {', '.join(wanted)}, found {logits!r}")
-        hidden, state = self.hidden(ids, state, wanted[logits])
+        hidden, state = self.hidden(ids, state, wanted[logits], runs=runs)
         return (self._last(hidden) if logits == "last" else self.head(hidden)), state
 
     def hidden(
-        self, ids: Tensor, state: State, wanted: int, interludes: Interludes | None = None
+        self,
+        ids: Tensor,
+        state: State,
+        wanted: int,
+        interludes: Interludes | None = None,
+        runs: Runs | None = None,
     ) -> tuple[Tensor, State]:
         """Return the last `wanted` tokens' normalised hidden states (B, wanted, D); training passes `interludes`.
 
@@ -216,9 +225,10 @@ class Decoder(nn.Module):
             raise UsageError(f"hidden states are given for all {ids.shape[1]} tokens, the last or none, not {wanted}")
         if self.config.megalodon and self.reading.memory != OWN:
             return self._forgetting(ids, state, wanted)
-        chunk = Chunk(state.position, ids.shape[1], self.device, self.dtype, interludes)
+        start = state.position if runs is None else runs.round.run(runs.rank).start
+        chunk = Chunk(start, ids.shape[1], self.device, self.dtype, interludes, runs)
         hidden, layers = self.model(ids.to(self.device), state, chunk, wanted)
-        return hidden, State(layers, state.position + ids.shape[1])
+        return hidden, State(layers, start + ids.shape[1] if runs is None else runs.round.end)
 
     def _forgetting(self, ids: Tensor, state: State, wanted: int) -> tuple[Tensor, State]:
         """Return what `hidden` returns where nothing is carried over: each segment is read as the document's first."""

@@ -10,6 +10,8 @@ from torch import Tensor
 from gemma10m.errors import OutOfMemoryError, is_out_of_memory
 from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
+from gemma10m.ranks.group import Ranks
+from gemma10m.ranks.together import read_round
 from gemma10m.reading.stretch import stretch_tokens
 
 QUEUED = 1  # stretches the host may be ahead of a GPU: enough that it never waits, and progress tells the truth
@@ -20,11 +22,13 @@ class Pace:
 
     Equal stretches give equal bits. Others change the state by rounding alone: by 5e-6 at most in float32, as measured
     with the demo. On CUDA the stretch follows the free memory, so there an interrupted read may differ by as much.
+    Several ranks read a round at once: the smallest of their stretches for each of them.
     """
 
-    def __init__(self, model: Decoder) -> None:
-        self.model = model
-        self.tokens = stretch_tokens(model)
+    def __init__(self, model: Decoder, ranks: Ranks | None = None) -> None:
+        self.model, self.ranks = model, ranks
+        own = stretch_tokens(model)
+        self.tokens = ranks.size * ranks.least(own) if ranks else own
         self.halvings = 0
         self.finished = 0  # tokens that were computed, not only queued
         self._queued: deque[tuple[torch.cuda.Event, int]] = deque()  # the end of a stretch, and its tokens
@@ -60,13 +64,17 @@ class Pace:
         try:
             return self._stretch(ids, state)
         except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
+            # The other ranks are in the middle of a round, and cannot go back with this one.
+            if self.ranks or not is_out_of_memory(error):
                 raise
             return None
 
     def _stretch(self, ids: list[int], state: State) -> State:
         with torch.inference_mode():
-            _, state = self.model(self._on_device(ids), state, logits="none")
+            if self.ranks:
+                state = read_round(self.model, self._on_device(ids), state, self.ranks)
+            else:
+                _, state = self.model(self._on_device(ids), state, logits="none")
         if self.model.device.type == "cuda":
             done = torch.cuda.Event()
             done.record()

@@ -10,6 +10,7 @@ from gemma10m.documents import Document
 from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
 from gemma10m.progress import ProgressView
+from gemma10m.ranks.group import Ranks
 from gemma10m.reading.bookmark import Bookmark, IdDigest, skip_to
 from gemma10m.reading.ids import IdStream
 from gemma10m.reading.pace import Pace
@@ -45,9 +46,17 @@ def read(model: Decoder, tokenizer: Tokenizer, document: Document, read_all: boo
 
 
 def read_steps(
-    model: Decoder, tokenizer: Tokenizer, document: Document, start: Bookmark | None = None, read_all: bool = False
+    model: Decoder,
+    tokenizer: Tokenizer,
+    document: Document,
+    start: Bookmark | None = None,
+    read_all: bool = False,
+    ranks: Ranks | None = None,
 ) -> Iterator[Step]:
-    """Yield one step per stretch; the last has a complete bookmark. `start` is used as far as its ids match."""
+    """Yield one step per stretch; the last has a complete bookmark. `start` is used as far as its ids match.
+
+    ranks: those that read together. Each yields the same steps, and must be given the same start.
+    """
     opening = Prompt(tokenizer).opening()
     stream = IdStream(tokenizer, document, opening)
     try:
@@ -56,7 +65,7 @@ def read_steps(
             stream.close()
             stream, start = IdStream(tokenizer, document, opening), None
         state, digest = found or (model.empty_state(), IdDigest(model.reading))
-        yield from _Run(model, stream, digest, document, state, start, len(opening)).steps(read_all)
+        yield from _Run(model, stream, digest, document, state, start, len(opening), ranks).steps(read_all)
     finally:
         stream.close()
 
@@ -73,9 +82,10 @@ class _Run:
         state: State,
         start: Bookmark | None,
         opening: int,
+        ranks: Ranks | None,
     ) -> None:
         self.model, self.stream, self.digest, self.document, self.state = model, stream, digest, document, state
-        self.pace, self.opening, self.first = Pace(model), opening, state.position
+        self.pace, self.opening, self.first = Pace(model, ranks), opening, state.position
         self.seconds_before, self.skipped_before = (start.seconds, start.skipped) if start else (0.0, 0)
         self.skipped = 0  # in this run
         self.started = time.monotonic()
