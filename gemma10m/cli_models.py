@@ -146,6 +146,14 @@ def train(
             metavar="RANK", help="Train a memory with low-rank projections of this rank beside a model left as it is."
         ),
     ] = None,
+    share: Annotated[
+        int | None,
+        typer.Option(
+            metavar="FACTOR",
+            help="Let groups of so many layers share the keys and values of their first one, and train the model to "
+            "give on --data what it gave before.",
+        ),
+    ] = None,
     adapter: Annotated[
         str | None,
         typer.Option(
@@ -161,6 +169,14 @@ def train(
     with command_terminal() as terminal:
         from gemma10m.commands.arguments import refuse_options
 
+        if share is not None:
+            other = {"--lora": lora, "--memory": memory, "--adapter": adapter, "--questions": questions}
+            refuse_options("--share", other | {"--config": config, "--teacher": teacher, "--prose": prose})
+            from gemma10m.commands.train_share import ShareOptions, train_share
+
+            model = checkpoint or "small"
+            train_share(terminal, ShareOptions(model, data, out, share, recipe, train, device, dtype))
+            return
         if lora is not None:
             refuse_options("--lora", {"--config": config, "--train": train, "--teacher": teacher, "--memory": memory})
             from gemma10m.commands.train_adapter import AdapterOptions, train_adapter

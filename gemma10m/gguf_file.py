@@ -91,6 +91,7 @@ class GgufTensor:
 class GgufFile:
     metadata: Mapping[str, Any]  # str, int, float, bool, or a list of one of these
     tensors: Mapping[str, GgufTensor]
+    metadata_end: int  # the byte after the last key's value
 
 
 def read_gguf(path: Path) -> GgufFile:
@@ -100,6 +101,16 @@ def read_gguf(path: Path) -> GgufFile:
             return _read(_Header(file, path, os.fstat(file.fileno()).st_size))
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror or error}", "check the file and its disk") from None
+
+
+def metadata_bytes(path: Path) -> bytes:
+    """Return a GGUF file that holds the metadata of the one at `path`, and no tensor. Raises ModelError."""
+    end = read_gguf(path).metadata_end
+    with _open(path) as file:
+        data = file.read(end)
+    if len(data) != end:
+        raise ModelError(f"{path} was changed while it was read", "run the command again")
+    return data[:8] + struct.pack("<Q", 0) + data[16:]  # in between: how many tensors there are
 
 
 def _open(path: Path) -> BinaryIO:
@@ -197,6 +208,7 @@ def _read(header: _Header) -> GgufFile:
         if key in metadata:
             raise ModelError(f"{header.path} has the key {quote(key)} twice", _DAMAGED)
         metadata[key] = header.value(key)
+    metadata_end = header.position
     alignment = _alignment(metadata, header.path)
     offsets = [_tensor(header) for _ in range(tensor_count)]  # from the start of the data
     start = -(-header.position // alignment) * alignment
@@ -214,7 +226,7 @@ def _read(header: _Header) -> GgufFile:
             tensor.name, tensor.type, tensor.shape, start + tensor.start, start + tensor.end
         )
     _check_layout(tensors, header)
-    return GgufFile(MappingProxyType(metadata), MappingProxyType(tensors))
+    return GgufFile(MappingProxyType(metadata), MappingProxyType(tensors), metadata_end)
 
 
 def _check_start(header: _Header) -> None:

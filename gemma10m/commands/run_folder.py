@@ -11,8 +11,9 @@ from gemma10m.errors import ConfigError, UsageError
 from gemma10m.regular_file import read_regular, reason
 from gemma10m.strict_json import strict_json
 from gemma10m.terminal import Terminal
+from gemma10m.tokens import TOKENIZER_FILES
 from gemma10m.training.recipe import HINT, Recipe, recipe_of
-from gemma10m.training.saved_run import TOKENIZER_FILES, load_run, write_bytes, write_json
+from gemma10m.training.saved_run import load_run, write_bytes, write_json
 
 RECIPE = "recipe.json"
 

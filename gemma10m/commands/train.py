@@ -18,12 +18,12 @@ from gemma10m.library.sources import open_document
 from gemma10m.memory import KINDS
 from gemma10m.tasks.writer import Writer
 from gemma10m.terminal import Terminal
-from gemma10m.tokens import Tokenizer, load_tokenizer
+from gemma10m.tokens import Tokenizer, load_tokenizer, tokenizer_files
 from gemma10m.training.corpus import corpus
 from gemma10m.training.log import open_log
 from gemma10m.training.parameters import select_trained
 from gemma10m.training.recipe import Recipe, default_stages
-from gemma10m.training.saved_run import RUN, TOKENIZER_FILES, RunOrigin
+from gemma10m.training.saved_run import RUN, RunOrigin
 from gemma10m.training.start import ModelPlan, Start, checkpoint_plan, from_checkpoint, from_scratch, scratch_plan
 from gemma10m.training.teacher import Teacher
 from gemma10m.training.tokenizer import tokenizer_lines, train_tokenizer
@@ -169,8 +169,7 @@ def _vocabulary(out: Path, checkpoint: Checkpoint | None, plan: ModelPlan, texts
 
 
 def _vocabulary_in(folder: Path) -> RunTokenizer:
-    paths = [folder / name for name in TOKENIZER_FILES]
-    return RunTokenizer(load_tokenizer(folder), {path.name: path.read_bytes() for path in paths if path.is_file()})
+    return RunTokenizer(load_tokenizer(folder), tokenizer_files(folder))
 
 
 def _trainer(start: Start, writer: Writer, recipe: Recipe, device: str, dtype: torch.dtype) -> Trainer:

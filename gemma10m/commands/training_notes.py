@@ -54,8 +54,9 @@ class Notes:
         self._forget()
 
     def _line(self, report: StepReport) -> str:
-        losses = (("answers", report.answer_loss), ("text", report.text_loss), ("teacher", report.teacher_loss))
-        parts = ["loss " + ", ".join(f"{name} {loss:.3f}" for name, loss in losses if loss is not None)]
+        losses = {"answers": report.answer_loss, "text": report.text_loss}
+        losses |= {"teacher": report.teacher_loss, "mixers": report.mixer_loss}
+        parts = ["loss " + ", ".join(f"{name} {loss:.3f}" for name, loss in losses.items() if loss is not None)]
         parts += [f"{task} {self._right[task]}/{asked} right" for task, asked in sorted(self._asked.items())]
         for name, values in (("gates", report.gates), ("write gates", report.write_gates)):
             parts += [f"{name} {' '.join(f'{value:.2f}' for value in values)}"] if values else []

@@ -10,26 +10,43 @@ from typing import Any
 
 from gemma10m.errors import ModelError
 from gemma10m.folders import demo_folder
-from gemma10m.gguf_file import read_gguf
+from gemma10m.gguf_file import metadata_bytes, read_gguf
 from gemma10m.regular_file import read_regular
 from gemma10m.tokens import byte_level, sentencepiece_model
 from gemma10m.tokens.base import DOWNLOAD, Tokenizer
 from gemma10m.tokens.from_gguf import fingerprint_of, tokenizer_from_gguf
 
+TOKENIZER_FILES = (
+    "tokenizer.model", "tokenizer.json", "tokenizer.gguf", "tokenizer_config.json", "chat_template.jinja",
+    "generation_config.json",
+)  # fmt: skip
 _LARGEST_FILE = 1 << 28  # bytes; Gemma's largest tokenizer.json has 34 MB
 
 
 def load_tokenizer(folder: str | Path) -> Tokenizer:
     """Load the tokenizer of a checkpoint folder, of "demo", or of a GGUF file, which a folder may hold.
 
-    In a checkpoint folder: `tokenizer.model`, else `tokenizer.json`. Raises `ModelError`.
+    In a checkpoint folder: `tokenizer.model`, else `tokenizer.json`, else the metadata of a GGUF file in
+    `tokenizer.gguf`. Raises `ModelError`.
     """
     path = demo_folder() if folder == "demo" else Path(folder)
+    file = _gguf_of(path)
+    return _load_folder(path) if file is None else _load_gguf(file)
+
+
+def tokenizer_files(path: Path) -> dict[str, bytes]:
+    """Return the files that make the same tokenizer in another folder, by their names there. Raises `ModelError`."""
+    file = _gguf_of(path)
+    if file is not None:
+        return {"tokenizer.gguf": metadata_bytes(file)}
+    return {name: _read(path / name) for name in TOKENIZER_FILES if (path / name).is_file()}
+
+
+def _gguf_of(path: Path) -> Path | None:
     if path.suffix == ".gguf" and not path.is_dir():
-        return _load_gguf(path)
-    if not (path / "config.json").exists() and (files := sorted(path.glob("*.gguf"))):
-        return _load_gguf(files[0])
-    return _load_folder(path)
+        return path
+    files = [] if (path / "config.json").exists() else sorted(path.glob("*.gguf"))
+    return files[0] if files else None
 
 
 def _load_gguf(path: Path) -> Tokenizer:
@@ -57,6 +74,8 @@ def _load_folder(folder: Path) -> Tokenizer:
             if stops and not 0 <= min(stops) <= max(stops) < tokenizer.vocabulary:
                 raise ModelError(f"{folder}'s generation_config.json names ids that no token has", hint=DOWNLOAD)
             return tokenizer
+    if (folder / "tokenizer.gguf").is_file():
+        return _load_gguf(folder / "tokenizer.gguf")
     raise ModelError(
         f"{folder} holds no tokenizer.model and no tokenizer.json", hint="name a checkpoint folder, or download one"
     )

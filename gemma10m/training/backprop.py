@@ -18,6 +18,7 @@ from gemma10m.errors import UsageError
 from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
 from gemma10m.training.batch import Batch
+from gemma10m.training.mixer_distance import Mixed, mixer_distance
 from gemma10m.training.recipe import Recipe
 from gemma10m.training.teacher import LOGITS_AT_ONCE, Teacher, chunked_distillation
 
@@ -29,6 +30,7 @@ class Losses:
     answer: float | None
     text: float | None
     teacher: float | None
+    mixer: float | None
     right: dict[str, tuple[int, int]]  # a task's questions answered right, and asked
     write_gates: list[float]  # a layer's mean over the open segment: gated
 
@@ -75,22 +77,32 @@ class _Work:
         self.text = batch.text[:, 1:].to(model.device)  # (B, S - 1)
         self.interludes = batch.interludes and batch.interludes.to(model.device)
         self.asked, self.told = int(self.answers.sum()), int(self.text.sum())
-        self.lesson = teacher.hidden(self.inputs) if teacher else None  # (B, S', D)
+        self.mixed: list[Tensor] | None = None  # by layer, (B, S', D) each
+        self.lesson = self._read_by(teacher) if teacher else None  # (B, S', D)
         self.taught = torch.zeros(self.positions, dtype=torch.bool, device=model.device)
         if self.lesson is not None:
             self.taught[: self.lesson.shape[1]][batch.lessons] = True
         zero = torch.zeros((), device=model.device)
-        self.answer_loss, self.text_loss, self.teacher_loss = zero, zero, zero
+        self.answer_loss, self.text_loss, self.teacher_loss, self.mixer_loss = zero, zero, zero, zero
         self.hits = torch.zeros_like(batch.answers)
+
+    def _read_by(self, teacher: Teacher) -> Tensor:
+        if not self.recipe.mixer_weight:
+            return teacher.hidden(self.inputs)
+        with Mixed(teacher.model) as mixed:
+            lesson = teacher.hidden(self.inputs)
+        self.mixed = mixed.outputs()
+        return lesson
 
     def chunk(self, start: int, stop: int, state: State) -> State:
         here, segment = slice(start, stop), self.model.reading.segment
         interludes = self.interludes and self.interludes.of(start // segment, stop // segment)
         learns = self._learns(here)
         with torch.set_grad_enabled(learns):
-            hidden, state = self.model.hidden(self.inputs[:, here], state, stop - start, interludes)  # (B, S, D)
+            with Mixed(self.model if learns and self.mixed else None) as mixed:
+                hidden, state = self.model.hidden(self.inputs[:, here], state, stop - start, interludes)  # (B, S, D)
             if learns:
-                self._loss(hidden, here).backward()
+                (self._loss(hidden, here) + self._mixer_loss(mixed, here)).backward()
         return state.map(Tensor.detach)
 
     def _learns(self, here: slice) -> bool:
@@ -122,11 +134,20 @@ class _Work:
         loss = chunked_distillation(self.model, hidden, self.teacher, self.lesson[:, here], taught)
         return loss * (int(taught.sum()) / int(self.taught.sum()))
 
+    def _mixer_loss(self, mixed: Mixed, here: slice) -> Tensor:
+        if self.mixed is None:
+            return torch.zeros((), device=self.model.device)
+        loss = mixer_distance(mixed.outputs(), [wanted[:, here] for wanted in self.mixed])
+        loss = loss * ((here.stop - here.start) / self.positions)
+        self.mixer_loss = self.mixer_loss + loss.detach()
+        return loss * self.recipe.mixer_weight
+
     def losses(self, state: State) -> Losses:
         return Losses(
             answer=float(self.answer_loss) if self.asked else None,
             text=float(self.text_loss) if self.told and self.recipe.lm_weight else None,
             teacher=float(self.teacher_loss) if self.taught.any() else None,
+            mixer=float(self.mixer_loss) if self.mixed else None,
             right=_right(self.batch, self.hits),
             write_gates=[float(gates.mean()) for gates in _write_gates(state)],
         )

@@ -42,6 +42,7 @@ _MOST = {
     "window_share": 1.0,
     "lm_weight": math.inf,
     "kl_weight": math.inf,
+    "mixer_weight": math.inf,
 }
 
 
@@ -116,6 +117,7 @@ class Recipe:
     lm_weight: float = 0.3  # of the next-token loss
     lm_stride: int = 6  # next-token loss on every so many tokens: the head is a third of a small model's work
     kl_weight: float = 1.0  # of the loss against a teacher
+    mixer_weight: float = 0.0  # of how far what each layer's mixer gives is from the teacher's
     train: str = "all"
     addressed: int = 0  # documents on which an added memory's keys, queries and gates are fitted before the first step
     seed: int = 0

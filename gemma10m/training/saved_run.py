@@ -22,6 +22,7 @@ from gemma10m.errors import StateError, TrainingError
 from gemma10m.models import ARCHITECTURES
 from gemma10m.models.architecture import Architecture
 from gemma10m.models.decoder import Decoder
+from gemma10m.models.sharing_groups import kv_source_layers
 from gemma10m.strict_json import quote, strict_json
 from gemma10m.tensor_bytes import safetensors_bytes
 from gemma10m.training.parameters import trained
@@ -31,7 +32,6 @@ from gemma10m.training.trainer import Trainer
 RUN = "run.safetensors"
 FORMAT = "gemma10m.training/1"
 MOMENTS = ("exp_avg", "exp_avg_sq")
-TOKENIZER_FILES = ("tokenizer.model", "tokenizer.json", "tokenizer_config.json")
 
 
 @dataclass(frozen=True)
@@ -150,8 +150,7 @@ def _architecture(config: ModelConfig) -> Architecture:
 def config_json(config: ModelConfig, reading: ReadingConfig) -> dict[str, Any]:
     if write := _architecture(config).write:
         return write(config)
-    sources = [layer if spec.source is None else spec.source for layer, spec in enumerate(config.attention)]
-    return ({"kv_source_layers": sources} if config.shares else {}) | {
+    return ({"kv_source_layers": kv_source_layers(config)} if config.shares else {}) | {
         "architectures": ["GemmaForCausalLM"],
         "attention_bias": False,
         "bos_token_id": 2,

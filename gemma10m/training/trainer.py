@@ -38,6 +38,7 @@ class StepReport:
     answer_loss: float | None
     text_loss: float | None
     teacher_loss: float | None
+    mixer_loss: float | None
     running_loss: float
     right: dict[str, tuple[int, int]]  # by task: questions answered right, and asked
     gates: list[float]  # each layer's mean sigmoid
@@ -89,7 +90,7 @@ class Trainer:
         batch = draw_batch(self.writer, recipe, stage, before.step, reader.reading.segment)
         self.optimizer.zero_grad(set_to_none=True)
         losses = backward(reader, batch, recipe, self._teacher(reader))
-        for loss in (losses.answer, losses.text, losses.teacher):
+        for loss in (losses.answer, losses.text, losses.teacher, losses.mixer):
             self._check("loss", loss)
         tokens = batch.ids.numel()
         rate = self.recipe.rate(before.tokens + tokens)
@@ -107,6 +108,7 @@ class Trainer:
             answer_loss=losses.answer,
             text_loss=losses.text,
             teacher_loss=losses.teacher,
+            mixer_loss=losses.mixer,
             running_loss=self.position.running_loss,
             right=losses.right,
             gates=mean_gates(self.model),

@@ -57,7 +57,7 @@ def parse_config(said: Mapping[str, Any]) -> ConfigFile:
             f"config.json has the model_type {quote(kind)}, one of {', '.join(ARCHITECTURES)} expected",
             hint="choose a model of one of these architectures",
         )
-    reader = ConfigReader(_text_part(said, architecture))
+    reader = ConfigReader(text_part(said, architecture))
     tied = architecture.tied(reader)
     reader.problems += _reading_problems(said)
     reading = StatedReading(
@@ -68,7 +68,7 @@ def parse_config(said: Mapping[str, Any]) -> ConfigFile:
     return ConfigFile(replace(config, tied_head=ties), reading, tied)
 
 
-def _text_part(said: Mapping[str, Any], architecture: Architecture) -> Mapping[str, Any]:
+def text_part(said: Mapping[str, Any], architecture: Architecture) -> Mapping[str, Any]:
     """Return the fields of the text model, which files of models that see images keep in an object of their own."""
     kind = said["model_type"]
     expected = architecture.text_parts.get(kind)

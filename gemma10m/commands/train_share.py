@@ -1,0 +1,147 @@
+"""Run `train --share`: let layers of a model share keys and values, and train it to be what it was; resumable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+
+from gemma10m.commands.run_folder import begin, check_folder, read_recipe
+from gemma10m.commands.training_notes import Notes
+from gemma10m.commands.training_run import Run, holds_run, refuse_data_around
+from gemma10m.config import ModelConfig, ReadingConfig
+from gemma10m.errors import UsageError
+from gemma10m.library.model_choice import ChosenModel, ModelOptions, choose_model
+from gemma10m.library.signals import stop_on_signals
+from gemma10m.library.sources import open_document
+from gemma10m.models.decoder import Decoder
+from gemma10m.models.sharing_groups import share_in_groups, sharing_groups
+from gemma10m.progress import format_bytes
+from gemma10m.strict_json import canonical_json
+from gemma10m.tasks.writer import Writer
+from gemma10m.terminal import Terminal
+from gemma10m.tokens import load_tokenizer, tokenizer_files
+from gemma10m.training.corpus import corpus
+from gemma10m.training.log import open_log
+from gemma10m.training.parameters import select_trained
+from gemma10m.training.recipe import Recipe, Stage
+from gemma10m.training.saved_run import RunOrigin
+from gemma10m.training.shared_start import READING, fit_outputs, save_shared, shared_model, unshared_model
+from gemma10m.training.teacher import Teacher
+from gemma10m.training.trainer import Trainer
+from gemma10m.weights.adapting import NO_ADAPTER
+from gemma10m.weights.plan import memory_plan
+
+TRAINED = ("attention", "all")
+RECIPE = Recipe(  # that of recipes/share.json
+    stages=(Stage(512, 400_000),),
+    tokens_per_step=2048,
+    learning_rate=3e-4,
+    warmup_tokens=20_000,
+    tasks={"text": 1},
+    lm_weight=0.0,
+    lm_stride=8,
+    mixer_weight=1.0,
+    train="attention",
+    save_every=20,
+)
+SHOWN_AT = 32_768  # tokens
+
+
+@dataclass(frozen=True)
+class ShareOptions:
+    model: str
+    data: list[str]
+    out: Path
+    factor: int
+    recipe: Path | None = None
+    train: str | None = None
+    device: str = "auto"
+    dtype: str = "auto"
+
+
+def train_share(terminal: Terminal, options: ShareOptions) -> None:
+    """Write a model whose layers share keys and values, and train it by self-distillation.
+
+    Raises UsageError, ModelError, DocumentError, StateError, OutOfMemoryError, DiskError, TrainingError, Interrupted.
+    """
+    refuse_data_around(options.data, options.out)
+    recipe = _recipe(options)
+    wanted = ModelOptions(options.model, options.device, options.dtype, adapter=NO_ADAPTER)
+    chosen = choose_model(terminal, wanted)
+    if chosen.path.resolve() == options.out.resolve():
+        raise UsageError(
+            f"{options.out} is the checkpoint itself and would be overwritten", hint="give --out another folder"
+        )
+    config = share_in_groups(chosen.checkpoint.config, options.factor)
+    check_folder(options.out, recipe)
+    document, tokenizer = open_document(terminal, options.data), load_tokenizer(chosen.path)
+    writer = Writer(tokenizer, corpus(tokenizer, document.texts(), recipe.longest))
+    trainer = _trainer(chosen, config, writer, recipe)
+    if not holds_run(options.out):
+        _tell(terminal, chosen, config)
+        _fit(trainer)
+    start = canonical_json([chosen.checkpoint.fingerprint, sharing_groups(config)])
+    run = Run(trainer, RunOrigin(document.fingerprint, start, "same"), options.out, _writes(chosen))
+    begin(terminal, run, tokenizer_files(chosen.path), ())
+    with stop_on_signals() as stop, open_log(options.out, trainer.position.step) as log:
+        run.go(Notes(terminal, trainer), log, stop)
+    terminal.line(str(options.out))
+
+
+def _recipe(options: ShareOptions) -> Recipe:
+    """Return the recipe, with the reading of a training by self-distillation. Raises UsageError."""
+    recipe = read_recipe(options.recipe) if options.recipe else RECIPE
+    recipe = replace(recipe, train=options.train or recipe.train)
+    if stated := [name for name in ("memory", "segment", "carry", "sinks") if getattr(recipe, name) is not None]:
+        raise UsageError(
+            f"the recipe states {stated[0]}, and with --share documents are read as a whole",
+            hint="leave out memory, segment, carry and sinks",
+        )
+    if recipe.train not in TRAINED or recipe.addressed or recipe.tasks.get("question"):
+        raise UsageError(
+            f"--share trains {' or '.join(TRAINED)}, without addressed and the task question",
+            hint="compare the recipe with recipes/share.json",
+        )
+    if not recipe.learns(taught=True):
+        raise UsageError("there is nothing to learn from: kl_weight and lm_weight are 0", hint="raise kl_weight")
+    return replace(recipe, **asdict(READING))
+
+
+def _trainer(chosen: ChosenModel, config: ModelConfig, writer: Writer, recipe: Recipe) -> Trainer:
+    model = shared_model(chosen.checkpoint, config)
+    select_trained(model, recipe.train)
+    trainer = Trainer(model.to(chosen.device).train(), writer, recipe, dtype=getattr(torch, chosen.dtype))
+    teacher = unshared_model(chosen.checkpoint, chosen.device, chosen.dtype, trainer.working)
+    trainer.teacher = Teacher(teacher)
+    return trainer
+
+
+def _fit(trainer: Trainer) -> None:
+    assert trainer.teacher is not None
+    opening = torch.tensor([trainer.writer.tokenizer.first])
+    ids = torch.cat((opening, trainer.writer.prose[0].ids)).unsqueeze(0)  # (1, S)
+    fit_outputs(trainer.model, trainer.teacher.model, ids)
+    trainer.go_to(trainer.position)
+
+
+def _tell(terminal: Terminal, chosen: ChosenModel, config: ModelConfig) -> None:
+    """Say which layers share, and what becomes of the state."""
+    groups = ", ".join("-".join(map(str, group)) for group in sharing_groups(config))
+    terminal.note(f"layers that share the keys and values of the first of them: {groups}")
+    dtype = getattr(torch, chosen.dtype)
+    before, after = (
+        memory_plan(each, ReadingConfig("full", segment=SHOWN_AT + 1), dtype, 1, SHOWN_AT)
+        for each in (chosen.checkpoint.config, config)
+    )
+    sizes = [plan.state + plan.state_per_token * SHOWN_AT for plan in (before, after)]
+    terminal.note(
+        f"the state after {SHOWN_AT:,} tokens: {format_bytes(sizes[1])} instead of {format_bytes(sizes[0])} "
+        f"({sizes[1] / sizes[0]:.0%})"
+    )
+
+
+def _writes(chosen: ChosenModel) -> Callable[[Decoder, Path], None]:
+    return lambda model, folder: save_shared(model, chosen.checkpoint, folder)
