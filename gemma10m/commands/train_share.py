@@ -17,7 +17,7 @@ from gemma10m.library.model_choice import ChosenModel, ModelOptions, choose_mode
 from gemma10m.library.signals import stop_on_signals
 from gemma10m.library.sources import open_document
 from gemma10m.models.decoder import Decoder
-from gemma10m.models.sharing_groups import share_in_groups, sharing_groups
+from gemma10m.models.sharing_groups import kv_source_layers, share_in_groups, sharing_groups
 from gemma10m.progress import format_bytes
 from gemma10m.strict_json import canonical_json
 from gemma10m.tasks.writer import Writer
@@ -32,6 +32,7 @@ from gemma10m.training.shared_start import READING, fit_outputs, save_shared, sh
 from gemma10m.training.teacher import Teacher
 from gemma10m.training.trainer import Trainer
 from gemma10m.weights.adapting import NO_ADAPTER
+from gemma10m.weights.files import read_json_object
 from gemma10m.weights.plan import memory_plan
 
 TRAINED = ("attention", "all")
@@ -77,6 +78,7 @@ def train_share(terminal: Terminal, options: ShareOptions) -> None:
         )
     config = share_in_groups(chosen.checkpoint.config, options.factor)
     check_folder(options.out, recipe)
+    _check_groups(options.out, config)
     document, tokenizer = open_document(terminal, options.data), load_tokenizer(chosen.path)
     writer = Writer(tokenizer, corpus(tokenizer, document.texts(), recipe.longest))
     trainer = _trainer(chosen, config, writer, recipe)
@@ -108,6 +110,17 @@ def _recipe(options: ShareOptions) -> Recipe:
     if not recipe.learns(taught=True):
         raise UsageError("there is nothing to learn from: kl_weight and lm_weight are 0", hint="raise kl_weight")
     return replace(recipe, **asdict(READING))
+
+
+def _check_groups(out: Path, config: ModelConfig) -> None:
+    """Refuse a folder with a run in which other layers share. Raises UsageError."""
+    if holds_run(out) and (out / "config.json").is_file():
+        found = read_json_object(out, "config.json").get("kv_source_layers")
+        if found != kv_source_layers(config):
+            raise UsageError(
+                f"{out} holds a run in which other layers share",
+                hint="give --out another folder, or the factor and the model that the run was started with",
+            )
 
 
 def _trainer(chosen: ChosenModel, config: ModelConfig, writer: Writer, recipe: Recipe) -> Trainer:
