@@ -140,6 +140,7 @@ class ModelConfig:
     has_gates: bool = False  # self_attn.gate, [1, H, 1, 1] per layer that sees everything
     has_write_gates: bool = False  # self_attn.write_gate.{weight, bias}
     has_state_vectors: bool = False  # self_attn.state_vector.{first, up.weight, down.weight, down.bias}
+    has_kv_norms: bool = False  # kv_layernorm.weight of layers with keys and values of their own
     added_rank: int = 0  # of the low-rank parts of self_attn.added_memory; 0: there is none
     tied_head: bool = True
     architecture: str = "gemma"  # a key of models.ARCHITECTURES
@@ -178,6 +179,8 @@ class ModelConfig:
             value = getattr(self, name)
             if not (_is_integer(value) and least <= value < 2**31):
                 yield f"{name} must be a whole number, at least {least}, found {value!r}"
+        if self.has_kv_norms and (self.has_state_vectors or self.added_rank or self.streams > 1):
+            yield "layers with a norm for keys and values cannot have state vectors, an added memory or streams"
         yield from self._list_problems()
         yield from self._source_problems()
         if self.megalodon:

@@ -83,7 +83,7 @@ class Attention(Mixer):
         self.window, self.memory = window_of(spec, reading), memory_of(spec, reading)
         # Gemma 1 reads as it always did, bit for bit; scores of wider heads are too large for bfloat16 (Gemma 4).
         self.in_blocks = config.architecture != "gemma" and spec.head_size <= WIDEST_IN_BLOCKS
-        self.norm_eps = config.norm_eps
+        self.norm_eps, self.has_kv_norm = config.norm_eps, config.has_kv_norms
         bias = spec.projection_bias
         self.q_proj = nn.Linear(config.hidden_size, spec.query_size, bias=bias)
         self.k_proj = nn.Linear(config.hidden_size, spec.kv_size, bias=bias)
@@ -104,7 +104,7 @@ class Attention(Mixer):
     def forward(self, x: Tensor, state: LayerState, chunk: Chunk, wanted: int) -> tuple[Tensor, LayerState]:
         """Map x (B, S, D) to the last `wanted` tokens' output (B, wanted, D) and the state after the chunk."""
         view = chunk.view(self.window, self.spec)
-        new = self._project(x, wanted)
+        new = self._project(x, wanted, chunk.kv_input)
         buffer = self._buffer(x, new, self._before(state, new, view), view)
         self._lend(chunk, buffer)
         output = self._attend(queries_of(new.queries, view), buffer, view, wanted) if wanted else x[:, :0]
@@ -116,6 +116,8 @@ class Attention(Mixer):
             chunk.lent[self.lends_as] = buffer
 
     def fuse(self) -> None:
+        if self.has_kv_norm:  # which reads another input
+            return
         linears = (self.q_proj, self.k_proj) if self.spec.key_is_value else (self.q_proj, self.k_proj, self.v_proj)
         self.qkv, self.qkv_bias = fuse_weights(*linears), fuse_bias(*linears)
 
@@ -185,13 +187,14 @@ class Attention(Mixer):
     def first_seen(self, position: int) -> int:
         return 0 if self.memory.remembers else self.window.first_seen(position)
 
-    def _project(self, x: Tensor, wanted: int) -> Projected:
-        """Return the queries of the last `wanted` tokens, and all keys and values."""
+    def _project(self, x: Tensor, wanted: int, kv_input: Tensor | None = None) -> Projected:
+        """Return the queries of the last `wanted` tokens, and all keys and values, of kv_input (B, S, D) if given."""
         asking = x[:, x.shape[1] - wanted :]  # (B, wanted, D)
         if self.qkv is None:
-            parts = [self.q_proj(asking), self.k_proj(x)]
+            kept = x if kv_input is None else kv_input
+            parts = [self.q_proj(asking), self.k_proj(kept)]
             if not self.spec.key_is_value:
-                parts.append(self.v_proj(x))
+                parts.append(self.v_proj(kept))
         else:
             parts = self._fused_products(x, asking, self.qkv)
         queries, keys, values = (self._heads(part) for part in (*parts[:2], parts[-1]))

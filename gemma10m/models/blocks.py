@@ -32,6 +32,9 @@ class PreNormLayer(Layer):
         self.mlp = FeedForward(config, config.feed_forward_of(number), config.sparsity_of(number))
         self.input_layernorm = RMSNorm(config.hidden_size, config.norm_eps, config.norm_offset)
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.norm_eps, config.norm_offset)
+        self.has_kv_norm = config.has_kv_norms and config.attention_of(number).source is None
+        if self.has_kv_norm:
+            self.kv_layernorm = RMSNorm(config.hidden_size, config.norm_eps, config.norm_offset)
 
     @property
     def mixer(self) -> Mixer:
@@ -45,12 +48,20 @@ class PreNormLayer(Layer):
         Both are (B, S, D). Returns the last `wanted` tokens' stream and what this layer adds to it, both (B, wanted,
         D). The state always gets the whole chunk. Adding is left to the norm that follows, which reads the sum anyway.
         """
-        x, normed = self.input_layernorm.after(x, added)
-        mixed, state = self.self_attn(normed, state, chunk, wanted)
+        x, mixed, state = self._mix(x, added, state, chunk, wanted)
         if not wanted:
             return mixed, mixed, state
         x, normed = self.post_attention_layernorm.after(x[:, -wanted:], mixed)
         return x, self.mlp(normed), state
+
+    def _mix(
+        self, x: Tensor, added: Tensor | None, state: LayerState, chunk: Chunk, wanted: int
+    ) -> tuple[Tensor, Tensor, LayerState]:
+        """Return the stream (B, S, D), the last `wanted` tokens' output of the mixer (B, wanted, D) and its state."""
+        x, normed = self.input_layernorm.after(x, added)
+        chunk.kv_input = self.kv_layernorm(x) if self.has_kv_norm else None
+        mixed, state = self.self_attn(normed, state, chunk, wanted)
+        return x, mixed, state
 
 
 class SandwichNormLayer(PreNormLayer):
@@ -65,8 +76,7 @@ class SandwichNormLayer(PreNormLayer):
         self, x: Tensor, added: Tensor | None, state: LayerState, chunk: Chunk, wanted: int
     ) -> tuple[Tensor, Tensor | None, LayerState]:
         """Do as PreNormLayer does, and normalise what is added."""
-        x, normed = self.input_layernorm.after(x, added)
-        mixed, state = self.self_attn(normed, state, chunk, wanted)
+        x, mixed, state = self._mix(x, added, state, chunk, wanted)
         if not wanted:
             return mixed, mixed, state
         x, normed = self.pre_feedforward_layernorm.after(x[:, -wanted:], self.post_attention_layernorm(mixed))

@@ -67,6 +67,9 @@ class Chunk:
         self._device, self._wide, self._interludes, self._runs = device, wide_dtype(dtype), interludes, runs
         self._views: dict[tuple[Window, Rope, int], View] = {}
         self.lent: dict[int, Buffer] = {}  # by layer: keys and values that later layers attend to
+        self.kv_input: Tensor | None = (
+            None  # (B, S, D), of the layer that runs, if its keys and values have a norm of their own
+        )
         self.layer_inputs: LayerInputs | None = None  # of models whose layers have embeddings of their own
 
     def view(self, window: Window, spec: AttentionSpec) -> View:

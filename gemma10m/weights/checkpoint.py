@@ -106,6 +106,7 @@ def _with_tensors(described: ConfigFile, tensors: Mapping[str, TensorEntry]) -> 
         has_gates=any(name.endswith(".self_attn.gate") for name in tensors),
         has_write_gates=any(".self_attn.write_gate." in name for name in tensors),
         has_state_vectors=any(".self_attn.state_vector." in name for name in tensors),
+        has_kv_norms=any(name.endswith(".kv_layernorm.weight") for name in tensors),
         tied_head=HEAD not in tensors and described.tied is not False,
     )
 

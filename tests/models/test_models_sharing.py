@@ -88,6 +88,33 @@ def test_logits_are_those_of_the_paper(sources: list[int]) -> None:
         assert np.abs(read(model, ids, cuts)[0][0].numpy() - expected).max() < 1e-10
 
 
+def test_a_norm_of_keys_and_values_is_the_papers() -> None:
+    """A weight of the norm times a column of the projection is all there is: the oracle gets their product."""
+    sources = PATTERNS["groups of two"]
+    model = shared_model(sources, "full", has_kv_norms=True)
+    weights = {name: weight.numpy().astype(np.float64) for name, weight in model.state_dict().items()}
+    for layer in (0, 2, 4):
+        ratio = weights.pop(f"model.layers.{layer}.kv_layernorm.weight")
+        ratio = ratio / weights[f"model.layers.{layer}.input_layernorm.weight"]
+        assert abs(ratio - 1).max() > 0.1
+        for part in ("k_proj", "v_proj"):
+            weights[f"model.layers.{layer}.self_attn.{part}.weight"] *= ratio
+    assert not any("kv_layernorm" in name for name in weights)
+    ids = random_ids(model, TOKENS)
+    expected = cla_logits(
+        weights, ids[0].tolist(), layers=6, heads=4, kv_heads=2, head_size=6, rope_theta=1e4, eps=1e-6, sources=sources
+    )
+    for cuts in ((), (1, 2, 7, 8, 9, 33, 59)):
+        assert np.abs(read(model, ids, cuts)[0][0].numpy() - expected).max() < 1e-10
+    model.fuse()
+    assert np.abs(read(model, ids)[0][0].numpy() - expected).max() < 1e-10
+
+
+def test_a_norm_of_keys_and_values_is_not_for_every_model() -> None:
+    with pytest.raises(ConfigError, match="layers with a norm for keys and values cannot have state vectors"):
+        shared_config([0, 1], has_kv_norms=True, added_rank=4)
+
+
 @pytest.mark.parametrize("memory", ["window", "linear", "delta", "gated", "full"])
 @pytest.mark.parametrize("sources", [PATTERNS["groups of two"], PATTERNS["the last ones share"]], ids=["pairs", "last"])
 def test_cuts_change_nothing_and_a_read_leaves_what_all_layers_leave(memory: MemoryKind, sources: list[int]) -> None:

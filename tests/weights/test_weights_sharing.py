@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from checkpoints import gemma_shapes, random_tensors, tiny_config, write_checkpoint
+from safetensors.torch import load_file, save_file
 
 from gemma10m.errors import ConfigError, ModelError
 from gemma10m.weights.checkpoint import open_checkpoint
@@ -116,6 +117,18 @@ def test_a_checkpoint_whose_tensors_contradict_its_sharing_is_refused_with_the_l
         open_checkpoint(write_shared(tmp_path / "more", CONSUMED[:2]))
     with pytest.raises(ModelError, match=r"1 missing \(model\.layers\.2\.self_attn\.k_proj\.weight\)"):
         open_checkpoint(write_shared(tmp_path / "fewer", (*CONSUMED, "model.layers.2.self_attn.k_proj.weight")))
+
+
+def test_a_norm_of_the_owners_keys_and_values_is_read(tmp_path: Path) -> None:
+    folder = write_shared(tmp_path, CONSUMED)
+    tensors = load_file(folder / "model.safetensors")
+    tensors |= {f"model.layers.{layer}.kv_layernorm.weight": torch.full((24,), 0.5) for layer in (0, 2)}
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    assert load_model(folder).config.has_kv_norms
+    del tensors["model.layers.2.kv_layernorm.weight"]
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelError, match=r"1 missing \(model\.layers\.2\.kv_layernorm\.weight\)"):
+        open_checkpoint(folder)
 
 
 def test_other_sharing_is_another_model(tmp_path: Path) -> None:
