@@ -11,11 +11,12 @@ import torch
 from gemma10m.commands.run_folder import begin, check_folder, read_recipe
 from gemma10m.commands.training_notes import Notes
 from gemma10m.commands.training_run import Run, holds_run, refuse_data_around
-from gemma10m.config import ModelConfig, ReadingConfig
+from gemma10m.config import ModelConfig
 from gemma10m.errors import UsageError
 from gemma10m.library.model_choice import ChosenModel, ModelOptions, choose_model
 from gemma10m.library.signals import stop_on_signals
 from gemma10m.library.sources import open_document
+from gemma10m.memory import KINDS
 from gemma10m.models.decoder import Decoder
 from gemma10m.models.sharing_groups import kv_source_layers, share_in_groups, sharing_groups
 from gemma10m.progress import format_bytes
@@ -28,8 +29,7 @@ from gemma10m.training.log import open_log
 from gemma10m.training.parameters import select_trained
 from gemma10m.training.recipe import Recipe, Stage
 from gemma10m.training.saved_run import RunOrigin
-from gemma10m.training.shared_start import READING, fit_outputs, save_shared, shared_model, unshared_model
-from gemma10m.training.teacher import Teacher
+from gemma10m.training.shared_start import Unshared, fit_outputs, save_shared, shared_model, training_reading, unshared
 from gemma10m.training.trainer import Trainer
 from gemma10m.weights.adapting import NO_ADAPTER
 from gemma10m.weights.files import read_json_object
@@ -72,6 +72,7 @@ def train_share(terminal: Terminal, options: ShareOptions) -> None:
     recipe = _recipe(options)
     wanted = ModelOptions(options.model, options.device, options.dtype, adapter=NO_ADAPTER)
     chosen = choose_model(terminal, wanted)
+    recipe = replace(recipe, **asdict(training_reading(chosen.checkpoint)))
     if chosen.path.resolve() == options.out.resolve():
         raise UsageError(
             f"{options.out} is the checkpoint itself and would be overwritten", hint="give --out another folder"
@@ -81,12 +82,12 @@ def train_share(terminal: Terminal, options: ShareOptions) -> None:
     _check_groups(options.out, config)
     document, tokenizer = open_document(terminal, options.data), load_tokenizer(chosen.path)
     writer = Writer(tokenizer, corpus(tokenizer, document.texts(), recipe.longest))
-    trainer = _trainer(chosen, config, writer, recipe)
+    trainer, teacher = _trainer(chosen, config, writer, recipe)
     if not holds_run(options.out):
         _tell(terminal, chosen, config)
-        _fit(trainer)
+        _fit(trainer, teacher)
     start = canonical_json([chosen.checkpoint.fingerprint, sharing_groups(config)])
-    run = Run(trainer, RunOrigin(document.fingerprint, start, "same"), options.out, _writes(chosen))
+    run = Run(trainer, RunOrigin(document.fingerprint, start, "same"), options.out, _writes(chosen), again=None)
     begin(terminal, run, tokenizer_files(chosen.path), ())
     with stop_on_signals() as stop, open_log(options.out, trainer.position.step) as log:
         run.go(Notes(terminal, trainer), log, stop)
@@ -94,12 +95,12 @@ def train_share(terminal: Terminal, options: ShareOptions) -> None:
 
 
 def _recipe(options: ShareOptions) -> Recipe:
-    """Return the recipe, with the reading of a training by self-distillation. Raises UsageError."""
+    """Return the recipe. Raises UsageError for what does not go with sharing."""
     recipe = read_recipe(options.recipe) if options.recipe else RECIPE
     recipe = replace(recipe, train=options.train or recipe.train)
     if stated := [name for name in ("memory", "segment", "carry", "sinks") if getattr(recipe, name) is not None]:
         raise UsageError(
-            f"the recipe states {stated[0]}, and with --share documents are read as a whole",
+            f"the recipe states {stated[0]}, and with --share the model reads as it did before",
             hint="leave out memory, segment, carry and sinks",
         )
     if recipe.train not in TRAINED or recipe.addressed or recipe.tasks.get("question"):
@@ -109,7 +110,7 @@ def _recipe(options: ShareOptions) -> Recipe:
         )
     if not recipe.learns(taught=True):
         raise UsageError("there is nothing to learn from: kl_weight and lm_weight are 0", hint="raise kl_weight")
-    return replace(recipe, **asdict(READING))
+    return recipe
 
 
 def _check_groups(out: Path, config: ModelConfig) -> None:
@@ -123,36 +124,37 @@ def _check_groups(out: Path, config: ModelConfig) -> None:
             )
 
 
-def _trainer(chosen: ChosenModel, config: ModelConfig, writer: Writer, recipe: Recipe) -> Trainer:
+def _trainer(chosen: ChosenModel, config: ModelConfig, writer: Writer, recipe: Recipe) -> tuple[Trainer, Unshared]:
     model = shared_model(chosen.checkpoint, config)
     select_trained(model, recipe.train)
     trainer = Trainer(model.to(chosen.device).train(), writer, recipe, dtype=getattr(torch, chosen.dtype))
-    teacher = unshared_model(chosen.checkpoint, chosen.device, chosen.dtype, trainer.working)
-    trainer.teacher = Teacher(teacher)
-    return trainer
+    teacher = unshared(chosen.checkpoint, chosen.device, chosen.dtype, trainer.working)
+    trainer.teacher = teacher
+    return trainer, teacher
 
 
-def _fit(trainer: Trainer) -> None:
-    assert trainer.teacher is not None
+def _fit(trainer: Trainer, teacher: Unshared) -> None:
     opening = torch.tensor([trainer.writer.tokenizer.first])
     ids = torch.cat((opening, trainer.writer.prose[0].ids)).unsqueeze(0)  # (1, S)
-    fit_outputs(trainer.model, trainer.teacher.model, ids)
+    fit_outputs(trainer.model, teacher, ids)
     trainer.go_to(trainer.position)
 
 
 def _tell(terminal: Terminal, chosen: ChosenModel, config: ModelConfig) -> None:
-    """Say which layers share, and what becomes of the state."""
+    """Say which layers share, what becomes of the state, and of quantised weights."""
+    if not {"F32", "F16", "BF16"}.issuperset(chosen.checkpoint.dtypes):
+        terminal.note(f"the weights of {chosen.name} are quantised: they are trained and written in full, in bfloat16")
     groups = ", ".join("-".join(map(str, group)) for group in sharing_groups(config))
     terminal.note(f"layers that share the keys and values of the first of them: {groups}")
-    dtype = getattr(torch, chosen.dtype)
-    before, after = (
-        memory_plan(each, ReadingConfig("full", segment=SHOWN_AT + 1), dtype, 1, SHOWN_AT)
-        for each in (chosen.checkpoint.config, config)
-    )
-    sizes = [plan.state + plan.state_per_token * SHOWN_AT for plan in (before, after)]
+    reading, dtype = training_reading(chosen.checkpoint), getattr(torch, chosen.dtype)
+    if not KINDS[reading.memory].closes:
+        reading = replace(reading, segment=SHOWN_AT + 1)  # one that the tokens shown do not fill
+    configs = (chosen.checkpoint.config, config)
+    plans = [memory_plan(each, reading, dtype, stretch=1, tokens=SHOWN_AT) for each in configs]
+    before, after = (plan.state + plan.state_per_token * SHOWN_AT for plan in plans)
     terminal.note(
-        f"the state after {SHOWN_AT:,} tokens: {format_bytes(sizes[1])} instead of {format_bytes(sizes[0])} "
-        f"({sizes[1] / sizes[0]:.0%})"
+        f"the state after {SHOWN_AT:,} tokens: {format_bytes(after)} instead of {format_bytes(before)} "
+        f"({after / before:.0%})"
     )
 
 

@@ -26,11 +26,14 @@ class Run:
         origin: RunOrigin,
         out: Path,
         write: WriteModel = save_model,
-        again: str = "gemma10m train {out} --out OTHER",
+        again: str | None = "gemma10m train {out} --out OTHER",
     ) -> None:
-        """Prepare a run in the folder `out`. again: the command that trains further what `write` leaves there."""
+        """Prepare a run in the folder `out`.
+
+        again: the command that trains further what `write` leaves there, if any does.
+        """
         self.trainer, self.origin, self.out, self._write = trainer, origin, out, write
-        self._again = again.format(out=shlex.quote(str(out)))
+        self._again = again and again.format(out=shlex.quote(str(out)))
         self._held = self._model_held = -1  # the step that run.safetensors is of, and that of model.safetensors
 
     def resume(self, saved: SavedRun) -> None:
@@ -97,7 +100,7 @@ class Run:
             error.message += f"; {self.out} holds the run of step {self._held}, and the same command writes its model"
         else:
             error.message += f"; {self.out} holds the checkpoint of step {self._held}"
-            if not isinstance(error, DiskError):
+            if self._again and not isinstance(error, DiskError):
                 elsewhere = f"`{self._again}` continues from it with another recipe"
                 error.hint = f"{error.hint}; {elsewhere}" if error.hint else elsewhere
         error.args = (error.message,)

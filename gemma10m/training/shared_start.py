@@ -6,7 +6,6 @@ of those, as well as it can on some text, goes into their output projection, whi
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from gemma10m.config import ModelConfig, ReadingConfig
+from gemma10m.memory import KINDS
 from gemma10m.models import ARCHITECTURES
 from gemma10m.models.attention import Attention
 from gemma10m.models.chunk import Chunk
@@ -21,20 +21,38 @@ from gemma10m.models.decoder import Decoder
 from gemma10m.models.sharing_groups import kv_source_layers, sharing_groups
 from gemma10m.tensor_bytes import safetensors_bytes
 from gemma10m.training.saved_run import write_bytes, write_json
+from gemma10m.training.teacher import Teacher
 from gemma10m.weights.checkpoint import Checkpoint
 from gemma10m.weights.config_file import text_part
 from gemma10m.weights.expected import EMBEDDING, loaded_dtype
-from gemma10m.weights.loading import load_checkpoint, load_weights
+from gemma10m.weights.loading import load_checkpoint, load_weights, resolve_reading
 
-READING = ReadingConfig("full", segment=1)  # segments never close: documents are of one length each
+WHOLE = ReadingConfig("full", segment=1)  # segments never close: a stage's documents are of one length
 MOST_FITTED = 4096  # tokens of text
+ANY_LENGTH = 2**40  # tokens
 RIDGE = 1e-3  # of the mean square of the owner's values
+
+
+class Unshared(Teacher):
+    """Read as the student does, with a memory if that has one, which needs no context as long as the document."""
+
+    def __init__(self, model: Decoder) -> None:
+        self.model = model.requires_grad_(False).eval()
+
+    @property
+    def context(self) -> int:
+        return ANY_LENGTH if KINDS[self.model.reading.memory].closes else super().context
+
+
+def training_reading(checkpoint: Checkpoint) -> ReadingConfig:
+    """Return how documents are read: with a memory if the checkpoint has one, else as a whole. Raises ConfigError."""
+    return resolve_reading(checkpoint) if checkpoint.config.has_gates else WHOLE
 
 
 def shared_model(checkpoint: Checkpoint, config: ModelConfig) -> Decoder:
     """Return the checkpoint's model with the sharing of `config`, in float32 on the CPU. Raises ModelError."""
     with torch.device("meta"):
-        model = Decoder(replace(checkpoint.config, attention=config.attention), READING)
+        model = Decoder(config, training_reading(checkpoint))
     weights = load_weights(checkpoint, device="cpu", dtype=torch.float32)
     # The optimiser writes into them, and what was loaded may be a view of the checkpoint's file.
     kept = {name: weights[name].clone() for name in model.state_dict()}
@@ -42,20 +60,23 @@ def shared_model(checkpoint: Checkpoint, config: ModelConfig) -> Decoder:
     return model
 
 
-def unshared_model(checkpoint: Checkpoint, device: str, dtype: str, student: Decoder) -> Decoder:
-    """Return the checkpoint's own model; what the student does not train are its weights. Raises ModelError."""
-    model = load_checkpoint(checkpoint, READING, device, dtype, trains=True)
+def unshared(checkpoint: Checkpoint, device: str, dtype: str, student: Decoder) -> Unshared:
+    """Return the checkpoint's own model as a teacher, with the student's weights where these are not trained.
+
+    Raises ModelError.
+    """
+    model = load_checkpoint(checkpoint, student.reading, device, dtype, trains=True)
     for name, weight in student.named_parameters():
         if not weight.requires_grad:
             owner, _, own_name = name.rpartition(".")
             setattr(model.get_submodule(owner), own_name, weight)
-    return model
+    return Unshared(model)
 
 
 @torch.no_grad()
-def fit_outputs(shared: Decoder, unshared: Decoder, ids: Tensor) -> None:
+def fit_outputs(shared: Decoder, teacher: Unshared, ids: Tensor) -> None:
     """Put the map from an owner's values to a layer's own into the output projection; ids (1, S) of some text."""
-    values = values_of(unshared, ids[:, : min(MOST_FITTED, unshared.config.context)])
+    values = values_of(teacher.model, ids[:, : min(MOST_FITTED, teacher.context)])
     for owner, *sharing in sharing_groups(shared.config):
         for layer in sharing:
             output = cast(Attention, shared.mixers[layer]).o_proj.weight

@@ -89,6 +89,14 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(step: int, desk: Path, 
     assert_same_run(train(desk), unbroken)
 
 
+def test_a_model_with_a_memory_is_trained_with_it(desk: Path) -> None:
+    out = train(desk, model=str(checkpoint()))
+    assert load_model(out).reading == load_model(checkpoint()).reading
+    log = log_of(out)
+    assert log[-1]["mixer_loss"] < log[0]["mixer_loss"]
+    assert log[-1]["gates"] != log[0]["gates"]
+
+
 def test_another_factor_is_another_run(unbroken: Path) -> None:
     with pytest.raises(UsageError, match="out holds a run in which other layers share"):
         train(unbroken.parent, factor=3)
@@ -99,7 +107,7 @@ def test_another_model_is_another_run(unbroken: Path) -> None:
         train(unbroken.parent, model=str(checkpoint(seed=1, gates=False)))
 
 
-def test_a_quantised_file_is_trained_and_brings_its_tokenizer(desk: Path) -> None:
+def test_a_quantised_file_is_trained_and_brings_its_tokenizer(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     keys = {key: value for key, value in gguf_metadata("smollm").items() if key.startswith("tokenizer.")}
     weights = tiny_weights("llama", vocab_size=len(keys["tokenizer.ggml.tokens"]))
     path = desk / "model.gguf"
@@ -110,6 +118,10 @@ def test_a_quantised_file_is_trained_and_brings_its_tokenizer(desk: Path) -> Non
     assert load_tokenizer(out).encode(TEXT) == load_tokenizer(path).encode(TEXT)
     assert json.loads((out / "config.json").read_text())["torch_dtype"] == "bfloat16"
     assert load_model(out).config.shares
+    said = capsys.readouterr().err
+    assert "are quantised: they are trained and written in full, in bfloat16" in said
+    assert "layers that share the keys and values of the first of them: 0, 1-2" in said
+    assert "(67%)" in said
 
 
 def test_the_built_in_recipe_is_the_one_that_ships() -> None:
@@ -120,7 +132,7 @@ def test_the_built_in_recipe_is_the_one_that_ships() -> None:
 @pytest.mark.parametrize(
     ("recipe", "more", "says"),
     [
-        ({"segment": 16}, {}, "the recipe states segment, and with --share documents are read as a whole"),
+        ({"segment": 16}, {}, "the recipe states segment, and with --share the model reads as it did before"),
         ({"train": "gates"}, {}, "--share trains attention or all"),
         ({}, {"train": "memory"}, "--share trains attention or all"),
         ({"kl_weight": 0}, {}, "there is nothing to learn from"),

@@ -16,7 +16,7 @@ from gemma10m.errors import UsageError
 from gemma10m.models.decoder import Decoder
 from gemma10m.models.sharing_groups import share_in_groups
 from gemma10m.training.mixer_distance import Mixed, mixer_distance
-from gemma10m.training.shared_start import fit_outputs, save_shared, shared_model
+from gemma10m.training.shared_start import Unshared, fit_outputs, save_shared, shared_model
 from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
 from gemma10m.weights.loading import load_model
 
@@ -42,7 +42,7 @@ def logits_of(model: Decoder, seed: int = 1) -> Tensor:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 def test_what_is_kept_is_written_bit_for_bit_and_the_state_is_half(tmp_path: Path, dtype: torch.dtype) -> None:
     path, checkpoint, shared = opened(tmp_path / "base", dtype=dtype, gates=0.0)
-    fit_outputs(shared, load_model(path, memory="full"), ids())
+    fit_outputs(shared, Unshared(load_model(path, memory="full")), ids())
     (tmp_path / "out").mkdir()
     save_shared(shared, checkpoint, tmp_path / "out")
     before, after = (load_file(each / "model.safetensors") for each in (path, tmp_path / "out"))
@@ -78,7 +78,7 @@ def test_values_that_are_a_linear_map_of_the_owners_are_fitted_exactly(tmp_path:
     shared = shared_model(checkpoint, only_first)
     wanted = logits_of(unshared)
     off = (logits_of(shared) - wanted).abs().max()
-    fit_outputs(shared, unshared, ids())
+    fit_outputs(shared, Unshared(unshared), ids())
     assert (logits_of(shared) - wanted).abs().max() < 0.02 * off
     assert torch.equal(logits_of(unshared), wanted)
 
