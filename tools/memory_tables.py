@@ -35,7 +35,8 @@ def cell_rows() -> dict[tuple[Cell, str], ResultRow]:
 
 def loss_rows() -> list[ResultRow]:
     """Return the newest row of each text and length, over all of its positions: an earlier adapter's are history."""
-    found = [row for row in rows("perplexity") if row["model"] == MODEL and row["start"] == 0]
+    read = [row for row in rows("perplexity") if row["model"] == MODEL and row["memory"] == "added"]
+    found = [row for row in read if row["start"] == 0]
     longest: dict[tuple[str, str], ResultRow] = {}
     for row in found:
         place = (row["command"], row["when"])

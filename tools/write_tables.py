@@ -2,7 +2,7 @@
 
 README.md has five cells, docs/recall.md all of them; docs/answers.md has what is asked of real documents,
 docs/state-file.md what was killed at random, docs/concepts.md how many verdicts are wrong,
-docs/remembering.md what a pretrained model recalls.
+docs/remembering.md what a pretrained model recalls, docs/training.md what sharing keys and values costs one.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 import memory_tables
+from sharing_tables import sharing_rows, sharing_table
 from tables import ROOT, ResultRow, against, rows
 
 from gemma10m.weights.checkpoint import open_checkpoint
@@ -23,6 +24,7 @@ PAGES = (
     "docs/state-file.md",
     "docs/concepts.md",
     "docs/remembering.md",
+    "docs/training.md",
 )
 SETS = {"squad": "SQuAD 2.0", "hotpotqa": "HotpotQA"}
 READ_IN = {
@@ -193,7 +195,7 @@ def used_rows() -> list[ResultRow]:
     """Return the rows that the README and the pages in docs show."""
     kept = [*_demo_cells().values(), *_demo_perplexity(), *against("small", 16_384)]
     remembering = [*memory_tables.cell_rows().values(), *memory_tables.loss_rows(), *memory_tables.part_rows()]
-    return [*kept, *answer_rows(), *verdict_rows(), rows("kills")[-1], *remembering]
+    return [*kept, *answer_rows(), *verdict_rows(), rows("kills")[-1], *remembering, *sharing_rows()]
 
 
 def filled(text: str) -> str:
@@ -210,6 +212,7 @@ def filled(text: str) -> str:
         "remembering": memory_tables.remembering_table(),
         "losses": memory_tables.loss_table(),
         "parts": memory_tables.parts_table(),
+        "sharing": sharing_table(),
     }
     for name, made in made_of.items():
         pattern = rf"(<!-- {name} -->\n).*?(<!-- end {name} -->)"
