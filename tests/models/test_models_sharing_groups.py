@@ -17,7 +17,7 @@ def uniform(layers: int) -> ModelConfig:
 
 
 def gemma3(layers: int) -> ModelConfig:
-    """Every sixth layer sees everything."""
+    """Return a model in which every sixth layer sees everything."""
     near, whole = AttentionSpec(4, 1, 8, window=16), AttentionSpec(4, 1, 8)
     specs = tuple(whole if layer % 6 == 5 else near for layer in range(layers))
     return replace(uniform(layers), attention=specs)
