@@ -140,7 +140,8 @@ class _Work:
         loss = mixer_distance(mixed.outputs(), [wanted[:, here] for wanted in self.mixed])
         loss = loss * ((here.stop - here.start) / self.positions)
         self.mixer_loss = self.mixer_loss + loss.detach()
-        return loss * self.recipe.mixer_weight
+        weighted: Tensor = loss * self.recipe.mixer_weight
+        return weighted
 
     def losses(self, state: State) -> Losses:
         return Losses(
