@@ -18,7 +18,7 @@ from gemma10m.library.sources import open_document
 from gemma10m.memory import KINDS
 from gemma10m.tasks.writer import Writer
 from gemma10m.terminal import Terminal
-from gemma10m.tokens import Tokenizer, load_tokenizer, tokenizer_files
+from gemma10m.tokens import Tokenizer, files_of_tokenizer, load_tokenizer
 from gemma10m.training.corpus import corpus
 from gemma10m.training.log import open_log
 from gemma10m.training.parameters import select_trained
@@ -169,7 +169,7 @@ def _vocabulary(out: Path, checkpoint: Checkpoint | None, plan: ModelPlan, texts
 
 
 def _vocabulary_in(folder: Path) -> RunTokenizer:
-    return RunTokenizer(load_tokenizer(folder), tokenizer_files(folder))
+    return RunTokenizer(load_tokenizer(folder), files_of_tokenizer(folder))
 
 
 def _trainer(start: Start, writer: Writer, recipe: Recipe, device: str, dtype: torch.dtype) -> Trainer:

@@ -23,7 +23,7 @@ from gemma10m.progress import format_bytes
 from gemma10m.strict_json import canonical_json
 from gemma10m.tasks.writer import Writer
 from gemma10m.terminal import Terminal
-from gemma10m.tokens import load_tokenizer, tokenizer_files
+from gemma10m.tokens import files_of_tokenizer, load_tokenizer
 from gemma10m.training.corpus import corpus
 from gemma10m.training.log import open_log
 from gemma10m.training.parameters import select_trained
@@ -88,7 +88,7 @@ def train_share(terminal: Terminal, options: ShareOptions) -> None:
         _fit(trainer, teacher)
     start = canonical_json([chosen.checkpoint.fingerprint, sharing_groups(config)])
     run = Run(trainer, RunOrigin(document.fingerprint, start, "same"), options.out, _writes(chosen), again=None)
-    begin(terminal, run, tokenizer_files(chosen.path), ())
+    begin(terminal, run, files_of_tokenizer(chosen.path), ())
     with stop_on_signals() as stop, open_log(options.out, trainer.position.step) as log:
         run.go(Notes(terminal, trainer), log, stop)
     terminal.line(str(options.out))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from gemma10m.tokens.base import LONGEST_PIECE, StreamDecoder, Tokenizer
 from gemma10m.tokens.from_gguf import tokenizer_from_gguf
-from gemma10m.tokens.tokenizer_files import TOKENIZER_FILES, load_tokenizer, tokenizer_files
+from gemma10m.tokens.tokenizer_files import TOKENIZER_FILES, files_of_tokenizer, load_tokenizer
 
 __all__ = [
     "LONGEST_PIECE",
     "TOKENIZER_FILES",
     "StreamDecoder",
     "Tokenizer",
+    "files_of_tokenizer",
     "load_tokenizer",
-    "tokenizer_files",
     "tokenizer_from_gguf",
 ]

@@ -34,7 +34,7 @@ def load_tokenizer(folder: str | Path) -> Tokenizer:
     return _load_folder(path) if file is None else _load_gguf(file)
 
 
-def tokenizer_files(path: Path) -> dict[str, bytes]:
+def files_of_tokenizer(path: Path) -> dict[str, bytes]:
     """Return the files that make the same tokenizer in another folder, by their names there. Raises `ModelError`."""
     file = _gguf_of(path)
     if file is not None:
