@@ -174,8 +174,7 @@ def train(
             refuse_options("--share", other | {"--config": config, "--teacher": teacher, "--prose": prose})
             from gemma10m.commands.train_share import ShareOptions, train_share
 
-            model = checkpoint or "small"
-            train_share(terminal, ShareOptions(model, data, out, share, recipe, train, device, dtype))
+            train_share(terminal, ShareOptions(checkpoint or "small", data, out, share, recipe, train, device, dtype))
             return
         if lora is not None:
             refuse_options("--lora", {"--config": config, "--train": train, "--teacher": teacher, "--memory": memory})

@@ -14,11 +14,12 @@ def share_in_groups(config: ModelConfig, factor: int) -> ModelConfig:
     """Return the config in which groups of `factor` layers attend to the keys and values of their first layer.
 
     Groups are formed among layers whose attention is alike, in order. Layers that are left over are the first group, as
-    in the paper's figure 2. Raises UsageError for a model that shares already or has state vectors, and for a factor
-    with which no layer would share.
+    in the paper's figure 2. Raises UsageError for a model that shares already, has state vectors or is a
+    Megalodon, and for a factor with which no layer would share.
     """
-    if config.shares or config.has_state_vectors:
-        what = "shares keys and values already" if config.shares else "has state vectors"
+    if config.shares or config.has_state_vectors or config.megalodon:
+        own = "state vectors" if config.has_state_vectors else "layers that are not attention alone"
+        what = "shares keys and values already" if config.shares else f"has {own}"
         raise UsageError(f"the model {what}", hint="name another model")
     if not 2 <= factor <= config.layers:
         raise UsageError(
