@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from gemma10m import completions
-from gemma10m.config import MEMORY_KINDS
+from gemma10m.config import FORMATS, MEMORY_KINDS
 from gemma10m.errors import UsageError
 
 MOST_DIGITS = 9  # of a number of tokens
@@ -115,7 +115,7 @@ Dtype = Annotated[
     str,
     typer.Option(
         metavar="DTYPE",
-        help="Number format of the weights: float32, bfloat16 or auto.",
+        help="Number format of the weights: float32, bfloat16, int8, int4 or auto.",
         autocompletion=completions.dtype,
     ),
 ]
@@ -182,8 +182,8 @@ def model_options(
 
     if offline:
         go_offline()
-    if dtype not in ("auto", "float32", "bfloat16"):
-        raise UsageError(f"dtype must be float32, bfloat16 or auto, found {dtype!r}")
+    if dtype not in ("auto", *FORMATS):
+        raise UsageError(f"dtype must be {', '.join(FORMATS)} or auto, found {dtype!r}")
     if memory not in (None, *MEMORY_KINDS):
         raise UsageError(f"memory must be one of {', '.join(MEMORY_KINDS)}, found {memory!r}")
     return ModelOptions(model, device, dtype, memory, carry, sinks, read_all, adapter)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gemma10m.config import DTYPES, MEMORY_KINDS
+from gemma10m.config import FORMATS, MEMORY_KINDS
 from gemma10m.errors import Gemma10MError
 
 FORMS = ("single", "multi-key", "multi-value", "multi-query", "update", "absent")
@@ -60,6 +60,6 @@ def kept(incomplete: str) -> list[str]:
     return among(*dict.fromkeys(names))(incomplete)
 
 
-device, dtype, memory = among(*DEVICES), among("auto", *DTYPES), among(*MEMORY_KINDS)
+device, dtype, memory = among(*DEVICES), among("auto", *FORMATS), among(*MEMORY_KINDS)
 form, values, way = among(*FORMS), among(*VALUES), among(*WAYS)
 task, bench = among(*TASKS), among(*BENCHES)

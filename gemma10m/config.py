@@ -14,10 +14,17 @@ MEMORY_KINDS: tuple[str, ...] = tuple(kind for kind in get_args(MemoryKind) if k
 WITHOUT_SEGMENTS = ("full",)  # the document is one segment, which never closes
 Activation = Literal["gelu_tanh", "silu"]
 DTYPES = ("float32", "bfloat16")
+QUANTISED = ("int8", "int4")  # weights alone: what they are multiplied with is bfloat16
+FORMATS = (*DTYPES, *QUANTISED)
 
 DEFAULT_SEGMENT = 2048
 MOST_ADDED_RANK = 1024
 DEFAULT_SINKS = 4
+
+
+def computed_in(number_format: str) -> str:
+    """Return the dtype of activations, keys and values of a model whose weights have this format."""
+    return "bfloat16" if number_format in QUANTISED else number_format
 
 
 def _is_integer(value: object) -> bool:

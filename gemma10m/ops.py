@@ -22,6 +22,7 @@ from gemma10m.kernels import reference
 from gemma10m.kernels.fft_ema import BLOCK as BLOCK
 from gemma10m.kernels.fft_ema import complex_ema_by_fft as complex_ema_by_fft  # plain PyTorch, on every device
 from gemma10m.kernels.reference import complex_ema as complex_ema  # for one token at a time
+from gemma10m.kernels.reference import packed_weights as packed_weights  # for rows that are looked up
 from gemma10m.kernels.reference import recall as recall  # one product, which torch runs as fast as any kernel
 from gemma10m.kernels.reference import unit as unit  # used on its own in training alone
 from gemma10m.kernels.reference import wide as wide  # part of this module's functions, and the same everywhere
@@ -95,3 +96,36 @@ rms_norm = _choose(reference.rms_norm)
 rotate = _choose(reference.rotate)
 scan = _choose(reference.scan)
 swiglu = _choose(reference.swiglu)
+
+PACKED_ROWS = 64  # rows that are packed together, as torch's kernel for processors with AVX-512 has them
+FEW = 128  # rows times bits up to which multiplying packed weights is faster than unpacking them first; measured
+
+
+@functools.cache
+def has_torchs_layout() -> bool:
+    """Tell if torch's kernel for 4-bit weights on this processor takes rows as they are packed here."""
+    rows = torch.arange(PACKED_ROWS, dtype=torch.int32)[:, None].add(torch.arange(32, dtype=torch.int32)) % 16
+    packed: Tensor = torch.ops.aten._convert_weight_to_int4pack_for_cpu(rows, 1)
+    low, high = rows.to(torch.uint8).T.chunk(2, dim=1)
+    return torch.equal(packed.view(1, 32, PACKED_ROWS // 2), (low | high << 4)[None])
+
+
+def packed_linear(x: Tensor, packed: Tensor, scales: Tensor) -> Tensor:
+    """Compute reference.packed_linear: few rows of x by a kernel, many by numbers that exist a part at a time."""
+    size, rows = x.shape[-1], x.numel() // x.shape[-1]
+    if not rows:
+        return x.new_zeros(*x.shape[:-1], scales.shape[1])
+    if rows * packed.shape[1] * 4 > FEW * size or torch.is_grad_enabled():
+        return reference.packed_linear(x, packed, scales)
+    if BACKEND == "triton":
+        from gemma10m.kernels import compiled
+
+        if x.is_cuda or compiled.INTERPRETED:
+            return compiled.packed_linear(x, packed, scales)
+    if not x.is_cpu or x.dtype != torch.bfloat16 or not has_torchs_layout():
+        return reference.packed_linear(x, packed, scales)
+    columns = x.reshape(rows, size).repeat(1, packed.shape[1] // size)  # 8 bits are 4 and 4
+    found: Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(
+        columns, packed.view(scales.shape[1], -1), columns.shape[1] // scales.shape[0], scales
+    )
+    return found.view(*x.shape[:-1], -1)

@@ -53,7 +53,7 @@ class Reader:
 
     @property
     def dtype(self) -> str:
-        return str(self.model.dtype).removeprefix("torch.")
+        return self.model.number_format
 
     @property
     def tokenizer_fingerprint(self) -> str:

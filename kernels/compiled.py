@@ -6,6 +6,7 @@ from gemma10m.kernels.gated import gated_update
 from gemma10m.kernels.geglu import geglu
 from gemma10m.kernels.launch import INTERPRETED, TYPES
 from gemma10m.kernels.mix import mix
+from gemma10m.kernels.packed import packed_linear
 from gemma10m.kernels.rms_norm import add_rms_norm, rms_norm
 from gemma10m.kernels.rotary import rotate
 from gemma10m.kernels.scan import scan
@@ -21,6 +22,7 @@ __all__ = [
     "geglu",
     "linear_update",
     "mix",
+    "packed_linear",
     "rms_norm",
     "rotate",
     "scan",

@@ -42,6 +42,46 @@ def swiglu(gate: Tensor, up: Tensor) -> Tensor:
     return F.silu(gate) * up
 
 
+def packed_levels(packed: Tensor, size: int) -> Tensor:
+    """Return signed levels of packed rows, 4 bits each or 8 where packed holds 2 * size columns.
+
+    packed (blocks, size or 2 * size, block / 2) uint8 -> (blocks, size, block) int8. A byte has two rows of a block:
+    one of the first half in its low bits, one of the second in its high ones. Eight bits are two such columns: the
+    upper four bits, then the lower.
+    """
+    high, low = packed[:, :size], packed[:, size:]
+    if not low.shape[1]:
+        return (torch.cat((high & 15, high >> 4), dim=-1) - 8).view(torch.int8)
+    return (torch.cat((high << 4 | low & 15, high & 240 | low >> 4), dim=-1) - 128).view(torch.int8)
+
+
+def packed_weights(packed: Tensor, scales: Tensor, size: int) -> Tensor:
+    """Return packed rows as numbers, side by side: scale * level + offset, rounded once to the scales' dtype.
+
+    scales (groups, rows, 2): scale and offset of as many neighbouring columns of packed as `groups` divides them into;
+    those of the lower four bits of eight are the level's, with 8 of its steps added to the offset. -> (size, rows)
+    """
+    levels = packed_levels(packed, size).transpose(0, 1)
+    numbers = torch.empty(size, scales.shape[1], dtype=scales.dtype, device=scales.device)
+    numbers.view(levels.shape).copy_(levels)
+    own = scales[scales.shape[0] - scales.shape[0] * size // packed.shape[1] :]
+    steps = own[:, None, :, 0]
+    offsets = own[:, None, :, 1] - 8 * steps if size < packed.shape[1] else own[:, None, :, 1]
+    grouped = numbers.view(own.shape[0], -1, numbers.shape[1])
+    torch.addcmul(offsets, grouped, steps, out=grouped)
+    return numbers
+
+
+def packed_linear(x: Tensor, packed: Tensor, scales: Tensor) -> Tensor:
+    """Compute x Wᵀ with packed W, of which 16 blocks of rows exist as numbers at a time.
+
+    x (..., size), packed and scales as in `packed_weights` -> (..., rows).
+    """
+    block = 2 * packed.shape[2]
+    parts = zip(packed.split(16), scales.split(16 * block, dim=1), strict=True)
+    return torch.cat([x @ packed_weights(*part, x.shape[-1]).to(x.dtype) for part in parts], dim=-1)
+
+
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotate by halves (RoFormer, arXiv 2104.09864). x (..., S, E), cos and sin (S, E) float32."""
     first, second = x.chunk(2, dim=-1)  # (..., S, E/2) each

@@ -31,7 +31,7 @@ from gemma10m.training.start import DEMO_VOCABULARY
 
 CARDS = (80, 86, 89, 90, 120)
 CUOBJDUMP = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
-POINTERS = {torch.float32: "*fp32", torch.bfloat16: "*bf16"}
+POINTERS = {torch.float32: "*fp32", torch.bfloat16: "*bf16", torch.uint8: "*u8"}
 OPTIONS = ("num_warps", "num_stages")
 
 

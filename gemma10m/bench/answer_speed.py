@@ -22,12 +22,12 @@ def measure_answer(model: Decoder, tokens: int) -> dict[str, object]:
     question = torch.randint(model.config.vocabulary, (1, QUESTION), device=model.device)  # (B, S)
     asked = [_token_seconds(model, question, state) for _ in range(REPEATS + 1)][1:]
     rate = spread([1 / later for _, *others in asked for later in others])
-    weights = sum(parameter.nbytes for parameter in model.parameters())
+    weights = sum(tensor.nbytes for tensor in model.state_dict().values())
     copying = copy_rate(device)
     return {
         "layers": model.config.layers,
         "memory": model.reading.memory,
-        "dtype": str(model.dtype).removeprefix("torch."),
+        "dtype": model.number_format,
         "tokens": tokens,
         "first_token_seconds": spread([first for first, *_ in asked]),
         "tokens_per_second": rate,

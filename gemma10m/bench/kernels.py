@@ -34,7 +34,10 @@ class KernelCase:
 
     def expected(self) -> tuple[Tensor, ...]:
         """Compute by the reference, in float32 whatever the arguments are."""
-        wide = [value.float() if isinstance(value, Tensor) else value for value in self.arguments]
+        wide = [
+            value.float() if isinstance(value, Tensor) and value.is_floating_point() else value
+            for value in self.arguments
+        ]
         found = getattr(reference, self.name)(*wide)
         return found if isinstance(found, tuple) else (found,)
 
@@ -54,6 +57,16 @@ def kernel_cases(
     x, weight = normal(tokens, config.hidden_size), normal(config.hidden_size)
     yield KernelCase("rms_norm", (x, weight, config.norm_eps))
     yield KernelCase("add_rms_norm", (x, normal(*x.shape), weight, config.norm_eps))
+    for bits in (4, 8):
+        columns, group = config.hidden_size * bits // 4, 32
+        packed = torch.randint(
+            256, (-(-config.feed_forward_size // ops.PACKED_ROWS), columns, ops.PACKED_ROWS // 2), device=device
+        )
+        steps = normal(config.hidden_size // group, packed.shape[0] * ops.PACKED_ROWS, 1)
+        scales = torch.cat((steps, normal(*steps.shape)), dim=2)
+        if bits == 8:  # its upper four bits count 16 times, and 8 is taken off them alone
+            scales = torch.cat((16 * steps * steps.new_tensor((1, 0)), steps * steps.new_tensor((1, 8))))
+        yield KernelCase("packed_linear", (x[:1], packed.to(torch.uint8), scales))
     queries = normal(1, tokens, heads, size).transpose(1, 2)  # (B, H, S, E)
     angles = torch.rand(tokens, size // 2, device=device).repeat(1, 2)  # (S, E)
     yield KernelCase("rotate", (queries, angles.cos(), angles.sin()))

@@ -40,7 +40,7 @@ def measure_read(model: Decoder, tokens: int) -> dict[str, object]:
         "memory": model.reading.memory,
         "segment": model.reading.segment,
         "carry": model.reading.carry,
-        "dtype": str(model.dtype).removeprefix("torch."),
+        "dtype": model.number_format,
         "backend": ops.BACKEND,
         "tokens": tokens,
         "stretch": found.pace.tokens,

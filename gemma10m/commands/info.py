@@ -11,6 +11,7 @@ import torch
 
 from gemma10m import __version__, ops
 from gemma10m.commands.arguments import exists
+from gemma10m.commands.cards import fits
 from gemma10m.commands.demo import DEMO, KNOWS
 from gemma10m.config import OWN, ModelConfig, ReadingConfig
 from gemma10m.documents import Document
@@ -243,12 +244,13 @@ def _reading(reading: ReadingConfig) -> str:
 def _plan(checkpoint: Checkpoint | PublishedModel, reading: ReadingConfig, options: ModelOptions) -> Rows:
     device = resolve_device(options.device)
     dtype = resolve_dtype(options, device, checkpoint.parameters)
-    plan = memory_plan(checkpoint.config, reading, getattr(torch, dtype), stretch=1)
+    plan = memory_plan(checkpoint.config, reading, dtype, stretch=1)
     return [
         ("weights", _weights(plan, dtype)),
         ("state", _state_size(plan)),
         ("memory needed", _needed(plan, device)),
         ("process", _process(plan, device)),
+        *fits(checkpoint.config, reading),
     ]
 
 

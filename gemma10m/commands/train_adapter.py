@@ -59,7 +59,7 @@ def train_adapter(terminal: Terminal, options: AdapterOptions) -> None:
     recipe = replace(_recipe(options.recipe), rank=options.rank)
     examples, data = _examples(terminal, options, recipe)
     wanted = ModelOptions(options.model, options.device, options.dtype, memory="full", adapter=NO_ADAPTER)
-    chosen = choose_model(terminal, wanted)
+    chosen = choose_model(terminal, wanted, trains=True)
     reader = load_chosen(terminal, chosen, choose_reading(terminal, wanted, chosen, 0), read_all=False, trains=True)
     first = find_adapter(options.adapter, chosen.checkpoint) if options.adapter else None
     started = [data, reader.model.fingerprint, canonical_json(recipe), *([first.fingerprint] if first else [])]

@@ -57,7 +57,8 @@ def train_memory(terminal: Terminal, options: MemoryOptions) -> None:
     Raises UsageError, ModelError, DocumentError, StateError, OutOfMemoryError, DiskError, TrainingError, Interrupted.
     """
     _check(options)
-    chosen = choose_model(terminal, ModelOptions(options.model, options.device, options.dtype, adapter=options.adapter))
+    wanted = ModelOptions(options.model, options.device, options.dtype, adapter=options.adapter)
+    chosen = choose_model(terminal, wanted, trains=True)
     memory = chosen.adapter.memory if chosen.adapter and options.adapter else None
     recipe = _recipe(options.recipe, memory.reading if memory else READING)
     if memory and recipe.addressed:

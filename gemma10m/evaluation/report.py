@@ -30,7 +30,7 @@ def model_key(model: Decoder, tokenizer: Tokenizer) -> ResultRow:
     return {
         "model_fingerprint": model.fingerprint,
         "tokenizer_fingerprint": tokenizer.fingerprint,
-        "dtype": str(model.dtype).removeprefix("torch."),
+        "dtype": model.number_format,
         "memory": reading.memory,
         "segment": reading.segment,
         "carry": reading.carry,

@@ -17,6 +17,7 @@ from gemma10m.errors import ModelError
 from gemma10m.folders import config_file
 from gemma10m.library.defaults import VARIABLE, default_model, unknown_settings
 from gemma10m.library.listening import Listener
+from gemma10m.library.number_format import fitting_format, free_memory, machine_memory
 from gemma10m.memory import KINDS
 from gemma10m.models.decoder import Decoder
 from gemma10m.saved_states import Reader
@@ -117,8 +118,11 @@ class ChosenModel:
     adapter: Adapter | None
 
 
-def choose_model(listener: Listener, options: ModelOptions) -> ChosenModel:
-    """Find the model. Raises ModelError if no model can be found, UsageError for a device that does not exist."""
+def choose_model(listener: Listener, options: ModelOptions, trains: bool = False) -> ChosenModel:
+    """Find the model, and a number format that fits the free memory if the user names none and it is not trained.
+
+    Raises ModelError if no model can be found, UsageError for a device that does not exist.
+    """
     if options.model is None and (warning := unknown_settings()):
         listener.warn(warning)
     path = model_path(options, listener.note)
@@ -126,7 +130,11 @@ def choose_model(listener: Listener, options: ModelOptions) -> ChosenModel:
     name = named_model(options) or (DEFAULT_MODEL if path == find_downloaded(DEFAULT_MODEL) else "small")
     adapter = find_adapter(options.adapter, checkpoint)
     dtype = resolve_dtype(options, device, checkpoint.parameters)
-    return ChosenModel(name, path, with_adapter(checkpoint, adapter), device, dtype, adapter)
+    checkpoint = with_adapter(checkpoint, adapter)
+    if options.dtype == "auto" and not trains:
+        reading = resolve_reading(checkpoint, memory=options.memory, carry=options.carry, sinks=options.sinks)
+        dtype = fitting_format(listener, checkpoint, reading, device, dtype, free_memory(device))
+    return ChosenModel(name, path, checkpoint, device, dtype, adapter)
 
 
 def load_chosen(
@@ -184,7 +192,7 @@ def _why_bounded(chosen: ChosenModel, reading: ReadingConfig, tokens: int) -> st
     config = chosen.checkpoint.config
     if tokens > config.context:
         return f"is longer than the {config.context:,} tokens of the model's training"
-    plan = memory_plan(config, reading, getattr(torch, chosen.dtype), 1, tokens)
+    plan = memory_plan(config, reading, chosen.dtype, 1, tokens)
     # Of the machine, not what is free just now: the next run must find the state that this one leaves.
     size = memory_size(chosen.device)
     return "needs too much memory" if size is not None and plan.on_device(chosen.device) > 0.8 * size else None
@@ -194,11 +202,7 @@ def memory_size(device: str) -> int | None:
     """Return the bytes of the GPU's or the machine's memory, or None if the system does not tell."""
     if device == "cuda":
         return torch.cuda.mem_get_info()[1]
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemTotal:")), None)
+    return machine_memory("MemTotal")
 
 
 def remembers(model: Decoder) -> bool:

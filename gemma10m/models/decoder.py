@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Literal, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gemma10m.config import OWN, ModelConfig, ReadingConfig
@@ -23,6 +22,7 @@ from gemma10m.models.layer_inputs import LayerInputs, table
 from gemma10m.models.layers import FeedForward, RMSNorm
 from gemma10m.models.megalodon_layer import MegalodonLayer, RopeFrequencies
 from gemma10m.models.mixer import Mixer
+from gemma10m.models.quantised import Matrix, QuantisedLinear, numbers_of, product, quantised_modules, rows_of
 from gemma10m.models.shared_attention import SharedAttention
 from gemma10m.models.timestep_norm import TimestepNorm
 from gemma10m.models.vector_attention import StateVectorAttention
@@ -106,12 +106,11 @@ class Backbone(nn.Module):
         return LayerInputs(known, embedded, rows, projection, self.per_layer_projection_norm)
 
     def embedded(self, ids: Tensor) -> Tensor:
-        weight = self.embed_tokens.weight
         x: Tensor = self.embed_tokens(ids)  # (..., D)
         if not self.scaled_embedding:
             return x
         # The root is rounded to the weights' dtype, as the published model was trained.
-        return x * torch.tensor(weight.shape[1] ** 0.5, dtype=weight.dtype)
+        return x * torch.tensor(x.shape[-1] ** 0.5, dtype=x.dtype)
 
 
 class Decoder(nn.Module):
@@ -120,6 +119,7 @@ class Decoder(nn.Module):
     name: str = ""
     fingerprint: str = ""
     warnings: tuple[str, ...] = ()
+    quantised: str | None = None  # the weights' format where that is no float type
 
     def __init__(self, config: ModelConfig, reading: ReadingConfig) -> None:
         super().__init__()
@@ -130,18 +130,27 @@ class Decoder(nn.Module):
             self.lm_head = nn.Linear(config.hidden_size, config.vocabulary, bias=False)
 
     def fuse(self) -> None:
-        """Join each layer's q, k and v weights into one tensor, and its gate and up; for inference only, and once."""
+        """Join each layer's q, k and v weights into one tensor, and its gate and up; for inference only, and once.
+
+        Packed weights stay apart.
+        """
         for module in self.model.modules():
-            if isinstance(module, Mixer | FeedForward):
+            if not self.quantised and isinstance(module, Mixer | FeedForward):
                 module.fuse()
 
     @property
     def device(self) -> torch.device:
-        return self.model.embed_tokens.weight.device
+        return numbers_of(self.model.embed_tokens).device
 
     @property
     def dtype(self) -> torch.dtype:
-        return self.model.embed_tokens.weight.dtype
+        """Return the dtype of activations, keys and values."""
+        return numbers_of(self.model.embed_tokens).dtype
+
+    @property
+    def number_format(self) -> str:
+        """Return how the weights are kept: the dtype's name, "int8" or "int4"."""
+        return self.quantised or str(self.dtype).removeprefix("torch.")
 
     @property
     def mixers(self) -> tuple[Mixer, ...]:
@@ -244,14 +253,14 @@ class Decoder(nn.Module):
         return torch.cat(outputs, dim=1)[:, ids.shape[1] - wanted :], state
 
     def head(self, hidden: Tensor) -> Tensor:
-        return self._capped(F.linear(hidden, self._head_weight))  # (B, wanted, V)
+        return self._capped(product(self._head_matrix, hidden))  # (B, wanted, V)
 
     def _last(self, hidden: Tensor) -> Tensor:
-        return self._capped(_product_apart(hidden, self._head_weight))  # (B, 1, V)
+        return self._capped(_product_apart(hidden, self._head_matrix))  # (B, 1, V)
 
     @property
-    def _head_weight(self) -> Tensor:
-        return self.model.embed_tokens.weight if self.config.tied_head else self.lm_head.weight  # (V, D)
+    def _head_matrix(self) -> Matrix:
+        return self.model.embed_tokens if self.config.tied_head else self.lm_head  # (V, D)
 
     def _capped(self, logits: Tensor) -> Tensor:
         cap = self.config.logit_cap
@@ -288,8 +297,10 @@ def without_memory(model: Decoder) -> Decoder:
     """Return the same weights, uncopied and without gradient, read with the same window and carry and no memory."""
     with torch.device("meta"):
         bare = Decoder(model.config, replace(model.reading, memory="window"))
+    for name, module in quantised_modules(model).items():
+        bare.set_submodule(name, module)
     bare.load_state_dict(model.state_dict(), strict=True, assign=True)
-    bare.name, bare.fingerprint = model.name, model.fingerprint
+    bare.name, bare.fingerprint, bare.quantised = model.name, model.fingerprint, model.quantised
     return bare.requires_grad_(False).eval()
 
 
@@ -299,20 +310,23 @@ def _described(layers: tuple[Layout, ...]) -> str:
     return f"{len(layers)} layers of {shapes} in {' and '.join(dtypes)}"
 
 
-def _product_apart(hidden: Tensor, weight: Tensor) -> Tensor:
+def _product_apart(hidden: Tensor, matrix: Matrix) -> Tensor:
     """Return logits (B, 1, V), of which the highest are those of the float32 product.
 
     bfloat16 keeps eight bits of a product: of 2,048 tokens of a novel 99 have more than one likeliest next token for
-    Gemma 3 270M, and 42 another one than the float32 product says. CUDA's product can be float32; elsewhere those of
-    the highest that are equal are computed again. They stay above all others.
+    Gemma 3 270M, and 42 another one than the float32 product says. CUDA's product of floats can be float32, and that
+    of packed weights is left as it is; elsewhere those of the highest that are equal are computed again. They stay
+    above all others.
     """
     if hidden.dtype.itemsize >= torch.float32.itemsize:
-        return F.linear(hidden, weight)
+        return product(matrix, hidden)
     if hidden.device.type == "cuda":  # finding the equal ones would wait for the device
-        product: Tensor = torch.mm(hidden.flatten(0, 1), weight.T, out_dtype=torch.float32)
-        return product.view(*hidden.shape[:2], -1)
-    logits = F.linear(hidden, weight).float()
+        if isinstance(matrix, QuantisedLinear):
+            return product(matrix, hidden).float()
+        exact: Tensor = torch.mm(hidden.flatten(0, 1), matrix.weight.T, out_dtype=torch.float32)
+        return exact.view(*hidden.shape[:2], -1)
+    logits = product(matrix, hidden).float()
     rows, tokens, ids = (logits == logits.amax(-1, keepdim=True)).nonzero(as_tuple=True)
     if not len(logits) < len(ids) <= MOST_TIES * len(logits):
         return logits
-    return logits.index_put((rows, tokens, ids), (hidden[rows, tokens].float() * weight[ids].float()).sum(-1))
+    return logits.index_put((rows, tokens, ids), (hidden[rows, tokens].float() * rows_of(matrix, ids).float()).sum(-1))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from reprlib import repr as shortened
 from typing import Any, NamedTuple
 
-from gemma10m.config import DTYPES, ReadingConfig
+from gemma10m.config import FORMATS, ReadingConfig
 from gemma10m.errors import ConfigError
 from gemma10m.strict_json import canonical_json, strict_json
 
@@ -61,7 +61,7 @@ class StateHeader:
     model_fingerprint: str
     tokenizer_fingerprint: str
     reading: ReadingConfig
-    dtype: str  # of the keys and values
+    dtype: str  # of the weights; keys and values are in the float type that goes with it
     position: int  # tokens read
     complete: bool  # the whole document was read
     document: DocumentRecord
@@ -145,8 +145,8 @@ def _sha256(value: object) -> str:
 
 
 def _dtype(value: object) -> str:
-    if value not in DTYPES:
-        raise _wrong(" or ".join(DTYPES), value)
+    if value not in FORMATS:
+        raise _wrong(" or ".join(FORMATS), value)
     return str(value)
 
 

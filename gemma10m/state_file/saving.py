@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gemma10m.atomic_file import atomic_file
+from gemma10m.config import computed_in
 from gemma10m.errors import DocumentError, StateError, UsageError
 from gemma10m.state_file.header import FORMAT, DocumentRecord, StateHeader, header_metadata, parse_metadata
 from gemma10m.state_file.layout import (
@@ -72,7 +73,7 @@ def _checked_layout(tensors: dict[str, Tensor], state: State, header: StateHeade
         raise UsageError(f"the header has {len(header.open_ids)} ids of the open segment, expected {count}")
     layout = tuple(state_layout([layer.layout for layer in state.layers], header.reading, header.position))
     for spec in layout[1:]:
-        if spec.dtype not in (header.dtype, "float32") or spec.shape[:1] != (1,):
+        if spec.dtype not in (computed_in(header.dtype), "float32") or spec.shape[:1] != (1,):
             found = f"{list(spec.shape)} in {spec.dtype}"
             raise UsageError(
                 f"the state cannot be saved: its tensor {spec.name} is {found}, expected batch 1 in {header.dtype}",

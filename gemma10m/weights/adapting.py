@@ -6,8 +6,6 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from torch import Tensor
-
 from gemma10m.adapters.added_memory import PART
 from gemma10m.adapters.lora import LowRankUpdate
 from gemma10m.adapters.peft_folder import Adapter, read_about, read_adapter
@@ -50,15 +48,6 @@ def with_adapter(checkpoint: Checkpoint, adapter: Adapter | None) -> Checkpoint:
     config = replace(checkpoint.config, added_rank=adapter.memory.rank)
     _check_memory(adapter, checkpoint.name, config)
     return replace(checkpoint, config=config, added=adapter.memory.reading)
-
-
-def add_adapter(weights: dict[str, Tensor], adapter: Adapter, checkpoint: Checkpoint) -> None:
-    """Add the updates to the weights, one weight at a time. Raises ModelError for an adapter of other weights."""
-    for name, update in own_updates(adapter, checkpoint).items():
-        weights[name] = update.added_to(weights[name])
-    if adapter.memory:
-        device = next(iter(weights.values())).device
-        weights |= {name: tensor.to(device) for name, tensor in adapter.memory.tensors.items()}
 
 
 def adapted_fingerprint(checkpoint: Checkpoint, adapter: Adapter | None, memory: MemoryKind) -> str:

@@ -11,15 +11,16 @@ from torch import Tensor
 
 from gemma10m import ops
 from gemma10m.adapters.peft_folder import Adapter
-from gemma10m.config import DTYPES, ReadingConfig
+from gemma10m.config import FORMATS, QUANTISED, ReadingConfig, computed_in
 from gemma10m.errors import ModelError, UsageError
 from gemma10m.folders import demo_folder
 from gemma10m.models.decoder import Decoder
-from gemma10m.weights.adapting import adapted_fingerprint, add_adapter, find_adapter, with_adapter
+from gemma10m.weights.adapting import adapted_fingerprint, find_adapter, with_adapter
 from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
 from gemma10m.weights.downloads import find_downloaded
 from gemma10m.weights.options import closed_gate_warning, resolve_reading
 from gemma10m.weights.packaged import PACKAGED, packaged_path
+from gemma10m.weights.quantising import prepare
 from gemma10m.weights.tensors import load_weights, telling_what_is_needed
 
 __all__ = [
@@ -46,12 +47,13 @@ def load_model(
     """Return a model ready to read and answer.
 
     path: a checkpoint folder, a GGUF file, a name from `gemma10m download`, "small", "chat" or "demo". device: "cpu",
-    "cuda" or "auto". dtype: "float32" or "bfloat16". The rest, in tokens: None for what the checkpoint says, else the
-    defaults. adapter: a LoRA adapter's folder, "none", or None for the packaged one if the model has one.
+    "cuda" or "auto". dtype: "float32", "bfloat16", or "int8" and "int4" for packed weights. The rest, in tokens: None
+    for what the checkpoint says, else the defaults. adapter: a LoRA adapter's folder, "none", or None for the packaged
+    one if the model has one.
     `model.warnings` says what a user should know. Raises UsageError, ModelError or OutOfMemoryError.
     """
-    if dtype not in DTYPES:
-        raise UsageError(f"dtype must be one of {', '.join(DTYPES)}, found {dtype!r}")
+    if dtype not in FORMATS:
+        raise UsageError(f"dtype must be one of {', '.join(FORMATS)}, found {dtype!r}")
     place = resolve_device(device)
     checkpoint = open_checkpoint(resolve_model(path))
     found = find_adapter(adapter, checkpoint)
@@ -70,23 +72,40 @@ def load_checkpoint(
 ) -> Decoder:
     """Load the model of an open checkpoint, with the adapter merged.
 
-    device: "cpu" or "cuda"; dtype: "float32" or "bfloat16". trains: keep the layers as `add_lora` needs them.
+    device: "cpu" or "cuda"; dtype: one of `config.FORMATS`. trains: keep the layers as `add_lora` needs them.
+    Raises UsageError for packed weights that are to be trained, and for those on a GPU without bfloat16.
     """
-    weights = load_weights(checkpoint, device=device, dtype=getattr(torch, dtype))
-    if adapter:
-        add_adapter(weights, adapter, checkpoint)
+    _refuse_quantised(device, dtype, trains)
+    wide = getattr(torch, computed_in(dtype))
     with torch.device("meta"):
         model = Decoder(checkpoint.config, reading)
+    prepare(model, dtype)
+    weights = load_weights(checkpoint, device=device, dtype=wide, number_format=dtype, adapter=adapter)
+    if adapter and adapter.memory:
+        weights |= {name: tensor.to(device) for name, tensor in adapter.memory.tensors.items()}
     model.load_state_dict(weights, strict=True, assign=True)
     model.name, model.fingerprint = checkpoint.name, adapted_fingerprint(checkpoint, adapter, reading.memory)
     gates = [tensor for name, tensor in weights.items() if name.endswith("self_attn.gate")]
     model.warnings = (*checkpoint.notes, *_warnings(gates, reading, device))
     if device == "cuda" and not trains:
         del weights, gates  # a layer's own are free once it is fused
-        with telling_what_is_needed(checkpoint, device, getattr(torch, dtype)):
+        with telling_what_is_needed(checkpoint, device, dtype):
             model.fuse()  # not on the CPU, where weights stay the mapped file's pages
         torch.cuda.empty_cache()  # the parts are smaller than the next layer's whole, so torch would keep them
     return model.requires_grad_(False).eval()
+
+
+def _refuse_quantised(device: str, dtype: str, trains: bool) -> None:
+    """Raise UsageError for a quantised format that cannot be trained, or not be computed with on this GPU."""
+    if dtype not in QUANTISED:
+        return
+    if trains:
+        raise UsageError(f"{dtype} weights cannot be trained", hint="use --dtype bfloat16 or float32")
+    if device == "cuda" and gpu_dtype() != "bfloat16":
+        raise UsageError(
+            f"{dtype} weights need a GPU that computes in bfloat16 (Ampere or later), and this one does not",
+            hint="use --dtype float32, or --device cpu",
+        )
 
 
 def gpu_dtype() -> str:

@@ -6,12 +6,14 @@ import math
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
-from gemma10m.config import ModelConfig, ReadingConfig
+from gemma10m.config import ModelConfig, ReadingConfig, computed_in
 from gemma10m.memory.state import Layout
 from gemma10m.models.decoder import Decoder
 from gemma10m.models.layers import FEED_FORWARD_ROWS
 from gemma10m.weights.expected import LAYER_TABLE, loaded_dtype
+from gemma10m.weights.quantising import PACKED, UNPACKED_ROWS, prepare
 
 _FAR = 2**40  # tokens: a position at which every window is full
 
@@ -37,23 +39,30 @@ class MemoryPlan:
 
 
 def memory_plan(
-    config: ModelConfig, reading: ReadingConfig, dtype: torch.dtype, stretch: int, tokens: int = _FAR
+    config: ModelConfig, reading: ReadingConfig, dtype: torch.dtype | str, stretch: int, tokens: int = _FAR
 ) -> MemoryPlan:
-    """Plan for `dtype` of weights, keys and values, `stretch` segments, and at most `tokens` tokens a document."""
+    """Plan for `dtype` of weights, `stretch` segments, and at most `tokens` tokens a document.
+
+    dtype: a float type, also of keys and values, or a name of `config.FORMATS`. Raises ModelError for rows that cannot
+    be packed.
+    """
+    number_format = dtype if isinstance(dtype, str) else str(dtype).removeprefix("torch.")
+    kept: torch.dtype = getattr(torch, computed_in(number_format))
     with torch.device("meta"):
         model = Decoder(config, reading)
+    prepare(model, number_format)
     # The token that fills a segment closes it, so that an open segment holds at most N - 1.
     far = min(tokens, _FAR) // reading.segment * reading.segment + reading.segment - 1
-    per_token = _state_bytes(model, far, dtype) - _state_bytes(model, far - 1, dtype)
-    grows = _state_bytes(model, far + reading.segment, dtype) > _state_bytes(model, far, dtype)
+    per_token = _state_bytes(model, far, kept) - _state_bytes(model, far - 1, kept)
+    grows = _state_bytes(model, far + reading.segment, kept) > _state_bytes(model, far, kept)
     growth = per_token * far if grows else 0
     return MemoryPlan(
-        weights=_weight_bytes(model, dtype),
-        on_host=_on_host(model, dtype),
-        state=_state_bytes(model, far, dtype) - growth,
+        weights=_weight_bytes(model, kept),
+        on_host=_on_host(model, kept),
+        state=_state_bytes(model, far, kept) - growth,
         state_per_token=per_token if grows else 0,
-        activations=_activation_bytes(model, dtype.itemsize, stretch * reading.segment),
-        keys=sum(_layout_bytes(_keys(mixer.layout(far, 1, dtype))) for mixer in model.mixers) - growth,
+        activations=_activation_bytes(model, kept.itemsize, stretch * reading.segment),
+        keys=sum(_layout_bytes(_keys(mixer.layout(far, 1, kept))) for mixer in model.mixers) - growth,
     )
 
 
@@ -64,7 +73,13 @@ def _keys(layout: Layout) -> Layout:
 
 def _weight_bytes(model: Decoder, dtype: torch.dtype) -> int:
     named = model.state_dict().items()
-    return sum(tensor.numel() * loaded_dtype(name, dtype).itemsize for name, tensor in named)
+    return sum(tensor.numel() * _item_size(name, tensor, dtype) for name, tensor in named)
+
+
+def _item_size(name: str, tensor: Tensor, dtype: torch.dtype) -> int:
+    if name.endswith(PACKED):
+        return tensor.itemsize
+    return loaded_dtype(name, dtype).itemsize
 
 
 def _on_host(model: Decoder, dtype: torch.dtype) -> int:
@@ -89,4 +104,5 @@ def _activation_bytes(model: Decoder, item: int, tokens: int) -> int:
     residual = 4 * tokens * config.hidden_size * item
     feed_forward = 4 * min(tokens, FEED_FORWARD_ROWS) * config.widest_feed_forward * item
     mixing = max(mixer.scratch(tokens, item) for mixer in model.mixers)
-    return residual + max(feed_forward, mixing) + config.vocabulary * item
+    unpacked = 4 * UNPACKED_ROWS * max(config.hidden_size, config.widest_feed_forward) * item if model.quantised else 0
+    return residual + max(feed_forward, mixing) + config.vocabulary * item + unpacked

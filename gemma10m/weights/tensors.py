@@ -9,17 +9,33 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from gemma10m.adapters.peft_folder import Adapter
+from gemma10m.config import computed_in
 from gemma10m.errors import ModelError, OutOfMemoryError, is_out_of_memory
+from gemma10m.weights.adapting import own_updates
 from gemma10m.weights.checkpoint import Checkpoint
 from gemma10m.weights.constants import check_constants
 from gemma10m.weights.expected import LAYER_TABLE, loaded_device, loaded_dtype, stays_float32
 from gemma10m.weights.headers import TensorEntry
+from gemma10m.weights.quantising import packed_bytes, quantise, quantised_bits
 
+# What to try where memory runs out.
+NARROWER_FORMAT = {
+    "float32": "use --dtype bfloat16, int8 or int4, ",
+    "bfloat16": "use --dtype int8 or int4, ",
+    "int8": "use --dtype int4, ",
+    "int4": "",
+}
 _FLOATS = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32}
 
 
-def load_weights(checkpoint: Checkpoint, *, device: str, dtype: torch.dtype) -> dict[str, Tensor]:
+def load_weights(
+    checkpoint: Checkpoint, *, device: str, dtype: torch.dtype, number_format: str = "", adapter: Adapter | None = None
+) -> dict[str, Tensor]:
     """Return every tensor of the checkpoint, in `dtype` on `device`; gates stay float32.
+
+    number_format "int8" or "int4": the matrices packed, one after another. The adapter's updates are added to each
+    weight before that.
 
     On the CPU a tensor that needs no cast stays a view of the mapped file. Host memory beyond the result: one tensor.
     The table of layers' own inputs stays on the CPU and, where that is a float type, in its dtype in the file.
@@ -29,16 +45,25 @@ def load_weights(checkpoint: Checkpoint, *, device: str, dtype: torch.dtype) -> 
     """
     in_order = sorted(checkpoint.tensors.items(), key=lambda item: (item[1].shard, item[1].start))
     weights: dict[str, Tensor] = {}
-    with telling_what_is_needed(checkpoint, device, dtype):
+    number_format = number_format or str(dtype).removeprefix("torch.")
+    updates = own_updates(adapter, checkpoint) if adapter else {}
+    with telling_what_is_needed(checkpoint, device, number_format):
         for name, entry in in_order:
-            tensor = checkpoint.source.load(entry, _dtype_of(name, entry, dtype), loaded_device(name, device))
-            weights[name] = _finite(name, tensor) if stays_float32(name) else tensor
+            bits = quantised_bits(name, number_format)
+            # What is quantised is not rounded twice where the file has more than bfloat16.
+            kept = _FLOATS.get(entry.dtype, dtype) if bits else _dtype_of(name, entry, dtype)
+            tensor = checkpoint.source.load(entry, kept, loaded_device(name, device))
+            tensor = updates[name].added_to(tensor) if name in updates else tensor
+            if stays_float32(name):
+                weights[name] = _finite(name, tensor)
+            else:
+                weights |= quantise(name, tensor, bits) if bits else {name: tensor}
     check_constants(checkpoint.config, weights)
     return weights
 
 
 @contextmanager
-def telling_what_is_needed(checkpoint: Checkpoint, device: str, dtype: torch.dtype) -> Iterator[None]:
+def telling_what_is_needed(checkpoint: Checkpoint, device: str, number_format: str) -> Iterator[None]:
     """Raise OutOfMemoryError with the sizes of weights and device where memory runs out."""
     free = torch.cuda.mem_get_info()[0] if device == "cuda" else 0
     try:
@@ -48,12 +73,20 @@ def telling_what_is_needed(checkpoint: Checkpoint, device: str, dtype: torch.dty
             raise
         entries = checkpoint.tensors.items()
         here = [(name, entry) for name, entry in entries if loaded_device(name, device) == device]
-        needed = sum(math.prod(entry.shape) * _dtype_of(name, entry, dtype).itemsize for name, entry in here)
+        needed = sum(_bytes_of(name, entry, number_format) for name, entry in here)
+        less = NARROWER_FORMAT[number_format]
         if device == "cuda":
-            found, hint = f" on the GPU, {free:,} were free", "use --dtype bfloat16, free the GPU, or use --device cpu"
+            found, hint = f" on the GPU, {free:,} were free", f"{less}free the GPU, or use --device cpu"
         else:
-            found, hint = ", and memory ran out", "close other programs, use --dtype bfloat16, or a smaller model"
+            found, hint = ", and memory ran out", f"{less}close other programs, or use a smaller model"
         raise OutOfMemoryError(f"{checkpoint.name} needs {needed:,} bytes{found}", hint=hint) from None
+
+
+def _bytes_of(name: str, entry: TensorEntry, number_format: str) -> int:
+    bits = quantised_bits(name, number_format)
+    if bits:
+        return packed_bytes(entry.shape, bits)
+    return math.prod(entry.shape) * _dtype_of(name, entry, getattr(torch, computed_in(number_format))).itemsize
 
 
 def _dtype_of(name: str, entry: TensorEntry, dtype: torch.dtype) -> torch.dtype:

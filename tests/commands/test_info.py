@@ -54,6 +54,13 @@ def test_a_published_model_that_is_not_here_has_sizes_and_a_plan(capsys: pytest.
     assert {"weights", "state", "memory needed", "process"} <= set(rows)
 
 
+def test_the_plan_says_which_format_fits_which_card(capsys: pytest.CaptureFixture[str]) -> None:
+    (cards,) = told(capsys, "google/gemma-7b")["fits cards"]
+    assert cards == "6 GB nothing, 8 GB nothing, 12 GB nothing, 16 GB int8, 24 GB bfloat16"
+    (here,) = told(capsys, "demo")["fits here"]
+    assert here.startswith("bfloat16 in ")
+
+
 def test_the_default_download_has_a_plan_with_its_gates(capsys: pytest.CaptureFixture[str]) -> None:
     for name in (DEFAULT_MODEL, "gemma-2B-10M"):
         rows = told(capsys, name)

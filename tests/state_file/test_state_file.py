@@ -152,6 +152,17 @@ def test_a_state_of_something_else_is_refused(tmp_path: Path, changes: dict[str,
     assert error.value.exit_code == 5
 
 
+def test_a_state_of_quantised_weights_is_in_bfloat16_and_for_those_weights_alone(tmp_path: Path) -> None:
+    state, header = saved(tmp_path / "floats")
+    quantised = replace(header, dtype="int8")
+    save_state(tmp_path / "state", state, quantised)
+    loaded, _ = load_state(tmp_path / "state", expect=replace(expectation(CONFIG, header), dtype="int8"))
+    assert same_bits(loaded, state)
+    with pytest.raises(StateError, match="was read in int8, expected bfloat16") as error:
+        load_state(tmp_path / "state", expect=expectation(CONFIG, header))
+    assert "--dtype int8" in error.value.hint
+
+
 @pytest.mark.parametrize(
     ("other", "found"),
     [
