@@ -16,7 +16,7 @@ from gemma10m.memory.spans import Plan, Span, Window
 from gemma10m.models.rope import cos_sin, cos_sin_at
 
 if TYPE_CHECKING:
-    from gemma10m.models.attention import Buffer
+    from gemma10m.models.buffer import Buffer
     from gemma10m.models.layer_inputs import LayerInputs
 
 

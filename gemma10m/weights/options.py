@@ -9,7 +9,15 @@ from typing import Protocol, TypeVar, cast
 import torch
 from torch import Tensor
 
-from gemma10m.config import DEFAULT_SEGMENT, DEFAULT_SINKS, OWN, MemoryKind, ModelConfig, ReadingConfig
+from gemma10m.config import (
+    DEFAULT_SEGMENT,
+    DEFAULT_SINKS,
+    OWN,
+    KeyValueFormat,
+    MemoryKind,
+    ModelConfig,
+    ReadingConfig,
+)
 from gemma10m.errors import ConfigError, ModelError, UsageError
 from gemma10m.memory import KINDS
 from gemma10m.weights.config_file import StatedReading
@@ -39,17 +47,20 @@ def resolve_reading(
     segment: int | None = None,
     carry: int | None = None,
     sinks: int | None = None,
+    kv: str | None = None,
     tokens: int = 0,
 ) -> ReadingConfig:
-    """Return the lengths in tokens. `tokens` is about the document's length, 0 if it is not known.
+    """Return how to read, with lengths in tokens. kv: None for float.
 
+    `tokens` is about the document's length, 0 if it is not known.
     Raises UsageError where the user's words do not fit, ConfigError where config.json's do not, and ModelError for
     a memory whose parameters the checkpoint lacks.
     """
     try:
         reading = _reading(checkpoint, memory, segment, carry, sinks, tokens)
+        reading = replace(reading, kv=cast(KeyValueFormat, kv or "float"))
     except ConfigError as error:
-        if (memory, segment, carry, sinks) != (None, None, None, None):
+        if (memory, segment, carry, sinks, kv) != (None,) * 5:
             raise UsageError(error.message, error.hint) from None
         raise
     _check_parameters(checkpoint, reading)
