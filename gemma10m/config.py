@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeGuard, get_args
 from gemma10m.errors import ConfigError
 
 OWN: Literal["own"] = "own"  # memory of an architecture whose state is its own: nothing else can be asked of it
-MemoryKind = Literal["linear", "delta", "gated", "added", "state-vector", "window", "full", "own"]
+MemoryKind = Literal["linear", "delta", "gated", "added", "state-vector", "window", "heavy", "full", "own"]
 MEMORY_KINDS: tuple[str, ...] = tuple(kind for kind in get_args(MemoryKind) if kind != OWN)  # what a user may ask for
 WITHOUT_SEGMENTS = ("full",)  # the document is one segment, which never closes
 KeyValueFormat = Literal["float", "int8", "int4"]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from gemma10m import ops
 from gemma10m.config import AttentionSpec, ModelConfig, ReadingConfig
 from gemma10m.memory import KINDS
+from gemma10m.memory.heavy import HeavyTokens
 from gemma10m.memory.kind import Memory
 from gemma10m.memory.matrix import Memories
 from gemma10m.memory.quantised import quantiser_of
@@ -22,6 +23,7 @@ from gemma10m.models.buffer import Buffer, Quantised
 from gemma10m.models.chunk import Chunk, View, wide_dtype
 from gemma10m.models.layers import RMSNorm, fuse_bias, fuse_weights
 from gemma10m.models.mixer import Cost, Mixer
+from gemma10m.models.most_attended import MostAttended
 from gemma10m.models.run_state import open_after, state_after, state_before
 from gemma10m.models.scores import attend
 
@@ -38,6 +40,9 @@ class Projected(NamedTuple):
 class Queries:
     plain: Tensor  # (B, H, S, E): what memory is asked with
     turned: Tensor  # (B, H, S, E): at their positions in the buffer
+
+    def last(self, count: int) -> Queries:
+        return Queries(*(part[:, :, part.shape[2] - count :] for part in (self.plain, self.turned)))
 
     def of(self, span: Span, skipped: int) -> Queries:
         """Return a span's queries, each (B, H, G, Q, E)."""
@@ -70,7 +75,9 @@ class Attention(Mixer):
         super().__init__()
         self.spec, self.hidden_size, self.segment = spec, config.hidden_size, reading.segment
         self.window, self.memory = window_of(spec, reading), memory_of(spec, reading)
-        self.quantiser = quantiser_of(reading)
+        self.quantiser, self.most_attended = quantiser_of(reading), None
+        if self.memory.keeps_attended and isinstance(self.window, SegmentWindow):
+            self.most_attended = MostAttended(spec, self.window)
         # Gemma 1 reads as it always did, bit for bit; scores of wider heads are too large for bfloat16 (Gemma 4).
         self.in_blocks = config.architecture != "gemma" and spec.head_size <= WIDEST_IN_BLOCKS
         self.norm_eps = config.norm_eps
@@ -94,13 +101,19 @@ class Attention(Mixer):
     def forward(self, x: Tensor, state: LayerState, chunk: Chunk, wanted: int) -> tuple[Tensor, LayerState]:
         """Map x (B, S, D) to the last `wanted` tokens' output (B, wanted, D) and the state after the chunk."""
         view = chunk.view(self.window, self.spec)
-        new = self._project(x, wanted)
+        # Where attention received is counted, every token asks.
+        new = self._project(x, wanted if self.most_attended is None else x.shape[1])
         before = self._before(state, new, view)
-        buffer = self._buffer(x, new, before, view)
+        buffer, queries = self._buffer(x, new, before, view), queries_of(new.queries, view)
+        kept = dict[str, Tensor]()
+        if self.most_attended is not None:
+            buffer, heavy = self.most_attended.read(buffer, queries.turned, state, view)
+            kept = heavy.tensors()
         self._lend(chunk, buffer)
-        output = self._attend(queries_of(new.queries, view), buffer, view, wanted) if wanted else x[:, :0]
+        output = self._attend(queries.last(wanted), buffer, view, wanted) if wanted else x[:, :0]
         written = {} if buffer.write_gates is None else {"write_gates": buffer.write_gates}
-        return output, self._after(state, self._next_state(view.plan, buffer, before), new, written, view)
+        left = self._next_state(view.plan, buffer, before).replace(**kept)
+        return output, self._after(state, left, new, written, view)
 
     def _lend(self, chunk: Chunk, buffer: Buffer) -> None:
         if self.lends_as is not None:
@@ -121,11 +134,15 @@ class Attention(Mixer):
             sinks = (dtype, (batch, spec.kv_heads, min(self.window.sinks, position), spec.head_size))
             layout |= {"sink_keys": sinks, "sink_values": sinks}
         opened = self.window.open_tokens(position)
+        if self.most_attended is not None:
+            layout |= HeavyTokens.layout(spec, self.most_attended.window, position, batch, dtype, wide)
         return layout | self.memory.layout(spec, self.hidden_size, opened, batch, wide)
 
     def rewind(self, state: LayerState, position: int, tokens: int) -> LayerState | None:
         """Cut keys off: nothing of the open segment is in a matrix yet."""
         before = self.window.kept(position - tokens)
+        if self.most_attended is not None and tokens != self.window.open_tokens(position):
+            return None  # what single tokens gave is not kept
         # A sliding window has let go of the oldest keys that it needs back only where segments never close.
         if self.window.kept(position) - tokens < before:
             return None
@@ -136,6 +153,8 @@ class Attention(Mixer):
                 return None  # a part of a block as it was, and all of it is quantised
             changes = self.quantiser.without(state, tokens - exact, before)
         changes |= {name: _cut(state[name], min(tokens, exact), left) for name in ("keys", "values")}
+        if self.most_attended is not None:
+            changes |= HeavyTokens.of(state).reopened().tensors()
         for name in ("sink_keys", "sink_values"):
             if (sinks := state.get(name)) is not None:
                 changes[name] = sinks[:, :, : position - tokens]
@@ -154,14 +173,16 @@ class Attention(Mixer):
 
     def cost(self) -> Cost:
         spec, D = self.spec, self.hidden_size
-        keys = self.window.mean_keys
+        keys, products = self.window.mean_keys, 4
+        if self.most_attended is not None:  # as many kept tokens as carried ones, and a second product with all
+            keys, products = keys + self.most_attended.window.carry, 6
         return Cost(
             projection_flops=4 * D * (spec.query_size + spec.kv_size),
-            mixing_flops=4 * keys * spec.query_size + 2 * self.memory.mixes * spec.query_size * spec.head_size,
+            mixing_flops=products * keys * spec.query_size + 2 * self.memory.mixes * spec.query_size * spec.head_size,
             writing_flops=2 * self.memory.products * spec.kv_size * spec.head_size,
             narrow_scratch=4 * (spec.query_size + 2 * spec.kv_size),
             wide_scratch=4 * (spec.query_size + spec.kv_size),
-            query_flops=4 * D * spec.query_size,
+            query_flops=(4 if self.most_attended is None else 2) * D * spec.query_size,
         )
 
     def scratch(self, tokens: int, item: int) -> int:
@@ -243,8 +264,9 @@ class Attention(Mixer):
         codes = self.quantiser.quantised(keys[:, :, first : first + count], values[:, :, first : first + count])
         new_keys, new_values = self.quantiser.restored(codes, keys.dtype)  # (B, K, count, E) each
         return Quantised(
-            torch.cat((turned_keys[:, :, :first], view.rotate(new_keys, first)), dim=2),
+            torch.cat((keys[:, :, :first], new_keys), dim=2),
             torch.cat((values[:, :, :first], new_values), dim=2),
+            torch.cat((turned_keys[:, :, :first], view.rotate(new_keys, first)), dim=2),
             codes,
         )
 
@@ -299,7 +321,10 @@ class Attention(Mixer):
 
     def _attend(self, queries: Queries, buffer: Buffer, view: View, wanted: int) -> Tensor:
         skipped = view.plan.tokens - wanted
-        parts = [self._span(queries.of(span, skipped), buffer, view, span) for span in view.plan.wanted_spans(wanted)]
+        parts = [
+            self._span(queries.of(span, skipped), buffer.of(span), view, span)
+            for span in view.plan.wanted_spans(wanted)
+        ]
         output: Tensor = self.o_proj(parts[0] if len(parts) == 1 else torch.cat(parts, dim=1))  # (B, wanted, D)
         return output
 

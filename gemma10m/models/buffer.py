@@ -17,8 +17,9 @@ from gemma10m.models.chunk import View
 class Quantised(NamedTuple):
     """Hold what later blocks see of the keys in front of the buffer's last block, and its codes."""
 
-    turned_keys: Tensor  # (B, K, W', E) from the buffer's start: those that were or become quantised
-    values: Tensor  # (B, K, W', E)
+    keys: Tensor  # (B, K, W + S', E), without positions: those that were or become quantised, from the buffer's start
+    values: Tensor  # (B, K, W + S', E)
+    turned_keys: Tensor  # (B, K, W + S', E)
     codes: dict[str, Tensor]  # of those that become quantised
 
 
@@ -33,15 +34,23 @@ class Buffer:
     sink_values: Tensor | None  # (B, K, sinks, E)
     memories: Memories | None
     write_gates: Tensor | None  # (B, K, n + S)
-    extra_key: Tensor | None = None  # (B, K, 1, E) in front of every window, turned
-    extra_value: Tensor | None = None  # (B, K, 1, E)
+    extra_key: Tensor | None = None  # (B, K, extra, E) in front of every window, turned
+    extra_value: Tensor | None = None  # (B, K, extra, E)
+    sinks_back: int = 0  # places that the sinks stand further from the window
     quantised: Quantised | None = None  # where a block of keys ends in the stretch
+    segments: tuple[Buffer, ...] = ()  # one for each segment, where they differ in what is in front of the window
+
+    def of(self, span: Span) -> Buffer:
+        """Return the buffer that a span is read from."""
+        return self.segments[span.first_segment] if self.segments else self
 
     def windows(self, view: View, span: Span) -> tuple[Tensor, Tensor]:
         """Return the keys and values of a span's windows, turned to their places. -> (B, K, G, width, E) each."""
         sinks = self._turned_sinks(view, span) if span.sinks else None  # (B, K, G, sinks, E)
         sink_values = None if self.sink_values is None else self.sink_values.unsqueeze(2)
-        older_keys, older_values = (None, None) if self.quantised is None else self.quantised[:2]
+        older_keys, older_values = (None, None)
+        if self.quantised is not None:
+            older_keys, older_values = self.quantised.turned_keys, self.quantised.values
         keys = _windows(self.turned_keys, older_keys, sinks, span)
         values = _windows(self.values, older_values, sink_values, span)
         return _behind(self.extra_key, keys), _behind(self.extra_value, values)
@@ -49,7 +58,7 @@ class Buffer:
     def _turned_sinks(self, view: View, span: Span) -> Tensor:
         """Rotate the sinks to the places just before each window of the span. -> (B, K, G, sinks, E)."""
         assert self.sink_keys is not None
-        cos, sin = view.sink_angles(span)
+        cos, sin = view.sink_angles(span, self.sinks_back)
         kept = self.sink_keys.unsqueeze(2).expand(-1, -1, span.segments, -1, -1)  # (B, K, G, sinks, E)
         turned = ops.rotate(kept.flatten(2, 3), cos, sin)  # (B, K, G * sinks, E)
         split: Tensor = turned.unflatten(2, (span.segments, span.sinks))  # (B, K, G, sinks, E)
@@ -74,9 +83,9 @@ def _cut_windows(kept: Tensor, span: Span, skipped: int, width: int) -> Tensor:
 
 
 def _behind(extra: Tensor | None, windows: Tensor) -> Tensor:
-    """Put one more key or value in front of every window.
+    """Put more keys or values in front of every window.
 
-    (B, K, 1, E), (B, K, G, width, E) -> (B, K, G, 1 + width, E).
+    (B, K, extra, E), (B, K, G, width, E) -> (B, K, G, extra + width, E).
     """
     if extra is None:
         return windows

@@ -112,7 +112,10 @@ def _reading(
         added = checkpoint.added
         stated = StatedReading(memory="added", segment=added.segment, carry=added.carry, sinks=added.sinks)
     reading = ReadingConfig(memory=cast(MemoryKind, kind), segment=_first(segment, stated["segment"], DEFAULT_SEGMENT))
-    default_carry, default_sinks = _default_carry(config, reading.segment, tokens), min(DEFAULT_SINKS, reading.segment)
+    default_carry = _default_carry(config, reading.segment, tokens)
+    if KINDS[reading.memory].keeps_attended:  # as many tokens again
+        default_carry = max(reading.segment, default_carry // 2 // reading.segment * reading.segment)
+    default_sinks = min(DEFAULT_SINKS, reading.segment)
     if not KINDS[reading.memory].closes:
         default_carry = default_sinks = 0
     # What closes no segment keeps every token: a carry and sinks stated for another memory are not meant for it.

@@ -61,7 +61,15 @@ def memory_plan(
 
 
 def _keys(layout: Layout) -> Layout:
-    own = ("keys", "values", "sink_keys", "sink_values", *TENSORS)  # and not those that wait to be written to a memory
+    own = (
+        "keys",
+        "values",
+        "sink_keys",
+        "sink_values",
+        "heavy_keys",
+        "heavy_values",
+        *TENSORS,
+    )  # and not those that wait to be written to a memory
     return {name: tensor for name, tensor in layout.items() if name in own}
 
 
