@@ -83,11 +83,8 @@ class HeavyTokens:
         if scores.shape[2] > budget:
             most = scores.sort(dim=2, descending=True, stable=True).indices[:, :, :budget].sort(dim=2).values
             there = most.unsqueeze(3).expand(-1, -1, -1, keys.shape[3])  # (B, K, budget, E)
-            scores, all_keys, all_values = (
-                scores.gather(2, most),
-                all_keys.gather(2, there),
-                all_values.gather(2, there),
-            )
+            all_keys, all_values = all_keys.gather(2, there), all_values.gather(2, there)
+            scores = scores.gather(2, most)
         received = torch.cat((scores, staying), dim=2)  # (B, K, kept + C)
         return HeavyTokens(all_keys, all_values, received, torch.zeros_like(received))
 

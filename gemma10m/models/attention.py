@@ -320,11 +320,8 @@ class Attention(Mixer):
         )
 
     def _attend(self, queries: Queries, buffer: Buffer, view: View, wanted: int) -> Tensor:
-        skipped = view.plan.tokens - wanted
-        parts = [
-            self._span(queries.of(span, skipped), buffer.of(span), view, span)
-            for span in view.plan.wanted_spans(wanted)
-        ]
+        skipped, spans = view.plan.tokens - wanted, view.plan.wanted_spans(wanted)
+        parts = [self._span(queries.of(span, skipped), buffer.of(span), view, span) for span in spans]
         output: Tensor = self.o_proj(parts[0] if len(parts) == 1 else torch.cat(parts, dim=1))  # (B, wanted, D)
         return output
 

@@ -61,15 +61,8 @@ def memory_plan(
 
 
 def _keys(layout: Layout) -> Layout:
-    own = (
-        "keys",
-        "values",
-        "sink_keys",
-        "sink_values",
-        "heavy_keys",
-        "heavy_values",
-        *TENSORS,
-    )  # and not those that wait to be written to a memory
+    # And not those that wait to be written to a memory.
+    own = ("keys", "values", "sink_keys", "sink_values", "heavy_keys", "heavy_values", *TENSORS)
     return {name: tensor for name, tensor in layout.items() if name in own}
 
 

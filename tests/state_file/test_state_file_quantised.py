@@ -72,7 +72,7 @@ def test_other_programs_read_the_codes(tmp_path: Path) -> None:
 
 def test_a_file_with_numbers_as_they_were_does_not_name_a_format(tmp_path: Path) -> None:
     """So the files of earlier versions are what this version writes, and reads."""
-    state, header = saved(tmp_path / "state", kv="float")
+    _, header = saved(tmp_path / "state", kv="float")
     with safe_open(tmp_path / "state", "pt") as file:
         assert json.loads(file.metadata()["reading"]) == {"memory": "window", "segment": 8, "carry": 16, "sinks": 3}
     assert load_state(tmp_path / "state", expect=expectation(CONFIG, header))[1].reading.kv == "float"

@@ -24,6 +24,7 @@ CLOSING: tuple[MemoryKind, ...] = (
     "added",
     "state-vector",
     "window",
+    "heavy",
 )  # whose segments close
 REMEMBERING: tuple[MemoryKind, ...] = ("linear", "delta", "gated")
 
