@@ -123,7 +123,7 @@ MemoryOption = Annotated[
     str | None,
     typer.Option(
         metavar="KIND",
-        help="Memory kind: linear, delta, gated, added, state-vector, window, heavy or full. Default: the checkpoint's.",
+        help="Memory kind: linear, delta, gated, added, state-vector, window, heavy, full. Default: the checkpoint's.",
         autocompletion=completions.memory,
     ),
 ]

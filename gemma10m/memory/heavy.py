@@ -31,10 +31,10 @@ class HeavyMemory(Memory):
 class HeavyTokens:
     """Hold the kept tokens of a layer in the document's order, and what they and those in the window received."""
 
-    keys: Tensor  # (B, K, kept, E), without positions
-    values: Tensor  # (B, K, kept, E)
-    received: Tensor  # (B, K, kept + C): from closed segments, by the kept tokens and the carried ones
-    opened: Tensor  # (B, K, kept + C + n): from the open segment's queries, by its own tokens, too
+    keys: Tensor  # (B, K, count, E), without positions
+    values: Tensor  # (B, K, count, E)
+    received: Tensor  # (B, K, count + C): from closed segments, by the kept tokens and the carried ones
+    opened: Tensor  # (B, K, count + C + n): from the open segment's queries, by its own tokens, too
 
     @staticmethod
     def of(state: LayerState) -> HeavyTokens:
@@ -77,15 +77,15 @@ class HeavyTokens:
         kept, leaving = self.keys.shape[2], keys.shape[2]
         total = F.pad(self.received, (0, self.opened.shape[2] - self.received.shape[2])) + self.opened
         old, going, staying = total.split((kept, leaving, total.shape[2] - kept - leaving), dim=2)
-        scores = torch.cat((old, going[:, :, dropped:]), dim=2)  # (B, K, candidates)
-        all_keys = torch.cat((self.keys, keys[:, :, dropped:]), dim=2)  # (B, K, candidates, E)
-        all_values = torch.cat((self.values, values[:, :, dropped:]), dim=2)  # (B, K, candidates, E)
+        scores = torch.cat((old, going[:, :, dropped:]), dim=2)  # (B, K, count)
+        all_keys = torch.cat((self.keys, keys[:, :, dropped:]), dim=2)  # (B, K, count, E)
+        all_values = torch.cat((self.values, values[:, :, dropped:]), dim=2)  # (B, K, count, E)
         if scores.shape[2] > budget:
             most = scores.sort(dim=2, descending=True, stable=True).indices[:, :, :budget].sort(dim=2).values
-            there = most.unsqueeze(3).expand(-1, -1, -1, keys.shape[3])  # (B, K, budget, E)
+            there = most.unsqueeze(3).expand(-1, -1, -1, keys.shape[3])  # (B, K, count, E)
             all_keys, all_values = all_keys.gather(2, there), all_values.gather(2, there)
             scores = scores.gather(2, most)
-        received = torch.cat((scores, staying), dim=2)  # (B, K, kept + C)
+        received = torch.cat((scores, staying), dim=2)  # (B, K, count + C)
         return HeavyTokens(all_keys, all_values, received, torch.zeros_like(received))
 
     def reopened(self) -> HeavyTokens:

@@ -44,7 +44,7 @@ class Quantiser:
 
     def quantised(self, keys: Tensor, values: Tensor) -> dict[str, Tensor]:
         """Quantise whole groups of keys and values (B, K, S, E)."""
-        grouped = keys.unflatten(2, (-1, self.group))  # (B, K, S / group, group, E)
+        grouped = keys.unflatten(2, (-1, self.group))  # tokens as groups and tokens in one
         key_codes, key_scales, key_zeros = self._codes(grouped, dim=3)
         value_codes, value_scales, value_zeros = self._codes(values, dim=3)
         found = (key_codes.flatten(2, 3), key_scales, key_zeros, value_codes, value_scales, value_zeros)
@@ -52,9 +52,9 @@ class Quantiser:
 
     def restored(self, tensors: LayerState | Mapping[str, Tensor], dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Return the keys and values (B, K, tokens, E) that the codes stand for."""
-        codes = self._unpacked(tensors["key_codes"])  # (B, K, tokens, E)
+        codes = self._unpacked(tensors["key_codes"])  # (B, K, count, E)
         missing = -codes.shape[2] % self.group  # tokens of the first group that are not kept
-        grouped = F.pad(codes, (0, 0, missing, 0)).unflatten(2, (-1, self.group))  # (B, K, groups, group, E)
+        grouped = F.pad(codes, (0, 0, missing, 0)).unflatten(2, (-1, self.group))
         keys = grouped * tensors["key_scales"].unsqueeze(3) + tensors["key_zeros"].unsqueeze(3)
         values = self._unpacked(tensors["value_codes"]) * tensors["value_scales"].unsqueeze(3)
         values = values + tensors["value_zeros"].unsqueeze(3)

@@ -25,7 +25,7 @@ from gemma10m.models.layers import RMSNorm, fuse_bias, fuse_weights
 from gemma10m.models.mixer import Cost, Mixer
 from gemma10m.models.most_attended import MostAttended
 from gemma10m.models.run_state import open_after, state_after, state_before
-from gemma10m.models.scores import attend
+from gemma10m.models.scores import SCORES_AT_ONCE, attend
 
 WIDEST_IN_BLOCKS = 256  # numbers of a head
 
@@ -40,9 +40,6 @@ class Projected(NamedTuple):
 class Queries:
     plain: Tensor  # (B, H, S, E): what memory is asked with
     turned: Tensor  # (B, H, S, E): at their positions in the buffer
-
-    def last(self, count: int) -> Queries:
-        return Queries(*(part[:, :, part.shape[2] - count :] for part in (self.plain, self.turned)))
 
     def of(self, span: Span, skipped: int) -> Queries:
         """Return a span's queries, each (B, H, G, Q, E)."""
@@ -101,16 +98,16 @@ class Attention(Mixer):
     def forward(self, x: Tensor, state: LayerState, chunk: Chunk, wanted: int) -> tuple[Tensor, LayerState]:
         """Map x (B, S, D) to the last `wanted` tokens' output (B, wanted, D) and the state after the chunk."""
         view = chunk.view(self.window, self.spec)
-        # Where attention received is counted, every token asks.
-        new = self._project(x, wanted if self.most_attended is None else x.shape[1])
+        asking = wanted if self.most_attended is None else x.shape[1]  # every token, to count what each receives
+        new, kept = self._project(x, asking), dict[str, Tensor]()
         before = self._before(state, new, view)
-        buffer, queries = self._buffer(x, new, before, view), queries_of(new.queries, view)
-        kept = dict[str, Tensor]()
+        buffer = self._buffer(x, new, before, view)
         if self.most_attended is not None:
-            buffer, heavy = self.most_attended.read(buffer, queries.turned, state, view)
+            buffer, heavy = self.most_attended.read(buffer, queries_of(new.queries, view).turned, state, view)
             kept = heavy.tensors()
         self._lend(chunk, buffer)
-        output = self._attend(queries.last(wanted), buffer, view, wanted) if wanted else x[:, :0]
+        wanting = new.queries[:, :, asking - wanted :]  # (B, H, wanted, E)
+        output = self._attend(queries_of(wanting, view), buffer, view, wanted) if wanted else x[:, :0]
         written = {} if buffer.write_gates is None else {"write_gates": buffer.write_gates}
         left = self._next_state(view.plan, buffer, before).replace(**kept)
         return output, self._after(state, left, new, written, view)
@@ -192,9 +189,12 @@ class Attention(Mixer):
         queries = 4 * tokens * query_size * item  # queries, rotated, attended, joined
         carried = window.carry if isinstance(window, SegmentWindow) else window.width
         buffer = 2 * (carried + tokens) * kv_size * item
+        carried *= 1 if self.most_attended is None else 2  # as many kept tokens
         together = 1 if self.memory.in_turn else segments  # in attention at a time
         buffer *= 1 if self.quantiser is None else 2  # what later blocks see of it
         windows = 3 * together * (window.sinks + carried + self.segment) * kv_size * item  # keys, rotated keys, values
+        if self.most_attended is not None:
+            windows += 3 * SCORES_AT_ONCE * 4  # products, masked, weights
         if not self.memory.mixes:
             return queries + buffer + windows
         mixed = 3 * tokens * query_size * 4  # feature map, recalled, mixed

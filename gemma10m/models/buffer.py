@@ -34,8 +34,8 @@ class Buffer:
     sink_values: Tensor | None  # (B, K, sinks, E)
     memories: Memories | None
     write_gates: Tensor | None  # (B, K, n + S)
-    extra_key: Tensor | None = None  # (B, K, extra, E) in front of every window, turned
-    extra_value: Tensor | None = None  # (B, K, extra, E)
+    extra_key: Tensor | None = None  # (B, K, count, E) in front of every window, turned
+    extra_value: Tensor | None = None  # (B, K, count, E)
     sinks_back: int = 0  # places that the sinks stand further from the window
     quantised: Quantised | None = None  # where a block of keys ends in the stretch
     segments: tuple[Buffer, ...] = ()  # one for each segment, where they differ in what is in front of the window

@@ -48,7 +48,7 @@ class MostAttended:
             return buffer
         place = span.first_key - count
         cos, sin = cos_sin(place, count, self.spec.head_size, self.spec.rope, kept.keys.device, view.cos.dtype)
-        turned = ops.rotate(kept.keys, cos, sin)  # (B, K, kept, E)
+        turned = ops.rotate(kept.keys, cos, sin)  # (B, K, count, E)
         return replace(buffer, extra_key=turned, extra_value=kept.values, sinks_back=count)
 
     def _closed(self, buffer: Buffer, kept: HeavyTokens, view: View, span: Span) -> HeavyTokens:

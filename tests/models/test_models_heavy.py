@@ -113,7 +113,7 @@ def test_a_token_that_nobody_attends_to_is_given_up() -> None:
 
 
 def model_of(second: AttentionSpec, sinks: int = 3) -> Decoder:
-    """Return random weights for an ordinary first layer and a second one that is told."""
+    """Return random weights for an ordinary first layer and the given second one."""
     config = tiny_config(has_gates=False, attention=(AttentionSpec(4, 2, 6), second))
     model, weights = Decoder(config, ReadingConfig("heavy", 4, 8, sinks)), random_weights(config, 0)
     model.load_state_dict({name: weights[name] for name in model.state_dict()}, strict=True)
