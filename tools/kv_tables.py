@@ -13,6 +13,11 @@ def is_of_formats(row: ResultRow) -> bool:
     return "kv" in row or "--kv " in row["command"]
 
 
+def is_of_the_page(row: ResultRow) -> bool:
+    """Tell if a row is of a format, of heavy memory, or of its control."""
+    return is_of_formats(row) or "--memory heavy" in row["command"]
+
+
 def loss_rows() -> list[ResultRow]:
     """Return the newest row of each model, dtype, format and range of positions."""
     found = [row for row in rows("perplexity") if is_of_formats(row)]
@@ -21,8 +26,8 @@ def loss_rows() -> list[ResultRow]:
 
 
 def cell_rows() -> list[ResultRow]:
-    """Return the newest row of each cell and format."""
-    found = [row for row in rows("recall") if is_of_formats(row)]
+    """Return the newest row of each cell and format, and those of heavy memory with its control."""
+    found = [row for row in rows("recall") if is_of_the_page(row)]
     places = ("model", "label", "memory", "tokens", "depth", "kv")
     return list({tuple(row.get(name) for name in places): row for row in found}.values())
 
