@@ -306,6 +306,8 @@ class ReadingConfig:
             yield f"carry ({self.carry}) must be 0 or a multiple of the segment ({self.segment})"
         if self.sinks > self.segment:
             yield f"sinks ({self.sinks}) must fit in one segment ({self.segment})"
+        if self.kv != "float" and self.memory == OWN:
+            yield f"kv must be float for {OWN} memory, which forgets keys and values with the chunk, found {self.kv!r}"
         if self.kv != "float" and self.segment > KV_GROUP and self.segment % KV_GROUP:
             yield f"the segment ({self.segment}) must be a multiple of {KV_GROUP}, or shorter, for kv {self.kv}"
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from megalodons import tiny_megalodon
 from models import (
     KINDS,
     assert_close_state,
@@ -20,7 +21,7 @@ from models import (
 )
 
 from gemma10m.config import AttentionSpec, KeyValueFormat, MemoryKind, ReadingConfig
-from gemma10m.errors import ConfigError
+from gemma10m.errors import ConfigError, UsageError
 from gemma10m.models.decoder import Decoder
 from gemma10m.weights.plan import memory_plan
 
@@ -174,12 +175,20 @@ def test_the_same_bytes_after_few_tokens_and_many() -> None:
     ("said", "message"),
     [
         ({"kv": "int2"}, "kv must be one of float, int8, int4, found 'int2'"),
+        ({"kv": "int4", "memory": "own"}, "kv must be float for own memory"),
         ({"kv": "int8", "segment": 100}, "segment .100. must be a multiple of 64, or shorter, for kv int8"),
     ],
 )
 def test_what_cannot_be_quantised_is_refused(said: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         ReadingConfig(**said)
+
+
+def test_a_megalodon_is_read_neither_with_a_format_nor_with_heavy_memory() -> None:
+    config = tiny_megalodon().config
+    for reading in (ReadingConfig("window", 8, kv="int8"), ReadingConfig("heavy", 8)):
+        with pytest.raises(UsageError, match="megalodon model cannot be read with"):
+            Decoder(config, reading)
 
 
 def test_a_reading_says_its_format_only_where_it_is_not_float() -> None:
