@@ -18,6 +18,7 @@ from gemma10m.cli_options import (
     Exclude,
     Include,
     Json,
+    KvOption,
     MaxNewTokens,
     MemoryOption,
     Model,
@@ -71,6 +72,7 @@ def ask(
     memory: MemoryOption = None,
     carry: Carry = None,
     sinks: Sinks = None,
+    kv: KvOption = None,
     read_all: ReadAll = False,
     adapter: AdapterOption = None,
     offline: Offline = False,
@@ -92,7 +94,7 @@ def ask(
         from gemma10m.commands.ask import ask as answer_questions
         from gemma10m.commands.questions import ask_all, refuse_mixed
 
-        chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all, adapter)
+        chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all, adapter, kv)
         sampling = sampling_options(temperature, top_p, seed, max_new_tokens)
         retrieval = retrieval_options(recall, quoted, strict)
         chosen_files = patterns(include, exclude, everything)
@@ -133,6 +135,7 @@ def summarize(
     memory: MemoryOption = None,
     carry: Carry = None,
     sinks: Sinks = None,
+    kv: KvOption = None,
     read_all: ReadAll = False,
     adapter: AdapterOption = None,
     offline: Offline = False,
@@ -148,7 +151,7 @@ def summarize(
         from gemma10m.library.summarizing import SummaryOptions
 
         wanted = SummaryOptions(words, focus, by, outline)
-        chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all, adapter)
+        chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all, adapter, kv)
         sampling = sampling_options(temperature, top_p, seed, max_new_tokens)
         write_summary(terminal, sources, wanted, chosen, sampling, patterns(include, exclude, everything))
 
@@ -169,6 +172,7 @@ def read(
     memory: MemoryOption = None,
     carry: Carry = None,
     sinks: Sinks = None,
+    kv: KvOption = None,
     read_all: ReadAll = False,
     adapter: AdapterOption = None,
     offline: Offline = False,
@@ -183,7 +187,7 @@ def read(
     with command_terminal(json, ranks=True) as terminal:
         from gemma10m.commands.ask import read as read_sources
 
-        chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all, adapter)
+        chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all, adapter, kv)
         read_sources(terminal, sources, output, chosen, patterns(include, exclude, everything))
 
 

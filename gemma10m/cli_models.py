@@ -20,6 +20,7 @@ from gemma10m.cli_options import (
     Facts,
     Include,
     Json,
+    KvOption,
     MeasuredModel,
     MemoryOption,
     Offline,
@@ -74,6 +75,7 @@ def info(
     memory: MemoryOption = None,
     carry: Carry = None,
     sinks: Sinks = None,
+    kv: KvOption = None,
     include: Include = None,
     exclude: Exclude = None,
     everything: Everything = False,
@@ -82,7 +84,7 @@ def info(
     with command_terminal() as terminal:
         from gemma10m.commands.info import info as describe
 
-        options = model_options(None, device, dtype, memory, carry, sinks, offline=False)
+        options = model_options(None, device, dtype, memory, carry, sinks, offline=False, kv=kv)
         describe(terminal, target, options, patterns(include, exclude, everything))
 
 
@@ -273,6 +275,7 @@ def evaluate(
     memory: MemoryOption = None,
     carry: Carry = None,
     sinks: Sinks = None,
+    kv: KvOption = None,
     adapter: AdapterOption = None,
     results: Annotated[
         Path | None,
@@ -303,7 +306,7 @@ def evaluate(
         from gemma10m.commands.evaluate import evaluate as measure
         from gemma10m.commands.qa_run import QaOptions, measure_qa
 
-        options = model_options(model, device, dtype, memory, carry, sinks, offline=True, adapter=adapter)
+        options = model_options(model, device, dtype, memory, carry, sinks, offline=True, adapter=adapter, kv=kv)
         if tasks == ["qa"]:
             drawn: dict[str, object] = {"--length": length, "--depth": depth, "--facts": facts, "--form": form}
             drawn |= {"--values": values, "--unseen": unseen, "--seed": seed, "--no-controls": no_controls}
@@ -368,6 +371,7 @@ def bench(
     dtype: Dtype = "auto",
     memory: MemoryOption = None,
     carry: Carry = None,
+    kv: KvOption = None,
     state: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Saved state whose first answer start measures.")
     ] = None,
@@ -392,7 +396,7 @@ def bench(
         from gemma10m.commands.bench import bench as measure
 
         named = model or (None if shape else "demo")
-        chosen = model_options(named, device, dtype, memory, carry, None, offline=True)
+        chosen = model_options(named, device, dtype, memory, carry, None, offline=True, kv=kv)
         lengths = tuple(tokens or [1_000_000])
         options = BenchOptions(
             name, chosen, shape, layers, lengths, against, full, state, plot, source, simulate, cards

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from gemma10m import completions
-from gemma10m.config import FORMATS, MEMORY_KINDS
+from gemma10m.config import FORMATS, KV_FORMATS, MEMORY_KINDS
 from gemma10m.errors import UsageError
 
 MOST_DIGITS = 9  # of a number of tokens
@@ -123,7 +123,7 @@ MemoryOption = Annotated[
     str | None,
     typer.Option(
         metavar="KIND",
-        help="Memory kind: linear, delta, gated, added, state-vector, window or full. Default: the checkpoint's.",
+        help="Memory kind: linear, delta, gated, added, state-vector, window, heavy, full. Default: the checkpoint's.",
         autocompletion=completions.memory,
     ),
 ]
@@ -138,6 +138,15 @@ Sinks = Annotated[
     int | None,
     typer.Option(
         metavar="TOKENS", help="First tokens of the document that stay visible for ever. Default: the checkpoint's."
+    ),
+]
+KvOption = Annotated[
+    str | None,
+    typer.Option(
+        "--kv",
+        metavar="FORMAT",
+        help="Number format of kept keys and values: float (that of the weights), int8 or int4. Default: float.",
+        autocompletion=completions.kv,
     ),
 ]
 ReadAll = Annotated[
@@ -177,6 +186,7 @@ def model_options(
     offline: bool,
     read_all: bool = False,
     adapter: str | None = None,
+    kv: str | None = None,
 ) -> Any:
     from gemma10m.library.model_choice import ModelOptions, go_offline
 
@@ -186,7 +196,9 @@ def model_options(
         raise UsageError(f"dtype must be {', '.join(FORMATS)} or auto, found {dtype!r}")
     if memory not in (None, *MEMORY_KINDS):
         raise UsageError(f"memory must be one of {', '.join(MEMORY_KINDS)}, found {memory!r}")
-    return ModelOptions(model, device, dtype, memory, carry, sinks, read_all, adapter)
+    if kv not in (None, *KV_FORMATS):
+        raise UsageError(f"kv must be one of {', '.join(KV_FORMATS)}, found {kv!r}")
+    return ModelOptions(model, device, dtype, memory, carry, sinks, read_all, adapter, kv)
 
 
 def patterns(include: list[str] | None, exclude: list[str] | None, everything: bool) -> Any:

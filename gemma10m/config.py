@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Literal, TypeGuard, get_args
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, TypeGuard, get_args
 
 from gemma10m.errors import ConfigError
 
 OWN: Literal["own"] = "own"  # memory of an architecture whose state is its own: nothing else can be asked of it
-MemoryKind = Literal["linear", "delta", "gated", "added", "state-vector", "window", "full", "own"]
+MemoryKind = Literal["linear", "delta", "gated", "added", "state-vector", "window", "heavy", "full", "own"]
 MEMORY_KINDS: tuple[str, ...] = tuple(kind for kind in get_args(MemoryKind) if kind != OWN)  # what a user may ask for
 WITHOUT_SEGMENTS = ("full",)  # the document is one segment, which never closes
+KeyValueFormat = Literal["float", "int8", "int4"]
+KV_FORMATS: tuple[str, ...] = get_args(KeyValueFormat)
+KV_GROUP = 64  # tokens whose quantised keys have one scale for each channel
 Activation = Literal["gelu_tanh", "silu"]
 DTYPES = ("float32", "bfloat16")
 QUANTISED = ("int8", "int4")  # weights alone: what they are multiplied with is bfloat16
@@ -281,6 +284,7 @@ class ReadingConfig:
     segment: int = DEFAULT_SEGMENT  # N
     carry: int = 0  # C
     sinks: int = 0
+    kv: KeyValueFormat = "float"  # of kept keys and values; float: that of the weights
 
     def __post_init__(self) -> None:
         problems = list(self._problems())
@@ -291,9 +295,15 @@ class ReadingConfig:
         """Count the tokens in the open segment; 0 where segments never close."""
         return position % self.segment if self.memory not in WITHOUT_SEGMENTS else 0
 
+    def said(self) -> dict[str, Any]:
+        """Return the fields by name; `kv` only where it is not float, so that older fingerprints and files hold."""
+        return {name: value for name, value in asdict(self).items() if name != "kv" or value != "float"}
+
     def _problems(self) -> Iterator[str]:
         if self.memory not in (*MEMORY_KINDS, OWN):
             yield f"memory must be one of {', '.join(MEMORY_KINDS)}, found {self.memory!r}"
+        if self.kv not in KV_FORMATS:
+            yield f"kv must be one of {', '.join(KV_FORMATS)}, found {self.kv!r}"
         lengths = (("segment", 1), ("carry", 0), ("sinks", 0))
         wrong = [name for name, least in lengths if not self._is_length(name, least)]
         for name in wrong:
@@ -306,6 +316,10 @@ class ReadingConfig:
             yield f"carry ({self.carry}) must be 0 or a multiple of the segment ({self.segment})"
         if self.sinks > self.segment:
             yield f"sinks ({self.sinks}) must fit in one segment ({self.segment})"
+        if self.kv != "float" and self.memory == OWN:
+            yield f"kv must be float for {OWN} memory, which forgets keys and values with the chunk, found {self.kv!r}"
+        if self.kv != "float" and self.segment > KV_GROUP and self.segment % KV_GROUP:
+            yield f"the segment ({self.segment}) must be a multiple of {KV_GROUP}, or shorter, for kv {self.kv}"
 
     def _is_length(self, name: str, least: int) -> bool:
         value = getattr(self, name)

@@ -76,7 +76,7 @@ class Reader:
         identity = (
             self.model.fingerprint,
             self.tokenizer_fingerprint,
-            astuple(self.model.reading),
+            tuple(self.model.reading.said().values()),
             self.dtype,
             *of,
         )

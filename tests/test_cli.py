@@ -116,6 +116,11 @@ def test_help_is_quick_and_does_not_import_torch(home: Path) -> None:
         (["ask", "-", "-m", "demo"], 2, "standard input"),
         (["ask", "README.md", " ", "-m", "demo"], 2, "the question is empty"),
         (
+            ["ask", "README.md", "Q?", "-m", "demo", "--kv", "int2"],
+            2,
+            "kv must be one of float, int8, int4, found 'int2'",
+        ),
+        (
             ["ask", "README.md", "Q?", "-m", "demo", "--sinks", "99999999999"],
             2,
             "sinks must be less than 2,147,483,648",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kv_tables import is_of_formats
 from tables import ResultRow, rows
 
 MODEL = "small"
@@ -27,7 +28,7 @@ def text_of_file(row: ResultRow) -> str:
 
 def cell_rows() -> dict[tuple[Cell, str], ResultRow]:
     """Return the newest row of each cell and memory, of the newest adapter; without its memory all are one model."""
-    found = [row for row in rows("recall") if row["model"] == MODEL]
+    found = [row for row in rows("recall") if row["model"] == MODEL and not is_of_formats(row)]
     newest = next((row["model_fingerprint"] for row in reversed(found) if row["memory"] == "added"), None)
     found = [row for row in found if row["memory"] != "added" or row["model_fingerprint"] == newest]
     return {((row["label"], text_of(row), row["tokens"], row["depth"]), row["memory"]): row for row in found}
@@ -36,7 +37,7 @@ def cell_rows() -> dict[tuple[Cell, str], ResultRow]:
 def loss_rows() -> list[ResultRow]:
     """Return the newest row of each text and length, over all of its positions: an earlier adapter's are history."""
     read = [row for row in rows("perplexity") if row["model"] == MODEL and row["memory"] == "added"]
-    found = [row for row in read if row["start"] == 0]
+    found = [row for row in read if row["start"] == 0 and not is_of_formats(row)]
     longest: dict[tuple[str, str], ResultRow] = {}
     for row in found:
         place = (row["command"], row["when"])

@@ -2,7 +2,8 @@
 
 README.md has five cells, docs/recall.md all of them; docs/answers.md has what is asked of real documents,
 docs/state-file.md what was killed at random, docs/concepts.md how many verdicts are wrong,
-docs/remembering.md what a pretrained model recalls, docs/training.md what sharing keys and values costs one.
+docs/remembering.md what a pretrained model recalls, docs/training.md what sharing keys and values costs one,
+docs/kept.md what keys and values in fewer bits change.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import kv_tables
 import memory_tables
 from sharing_tables import sharing_rows, sharing_table
 from tables import ROOT, ResultRow, against, rows
@@ -25,6 +27,7 @@ PAGES = (
     "docs/concepts.md",
     "docs/remembering.md",
     "docs/training.md",
+    "docs/kept.md",
 )
 SETS = {"squad": "SQuAD 2.0", "hotpotqa": "HotpotQA"}
 READ_IN = {
@@ -120,7 +123,7 @@ def perplexity_table() -> str:
 def _demo_perplexity() -> list[ResultRow]:
     """Return the newest row of each range of positions: the whole text first, then from its start to its end."""
     model = open_checkpoint(DEMO).fingerprint
-    found = {(row["start"], row["stop"]): row for row in rows("perplexity") if row["model_fingerprint"] == model}
+    found = {(row["start"], row["stop"]): row for row in rows("perplexity") if _is_demo(row, model)}
     whole = max(stop for _, stop in found)
     return [found[positions] for positions in sorted(found, key=lambda at: (at != (0, whole), at))]
 
@@ -128,8 +131,14 @@ def _demo_perplexity() -> list[ResultRow]:
 def _demo_cells() -> dict[Place, ResultRow]:
     """Return the newest row of each of the demo model's cells."""
     model = open_checkpoint(DEMO).fingerprint
-    found = [row for row in rows("recall") if row.get("model_fingerprint") == model]
+    found = [row for row in rows("recall") if _is_demo(row, model)]
     return {_place(row): row for row in found}
+
+
+def _is_demo(row: ResultRow, model: str) -> bool:
+    """Tell if a row is the demo's. The cells of docs/kept.md are its own, but for those of heavy memory."""
+    is_kept = kv_tables.is_of_the_page(row) and row["memory"] != "heavy"
+    return row.get("model_fingerprint") == model and not is_kept
 
 
 def _place(row: ResultRow) -> Place:
@@ -195,6 +204,7 @@ def used_rows() -> list[ResultRow]:
     """Return the rows that the README and the pages in docs show."""
     kept = [*_demo_cells().values(), *_demo_perplexity(), *against("small", 16_384)]
     remembering = [*memory_tables.cell_rows().values(), *memory_tables.loss_rows(), *memory_tables.part_rows()]
+    remembering += [*kv_tables.loss_rows(), *kv_tables.cell_rows()]
     return [*kept, *answer_rows(), *verdict_rows(), rows("kills")[-1], *remembering, *sharing_rows()]
 
 
@@ -213,6 +223,8 @@ def filled(text: str) -> str:
         "losses": memory_tables.loss_table(),
         "parts": memory_tables.parts_table(),
         "sharing": sharing_table(),
+        "kv losses": kv_tables.loss_table(),
+        "kv cells": kv_tables.cell_table(),
     }
     for name, made in made_of.items():
         pattern = rf"(<!-- {name} -->\n).*?(<!-- end {name} -->)"

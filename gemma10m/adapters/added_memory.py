@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -36,7 +36,7 @@ class AddedMemoryWeights:
 
     @property
     def fingerprint(self) -> str:
-        digest = hashlib.sha256(json.dumps([self.rank, asdict(self.reading)]).encode())
+        digest = hashlib.sha256(json.dumps([self.rank, self.reading.said()]).encode())
         digest.update(safetensors_bytes(dict(sorted(self.tensors.items())), {}))
         return digest.hexdigest()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def read_alone(path: Path, device: str, dtype: str, reading: ReadingConfig, ids:
 def _read(path: Path, device: str, dtype: str, reading: ReadingConfig, ids: list[int], threads: int) -> Alone:
     torch.set_num_threads(threads)
     before, started = peak_memory(), time.perf_counter()
-    model = load_model(path, device, dtype, **asdict(reading))
+    model = load_model(path, device, dtype, **reading.said())
     seconds, loaded = time.perf_counter() - started, peak_memory()
     pace = Pace(model)
     pace.read(ids, model.empty_state())

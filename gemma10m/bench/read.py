@@ -40,6 +40,7 @@ def measure_read(model: Decoder, tokens: int) -> dict[str, object]:
         "memory": model.reading.memory,
         "segment": model.reading.segment,
         "carry": model.reading.carry,
+        **({"kv": model.reading.kv} if model.reading.kv != "float" else {}),
         "dtype": model.number_format,
         "backend": ops.BACKEND,
         "tokens": tokens,

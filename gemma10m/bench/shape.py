@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from gemma10m.config import MemoryKind, ModelConfig, ReadingConfig
+from gemma10m.config import KeyValueFormat, MemoryKind, ModelConfig, ReadingConfig
 from gemma10m.errors import UsageError
 from gemma10m.memory import KINDS
 from gemma10m.models.decoder import Decoder
@@ -38,14 +38,16 @@ def published(shape: str, layers: int | None) -> ModelConfig:
     return parse_config(entry.config).config
 
 
-def reading_with(config: ModelConfig, memory: MemoryKind | None, carry: int | None) -> ReadingConfig:
+def reading_with(
+    config: ModelConfig, memory: MemoryKind | None, carry: int | None, kv: KeyValueFormat | None = None
+) -> ReadingConfig:
     """Return the reading to measure. Raises UsageError for a memory that a published shape has no weights for."""
     if memory and (KINDS[memory].needs_added_memory or KINDS[memory].needs_state_vectors):
         raise UsageError(f"a published shape has no weights for {memory} memory", hint="name a model that has them")
     if config.own_reading:
         return config.own_reading
     kind = memory or (READING.memory if config.has_gates else "window")
-    return replace(READING, memory=kind, carry=READING.carry if carry is None else carry)
+    return replace(READING, memory=kind, carry=READING.carry if carry is None else carry, kv=kv or "float")
 
 
 def random_model(

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, cast
 
 from gemma10m.bench.rows import append_rows
-from gemma10m.config import QUANTISED, MemoryKind
+from gemma10m.config import QUANTISED, KeyValueFormat, MemoryKind
 from gemma10m.documents import open_source
 from gemma10m.errors import UsageError
 from gemma10m.library.listening import Listener, Notices
@@ -243,7 +243,8 @@ def _model(options: BenchOptions) -> Decoder:
 
     dtype = torch.float32 if options.models.dtype == "float32" else torch.bfloat16
     config = published(options.shape, options.layers)
-    reading = reading_with(config, cast("MemoryKind | None", options.models.memory), options.models.carry)
+    memory, kv = cast("MemoryKind | None", options.models.memory), cast("KeyValueFormat | None", options.models.kv)
+    reading = reading_with(config, memory, options.models.carry, kv)
     number_format = options.models.dtype if options.models.dtype in QUANTISED else ""
     return random_model(config, reading, resolve_device(options.models.device), dtype, number_format)
 

@@ -31,6 +31,7 @@ from gemma10m.weights.config_file import StatedReading, parse_config
 from gemma10m.weights.downloads import DEFAULT_MODEL, find_downloaded, list_downloaded
 from gemma10m.weights.gates import read_gates
 from gemma10m.weights.loading import closed_gate_warning, resolve_device, resolve_reading
+from gemma10m.weights.options import Described
 from gemma10m.weights.packaged import PACKAGED, find_packaged
 from gemma10m.weights.plan import MemoryPlan, memory_plan
 from gemma10m.weights.published import Published, find_published
@@ -57,7 +58,7 @@ def info(terminal: Terminal, target: str | None, options: ModelOptions, patterns
         refuse_patterns(f"{target} is a model", patterns)
         checkpoint = open_checkpoint(model_path(ModelOptions(model=target), terminal.note))
         checkpoint = with_adapter(checkpoint, find_adapter(None, checkpoint))
-        reading = resolve_reading(checkpoint, memory=options.memory, carry=options.carry, sinks=options.sinks)
+        reading = _chosen(checkpoint, options)
         terminal.table(f"{target}: a model", _model(target, checkpoint, reading, options))
         for text in filter(None, (*checkpoint.notes, closed_gate_warning(read_gates(checkpoint), reading))):
             terminal.warn(text)
@@ -178,7 +179,7 @@ def _published(entry: Published, options: ModelOptions) -> Rows:
     config = replace(described.config, has_gates=entry.has_gates)
     without_gates = f", without its {config.layers * config.heads} memory gates" if entry.has_gates else ""
     model = PublishedModel(entry.repository, config, described.reading, entry.parameters)
-    reading = resolve_reading(model, memory=options.memory, carry=options.carry, sinks=options.sinks)
+    reading = _chosen(model, options)
     return [
         ("shape", _shape(config)),
         ("parameters", f"{entry.parameters:,}{without_gates}"),
@@ -235,10 +236,15 @@ def _adapter(checkpoint: Checkpoint) -> Rows:
     return rows
 
 
+def _chosen(model: Described, options: ModelOptions) -> ReadingConfig:
+    return resolve_reading(model, memory=options.memory, carry=options.carry, sinks=options.sinks, kv=options.kv)
+
+
 def _reading(reading: ReadingConfig) -> str:
     if reading.memory == OWN:
         return f"a state of its own, chunks of {reading.segment:,}; it goes back to a chunk's beginning, not inside one"
-    return f"{reading.memory} memory, segment {reading.segment}, carry {reading.carry}, sinks {reading.sinks}"
+    said = f"{reading.memory} memory, segment {reading.segment}, carry {reading.carry}, sinks {reading.sinks}"
+    return said if reading.kv == "float" else f"{said}, keys and values in {reading.kv}"
 
 
 def _plan(checkpoint: Checkpoint | PublishedModel, reading: ReadingConfig, options: ModelOptions) -> Rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -118,7 +118,7 @@ def _settle(options: TrainOptions, checkpoint: Checkpoint | None) -> tuple[Recip
     plan = checkpoint_plan(checkpoint, recipe) if checkpoint else scratch_plan(options.config, recipe)
     if options.recipe is None:
         recipe = replace(recipe, stages=default_stages(plan.reading.segment))
-    return replace(recipe, train=options.train or recipe.train, **asdict(plan.reading)), plan
+    return replace(recipe, train=options.train or recipe.train, **plan.reading.said()), plan
 
 
 def _check_learning(recipe: Recipe, taught: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gemma10m.adapters.added_memory import CONFIG as MEMORY_CONFIG
@@ -115,7 +115,7 @@ def _recipe(path: Path | None, reading: ReadingConfig) -> Recipe:
             hint="leave out train and memory in the recipe",
         )
     said = {name: value for name in ("segment", "carry", "sinks") if (value := getattr(recipe, name)) is not None}
-    recipe = replace(recipe, train="memory", **asdict(replace(reading, **said)))
+    recipe = replace(recipe, train="memory", **replace(reading, **said).said())
     if not recipe.learns(taught=True):
         raise UsageError(
             "there is nothing to learn from: found no task with questions, lm_weight 0 and kl_weight 0",

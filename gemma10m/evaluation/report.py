@@ -35,6 +35,7 @@ def model_key(model: Decoder, tokenizer: Tokenizer) -> ResultRow:
         "segment": reading.segment,
         "carry": reading.carry,
         "sinks": reading.sinks,
+        **({"kv": reading.kv} if reading.kv != "float" else {}),  # rows written before there was a choice stay valid
     }
 
 

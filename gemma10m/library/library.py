@@ -44,6 +44,7 @@ class Library:
     model: a name ("demo", "small", "chat" or one that was downloaded), a checkpoint folder, a GGUF file, or a loaded
     model with its `tokenizer`; None for the default. It is loaded when the first document is opened.
     adapter: the folder of a LoRA adapter in PEFT's layout, "none", or None for the packaged one if the model has one.
+    kv: "float", "int8" or "int4": how kept keys and values are stored.
     Notes and warnings go to `listener`: by default to the lists `library.listener.notes` and
     `library.listener.warnings`.
     ranks: what `gemma10m.ranks.group.joined()` returns in processes that torchrun started: all of them read each
@@ -62,6 +63,7 @@ class Library:
         sinks: int | None = None,
         read_all: bool = False,
         adapter: str | Path | None = None,
+        kv: str | None = None,
         listener: Listener | None = None,
         ranks: Ranks | None = None,
     ) -> None:
@@ -74,7 +76,7 @@ class Library:
         name = None if model is None or isinstance(model, Decoder) else str(model)
         folder = None if adapter is None else str(adapter)
         self.ranks, device = ranks, ranks.device(device) if ranks else device
-        self.options = ModelOptions(name, device, dtype, memory, carry, sinks, read_all, folder)
+        self.options = ModelOptions(name, device, dtype, memory, carry, sinks, read_all, folder, kv)
         self.listener: Listener = listener or Notices()
         self._given = (
             Reader(model, tokenizer, read_all, ranks=ranks) if isinstance(model, Decoder) and tokenizer else None

@@ -53,6 +53,7 @@ class ModelOptions:
     sinks: int | None = None
     read_all: bool = False
     adapter: str | None = None  # a folder, "none", or None for the one that ships with the model
+    kv: str | None = None  # how kept keys and values are stored; None: as they are, or as a saved state has them
 
 
 def model_path(options: ModelOptions, tell: Callable[[str], None]) -> Path:
@@ -171,7 +172,9 @@ def choose_reading(
     says what it sees. state_alone: answers come from the state alone: an adapter's memory is used where that is longer.
     """
     checkpoint, tokens = chosen.checkpoint, nbytes // BYTES_A_TOKEN
-    choose = partial(resolve_reading, checkpoint, memory=options.memory, carry=options.carry, sinks=options.sinks)
+    choose = partial(
+        resolve_reading, checkpoint, memory=options.memory, carry=options.carry, sinks=options.sinks, kv=options.kv
+    )
     reading, is_local = choose(tokens=tokens), any(spec.window for spec in checkpoint.config.attention)
     has_memory = state_alone and checkpoint.added is not None and options.memory is None
     if options.carry is not None or KINDS[reading.memory].remembers or not (is_local or has_memory):
@@ -180,7 +183,7 @@ def choose_reading(
         return reading
     if has_memory:
         listener.note(f"the document {why}: the adapter's memory holds what has left the window")
-        return resolve_reading(checkpoint, memory="added", sinks=options.sinks)
+        return resolve_reading(checkpoint, memory="added", sinks=options.sinks, kv=options.kv)
     reading = choose(tokens=checkpoint.config.context + 1)
     seen = reading.carry + reading.segment
     listener.note(f"the document {why}: global layers see only its first {reading.sinks} and last {seen:,} tokens")

@@ -31,7 +31,7 @@ def as_saved(options: ModelOptions, path: Path, header: StateHeader) -> ModelOpt
         model, adapter = _model(path, header, options.adapter)
         options = replace(options, model=model, adapter=options.adapter or adapter)
     dtype = header.dtype if options.dtype == "auto" else options.dtype
-    options = replace(options, dtype=dtype)
+    options = replace(options, dtype=dtype, kv=options.kv or header.reading.kv)
     if (options.memory, options.carry, options.sinks) != (None, None, None):
         return options
     reading = header.reading

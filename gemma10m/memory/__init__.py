@@ -17,13 +17,14 @@ def _kinds() -> dict[str, Memory]:
     from gemma10m.memory.added import AddedMemory
     from gemma10m.memory.delta import DeltaMemory
     from gemma10m.memory.gated_delta import GatedMemory
+    from gemma10m.memory.heavy import HeavyMemory
     from gemma10m.memory.linear import LinearMemory
     from gemma10m.memory.own import OwnMemory
     from gemma10m.memory.state_vector import StateVectorMemory
     from gemma10m.memory.verbatim import FullMemory, WindowMemory
 
-    attention = (LinearMemory, DeltaMemory, GatedMemory, AddedMemory, StateVectorMemory, WindowMemory, FullMemory)
-    memories = (*attention, OwnMemory)
+    with_matrix = (LinearMemory, DeltaMemory, GatedMemory, AddedMemory)
+    memories = (*with_matrix, StateVectorMemory, WindowMemory, HeavyMemory, FullMemory, OwnMemory)
     return {memory.name: memory() for memory in memories}
 
 

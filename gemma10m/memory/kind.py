@@ -22,6 +22,7 @@ class Memory:
     needs_write_gates = False
     needs_state_vectors = False
     needs_added_memory = False
+    keeps_attended = False  # tokens of closed segments, as many as are carried: those that received most attention
     opened: tuple[str, ...] = ()  # tensors with a row for each token of the open segment, beside its keys and values
     products = 0  # of a token's key with an E x E matrix when a segment is written
 

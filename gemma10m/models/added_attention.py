@@ -40,7 +40,7 @@ class AddedMemoryAttention(Attention):
         self._lend(chunk, buffer)
         writes = self._open_and_new(x, new, before)
         memories, after = self._memories(state["memory"], writes, view)  # (B, K, G + 1, E, E)
-        left = self._next_state(view.plan, buffer).replace(**self._left(writes, memories, view) | after)
+        left = self._next_state(view.plan, buffer, before).replace(**self._left(writes, memories, view) | after)
         left = self._after(state, left, new, dict(zip(WRITES, writes, strict=True)), view)
         if not wanted:
             return x[:, :0], left

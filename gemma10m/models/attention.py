@@ -13,15 +13,19 @@ from torch import Tensor, nn
 from gemma10m import ops
 from gemma10m.config import AttentionSpec, ModelConfig, ReadingConfig
 from gemma10m.memory import KINDS
+from gemma10m.memory.heavy import HeavyTokens
 from gemma10m.memory.kind import Memory
 from gemma10m.memory.matrix import Memories
+from gemma10m.memory.quantised import quantiser_of
 from gemma10m.memory.spans import Plan, SegmentWindow, SlidingWindow, Span, Window
 from gemma10m.memory.state import LayerState, Layout
+from gemma10m.models.buffer import Buffer, Quantised
 from gemma10m.models.chunk import Chunk, View, wide_dtype
 from gemma10m.models.layers import RMSNorm, fuse_bias, fuse_weights
 from gemma10m.models.mixer import Cost, Mixer
+from gemma10m.models.most_attended import MostAttended
 from gemma10m.models.run_state import open_after, state_after, state_before
-from gemma10m.models.scores import attend
+from gemma10m.models.scores import SCORES_AT_ONCE, attend
 
 WIDEST_IN_BLOCKS = 256  # numbers of a head
 
@@ -30,21 +34,6 @@ class Projected(NamedTuple):
     queries: Tensor  # (B, H, wanted, E)
     keys: Tensor  # (B, K, S, E)
     values: Tensor  # (B, K, S, E)
-
-
-@dataclass(frozen=True)
-class Buffer:
-    """Hold a stretch's keys and values behind those kept from before, and the memories its segments read."""
-
-    keys: Tensor  # (B, K, W + S, E), without positions
-    turned_keys: Tensor  # (B, K, W + S, E), positions counted from the buffer's start
-    values: Tensor  # (B, K, W + S, E)
-    sink_keys: Tensor | None  # (B, K, sinks, E); None in a sliding window
-    sink_values: Tensor | None  # (B, K, sinks, E)
-    memories: Memories | None
-    write_gates: Tensor | None  # (B, K, n + S)
-    extra_key: Tensor | None = None  # (B, K, 1, E) in front of every window, turned
-    extra_value: Tensor | None = None  # (B, K, 1, E)
 
 
 @dataclass(frozen=True)
@@ -61,10 +50,12 @@ class Queries:
 
 def window_of(spec: AttentionSpec, reading: ReadingConfig) -> Window:
     """Return the window that a layer reads with: its own if it slides, else the reading's."""
-    memory = KINDS[reading.memory]
+    memory, quantiser = KINDS[reading.memory], quantiser_of(reading)
     if spec.window is not None:
-        return SlidingWindow(spec.window, reading.segment if memory.closes else None)
-    return SegmentWindow(reading.segment, reading.carry, reading.sinks, memory.closes, memory.in_turn)
+        every = quantiser.group if quantiser else None
+        return SlidingWindow(spec.window, reading.segment if memory.closes else every, quantised_every=every)
+    every = reading.segment if quantiser else None
+    return SegmentWindow(reading.segment, reading.carry, reading.sinks, memory.closes, memory.in_turn, every)
 
 
 def memory_of(spec: AttentionSpec, reading: ReadingConfig) -> Memory:
@@ -81,6 +72,9 @@ class Attention(Mixer):
         super().__init__()
         self.spec, self.hidden_size, self.segment = spec, config.hidden_size, reading.segment
         self.window, self.memory = window_of(spec, reading), memory_of(spec, reading)
+        self.quantiser, self.most_attended = quantiser_of(reading), None
+        if self.memory.keeps_attended and isinstance(self.window, SegmentWindow):
+            self.most_attended = MostAttended(spec, self.window)
         # Gemma 1 reads as it always did, bit for bit; scores of wider heads are too large for bfloat16 (Gemma 4).
         self.in_blocks = config.architecture != "gemma" and spec.head_size <= WIDEST_IN_BLOCKS
         self.norm_eps, self.has_kv_norm = config.norm_eps, config.has_kv_norms
@@ -104,12 +98,19 @@ class Attention(Mixer):
     def forward(self, x: Tensor, state: LayerState, chunk: Chunk, wanted: int) -> tuple[Tensor, LayerState]:
         """Map x (B, S, D) to the last `wanted` tokens' output (B, wanted, D) and the state after the chunk."""
         view = chunk.view(self.window, self.spec)
-        new = self._project(x, wanted, chunk.kv_input)
-        buffer = self._buffer(x, new, self._before(state, new, view), view)
+        asking = wanted if self.most_attended is None else x.shape[1]  # every token, to count what each receives
+        new, kept = self._project(x, asking, chunk.kv_input), dict[str, Tensor]()
+        before = self._before(state, new, view)
+        buffer = self._buffer(x, new, before, view)
+        if self.most_attended is not None:
+            buffer, heavy = self.most_attended.read(buffer, queries_of(new.queries, view).turned, state, view)
+            kept = heavy.tensors()
         self._lend(chunk, buffer)
-        output = self._attend(queries_of(new.queries, view), buffer, view, wanted) if wanted else x[:, :0]
+        wanting = new.queries[:, :, asking - wanted :]  # (B, H, wanted, E)
+        output = self._attend(queries_of(wanting, view), buffer, view, wanted) if wanted else x[:, :0]
         written = {} if buffer.write_gates is None else {"write_gates": buffer.write_gates}
-        return output, self._after(state, self._next_state(view.plan, buffer), new, written, view)
+        left = self._next_state(view.plan, buffer, before).replace(**kept)
+        return output, self._after(state, left, new, written, view)
 
     def _lend(self, chunk: Chunk, buffer: Buffer) -> None:
         if self.lends_as is not None:
@@ -123,21 +124,36 @@ class Attention(Mixer):
 
     def layout(self, position: int, batch: int, dtype: torch.dtype) -> Layout:
         spec = self.spec
-        kept = (dtype, (batch, spec.kv_heads, self.window.kept(position), spec.head_size))
+        exact, wide = self.window.exact(position), wide_dtype(dtype)
+        kept = (dtype, (batch, spec.kv_heads, exact, spec.head_size))
         layout: Layout = {"keys": kept, "values": kept}
+        if self.quantiser is not None:
+            layout |= self.quantiser.layout(spec, self.window.kept(position) - exact, batch, wide)
         if spec.window is None:
             sinks = (dtype, (batch, spec.kv_heads, min(self.window.sinks, position), spec.head_size))
             layout |= {"sink_keys": sinks, "sink_values": sinks}
-        opened, wide = self.window.open_tokens(position), wide_dtype(dtype)
+        opened = self.window.open_tokens(position)
+        if self.most_attended is not None:
+            layout |= HeavyTokens.layout(spec, self.most_attended.window, position, batch, dtype, wide)
         return layout | self.memory.layout(spec, self.hidden_size, opened, batch, wide)
 
     def rewind(self, state: LayerState, position: int, tokens: int) -> LayerState | None:
         """Cut keys off: nothing of the open segment is in a matrix yet."""
         before = self.window.kept(position - tokens)
+        if self.most_attended is not None and tokens != self.window.open_tokens(position):
+            return None  # what single tokens gave is not kept
         # A sliding window has let go of the oldest keys that it needs back only where segments never close.
         if self.window.kept(position) - tokens < before:
             return None
-        changes = {name: _cut(state[name], tokens, before) for name in ("keys", "values")}
+        exact, left = self.window.exact(position), self.window.exact(position - tokens)
+        changes: dict[str, Tensor] = {}
+        if self.quantiser is not None and tokens > exact:
+            if left:
+                return None  # a part of a block as it was, and all of it is quantised
+            changes = self.quantiser.without(state, tokens - exact, before)
+        changes |= {name: _cut(state[name], min(tokens, exact), left) for name in ("keys", "values")}
+        if self.most_attended is not None:
+            changes |= HeavyTokens.of(state).reopened().tensors()
         for name in ("sink_keys", "sink_values"):
             if (sinks := state.get(name)) is not None:
                 changes[name] = sinks[:, :, : position - tokens]
@@ -156,14 +172,16 @@ class Attention(Mixer):
 
     def cost(self) -> Cost:
         spec, D = self.spec, self.hidden_size
-        keys = self.window.mean_keys
+        keys, products = self.window.mean_keys, 4
+        if self.most_attended is not None:  # as many kept tokens as carried ones, and a second product with all
+            keys, products = keys + self.most_attended.window.carry, 6
         return Cost(
             projection_flops=4 * D * (spec.query_size + spec.kv_size),
-            mixing_flops=4 * keys * spec.query_size + 2 * self.memory.mixes * spec.query_size * spec.head_size,
+            mixing_flops=products * keys * spec.query_size + 2 * self.memory.mixes * spec.query_size * spec.head_size,
             writing_flops=2 * self.memory.products * spec.kv_size * spec.head_size,
             narrow_scratch=4 * (spec.query_size + 2 * spec.kv_size),
             wide_scratch=4 * (spec.query_size + spec.kv_size),
-            query_flops=4 * D * spec.query_size,
+            query_flops=(4 if self.most_attended is None else 2) * D * spec.query_size,
         )
 
     def scratch(self, tokens: int, item: int) -> int:
@@ -173,8 +191,12 @@ class Attention(Mixer):
         queries = 4 * tokens * query_size * item  # queries, rotated, attended, joined
         carried = window.carry if isinstance(window, SegmentWindow) else window.width
         buffer = 2 * (carried + tokens) * kv_size * item
+        carried *= 1 if self.most_attended is None else 2  # as many kept tokens
         together = 1 if self.memory.in_turn else segments  # in attention at a time
+        buffer *= 1 if self.quantiser is None else 2  # what later blocks see of it
         windows = 3 * together * (window.sinks + carried + self.segment) * kv_size * item  # keys, rotated keys, values
+        if self.most_attended is not None:
+            windows += 3 * SCORES_AT_ONCE * 4  # products, masked, weights
         if not self.memory.mixes:
             return queries + buffer + windows
         mixed = 3 * tokens * query_size * 4  # feature map, recalled, mixed
@@ -182,7 +204,7 @@ class Attention(Mixer):
         return queries + buffer + windows + mixed + memories
 
     def first_kept(self, position: int) -> int:
-        return 0 if self.memory.remembers else position - self.window.kept(position)
+        return 0 if self.memory.remembers else self.window.block_start(position - self.window.kept(position))
 
     def first_seen(self, position: int) -> int:
         return 0 if self.memory.remembers else self.window.first_seen(position)
@@ -220,17 +242,35 @@ class Attention(Mixer):
         return ops.rms_norm(values, values.new_ones(values.shape[-1]), self.norm_eps, 0.0)
 
     def _buffer(self, x: Tensor, new: Projected, state: LayerState, view: View) -> Buffer:
-        buffer_keys = torch.cat((state["keys"], new.keys), dim=2)  # (B, K, W + S, E)
-        buffer_values = torch.cat((state["values"], new.values), dim=2)  # (B, K, W + S, E)
-        write_gates = self._write_gates(x, state)
+        keys, values = [state["keys"], new.keys], [state["values"], new.values]
+        if self.quantiser is not None:
+            restored = self.quantiser.restored(state, new.keys.dtype)
+            keys, values = [restored[0], *keys], [restored[1], *values]
+        buffer_keys, buffer_values = torch.cat(keys, dim=2), torch.cat(values, dim=2)  # (B, K, W + S, E) each
+        turned_keys, write_gates = view.rotate(buffer_keys, 0), self._write_gates(x, state)
         return Buffer(
             buffer_keys,
-            view.rotate(buffer_keys, 0),
+            turned_keys,
             buffer_values,
             self._sinks(state.get("sink_keys"), new.keys),
             self._sinks(state.get("sink_values"), new.values),
             self._remember(state, view, buffer_keys, buffer_values, write_gates),
             write_gates,
+            quantised=self._quantised(buffer_keys, turned_keys, buffer_values, view),
+        )
+
+    def _quantised(self, keys: Tensor, turned_keys: Tensor, values: Tensor, view: View) -> Quantised | None:
+        """Quantise the blocks that end in the stretch."""
+        first, count = view.plan.quantised_before, view.plan.quantised
+        if self.quantiser is None or not count:
+            return None
+        codes = self.quantiser.quantised(keys[:, :, first : first + count], values[:, :, first : first + count])
+        new_keys, new_values = self.quantiser.restored(codes, keys.dtype)  # (B, K, count, E) each
+        return Quantised(
+            torch.cat((keys[:, :, :first], new_keys), dim=2),
+            torch.cat((values[:, :, :first], new_values), dim=2),
+            torch.cat((turned_keys[:, :, :first], view.rotate(new_keys, first)), dim=2),
+            codes,
         )
 
     def _before(self, state: LayerState, new: Projected, view: View) -> LayerState:
@@ -283,8 +323,8 @@ class Attention(Mixer):
         )
 
     def _attend(self, queries: Queries, buffer: Buffer, view: View, wanted: int) -> Tensor:
-        skipped = view.plan.tokens - wanted
-        parts = [self._span(queries.of(span, skipped), buffer, view, span) for span in view.plan.wanted_spans(wanted)]
+        skipped, spans = view.plan.tokens - wanted, view.plan.wanted_spans(wanted)
+        parts = [self._span(queries.of(span, skipped), buffer.of(span), view, span) for span in spans]
         output: Tensor = self.o_proj(parts[0] if len(parts) == 1 else torch.cat(parts, dim=1))  # (B, wanted, D)
         return output
 
@@ -302,11 +342,7 @@ class Attention(Mixer):
 
     def _local(self, queries: Tensor, buffer: Buffer, view: View, span: Span) -> Tensor:
         """Attend inside each window. (B, H, G, Q, E) -> (B, H, G, Q, E)."""
-        sinks = _turned_sinks(buffer, view, span) if span.sinks else None  # (B, K, G, sinks, E)
-        keys = _windows(buffer.turned_keys, sinks, span)  # (B, K, G, width, E)
-        sink_values = None if buffer.sink_values is None else buffer.sink_values.unsqueeze(2)
-        values = _windows(buffer.values, sink_values, span)  # (B, K, G, width, E)
-        keys, values = _behind(buffer.extra_key, keys), _behind(buffer.extra_value, values)
+        keys, values = buffer.windows(view, span)  # (B, K, G, width, E) each
         out = attend(
             _batch(queries),
             _batch(keys),
@@ -319,8 +355,11 @@ class Attention(Mixer):
         split: Tensor = out.unflatten(0, (-1, span.segments))  # (B, G, H, Q, E)
         return split.transpose(1, 2)  # (B, H, G, Q, E)
 
-    def _next_state(self, plan: Plan, buffer: Buffer) -> LayerState:
-        tensors = {"keys": _tail(buffer.keys, plan.kept_after), "values": _tail(buffer.values, plan.kept_after)}
+    def _next_state(self, plan: Plan, buffer: Buffer, state: LayerState) -> LayerState:
+        tensors = {"keys": _tail(buffer.keys, plan.exact_after), "values": _tail(buffer.values, plan.exact_after)}
+        if self.quantiser is not None:
+            codes = None if buffer.quantised is None else buffer.quantised.codes
+            tensors |= self.quantiser.last(state, codes, plan.quantised_after)
         if buffer.sink_keys is not None and buffer.sink_values is not None:
             tensors |= {"sink_keys": buffer.sink_keys, "sink_values": buffer.sink_values}
         if buffer.memories is not None:
@@ -333,36 +372,6 @@ class Attention(Mixer):
 def queries_of(queries: Tensor, view: View) -> Queries:
     """Return the queries (B, H, wanted, E) of the chunk's last tokens, plain and turned."""
     return Queries(queries, view.rotate(queries, len(view.cos) - queries.shape[2]))
-
-
-def _turned_sinks(buffer: Buffer, view: View, span: Span) -> Tensor:
-    """Rotate the sinks to the places just before each window of the span. -> (B, K, G, sinks, E)."""
-    assert buffer.sink_keys is not None
-    cos, sin = view.sink_angles(span)
-    kept = buffer.sink_keys.unsqueeze(2).expand(-1, -1, span.segments, -1, -1)  # (B, K, G, sinks, E)
-    turned = ops.rotate(kept.flatten(2, 3), cos, sin)  # (B, K, G * sinks, E)
-    split: Tensor = turned.unflatten(2, (span.segments, span.sinks))  # (B, K, G, sinks, E)
-    return split
-
-
-def _windows(kept: Tensor, sinks: Tensor | None, span: Span) -> Tensor:
-    """Cut the buffer into windows, with the sinks in front. -> (B, K, G, width, E)."""
-    stop = span.first_key + (span.segments - 1) * span.step + span.width
-    inside = kept[:, :, span.first_key : stop]
-    windows = inside.unfold(2, span.width, span.step).mT if span.segments > 1 else inside.unsqueeze(2)
-    if not span.sinks or sinks is None:
-        return windows
-    return torch.cat((sinks.expand(-1, -1, span.segments, -1, -1), windows), dim=3)
-
-
-def _behind(extra: Tensor | None, windows: Tensor) -> Tensor:
-    """Put one more key or value in front of every window.
-
-    (B, K, 1, E), (B, K, G, width, E) -> (B, K, G, 1 + width, E).
-    """
-    if extra is None:
-        return windows
-    return torch.cat((extra.unsqueeze(2).expand(-1, -1, windows.shape[2], -1, -1), windows), dim=3)
 
 
 def _merge_heads(x: Tensor) -> Tensor:

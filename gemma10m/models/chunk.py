@@ -16,7 +16,7 @@ from gemma10m.memory.spans import Plan, Span, Window
 from gemma10m.models.rope import cos_sin, cos_sin_at
 
 if TYPE_CHECKING:
-    from gemma10m.models.attention import Buffer
+    from gemma10m.models.buffer import Buffer
     from gemma10m.models.layer_inputs import LayerInputs
 
 
@@ -30,17 +30,17 @@ class View:
     spec: AttentionSpec
     interludes: Interludes | None = None  # training only
     runs: Runs | None = None  # where several ranks read side by side: the chunk is this rank's run
-    _sink_angles: dict[Span, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    _sink_angles: dict[tuple[Span, int], tuple[Tensor, Tensor]] = field(default_factory=dict)
 
-    def sink_angles(self, span: Span) -> tuple[Tensor, Tensor]:
-        """Return cos and sin of the sinks just before each window of a span, (G * sinks, E) each; made once."""
-        if span not in self._sink_angles:
+    def sink_angles(self, span: Span, back: int) -> tuple[Tensor, Tensor]:
+        """Return cos and sin of the sinks `back` places before each window of a span, (G * sinks, E); made once."""
+        if (span, back) not in self._sink_angles:
             device = self.cos.device
-            starts = span.first_key - span.sinks + span.step * torch.arange(span.segments, device=device)  # (G)
+            starts = span.first_key - span.sinks - back + span.step * torch.arange(span.segments, device=device)  # (G)
             places = starts.unsqueeze(1) + torch.arange(span.sinks, device=device)  # (G, sinks)
             angles = cos_sin_at(places.flatten(), self.spec.head_size, self.spec.rope, self.cos.dtype)
-            self._sink_angles[span] = angles
-        return self._sink_angles[span]
+            self._sink_angles[span, back] = angles
+        return self._sink_angles[span, back]
 
     def rotate(self, x: Tensor, first: int) -> Tensor:
         """Rotate x (B, heads, S, E) to the positions from `first` on."""

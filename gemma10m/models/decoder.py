@@ -291,6 +291,11 @@ def _check_reading(config: ModelConfig, reading: ReadingConfig) -> None:
             f"a {config.architecture} model cannot be read with {reading.memory} memory",
             hint=f"{OWN} memory is for architectures that carry a state by themselves, and for no others",
         )
+    if config.megalodon and reading.kv != "float":
+        raise UsageError(
+            f"a {config.architecture} model cannot be read with kv {reading.kv}",
+            hint="leave it out: a chunk's keys and values are forgotten with the chunk",
+        )
 
 
 def without_memory(model: Decoder) -> Decoder:

@@ -41,6 +41,31 @@ def attend(
     return F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, scale=scale, enable_gqa=grouped)
 
 
+def received(queries: Tensor, keys: Tensor, *, scale: float, cap: float | None) -> Tensor:
+    """Return the attention that each key receives from all queries and heads of its group, in float32 or wider.
+
+    queries (B, H, Q, E), the last tokens of the window, keys (B, K, width, E) -> (B, K, width), the sum of the softmax
+    weights, some queries at a time.
+    """
+    grouped = queries.unflatten(1, (keys.shape[1], -1))  # (B, K, H/K, Q, E)
+    count, width = queries.shape[2], keys.shape[2]
+    rows = max(1, SCORES_AT_ONCE // (queries.shape[0] * queries.shape[1] * width))
+    total = ops.wide(keys[..., 0]).new_zeros(keys.shape[:3])  # (B, K, width)
+    for first in range(0, count, rows):
+        some = grouped[:, :, :, first : first + rows]  # (B, K, H/K, rows, E)
+        seen = _visible(first, first + some.shape[3], count, width, None, keys.device)
+        total = total + _weights(some, keys, seen, scale, cap).sum((2, 3))
+    return total
+
+
+def _weights(queries: Tensor, keys: Tensor, seen: Tensor, scale: float, cap: float | None) -> Tensor:
+    """Return softmax weights (B, K, H/K, rows, width) of queries (B, K, H/K, rows, E), in float32 or wider."""
+    scores = ops.wide(queries @ keys.unsqueeze(2).mT) * scale  # (B, K, H/K, rows, width)
+    if cap is not None:
+        scores = torch.tanh(scores / cap) * cap
+    return torch.softmax(scores.masked_fill(~seen, float("-inf")), dim=-1)
+
+
 def window_mask(queries: int, width: int, reach: int | None, device: torch.device) -> Tensor | None:
     """Return which of a window's keys its last tokens see, (Q, width) bool; None where one token sees all."""
     if queries == 1 and (reach is None or width <= reach):
@@ -107,8 +132,6 @@ def _capped(queries: Tensor, keys: Tensor, values: Tensor, reach: int | None, sc
     parts = []
     for first in range(0, count, rows):
         some = grouped[:, :, :, first : first + rows]  # (B, K, H/K, rows, E)
-        scores = ops.wide(some @ keys.unsqueeze(2).mT) * scale  # (B, K, H/K, rows, width)
         seen = _visible(first, first + some.shape[3], count, width, reach, keys.device)
-        scores = (torch.tanh(scores / cap) * cap).masked_fill(~seen, float("-inf"))
-        parts.append(torch.softmax(scores, dim=-1).to(values.dtype) @ values.unsqueeze(2))
+        parts.append(_weights(some, keys, seen, scale, cap).to(values.dtype) @ values.unsqueeze(2))
     return torch.cat(parts, dim=3).flatten(1, 2)  # (B, H, Q, E)

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from gemma10m import ops
 from gemma10m.config import AttentionSpec, ModelConfig, ReadingConfig
 from gemma10m.memory.state import LayerState
-from gemma10m.models.attention import Attention, Buffer, queries_of
+from gemma10m.models.attention import Attention, queries_of
+from gemma10m.models.buffer import Buffer
 from gemma10m.models.chunk import Chunk, wide_dtype
 from gemma10m.models.rope import cos_sin
 
@@ -68,7 +69,7 @@ class StateVectorAttention(Attention):
                 vector, mean = self.state_vector(vector, mean), torch.zeros_like(mean)
         left = vector if plan.closed else state["state_vector"]
         output = torch.cat(outputs, dim=1)[:, plan.tokens - wanted :]  # (B, wanted, D)
-        return output, self._next_state(plan, buffer).replace(state_vector=left, output_mean=mean)
+        return output, self._next_state(plan, buffer, state).replace(state_vector=left, output_mean=mean)
 
     def rewind(self, state: LayerState, position: int, tokens: int) -> LayerState | None:
         """Go back by the whole open segment only: a mean cannot give back single tokens."""

@@ -38,6 +38,8 @@ def refuse_alone(model: Decoder) -> None:
         why = f"`{memory.name}` memory goes from one segment to the next"
     elif not memory.closes:
         why = f"`{memory.name}` memory keeps every key and value on one card"
+    elif model.reading.kv != "float":
+        why = f"keys and values in {model.reading.kv} are not passed from rank to rank"
     if why:
         hint = "read with one process, without torchrun"
         raise UsageError(f"{why}, so that several ranks cannot share a document", hint)

@@ -77,7 +77,8 @@ def header_metadata(header: StateHeader) -> dict[str, str]:
     names = [field.name for field in fields(header) if field.name not in ("format", "open_ids")]
     # Written where there are any, so that files of models that read everything are what they always were.
     names = [name for name in names if name != "skipped" or header.skipped]
-    return {"format": header.format} | {name: canonical_json(getattr(header, name)) for name in names}
+    values = {name: getattr(header, name) for name in names} | {"reading": header.reading.said()}
+    return {"format": header.format} | {name: canonical_json(value) for name, value in values.items()}
 
 
 def parse_metadata(metadata: Mapping[str, Any], open_ids: tuple[int, ...]) -> StateHeader:
@@ -159,7 +160,8 @@ def _object(value: object, record: type) -> dict[str, Any]:
 
 def _reading(value: object) -> ReadingConfig:
     try:
-        return ReadingConfig(**_object(value, ReadingConfig))
+        found = {"kv": "float"} | value if isinstance(value, dict) else value
+        return ReadingConfig(**_object(found, ReadingConfig))
     except ConfigError as error:
         raise ValueError(error.message) from None
 

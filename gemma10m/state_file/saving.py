@@ -72,8 +72,9 @@ def _checked_layout(tensors: dict[str, Tensor], state: State, header: StateHeade
     if len(header.open_ids) != count:
         raise UsageError(f"the header has {len(header.open_ids)} ids of the open segment, expected {count}")
     layout = tuple(state_layout([layer.layout for layer in state.layers], header.reading, header.position))
+    dtypes = {computed_in(header.dtype), "float32"} | ({"uint8"} if header.reading.kv != "float" else set())
     for spec in layout[1:]:
-        if spec.dtype not in (computed_in(header.dtype), "float32") or spec.shape[:1] != (1,):
+        if spec.dtype not in dtypes or spec.shape[:1] != (1,):
             found = f"{list(spec.shape)} in {spec.dtype}"
             raise UsageError(
                 f"the state cannot be saved: its tensor {spec.name} is {found}, expected batch 1 in {header.dtype}",

@@ -43,13 +43,14 @@ def load_model(
     carry: int | None = None,
     sinks: int | None = None,
     adapter: str | Path | None = "none",
+    kv: str | None = None,
 ) -> Decoder:
     """Return a model ready to read and answer.
 
     path: a checkpoint folder, a GGUF file, a name from `gemma10m download`, "small", "chat" or "demo". device: "cpu",
     "cuda" or "auto". dtype: "float32", "bfloat16", or "int8" and "int4" for packed weights. The rest, in tokens: None
     for what the checkpoint says, else the defaults. adapter: a LoRA adapter's folder, "none", or None for the packaged
-    one if the model has one.
+    one if the model has one. kv: how kept keys and values are stored, "float" (the default), "int8" or "int4".
     `model.warnings` says what a user should know. Raises UsageError, ModelError or OutOfMemoryError.
     """
     if dtype not in FORMATS:
@@ -58,7 +59,7 @@ def load_model(
     checkpoint = open_checkpoint(resolve_model(path))
     found = find_adapter(adapter, checkpoint)
     checkpoint = with_adapter(checkpoint, found)
-    reading = resolve_reading(checkpoint, memory=memory, segment=segment, carry=carry, sinks=sinks)
+    reading = resolve_reading(checkpoint, memory=memory, segment=segment, carry=carry, sinks=sinks, kv=kv)
     return load_checkpoint(checkpoint, reading, place, dtype, found)
 
 

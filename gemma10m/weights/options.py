@@ -9,7 +9,15 @@ from typing import Protocol, TypeVar, cast
 import torch
 from torch import Tensor
 
-from gemma10m.config import DEFAULT_SEGMENT, DEFAULT_SINKS, OWN, MemoryKind, ModelConfig, ReadingConfig
+from gemma10m.config import (
+    DEFAULT_SEGMENT,
+    DEFAULT_SINKS,
+    OWN,
+    KeyValueFormat,
+    MemoryKind,
+    ModelConfig,
+    ReadingConfig,
+)
 from gemma10m.errors import ConfigError, ModelError, UsageError
 from gemma10m.memory import KINDS
 from gemma10m.weights.config_file import StatedReading
@@ -39,17 +47,20 @@ def resolve_reading(
     segment: int | None = None,
     carry: int | None = None,
     sinks: int | None = None,
+    kv: str | None = None,
     tokens: int = 0,
 ) -> ReadingConfig:
-    """Return the lengths in tokens. `tokens` is about the document's length, 0 if it is not known.
+    """Return how to read, with lengths in tokens. kv: None for float.
 
+    `tokens` is about the document's length, 0 if it is not known.
     Raises UsageError where the user's words do not fit, ConfigError where config.json's do not, and ModelError for
     a memory whose parameters the checkpoint lacks.
     """
     try:
         reading = _reading(checkpoint, memory, segment, carry, sinks, tokens)
+        reading = replace(reading, kv=cast(KeyValueFormat, kv or "float"))
     except ConfigError as error:
-        if (memory, segment, carry, sinks) != (None, None, None, None):
+        if (memory, segment, carry, sinks, kv) != (None,) * 5:
             raise UsageError(error.message, error.hint) from None
         raise
     _check_parameters(checkpoint, reading)
@@ -101,7 +112,10 @@ def _reading(
         added = checkpoint.added
         stated = StatedReading(memory="added", segment=added.segment, carry=added.carry, sinks=added.sinks)
     reading = ReadingConfig(memory=cast(MemoryKind, kind), segment=_first(segment, stated["segment"], DEFAULT_SEGMENT))
-    default_carry, default_sinks = _default_carry(config, reading.segment, tokens), min(DEFAULT_SINKS, reading.segment)
+    default_carry = _default_carry(config, reading.segment, tokens)
+    if KINDS[reading.memory].keeps_attended:  # as many tokens again
+        default_carry = max(reading.segment, default_carry // 2 // reading.segment * reading.segment)
+    default_sinks = min(DEFAULT_SINKS, reading.segment)
     if not KINDS[reading.memory].closes:
         default_carry = default_sinks = 0
     # What closes no segment keeps every token: a carry and sinks stated for another memory are not meant for it.

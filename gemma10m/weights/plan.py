@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gemma10m.config import ModelConfig, ReadingConfig, computed_in
+from gemma10m.memory.quantised import TENSORS
 from gemma10m.memory.state import Layout
 from gemma10m.models.decoder import Decoder
 from gemma10m.models.layers import FEED_FORWARD_ROWS
@@ -54,20 +55,23 @@ def memory_plan(
     # The token that fills a segment closes it, so that an open segment holds at most N - 1.
     far = min(tokens, _FAR) // reading.segment * reading.segment + reading.segment - 1
     per_token = _state_bytes(model, far, kept) - _state_bytes(model, far - 1, kept)
-    grows = _state_bytes(model, far + reading.segment, kept) > _state_bytes(model, far, kept)
-    growth = per_token * far if grows else 0
+    growth_of_segment = _state_bytes(model, far + reading.segment, kept) - _state_bytes(model, far, kept)
+    if reading.kv != "float":  # a token's keys and values are quantised with those of its segment
+        per_token = -(-growth_of_segment // reading.segment)
+    growth = per_token * far if growth_of_segment else 0
     return MemoryPlan(
         weights=_weight_bytes(model, kept),
         on_host=_on_host(model, kept),
         state=_state_bytes(model, far, kept) - growth,
-        state_per_token=per_token if grows else 0,
+        state_per_token=per_token if growth_of_segment else 0,
         activations=_activation_bytes(model, kept.itemsize, stretch * reading.segment),
         keys=sum(_layout_bytes(_keys(mixer.layout(far, 1, kept))) for mixer in model.mixers) - growth,
     )
 
 
 def _keys(layout: Layout) -> Layout:
-    own = ("keys", "values", "sink_keys", "sink_values")  # and not those that wait to be written to a memory
+    # And not those that wait to be written to a memory.
+    own = ("keys", "values", "sink_keys", "sink_values", "heavy_keys", "heavy_values", *TENSORS)
     return {name: tensor for name, tensor in layout.items() if name in own}
 
 

@@ -49,6 +49,12 @@ def test_a_state_has_a_bound_and_the_process_a_size_of_its_own(capsys: pytest.Ca
     assert state.endswith("1.1 MB of keys and values")
 
 
+def test_keys_and_values_in_fewer_bits_have_smaller_sizes(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = told(capsys, "demo", ModelOptions(device="cpu", memory="full", kv="int8"))
+    assert rows["reading"] == ["full memory, segment 64, carry 0, sinks 0, keys and values in int8"]
+    assert rows["state"] == ["2.3 KB a token of keys and values, without a limit"]  # 8.2 KB as they are
+
+
 def test_a_published_model_that_is_not_here_has_sizes_and_a_plan(capsys: pytest.CaptureFixture[str]) -> None:
     rows = told(capsys, "google/gemma-3-4b-it")
     assert {"weights", "state", "memory needed", "process"} <= set(rows)

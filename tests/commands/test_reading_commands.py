@@ -222,8 +222,20 @@ def test_a_saved_state_is_asked_as_it_was_read_unless_the_user_says(book: Path) 
     read_book(tiny, book, path)
     header, said = read_header(path), ModelOptions(model="x", dtype="bfloat16", carry=2048)
     found = as_saved(ModelOptions(model="x"), path, header)
-    assert found == ModelOptions(model="x", dtype="float32", memory="gated", carry=SEGMENT, sinks=4)
-    assert as_saved(said, path, header) == said
+    assert found == ModelOptions(model="x", dtype="float32", memory="gated", carry=SEGMENT, sinks=4, kv="float")
+    assert as_saved(said, path, header) == replace(said, kv="float")
+
+
+def test_a_saved_state_is_asked_with_its_format_of_keys_and_values(book: Path) -> None:
+    state, options = book.with_name("int4.state"), ModelOptions(str(checkpoint()), "cpu", kv="int4")
+    read(Terminal(quiet=True), [str(book)], state, options)
+    header = read_header(state)
+    assert header.reading.kv == "int4"
+    assert as_saved(replace(options, kv=None), state, header).kv == "int4"
+    with Library(checkpoint(), device="cpu").open(state) as reading:
+        assert reading.reader.model.reading.kv == "int4"
+    with pytest.raises(StateError, match="was read with kv int4, expected int8"):
+        Library(checkpoint(), device="cpu", kv="int8").open(state)
 
 
 def test_a_saved_state_of_another_model_than_the_named_one_is_refused(book: Path) -> None:

@@ -244,7 +244,7 @@ def test_a_state_with_other_sinks_is_refused(sinks: int) -> None:
 
 
 # linear and delta keep the same tensors, and so do window and full: what tells them apart is the state file's header.
-ALIKE = [{"linear", "delta"}, {"gated"}, {"added"}, {"state-vector"}, {"window", "full"}]
+ALIKE = [{"linear", "delta"}, {"gated"}, {"added"}, {"state-vector"}, {"heavy"}, {"window", "full"}]
 UNLIKE = [(mine, other) for mine in KINDS for other in KINDS if not any({mine, other} <= kinds for kinds in ALIKE)]
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from rank_cases import mixed_model
 
+from gemma10m.config import ReadingConfig
 from gemma10m.errors import UsageError
 from gemma10m.memory.maps import applied, composed
 from gemma10m.memory.runs import deal
@@ -72,6 +73,19 @@ def test_the_bytes_of_a_layer_are_those_of_the_page() -> None:
 def test_megalodon_is_refused() -> None:
     model = SimpleNamespace(config=SimpleNamespace(megalodon=object()), reading=SimpleNamespace(memory="own"))
     with pytest.raises(UsageError, match="Megalodon's state goes from one token to the next"):
+        refuse_alone(cast(Decoder, model))
+
+
+@pytest.mark.parametrize(
+    ("reading", "why"),
+    [
+        (ReadingConfig("window", 8, 8, kv="int8"), "keys and values in int8 are not passed from rank to rank"),
+        (ReadingConfig("heavy", 8, 8), "`heavy` memory goes from one segment to the next"),
+    ],
+)
+def test_what_is_kept_by_attention_or_in_fewer_bits_is_refused(reading: ReadingConfig, why: str) -> None:
+    model = SimpleNamespace(config=SimpleNamespace(megalodon=None), reading=reading)
+    with pytest.raises(UsageError, match=why):
         refuse_alone(cast(Decoder, model))
 
 

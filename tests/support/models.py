@@ -9,7 +9,7 @@ import torch
 from oracle import random_weights
 from torch import Tensor, nn
 
-from gemma10m.config import MEMORY_KINDS, MemoryKind, ModelConfig, ReadingConfig
+from gemma10m.config import MEMORY_KINDS, KeyValueFormat, MemoryKind, ModelConfig, ReadingConfig
 from gemma10m.memory import KINDS as MEMORIES
 from gemma10m.memory.interludes import Interludes
 from gemma10m.memory.matrix import Memories
@@ -24,6 +24,7 @@ CLOSING: tuple[MemoryKind, ...] = (
     "added",
     "state-vector",
     "window",
+    "heavy",
 )  # whose segments close
 REMEMBERING: tuple[MemoryKind, ...] = ("linear", "delta", "gated")
 
@@ -41,6 +42,7 @@ def tiny_model(
     segment: int = 5,
     carry: int = 0,
     sinks: int = 0,
+    kv: KeyValueFormat = "float",
     beta: float | None = None,
     dtype: torch.dtype = torch.float64,
     seed: int = 0,
@@ -60,7 +62,7 @@ def tiny_model(
     for name, weight in weights.items():
         if beta is not None and name.endswith("self_attn.gate"):
             weight.fill_(beta)
-    model = Decoder(config, ReadingConfig(memory=kind, segment=segment, carry=carry, sinks=sinks))
+    model = Decoder(config, ReadingConfig(memory=kind, segment=segment, carry=carry, sinks=sinks, kv=kv))
     model.load_state_dict(weights, strict=True)
     return model.to(dtype).eval()
 

@@ -46,6 +46,15 @@ def random_state(config: ModelConfig, reading: ReadingConfig, position: int, dty
     def local(tokens: int) -> Tensor:
         return torch.randn(1, heads, tokens, size, generator=generator).to(DTYPES[dtype])
 
+    def heavy(carried: int) -> dict[str, Tensor]:
+        kept = min(reading.carry, sum(1 for token in range(position) if sinks <= token < position - window))
+
+        def attention(tokens: int) -> Tensor:
+            return torch.rand(1, heads, tokens, generator=generator)
+
+        received = {"received": attention(kept + carried), "open_received": attention(kept + window)}
+        return {"heavy_keys": local(kept), "heavy_values": local(kept)} | received
+
     def wide() -> Tensor:
         return torch.randn(1, config.hidden_size, generator=generator)
 
@@ -66,6 +75,7 @@ def random_state(config: ModelConfig, reading: ReadingConfig, position: int, dty
             write_gates=torch.rand(1, heads, opened, generator=generator) if kind == "gated" else None,
             state_vector=wide() if kind == "state-vector" else None,
             output_mean=wide() if kind == "state-vector" else None,
+            **(heavy(window - opened) if kind == "heavy" else {}),
         )
         return LayerState(**{name: tensor for name, tensor in tensors.items() if tensor is not None})
 
