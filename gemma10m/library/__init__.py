@@ -16,6 +16,14 @@ kept.py          the states and passages in the cache
 defaults.py      the model that is used when none is named
 reading.py       a document that was read
 library.py       Library
+many.py          a list or a folder -> the documents that it names
+read_one.py      the task of one document of many, in a worker's process
+workers.py       workers in processes of this machine
+ray_workers.py   workers on the machines of Ray
+read_many.py     many documents -> a folder of states
+library_index.py a folder of states -> one index of all their passages
+library_search.py words -> the best of the library's documents, without a model
+states_library.py a folder of states -> answers of its best documents
 """
 
 from __future__ import annotations
