@@ -68,7 +68,7 @@ def read_many(
     threads = torch.get_num_threads()
     job = Job(options, os.getcwd(), str(target), __version__, chosen.checkpoint.fingerprint, threads)
     with stop_on_signals() as stop, _workers(job, chosen, len(documents), ray) as workers:
-        outcomes = _Run(workers, documents, stop, progress).outcomes()
+        outcomes = Run(workers, documents, stop, progress).outcomes()
     if stop():
         done = sum(outcome.ended in ("read", "there") for outcome in outcomes)
         raise Interrupted(
@@ -124,7 +124,7 @@ def jobs_here(job: Job, device: str, documents: int, need: int) -> list[Job]:
     return [replace(job, threads=max(1, job.threads // count))] * count
 
 
-class _Run:
+class Run:
     """Give each free worker the next document until all have ended."""
 
     def __init__(self, workers: Workers, documents: Sequence[OneOfMany], stop: StopRequest, progress: OnRun) -> None:

@@ -44,11 +44,16 @@ def build_index(document: Document, path: Path, stop: Callable[[], bool] = lambd
     """
     try:
         with new_index(path) as database:
-            files = [(file.path, file.encoding) for file in document.files]
-            fill(database, document.fingerprint, files, cut_document(document), stop)
+            fill_from(database, document, stop)
         return True
-    except _Stopped:
+    except StoppedError:
         return False
+
+
+def fill_from(database: sqlite3.Connection, document: Document, stop: Callable[[], bool] = lambda: False) -> None:
+    """Write the document's passages into an empty index. Raises StoppedError when `stop` says so, and DocumentError."""
+    files = [(file.path, file.encoding) for file in document.files]
+    fill(database, document.fingerprint, files, cut_document(document), stop)
 
 
 @contextmanager
@@ -68,8 +73,8 @@ def new_index(path: Path) -> Iterator[sqlite3.Connection]:
         raise DiskError(f"{path} cannot be written: {error}", "free some space or choose another disk") from error
 
 
-class _Stopped(Exception):
-    pass
+class StoppedError(Exception):
+    """End a block that fills an index: no index is left."""
 
 
 def fill(
@@ -83,7 +88,7 @@ def fill(
     exact = [is_code(path) for path, _ in files]
     for number, (passage, titles) in enumerate(titled([path for path, _ in files], passages)):
         if stop():
-            raise _Stopped
+            raise StoppedError
         where = (number, passage.file, passage.start, passage.stop, passage.first_line, passage.last_line)
         heading = json.dumps(astuple(passage.heading) if passage.heading else ())
         values = (*where, json.dumps(passage.places), _packed(passage.text), heading)

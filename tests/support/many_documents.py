@@ -1,14 +1,8 @@
-"""A folder of small documents, each with a sentence that only it has, and what a folder of states holds."""
+"""A folder of small documents, each with a sentence that only it has."""
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
-
-from gemma10m.library.library_index import states_in
-from gemma10m.state_file import read_header
-from gemma10m.strict_json import canonical_json
-from gemma10m.tensor_bytes import LENGTH_BYTES
 
 NAMES = ("amber-lantern", "quiet-harbor", "loud-mountain", "red-river")
 PROSE = "They walked on along the shore, and it was late before they came home. " * 12
