@@ -8,6 +8,7 @@ written by hand. Print how many have the right page first, and among the first t
 from __future__ import annotations
 
 import argparse
+import gzip
 import os
 import random
 import re
@@ -74,9 +75,12 @@ def manual_pages(count: int) -> list[Path]:
 
 
 def rendered(path: Path) -> str:
-    environment = os.environ | {"MANWIDTH": "78", "LC_ALL": "C.UTF-8", "MANROFFOPT": ""}
-    command = ["man", "--no-hyphenation", "--no-justification", "-P", "cat", "-l", str(path)]
-    done = subprocess.run(command, capture_output=True, env=environment, check=False)
+    with gzip.open(path) as file:
+        source = file.read()
+    if source.startswith(b".so "):  # another name of a page
+        return ""
+    command = ["groff", "-Kutf8", "-t", "-mandoc", "-Tutf8", "-P-cbou", "-rLL=78n", "-rHY=0"]
+    done = subprocess.run(command, input=source, capture_output=True, check=False)
     return OVERSTRUCK.sub("", done.stdout.decode(errors="replace"))
 
 
