@@ -48,8 +48,9 @@ def ask(
         list[str],
         typer.Argument(
             metavar="SOURCE... [QUESTION]",
-            help="Files, folders or archives to read, - for standard input, or one saved state; then the question to "
-            "ask. Without a question: hold a conversation, or read questions from a pipe, one a line.",
+            help="Files, folders or archives to read, - for standard input, one saved state, or one folder of states; "
+            "then the question to ask. Without a question: hold a conversation, or read questions from a pipe, one a "
+            "line.",
         ),
     ],
     question: Annotated[
@@ -90,8 +91,9 @@ def ask(
     Without a question, on a terminal, hold a conversation.
     """
     with command_terminal(json) as terminal:
-        from gemma10m.commands.arguments import sources_and_question
+        from gemma10m.commands.arguments import refuse_options, sources_and_question
         from gemma10m.commands.ask import ask as answer_questions
+        from gemma10m.commands.ask_library import ask_library, named_library
         from gemma10m.commands.questions import ask_all, refuse_mixed
 
         chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all, adapter, kv)
@@ -101,7 +103,10 @@ def ask(
         named, asked = sources_and_question(words, question or [], terminal.warn)
         sources = [*named, *(also or [])]
         refuse_mixed(asked, question_file, output)
-        if question_file:
+        if library := named_library(sources, chosen_files):
+            refuse_options("a folder of states", {"--questions": question_file})
+            ask_library(terminal, library, asked, chosen, sampling, retrieval)
+        elif question_file:
             ask_all(terminal, sources, question_file, output, chosen, sampling, retrieval, chosen_files)
         else:
             answer_questions(terminal, sources, asked, chosen, sampling, retrieval, chosen_files)
@@ -191,14 +196,61 @@ def read(
         read_sources(terminal, sources, output, chosen, patterns(include, exclude, everything))
 
 
+@command(name="read-all", short_help="Read many documents into a folder of states.")
+def read_all(
+    named: Annotated[
+        str,
+        typer.Argument(
+            metavar="LIST|FOLDER",
+            help="Folder whose files are documents, or text file with the path of one document a line; - is a list on "
+            "standard input.",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="STATES", help="Folder for the states and their indexes.")
+    ],
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray",
+            metavar="[ADDRESS]",
+            help="Read on the machines of Ray: HOST:PORT, or auto for a Ray that runs on this machine. Without an "
+            "address, start Ray here. Default: processes of this machine.",
+        ),
+    ] = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    everything: Everything = False,
+    model: Model = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    memory: MemoryOption = None,
+    carry: Carry = None,
+    sinks: Sinks = None,
+    whole: ReadAll = False,
+    adapter: AdapterOption = None,
+    offline: Offline = False,
+    json: Json = False,
+) -> None:
+    """Read each document of LIST or FOLDER into a state in STATES, and index all of them together.
+
+    What was read before is skipped, so that the same command resumes: gemma10m read-all papers/ -o states/
+    """
+    with command_terminal(json) as terminal:
+        from gemma10m.commands.read_all import read_all as read_documents
+
+        chosen = model_options(model, device, dtype, memory, carry, sinks, offline, whole, adapter)
+        read_documents(terminal, named, output, ray, chosen, patterns(include, exclude, everything))
+
+
 @command(short_help="Find passages by their words.")
 def find(
     words: Annotated[
         list[str],
         typer.Argument(
             metavar="SOURCE... WORDS",
-            help="Files, folders or archives to search, - for standard input, or one saved state; then the words to "
-            "find.",
+            help="Files, folders or archives to search, - for standard input, one saved state, or one folder of "
+            "states; then the words to find.",
         ),
     ],
     query: Annotated[

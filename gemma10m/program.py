@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 import warnings
@@ -62,6 +63,8 @@ class Shared:
 
 
 shared = Shared()
+
+_PORT = re.compile(r":[0-9]+$")  # at the end of an address
 
 # The parser is inside typer or beside it, by typer's version.
 _PARSER_ERROR: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
@@ -139,7 +142,7 @@ def _end_of(error: BaseException) -> BaseException:
 def main() -> None:
     """Run the command line and exit with its code; sanitise the parser's errors, too."""
     try:
-        code = app(shared_options_first(sys.argv[1:]), prog_name="gemma10m", standalone_mode=False)
+        code = app(with_ray_address(shared_options_first(sys.argv[1:])), prog_name="gemma10m", standalone_mode=False)
     except _PARSER_ERROR as error:
         sys.exit(_explain(error))
     sys.exit(code if isinstance(code, int) else 0)
@@ -161,3 +164,13 @@ def shared_options_first(words: list[str]) -> list[str]:
     end = words.index("--") if "--" in words else len(words)
     moved = [word for word in words[:end] if word in ("--quiet", "--no-color")]
     return moved + [word for word in words[:end] if word not in moved] + words[end:]
+
+
+def with_ray_address(words: list[str]) -> list[str]:
+    """Add "local" behind a --ray without an address, as the parser knows no option whose value may be missing."""
+    found = list[str]()
+    for word, after in zip(words, [*words[1:], ""], strict=True):
+        found.append(word)
+        if word == "--ray" and not (after == "auto" or _PORT.search(after)):
+            found.append("local")
+    return found

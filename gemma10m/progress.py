@@ -146,3 +146,12 @@ def count_status(done: int, total: int, unit: str, seconds_left: float | None = 
     fraction = _fraction(done, total)
     fields = [(f"{done} / {total} {unit}", f"{done}/{total}"), *_percent_field(fraction)]
     return Status((*fields, *_time_left_field(seconds_left)), fraction)
+
+
+def run_status(done: int, total: int, tokens: int, seconds: float, failed: int) -> Status:
+    """Return the status of a run over many documents; `seconds` since it began."""
+    fields = list(count_status(done, total, "documents").fields)
+    fields += _same(f"{format_count(tokens)} tokens")
+    fields += _same(f"{format_count(tokens / seconds if seconds > 0 else 0.0)} tok/s")
+    fields += _same(f"{failed} failed") if failed else []
+    return Status(tuple(fields), _fraction(done, total))

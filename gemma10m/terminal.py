@@ -230,6 +230,12 @@ class Terminal:
         with self._progress_line(sanitise_line(label), beside_data=True) as show:
             yield CountProgress(show, unit, total)
 
+    @contextmanager
+    def status_progress(self, label: str) -> Iterator[_Show]:
+        """Give a function that shows a status, while data is written to stdout."""
+        with self._progress_line(sanitise_line(label), beside_data=True) as show:
+            yield show
+
     @property
     def interactive(self) -> bool:
         """Tell if a person can talk: questions come from a terminal, and messages go to one."""

@@ -125,6 +125,7 @@ ANYTHING = {
     "cli",
     "cli_documents",
     "cli_models",
+    "cli_trials",
     "cli_options",
     "completions",
     "program",

@@ -51,7 +51,20 @@ def test_what_the_cache_keeps_is_completed(book: Path, cache: Path) -> None:
 
 
 def test_every_argument_and_option_has_a_metavar() -> None:
-    names = ["ask", "summarize", "read", "find", "text", "states", "download", "info", "train", "eval", "bench"]
+    names = [
+        "ask",
+        "summarize",
+        "read",
+        "read-all",
+        "find",
+        "text",
+        "states",
+        "download",
+        "info",
+        "train",
+        "eval",
+        "bench",
+    ]
     for name in names:
         told = CliRunner().invoke(app, [name, "--help"]).stdout
         assert not set("<{}") & set(told.replace("1<=x<=", "")), told

@@ -34,7 +34,7 @@ PROGRAM = f"""#!{sys.executable}
 import sys
 from gemma10m.cli import main
 words = sys.argv[1:]
-if words[:1] in (["ask"], ["read"], ["summarize"]) and not {{"-m", "--model"}} & set(words):
+if words[:1] in (["ask"], ["read"], ["read-all"], ["summarize"]) and not {{"-m", "--model"}} & set(words):
     words += ["-m", "demo"]
 if words[:1] == ["summarize"]:
     words += ["--max-new-tokens", "4"]

@@ -9,7 +9,20 @@ from pathlib import Path
 
 import gemma10m.errors as errors
 
-COMMANDS = ("ask", "summarize", "read", "find", "text", "states", "download", "info", "train", "eval", "bench")
+COMMANDS = (
+    "ask",
+    "summarize",
+    "read",
+    "read-all",
+    "find",
+    "text",
+    "states",
+    "download",
+    "info",
+    "train",
+    "eval",
+    "bench",
+)
 INTRODUCTION = """# Command line
 
 Standard output carries data: answers, paths, tables, or with `--json` one JSON object a line. Progress, notes and
@@ -123,6 +136,14 @@ model and its memory, tokens, size with the passages, age. After them come the p
 leaves them and `ask` with a model that only searches: they are named by the first file. `--remove NAME` takes the first
 word of a line or the name of a document.
 
+## Many documents
+
+`read-all LIST|FOLDER -o STATES` reads each document of a folder or a list into a state of its own below STATES, in
+processes of this machine or with `--ray` on those of a cluster, and indexes all passages together. What is there
+already is skipped. `ask STATES` and `find STATES` then search all documents at once; the best three answer, each with
+its name and places. A folder is taken for a library if it holds `library.passages`, or states and nothing else.
+[The guide](guides/library.md) has the rules and the limits.
+
 ## Sources
 
 A source is a text file (UTF-8, UTF-16 with its mark, else Windows-1252), PDF (`pip install 'gemma10m[pdf]'`), EPUB,
@@ -179,7 +200,7 @@ CODES = (
     (5, "StateError", "a saved state that cannot be used"),
     (6, "OutOfMemoryError", "not enough memory"),
     (7, "DiskError", "not enough disk, or a file that cannot be written"),
-    (8, "NetworkError", "a hub that cannot be reached or refuses; another rank that is gone"),
+    (8, "NetworkError", "a hub that cannot be reached or refuses; no Ray at an address; a rank that is gone"),
     (9, "TrainingError", "a loss or gradient that is not a number; the last good checkpoint is kept"),
     (10, "NoAnswer", "a question without an answer, or with `--strict` without a verified one; a `find` without a hit"),
     (130, "Interrupted", "SIGINT; 143 for SIGTERM; a read's state is saved"),

@@ -16,6 +16,14 @@ kept.py          the states and passages in the cache
 defaults.py      the model that is used when none is named
 reading.py       a document that was read
 library.py       Library
+many.py          a list or a folder -> the documents that it names
+read_one.py      the task of one document of many, in a worker's process
+workers.py       workers in processes of this machine
+ray_workers.py   workers on the machines of Ray
+read_many.py     many documents -> a folder of states
+library_index.py a folder of states -> one index of all their passages
+library_search.py words -> the best of the library's documents, without a model
+states_library.py a folder of states -> answers of its best documents
 """
 
 from __future__ import annotations
@@ -28,9 +36,12 @@ if TYPE_CHECKING:
     from gemma10m.library.checking import Answer, Source
     from gemma10m.library.library import Library
     from gemma10m.library.listening import Listener, Notices
+    from gemma10m.library.read_many import RunView, read_many
+    from gemma10m.library.read_one import Outcome
     from gemma10m.library.reading import Reading
     from gemma10m.library.retrieval import RetrievalOptions
     from gemma10m.library.sources import Patterns
+    from gemma10m.library.states_library import StatesLibrary
 
 _HOMES = {
     "Answer": "checking",
@@ -38,10 +49,14 @@ _HOMES = {
     "Library": "library",
     "Listener": "listening",
     "Notices": "listening",
+    "Outcome": "read_one",
     "Patterns": "sources",
     "Reading": "reading",
     "RetrievalOptions": "retrieval",
+    "RunView": "read_many",
     "Source": "checking",
+    "StatesLibrary": "states_library",
+    "read_many": "read_many",
 }
 
 __all__ = [
@@ -51,10 +66,14 @@ __all__ = [
     "Library",
     "Listener",
     "Notices",
+    "Outcome",
     "Patterns",
     "Reading",
     "RetrievalOptions",
+    "RunView",
     "Source",
+    "StatesLibrary",
+    "read_many",
 ]
 
 

@@ -10,12 +10,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
 
-from gemma10m.atomic_file import atomic_path
 from gemma10m.documents import Document
 from gemma10m.errors import DiskError, DocumentError, OutOfMemoryError, StateError, UsageError
 from gemma10m.folders import indexes_folder, states_folder
 from gemma10m.library.listening import Listener
-from gemma10m.passages.building import build_index
+from gemma10m.passages.building import StoppedError, build_index, fill_from, new_index
 from gemma10m.passages.index import is_index_file, open_index
 
 
@@ -59,14 +58,11 @@ def indexing(listener: Listener, document: Document, state: Path, stop: Callable
 
     def make() -> None:
         _make_way(path)
-        with suppress(_GivenUp), atomic_path(path) as temporary:
-            try:
-                whole = build_index(document, temporary, lambda: failed.is_set() or stop())
-            except DiskError as error:
-                raise DiskError(error.message.replace(str(temporary), str(path)), error.hint) from error
+        with suppress(StoppedError), new_index(path) as database:
+            fill_from(database, document, lambda: failed.is_set() or stop())
             ended.wait()
-            if failed.is_set() or not whole:
-                raise _GivenUp
+            if failed.is_set():
+                raise StoppedError
 
     with ThreadPoolExecutor(1, "indexing") as thread:
         made = thread.submit(make)
@@ -78,10 +74,6 @@ def indexing(listener: Listener, document: Document, state: Path, stop: Callable
         finally:
             ended.set()
         _warn_if_failed(listener, made)
-
-
-class _GivenUp(Exception):
-    pass
 
 
 def _warn_if_failed(listener: Listener, made: Future[None]) -> None:

@@ -137,6 +137,13 @@ class Library:
         """Return the loaded model for a document of `nbytes` bytes. state_alone: answers come from its state alone."""
         return self._given or self._loaded(self.options, nbytes, state_alone)
 
+    @property
+    def chosen(self) -> ChosenModel:
+        """Return the model that the options name, before its weights are loaded. Raises UsageError for a loaded one."""
+        if self._given:
+            raise UsageError("a loaded model stays in its process", hint="name the model instead of giving it")
+        return self._choose(self.options)
+
     def _learned_passages(self) -> bool:
         """Tell if the model has an adapter that was trained to answer from passages."""
         if self._given:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import astuple
 from pathlib import Path
 from typing import BinaryIO
@@ -15,7 +15,7 @@ from gemma10m.atomic_file import atomic_path
 from gemma10m.documents import Document
 from gemma10m.errors import DiskError
 from gemma10m.passages.code_files import is_code
-from gemma10m.passages.cutting import cut_document
+from gemma10m.passages.cutting import Passage, cut_document
 from gemma10m.passages.folding import searchable
 from gemma10m.passages.titles import titled
 from gemma10m.passages.words import STEMMED, is_unspaced
@@ -43,31 +43,52 @@ def build_index(document: Document, path: Path, stop: Callable[[], bool] = lambd
     Raises DiskError, and DocumentError when a file changes meanwhile.
     """
     try:
+        with new_index(path) as database:
+            fill_from(database, document, stop)
+        return True
+    except StoppedError:
+        return False
+
+
+def fill_from(database: sqlite3.Connection, document: Document, stop: Callable[[], bool] = lambda: False) -> None:
+    """Write the document's passages into an empty index. Raises StoppedError when `stop` says so, and DocumentError."""
+    files = [(file.path, file.encoding) for file in document.files]
+    fill(database, document.fingerprint, files, cut_document(document), stop)
+
+
+@contextmanager
+def new_index(path: Path) -> Iterator[sqlite3.Connection]:
+    """Give an empty index to fill; it replaces `path`, sealed, if the block ends without an error. Raises DiskError."""
+    try:
         with atomic_path(path) as temporary, closing(sqlite3.connect(temporary)) as database:
             # The file has no name of its own until it is whole: a journal would protect what is thrown away anyway.
             database.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {SHRINKING} {TABLES}")
             database.execute(f"PRAGMA application_id = {APPLICATION}")
             database.execute(f"PRAGMA user_version = {VERSION}")
             with database:
-                _fill(database, document, stop)
+                yield database
             database.close()
             seal(temporary)
-        return True
-    except _Stopped:
-        return False
     except sqlite3.Error as error:
         raise DiskError(f"{path} cannot be written: {error}", "free some space or choose another disk") from error
 
 
-class _Stopped(Exception):
-    pass
+class StoppedError(Exception):
+    """End a block that fills an index: no index is left."""
 
 
-def _fill(database: sqlite3.Connection, document: Document, stop: Callable[[], bool]) -> None:
-    exact = [is_code(file.path) for file in document.files]
-    for number, (passage, titles) in enumerate(titled(document.files, cut_document(document))):
+def fill(
+    database: sqlite3.Connection,
+    fingerprint: str,
+    files: Sequence[tuple[str, str]],
+    passages: Iterable[Passage],
+    stop: Callable[[], bool] = lambda: False,
+) -> None:
+    """Write the fingerprint, the path and encoding of each file, and the passages, which come file by file."""
+    exact = [is_code(path) for path, _ in files]
+    for number, (passage, titles) in enumerate(titled([path for path, _ in files], passages)):
         if stop():
-            raise _Stopped
+            raise StoppedError
         where = (number, passage.file, passage.start, passage.stop, passage.first_line, passage.last_line)
         heading = json.dumps(astuple(passage.heading) if passage.heading else ())
         values = (*where, json.dumps(passage.places), _packed(passage.text), heading)
@@ -76,9 +97,8 @@ def _fill(database: sqlite3.Connection, document: Document, stop: Callable[[], b
         database.execute("INSERT INTO words (rowid, text, titles) VALUES (?, ?, ?)", (number, text, searchable(titles)))
         if exact[passage.file] or is_unspaced(passage.text):
             database.execute("INSERT INTO trigrams (rowid, text) VALUES (?, ?)", (number, text))
-    database.execute("INSERT INTO about VALUES (?)", (document.fingerprint,))
-    files = [(number, file.path, file.encoding) for number, file in enumerate(document.files)]
-    database.executemany("INSERT INTO files VALUES (?, ?, ?)", files)
+    database.execute("INSERT INTO about VALUES (?)", (fingerprint,))
+    database.executemany("INSERT INTO files VALUES (?, ?, ?)", [(number, *file) for number, file in enumerate(files)])
     for table in ("words", "trigrams"):
         database.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")  # noqa: S608
 

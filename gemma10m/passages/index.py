@@ -182,8 +182,15 @@ def is_index_file(path: Path) -> bool:
 
 @contextmanager
 def open_index(path: Path) -> Iterator[PassageIndex]:
-    """Open an index. Raises StateError for a file that is no index of this version, or was changed since it was
-    written.
+    """Open an index. Raises StateError as `open_database` does."""
+    with open_database(path) as database:
+        yield PassageIndex(database)
+
+
+@contextmanager
+def open_database(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open an index's tables. Raises StateError for a file that is no index of this version, or was changed since it
+    was written.
     """
     try:
         _check_whole(path)
@@ -192,7 +199,7 @@ def open_index(path: Path) -> Iterator[PassageIndex]:
         raise damaged() from error
     try:
         _check(database)
-        yield PassageIndex(database)
+        yield database
     finally:
         database.close()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from passage_texts import FILLER, written
 
+from gemma10m.documents import Document
 from gemma10m.passages.building import build_index
 from gemma10m.passages.cutting import LONGEST, cut_document
 from gemma10m.passages.index import PassageIndex, open_index
@@ -32,6 +33,10 @@ def cut(folder: Path, text: str, name: str = "t.md") -> list[str]:
     return [passage.text for passage in cut_document(written(folder / name, text))]
 
 
+def _paths(document: Document) -> list[str]:
+    return [file.path for file in document.files]
+
+
 def test_a_passage_ends_before_a_heading_and_nothing_is_left_out(tmp_path: Path) -> None:
     parts = [f"# One\n\n{SECTION}\n\n", f"## Two\r\n\r\n{SECTION}\r\n\r\n", f"# Three\n\n{SECTION}\n"]
     assert cut(tmp_path, "".join(parts)) == parts
@@ -51,13 +56,13 @@ def test_comments_in_code_are_no_headings(tmp_path: Path) -> None:
     text = "x = 1\n" + "y = 2  # wind\n" * 20 + "\n# about z\nz = 3\n"
     assert cut(tmp_path, text, "code.py") == [text]
     document = written(tmp_path / "code.py", text)
-    assert [titles for _, titles in titled(document.files, cut_document(document))] == [""]
+    assert [titles for _, titles in titled(_paths(document), cut_document(document))] == [""]
 
 
 def test_each_passage_has_the_heading_above_it_and_those_inside(tmp_path: Path) -> None:
     long = SECTION * (LONGEST // len(SECTION) + 1)
     document = written(tmp_path / "t.md", f"Before.\n\n# One\n\n{long}\n\nEnd.\n\n## Two\n\n# Three\n\n{SECTION}")
-    found = [titles for _, titles in titled(document.files, cut_document(document))]
+    found = [titles for _, titles in titled(_paths(document), cut_document(document))]
     assert found[0].splitlines()[0] == "One"
     assert found[-1].splitlines() == ["One", "Two", "Three"]
     assert all("One" in titles for titles in found)
@@ -66,7 +71,7 @@ def test_each_passage_has_the_heading_above_it_and_those_inside(tmp_path: Path) 
 def test_headings_of_one_file_are_not_above_the_next_ones_passages(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text(f"# Only here\n\n{SECTION}")
     document = written(tmp_path / "b.md", SECTION)
-    assert [titles for _, titles in titled(document.files * 2, cut_document(document))] == [""]
+    assert [titles for _, titles in titled(_paths(document) * 2, cut_document(document))] == [""]
 
 
 def test_a_passage_is_found_by_the_heading_far_above_it(tmp_path: Path) -> None:

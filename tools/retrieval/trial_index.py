@@ -77,7 +77,7 @@ def _entries(document: Document, layout: Layout) -> Iterator[tuple[str, str, str
     shortest = cutting.SHORTEST * layout.longest // cutting.LONGEST
     border = cutting.BORDER if layout.borders else NEVER
     with patch.multiple(cutting, LONGEST=layout.longest, SHORTEST=shortest, BORDER=border):
-        found = titled(document.files, cut_document(document))
+        found = titled([file.path for file in document.files], cut_document(document))
         if layout.neighbours:
             yield from _with_neighbours([passage for passage, _ in found])
         else:

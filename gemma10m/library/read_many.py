@@ -1,0 +1,165 @@
+"""Read many documents into a folder of states: each is a task that workers run, here or on the machines of Ray."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from gemma10m import __version__
+from gemma10m.errors import DocumentError, Interrupted
+from gemma10m.library.library import Library
+from gemma10m.library.library_index import ensure_library_index, refuse_other_folder
+from gemma10m.library.many import OneOfMany, documents_of
+from gemma10m.library.model_choice import ChosenModel, memory_size
+from gemma10m.library.read_one import Job, Outcome, lost, on_card
+from gemma10m.library.signals import StopRequest, stop_on_signals
+from gemma10m.library.sources import ALL, Patterns
+from gemma10m.library.workers import Processes, Workers
+
+TRIES = 3  # of a document whose worker is killed
+PAUSE = 0.2  # seconds between two looks at signals
+BESIDE = 1 << 30  # bytes of a worker beside its weights: libraries, activations, states
+SHARE = 0.8  # of the machine's memory
+
+
+@dataclass(frozen=True)
+class RunView:
+    """Say how far a run over many documents has come."""
+
+    documents: int  # that ended, however they did
+    total: int
+    tokens: int  # read by this run
+    seconds: float
+    failed: int
+    last: Outcome | None = None  # what ended just now
+
+
+OnRun = Callable[[RunView], None]
+
+
+def read_many(
+    library: Library,
+    named: str | Path,
+    states: str | Path,
+    *,
+    ray: str | None = None,
+    patterns: Patterns = ALL,
+    progress: OnRun = lambda view: None,
+) -> list[Outcome]:
+    """Read each document that a list or a folder names into a state below the folder `states`, and index them together.
+
+    What is there already, of the same text, model and options, is not read again. ray: None for processes of this
+    machine; "local", "auto" or HOST:PORT for Ray. Raises Interrupted after a SIGINT or SIGTERM; the same call resumes.
+    What one document's failure was is in its outcome, and stops no other. Raises UsageError, DocumentError, ModelError
+    and NetworkError before anything is read.
+    """
+    target = Path(os.path.abspath(states))
+    documents = documents_of(library.listener, str(named), target, patterns)
+    refuse_other_folder(target)
+    chosen = library.chosen
+    options = replace(library.options, model=chosen.name)
+    threads = torch.get_num_threads()
+    job = Job(options, os.getcwd(), str(target), __version__, chosen.checkpoint.fingerprint, threads)
+    with stop_on_signals() as stop, _workers(job, chosen, len(documents), ray) as workers:
+        outcomes = Run(workers, documents, stop, progress).outcomes()
+    if stop():
+        done = sum(outcome.ended in ("read", "there") for outcome in outcomes)
+        raise Interrupted(
+            f"stopped after {done:,} of {len(documents):,} documents, whose states are in {states}",
+            hint="run the same command again to resume",
+            signal_number=stop.signal_number,
+        )
+    ensure_library_index(library.listener, target)
+    return outcomes
+
+
+def failures(outcomes: Sequence[Outcome]) -> DocumentError | None:
+    """Return an error that counts the documents that failed, with their exit code if it is one for all; else None."""
+    failed = [outcome for outcome in outcomes if outcome.ended == "failed"]
+    if not failed:
+        return None
+    error = DocumentError(
+        f"{len(failed):,} of {len(outcomes):,} documents were not read",
+        hint="run the same command again once their reasons are mended: what is done is skipped",
+    )
+    codes = {outcome.exit_code for outcome in failed}
+    error.exit_code = codes.pop() if len(codes) == 1 else DocumentError.exit_code
+    return error
+
+
+@contextmanager
+def _workers(job: Job, chosen: ChosenModel, documents: int, ray: str | None) -> Iterator[Workers]:
+    need = chosen.checkpoint.parameters * getattr(torch, chosen.dtype).itemsize + BESIDE
+    if ray is not None:
+        from gemma10m.library.ray_workers import ray_actors
+
+        with ray_actors(job, ray, need) as actors:
+            yield actors
+        return
+    if chosen.device == "cpu":
+        job = replace(job, options=replace(job.options, dtype=chosen.dtype))
+    with Processes(jobs_here(job, chosen.device, documents, need)) as processes:
+        yield processes
+
+
+def jobs_here(job: Job, device: str, documents: int, need: int) -> list[Job]:
+    """Return a job for each process of this machine: one a card, or as many as there are cores and memory for.
+
+    On a CPU a process with one thread wastes none of it, so the threads of this process are shared out. need: bytes
+    of main memory for each process.
+    """
+    if device == "cuda":
+        if job.options.device.partition(":")[2]:  # a card that the user named
+            return [job]
+        return [on_card(job, card) for card in range(min(documents, torch.cuda.device_count()))]
+    fitting = int(SHARE * (memory_size("cpu") or need)) // need
+    count = max(1, min(job.threads, documents, fitting))
+    return [replace(job, threads=max(1, job.threads // count))] * count
+
+
+class Run:
+    """Give each free worker the next document until all have ended."""
+
+    def __init__(self, workers: Workers, documents: Sequence[OneOfMany], stop: StopRequest, progress: OnRun) -> None:
+        self.workers, self.stop, self.progress = workers, stop, progress
+        self.waiting, self.total = deque(documents), len(documents)
+        self.losses = Counter[OneOfMany]()
+        self.ended: list[Outcome] = []
+        self.tokens = self.failed = 0
+        self.started = time.monotonic()
+
+    def outcomes(self) -> list[Outcome]:
+        stopped = False
+        self._tell(None)
+        while self.workers.busy or (self.waiting and not stopped):
+            while self.waiting and self.workers.free and not stopped:
+                self.workers.start(self.waiting.popleft())
+            for document, outcome in self.workers.ended(PAUSE):
+                self._end(document, outcome)
+            if self.stop() and not stopped:
+                stopped = True
+                self.workers.stop()
+        return self.ended
+
+    def _end(self, document: OneOfMany, outcome: Outcome | None) -> None:
+        if outcome is None:
+            self.losses[document] += 1
+            if self.losses[document] < TRIES:
+                self.waiting.appendleft(document)
+                return
+            outcome = lost(document, TRIES)
+        self.ended.append(outcome)
+        self.tokens += outcome.tokens
+        self.failed += outcome.ended == "failed"
+        self._tell(outcome)
+
+    def _tell(self, last: Outcome | None) -> None:
+        seconds = time.monotonic() - self.started
+        self.progress(RunView(len(self.ended), self.total, self.tokens, seconds, self.failed, last))

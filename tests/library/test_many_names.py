@@ -1,0 +1,83 @@
+"""A list or a folder names documents, and each has a state of its own name; two of one name are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from many_documents import write_documents
+
+from gemma10m.errors import DocumentError, UsageError
+from gemma10m.library import Notices, Patterns
+from gemma10m.library.library_index import is_library, refuse_other_folder
+from gemma10m.library.many import documents_of
+
+
+def states_of(named: Path, patterns: Patterns | None = None) -> list[str]:
+    found = documents_of(Notices(), str(named), named.parent / "states", patterns or Patterns())
+    return [document.state for document in found]
+
+
+def test_a_folder_names_its_files_by_the_rules_of_folders(tmp_path: Path) -> None:
+    folder = write_documents(tmp_path / "papers", ("one", "two"))
+    (folder / ".gitignore").write_text("draft*\n")
+    (folder / "draft.txt").write_text("no")
+    (folder / "one.pyc").write_text("no")
+    assert states_of(folder) == [".gitignore.state", "below/two.txt.state", "one.txt.state"]
+    assert states_of(folder, Patterns(include=("one*",))) == ["one.txt.state"]
+
+
+def test_states_inside_the_folder_are_no_documents(tmp_path: Path) -> None:
+    folder = write_documents(tmp_path / "papers", ("one",))
+    (folder / "states").mkdir()
+    (folder / "states" / "other.txt").write_text("no")
+    found = documents_of(Notices(), str(folder), folder / "states")
+    assert [document.state for document in found] == ["one.txt.state"]
+
+
+def test_a_list_names_documents_by_their_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_documents(tmp_path / "papers", ("one", "two"))
+    (tmp_path / "list").write_text(f"./papers/one.txt\n\n{tmp_path}/papers/below/two.txt\ngone.txt\n")
+    inside = str(tmp_path).lstrip("/")
+    assert states_of(tmp_path / "list") == [
+        "papers/one.txt.state",
+        f"{inside}/papers/below/two.txt.state",
+        "gone.txt.state",
+    ]
+
+
+def test_two_documents_of_one_name_are_refused_and_both_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "one.txt"
+    path.write_text("text")
+    below = tmp_path / str(path).lstrip("/")
+    below.parent.mkdir(parents=True)
+    below.write_text("other text")
+    (tmp_path / "list").write_text(f"{path}\n{str(path).lstrip('/')}\n")
+    with pytest.raises(UsageError, match="have one name") as refused:
+        states_of(tmp_path / "list")
+    assert refused.value.message.count(str(path)[1:]) == 3
+    (tmp_path / "list").write_text("one.txt\none.txt\n")
+    with pytest.raises(UsageError, match=r"^one.txt was named twice$"):
+        states_of(tmp_path / "list")
+
+
+@pytest.mark.parametrize("content", [b"It is a truth\nuniversally acknowledged\n", b"\0\1", b""])
+def test_what_is_no_list_is_refused_as_a_whole(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "book.txt").write_bytes(content)
+    with pytest.raises(DocumentError, match=r"not a list|names no document"):
+        states_of(tmp_path / "book.txt")
+    with pytest.raises(DocumentError, match="does not exist"):
+        states_of(tmp_path / "gone")
+
+
+def test_states_are_not_put_among_other_files(tmp_path: Path) -> None:
+    folder = write_documents(tmp_path / "papers", ("one",))
+    with pytest.raises(UsageError, match=r"holds files that are no states, such as one\.txt"):
+        refuse_other_folder(folder)
+    assert not is_library(folder)
+    assert not is_library(tmp_path / "gone")
+    refuse_other_folder(tmp_path / "gone")
