@@ -2,7 +2,8 @@
 
 README.md has five cells, docs/recall.md all of them; docs/answers.md has what is asked of real documents,
 docs/state-file.md what was killed at random, docs/concepts.md how many verdicts are wrong,
-docs/remembering.md what a pretrained model recalls, docs/training.md what sharing keys and values costs one,
+docs/remembering.md what a pretrained model recalls, docs/training.md what sharing keys and values costs one
+and how a Megalodon reads on,
 docs/kept.md what keys and values in fewer bits change.
 """
 
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import kv_tables
 import memory_tables
+from megalodon_tables import megalodon_rows, megalodon_table
 from sharing_tables import sharing_rows, sharing_table
 from tables import ROOT, ResultRow, against, rows
 
@@ -205,7 +207,7 @@ def used_rows() -> list[ResultRow]:
     kept = [*_demo_cells().values(), *_demo_perplexity(), *against("small", 16_384)]
     remembering = [*memory_tables.cell_rows().values(), *memory_tables.loss_rows(), *memory_tables.part_rows()]
     remembering += [*kv_tables.loss_rows(), *kv_tables.cell_rows()]
-    return [*kept, *answer_rows(), *verdict_rows(), rows("kills")[-1], *remembering, *sharing_rows()]
+    return [*kept, *answer_rows(), *verdict_rows(), rows("kills")[-1], *remembering, *sharing_rows(), *megalodon_rows()]
 
 
 def filled(text: str) -> str:
@@ -223,6 +225,7 @@ def filled(text: str) -> str:
         "losses": memory_tables.loss_table(),
         "parts": memory_tables.parts_table(),
         "sharing": sharing_table(),
+        "megalodon": megalodon_table(),
         "kv losses": kv_tables.loss_table(),
         "kv cells": kv_tables.cell_table(),
     }
