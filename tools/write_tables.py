@@ -31,7 +31,11 @@ PAGES = (
     "docs/training.md",
     "docs/kept.md",
 )
-SETS = {"squad": "SQuAD 2.0", "hotpotqa": "HotpotQA"}
+SETS = {
+    "squad-asked": "SQuAD 2.0",
+    "hotpotqa-asked": "HotpotQA",
+    "hotpotqa-comparisons": "HotpotQA's comparisons",
+}
 READ_IN = {
     "all.md": "found in nine million tokens",
     "persuasion.txt": "*Persuasion*, found",
@@ -157,23 +161,42 @@ def speed_lines() -> str:
 
 
 def answer_rows() -> list[ResultRow]:
-    """Return the newest row of each set of questions in each document."""
+    """Return the newest row of each set of questions in each document, the shortest document of a set first."""
     found = {(row["questions_sha256"], row["document"], row["given"], row["recall"]): row for row in rows("qa")}
-    return list(found.values())
+    return sorted(found.values(), key=lambda row: (_set_place(row), not row["given"], row["bytes"]))
+
+
+def _set_place(row: ResultRow) -> int:
+    """Return a set's place among the published ones, which come before those written by hand."""
+    name = Path(row["questions"]).stem
+    return list(SETS).index(name) if name in SETS else len(SETS)
 
 
 def answers_table() -> str:
     heads = ("questions", "n", "passages", "exact", "F1", "sources found", "false answers", "refused", "seconds")
     lines = [f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|"]
     for row in answer_rows():
-        name = Path(row["questions"]).stem
-        asked = SETS.get(name.split("-")[0], "written by hand")
+        asked = SETS.get(Path(row["questions"]).stem, "written by hand")
         passages = "the right ones, given" if row["given"] else READ_IN[Path(row["document_name"]).name]
+        passages = passages if row["recall"] else passages.replace("found in", "none, the window alone after")
         every, found = row["all"], row["all"]["source_found"]
         shares = (every["exact"], every["f1"], found, row["false_answers"], row["refused"])
         cells = [f"{100 * share:.1f} %" if share is not None else "" for share in shares]
         seconds = f"{row['seconds_per_question']:.1f}"
         lines.append(f"| {asked} | {every['n']} | {passages} | {' | '.join(cells)} | {seconds} |")
+    return "\n".join(lines)
+
+
+def list_rows() -> list[ResultRow]:
+    """Return the newest row of each document that lists are asked about."""
+    return list({row["document"]: row for row in rows("lists")}.values())
+
+
+def lists_table() -> str:
+    lines = ["| document | n | recall | precision | listed | seconds |", "| --- " * 6 + "|"]
+    for row in list_rows():
+        shares = f"{100 * row['recall']:.0f} % | {100 * row['precision']:.0f} % | {row['listed']:.1f}"
+        lines.append(f"| {row['document']} | {row['n']} | {shares} | {row['seconds_per_question']:.0f} |")
     return "\n".join(lines)
 
 
@@ -207,7 +230,8 @@ def used_rows() -> list[ResultRow]:
     kept = [*_demo_cells().values(), *_demo_perplexity(), *against("small", 16_384)]
     remembering = [*memory_tables.cell_rows().values(), *memory_tables.loss_rows(), *memory_tables.part_rows()]
     remembering += [*kv_tables.loss_rows(), *kv_tables.cell_rows()]
-    return [*kept, *answer_rows(), *verdict_rows(), rows("kills")[-1], *remembering, *sharing_rows(), *megalodon_rows()]
+    asked = [*answer_rows(), *list_rows(), *verdict_rows()]
+    return [*kept, *asked, rows("kills")[-1], *remembering, *sharing_rows(), *megalodon_rows()]
 
 
 def filled(text: str) -> str:
@@ -219,6 +243,7 @@ def filled(text: str) -> str:
         "perplexity": perplexity_table(),
         "speed": speed_lines(),
         "answers": answers_table(),
+        "lists": lists_table(),
         "kills": kills_line(),
         "verdicts": verdicts_line(),
         "remembering": memory_tables.remembering_table(),

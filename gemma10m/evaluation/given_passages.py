@@ -15,7 +15,7 @@ MOST_GIVEN = 2
 
 
 class KeepsChosen:
-    """Choose as `choose` does, and keep what was chosen last."""
+    """Choose as `choose` does, and keep what was chosen: for a question that is asked in parts, for each of them."""
 
     def __init__(self, choose: Choose = retrieve) -> None:
         self._choose = choose
@@ -24,8 +24,9 @@ class KeepsChosen:
     def __call__(
         self, index: PassageIndex, tokenizer: Tokenizer, question: str, budget: int, most: int
     ) -> list[Excerpt]:
-        self.chosen = self._choose(index, tokenizer, question, budget, most)
-        return self.chosen
+        chosen = self._choose(index, tokenizer, question, budget, most)
+        self.chosen += chosen
+        return chosen
 
     def has_all(self, sentences: Sequence[str]) -> bool:
         """Tell if each sentence is in one of the passages."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 
 from gemma10m.answering.answer import check_question
+from gemma10m.answering.comparing import Part, first_or_last
 from gemma10m.answering.conversation import Conversation, reply
 from gemma10m.answering.refusing import Refusing
 from gemma10m.answering.sampling import Sampling
@@ -17,6 +18,9 @@ from gemma10m.passages.follow_ups import standalone
 from gemma10m.passages.statements import REFUSAL, begins_to_say, says_nothing
 from gemma10m.saved_states import Reader
 from gemma10m.tokens.prompt import Prompt
+
+DATE = 24  # tokens of an answer that says when something was
+SIDES = 2  # things that a question compares, each with its share of the passages
 
 
 class AnswerStream:
@@ -71,6 +75,11 @@ def _without_first_space(pieces: Generator[str, None, Conversation]) -> Generato
         yield piece
 
 
+def _nothing_more(after: Conversation) -> Generator[str, None, Conversation]:
+    yield from ()
+    return after
+
+
 @dataclass
 class Chat:
     """Hold a conversation about a document: each question continues from the answers before it."""
@@ -106,7 +115,23 @@ class Chat:
     def sources(self) -> tuple[Source, ...]:
         """Return the sources of the last answer, with quotes."""
         last = self.answers[-1]
-        return self.passages.check(last.understood_as or last.question, last.made, quoted=True).sources
+        question = last.understood_as or last.question
+        return self.passages.check(question, last.made, quoted=True, parts=last.parts).sources
+
+    def _compared(self, question: str) -> tuple[str, tuple[Part, ...]] | None:
+        """Return what `first_or_last` makes of the question, for a model that answers from passages alone."""
+        reader, most = self.reader, min(DATE, self.sampling.max_new_tokens)
+        refusing = refusing_of(reader, self.passages.options.strict)
+        if refusing is None or not self.passages.budget(reader):
+            return None
+        empty, sampling = conversation_of_passages(reader), replace(self.sampling, max_new_tokens=most)
+
+        def read(asked: str) -> tuple[str, str]:
+            retrieved = self.passages.retrieved(reader, asked, empty.state, SIDES)
+            said = reply(reader.model, reader.tokenizer, empty, asked, sampling, retrieved, refusing)
+            return "".join(said) if retrieved else REFUSAL, retrieved
+
+        return first_or_last(question, read)
 
     def _reply(self, question: str, understood: str) -> Generator[str, None, Conversation]:
         """Yield the answer's pieces, and return the conversation after it.
@@ -129,8 +154,11 @@ class Chat:
 
     def _turn(self, question: str) -> Generator[str, None, Answer]:
         """Yield the answer's pieces from its first whole sentence on: until then it may turn out to say nothing."""
-        understood = self.understood(question)
+        understood, parts = self.understood(question), tuple[Part, ...]()
         made, held, answering = "", True, self._reply(question, understood)
+        if compared := self._compared(understood):
+            made, parts = compared
+            answering = _nothing_more(Conversation(self.state))
         while True:
             try:
                 piece = next(answering)
@@ -144,7 +172,7 @@ class Chat:
                 held = False
                 yield made
         unseen = held and (self.waits or self.passages.waits or says_nothing(made))
-        checked = self.passages.check(understood, made, unseen)
+        checked = self.passages.check(understood, made, unseen, parts=parts)
         # What is left unread is the last token of an answer that did not end by itself.
         rewritten = "" if understood == question else understood
         answer = replace(checked, question=question, understood_as=rewritten, truncated=bool(after.unread))

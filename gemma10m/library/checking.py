@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
+from gemma10m.answering.comparing import Part
 from gemma10m.documents import Document, FilesNow
 from gemma10m.passages.index import PassageIndex, damaged
 from gemma10m.passages.quotes import Source, locate
@@ -29,6 +30,7 @@ __all__ = [
     "Source",
     "closest",
     "look_up",
+    "look_up_parts",
     "matching",
     "without_index",
 ]
@@ -58,6 +60,7 @@ class Answer:
     absent: bool = False  # there is no answer, and no passage has a word of the question
     withheld: bool = False  # there is no answer; in strict mode also one that is not verified
     truncated: bool = False  # it was longer than `max_new_tokens`
+    parts: tuple[Part, ...] = ()  # what it was made from, each compared with the text on its own
     understood_as: str = ""  # the question with names for what it refers back to; "" if it can be understood alone
 
     @property
@@ -84,6 +87,7 @@ class Answer:
             "sources": [asdict(source) for source in self.sources],
             "not_in_text": list(self.unsupported),
             "closest": [asdict(source) for source in self.closest],
+            **({"parts": [asdict(part) for part in self.parts]} if self.parts else {}),
         }
 
 
@@ -106,6 +110,32 @@ def look_up(
     elif found.verdict == UNVERIFIED and (strict or quoted):
         near = tuple(closest(index, f"{question} {made}", SHOWN, files))
     return Found(found.verdict, sources, found.unsupported, found.same_words, near, absent)
+
+
+def look_up_parts(
+    index: PassageIndex, question: str, parts: Sequence[Part], files: Files, quoted: bool = True, strict: bool = False
+) -> Found:
+    """Return the verdict on an answer that was made from parts: it is verified if each part is.
+
+    Raises StateError for a damaged index.
+    """
+    found = [(part, look_up(index, part.question, part.answer, files, quoted, strict)) for part in parts]
+    without = [(_said(part, question), each) for part, each in found if each.verdict != VERIFIED]
+    return Found(
+        UNVERIFIED if without else VERIFIED,
+        _once(source for _, each in found for source in each.sources),
+        tuple(said for said, _ in without),
+        tuple(said for said, each in without if each.same_words),
+        _once(source for _, each in without for source in each.closest)[:SHOWN],
+    )
+
+
+def _said(part: Part, question: str) -> str:
+    return part.answer if part.question == question else f"{part.question} {part.answer}"
+
+
+def _once(sources: Iterable[Source]) -> tuple[Source, ...]:
+    return tuple(dict.fromkeys(sources))
 
 
 def without_index(made: str) -> Found:

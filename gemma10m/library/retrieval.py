@@ -10,6 +10,7 @@ from functools import cache
 from reprlib import repr as shortened
 from typing import TypeVar
 
+from gemma10m.answering.comparing import Part
 from gemma10m.documents import Document, Whereabouts
 from gemma10m.errors import StateError, UsageError
 from gemma10m.library.checking import (
@@ -18,8 +19,10 @@ from gemma10m.library.checking import (
     VERIFIED,
     Answer,
     Files,
+    Found,
     Source,
     look_up,
+    look_up_parts,
     matching,
     without_index,
 )
@@ -96,12 +99,12 @@ class Passages:
         """Tell if an answer is shown only once it is checked, because it may be withheld."""
         return self.options.strict or (self.index is not None and self.options.tells)
 
-    def retrieved(self, reader: Reader, question: str, state: State) -> str:
-        """Return the text that is read again between the state and the question."""
-        budget = self._fitting(self.budget(reader), reader, question, state)
+    def retrieved(self, reader: Reader, question: str, state: State, share: int = 1) -> str:
+        """Return the text that is read again between the state and the question, in 1 / `share` of the room for it."""
+        budget = self._fitting(self.budget(reader), reader, question, state) // share
         if not budget:
             return ""
-        most = reader.about.passages or SEARCHED
+        most = -(-(reader.about.passages or SEARCHED) // share)
         return shown(self._look(lambda index: self.choose(index, reader.tokenizer, question, budget, most), nothing=[]))
 
     def budget(self, reader: Reader) -> int:
@@ -121,14 +124,22 @@ class Passages:
         self._capped = True
         return room
 
-    def check(self, question: str, made: str, waited: bool = False, quoted: bool = False) -> Answer:
+    def check(
+        self, question: str, made: str, waited: bool = False, quoted: bool = False, parts: Sequence[Part] = ()
+    ) -> Answer:
         """Return the answer with its verdict and sources, and with quotes if the options or `quoted` ask for them.
 
         waited: nothing of the answer was shown yet, so that it can be withheld. What was shown is at worst unverified.
+        parts: what the answer was made from, which is compared with the text in its place.
         """
         strict, quoted = self.options.strict, quoted or self.options.sources
-        nothing = without_index(made)
-        found = self._look(lambda index: look_up(index, question, made, self.document, quoted, strict), nothing)
+
+        def compared(index: PassageIndex) -> Found:
+            if parts:
+                return look_up_parts(index, question, parts, self.document, quoted, strict)
+            return look_up(index, question, made, self.document, quoted, strict)
+
+        found = self._look(compared, without_index(made))
         shown_anyway = found.verdict == NO_ANSWER and not waited
         verdict = UNVERIFIED if shown_anyway else found.verdict
         return Answer(
@@ -140,6 +151,7 @@ class Passages:
             found.same_words,
             self._shown(found.closest),
             absent=found.absent,
+            parts=tuple(parts),
             withheld=waited and (verdict == NO_ANSWER or (strict and verdict != VERIFIED)),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from tiny_adapters import write_tiny
 
 from gemma10m import Library
 from gemma10m.adapters.about import AboutAdapter
+from gemma10m.answering.conversation import Conversation
 from gemma10m.answering.sampling import Sampling
 from gemma10m.errors import UsageError
+from gemma10m.evaluation.given_passages import passages_with
 from gemma10m.folders import indexes_folder
 from gemma10m.library.retrieval import RetrievalOptions
 from gemma10m.passages.index import PassageIndex
@@ -90,6 +93,34 @@ def test_an_adapter_is_shown_as_many_passages_as_it_was_trained_with(
     with Library(base, device="cpu", dtype="float32", adapter=adapter).open(tmp_path / "towns.md") as reading:
         shown = reading.passages.retrieved(reading.reader, "Which harbour has boats?", reading.source.state)
     assert shown.count("The harbour of town") == expected
+
+
+def test_which_of_two_was_first_is_answered_from_when_each_was(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = ["Ann Lee was born in 1967.", "Bob Ray was born in 1976.", "Joe Fox was a painter."]
+    (tmp_path / "people.txt").write_text("\n\n".join(people))
+    dates = {"When was Ann Lee born?": " 1967", "When was Bob Ray born?": " 1976", "When was Joe Fox born?": " 1955"}
+
+    def given(*arguments: object) -> Generator[str, None, Conversation]:
+        asked = str(arguments[3])
+        yield dates.get(asked, " nobody")
+        return Conversation(library.reader().model.empty_state())
+
+    monkeypatch.setattr("gemma10m.library.chat.reply", given)
+    with library.open(tmp_path / "people.txt") as reading:
+        reading.passages.choose = passages_with(people)  # the tiny model's window holds a few words
+        chat = reading.chat(SHORT)
+        compared = chat.ask("Who is older, Ann Lee or Bob Ray?")
+        quotes = [source.quote for source in chat.sources()]
+        other = chat.ask("Who is older, Ann Lee or Joe Fox?")
+    assert (compared.text, compared.verdict) == ("Ann Lee", "verified")
+    assert quotes == [source.quote for source in compared.sources] == people[:2]
+    assert compared.record()["parts"] == [
+        {"question": "When was Ann Lee born?", "answer": "1967"},
+        {"question": "When was Bob Ray born?", "answer": "1976"},
+    ]
+    assert (other.made, other.verdict, other.parts) == ("nobody", "unverified", ())
 
 
 def test_a_question_without_a_passage_is_refused_without_the_model(

@@ -29,6 +29,7 @@ class SetQuestion:
     paragraphs: tuple[Paragraph, ...]  # that hold them
     held_out: bool
     given: tuple[Paragraph, ...]  # all that the set shows with it
+    compares: bool = False  # two things, says HotpotQA
 
     def record(self) -> dict[str, Any]:
         return {"question": self.question, "answers": self.answers, "sources": self.sources}
@@ -70,6 +71,7 @@ def hotpot_questions(said: Any) -> Iterator[SetQuestion]:
             tuple(given[title] for title in dict.fromkeys(title for title, _ in facts)),
             place % HELD_OUT == 0,
             tuple(given.values()),
+            asked["type"] == "comparison",
         )
 
 
