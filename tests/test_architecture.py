@@ -99,6 +99,7 @@ MAY_IMPORT = {
         "documents",
         "errors",
         "folders",
+        "gemma10m",
         "interrupts",
         "memory",
         "models",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -72,7 +72,8 @@ def train_share(terminal: Terminal, options: ShareOptions) -> None:
     recipe = _recipe(options)
     wanted = ModelOptions(options.model, options.device, options.dtype, adapter=NO_ADAPTER)
     chosen = choose_model(terminal, wanted)
-    recipe = replace(recipe, **asdict(training_reading(chosen.checkpoint)))
+    reading = training_reading(chosen.checkpoint)
+    recipe = replace(recipe, memory=reading.memory, segment=reading.segment, carry=reading.carry, sinks=reading.sinks)
     if chosen.path.resolve() == options.out.resolve():
         raise UsageError(
             f"{options.out} is the checkpoint itself and would be overwritten", hint="give --out another folder"

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from gemma10m.library.library import Library
     from gemma10m.library.listening import Listener, Notices
     from gemma10m.library.read_many import RunView, read_many
-    from gemma10m.library.read_one import Outcome
+    from gemma10m.library.read_one import DocumentOutcome
     from gemma10m.library.reading import Reading
     from gemma10m.library.retrieval import RetrievalOptions
     from gemma10m.library.sources import Patterns
@@ -49,7 +49,7 @@ _HOMES = {
     "Library": "library",
     "Listener": "listening",
     "Notices": "listening",
-    "Outcome": "read_one",
+    "DocumentOutcome": "read_one",
     "Patterns": "sources",
     "Reading": "reading",
     "RetrievalOptions": "retrieval",
@@ -63,10 +63,10 @@ __all__ = [
     "Answer",
     "AnswerStream",
     "Chat",
+    "DocumentOutcome",
     "Library",
     "Listener",
     "Notices",
-    "Outcome",
     "Patterns",
     "Reading",
     "RetrievalOptions",

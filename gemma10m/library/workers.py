@@ -17,7 +17,7 @@ from typing import Protocol, Self
 
 from gemma10m.errors import UsageError
 from gemma10m.library.many import OneOfMany
-from gemma10m.library.read_one import Job, Outcome, read_one
+from gemma10m.library.read_one import DocumentJob, DocumentOutcome, read_one
 
 
 class Workers(Protocol):
@@ -33,7 +33,7 @@ class Workers(Protocol):
 
     def start(self, document: OneOfMany) -> None: ...
 
-    def ended(self, seconds: float) -> Iterator[tuple[OneOfMany, Outcome | None]]:
+    def ended(self, seconds: float) -> Iterator[tuple[OneOfMany, DocumentOutcome | None]]:
         """Wait at most so long, and yield what has ended; None if the worker died with the document."""
 
     def stop(self) -> None:
@@ -45,11 +45,11 @@ class Workers(Protocol):
 class Processes:
     """Hold one process of this machine for each job; the next document of one that died gets a new process."""
 
-    def __init__(self, jobs: Sequence[Job]) -> None:
+    def __init__(self, jobs: Sequence[DocumentJob]) -> None:
         """Start the first process. Raises UsageError if none can be started."""
         self._jobs = dict(enumerate(jobs))
         self._pools = {seat: _pool() for seat in self._jobs}
-        self._running: dict[Future[Outcome], tuple[int, OneOfMany]] = {}
+        self._running: dict[Future[DocumentOutcome], tuple[int, OneOfMany]] = {}
         try:
             self._pools[0].submit(os.getpid).result()
         except BrokenProcessPool as error:
@@ -83,7 +83,7 @@ class Processes:
             future = self._pools[seat].submit(read_one, self._jobs[seat], document)
         self._running[future] = seat, document
 
-    def ended(self, seconds: float) -> Iterator[tuple[OneOfMany, Outcome | None]]:
+    def ended(self, seconds: float) -> Iterator[tuple[OneOfMany, DocumentOutcome | None]]:
         for future in wait(self._running, seconds, FIRST_COMPLETED).done:
             seat, document = self._running.pop(future)
             try:

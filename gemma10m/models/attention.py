@@ -16,7 +16,7 @@ from gemma10m.memory import KINDS
 from gemma10m.memory.heavy import HeavyTokens
 from gemma10m.memory.kind import Memory
 from gemma10m.memory.matrix import Memories
-from gemma10m.memory.quantised import quantiser_of
+from gemma10m.memory.quantiser import quantiser_of
 from gemma10m.memory.spans import Plan, SegmentWindow, SlidingWindow, Span, Window
 from gemma10m.memory.state import LayerState, Layout
 from gemma10m.models.buffer import Buffer, Quantised

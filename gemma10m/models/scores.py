@@ -63,7 +63,7 @@ def _weights(queries: Tensor, keys: Tensor, seen: Tensor, scale: float, cap: flo
     scores = ops.wide(queries @ keys.unsqueeze(2).mT) * scale  # (B, K, H/K, rows, width)
     if cap is not None:
         scores = torch.tanh(scores / cap) * cap
-    return torch.softmax(scores.masked_fill(~seen, float("-inf")), dim=-1)
+    return torch.softmax(scores.masked_fill(seen.logical_not(), float("-inf")), dim=-1)
 
 
 def window_mask(queries: int, width: int, reach: int | None, device: torch.device) -> Tensor | None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gemma10m.config import ModelConfig, ReadingConfig, computed_in
-from gemma10m.memory.quantised import TENSORS
+from gemma10m.memory.quantiser import TENSORS
 from gemma10m.memory.state import Layout
 from gemma10m.models.decoder import Decoder
 from gemma10m.models.layers import FEED_FORWARD_ROWS

@@ -190,7 +190,7 @@ FORGERIES: dict[str, tuple[Callable[[Table, bytearray], object], str]] = {
     "complete 1": (field("complete", "1"), "complete: expected true or false, found 1"),
     "model null": (field("model", "null"), "model: expected text, found None"),
     "model bare": (field("model", "tiny"), "model: "),
-    "dtype": (field("dtype", '"float16"'), "dtype: expected float32 or bfloat16, found 'float16'"),
+    "dtype": (field("dtype", '"float16"'), "dtype: expected float32 or bfloat16 or int8 or int4, found 'float16'"),
     "dtype list": (field("dtype", "[]"), "dtype: expected float32 or bfloat16"),
     "dtype other": (field("dtype", '"float32"'), "was read in float32, expected bfloat16"),
     "digest short": (field("ids_sha256", '"abc"'), "ids_sha256: expected a SHA-256"),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gemma10m.config import AttentionSpec, ReadingConfig
-from gemma10m.memory.quantised import Quantiser, quantiser_of
+from gemma10m.memory.quantiser import Quantiser, quantiser_of
 from gemma10m.memory.state import LayerState
 
 SPEC = AttentionSpec(heads=4, kv_heads=2, head_size=6)
