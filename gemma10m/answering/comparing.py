@@ -12,14 +12,14 @@ _YEAR = re.compile(r"(?<![\w.,/-])(?:1\d{3}|20\d\d)(?![\w/]|[.,]\d)")
 
 
 @dataclass(frozen=True)
-class Part:
+class AnswerPart:
     """Hold a question that a part of an answer answers, and that part."""
 
     question: str
     answer: str
 
 
-def first_or_last(question: str, read: Callable[[str], tuple[str, str]]) -> tuple[str, tuple[Part, ...]] | None:
+def first_or_last(question: str, read: Callable[[str], tuple[str, str]]) -> tuple[str, tuple[AnswerPart, ...]] | None:
     """Return the name of the one that was earlier, or later, and when each was; None where that cannot be told.
 
     read: answers a question, and returns the answer with the passages that it was made from. Both answers must have a
@@ -28,13 +28,13 @@ def first_or_last(question: str, read: Callable[[str], tuple[str, str]]) -> tupl
     order = ordering(question)
     if order is None:
         return None
-    parts, years = list[Part](), list[int]()
+    parts, years = list[AnswerPart](), list[int]()
     for asked in order.questions():
         said, text = read(asked)
         year = _YEAR.search(said)
         if year is None or year[0] not in text:
             return None
-        parts.append(Part(asked, said.strip()))
+        parts.append(AnswerPart(asked, said.strip()))
         years.append(int(year[0]))
     if years[0] == years[1]:
         return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 
 from gemma10m.answering.answer import check_question
-from gemma10m.answering.comparing import Part, first_or_last
+from gemma10m.answering.comparing import AnswerPart, first_or_last
 from gemma10m.answering.conversation import Conversation, reply
 from gemma10m.answering.refusing import Refusing
 from gemma10m.answering.sampling import Sampling
@@ -118,7 +118,7 @@ class Chat:
         question = last.understood_as or last.question
         return self.passages.check(question, last.made, quoted=True, parts=last.parts).sources
 
-    def _compared(self, question: str) -> tuple[str, tuple[Part, ...]] | None:
+    def _compared(self, question: str) -> tuple[str, tuple[AnswerPart, ...]] | None:
         """Return what `first_or_last` makes of the question, for a model that answers from passages alone."""
         reader, most = self.reader, min(DATE, self.sampling.max_new_tokens)
         refusing = refusing_of(reader, self.passages.options.strict)
@@ -154,7 +154,7 @@ class Chat:
 
     def _turn(self, question: str) -> Generator[str, None, Answer]:
         """Yield the answer's pieces from its first whole sentence on: until then it may turn out to say nothing."""
-        understood, parts = self.understood(question), tuple[Part, ...]()
+        understood, parts = self.understood(question), tuple[AnswerPart, ...]()
         made, held, answering = "", True, self._reply(question, understood)
         if compared := self._compared(understood):
             made, parts = compared

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from gemma10m.answering.comparing import Part
+from gemma10m.answering.comparing import AnswerPart
 from gemma10m.documents import Document, FilesNow
 from gemma10m.passages.index import PassageIndex, damaged
 from gemma10m.passages.quotes import Source, locate
@@ -60,7 +60,7 @@ class Answer:
     absent: bool = False  # there is no answer, and no passage has a word of the question
     withheld: bool = False  # there is no answer; in strict mode also one that is not verified
     truncated: bool = False  # it was longer than `max_new_tokens`
-    parts: tuple[Part, ...] = ()  # what it was made from, each compared with the text on its own
+    parts: tuple[AnswerPart, ...] = ()  # what it was made from, each compared with the text on its own
     understood_as: str = ""  # the question with names for what it refers back to; "" if it can be understood alone
 
     @property
@@ -113,7 +113,12 @@ def look_up(
 
 
 def look_up_parts(
-    index: PassageIndex, question: str, parts: Sequence[Part], files: Files, quoted: bool = True, strict: bool = False
+    index: PassageIndex,
+    question: str,
+    parts: Sequence[AnswerPart],
+    files: Files,
+    quoted: bool = True,
+    strict: bool = False,
 ) -> Found:
     """Return the verdict on an answer that was made from parts: it is verified if each part is.
 
@@ -130,7 +135,7 @@ def look_up_parts(
     )
 
 
-def _said(part: Part, question: str) -> str:
+def _said(part: AnswerPart, question: str) -> str:
     return part.answer if part.question == question else f"{part.question} {part.answer}"
 
 

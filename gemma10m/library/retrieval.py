@@ -10,7 +10,7 @@ from functools import cache
 from reprlib import repr as shortened
 from typing import TypeVar
 
-from gemma10m.answering.comparing import Part
+from gemma10m.answering.comparing import AnswerPart
 from gemma10m.documents import Document, Whereabouts
 from gemma10m.errors import StateError, UsageError
 from gemma10m.library.checking import (
@@ -125,7 +125,7 @@ class Passages:
         return room
 
     def check(
-        self, question: str, made: str, waited: bool = False, quoted: bool = False, parts: Sequence[Part] = ()
+        self, question: str, made: str, waited: bool = False, quoted: bool = False, parts: Sequence[AnswerPart] = ()
     ) -> Answer:
         """Return the answer with its verdict and sources, and with quotes if the options or `quoted` ask for them.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gemma10m.answering.comparing import Part, first_or_last
+from gemma10m.answering.comparing import AnswerPart, first_or_last
 from gemma10m.passages.comparisons import ordering
 
 BORN = "Who was born first, Ann Lee or Bob Ray?"
@@ -32,7 +32,7 @@ def when(ann: str, bob: str) -> Callable[[str], tuple[str, str]]:
 )
 def test_the_earlier_or_the_later_of_two_years_decides(question: str, name: str) -> None:
     found = first_or_last(question, when("May 8, 1967", "in 1976"))
-    parts = (Part("When was Ann Lee born?", "May 8, 1967"), Part("When was Bob Ray born?", "in 1976"))
+    parts = (AnswerPart("When was Ann Lee born?", "May 8, 1967"), AnswerPart("When was Bob Ray born?", "in 1976"))
     assert found == (name, parts)
     other = first_or_last(question, when("1976", "1967"))
     assert other is not None
