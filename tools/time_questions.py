@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gemma10m.bench.rows import append_rows
+from gemma10m.errors import NoAnswer
 from gemma10m.tasks.question_set import read_question_set
 from gemma10m.terminal import Terminal
 
@@ -30,19 +31,20 @@ class Timed:
 
 
 def timed(command: list[str], cache: str) -> Timed:
-    """Run a command of the program. Raises CalledProcessError if it fails."""
+    """Run a command of the program. Raises CalledProcessError if it fails; no answer is not a failure."""
     environment = {**os.environ, "XDG_CACHE_HOME": cache}
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
     assert process.stdout is not None
-    process.stdout.read(1)
-    first = time.perf_counter() - started
-    process.stdout.read()
+    with process.stdout as said:
+        said.read(1)
+        first = time.perf_counter() - started
+        said.read()
     _, status, usage = os.wait4(process.pid, 0)
     whole = time.perf_counter() - started
-    if code := os.waitstatus_to_exitcode(status):
-        raise subprocess.CalledProcessError(code, command)
-    process.returncode = 0
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in (0, NoAnswer.exit_code):
+        raise subprocess.CalledProcessError(process.returncode, command)
     return Timed(first, whole, usage.ru_maxrss * 1024)
 
 
@@ -81,7 +83,8 @@ def main() -> None:
     asked = [one.question for one in read_question_set(options.questions)[: options.n]]
     row = measure(options.document, asked, options.model)
     if options.results:
-        append_rows(options.results, "questions", f"tools/time_questions.py {options.document} -n {options.n}", [row])
+        command = f"tools/time_questions.py {options.document} {options.questions} -n {options.n}"
+        append_rows(options.results, "questions", command, [row])
     Terminal().line(json.dumps(row))
 
 

@@ -200,6 +200,20 @@ def lists_table() -> str:
     return "\n".join(lines)
 
 
+def timing_rows() -> list[ResultRow]:
+    """Return the newest row of each document and model that questions are timed with."""
+    return list({(row["document"], row["model"]): row for row in rows("questions")}.values())
+
+
+def timing_table() -> str:
+    lines = ["| document | bytes | first question | next process | further question | peak |", "| --- " * 6 + "|"]
+    for row in timing_rows():
+        seconds = (row["indexing_and_first_answer_seconds"], row["answer_seconds"], row["further_question_seconds"])
+        shown = " | ".join(f"{each:.1f} s" for each in seconds)
+        lines.append(f"| {row['document']} | {row['bytes']:,} | {shown} | {row['peak_bytes'] / 1e9:.2f} GB |")
+    return "\n".join(lines)
+
+
 def kills_line() -> str:
     """Return what tools/kill_at_random.py has measured."""
     row = rows("kills")[-1]
@@ -230,7 +244,7 @@ def used_rows() -> list[ResultRow]:
     kept = [*_demo_cells().values(), *_demo_perplexity(), *against("small", 16_384)]
     remembering = [*memory_tables.cell_rows().values(), *memory_tables.loss_rows(), *memory_tables.part_rows()]
     remembering += [*kv_tables.loss_rows(), *kv_tables.cell_rows()]
-    asked = [*answer_rows(), *list_rows(), *verdict_rows()]
+    asked = [*answer_rows(), *list_rows(), *timing_rows(), *verdict_rows()]
     return [*kept, *asked, rows("kills")[-1], *remembering, *sharing_rows(), *megalodon_rows()]
 
 
@@ -244,6 +258,7 @@ def filled(text: str) -> str:
         "speed": speed_lines(),
         "answers": answers_table(),
         "lists": lists_table(),
+        "timing": timing_table(),
         "kills": kills_line(),
         "verdicts": verdicts_line(),
         "remembering": memory_tables.remembering_table(),
