@@ -10,7 +10,7 @@ from gemma10m.documents.names import printable
 from gemma10m.library.library import Library
 from gemma10m.library.model_choice import ModelOptions
 from gemma10m.library.read_many import RunView, failures, read_many
-from gemma10m.library.read_one import Outcome
+from gemma10m.library.read_one import DocumentOutcome
 from gemma10m.library.sources import ALL, Patterns
 from gemma10m.progress import format_count, format_duration, run_status
 from gemma10m.terminal import Terminal
@@ -44,7 +44,7 @@ def read_all(
         raise error
 
 
-def _tell(terminal: Terminal, outcome: Outcome, states: Path) -> None:
+def _tell(terminal: Terminal, outcome: DocumentOutcome, states: Path) -> None:
     for warning in outcome.warnings:
         terminal.warn(f"{outcome.document.shown}: {warning.removeprefix(f'{outcome.document.shown}: ')}")
     state = str(states / outcome.document.state) if outcome.ended in ("read", "there") else None
@@ -64,7 +64,7 @@ def _tell(terminal: Terminal, outcome: Outcome, states: Path) -> None:
         terminal.line(state)
 
 
-def _summary(outcomes: Sequence[Outcome], seconds: float) -> str:
+def _summary(outcomes: Sequence[DocumentOutcome], seconds: float) -> str:
     counts = Counter(outcome.ended for outcome in outcomes)
     tokens = sum(outcome.tokens for outcome in outcomes)
     said = [f"read {counts['read']:,} of {len(outcomes):,} documents"]

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from gemma10m.library.checking import Answer, Source
     from gemma10m.library.library import Library
     from gemma10m.library.listening import Listener, Notices
-    from gemma10m.library.read_many import RunView, read_many
-    from gemma10m.library.read_one import Outcome
+    from gemma10m.library.read_many import RunView
+    from gemma10m.library.read_one import DocumentOutcome
     from gemma10m.library.reading import Reading
     from gemma10m.library.retrieval import RetrievalOptions
     from gemma10m.library.sources import Patterns
@@ -49,31 +49,29 @@ _HOMES = {
     "Library": "library",
     "Listener": "listening",
     "Notices": "listening",
-    "Outcome": "read_one",
+    "DocumentOutcome": "read_one",
     "Patterns": "sources",
     "Reading": "reading",
     "RetrievalOptions": "retrieval",
     "RunView": "read_many",
     "Source": "checking",
     "StatesLibrary": "states_library",
-    "read_many": "read_many",
 }
 
 __all__ = [
     "Answer",
     "AnswerStream",
     "Chat",
+    "DocumentOutcome",
     "Library",
     "Listener",
     "Notices",
-    "Outcome",
     "Patterns",
     "Reading",
     "RetrievalOptions",
     "RunView",
     "Source",
     "StatesLibrary",
-    "read_many",
 ]
 
 

@@ -12,16 +12,16 @@ from pathlib import Path
 
 import torch
 
-from gemma10m import __version__
 from gemma10m.errors import DocumentError, Interrupted
 from gemma10m.library.library import Library
 from gemma10m.library.library_index import ensure_library_index, refuse_other_folder
 from gemma10m.library.many import OneOfMany, documents_of
 from gemma10m.library.model_choice import ChosenModel, memory_size
-from gemma10m.library.read_one import Job, Outcome, lost, on_card
+from gemma10m.library.read_one import DocumentOutcome, WorkerJob, lost, on_card
 from gemma10m.library.signals import StopRequest, stop_on_signals
 from gemma10m.library.sources import ALL, Patterns
 from gemma10m.library.workers import Processes, Workers
+from gemma10m.saved_states import PROGRAM
 
 TRIES = 3  # of a document whose worker is killed
 PAUSE = 0.2  # seconds between two looks at signals
@@ -38,7 +38,7 @@ class RunView:
     tokens: int  # read by this run
     seconds: float
     failed: int
-    last: Outcome | None = None  # what ended just now
+    last: DocumentOutcome | None = None  # what ended just now
 
 
 OnRun = Callable[[RunView], None]
@@ -52,7 +52,7 @@ def read_many(
     ray: str | None = None,
     patterns: Patterns = ALL,
     progress: OnRun = lambda view: None,
-) -> list[Outcome]:
+) -> list[DocumentOutcome]:
     """Read each document that a list or a folder names into a state below the folder `states`, and index them together.
 
     What is there already, of the same text, model and options, is not read again. ray: None for processes of this
@@ -66,9 +66,9 @@ def read_many(
     chosen = library.chosen
     options = replace(library.options, model=chosen.name)
     threads = torch.get_num_threads()
-    job = Job(options, os.getcwd(), str(target), __version__, chosen.checkpoint.fingerprint, threads)
+    job = WorkerJob(options, os.getcwd(), str(target), PROGRAM, chosen.checkpoint.fingerprint, threads)
     with stop_on_signals() as stop, _workers(job, chosen, len(documents), ray) as workers:
-        outcomes = Run(workers, documents, stop, progress).outcomes()
+        outcomes = ManyReads(workers, documents, stop, progress).outcomes()
     if stop():
         done = sum(outcome.ended in ("read", "there") for outcome in outcomes)
         raise Interrupted(
@@ -80,7 +80,7 @@ def read_many(
     return outcomes
 
 
-def failures(outcomes: Sequence[Outcome]) -> DocumentError | None:
+def failures(outcomes: Sequence[DocumentOutcome]) -> DocumentError | None:
     """Return an error that counts the documents that failed, with their exit code if it is one for all; else None."""
     failed = [outcome for outcome in outcomes if outcome.ended == "failed"]
     if not failed:
@@ -95,7 +95,7 @@ def failures(outcomes: Sequence[Outcome]) -> DocumentError | None:
 
 
 @contextmanager
-def _workers(job: Job, chosen: ChosenModel, documents: int, ray: str | None) -> Iterator[Workers]:
+def _workers(job: WorkerJob, chosen: ChosenModel, documents: int, ray: str | None) -> Iterator[Workers]:
     need = chosen.checkpoint.parameters * getattr(torch, chosen.dtype).itemsize + BESIDE
     if ray is not None:
         from gemma10m.library.ray_workers import ray_actors
@@ -109,7 +109,7 @@ def _workers(job: Job, chosen: ChosenModel, documents: int, ray: str | None) -> 
         yield processes
 
 
-def jobs_here(job: Job, device: str, documents: int, need: int) -> list[Job]:
+def jobs_here(job: WorkerJob, device: str, documents: int, need: int) -> list[WorkerJob]:
     """Return a job for each process of this machine: one a card, or as many as there are cores and memory for.
 
     On a CPU a process with one thread wastes none of it, so the threads of this process are shared out. need: bytes
@@ -124,18 +124,18 @@ def jobs_here(job: Job, device: str, documents: int, need: int) -> list[Job]:
     return [replace(job, threads=max(1, job.threads // count))] * count
 
 
-class Run:
+class ManyReads:
     """Give each free worker the next document until all have ended."""
 
     def __init__(self, workers: Workers, documents: Sequence[OneOfMany], stop: StopRequest, progress: OnRun) -> None:
         self.workers, self.stop, self.progress = workers, stop, progress
         self.waiting, self.total = deque(documents), len(documents)
         self.losses = Counter[OneOfMany]()
-        self.ended: list[Outcome] = []
+        self.ended: list[DocumentOutcome] = []
         self.tokens = self.failed = 0
         self.started = time.monotonic()
 
-    def outcomes(self) -> list[Outcome]:
+    def outcomes(self) -> list[DocumentOutcome]:
         stopped = False
         self._tell(None)
         while self.workers.busy or (self.waiting and not stopped):
@@ -148,7 +148,7 @@ class Run:
                 self.workers.stop()
         return self.ended
 
-    def _end(self, document: OneOfMany, outcome: Outcome | None) -> None:
+    def _end(self, document: OneOfMany, outcome: DocumentOutcome | None) -> None:
         if outcome is None:
             self.losses[document] += 1
             if self.losses[document] < TRIES:
@@ -160,6 +160,6 @@ class Run:
         self.failed += outcome.ended == "failed"
         self._tell(outcome)
 
-    def _tell(self, last: Outcome | None) -> None:
+    def _tell(self, last: DocumentOutcome | None) -> None:
         seconds = time.monotonic() - self.started
         self.progress(RunView(len(self.ended), self.total, self.tokens, seconds, self.failed, last))

@@ -16,7 +16,6 @@ from typing import Literal
 
 import torch
 
-from gemma10m import __version__
 from gemma10m.documents import Document
 from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.skips import kind_of_skip
@@ -37,7 +36,7 @@ from gemma10m.library.many import OneOfMany
 from gemma10m.library.model_choice import ModelOptions
 from gemma10m.library.read_source import read_document
 from gemma10m.passages.building import build_index
-from gemma10m.saved_states import Reader
+from gemma10m.saved_states import PROGRAM, Reader
 from gemma10m.state_file import is_state_file, read_header
 
 Ended = Literal["read", "there", "skipped", "failed", "stopped"]
@@ -45,19 +44,19 @@ LINK = "a link, not followed"
 
 
 @dataclass(frozen=True)
-class Job:
+class WorkerJob:
     """Say what is the same for all documents, and what a worker must have in common with the run."""
 
     options: ModelOptions
     folder: str  # that relative paths start from
     states: str  # absolute path
-    version: str
+    program: str  # its name and version
     fingerprint: str  # of the model's weights
     threads: int  # of each worker, on a CPU
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DocumentOutcome:
     """Say how the task of one document ended."""
 
     document: OneOfMany
@@ -70,49 +69,49 @@ class Outcome:
     warnings: tuple[str, ...] = ()
 
 
-def read_one(job: Job, document: OneOfMany) -> Outcome:
+def read_one(job: WorkerJob, document: OneOfMany) -> DocumentOutcome:
     """Read the document unless its state is there, of the same text, model and options. Raises nothing."""
     try:
         return _read(job, document)
     except Interrupted as stopped:
-        return Outcome(document, "stopped", reason=stopped.message)
+        return DocumentOutcome(document, "stopped", reason=stopped.message)
     except Gemma10MError as error:
-        return Outcome(document, "failed", 0, 0.0, error.message, error.hint, error.exit_code)
+        return DocumentOutcome(document, "failed", 0, 0.0, error.message, error.hint, error.exit_code)
     except Exception as error:
         if is_out_of_memory(error):
             hint = "close other programs that use the memory of this device, or choose a smaller model"
-            return Outcome(document, "failed", 0, 0.0, "not enough memory", hint, OutOfMemoryError.exit_code)
+            return DocumentOutcome(document, "failed", 0, 0.0, "not enough memory", hint, OutOfMemoryError.exit_code)
         place = traceback.extract_tb(error.__traceback__)[-1]
         said = f"internal error: {type(error).__name__}: {error} ({os.path.basename(place.filename)}:{place.lineno})"
-        return Outcome(document, "failed", 0, 0.0, said, "this is a bug: please report it", 1)
+        return DocumentOutcome(document, "failed", 0, 0.0, said, "this is a bug: please report it", 1)
 
 
-def _read(job: Job, named: OneOfMany) -> Outcome:
+def _read(job: WorkerJob, named: OneOfMany) -> DocumentOutcome:
     library, target = _library(job), Path(job.states, named.state)
     with _notices(library) as notices:
         if named.found and (why := _no_file_of_text(named.source)):
-            return Outcome(named, "skipped", reason=why)
+            return DocumentOutcome(named, "skipped", reason=why)
         try:
             document = library.document([named.source])
         except DocumentError as error:
             if named.found and (why := _skipped_for(named.source, error)):
-                return Outcome(named, "skipped", reason=why)
+                return DocumentOutcome(named, "skipped", reason=why)
             raise
         reader = library.reader(document.nbytes, state_alone=False)
         if _is_there(reader, document, target):
-            return Outcome(named, "there", warnings=tuple(notices.warnings))
+            return DocumentOutcome(named, "there", warnings=tuple(notices.warnings))
         source = read_document(notices, reader, document, target)
         if not has_index(target, document.fingerprint):
             build_index(document, index_path(target))  # a library is searched: a state without an index is no success
-    return Outcome(named, "read", source.tokens_now, source.seconds, warnings=tuple(notices.warnings))
+    return DocumentOutcome(named, "read", source.tokens_now, source.seconds, warnings=tuple(notices.warnings))
 
 
 @cache
-def _library(job: Job) -> Library:
+def _library(job: WorkerJob) -> Library:
     """Prepare this process, once: its folder, its threads, its model. Raises UsageError and ModelError."""
-    if job.version != __version__:
+    if job.program != PROGRAM:
         raise UsageError(
-            f"a worker has version {__version__} of gemma10m, and the run has version {job.version}",
+            f"a worker runs {PROGRAM}, and the run was started by {job.program}",
             "install one version on all machines",
         )
     try:
@@ -178,13 +177,13 @@ def _is_there(reader: Reader, document: Document, target: Path) -> bool:
     return same and whole and has_index(target, document.fingerprint)
 
 
-def lost(document: OneOfMany, times: int) -> Outcome:
+def lost(document: OneOfMany, times: int) -> DocumentOutcome:
     """Return the outcome of a document whose worker process was ended each time."""
     said = f"the process that read it was ended {times} times"
     hint = "the system ends processes where memory runs out: choose a smaller model, or fewer threads (OMP_NUM_THREADS)"
-    return Outcome(document, "failed", 0, 0.0, said, hint, OutOfMemoryError.exit_code)
+    return DocumentOutcome(document, "failed", 0, 0.0, said, hint, OutOfMemoryError.exit_code)
 
 
-def on_card(job: Job, card: int) -> Job:
+def on_card(job: WorkerJob, card: int) -> WorkerJob:
     """Return the job for a worker that has one GPU of several."""
     return replace(job, options=replace(job.options, device=f"cuda:{card}"))

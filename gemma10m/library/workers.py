@@ -17,7 +17,9 @@ from typing import Protocol, Self
 
 from gemma10m.errors import UsageError
 from gemma10m.library.many import OneOfMany
-from gemma10m.library.read_one import Job, Outcome, read_one
+from gemma10m.library.read_one import DocumentOutcome, WorkerJob, read_one
+
+STARTS = 3  # of the first process, which may be killed by chance
 
 
 class Workers(Protocol):
@@ -33,7 +35,7 @@ class Workers(Protocol):
 
     def start(self, document: OneOfMany) -> None: ...
 
-    def ended(self, seconds: float) -> Iterator[tuple[OneOfMany, Outcome | None]]:
+    def ended(self, seconds: float) -> Iterator[tuple[OneOfMany, DocumentOutcome | None]]:
         """Wait at most so long, and yield what has ended; None if the worker died with the document."""
 
     def stop(self) -> None:
@@ -45,19 +47,24 @@ class Workers(Protocol):
 class Processes:
     """Hold one process of this machine for each job; the next document of one that died gets a new process."""
 
-    def __init__(self, jobs: Sequence[Job]) -> None:
+    def __init__(self, jobs: Sequence[WorkerJob]) -> None:
         """Start the first process. Raises UsageError if none can be started."""
         self._jobs = dict(enumerate(jobs))
         self._pools = {seat: _pool() for seat in self._jobs}
-        self._running: dict[Future[Outcome], tuple[int, OneOfMany]] = {}
-        try:
-            self._pools[0].submit(os.getpid).result()
-        except BrokenProcessPool as error:
+        self._running: dict[Future[DocumentOutcome], tuple[int, OneOfMany]] = {}
+        if not any(self._starts() for _ in range(STARTS)):
             self.close()
             raise UsageError(
                 "a process for reading cannot be started",
-                'in a script, call read_all below `if __name__ == "__main__":`, which multiprocessing needs',
-            ) from error
+                'in a script, call read_many below `if __name__ == "__main__":`, which multiprocessing needs',
+            )
+
+    def _starts(self) -> bool:
+        try:
+            return self._pools[0].submit(os.getpid).result() > 0
+        except BrokenProcessPool:  # killed, or it cannot import the script that it was started from
+            self._renew(0)
+            return False
 
     def __enter__(self) -> Self:
         return self
@@ -83,7 +90,7 @@ class Processes:
             future = self._pools[seat].submit(read_one, self._jobs[seat], document)
         self._running[future] = seat, document
 
-    def ended(self, seconds: float) -> Iterator[tuple[OneOfMany, Outcome | None]]:
+    def ended(self, seconds: float) -> Iterator[tuple[OneOfMany, DocumentOutcome | None]]:
         for future in wait(self._running, seconds, FIRST_COMPLETED).done:
             seat, document = self._running.pop(future)
             try:
