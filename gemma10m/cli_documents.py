@@ -227,6 +227,7 @@ def read_all(
     memory: MemoryOption = None,
     carry: Carry = None,
     sinks: Sinks = None,
+    kv: KvOption = None,
     whole: ReadAll = False,
     adapter: AdapterOption = None,
     offline: Offline = False,
@@ -239,7 +240,7 @@ def read_all(
     with command_terminal(json) as terminal:
         from gemma10m.commands.read_all import read_all as read_documents
 
-        chosen = model_options(model, device, dtype, memory, carry, sinks, offline, whole, adapter)
+        chosen = model_options(model, device, dtype, memory, carry, sinks, offline, whole, adapter, kv)
         read_documents(terminal, named, output, ray, chosen, patterns(include, exclude, everything))
 
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from gemma10m.reading import Bookmark, Step
 
 CHECKPOINT_SECONDS = 60.0
+PROGRAM = f"gemma10m {__version__}"
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ class Reader:
             open_ids=bookmark.open_ids,
             seconds=bookmark.seconds,
             skipped=bookmark.skipped,
-            created_by=f"gemma10m {__version__}",
+            created_by=PROGRAM,
         )
 
     def earlier(self, document: Document, own: Path | None = None) -> Iterator[Path]:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from gemma10m.library.checking import Answer, Source
     from gemma10m.library.library import Library
     from gemma10m.library.listening import Listener, Notices
-    from gemma10m.library.read_many import RunView, read_many
+    from gemma10m.library.read_many import RunView
     from gemma10m.library.read_one import DocumentOutcome
     from gemma10m.library.reading import Reading
     from gemma10m.library.retrieval import RetrievalOptions
@@ -56,7 +56,6 @@ _HOMES = {
     "RunView": "read_many",
     "Source": "checking",
     "StatesLibrary": "states_library",
-    "read_many": "read_many",
 }
 
 __all__ = [
@@ -73,7 +72,6 @@ __all__ = [
     "RunView",
     "Source",
     "StatesLibrary",
-    "read_many",
 ]
 
 

@@ -84,7 +84,7 @@ def refuse_other_folder(folder: Path) -> None:
 
 
 def _other_file(folder: Path) -> str | None:
-    """Return the first file that is no state, no index and not hidden, or None."""
+    """Return the first file that is no state, no index and not hidden; None if all are."""
     for path, _ in _files(folder):
         ours = path.endswith(STATE_SUFFIX) and is_state_file(folder / path)
         ours = ours or (path.endswith(INDEX_SUFFIX) and is_index_file(folder / path))

@@ -20,7 +20,7 @@ from typing import Any
 from gemma10m.errors import NetworkError, UsageError
 from gemma10m.interrupts import HANDLED
 from gemma10m.library.many import OneOfMany
-from gemma10m.library.read_one import DocumentJob, DocumentOutcome, read_one
+from gemma10m.library.read_one import DocumentOutcome, WorkerJob, read_one
 
 LOCAL, AUTO = "local", "auto"
 _ADDRESS = re.compile(r"(?P<host>[^\s/:]+|\[[0-9A-Fa-f:]+\]):(?P<port>[0-9]{1,5})")
@@ -31,14 +31,14 @@ _HINT = "start Ray there with `ray start --head`, or give --ray without an addre
 class ReadingActor:
     """Read documents in a process that Ray started."""
 
-    def read(self, job: DocumentJob, document: OneOfMany) -> DocumentOutcome:
+    def read(self, job: WorkerJob, document: OneOfMany) -> DocumentOutcome:
         return read_one(job, document)
 
 
 class RayActors:
     """Hold an actor for each card of the cluster, or for each core if it has none. `ray_actors` makes it."""
 
-    def __init__(self, ray: Any, job: DocumentJob, memory: int) -> None:
+    def __init__(self, ray: Any, job: WorkerJob, memory: int) -> None:
         """Ask Ray for as many actors as it has cards, or cores with `memory` bytes for each."""
         self._ray, found = ray, ray.cluster_resources()
         cards = int(found.get("GPU", 0)) if job.options.device != "cpu" else 0
@@ -86,11 +86,11 @@ class RayActors:
 
 
 @contextmanager
-def ray_actors(job: DocumentJob, address: str, memory: int) -> Iterator[RayActors]:
+def ray_actors(job: WorkerJob, address: str, memory: int) -> Iterator[RayActors]:
     """Connect to Ray, or start it on this machine for the block, and give its actors.
 
     address: "local", "auto" (a Ray that runs on this machine), or HOST:PORT. memory: bytes that each actor needs.
-    Raises UsageError if Ray is not installed or this is no address, NetworkError if no Ray is there.
+    Raises UsageError if Ray is not installed or the address has another form, NetworkError if no Ray is there.
     """
     ray = _ray()
     if ray.is_initialized():  # in a script that uses Ray already

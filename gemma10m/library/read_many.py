@@ -12,16 +12,16 @@ from pathlib import Path
 
 import torch
 
-from gemma10m import __version__
 from gemma10m.errors import DocumentError, Interrupted
 from gemma10m.library.library import Library
 from gemma10m.library.library_index import ensure_library_index, refuse_other_folder
 from gemma10m.library.many import OneOfMany, documents_of
 from gemma10m.library.model_choice import ChosenModel, memory_size
-from gemma10m.library.read_one import DocumentJob, DocumentOutcome, lost, on_card
+from gemma10m.library.read_one import DocumentOutcome, WorkerJob, lost, on_card
 from gemma10m.library.signals import StopRequest, stop_on_signals
 from gemma10m.library.sources import ALL, Patterns
 from gemma10m.library.workers import Processes, Workers
+from gemma10m.saved_states import PROGRAM
 
 TRIES = 3  # of a document whose worker is killed
 PAUSE = 0.2  # seconds between two looks at signals
@@ -66,9 +66,9 @@ def read_many(
     chosen = library.chosen
     options = replace(library.options, model=chosen.name)
     threads = torch.get_num_threads()
-    job = DocumentJob(options, os.getcwd(), str(target), __version__, chosen.checkpoint.fingerprint, threads)
+    job = WorkerJob(options, os.getcwd(), str(target), PROGRAM, chosen.checkpoint.fingerprint, threads)
     with stop_on_signals() as stop, _workers(job, chosen, len(documents), ray) as workers:
-        outcomes = RunOfMany(workers, documents, stop, progress).outcomes()
+        outcomes = ManyReads(workers, documents, stop, progress).outcomes()
     if stop():
         done = sum(outcome.ended in ("read", "there") for outcome in outcomes)
         raise Interrupted(
@@ -95,7 +95,7 @@ def failures(outcomes: Sequence[DocumentOutcome]) -> DocumentError | None:
 
 
 @contextmanager
-def _workers(job: DocumentJob, chosen: ChosenModel, documents: int, ray: str | None) -> Iterator[Workers]:
+def _workers(job: WorkerJob, chosen: ChosenModel, documents: int, ray: str | None) -> Iterator[Workers]:
     need = chosen.checkpoint.parameters * getattr(torch, chosen.dtype).itemsize + BESIDE
     if ray is not None:
         from gemma10m.library.ray_workers import ray_actors
@@ -109,7 +109,7 @@ def _workers(job: DocumentJob, chosen: ChosenModel, documents: int, ray: str | N
         yield processes
 
 
-def jobs_here(job: DocumentJob, device: str, documents: int, need: int) -> list[DocumentJob]:
+def jobs_here(job: WorkerJob, device: str, documents: int, need: int) -> list[WorkerJob]:
     """Return a job for each process of this machine: one a card, or as many as there are cores and memory for.
 
     On a CPU a process with one thread wastes none of it, so the threads of this process are shared out. need: bytes
@@ -124,7 +124,7 @@ def jobs_here(job: DocumentJob, device: str, documents: int, need: int) -> list[
     return [replace(job, threads=max(1, job.threads // count))] * count
 
 
-class RunOfMany:
+class ManyReads:
     """Give each free worker the next document until all have ended."""
 
     def __init__(self, workers: Workers, documents: Sequence[OneOfMany], stop: StopRequest, progress: OnRun) -> None:

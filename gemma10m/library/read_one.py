@@ -16,7 +16,6 @@ from typing import Literal
 
 import torch
 
-from gemma10m import __version__
 from gemma10m.documents import Document
 from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.skips import kind_of_skip
@@ -37,7 +36,7 @@ from gemma10m.library.many import OneOfMany
 from gemma10m.library.model_choice import ModelOptions
 from gemma10m.library.read_source import read_document
 from gemma10m.passages.building import build_index
-from gemma10m.saved_states import Reader
+from gemma10m.saved_states import PROGRAM, Reader
 from gemma10m.state_file import is_state_file, read_header
 
 Ended = Literal["read", "there", "skipped", "failed", "stopped"]
@@ -45,13 +44,13 @@ LINK = "a link, not followed"
 
 
 @dataclass(frozen=True)
-class DocumentJob:
+class WorkerJob:
     """Say what is the same for all documents, and what a worker must have in common with the run."""
 
     options: ModelOptions
     folder: str  # that relative paths start from
     states: str  # absolute path
-    version: str
+    program: str  # its name and version
     fingerprint: str  # of the model's weights
     threads: int  # of each worker, on a CPU
 
@@ -70,7 +69,7 @@ class DocumentOutcome:
     warnings: tuple[str, ...] = ()
 
 
-def read_one(job: DocumentJob, document: OneOfMany) -> DocumentOutcome:
+def read_one(job: WorkerJob, document: OneOfMany) -> DocumentOutcome:
     """Read the document unless its state is there, of the same text, model and options. Raises nothing."""
     try:
         return _read(job, document)
@@ -87,7 +86,7 @@ def read_one(job: DocumentJob, document: OneOfMany) -> DocumentOutcome:
         return DocumentOutcome(document, "failed", 0, 0.0, said, "this is a bug: please report it", 1)
 
 
-def _read(job: DocumentJob, named: OneOfMany) -> DocumentOutcome:
+def _read(job: WorkerJob, named: OneOfMany) -> DocumentOutcome:
     library, target = _library(job), Path(job.states, named.state)
     with _notices(library) as notices:
         if named.found and (why := _no_file_of_text(named.source)):
@@ -108,11 +107,11 @@ def _read(job: DocumentJob, named: OneOfMany) -> DocumentOutcome:
 
 
 @cache
-def _library(job: DocumentJob) -> Library:
+def _library(job: WorkerJob) -> Library:
     """Prepare this process, once: its folder, its threads, its model. Raises UsageError and ModelError."""
-    if job.version != __version__:
+    if job.program != PROGRAM:
         raise UsageError(
-            f"a worker has version {__version__} of gemma10m, and the run has version {job.version}",
+            f"a worker runs {PROGRAM}, and the run was started by {job.program}",
             "install one version on all machines",
         )
     try:
@@ -185,6 +184,6 @@ def lost(document: OneOfMany, times: int) -> DocumentOutcome:
     return DocumentOutcome(document, "failed", 0, 0.0, said, hint, OutOfMemoryError.exit_code)
 
 
-def on_card(job: DocumentJob, card: int) -> DocumentJob:
+def on_card(job: WorkerJob, card: int) -> WorkerJob:
     """Return the job for a worker that has one GPU of several."""
     return replace(job, options=replace(job.options, device=f"cuda:{card}"))

@@ -17,7 +17,9 @@ from typing import Protocol, Self
 
 from gemma10m.errors import UsageError
 from gemma10m.library.many import OneOfMany
-from gemma10m.library.read_one import DocumentJob, DocumentOutcome, read_one
+from gemma10m.library.read_one import DocumentOutcome, WorkerJob, read_one
+
+STARTS = 3  # of the first process, which may be killed by chance
 
 
 class Workers(Protocol):
@@ -45,19 +47,24 @@ class Workers(Protocol):
 class Processes:
     """Hold one process of this machine for each job; the next document of one that died gets a new process."""
 
-    def __init__(self, jobs: Sequence[DocumentJob]) -> None:
+    def __init__(self, jobs: Sequence[WorkerJob]) -> None:
         """Start the first process. Raises UsageError if none can be started."""
         self._jobs = dict(enumerate(jobs))
         self._pools = {seat: _pool() for seat in self._jobs}
         self._running: dict[Future[DocumentOutcome], tuple[int, OneOfMany]] = {}
-        try:
-            self._pools[0].submit(os.getpid).result()
-        except BrokenProcessPool as error:
+        if not any(self._starts() for _ in range(STARTS)):
             self.close()
             raise UsageError(
                 "a process for reading cannot be started",
-                'in a script, call read_all below `if __name__ == "__main__":`, which multiprocessing needs',
-            ) from error
+                'in a script, call read_many below `if __name__ == "__main__":`, which multiprocessing needs',
+            )
+
+    def _starts(self) -> bool:
+        try:
+            return self._pools[0].submit(os.getpid).result() > 0
+        except BrokenProcessPool:  # killed, or it cannot import the script that it was started from
+            self._renew(0)
+            return False
 
     def __enter__(self) -> Self:
         return self

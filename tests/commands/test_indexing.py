@@ -12,13 +12,12 @@ from readers import SENTENCE, TEXT, checkpoint, read_book, reader
 from gemma10m import open_source
 from gemma10m.answering.sampling import Sampling
 from gemma10m.commands.ask import ask, read
-from gemma10m.documents import Document
 from gemma10m.errors import DiskError, DocumentError
 from gemma10m.library import indexing as command
 from gemma10m.library.indexing import has_index, index_path
 from gemma10m.library.model_choice import ModelOptions
 from gemma10m.library.retrieval import RetrievalOptions
-from gemma10m.passages.building import build_index
+from gemma10m.passages.building import build_index, fill_from
 from gemma10m.saved_states import Reader
 from gemma10m.state_file import read_header
 from gemma10m.terminal import Terminal
@@ -28,9 +27,10 @@ OPTIONS = ModelOptions(model=str(checkpoint()), device="cpu")
 
 
 def index_that_fails(monkeypatch: pytest.MonkeyPatch, error: type[DiskError | DocumentError]) -> None:
-    def fail(_: Document, path: Path, *__: object, keys: object = None) -> bool:
-        raise error(f"{path} is in trouble", "free some space")
+    def fail(*_: object) -> None:
+        raise error("the index is in trouble", "free some space")
 
+    monkeypatch.setattr(command, "fill_from", fail)
     monkeypatch.setattr(command, "build_index", fail)
 
 
@@ -46,8 +46,7 @@ def test_a_read_whose_index_fails_is_kept(
     read(Terminal(), [str(book)], state, OPTIONS)
     told = capsys.readouterr()
     assert told.out == f"{state}\n"
-    trouble = f"{index_path(state)} is in trouble" if error is DiskError else "is in trouble"
-    assert f"{trouble}: passages are not retrieved, and answers are not checked" in told.err
+    assert "the index is in trouble: passages are not retrieved, and answers are not checked" in told.err
     assert read_header(state).complete
     assert {path.name for path in book.parent.iterdir()} == {"book.txt", "my.state"}
     ask(Terminal(), [str(state)], ["Who?"], OPTIONS, Sampling(max_new_tokens=2), RetrievalOptions())
@@ -68,20 +67,18 @@ def test_the_new_index_comes_after_the_new_state(book: Path, monkeypatch: pytest
     tiny, state = reader("delta"), book.with_name("my.state")
     read_book(tiny, book, state)
     old, save, found = open_source(book).fingerprint, Reader.save, list[bool]()
-    build = build_index
     made = Event()
 
-    def build_and_tell(*arguments: Any) -> bool:
-        whole = build(*arguments)
+    def fill_and_tell(*arguments: Any) -> None:
+        fill_from(*arguments)
         made.set()
-        return whole
 
     def save_late(*arguments: Any) -> None:
         assert made.wait(timeout=60)
         found.append(has_index(state, old))
         save(*arguments)
 
-    monkeypatch.setattr(command, "build_index", build_and_tell)
+    monkeypatch.setattr(command, "fill_from", fill_and_tell)
     monkeypatch.setattr(Reader, "save", save_late)
     book.write_text(TEXT + SENTENCE)
     read_book(tiny, book, state)

@@ -20,11 +20,12 @@ from gemma10m.errors import NetworkError, UsageError
 from gemma10m.library import Notices
 from gemma10m.library.library_index import LIBRARY_INDEX, states_in
 from gemma10m.library.many import OneOfMany, documents_of
-from gemma10m.library.read_many import RunOfMany, RunView, failures, jobs_here, read_many
-from gemma10m.library.read_one import DocumentJob, DocumentOutcome, read_one
+from gemma10m.library.read_many import ManyReads, RunView, failures, jobs_here, read_many
+from gemma10m.library.read_one import DocumentOutcome, WorkerJob, read_one
 from gemma10m.library.signals import StopRequest
 from gemma10m.library.states_library import StatesLibrary
 from gemma10m.library.workers import Processes
+from gemma10m.saved_states import PROGRAM
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -36,9 +37,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class InThisProcess:
-    """Read in the test's own process, which takes no time to start; lose the worker as often as a test asks."""
+    """Read in the test's own process, which takes no time to start; lose the worker as often as `losses` says."""
 
-    def __init__(self, job: DocumentJob, losses: dict[str, int] | None = None) -> None:
+    def __init__(self, job: WorkerJob, losses: dict[str, int] | None = None) -> None:
         self.job, self.losses, self.running = job, losses or {}, list[OneOfMany]()
 
     @property
@@ -62,18 +63,18 @@ class InThisProcess:
         self.running.clear()
 
 
-def job_for(states: Path, model: str = "demo", **changes: str) -> DocumentJob:
+def job_for(states: Path, model: str = "demo", **changes: str) -> WorkerJob:
     library = Library(model, device="cpu", dtype="float32")
-    known = {"version": "0.1.0", "fingerprint": library.chosen.checkpoint.fingerprint, **changes}
-    return DocumentJob(library.options, os.getcwd(), str(states.absolute()), threads=1, **known)
+    known = {"program": PROGRAM, "fingerprint": library.chosen.checkpoint.fingerprint, **changes}
+    return WorkerJob(library.options, os.getcwd(), str(states.absolute()), threads=1, **known)
 
 
 def run(
-    folder: Path, states: Path, losses: dict[str, int] | None = None, job: DocumentJob | None = None
+    folder: Path, states: Path, losses: dict[str, int] | None = None, job: WorkerJob | None = None
 ) -> dict[str, DocumentOutcome]:
     workers = InThisProcess(job or job_for(states), losses)
     documents = documents_of(Notices(), str(folder), states)
-    outcomes = RunOfMany(workers, documents, StopRequest(), lambda view: None).outcomes()
+    outcomes = ManyReads(workers, documents, StopRequest(), lambda view: None).outcomes()
     assert len(outcomes) == len(documents)
     return {outcome.document.source: outcome for outcome in outcomes}
 
@@ -160,7 +161,8 @@ def test_the_state_of_another_model_is_not_overwritten_and_does_not_answer(
 
 
 @pytest.mark.parametrize(
-    ("changes", "code", "words"), [({"version": "9"}, 2, "has version"), ({"fingerprint": "f" * 64}, 4, "fingerprint")]
+    ("changes", "code", "words"),
+    [({"program": "gemma10m 9"}, 2, "was started by gemma10m 9"), ({"fingerprint": "f" * 64}, 4, "fingerprint")],
 )
 def test_a_worker_of_another_version_or_model_reads_nothing(
     folder: Path, changes: dict[str, str], code: int, words: str
@@ -180,7 +182,7 @@ def test_a_document_that_ends_its_worker_three_times_is_given_up_and_others_are_
 
 
 def test_processes_share_cores_and_memory() -> None:
-    job = DocumentJob(Library("demo").options, "", "", "", "", threads=8)
+    job = WorkerJob(Library("demo").options, "", "", "", "", threads=8)
     assert [each.threads for each in jobs_here(job, "cpu", 3, 1)] == [2, 2, 2]
     assert len(jobs_here(job, "cpu", 100, 1)) == 8
     assert [each.threads for each in jobs_here(job, "cpu", 100, 1 << 60)] == [8]
