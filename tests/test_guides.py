@@ -39,10 +39,11 @@ if words[:1] in (["ask"], ["read"], ["read-all"], ["summarize"]) and not {{"-m",
 if words[:1] == ["summarize"]:
     words += ["--max-new-tokens", "4"]
 sys.argv[1:] = words
-try:
-    main()
-except SystemExit as end:
-    sys.exit(0 if end.code == 10 and "--strict" not in words else end.code)
+if __name__ == "__main__":  # as installed programs have it: workers import this file
+    try:
+        main()
+    except SystemExit as end:
+        sys.exit(0 if end.code == 10 and "--strict" not in words else end.code)
 """
 
 

@@ -21,7 +21,7 @@ from recording.cleaning import cleaned
 ROOT = Path(__file__).parents[2]
 COLUMNS, ROWS = 100, 50
 LONGEST = 1800  # seconds
-PROGRAM = "from gemma10m.__main__ import main\n\nmain()\n"
+PROGRAM = 'from gemma10m.__main__ import main\n\nif __name__ == "__main__":\n    main()\n'
 LEFT_OUT = ("XDG_", "GEMMA10M_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "PYTHONWARNINGS")
 
 
