@@ -108,11 +108,23 @@ def ray_actors(job: WorkerJob, address: str, memory: int) -> Iterator[RayActors]
         for number, handler in handlers.items():
             signal.signal(number, handler)  # Ray takes SIGTERM for itself
     try:
-        actors = RayActors(ray, job, memory)
-        yield actors
-        actors.close()
+        with _unheard(ray):
+            actors = RayActors(ray, job, memory)
+            yield actors
+            actors.close()
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _unheard(ray: Any) -> Iterator[None]:
+    """Keep Ray from printing, to standard output, that a worker died: no setting of its own does. Outcomes tell it."""
+    worker = ray._private.worker
+    before, worker._worker_logs_enabled = getattr(worker, "_worker_logs_enabled", True), False
+    try:
+        yield
+    finally:
+        worker._worker_logs_enabled = before
 
 
 def _ray() -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from kill_at_random import rows, tensors
+from kill_workers import workers_of
 from many_documents import NAMES, write_documents
 from readers import checkpoint
 from typer.testing import CliRunner
@@ -206,10 +207,19 @@ def test_a_killed_process_loses_one_document_and_the_states_are_those_of_an_undi
         assert rows(Path("states", f"{name}.passages")) == rows(Path("undisturbed", f"{name}.passages"))
 
 
-def test_ray_reads_them_too_and_the_folder_answers(folder: Path) -> None:
+def test_ray_reads_them_too_though_an_actor_is_killed_and_the_folder_answers(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("ray")
     views = list[RunView]()
-    read_many(Library("demo", device="cpu"), "papers", "states", ray="local", progress=views.append)
+
+    def kill_one(view: RunView) -> None:
+        views.append(view)
+        if view.documents == 1:
+            os.kill(workers_of(os.getpid())[0], signal.SIGKILL)
+
+    read_many(Library("demo", device="cpu"), "papers", "states", ray="local", progress=kill_one)
+    assert capfd.readouterr().out == ""
     assert [view.documents for view in views] == [0, 1, 2, 3, 4]
     assert views[-1].tokens > 0
     assert Path("states", LIBRARY_INDEX).exists()
