@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -106,8 +107,13 @@ class Processes:
                     os.kill(process, signal.SIGTERM)
 
     def close(self) -> None:
+        """End the processes; one that still reads saves its state first."""
+        if self._running:
+            self.stop()
         for pool in self._pools.values():
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
+        self._pools.clear()
+        gc.collect()  # their semaphores: after Ctrl-C the program ends without the interpreter's own cleaning up
 
     def _renew(self, seat: int) -> None:
         self._pools[seat].shutdown(wait=False)

@@ -182,6 +182,19 @@ def test_a_document_that_ends_its_worker_three_times_is_given_up_and_others_are_
     assert sum(outcome.ended == "read" for outcome in outcomes.values()) == 3
 
 
+def test_a_stopped_run_starts_no_other_document_and_the_next_one_reads_the_rest(folder: Path) -> None:
+    stop, documents = StopRequest(), documents_of(Notices(), "papers", Path("states"))
+
+    def stop_after_one(view: RunView) -> None:
+        if view.documents == 1:
+            stop.ask(signal.SIGINT)
+
+    outcomes = ManyReads(InThisProcess(job_for(Path("states"))), documents, stop, stop_after_one).outcomes()
+    assert [outcome.ended for outcome in outcomes] == ["read"]
+    ended = [outcome.ended for outcome in run(Path("papers"), Path("states")).values()]
+    assert sorted(ended) == ["read", "read", "read", "there"]
+
+
 def test_processes_share_cores_and_memory() -> None:
     job = WorkerJob(Library("demo").options, "", "", "", "", threads=8)
     assert [each.threads for each in jobs_here(job, "cpu", 3, 1)] == [2, 2, 2]
