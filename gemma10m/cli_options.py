@@ -89,8 +89,8 @@ Model = Annotated[
         "--model",
         "-m",
         metavar="MODEL",
-        help="Model to use: a downloaded name, a folder, a GGUF file, small, chat or demo. "
-        "Default: GEMMA10M_MODEL, else the configuration file, else gemma-2B-10M, else small.",
+        help="Model to use: a downloaded name, a folder, a GGUF file, small, large, chat or demo. "
+        "Default: GEMMA10M_MODEL, else the configuration file, else gemma-2B-10M, else large, else small.",
         autocompletion=completions.model_names,
     ),
 ]
@@ -100,7 +100,7 @@ MeasuredModel = Annotated[
         "--model",
         "-m",
         metavar="MODEL",
-        help="Model to measure: a downloaded name, a folder, a GGUF file, small, chat or demo. Default: demo.",
+        help="Model to measure: a downloaded name, a folder, a GGUF file, small, large, chat or demo. Default: demo.",
         show_default=False,
         autocompletion=completions.model_names,
     ),

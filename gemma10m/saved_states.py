@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gemma10m import __version__
-from gemma10m.adapters.about import NOTHING_KNOWN, AboutAdapter
+from gemma10m.adapters.about import NOTHING_KNOWN, AboutAnswers
 from gemma10m.atomic_file import sweep
 from gemma10m.documents import Document, FileRead, FilesNow, Origin, Whereabouts, open_again
 from gemma10m.errors import StateError
@@ -49,7 +49,8 @@ class Reader:
     model: Decoder
     tokenizer: Tokenizer
     read_all: bool = False  # also what no answer can depend on
-    about: AboutAdapter = NOTHING_KNOWN  # of the adapter that is merged into the model
+    about: AboutAnswers = NOTHING_KNOWN  # of the adapter that is merged into the model, or of a packaged model
+    is_told: bool = False  # with each question how to answer it from passages: a chat model that nobody trained to
     ranks: Ranks | None = None  # with which it reads documents; the first one saves
 
     @property

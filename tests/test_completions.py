@@ -28,7 +28,7 @@ def test_what_was_typed_is_completed(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert completions.memory("s") == ["state-vector"]
     assert completions.dtype("") == ["auto", "float32", "bfloat16", "int8", "int4"]
-    assert completions.model_names("") == ["demo", "small", "chat"]
+    assert completions.model_names("") == ["demo", "small", "large", "chat"]
     assert completions.model_names("d") == ["demo"]
 
 

@@ -17,7 +17,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from gemma10m.adapters.about import NOTHING_KNOWN, AboutAdapter
+from gemma10m.adapters.about import NOTHING_KNOWN, AboutAnswers
 from gemma10m.adapters.added_memory import AddedMemoryWeights, read_added_memory
 from gemma10m.adapters.lora import MOST_SCALE, LoraConfig, LowRankUpdate, Updates
 from gemma10m.atomic_file import atomic_file
@@ -61,7 +61,7 @@ PLAIN: dict[str, tuple[Any, ...]] = {
 class Adapter:
     path: Path
     updates: Updates  # by the names in the file
-    about: AboutAdapter
+    about: AboutAnswers
     fingerprint: str  # of all but the memory, which has one of its own
     memory: AddedMemoryWeights | None = None
 
@@ -79,7 +79,7 @@ def read_adapter(folder: Path) -> Adapter:
     return Adapter(folder, updates, about, _fingerprint(tensors, scale, about), memory)
 
 
-def write_adapter(folder: Path, updates: Updates, config: LoraConfig, about: AboutAdapter, base_name: str) -> None:
+def write_adapter(folder: Path, updates: Updates, config: LoraConfig, about: AboutAnswers, base_name: str) -> None:
     """Write an adapter in bfloat16. Raises DiskError."""
     tensors: dict[str, Tensor] = {}
     for name, update in updates.items():
@@ -171,14 +171,14 @@ def _updates(path: Path, tensors: dict[str, Tensor], scale: float, rank: int) ->
     return {name: LowRankUpdate(sides["lora_A"], sides["lora_B"], scale) for name, sides in found.items()}
 
 
-def read_about(folder: Path) -> AboutAdapter:
+def read_about(folder: Path) -> AboutAnswers:
     """Return what our own file in the folder says; without one nothing is known. Raises ModelError."""
     path = folder / ABOUT
     if not path.is_file():
         return NOTHING_KNOWN
     said = _json(path)
     try:
-        about = AboutAdapter(**said)
+        about = AboutAnswers(**said)
     except TypeError as error:
         raise _damaged(path, "it has fields that are not known") from error
     if not isinstance(about.base, str) or not isinstance(about.data, str) or type(about.reads_passages) is not bool:
@@ -191,7 +191,7 @@ def read_about(folder: Path) -> AboutAdapter:
     return replace(about, refusal_bias=float(about.refusal_bias), strict_bias=float(about.strict_bias))
 
 
-def _fingerprint(tensors: dict[str, Tensor], scale: float, about: AboutAdapter) -> str:
+def _fingerprint(tensors: dict[str, Tensor], scale: float, about: AboutAnswers) -> str:
     digest = hashlib.sha256(json.dumps([scale, asdict(about)]).encode())
     digest.update(safetensors_bytes(dict(sorted(tensors.items())), {}))
     return digest.hexdigest()

@@ -19,7 +19,7 @@ from gemma10m.documents.skips import named_skips, skipped_kinds
 from gemma10m.errors import DocumentError
 from gemma10m.folders import config_file, models_folder, states_folder
 from gemma10m.library.defaults import DefaultModel, default_model, unknown_settings
-from gemma10m.library.model_choice import ModelOptions, model_path, resolve_dtype
+from gemma10m.library.model_choice import ModelOptions, installed_default, model_path, resolve_dtype
 from gemma10m.library.sources import ALL, Patterns, open_chosen, refuse_patterns, whereabouts
 from gemma10m.progress import format_bytes, format_duration
 from gemma10m.reading.stretch import process_memory
@@ -108,7 +108,7 @@ def _installed_model() -> str:
     """Return the model that a command uses if none is named and none is configured."""
     if find_downloaded(DEFAULT_MODEL) is not None:
         return DEFAULT_MODEL
-    return "small" if find_packaged("small") else "none installed; name one with --model"
+    return installed_default() or "none installed; name one with --model"
 
 
 def _packaged() -> list[str]:

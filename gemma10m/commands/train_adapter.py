@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from gemma10m.adapters.about import AboutAdapter
+from gemma10m.adapters.about import AboutAnswers
 from gemma10m.adapters.lora import MOST_RANK, LoraConfig, updates_of
 from gemma10m.adapters.peft_folder import ABOUT, CONFIG, write_adapter
 from gemma10m.commands.training_run import holds_run, refuse_data_around
@@ -79,7 +79,7 @@ class _AdapterRun:
     def __init__(self, options: AdapterOptions, trainer: LoraTrainer, origin: str) -> None:
         self.trainer, self._origin, self._out = trainer, origin, options.out
         data = ", ".join(path.name for path in options.questions)
-        self._about = AboutAdapter(
+        self._about = AboutAnswers(
             trainer.model.fingerprint, reads_passages=True, passages=len(trainer.recipe.passages), data=data
         )
         self._held = -1  # the step that run.safetensors is of

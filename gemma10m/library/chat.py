@@ -11,6 +11,7 @@ from gemma10m.answering.comparing import AnswerPart, first_or_last
 from gemma10m.answering.conversation import Conversation, reply
 from gemma10m.answering.refusing import Refusing
 from gemma10m.answering.sampling import Sampling
+from gemma10m.answering.telling import told
 from gemma10m.library.checking import Answer, Source
 from gemma10m.library.retrieval import Passages
 from gemma10m.memory.state import State
@@ -57,9 +58,10 @@ def conversation_of_passages(reader: Reader) -> Conversation:
 
 
 def refusing_of(reader: Reader, strict: bool) -> Refusing | None:
-    """Return how an adapter that learned to say `not in the text` decides to; None for another model."""
+    """Return how a model decides to say `not in the text`; None for one that was neither trained nor told to."""
     bias = reader.about.strict_bias if strict else reader.about.refusal_bias
-    return Refusing(Prompt(reader.tokenizer).answer(REFUSAL)[0], bias) if reader.about.reads_passages else None
+    refuses = reader.about.reads_passages or reader.is_told
+    return Refusing(Prompt(reader.tokenizer).answer(REFUSAL)[0], bias) if refuses else None
 
 
 def _without_first_space(pieces: Generator[str, None, Conversation]) -> Generator[str, None, Conversation]:
@@ -118,39 +120,55 @@ class Chat:
         question = last.understood_as or last.question
         return self.passages.check(question, last.made, quoted=True, parts=last.parts).sources
 
+    @property
+    def _is_searched(self) -> bool:
+        """Tell if answers come from passages alone, and from nothing that was read before the question."""
+        return self.reader.about.reads_passages or not self.state.position
+
     def _compared(self, question: str) -> tuple[str, tuple[AnswerPart, ...]] | None:
         """Return what `first_or_last` makes of the question, for a model that answers from passages alone."""
         reader, most = self.reader, min(DATE, self.sampling.max_new_tokens)
         refusing = refusing_of(reader, self.passages.options.strict)
-        if refusing is None or not self.passages.budget(reader):
+        if refusing is None or not self._is_searched or not self.passages.budget(reader):
             return None
         empty, sampling = conversation_of_passages(reader), replace(self.sampling, max_new_tokens=most)
 
         def read(asked: str) -> tuple[str, str]:
             retrieved = self.passages.retrieved(reader, asked, empty.state, SIDES)
-            said = reply(reader.model, reader.tokenizer, empty, asked, sampling, retrieved, refusing)
+            said = reply(reader.model, reader.tokenizer, empty, self._put(asked), sampling, retrieved, refusing)
             return "".join(said) if retrieved else REFUSAL, retrieved
 
         return first_or_last(question, read)
 
+    def _put(self, question: str) -> str:
+        return told(question) if self.reader.is_told else question
+
     def _reply(self, question: str, understood: str) -> Generator[str, None, Conversation]:
         """Yield the answer's pieces, and return the conversation after it.
 
-        A model that answers from passages alone does not see the turns before, and is asked what can be understood.
+        A model that was trained to answer from passages alone does not see the turns before, and is asked what can be
+        understood without them; a chat model sees them.
         """
-        reader, before = self.reader, self._conversation or Conversation(self.state)
-        alone, refusing = conversation_of_passages(reader) if reader.about.reads_passages else None, None
-        retrieved = self.passages.retrieved(reader, understood, (alone or before).state)
-        if alone and retrieved:
-            before = alone
-            refusing = refusing_of(reader, self.passages.options.strict)
-        elif alone and not self.state.position:
-            check_question(question)
-            yield REFUSAL  # nothing was read before the question, and nothing has a word of it
-            return Conversation(self.state)
+        reader, searched = self.reader, self._is_searched
+        begun = self._conversation if self._conversation and self._conversation.turns else None
+        alone = conversation_of_passages(reader) if searched else None
+        if begun and reader.is_told:
+            alone = None
+        before = alone or begun or Conversation(self.state)
+        retrieved = self.passages.retrieved(reader, understood, before.state)
+        if not retrieved and alone:
+            if not self.state.position:
+                check_question(question)
+                yield REFUSAL  # nothing was read before the question, and nothing has a word of it
+                return Conversation(self.state)
+            before = begun or Conversation(self.state)
         asked = understood if alone else question
+        refusing = None
+        if retrieved and (searched or reader.is_told):
+            check_question(question)
+            asked, refusing = self._put(asked), refusing_of(reader, self.passages.options.strict)
         made = reply(reader.model, reader.tokenizer, before, asked, self.sampling, retrieved, refusing)
-        return (yield from (_without_first_space(made) if alone else made))
+        return (yield from (_without_first_space(made) if searched else made))
 
     def _turn(self, question: str) -> Generator[str, None, Answer]:
         """Yield the answer's pieces from its first whole sentence on: until then it may turn out to say nothing."""

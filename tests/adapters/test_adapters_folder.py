@@ -23,7 +23,7 @@ from gemma10m.adapters.peft_folder import (
     ABOUT,
     NOTHING_KNOWN,
     TENSORS,
-    AboutAdapter,
+    AboutAnswers,
     read_about,
     read_adapter,
     write_adapter,
@@ -31,7 +31,7 @@ from gemma10m.adapters.peft_folder import (
 from gemma10m.adapters.peft_folder import CONFIG as CONFIG_FILE
 from gemma10m.errors import ModelError
 
-KNOWN = AboutAdapter("a" * 64, True, -1.5, 2.25, "questions.jsonl", passages=4)
+KNOWN = AboutAnswers("a" * 64, True, -1.5, 2.25, "questions.jsonl", passages=4)
 FIRST = "base_model.model.model.layers.0.mlp.down_proj"
 Change = Callable[[Path], object]
 

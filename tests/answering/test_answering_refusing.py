@@ -10,7 +10,7 @@ import torch
 from readers import SENTENCE, document, fed_ids, opening, reader
 from torch import Tensor
 
-from gemma10m.adapters.about import NOTHING_KNOWN, AboutAdapter
+from gemma10m.adapters.about import NOTHING_KNOWN, AboutAnswers
 from gemma10m.answering.answer import speak
 from gemma10m.answering.conversation import Conversation, reply
 from gemma10m.answering.refusing import Refusing
@@ -24,7 +24,7 @@ from gemma10m.terminal import Terminal
 from gemma10m.tokens.prompt import Prompt
 
 SAID = (400, 500, 600)
-READS = AboutAdapter(reads_passages=True, refusal_bias=2.0, strict_bias=5.0)
+READS = AboutAnswers(reads_passages=True, refusal_bias=2.0, strict_bias=5.0)
 
 
 class Steady:

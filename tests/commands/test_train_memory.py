@@ -15,7 +15,7 @@ from training_runs import TEXT, log_of, shorten_fit
 
 import gemma10m
 from gemma10m import cli
-from gemma10m.adapters.about import AboutAdapter
+from gemma10m.adapters.about import AboutAnswers
 from gemma10m.adapters.added_memory import CONFIG, TENSORS, read_added_memory
 from gemma10m.adapters.peft_folder import ABOUT, read_adapter
 from gemma10m.commands import train_memory
@@ -106,7 +106,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_happened(
 
 
 def test_updates_of_the_adapter_are_kept_beside_the_memory(desk: Path) -> None:
-    about = AboutAdapter(open_checkpoint(checkpoint()).fingerprint, reads_passages=True, passages=4)
+    about = AboutAnswers(open_checkpoint(checkpoint()).fingerprint, reads_passages=True, passages=4)
     adapter = write_tiny(desk / "lora", checkpoint(), about)
     found = read_adapter(train(desk, adapter=str(adapter)))
     assert found.about == about

@@ -10,7 +10,7 @@ from readers import checkpoint, fed_ids
 from tiny_adapters import write_tiny
 
 from gemma10m import Library
-from gemma10m.adapters.about import AboutAdapter
+from gemma10m.adapters.about import AboutAnswers
 from gemma10m.answering.conversation import Conversation
 from gemma10m.answering.sampling import Sampling
 from gemma10m.errors import UsageError
@@ -31,7 +31,7 @@ KNOWN, UNKNOWN = "What must a single man be in want of?", "Where is Zanzibar?"
 @pytest.fixture
 def library(tmp_path: Path) -> Library:
     base = checkpoint(turns=False, gates=False)
-    about = AboutAdapter(reads_passages=True)
+    about = AboutAnswers(reads_passages=True)
     return Library(base, device="cpu", dtype="float32", adapter=write_tiny(tmp_path / "adapter", base, about))
 
 
@@ -87,7 +87,7 @@ def test_an_adapter_is_shown_as_many_passages_as_it_was_trained_with(
 ) -> None:
     """Two fit the model's window."""
     base = checkpoint(turns=False, gates=False)
-    adapter = write_tiny(tmp_path / "adapter", base, AboutAdapter(reads_passages=True, passages=passages))
+    adapter = write_tiny(tmp_path / "adapter", base, AboutAnswers(reads_passages=True, passages=passages))
     towns = [f"# {town}\n\nThe harbour of town {town} has boats. {'It is old. ' * 40}" for town in range(9)]
     (tmp_path / "towns.md").write_text("\n\n".join(towns))
     with Library(base, device="cpu", dtype="float32", adapter=adapter).open(tmp_path / "towns.md") as reading:

@@ -16,7 +16,7 @@ import torch
 from checkpoints import gemma_shapes, random_tensors, tiny_config, write_checkpoint
 from tokenizer_fixtures import train_sentencepiece
 
-from gemma10m.adapters.about import AboutAdapter
+from gemma10m.adapters.about import AboutAnswers
 from gemma10m.adapters.added_memory import write_added_memory
 from gemma10m.adapters.peft_folder import ABOUT
 from gemma10m.config import MEMORY_KINDS, ReadingConfig
@@ -78,7 +78,7 @@ def write_memory(base: Path, folder: Path) -> Path:
     memory = untrained_memory(opened.config, reading, 3, seed=0)
     shapes = {name: tuple(tensor.shape) for name, tensor in memory.tensors.items()}
     write_added_memory(folder, replace(memory, tensors=random_tensors(shapes, seed=1)))
-    (folder / ABOUT).write_text(canonical_json(AboutAdapter(opened.fingerprint)))
+    (folder / ABOUT).write_text(canonical_json(AboutAnswers(opened.fingerprint)))
     return folder
 
 

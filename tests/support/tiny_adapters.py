@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 import gemma10m
-from gemma10m.adapters.about import NOTHING_KNOWN, AboutAdapter
+from gemma10m.adapters.about import NOTHING_KNOWN, AboutAnswers
 from gemma10m.adapters.lora import MODULES, LoraConfig, LoraLinear, LowRankUpdate, Updates, add_lora
 from gemma10m.adapters.peft_folder import write_adapter
 from gemma10m.models.decoder import Decoder
@@ -55,7 +55,7 @@ def updates_for(checkpoint: Path, modules: tuple[str, ...] = MODULES, seed: int 
     }
 
 
-def write_tiny(folder: Path, checkpoint: Path, about: AboutAdapter = NOTHING_KNOWN, seed: int = 0) -> Path:
+def write_tiny(folder: Path, checkpoint: Path, about: AboutAnswers = NOTHING_KNOWN, seed: int = 0) -> Path:
     """Write an adapter for all matrices of a checkpoint; returns the folder."""
     write_adapter(folder, updates_for(checkpoint, seed=seed), CONFIG, about, "base")
     return folder

@@ -16,7 +16,7 @@ from tiny_adapters import write_tiny
 from torch import Tensor
 
 import gemma10m
-from gemma10m.adapters.about import AboutAdapter
+from gemma10m.adapters.about import AboutAnswers
 from gemma10m.adapters.added_memory import (
     CONFIG,
     TENSORS,
@@ -42,7 +42,7 @@ def written(folder: Path, base: Path, seed: int = 1) -> AddedMemoryWeights:
     opened = open_checkpoint(base)
     memory = untrained_memory(opened.config, READING, 3, seed)
     write_added_memory(folder, memory)
-    (folder / ABOUT).write_text(canonical_json(AboutAdapter(opened.fingerprint)))
+    (folder / ABOUT).write_text(canonical_json(AboutAnswers(opened.fingerprint)))
     return memory
 
 
@@ -73,7 +73,7 @@ def test_a_model_reads_with_its_adapter_s_memory(tmp_path: Path) -> None:
 
 
 def test_updates_and_a_memory_are_one_adapter(tmp_path: Path) -> None:
-    about = AboutAdapter(open_checkpoint(checkpoint()).fingerprint)
+    about = AboutAnswers(open_checkpoint(checkpoint()).fingerprint)
     folder = write_tiny(tmp_path / "both", checkpoint(), about)
     plain = read_adapter(folder)
     written(folder, checkpoint())

@@ -14,7 +14,7 @@ from readers import checkpoint
 from tiny_adapters import CONFIG, RANK, eighths, updates_for, write_tiny
 
 import gemma10m
-from gemma10m.adapters.about import NOTHING_KNOWN, AboutAdapter
+from gemma10m.adapters.about import NOTHING_KNOWN, AboutAnswers
 from gemma10m.adapters.lora import LowRankUpdate, Updates
 from gemma10m.adapters.peft_folder import read_adapter, write_adapter
 from gemma10m.answering.sampling import Sampling
@@ -32,8 +32,8 @@ from gemma10m.weights.adapting import NO_ADAPTER, adapted_fingerprint, find_adap
 from gemma10m.weights.checkpoint import open_checkpoint
 
 
-def about(base: Path) -> AboutAdapter:
-    return AboutAdapter(open_checkpoint(base).fingerprint, reads_passages=True)
+def about(base: Path) -> AboutAnswers:
+    return AboutAnswers(open_checkpoint(base).fingerprint, reads_passages=True)
 
 
 @pytest.fixture

@@ -340,7 +340,7 @@ class TestModelFolder:
     def test_a_name_nobody_has(self, name):
         with pytest.raises(ModelError) as caught:
             resolve_model(name or "none/such")
-        assert "is neither a path, a downloaded model nor one of demo, small, chat" in caught.value.message
+        assert "is neither a path, a downloaded model nor one of demo, small, large, chat" in caught.value.message
         assert "gemma10m download" in caught.value.hint
 
     @pytest.mark.parametrize(
