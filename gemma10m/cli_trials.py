@@ -183,7 +183,9 @@ def bench(
     ] = None,
     tokens: Annotated[
         list[int] | None,
-        typer.Option(min=1, metavar="NUMBER", help="Number of tokens to read; repeatable. Default: 1000000."),
+        typer.Option(
+            min=1, metavar="NUMBER", help="Number of tokens to read; repeatable. Default: 1000000, for answer 1024."
+        ),
     ] = None,
     against: Annotated[
         str | None,
@@ -222,7 +224,7 @@ def bench(
 
         named = model or (None if shape else "demo")
         chosen = model_options(named, device, dtype, memory, carry, None, offline=True, kv=kv)
-        lengths = tuple(tokens or [1_000_000])
+        lengths = tuple(tokens or [1_024 if name == "answer" else 1_000_000])
         options = BenchOptions(
             name, chosen, shape, layers, lengths, against, full, state, plot, source, simulate, cards
         )

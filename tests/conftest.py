@@ -49,7 +49,7 @@ def book(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Return the file of "small" or "chat", in a folder that all processes of this run share."""
+    """Return the file of a packaged model, in a folder that all processes of this run share."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent

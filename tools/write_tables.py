@@ -161,9 +161,10 @@ def speed_lines() -> str:
 
 
 def answer_rows() -> list[ResultRow]:
-    """Return the newest row of each set of questions in each document, the shortest document of a set first."""
-    found = {(row["questions_sha256"], row["document"], row["given"], row["recall"]): row for row in rows("qa")}
-    return sorted(found.values(), key=lambda row: (_set_place(row), not row["given"], row["bytes"]))
+    """Return the newest row of each model and set of questions in each document, a set's shortest document first."""
+    parts = ("model", "questions_sha256", "document", "given", "recall")
+    found = {tuple(row[part] for part in parts): row for row in rows("qa")}
+    return sorted(found.values(), key=lambda row: (_set_place(row), not row["given"], row["bytes"], row["model"]))
 
 
 def _set_place(row: ResultRow) -> int:
@@ -173,7 +174,18 @@ def _set_place(row: ResultRow) -> int:
 
 
 def answers_table() -> str:
-    heads = ("questions", "n", "passages", "exact", "F1", "sources found", "false answers", "refused", "seconds")
+    heads = (
+        "model",
+        "questions",
+        "n",
+        "passages",
+        "exact",
+        "F1",
+        "sources found",
+        "false answers",
+        "refused",
+        "seconds",
+    )
     lines = [f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|"]
     for row in answer_rows():
         asked = SETS.get(Path(row["questions"]).stem, "written by hand")
@@ -183,7 +195,7 @@ def answers_table() -> str:
         shares = (every["exact"], every["f1"], found, row["false_answers"], row["refused"])
         cells = [f"{100 * share:.1f} %" if share is not None else "" for share in shares]
         seconds = f"{row['seconds_per_question']:.1f}"
-        lines.append(f"| {asked} | {every['n']} | {passages} | {' | '.join(cells)} | {seconds} |")
+        lines.append(f"| {row['model']} | {asked} | {every['n']} | {passages} | {' | '.join(cells)} | {seconds} |")
     return "\n".join(lines)
 
 

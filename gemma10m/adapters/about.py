@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class AboutAnswers:
     """Say how a model answers from passages, and for an adapter what it was trained on."""
 
-    base: str = ""  # fingerprint of the weights that an adapter was trained on; "" if nobody noted it
+    base: str = ""  # fingerprint of the weights that this is about; "" if nobody noted it
     reads_passages: bool = False  # answers from passages alone, and with `not in the text` where they do not say it
     refusal_bias: float = 0.0  # added to the logarithm of the odds of `not in the text`
     strict_bias: float = 0.0  # the same in strict mode

@@ -32,7 +32,7 @@ from gemma10m.weights.downloads import DEFAULT_MODEL, find_downloaded, list_down
 from gemma10m.weights.gates import read_gates
 from gemma10m.weights.loading import closed_gate_warning, resolve_device, resolve_reading
 from gemma10m.weights.options import Described
-from gemma10m.weights.packaged import PACKAGED, find_packaged
+from gemma10m.weights.packaged import PACKAGED, about_weights, find_packaged
 from gemma10m.weights.plan import MemoryPlan, memory_plan
 from gemma10m.weights.published import Published, find_published
 
@@ -220,7 +220,15 @@ def _checkpoint(checkpoint: Checkpoint) -> Rows:
         ("parameters", f"{checkpoint.parameters:,} ({', '.join(checkpoint.dtypes)}{gates})"),
         ("fingerprint", checkpoint.fingerprint[:16]),
         *_adapter(checkpoint),
+        *_answers(checkpoint),
     ]
+
+
+def _answers(checkpoint: Checkpoint) -> Rows:
+    """Tell of a packaged model that it searches a document and reads nothing else of it."""
+    if not about_weights(checkpoint.fingerprint).reads_passages:
+        return []
+    return [("answers", "from passages that are searched; it is told how (--read-all reads the document)")]
 
 
 def _adapter(checkpoint: Checkpoint) -> Rows:

@@ -41,7 +41,7 @@ class Library:
         with library.open("book.txt") as reading:
             print(reading.ask("Who is Anne?").text)
 
-    model: a name ("demo", "small", "chat" or one that was downloaded), a checkpoint folder, a GGUF file, or a loaded
+    model: a name ("demo", "small", "large", "chat" or a downloaded one), a checkpoint folder, a GGUF file, or a loaded
     model with its `tokenizer`; None for the default. It is loaded when the first document is opened.
     adapter: the folder of a LoRA adapter in PEFT's layout, "none", or None for the packaged one if the model has one.
     kv: "float", "int8" or "int4": how kept keys and values are stored.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from gemma10m.adapters.about import NOTHING_KNOWN, AboutAnswers
+from gemma10m.adapters.about import AboutAnswers
 from gemma10m.adapters.peft_folder import Adapter
 from gemma10m.config import ReadingConfig
 from gemma10m.errors import ModelError
@@ -33,7 +33,7 @@ from gemma10m.weights.loading import (
     resolve_model,
     resolve_reading,
 )
-from gemma10m.weights.packaged import PACKAGED, find_packaged
+from gemma10m.weights.packaged import about_weights, find_packaged
 from gemma10m.weights.plan import memory_plan
 
 # On a CPU, bytes of float32 weights up to which float32 is worth its memory: always, and where bfloat16 is emulated.
@@ -126,10 +126,7 @@ class ChosenModel:
     @property
     def about(self) -> AboutAnswers:
         """Return how answers come from passages: as the adapter was trained to, or as fits a packaged model."""
-        if self.adapter:
-            return self.adapter.about
-        packaged = PACKAGED.get(self.name)
-        return packaged.about if packaged else NOTHING_KNOWN
+        return self.adapter.about if self.adapter else about_weights(self.checkpoint.fingerprint)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:

