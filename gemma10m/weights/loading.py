@@ -47,7 +47,7 @@ def load_model(
 ) -> Decoder:
     """Return a model ready to read and answer.
 
-    path: a checkpoint folder, a GGUF file, a name from `gemma10m download`, "small", "large", "chat" or "demo". device: "cpu",
+    path: a checkpoint folder, a GGUF file, a downloaded name, "small", "large", "chat" or "demo". device: "cpu",
     "cuda" or "auto". dtype: "float32", "bfloat16", or "int8" and "int4" for packed weights. The rest, in tokens: None
     for what the checkpoint says, else the defaults. adapter: a LoRA adapter's folder, "none", or None for the packaged
     one if the model has one. kv: how kept keys and values are stored, "float" (the default), "int8" or "int4".
