@@ -50,7 +50,7 @@ class Reader:
     tokenizer: Tokenizer
     read_all: bool = False  # also what no answer can depend on
     about: AboutAnswers = NOTHING_KNOWN  # of the adapter that is merged into the model, or of a packaged model
-    is_told: bool = False  # with each question how to answer it from passages: a chat model that nobody trained to
+    is_instructed: bool = False  # how to answer from passages, with each question: a chat model without training for it
     ranks: Ranks | None = None  # with which it reads documents; the first one saves
 
     @property

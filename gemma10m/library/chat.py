@@ -9,9 +9,9 @@ from typing import cast
 from gemma10m.answering.answer import check_question
 from gemma10m.answering.comparing import AnswerPart, first_or_last
 from gemma10m.answering.conversation import Conversation, reply
+from gemma10m.answering.instruction import instructed
 from gemma10m.answering.refusing import Refusing
 from gemma10m.answering.sampling import Sampling
-from gemma10m.answering.telling import told
 from gemma10m.library.checking import Answer, Source
 from gemma10m.library.retrieval import Passages
 from gemma10m.memory.state import State
@@ -58,9 +58,9 @@ def conversation_of_passages(reader: Reader) -> Conversation:
 
 
 def refusing_of(reader: Reader, strict: bool) -> Refusing | None:
-    """Return how a model decides to say `not in the text`; None for one that was neither trained nor told to."""
+    """Return how a model decides to say `not in the text`; None for one without training or instruction."""
     bias = reader.about.strict_bias if strict else reader.about.refusal_bias
-    refuses = reader.about.reads_passages or reader.is_told
+    refuses = reader.about.reads_passages or reader.is_instructed
     return Refusing(Prompt(reader.tokenizer).answer(REFUSAL)[0], bias) if refuses else None
 
 
@@ -141,7 +141,7 @@ class Chat:
         return first_or_last(question, read)
 
     def _put(self, question: str) -> str:
-        return told(question) if self.reader.is_told else question
+        return instructed(question) if self.reader.is_instructed else question
 
     def _reply(self, question: str, understood: str) -> Generator[str, None, Conversation]:
         """Yield the answer's pieces, and return the conversation after it.
@@ -152,7 +152,7 @@ class Chat:
         reader, searched = self.reader, self._is_searched
         begun = self._conversation if self._conversation and self._conversation.turns else None
         alone = conversation_of_passages(reader) if searched else None
-        if begun and reader.is_told:
+        if begun and reader.is_instructed:
             alone = None
         before = alone or begun or Conversation(self.state)
         retrieved = self.passages.retrieved(reader, understood, before.state)
@@ -164,7 +164,7 @@ class Chat:
             before = begun or Conversation(self.state)
         asked = understood if alone else question
         refusing = None
-        if retrieved and (searched or reader.is_told):
+        if retrieved and (searched or reader.is_instructed):
             check_question(question)
             asked, refusing = self._put(asked), refusing_of(reader, self.passages.options.strict)
         made = reply(reader.model, reader.tokenizer, before, asked, self.sampling, retrieved, refusing)

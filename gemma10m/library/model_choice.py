@@ -134,8 +134,8 @@ class ChosenModel:
         return load_tokenizer(self.path)
 
     @property
-    def is_told(self) -> bool:
-        """Tell if each question says how to answer it from passages: to a chat model that nobody trained to."""
+    def is_instructed(self) -> bool:
+        """Tell if questions come with an instruction, as they do for a chat model that has no training for passages."""
         return self.tokenizer.turns is not None and not (self.adapter and self.adapter.about.reads_passages)
 
     def searches(self, nbytes: int) -> bool:
@@ -145,7 +145,7 @@ class ChosenModel:
         """
         if self.about.reads_passages:
             return True
-        return nbytes // BYTES_A_TOKEN > self.checkpoint.config.context and self.is_told
+        return nbytes // BYTES_A_TOKEN > self.checkpoint.config.context and self.is_instructed
 
 
 def choose_model(listener: Listener, options: ModelOptions, trains: bool = False) -> ChosenModel:
@@ -185,7 +185,7 @@ def load_chosen(
             f"{model.config.vocabulary}",
             hint="download the model again: its files belong to different models",
         )
-    return Reader(model, tokenizer, read_all, chosen.about, chosen.is_told)
+    return Reader(model, tokenizer, read_all, chosen.about, chosen.is_instructed)
 
 
 def load_reader(listener: Listener, options: ModelOptions, nbytes: int = 0) -> Reader:

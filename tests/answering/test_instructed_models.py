@@ -1,4 +1,4 @@
-"""A chat model is told how to answer from passages, and a document beyond its context is searched."""
+"""A chat model gets an instruction how to answer from passages, and a document beyond its context is searched."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from readers import checkpoint, fed_ids
 
 from gemma10m import Library
+from gemma10m.answering.instruction import instructed
 from gemma10m.answering.refusing import Refusing
 from gemma10m.answering.sampling import Sampling
-from gemma10m.answering.telling import told
 from gemma10m.library import model_choice
 from gemma10m.library.chat import refusing_of
 from gemma10m.library.listening import Notices
@@ -38,7 +38,7 @@ def long_book(book: Path) -> Path:
 
 
 def test_a_question_is_put_behind_what_to_do_with_it() -> None:
-    said = told("  Who is Anne? ")
+    said = instructed("  Who is Anne? ")
     assert said.endswith("Question: Who is Anne?\nAnswer:")
     assert f'"{REFUSAL}"' in said
 
@@ -56,7 +56,7 @@ def test_a_document_within_the_context_is_read(book: Path) -> None:
         assert reading.source.is_read
 
 
-def test_the_model_is_told_with_each_question_and_sees_those_before(long_book: Path) -> None:
+def test_the_model_is_instructed_with_each_question_and_sees_those_before(long_book: Path) -> None:
     with library(turns=True).open(long_book) as reading:
         chat, tokenizer = reading.chat(SHORT), reading.reader.tokenizer
         with fed_ids(reading.reader.model) as first:
@@ -65,9 +65,9 @@ def test_the_model_is_told_with_each_question_and_sees_those_before(long_book: P
             chat.ask("Which harbour has boats?")
         alone = reading.ask("Which harbour has boats?", SHORT)
     opening = Prompt(tokenizer).opening()
-    assert told(KNOWN) in tokenizer.decode(first)
+    assert instructed(KNOWN) in tokenizer.decode(first)
     assert first[: len(opening)] == opening
-    assert told("Which harbour has boats?") in tokenizer.decode(second)
+    assert instructed("Which harbour has boats?") in tokenizer.decode(second)
     assert second[: len(opening)] != opening
     assert alone.made
 
@@ -82,12 +82,12 @@ def test_a_question_without_a_word_of_the_text_is_refused_unless_the_conversatio
     assert fed
 
 
-def test_refusing_is_decided_by_the_odds_for_a_model_that_is_told(long_book: Path) -> None:
+def test_refusing_is_decided_by_the_odds_for_a_model_that_is_instructed(long_book: Path) -> None:
     reader = library(turns=True).reader()
-    assert reader.is_told
+    assert reader.is_instructed
     assert refusing_of(reader, strict=False) == Refusing(Prompt(reader.tokenizer).answer(REFUSAL)[0], 0.0)
-    assert refusing_of(replace(reader, is_told=False), strict=False) is None
-    assert not library(turns=False).reader().is_told
+    assert refusing_of(replace(reader, is_instructed=False), strict=False) is None
+    assert not library(turns=False).reader().is_instructed
 
 
 def test_a_packaged_model_brings_how_it_answers(monkeypatch: pytest.MonkeyPatch, book: Path) -> None:
