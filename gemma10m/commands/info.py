@@ -228,7 +228,7 @@ def _answers(checkpoint: Checkpoint) -> Rows:
     """Tell of a packaged model that it searches a document and reads nothing else of it."""
     if not about_weights(checkpoint.fingerprint).reads_passages:
         return []
-    return [("answers", "from passages that are searched; by an instruction (--read-all reads the document)")]
+    return [("answers", "from searched passages, by an instruction (--read-all reads the document)")]
 
 
 def _adapter(checkpoint: Checkpoint) -> Rows:
