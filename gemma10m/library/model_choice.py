@@ -20,6 +20,7 @@ from gemma10m.library.listening import Listener
 from gemma10m.library.number_format import fitting_format, free_memory, machine_memory
 from gemma10m.memory import KINDS
 from gemma10m.models.decoder import Decoder
+from gemma10m.passages.retrieve import default_budget, has_room_for_passages
 from gemma10m.saved_states import Reader
 from gemma10m.tokens import Tokenizer, load_tokenizer
 from gemma10m.weights.adapting import find_adapter, with_adapter
@@ -185,7 +186,9 @@ def load_chosen(
             f"{model.config.vocabulary}",
             hint="download the model again: its files belong to different models",
         )
-    return Reader(model, tokenizer, read_all, chosen.about, chosen.is_instructed)
+    # The demo's few sentences leave no room for an instruction, and it was trained to do without.
+    is_instructed = chosen.is_instructed and has_room_for_passages(default_budget(reading))
+    return Reader(model, tokenizer, read_all, chosen.about, is_instructed)
 
 
 def load_reader(listener: Listener, options: ModelOptions, nbytes: int = 0) -> Reader:
@@ -246,8 +249,9 @@ def remembers(model: Decoder) -> bool:
 
 
 def may_search(reader: Reader) -> bool:
-    """Tell if nothing has to be read before a question: nothing that has left the window is remembered."""
-    return not reader.read_all and not remembers(reader.model)
+    """Tell if the model answers from passages, and would remember nothing that has left its window."""
+    answers = reader.about.reads_passages or reader.is_instructed
+    return answers and not reader.read_all and not remembers(reader.model)
 
 
 def go_offline() -> None:

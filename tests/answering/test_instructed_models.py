@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,8 +28,17 @@ SHORT = Sampling(max_new_tokens=4)
 KNOWN = "What must a single man be in want of?"
 
 
-def library(turns: bool, read_all: bool = False) -> Library:
-    return Library(checkpoint(turns=turns, gates=False), device="cpu", dtype="float32", read_all=read_all)
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    """Return a chat model whose window has room for whole passages, unlike that of the other tests."""
+    folder = shutil.copytree(checkpoint(gates=False), tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"segment_size": 1024}))
+    return folder
+
+
+def library(base: Path, read_all: bool = False) -> Library:
+    return Library(base, device="cpu", dtype="float32", read_all=read_all)
 
 
 @pytest.fixture
@@ -43,21 +54,30 @@ def test_a_question_is_put_behind_what_to_do_with_it() -> None:
     assert f'"{REFUSAL}"' in said
 
 
-@pytest.mark.parametrize(("turns", "read_all"), [(True, False), (True, True), (False, False)])
-def test_a_document_beyond_the_context_of_a_chat_model_is_searched(
-    turns: bool, read_all: bool, long_book: Path
-) -> None:
-    with library(turns, read_all).open(long_book) as reading:
-        assert reading.source.is_read == (not turns or read_all)
+@pytest.mark.parametrize("read_all", [False, True])
+def test_a_document_beyond_the_context_of_a_chat_model_is_searched(read_all: bool, base: Path, long_book: Path) -> None:
+    with library(base, read_all).open(long_book) as reading:
+        assert reading.source.is_read == read_all
 
 
-def test_a_document_within_the_context_is_read(book: Path) -> None:
-    with library(turns=True).open(book) as reading:
+@pytest.mark.parametrize("turns", [False, True])
+def test_a_base_model_and_one_without_room_for_passages_read_it(turns: bool, long_book: Path) -> None:
+    with library(checkpoint(turns=turns, gates=False)).open(long_book) as reading:
+        assert not reading.reader.is_instructed
         assert reading.source.is_read
 
 
-def test_the_model_is_instructed_with_each_question_and_sees_those_before(long_book: Path) -> None:
-    with library(turns=True).open(long_book) as reading:
+def test_the_demo_gets_no_instruction() -> None:
+    assert not Library("demo", memory="window").reader().is_instructed
+
+
+def test_a_document_within_the_context_is_read(base: Path, book: Path) -> None:
+    with library(base).open(book) as reading:
+        assert reading.source.is_read
+
+
+def test_the_model_is_instructed_with_each_question_and_sees_those_before(base: Path, long_book: Path) -> None:
+    with library(base).open(long_book) as reading:
         chat, tokenizer = reading.chat(SHORT), reading.reader.tokenizer
         with fed_ids(reading.reader.model) as first:
             chat.ask(KNOWN)
@@ -72,8 +92,10 @@ def test_the_model_is_instructed_with_each_question_and_sees_those_before(long_b
     assert alone.made
 
 
-def test_a_question_without_a_word_of_the_text_is_refused_unless_the_conversation_has_begun(long_book: Path) -> None:
-    with library(turns=True).open(long_book) as reading:
+def test_a_question_without_a_word_of_the_text_is_refused_unless_the_conversation_has_begun(
+    base: Path, long_book: Path
+) -> None:
+    with library(base).open(long_book) as reading:
         chat = reading.chat(SHORT)
         assert chat.ask("Zanzibar?").made == REFUSAL
         chat.ask(KNOWN)
@@ -82,12 +104,11 @@ def test_a_question_without_a_word_of_the_text_is_refused_unless_the_conversatio
     assert fed
 
 
-def test_refusing_is_decided_by_the_odds_for_a_model_that_is_instructed(long_book: Path) -> None:
-    reader = library(turns=True).reader()
+def test_refusing_is_decided_by_the_odds_for_an_instructed_model(base: Path) -> None:
+    reader = library(base).reader()
     assert reader.is_instructed
     assert refusing_of(reader, strict=False) == Refusing(Prompt(reader.tokenizer).answer(REFUSAL)[0], 0.0)
     assert refusing_of(replace(reader, is_instructed=False), strict=False) is None
-    assert not library(turns=False).reader().is_instructed
 
 
 def test_a_packaged_model_brings_how_it_answers(monkeypatch: pytest.MonkeyPatch, book: Path) -> None:

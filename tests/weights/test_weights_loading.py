@@ -347,7 +347,9 @@ class TestModelFolder:
         ("name", "what"),
         [("https://a.b/model.gguf", "is a URL"), ("x.gguf", "does not exist"), ("../../x", "x does not exist")],
     )
-    def test_a_url_or_a_missing_file_is_named_as_what_it_is(self, name, what):
+    def test_a_url_or_a_missing_file_is_named_as_what_it_is(self, name, what, tmp_path, monkeypatch):
+        (tmp_path / "in" / "here").mkdir(parents=True)
+        monkeypatch.chdir(tmp_path / "in" / "here")
         with pytest.raises(ModelError, match=what) as caught:
             resolve_model(name)
         assert "gemma10m download" not in caught.value.hint
