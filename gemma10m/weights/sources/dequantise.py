@@ -1,8 +1,14 @@
-"""Dequantise tensors of a GGUF file a few rows at a time, so that one piece is in memory beside the result."""
+"""Dequantise tensors of a GGUF file a few rows at a time, so that some pieces are in memory beside the result.
+
+Blocks of blocks (Q4_K and the like) take many operations of NumPy, which lets other threads run: each has a piece. The
+others take few, and threads would wait for one another.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from io import FileIO
 
 import torch
@@ -41,14 +47,26 @@ def load_tensor(
     rows = result.view(-1, width)
     piece = max(1, PIECE // width)  # rows
     row_bytes = entry.nbytes // len(rows)
+
+    def convert(first: int, packed: memoryview) -> None:
+        _put(rows, first, numbers(packed).view(-1, width), added, places)
+
+    is_slow, threads, waiting = entry.dtype.endswith("_K"), torch.get_num_threads(), deque[Future[None]]()
     buffer = bytearray(min(piece, len(rows)) * row_bytes)
-    with FileIO(entry.shard) as file:
+    with FileIO(entry.shard) as file, ThreadPoolExecutor(threads) as pool:
         file.seek(entry.start)
         for first in range(0, len(rows), piece):
-            count = min(piece, len(rows) - first)
-            _fill(file, memoryview(buffer)[: count * row_bytes], entry)
-            values = numbers(buffer, count * row_bytes).view(count, width)
-            _put(rows, first, values, added, places)
+            size = min(piece, len(rows) - first) * row_bytes
+            packed = memoryview(bytearray(size) if is_slow else buffer)[:size]
+            _fill(file, packed, entry)
+            if not is_slow:
+                convert(first, packed)
+                continue
+            waiting.append(pool.submit(convert, first, packed))
+            if len(waiting) > threads:
+                waiting.popleft().result()
+        for each in waiting:
+            each.result()
     return result
 
 
@@ -73,11 +91,11 @@ def _fill(file: FileIO, buffer: memoryview, entry: TensorEntry) -> None:
         buffer = buffer[count:]
 
 
-def _reader(entry: TensorEntry) -> Callable[[bytearray, int], Tensor]:
-    """Return what converts the first so many bytes of a buffer to numbers, which may be views of the buffer."""
+def _reader(entry: TensorEntry) -> Callable[[memoryview], Tensor]:
+    """Return what converts packed rows to numbers, which may be views of them."""
     if entry.dtype in PLAIN:
         dtype = PLAIN[entry.dtype]
-        return lambda buffer, size: torch.frombuffer(buffer, dtype=dtype, count=size // dtype.itemsize)
+        return lambda packed: torch.frombuffer(packed, dtype=dtype)
     if entry.dtype not in QUANTISED:
         raise ModelError(
             f"{entry.name} in {entry.shard} has the type {entry.dtype}, which is not read",
@@ -93,10 +111,10 @@ def _reader(entry: TensorEntry) -> Callable[[bytearray, int], Tensor]:
         ) from error
     kind = gguf.GGMLQuantizationType[entry.dtype]
 
-    def numbers(buffer: bytearray, size: int) -> Tensor:
+    def numbers(packed: memoryview) -> Tensor:
         with numpy.errstate(all="ignore"):  # a damaged scale may be infinite
             # as one row: the library goes through rows in Python
-            values = gguf.dequantize(numpy.frombuffer(buffer, numpy.uint8, size)[None], kind)
+            values = gguf.dequantize(numpy.frombuffer(packed, numpy.uint8)[None], kind)
         return torch.from_numpy(values)
 
     return numbers
