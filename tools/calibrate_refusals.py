@@ -1,9 +1,9 @@
-"""Find out how far to move an adapter's refusals: `python tools/calibrate_refusals.py QUESTIONS DATA [-n N]`.
+"""Find out how far to move a model's refusals: `python tools/calibrate_refusals.py QUESTIONS DATA [-n N]`.
 
 For each of N drawn questions the model answers from retrieved passages twice: as it would, and with `not in the text`
 forbidden. The margin is the logarithm of the odds of the refusal's first token; a bias of b refuses where the margin
 plus b is above 0. Print exact match, F1, refused answerable and answered unanswerable questions by bias.
-Take questions that the adapter was not measured with.
+Take questions that the model was not measured with.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from gemma10m.answering.conversation import reply
 from gemma10m.answering.refusing import Refusing
 from gemma10m.answering.sampling import Sampling
 from gemma10m.evaluation.squad_score import exact_match, f1
-from gemma10m.library.chat import conversation_of_passages
+from gemma10m.library.chat import conversation_of_passages, put_to
 from gemma10m.library.library import Library
 from gemma10m.passages.statements import REFUSAL
 from gemma10m.saved_states import Reader
@@ -42,12 +42,12 @@ class Margin:
 
 def margin_of(reader: Reader, asked: AskedQuestion, retrieved: str) -> Margin:
     prompt, conversation = Prompt(reader.tokenizer), conversation_of_passages(reader)
-    refusing = Refusing(prompt.answer(REFUSAL)[0])
-    ids = [*conversation.unread, *prompt.question(asked.question, retrieved)]
+    refusing, question = Refusing(prompt.answer(REFUSAL)[0]), put_to(reader, asked.question)
+    ids = [*conversation.unread, *prompt.question(question, retrieved)]
     with torch.inference_mode():
         logits = reader.model(torch.tensor([ids]), conversation.state, logits="last")[0][0, 0]  # (V)
     sampling, never = Sampling(max_new_tokens=LONGEST), replace(refusing, bias=-math.inf)
-    said = "".join(reply(reader.model, reader.tokenizer, conversation, asked.question, sampling, retrieved, never))
+    said = "".join(reply(reader.model, reader.tokenizer, conversation, question, sampling, retrieved, never))
     return Margin(asked, refusing.margin(logits), said.strip())
 
 

@@ -57,6 +57,11 @@ def conversation_of_passages(reader: Reader) -> Conversation:
     return Conversation(reader.model.empty_state(), tuple(Prompt(reader.tokenizer).opening()))
 
 
+def put_to(reader: Reader, question: str) -> str:
+    """Return the question as the model is asked it behind passages."""
+    return instructed(question) if reader.is_instructed else question
+
+
 def refusing_of(reader: Reader, strict: bool) -> Refusing | None:
     """Return how a model decides to say `not in the text`; None for one without training or instruction."""
     bias = reader.about.strict_bias if strict else reader.about.refusal_bias
@@ -135,13 +140,10 @@ class Chat:
 
         def read(asked: str) -> tuple[str, str]:
             retrieved = self.passages.retrieved(reader, asked, empty.state, SIDES)
-            said = reply(reader.model, reader.tokenizer, empty, self._put(asked), sampling, retrieved, refusing)
+            said = reply(reader.model, reader.tokenizer, empty, put_to(reader, asked), sampling, retrieved, refusing)
             return "".join(said) if retrieved else REFUSAL, retrieved
 
         return first_or_last(question, read)
-
-    def _put(self, question: str) -> str:
-        return instructed(question) if self.reader.is_instructed else question
 
     def _reply(self, question: str, understood: str) -> Generator[str, None, Conversation]:
         """Yield the answer's pieces, and return the conversation after it.
@@ -151,22 +153,20 @@ class Chat:
         """
         reader, searched = self.reader, self._is_searched
         begun = self._conversation if self._conversation and self._conversation.turns else None
-        alone = conversation_of_passages(reader) if searched else None
-        if begun and reader.is_instructed:
-            alone = None
-        before = alone or begun or Conversation(self.state)
+        so_far = begun or Conversation(self.state)
+        alone = searched and not (begun and reader.is_instructed)
+        before = conversation_of_passages(reader) if alone else so_far
         retrieved = self.passages.retrieved(reader, understood, before.state)
-        if not retrieved and alone:
+        if alone and not retrieved:
             if not self.state.position:
                 check_question(question)
                 yield REFUSAL  # nothing was read before the question, and nothing has a word of it
                 return Conversation(self.state)
-            before = begun or Conversation(self.state)
-        asked = understood if alone else question
-        refusing = None
+            before = so_far
+        asked, refusing = understood if alone else question, None
         if retrieved and (searched or reader.is_instructed):
             check_question(question)
-            asked, refusing = self._put(asked), refusing_of(reader, self.passages.options.strict)
+            asked, refusing = put_to(reader, asked), refusing_of(reader, self.passages.options.strict)
         made = reply(reader.model, reader.tokenizer, before, asked, self.sampling, retrieved, refusing)
         return (yield from (_without_first_space(made) if searched else made))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,11 @@ import pytest
 import torch
 from byte_level_fixtures import gguf_metadata
 from gguf_models import tiny_weights, write_model
-from lessons import KNOWN, TEXT, question_file, taught_base
+from lessons import KNOWN, TEXT, furnished, question_file, taught_base
 from readers import workshop
 from safetensors.torch import load_file, save_file
 
 import gemma10m
-from gemma10m import cli
 from gemma10m.adapters.peft_folder import ABOUT, CONFIG, TENSORS, read_adapter
 from gemma10m.commands import train_adapter
 from gemma10m.commands.train_adapter import AdapterOptions
@@ -30,16 +28,6 @@ from gemma10m.weights.checkpoint import open_checkpoint
 
 STEPS = 4
 WRITTEN = (RUN, TENSORS, CONFIG, ABOUT)
-
-
-def furnished(folder: Path) -> Path:
-    """Write a text, its questions, and a recipe of four steps; returns the folder."""
-    folder.mkdir(exist_ok=True)
-    (folder / "towns.md").write_text(TEXT)
-    question_file(folder / "q.jsonl")
-    said = {"alpha": 8, "contexts": 8, "contexts_per_step": 2, "warmup": 1, "save_every": 2}
-    (folder / "recipe.json").write_text(json.dumps(said))
-    return folder
 
 
 @pytest.fixture
@@ -81,17 +69,6 @@ def assert_same_run(found: Path, expected: Path) -> None:
     for name in WRITTEN:
         assert (found / name).read_bytes() == (expected / name).read_bytes(), name
     assert log_of(found) == log_of(expected)
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[Any, str, str]]:
-    def run(*words: object) -> tuple[Any, str, str]:
-        monkeypatch.setattr(sys, "argv", ["gemma10m", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return ended.value.code, *capsys.readouterr()
-
-    return run
 
 
 @pytest.mark.usefixtures("cache")
@@ -330,80 +307,3 @@ def test_an_adapter_of_another_kind_is_no_start(changes: dict[str, Any], said: s
     with pytest.raises(Gemma10MError, match=re.escape(said)):
         train(desk, adapter=str(unbroken), **changes)
     assert not (desk / "out").exists()
-
-
-# --- refused words ----------------------------------------------------------------------------------------------------
-
-
-def held_by(name: str) -> Callable[[Path], object]:
-    def put(desk: Path) -> None:
-        (desk / "out").mkdir()
-        (desk / "out" / name).write_text("{}")
-
-    return put
-
-
-def write(name: str, text: str) -> Callable[[Path], object]:
-    return lambda desk: (desk / name).write_text(text)
-
-
-def nothing(desk: Path) -> None:
-    pass
-
-
-REFUSED: list[tuple[Callable[[Path], object], tuple[str, ...], int, str]] = [
-    (nothing, ("--lora", "0"), 2, "--lora is 0, and is from 1 to 1,024"),
-    (nothing, ("--lora", "-3"), 2, "--lora is -3, and is from 1 to 1,024"),
-    (nothing, ("--lora", "5000"), 2, "--lora is 5000, and is from 1 to 1,024"),
-    (nothing, ("--lora", "4", "--teacher", "same"), 2, "--teacher is not for --lora"),
-    (nothing, ("--lora", "4", "--train", "gates"), 2, "--train is not for --lora"),
-    (nothing, ("--lora", "4", "--config", "config.json"), 2, "--config is not for --lora"),
-    (nothing, (), 2, "--questions is not for training without --lora"),
-    (nothing, ("--lora", "4", "--questions", "nowhere.jsonl"), 2, "nowhere.jsonl cannot be read"),
-    (write("q.jsonl", '{"question": 5}'), ("--lora", "4"), 2, "line 1, has no question"),
-    (write("q.jsonl", '{"question": "Who?", "answers": []}\n[]'), ("--lora", "4"), 2, "line 2, has no question"),
-    (write("q.jsonl", "Who?"), ("--lora", "4"), 2, "line 1, is not JSON"),
-    (write("q.jsonl", ""), ("--lora", "4"), 2, "q.jsonl has no question"),
-    (write("towns.md", "Nobody lives here."), ("--lora", "4"), 2, "no passage of the text holds a source"),
-    (write("recipe.json", '{"epochs": 3}'), ("--lora", "4"), 4, "'epochs' is no field of a recipe"),
-    (write("recipe.json", "{"), ("--lora", "4"), 2, "recipe.json is not a recipe"),
-    (write("recipe.json", '{"contexts": 0, "seed": -1}'), ("--lora", "4"), 4, "contexts must be a positive integer"),
-    (held_by("config.json"), ("--lora", "4"), 2, "out holds config.json but no training run"),
-    (held_by("model.safetensors"), ("--lora", "4"), 2, "out holds model.safetensors but no training run"),
-    (held_by(CONFIG), ("--lora", "4"), 2, "out holds adapter_config.json but no training run"),
-    (write("out", "a file"), ("--lora", "4"), 2, "out is a file, a folder expected"),
-    (nothing, ("--lora", "4", "--data", "."), 2, "and the run would train on what it writes there"),
-    (nothing, ("--lora", "4", "--data", "nowhere.md"), 3, "nowhere.md"),
-    (nothing, ("--lora", "4", "--device", "tpu"), 2, "device must be cpu, cuda, cuda:N or auto"),
-]
-
-
-@pytest.mark.parametrize(("prepare", "more", "code", "says"), REFUSED, ids=[f"{row[1]} {row[3]}" for row in REFUSED])
-def test_bad_words_are_refused_in_one_sentence(
-    prepare: Callable[[Path], object],
-    more: tuple[str, ...],
-    code: int,
-    says: str,
-    desk: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    call: Callable[..., tuple[Any, str, str]],
-) -> None:
-    monkeypatch.chdir(desk)
-    prepare(desk)
-    before = sorted(desk.rglob("*"))
-    words = ("--questions", "q.jsonl", "--data", "towns.md", "--recipe", "recipe.json", "--out", "out")
-    found, stdout, stderr = call("train", taught_base(), *words, *more)
-    assert (found, stdout) == (code, ""), stderr
-    assert says in " ".join(stderr.split())
-    assert "Traceback" not in stderr
-    assert sorted(desk.rglob("*")) == before
-
-
-def test_without_questions_there_is_nothing_to_learn(desk: Path, call: Callable[..., tuple[Any, str, str]]) -> None:
-    code, _, stderr = call("train", taught_base(), "--lora", 4, "--data", desk / "towns.md", "--out", desk / "out")
-    assert code == 2
-    assert "--lora learns from questions, and none are named" in stderr
-    words = ("--questions", desk / "q.jsonl", "--data", desk / "towns.md", "--out", desk / "out")
-    code, _, stderr = call("train", desk / "nowhere", "--lora", 4, *words)
-    assert code == 4
-    assert "nowhere does not exist" in " ".join(stderr.split())

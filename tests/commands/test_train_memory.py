@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from tiny_adapters import write_tiny
 from training_runs import TEXT, log_of, shorten_fit
 
 import gemma10m
-from gemma10m import cli
 from gemma10m.adapters.about import AboutAnswers
 from gemma10m.adapters.added_memory import CONFIG, TENSORS, read_added_memory
 from gemma10m.adapters.peft_folder import ABOUT, read_adapter
@@ -170,21 +169,15 @@ def test_a_state_that_was_read_with_a_memory_is_found_again_with_it(desk: Path, 
         assert reading.ask("What is the magic number for amber-lantern?").made == told
 
 
-def test_the_command_trains(desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def call(*words: object) -> tuple[Any, str]:
-        monkeypatch.setattr(sys, "argv", ["gemma10m", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return ended.value.code, capsys.readouterr().err
-
+def test_the_command_trains(desk: Path, call: Callable[..., tuple[Any, str, str]]) -> None:
     shared = ("train", checkpoint(), "--data", desk / "book.txt", "--recipe", desk / "recipe.json", "--device", "cpu")
-    code, said = call(*shared, "--memory", 3, "--out", desk / "out")
+    code, _, said = call(*shared, "--memory", 3, "--out", desk / "out")
     assert code == 0, said
     assert "stage 2 of 2: documents of 128 tokens" in said
     for more in (("--lora", 4), ("--teacher", "same"), ("--train", "all")):
-        code, said = call(*shared, "--memory", 3, "--out", desk / "two", *more)
+        code, _, said = call(*shared, "--memory", 3, "--out", desk / "two", *more)
         assert code == 2, more
-    code, said = call(*shared, "--adapter", desk / "out", "--out", desk / "two")
+    code, _, said = call(*shared, "--adapter", desk / "out", "--out", desk / "two")
     assert (code, "--adapter" in said) == (2, True)
 
 

@@ -76,6 +76,16 @@ def question_file(path: Path, questions: list[AskedQuestion] = QUESTIONS) -> Pat
     return path
 
 
+def furnished(folder: Path) -> Path:
+    """Write a text, its questions, and a recipe of four steps; returns the folder."""
+    folder.mkdir(exist_ok=True)
+    (folder / "towns.md").write_text(TEXT)
+    question_file(folder / "q.jsonl")
+    said = {"alpha": 8, "contexts": 8, "contexts_per_step": 2, "warmup": 1, "save_every": 2}
+    (folder / "recipe.json").write_text(json.dumps(said))
+    return folder
+
+
 @cache
 def taught_base(name: str = "gemma3_text", turns: bool = False) -> Path:
     """Return a tiny model with the tests' tokenizer; Gemma 3's has local layers of twelve tokens."""
