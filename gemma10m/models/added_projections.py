@@ -38,8 +38,8 @@ class AddedProjections(nn.Module):
     def __init__(self, hidden_size: int, spec: AttentionSpec, rank: int) -> None:
         super().__init__()
         size = spec.head_size
-        self.query_map = nn.Parameter(torch.eye(size))
-        self.key_map = nn.Parameter(torch.eye(size))
+        self.query_map = nn.Parameter(_identity(size))
+        self.key_map = nn.Parameter(_identity(size))
         self.query = LowRank(hidden_size, rank, spec.query_size)
         self.key = LowRank(hidden_size, rank, spec.kv_size)
         self.value = LowRank(hidden_size, rank, spec.kv_size)
@@ -72,3 +72,8 @@ class AddedProjections(nn.Module):
 def _heads(x: Tensor, count: int) -> Tensor:
     found: Tensor = x.unflatten(-1, (count, -1)).transpose(1, 2)  # (B, heads, S, E)
     return found
+
+
+def _identity(size: int) -> Tensor:
+    """Return the identity. `torch.eye` on the meta device would import the compiler, which takes a second."""
+    return torch.zeros(size, size).fill_diagonal_(1)

@@ -104,15 +104,16 @@ def _sentencepiece(metadata: Mapping[str, Any], fingerprint: str) -> Tokenizer:
 
 def model_proto(pieces: list[str], scores: list[float], kinds: list[int]) -> bytes:
     """Write SentencePiece's ModelProto of a BPE vocabulary that keeps a text as it is, in protobuf's wire format."""
-    content = bytearray()
-    for piece, score, kind in zip(pieces, scores, kinds, strict=True):
-        name = piece.encode()
-        content += _field(1, _field(1, name) + b"\x15" + struct.pack("<f", score) + _number(3, kind))
+    ends, single = {kind: _number(3, kind) for kind in set(kinds)}, struct.Struct("<f").pack
+    content = b"".join(
+        _field(1, _field(1, piece.encode()) + b"\x15" + single(score) + ends[kind])
+        for piece, score, kind in zip(pieces, scores, kinds, strict=True)
+    )
     trainer = (
         _number(3, 2) + _number(35, 1) + _number(40, kinds.index(UNKNOWN))
     )  # model_type BPE, byte_fallback, unk_id
     normalizer = _field(1, b"identity") + _number(3, 0) + _number(4, 0) + _number(5, 1)  # only spaces become signs
-    return bytes(content) + _field(2, trainer) + _field(3, normalizer)
+    return content + _field(2, trainer) + _field(3, normalizer)
 
 
 def _field(number: int, content: bytes) -> bytes:
@@ -124,6 +125,8 @@ def _number(number: int, value: int) -> bytes:
 
 
 def _varint(value: int) -> bytes:
+    if value <= 0x7F:  # which most are, of a million
+        return bytes((value,))
     parts = bytearray()
     while value > 0x7F:
         parts.append(value & 0x7F | 0x80)
