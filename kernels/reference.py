@@ -65,8 +65,9 @@ def packed_weights(packed: Tensor, scales: Tensor, size: int) -> Tensor:
     numbers = torch.empty(size, scales.shape[1], dtype=scales.dtype, device=scales.device)
     numbers.view(levels.shape).copy_(levels)
     own = scales[scales.shape[0] - scales.shape[0] * size // packed.shape[1] :]
-    steps = own[:, None, :, 0]
-    offsets = own[:, None, :, 1] - 8 * steps if size < packed.shape[1] else own[:, None, :, 1]
+    # Numbers side by side are computed with many at a time: scales as they lie would take eight times as long.
+    steps, offsets = own[:, None].movedim(-1, 0).contiguous()
+    offsets = offsets - 8 * steps if size < packed.shape[1] else offsets
     grouped = numbers.view(own.shape[0], -1, numbers.shape[1])
     torch.addcmul(offsets, grouped, steps, out=grouped)
     return numbers

@@ -21,6 +21,7 @@ from gemma10m.tokens import load_tokenizer
 from gemma10m.weights.checkpoint import open_checkpoint
 from gemma10m.weights.loading import resolve_device, resolve_model
 from gemma10m.weights.packaged import PACKAGED
+from gemma10m.weights.tensors import is_packed
 
 if TYPE_CHECKING:
     from gemma10m.models.decoder import Decoder
@@ -151,7 +152,8 @@ def _load(options: BenchOptions) -> MeasuredRows:
     from gemma10m.bench.load import measure_load
 
     folder, device = options.path(), resolve_device(options.models.device)
-    dtype = resolve_dtype(options.models, device, open_checkpoint(folder).parameters)
+    checkpoint = open_checkpoint(folder)
+    dtype = resolve_dtype(options.models, device, checkpoint.parameters, is_packed(checkpoint))
     yield "bench load", _named(options, measure_load(folder, device, dtype))
 
 

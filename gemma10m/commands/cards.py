@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from gemma10m.config import QUANTISED, ModelConfig, ReadingConfig
 from gemma10m.errors import ModelError
 from gemma10m.library.number_format import SHARE, machine_memory
@@ -12,9 +14,12 @@ CARDS = (6, 8, 12, 16, 24)  # GB
 FORMATS_WIDEST_FIRST = ("bfloat16", *QUANTISED)
 
 
-def fits(config: ModelConfig, reading: ReadingConfig) -> list[tuple[str, str]]:
-    """Return what `info` says: the widest format that fits each card, and the memory of this machine."""
-    plans = {name: plan for name in FORMATS_WIDEST_FIRST if (plan := _plan(config, reading, name))}
+def fits(config: ModelConfig, reading: ReadingConfig, four_bits: Collection[str] = ()) -> list[tuple[str, str]]:
+    """Return what `info` says: the widest format that fits each card, and the memory of this machine.
+
+    four_bits: as in `Checkpoint`.
+    """
+    plans = {name: plan for name in FORMATS_WIDEST_FIRST if (plan := _plan(config, reading, name, four_bits))}
     on_cards = [f"{size} GB {_widest(plans, size * 10**9, 'cuda')}" for size in CARDS]
     rows = [("fits cards", ", ".join(on_cards))]
     if size := machine_memory("MemTotal"):
@@ -22,9 +27,11 @@ def fits(config: ModelConfig, reading: ReadingConfig) -> list[tuple[str, str]]:
     return rows
 
 
-def _plan(config: ModelConfig, reading: ReadingConfig, number_format: str) -> MemoryPlan | None:
+def _plan(
+    config: ModelConfig, reading: ReadingConfig, number_format: str, four_bits: Collection[str]
+) -> MemoryPlan | None:
     try:
-        return memory_plan(config, reading, number_format, 1)
+        return memory_plan(config, reading, number_format, 1, four_bits=four_bits)
     except ModelError:
         return None  # rows that groups do not divide
 

@@ -35,6 +35,7 @@ from gemma10m.weights.options import Described
 from gemma10m.weights.packaged import PACKAGED, about_weights, find_packaged
 from gemma10m.weights.plan import MemoryPlan, memory_plan
 from gemma10m.weights.published import Published, find_published
+from gemma10m.weights.tensors import is_packed
 
 Rows = list[tuple[str, str]]
 
@@ -196,6 +197,7 @@ class PublishedModel:
     reading: StatedReading
     parameters: int
     added: None = None  # an adapter's memory belongs to weights
+    four_bits: frozenset[str] = frozenset()  # which of its files has them is not known
 
 
 def _shape(config: ModelConfig) -> str:
@@ -257,14 +259,15 @@ def _reading(reading: ReadingConfig) -> str:
 
 def _plan(checkpoint: Checkpoint | PublishedModel, reading: ReadingConfig, options: ModelOptions) -> Rows:
     device = resolve_device(options.device)
-    dtype = resolve_dtype(options, device, checkpoint.parameters)
-    plan = memory_plan(checkpoint.config, reading, dtype, stretch=1)
+    stays_packed = isinstance(checkpoint, Checkpoint) and is_packed(checkpoint)
+    dtype = resolve_dtype(options, device, checkpoint.parameters, stays_packed)
+    plan = memory_plan(checkpoint.config, reading, dtype, stretch=1, four_bits=checkpoint.four_bits)
     return [
         ("weights", _weights(plan, dtype)),
         ("state", _state_size(plan)),
         ("memory needed", _needed(plan, device)),
         ("process", _process(plan, device)),
-        *fits(checkpoint.config, reading),
+        *fits(checkpoint.config, reading, checkpoint.four_bits),
     ]
 
 

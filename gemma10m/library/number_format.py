@@ -27,9 +27,10 @@ def fitting_format(
     if free is None or 16 * checkpoint.parameters < free or (device == "cuda" and gpu_dtype() != "bfloat16"):
         return wanted
     room, sizes = SHARE * free, dict[str, int]()
-    for number_format in (wanted, *QUANTISED):
+    narrower = QUANTISED[QUANTISED.index(wanted) + 1 :] if wanted in QUANTISED else QUANTISED
+    for number_format in (wanted, *narrower):
         try:
-            plan = memory_plan(checkpoint.config, reading, number_format, 1)
+            plan = memory_plan(checkpoint.config, reading, number_format, 1, four_bits=checkpoint.four_bits)
         except ModelError:
             break  # rows that groups do not divide
         sizes[number_format] = plan.on_device(device)

@@ -18,7 +18,7 @@ from gemma10m.weights.config_file import ConfigFile, StatedReading, parse_config
 from gemma10m.weights.expected import HEAD, check_tensors
 from gemma10m.weights.fingerprint import fingerprint
 from gemma10m.weights.headers import TensorEntry
-from gemma10m.weights.sources import WeightSource, weight_source
+from gemma10m.weights.sources import FOUR_BITS, WeightSource, weight_source
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,11 @@ class Checkpoint:
     @property
     def parameters(self) -> int:
         return sum(math.prod(entry.shape) for entry in self.tensors.values())
+
+    @property
+    def four_bits(self) -> frozenset[str]:
+        """Return the names of the weights that the file has in 4 bits, and that `int4` keeps as they are."""
+        return frozenset(name for name, entry in self.tensors.items() if entry.dtype in FOUR_BITS)
 
     @property
     def nbytes(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
@@ -40,18 +41,23 @@ class MemoryPlan:
 
 
 def memory_plan(
-    config: ModelConfig, reading: ReadingConfig, dtype: torch.dtype | str, stretch: int, tokens: int = _FAR
+    config: ModelConfig,
+    reading: ReadingConfig,
+    dtype: torch.dtype | str,
+    stretch: int,
+    tokens: int = _FAR,
+    four_bits: Collection[str] = (),
 ) -> MemoryPlan:
     """Plan for `dtype` of weights, `stretch` segments, and at most `tokens` tokens a document.
 
-    dtype: a float type, also of keys and values, or a name of `config.FORMATS`. Raises ModelError for rows that cannot
-    be packed.
+    dtype: a float type, also of keys and values, or a name of `config.FORMATS`. four_bits: as in `Checkpoint`. Raises
+    ModelError for rows that cannot be packed.
     """
     number_format = dtype if isinstance(dtype, str) else str(dtype).removeprefix("torch.")
     kept: torch.dtype = getattr(torch, computed_in(number_format))
     with torch.device("meta"):
         model = Decoder(config, reading)
-    prepare(model, number_format)
+    prepare(model, number_format, four_bits if number_format == "int4" else ())
     # The token that fills a segment closes it, so that an open segment holds at most N - 1.
     far = min(tokens, _FAR) // reading.segment * reading.segment + reading.segment - 1
     per_token = _state_bytes(model, far, kept) - _state_bytes(model, far - 1, kept)

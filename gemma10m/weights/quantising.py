@@ -8,7 +8,7 @@ gave; what has the smallest error is kept.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ from gemma10m.config import computed_in
 from gemma10m.errors import ModelError
 from gemma10m.models.decoder import Decoder
 from gemma10m.models.quantised import QuantisedLinear, QuantisedTable, group_size
+from gemma10m.tensor_bytes import all_finite
 
 PIECE = 2**17  # float32 numbers at a time, which stay in a processor's cache
 NARROWER = (1.0, 0.92, 0.84)  # shares of a group's range that are tried
@@ -32,19 +33,24 @@ _MATRICES = re.compile(
 _STAY_8_BITS = ("embed_tokens", "lm_head", "q_proj", "k_proj", "v_proj", "o_proj", "down_proj")
 
 
-def quantised_bits(name: str, number_format: str) -> int | None:
-    """Return the bits of a tensor's numbers in a model of this format, or None for one that stays a float."""
+def quantised_bits(name: str, number_format: str, kept: Collection[str] = ()) -> int | None:
+    """Return the bits of a tensor's numbers in a model of this format, or None for one that stays a float.
+
+    kept: the names of weights that the file has in 4 bits, which `int4` does not widen.
+    """
     module, _, kind = name.rpartition(".")
     if kind != "weight" or computed_in(number_format) == number_format or not _MATRICES.fullmatch(module):
         return None
-    return 8 if number_format == "int8" or module.endswith(_STAY_8_BITS) else 4
+    if number_format == "int8":
+        return 8
+    return 8 if module.endswith(_STAY_8_BITS) and name not in kept else 4
 
 
-def prepare(model: Decoder, number_format: str) -> None:
+def prepare(model: Decoder, number_format: str, kept: Collection[str] = ()) -> None:
     """Put packed matrices into a model on the meta device that has no weights yet. Raises ModelError."""
     with torch.device("meta"):
         for name, tensor in model.state_dict().items():
-            if bits := quantised_bits(name, number_format):
+            if bits := quantised_bits(name, number_format, kept):
                 rows, size = tensor.shape
                 check_size(name, size, bits)
                 module = name.removesuffix(".weight")
@@ -78,8 +84,13 @@ def quantise(name: str, weight: Tensor, bits: int) -> dict[str, Tensor]:
     for levels, own in map(_ROUNDED[bits], _pieces(name, weight)):
         packed.append(pack(levels))
         scales.append(own.transpose(0, 1))
+    return packed_tensors(name, torch.cat(packed), torch.cat(scales, dim=1).bfloat16())
+
+
+def packed_tensors(name: str, packed: Tensor, scales: Tensor) -> dict[str, Tensor]:
+    """Return the parts of a packed matrix by their names in a model."""
     module = name.removesuffix("weight")
-    return {f"{module}packed": torch.cat(packed), f"{module}scales": torch.cat(scales, dim=1).bfloat16()}
+    return {f"{module}packed": packed, f"{module}scales": scales}
 
 
 def _pieces(name: str, weight: Tensor) -> Iterator[Tensor]:
@@ -87,7 +98,7 @@ def _pieces(name: str, weight: Tensor) -> Iterator[Tensor]:
     rows = max(1, PIECE // weight.shape[1] // ops.PACKED_ROWS) * ops.PACKED_ROWS
     for part in weight.split(rows):
         wide = part.float()
-        if not bool(wide.isfinite().all()):
+        if not all_finite(wide):
             raise ModelError(f"{name} holds numbers that are not finite", hint="download the model again")
         missing = -len(wide) % ops.PACKED_ROWS
         yield torch.cat((wide, wide.new_zeros(missing, wide.shape[1]))) if missing else wide

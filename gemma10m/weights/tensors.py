@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -12,12 +12,13 @@ from torch import Tensor
 from gemma10m.adapters.peft_folder import Adapter
 from gemma10m.config import computed_in
 from gemma10m.errors import ModelError, OutOfMemoryError, is_out_of_memory
+from gemma10m.models.quantised import group_size
 from gemma10m.weights.adapting import own_updates
 from gemma10m.weights.checkpoint import Checkpoint
 from gemma10m.weights.constants import check_constants
 from gemma10m.weights.expected import LAYER_TABLE, loaded_device, loaded_dtype, stays_float32
 from gemma10m.weights.headers import TensorEntry
-from gemma10m.weights.quantising import packed_bytes, quantise, quantised_bits
+from gemma10m.weights.quantising import packed_bytes, packed_tensors, quantise, quantised_bits
 
 # What to try where memory runs out.
 NARROWER_FORMAT = {
@@ -35,7 +36,7 @@ def load_weights(
     """Return every tensor of the checkpoint, in `dtype` on `device`; gates stay float32.
 
     number_format "int8" or "int4": the matrices packed, one after another. The adapter's updates are added to each
-    weight before that.
+    weight before that. `int4` takes what the file has in 4 bits as it is, unless it is updated.
 
     On the CPU a tensor that needs no cast stays a view of the mapped file. Host memory beyond the result: one tensor.
     The table of layers' own inputs stays on the CPU and, where that is a float type, in its dtype in the file.
@@ -47,8 +48,13 @@ def load_weights(
     weights: dict[str, Tensor] = {}
     number_format = number_format or str(dtype).removeprefix("torch.")
     updates = own_updates(adapter, checkpoint) if adapter else {}
+    as_stored = kept_weights(checkpoint, number_format, updates)
     with telling_what_is_needed(checkpoint, device, number_format):
         for name, entry in in_order:
+            if name in as_stored:
+                parts = packed_tensors(name, *checkpoint.source.load_packed(entry))
+                weights |= {part: tensor.to(device) for part, tensor in parts.items()}
+                continue
             bits = quantised_bits(name, number_format)
             # What is quantised is not rounded twice where the file has more than bfloat16.
             kept = _FLOATS.get(entry.dtype, dtype) if bits else _dtype_of(name, entry, dtype)
@@ -62,6 +68,23 @@ def load_weights(
     return weights
 
 
+def kept_weights(checkpoint: Checkpoint, number_format: str, updates: Collection[str] = ()) -> frozenset[str]:
+    """Return the names of the weights that stay in the file's own 4 bits: of `int4`, those that no adapter updates."""
+    if number_format != "int4":
+        return frozenset()
+    return frozenset(
+        name for name in checkpoint.four_bits if name not in updates and quantised_bits(name, number_format)
+    )
+
+
+def is_packed(checkpoint: Checkpoint) -> bool:
+    """Tell if a file has most numbers in 4 bits that `int4` keeps, and every other matrix can be packed with them."""
+    kept = kept_weights(checkpoint, "int4")
+    others = {name: bits for name in checkpoint.tensors if (bits := quantised_bits(name, "int4", kept))}
+    whole = all(group_size(checkpoint.tensors[name].shape[-1], bits) for name, bits in others.items())
+    return whole and 2 * sum(math.prod(checkpoint.tensors[name].shape) for name in kept) > checkpoint.parameters
+
+
 @contextmanager
 def telling_what_is_needed(checkpoint: Checkpoint, device: str, number_format: str) -> Iterator[None]:
     """Raise OutOfMemoryError with the sizes of weights and device where memory runs out."""
@@ -73,7 +96,8 @@ def telling_what_is_needed(checkpoint: Checkpoint, device: str, number_format: s
             raise
         entries = checkpoint.tensors.items()
         here = [(name, entry) for name, entry in entries if loaded_device(name, device) == device]
-        needed = sum(_bytes_of(name, entry, number_format) for name, entry in here)
+        kept = kept_weights(checkpoint, number_format)
+        needed = sum(_bytes_of(name, entry, number_format, kept) for name, entry in here)
         less = NARROWER_FORMAT[number_format]
         if device == "cuda":
             found, hint = f" on the GPU, {free:,} were free", f"{less}free the GPU, or use --device cpu"
@@ -82,8 +106,8 @@ def telling_what_is_needed(checkpoint: Checkpoint, device: str, number_format: s
         raise OutOfMemoryError(f"{checkpoint.name} needs {needed:,} bytes{found}", hint=hint) from None
 
 
-def _bytes_of(name: str, entry: TensorEntry, number_format: str) -> int:
-    bits = quantised_bits(name, number_format)
+def _bytes_of(name: str, entry: TensorEntry, number_format: str, kept: Collection[str]) -> int:
+    bits = quantised_bits(name, number_format, kept)
     if bits:
         return packed_bytes(entry.shape, bits)
     return math.prod(entry.shape) * _dtype_of(name, entry, getattr(torch, computed_in(number_format))).itemsize

@@ -12,6 +12,7 @@ from torch import Tensor
 from gemma10m.errors import ModelError
 from gemma10m.weights.headers import TensorEntry
 from gemma10m.weights.sources.gguf import GgufSource
+from gemma10m.weights.sources.repack import FOUR_BITS as FOUR_BITS
 from gemma10m.weights.sources.safetensors_folder import SafetensorsFolder
 
 
@@ -26,6 +27,9 @@ class WeightSource(Protocol):
 
     def load(self, entry: TensorEntry, dtype: torch.dtype, device: str) -> Tensor:
         """Load one tensor. Raises ModelError for a file that has changed."""
+
+    def load_packed(self, entry: TensorEntry) -> tuple[Tensor, Tensor]:
+        """Load `packed` and `scales` of a matrix whose type is one of `FOUR_BITS`. Raises ModelError."""
 
 
 SOURCES: tuple[tuple[Callable[[Path], bool], Callable[[Path], WeightSource]], ...] = (

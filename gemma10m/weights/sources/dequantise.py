@@ -58,7 +58,7 @@ def load_tensor(
         for first in range(0, len(rows), piece):
             size = min(piece, len(rows) - first) * row_bytes
             packed = memoryview(bytearray(size) if is_slow else buffer)[:size]
-            _fill(file, packed, entry)
+            fill(file, packed, entry)
             if not is_slow:
                 convert(first, packed)
                 continue
@@ -83,7 +83,8 @@ def _put(rows: Tensor, first: int, values: Tensor, added: float, places: Tensor 
             rows.index_copy_(0, places[there].to(rows.device), part.to(device=rows.device, dtype=rows.dtype))
 
 
-def _fill(file: FileIO, buffer: memoryview, entry: TensorEntry) -> None:
+def fill(file: FileIO, buffer: memoryview, entry: TensorEntry) -> None:
+    """Read a part of a tensor's bytes. Raises ModelError for a file that was cut short."""
     while buffer:
         count = file.readinto(buffer)
         if not count:

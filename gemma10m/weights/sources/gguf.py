@@ -17,6 +17,7 @@ from gemma10m.weights.sniffing import SNIFFED_BYTES, wrong_file
 from gemma10m.weights.sources.dequantise import load_tensor
 from gemma10m.weights.sources.gguf_config import build_config, check_architecture
 from gemma10m.weights.sources.gguf_names import ROPE_FACTORS, hugging_face_names
+from gemma10m.weights.sources.repack import load_packed
 
 _DAMAGED = "the file is damaged: download it again"
 _SHIFTED = ("gemma", "gemma2", "gemma3")  # whose norms' weights are around 0, and in these files around 1
@@ -48,6 +49,10 @@ class GgufSource:
         """Load one tensor as a Hugging Face checkpoint has it: norms without Gemma's 1, rows of q and k in order."""
         is_shifted = self._architecture in _SHIFTED and entry.name.endswith("norm.weight")
         return load_tensor(entry, dtype, device, added=-1.0 if is_shifted else 0.0, places=self._places(entry))
+
+    def load_packed(self, entry: TensorEntry) -> tuple[Tensor, Tensor]:
+        """Load a matrix that the file has in 4 bits, with rows of q and k in Hugging Face's order."""
+        return load_packed(entry, self._places(entry))
 
     def _entry(self, name: str, tensor: GgufTensor) -> TensorEntry:
         return TensorEntry(name, tensor.type, tensor.shape, self.path, tensor.start, tensor.end)

@@ -43,6 +43,10 @@ class SafetensorsFolder:
         moved: Tensor = tensor.to(device=device, dtype=dtype)
         return moved
 
+    def load_packed(self, entry: TensorEntry) -> tuple[Tensor, Tensor]:
+        """Refuse: these files hold floats. Raises ModelError."""
+        raise ModelError(f"{entry.shard} holds {entry.name} as floats", hint="use --dtype bfloat16")
+
 
 def _check_folder(folder: Path) -> None:
     if not folder.is_dir():
