@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gemma10m.config import FORMATS, KV_FORMATS, MEMORY_KINDS
+from gemma10m.config import FORMATS, KV_FORMATS, MEMORY_KINDS, QUANTISED
 from gemma10m.errors import Gemma10MError
 
 FORMS = ("single", "multi-key", "multi-value", "multi-query", "update", "absent")
@@ -60,7 +60,7 @@ def kept(incomplete: str) -> list[str]:
     return among(*dict.fromkeys(names))(incomplete)
 
 
-device, dtype = among(*DEVICES), among("auto", *FORMATS)
+device, dtype, packed_dtype = among(*DEVICES), among("auto", *FORMATS), among(*QUANTISED)
 memory, kv = among(*MEMORY_KINDS), among(*KV_FORMATS)
 form, values, way = among(*FORMS), among(*VALUES), among(*WAYS)
 task, bench = among(*TASKS), among(*BENCHES)

@@ -40,14 +40,19 @@ def all_finite(tensor: Tensor) -> bool:
 
 def safetensors_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> bytes:
     """Return a whole file: equal tensors and metadata give equal bytes. Wide values come first, for alignment."""
-    ordered = sorted(tensors.items(), key=lambda named: (-named[1].dtype.itemsize, named[0]))
+    ordered = dict(sorted(tensors.items(), key=lambda named: (-named[1].dtype.itemsize, named[0])))
+    return b"".join((safetensors_header(ordered, metadata), *map(bytes_of, ordered.values())))
+
+
+def safetensors_header(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> bytes:
+    """Return what a file begins with whose tensors' bytes follow in this order."""
     header: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))} if metadata else {}
     offset = 0
-    for name, tensor in ordered:
+    for name, tensor in tensors.items():
         stop = offset + tensor.nbytes
         dtype = _NAMES[str(tensor.dtype).removeprefix("torch.")]
         header[name] = {"dtype": dtype, "shape": list(tensor.shape), "data_offsets": [offset, stop]}
         offset = stop
     text = canonical_json(header).encode()
     text += b" " * (-len(text) % _ALIGNMENT)
-    return b"".join((len(text).to_bytes(8, "little"), text, *(bytes_of(tensor) for _, tensor in ordered)))
+    return len(text).to_bytes(8, "little") + text

@@ -48,6 +48,7 @@ MAY_IMPORT = {
         "atomic_file",
         "regular_file",
         "strict_json",
+        "tensor_bytes",
         "gguf_file",
     },
     "hub": {"weights", "errors", "atomic_file", "strict_json"},

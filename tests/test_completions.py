@@ -60,6 +60,7 @@ def test_every_argument_and_option_has_a_metavar() -> None:
         "text",
         "states",
         "download",
+        "quantize",
         "info",
         "train",
         "eval",

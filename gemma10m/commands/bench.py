@@ -21,7 +21,7 @@ from gemma10m.tokens import load_tokenizer
 from gemma10m.weights.checkpoint import open_checkpoint
 from gemma10m.weights.loading import resolve_device, resolve_model
 from gemma10m.weights.packaged import PACKAGED
-from gemma10m.weights.tensors import is_packed
+from gemma10m.weights.tensors import packed_format
 
 if TYPE_CHECKING:
     from gemma10m.models.decoder import Decoder
@@ -153,7 +153,7 @@ def _load(options: BenchOptions) -> MeasuredRows:
 
     folder, device = options.path(), resolve_device(options.models.device)
     checkpoint = open_checkpoint(folder)
-    dtype = resolve_dtype(options.models, device, checkpoint.parameters, is_packed(checkpoint))
+    dtype = resolve_dtype(options.models, device, checkpoint.parameters, packed_format(checkpoint))
     yield "bench load", _named(options, measure_load(folder, device, dtype))
 
 

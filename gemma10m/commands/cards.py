@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 
 from gemma10m.config import QUANTISED, ModelConfig, ReadingConfig
 from gemma10m.errors import ModelError
 from gemma10m.library.number_format import SHARE, machine_memory
 from gemma10m.progress import format_bytes
 from gemma10m.weights.plan import MemoryPlan, memory_plan
+from gemma10m.weights.quantising import NOTHING_STORED
 
 CARDS = (6, 8, 12, 16, 24)  # GB
 FORMATS_WIDEST_FIRST = ("bfloat16", *QUANTISED)
 
 
-def fits(config: ModelConfig, reading: ReadingConfig, four_bits: Collection[str] = ()) -> list[tuple[str, str]]:
+def fits(
+    config: ModelConfig, reading: ReadingConfig, stored: Mapping[str, int] = NOTHING_STORED
+) -> list[tuple[str, str]]:
     """Return what `info` says: the widest format that fits each card, and the memory of this machine.
 
-    four_bits: as in `Checkpoint`.
+    stored: as in `memory_plan`.
     """
-    plans = {name: plan for name in FORMATS_WIDEST_FIRST if (plan := _plan(config, reading, name, four_bits))}
+    plans = {name: plan for name in FORMATS_WIDEST_FIRST if (plan := _plan(config, reading, name, stored))}
     on_cards = [f"{size} GB {_widest(plans, size * 10**9, 'cuda')}" for size in CARDS]
     rows = [("fits cards", ", ".join(on_cards))]
     if size := machine_memory("MemTotal"):
@@ -28,10 +31,10 @@ def fits(config: ModelConfig, reading: ReadingConfig, four_bits: Collection[str]
 
 
 def _plan(
-    config: ModelConfig, reading: ReadingConfig, number_format: str, four_bits: Collection[str]
+    config: ModelConfig, reading: ReadingConfig, number_format: str, stored: Mapping[str, int]
 ) -> MemoryPlan | None:
     try:
-        return memory_plan(config, reading, number_format, 1, four_bits=four_bits)
+        return memory_plan(config, reading, number_format, 1, stored=stored)
     except ModelError:
         return None  # rows that groups do not divide
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,7 +36,8 @@ from gemma10m.weights.options import Described
 from gemma10m.weights.packaged import PACKAGED, about_weights, find_packaged
 from gemma10m.weights.plan import MemoryPlan, memory_plan
 from gemma10m.weights.published import Published, find_published
-from gemma10m.weights.tensors import is_packed
+from gemma10m.weights.quantising import NOTHING_STORED
+from gemma10m.weights.tensors import packed_format
 
 Rows = list[tuple[str, str]]
 
@@ -197,7 +199,11 @@ class PublishedModel:
     reading: StatedReading
     parameters: int
     added: None = None  # an adapter's memory belongs to weights
-    four_bits: frozenset[str] = frozenset()  # which of its files has them is not known
+
+    @property
+    def stored_bits(self) -> Mapping[str, int]:
+        """Return nothing: which of its files would be downloaded is not known."""
+        return NOTHING_STORED
 
 
 def _shape(config: ModelConfig) -> str:
@@ -259,15 +265,15 @@ def _reading(reading: ReadingConfig) -> str:
 
 def _plan(checkpoint: Checkpoint | PublishedModel, reading: ReadingConfig, options: ModelOptions) -> Rows:
     device = resolve_device(options.device)
-    stays_packed = isinstance(checkpoint, Checkpoint) and is_packed(checkpoint)
-    dtype = resolve_dtype(options, device, checkpoint.parameters, stays_packed)
-    plan = memory_plan(checkpoint.config, reading, dtype, stretch=1, four_bits=checkpoint.four_bits)
+    packed = packed_format(checkpoint) if isinstance(checkpoint, Checkpoint) else None
+    dtype = resolve_dtype(options, device, checkpoint.parameters, packed)
+    plan = memory_plan(checkpoint.config, reading, dtype, stretch=1, stored=checkpoint.stored_bits)
     return [
         ("weights", _weights(plan, dtype)),
         ("state", _state_size(plan)),
         ("memory needed", _needed(plan, device)),
         ("process", _process(plan, device)),
-        *fits(checkpoint.config, reading, checkpoint.four_bits),
+        *fits(checkpoint.config, reading, checkpoint.stored_bits),
     ]
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import torch
 
-from gemma10m import ops
 from gemma10m.adapters.about import AboutAnswers
 from gemma10m.adapters.peft_folder import Adapter
 from gemma10m.config import ReadingConfig
@@ -31,13 +30,14 @@ from gemma10m.weights.loading import (
     closed_gate_warning,
     gpu_dtype,
     load_checkpoint,
+    multiplies_packed,
     resolve_device,
     resolve_model,
     resolve_reading,
 )
 from gemma10m.weights.packaged import about_weights, find_packaged
 from gemma10m.weights.plan import memory_plan
-from gemma10m.weights.tensors import is_packed
+from gemma10m.weights.tensors import packed_format
 
 # On a CPU, bytes of float32 weights up to which float32 is worth its memory: always, and where bfloat16 is emulated.
 TINY_WEIGHTS = 1 << 28
@@ -95,18 +95,18 @@ def named_model(options: ModelOptions) -> str | None:
     return default.name if default else options.model
 
 
-def resolve_dtype(options: ModelOptions, device: str, parameters: int, stays_packed: bool = False) -> str:
+def resolve_dtype(options: ModelOptions, device: str, parameters: int, packed: str | None = None) -> str:
     """Return the user's dtype, else bfloat16; float32 for a small model on a CPU, and on a GPU without bfloat16.
 
-    stays_packed: the file has 4 bits, which stay as they are where the CPU has a kernel for them.
+    packed: the format that the file has, which is kept where the CPU has a kernel for it.
     """
     if options.dtype != "auto":
         return options.dtype
     if device == "cuda":
         return gpu_dtype()
     is_fast = has_fast_bfloat16()
-    if stays_packed and is_fast and ops.has_torchs_layout():
-        return "int4"
+    if packed and is_fast and multiplies_packed():
+        return packed
     return "float32" if 4 * parameters <= (TINY_WEIGHTS if is_fast else SMALL_WEIGHTS) else "bfloat16"
 
 
@@ -169,8 +169,8 @@ def choose_model(listener: Listener, options: ModelOptions, trains: bool = False
         DEFAULT_MODEL if path == find_downloaded(DEFAULT_MODEL) else installed_default() or ""
     )
     adapter = find_adapter(options.adapter, checkpoint)
-    stays_packed = adapter is None and not trains and is_packed(checkpoint)
-    dtype = resolve_dtype(options, device, checkpoint.parameters, stays_packed)
+    packed = packed_format(checkpoint) if adapter is None and not trains else None
+    dtype = resolve_dtype(options, device, checkpoint.parameters, packed)
     checkpoint = with_adapter(checkpoint, adapter)
     if options.dtype == "auto" and not trains:
         reading = resolve_reading(checkpoint, memory=options.memory, carry=options.carry, sinks=options.sinks)
@@ -237,7 +237,7 @@ def _why_bounded(chosen: ChosenModel, reading: ReadingConfig, tokens: int) -> st
     config = chosen.checkpoint.config
     if tokens > config.context:
         return f"is longer than the {config.context:,} tokens of the model's training"
-    plan = memory_plan(config, reading, chosen.dtype, 1, tokens, chosen.checkpoint.four_bits)
+    plan = memory_plan(config, reading, chosen.dtype, 1, tokens, chosen.checkpoint.stored_bits)
     # Of the machine, not what is free just now: the next run must find the state that this one leaves.
     size = memory_size(chosen.device)
     return "needs too much memory" if size is not None and plan.on_device(chosen.device) > 0.8 * size else None

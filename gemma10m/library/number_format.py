@@ -30,7 +30,7 @@ def fitting_format(
     narrower = QUANTISED[QUANTISED.index(wanted) + 1 :] if wanted in QUANTISED else QUANTISED
     for number_format in (wanted, *narrower):
         try:
-            plan = memory_plan(checkpoint.config, reading, number_format, 1, four_bits=checkpoint.four_bits)
+            plan = memory_plan(checkpoint.config, reading, number_format, 1, stored=checkpoint.stored_bits)
         except ModelError:
             break  # rows that groups do not divide
         sizes[number_format] = plan.on_device(device)

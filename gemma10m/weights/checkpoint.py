@@ -18,7 +18,7 @@ from gemma10m.weights.config_file import ConfigFile, StatedReading, parse_config
 from gemma10m.weights.expected import HEAD, check_tensors
 from gemma10m.weights.fingerprint import fingerprint
 from gemma10m.weights.headers import TensorEntry
-from gemma10m.weights.sources import FOUR_BITS, WeightSource, weight_source
+from gemma10m.weights.sources import PACKED_TYPES, WeightSource, weight_source
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Checkpoint:
         return sum(math.prod(entry.shape) for entry in self.tensors.values())
 
     @property
-    def four_bits(self) -> frozenset[str]:
-        """Return the names of the weights that the file has in 4 bits, and that `int4` keeps as they are."""
-        return frozenset(name for name, entry in self.tensors.items() if entry.dtype in FOUR_BITS)
+    def stored_bits(self) -> Mapping[str, int]:
+        """Return the bits of the weights, by name, that the file holds as a packed model does."""
+        return {name: PACKED_TYPES[entry.dtype] for name, entry in self.tensors.items() if entry.dtype in PACKED_TYPES}
 
     @property
     def nbytes(self) -> int:

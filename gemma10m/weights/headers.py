@@ -18,6 +18,7 @@ from gemma10m.weights.model_json import parse_json
 from gemma10m.weights.sniffing import SNIFFED_BYTES, wrong_file
 
 DTYPE_BYTES = {"F32": 4, "BF16": 2, "F16": 2}
+LEVELS, SCALES = (".int4", ".int8"), ".scales"  # how the names of a packed matrix's two tensors end
 COUNT = ".prior_count"  # how the names of whole numbers in I64 end: Megalodon's norms have one each
 
 # The format allows 100 MB, which Python would turn into gigabytes of objects; a Gemma checkpoint needs under 100 kB.
@@ -31,7 +32,7 @@ class TensorEntry:
     """Say where a tensor lies: bytes `start` to `end` of the file `shard`."""
 
     name: str
-    dtype: str  # "F32", "BF16" or "F16"; "I64" for a count
+    dtype: str  # "F32", "BF16" or "F16"; "I64" for a count; "INT4" and "INT8" for packed matrices
     shape: tuple[int, ...]
     shard: Path
     start: int
@@ -90,7 +91,7 @@ def _entry(name: str, fields: object, path: Path, data_start: int) -> TensorEntr
     if not isinstance(fields, dict) or fields.keys() != {"dtype", "shape", "data_offsets"}:
         raise ModelError(f"{where} must have dtype, shape and data_offsets, found {quote(fields)}", _DAMAGED)
     dtype, shape, offsets = fields["dtype"], fields["shape"], fields["data_offsets"]
-    sizes = {"I64": 8} if name.endswith(COUNT) else DTYPE_BYTES
+    sizes = {"I64": 8} if name.endswith(COUNT) else {"U8": 1} if name.endswith(LEVELS) else DTYPE_BYTES
     if not isinstance(dtype, str) or dtype not in sizes:
         raise ModelError(
             f"{where} has the dtype {quote(dtype)}, {', '.join(sizes)} expected",

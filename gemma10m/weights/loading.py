@@ -21,7 +21,7 @@ from gemma10m.weights.downloads import find_downloaded
 from gemma10m.weights.options import closed_gate_warning, resolve_reading
 from gemma10m.weights.packaged import PACKAGED, packaged_path
 from gemma10m.weights.quantising import prepare
-from gemma10m.weights.tensors import kept_weights, load_weights, telling_what_is_needed
+from gemma10m.weights.tensors import load_weights, stored_bits, telling_what_is_needed
 
 __all__ = [
     "closed_gate_warning",
@@ -80,7 +80,7 @@ def load_checkpoint(
     wide = getattr(torch, computed_in(dtype))
     with torch.device("meta"):
         model = Decoder(checkpoint.config, reading)
-    prepare(model, dtype, kept_weights(checkpoint, dtype, own_updates(adapter, checkpoint) if adapter else ()))
+    prepare(model, dtype, stored_bits(checkpoint, own_updates(adapter, checkpoint) if adapter else ()))
     weights = load_weights(checkpoint, device=device, dtype=wide, number_format=dtype, adapter=adapter)
     if adapter and adapter.memory:
         weights |= {name: tensor.to(device) for name, tensor in adapter.memory.tensors.items()}
@@ -112,6 +112,11 @@ def _refuse_quantised(device: str, dtype: str, trains: bool) -> None:
 def gpu_dtype() -> str:
     """Return the dtype to compute in on torch's current GPU: float32 on cards before Ampere, which emulate bfloat16."""
     return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+
+
+def multiplies_packed() -> bool:
+    """Tell if this processor has a kernel for packed weights; without one they are slower than floats."""
+    return ops.has_torchs_layout()
 
 
 def _warnings(gates: list[Tensor], reading: ReadingConfig, device: str) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +15,7 @@ from gemma10m.memory.state import Layout
 from gemma10m.models.decoder import Decoder
 from gemma10m.models.layers import FEED_FORWARD_ROWS
 from gemma10m.weights.expected import LAYER_TABLE, loaded_dtype
-from gemma10m.weights.quantising import PACKED, UNPACKED_ROWS, prepare
+from gemma10m.weights.quantising import NOTHING_STORED, PACKED, UNPACKED_ROWS, prepare
 
 _FAR = 2**40  # tokens: a position at which every window is full
 
@@ -46,18 +46,18 @@ def memory_plan(
     dtype: torch.dtype | str,
     stretch: int,
     tokens: int = _FAR,
-    four_bits: Collection[str] = (),
+    stored: Mapping[str, int] = NOTHING_STORED,
 ) -> MemoryPlan:
     """Plan for `dtype` of weights, `stretch` segments, and at most `tokens` tokens a document.
 
-    dtype: a float type, also of keys and values, or a name of `config.FORMATS`. four_bits: as in `Checkpoint`. Raises
-    ModelError for rows that cannot be packed.
+    dtype: a float type, also of keys and values, or a name of `config.FORMATS`. stored: `Checkpoint.stored_bits`.
+    Raises ModelError for rows that cannot be packed.
     """
     number_format = dtype if isinstance(dtype, str) else str(dtype).removeprefix("torch.")
     kept: torch.dtype = getattr(torch, computed_in(number_format))
     with torch.device("meta"):
         model = Decoder(config, reading)
-    prepare(model, number_format, four_bits if number_format == "int4" else ())
+    prepare(model, number_format, stored)
     # The token that fills a segment closes it, so that an open segment holds at most N - 1.
     far = min(tokens, _FAR) // reading.segment * reading.segment + reading.segment - 1
     per_token = _state_bytes(model, far, kept) - _state_bytes(model, far - 1, kept)

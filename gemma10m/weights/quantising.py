@@ -8,7 +8,8 @@ gave; what has the smallest error is kept.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -24,6 +25,7 @@ PIECE = 2**17  # float32 numbers at a time, which stay in a processor's cache
 NARROWER = (1.0, 0.92, 0.84)  # shares of a group's range that are tried
 PACKED = (".packed", ".scales")  # ends of the names of a packed matrix's tensors
 UNPACKED_ROWS = 16 * ops.PACKED_ROWS  # that reference.packed_linear has as numbers at a time
+NOTHING_STORED: Mapping[str, int] = MappingProxyType({})
 _LEAST = 2.0**-100  # a scale, so that a group of equal numbers divides by no 0
 
 _MATRICES = re.compile(
@@ -33,24 +35,24 @@ _MATRICES = re.compile(
 _STAY_8_BITS = ("embed_tokens", "lm_head", "q_proj", "k_proj", "v_proj", "o_proj", "down_proj")
 
 
-def quantised_bits(name: str, number_format: str, kept: Collection[str] = ()) -> int | None:
+def quantised_bits(name: str, number_format: str, stored: Mapping[str, int] = NOTHING_STORED) -> int | None:
     """Return the bits of a tensor's numbers in a model of this format, or None for one that stays a float.
 
-    kept: the names of weights that the file has in 4 bits, which `int4` does not widen.
+    stored: as in `Checkpoint.stored_bits`; `int4` does not widen what has 4 there.
     """
     module, _, kind = name.rpartition(".")
     if kind != "weight" or computed_in(number_format) == number_format or not _MATRICES.fullmatch(module):
         return None
     if number_format == "int8":
         return 8
-    return 8 if module.endswith(_STAY_8_BITS) and name not in kept else 4
+    return 8 if module.endswith(_STAY_8_BITS) and stored.get(name) != 4 else 4
 
 
-def prepare(model: Decoder, number_format: str, kept: Collection[str] = ()) -> None:
+def prepare(model: Decoder, number_format: str, stored: Mapping[str, int] = NOTHING_STORED) -> None:
     """Put packed matrices into a model on the meta device that has no weights yet. Raises ModelError."""
     with torch.device("meta"):
         for name, tensor in model.state_dict().items():
-            if bits := quantised_bits(name, number_format, kept):
+            if bits := quantised_bits(name, number_format, stored):
                 rows, size = tensor.shape
                 check_size(name, size, bits)
                 module = name.removesuffix(".weight")

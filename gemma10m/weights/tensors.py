@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -36,7 +36,7 @@ def load_weights(
     """Return every tensor of the checkpoint, in `dtype` on `device`; gates stay float32.
 
     number_format "int8" or "int4": the matrices packed, one after another. The adapter's updates are added to each
-    weight before that. `int4` takes what the file has in 4 bits as it is, unless it is updated.
+    weight before that. A matrix that the file holds as packed as this is taken as it is, unless it is updated.
 
     On the CPU a tensor that needs no cast stays a view of the mapped file. Host memory beyond the result: one tensor.
     The table of layers' own inputs stays on the CPU and, where that is a float type, in its dtype in the file.
@@ -48,14 +48,14 @@ def load_weights(
     weights: dict[str, Tensor] = {}
     number_format = number_format or str(dtype).removeprefix("torch.")
     updates = own_updates(adapter, checkpoint) if adapter else {}
-    as_stored = kept_weights(checkpoint, number_format, updates)
+    stored = stored_bits(checkpoint, updates)
     with telling_what_is_needed(checkpoint, device, number_format):
         for name, entry in in_order:
-            if name in as_stored:
+            bits = quantised_bits(name, number_format, stored)
+            if bits and bits == stored.get(name):
                 parts = packed_tensors(name, *checkpoint.source.load_packed(entry))
                 weights |= {part: tensor.to(device) for part, tensor in parts.items()}
                 continue
-            bits = quantised_bits(name, number_format)
             # What is quantised is not rounded twice where the file has more than bfloat16.
             kept = _FLOATS.get(entry.dtype, dtype) if bits else _dtype_of(name, entry, dtype)
             tensor = checkpoint.source.load(entry, kept, loaded_device(name, device))
@@ -68,21 +68,20 @@ def load_weights(
     return weights
 
 
-def kept_weights(checkpoint: Checkpoint, number_format: str, updates: Collection[str] = ()) -> frozenset[str]:
-    """Return the names of the weights that stay in the file's own 4 bits: of `int4`, those that no adapter updates."""
-    if number_format != "int4":
-        return frozenset()
-    return frozenset(
-        name for name in checkpoint.four_bits if name not in updates and quantised_bits(name, number_format)
-    )
+def stored_bits(checkpoint: Checkpoint, updates: Collection[str] = ()) -> dict[str, int]:
+    """Return the bits of the weights that the file holds packed and that no adapter updates."""
+    return {name: bits for name, bits in checkpoint.stored_bits.items() if name not in updates}
 
 
-def is_packed(checkpoint: Checkpoint) -> bool:
-    """Tell if a file has most numbers in 4 bits that `int4` keeps, and every other matrix can be packed with them."""
-    kept = kept_weights(checkpoint, "int4")
-    others = {name: bits for name in checkpoint.tensors if (bits := quantised_bits(name, "int4", kept))}
-    whole = all(group_size(checkpoint.tensors[name].shape[-1], bits) for name, bits in others.items())
-    return whole and 2 * sum(math.prod(checkpoint.tensors[name].shape) for name in kept) > checkpoint.parameters
+def packed_format(checkpoint: Checkpoint) -> str | None:
+    """Return the format in which a file has most of its numbers, "int4" or "int8", if all matrices can be packed."""
+    stored = stored_bits(checkpoint)
+    number_format = "int4" if 4 in stored.values() else "int8"
+    shapes = {name: entry.shape for name, entry in checkpoint.tensors.items()}
+    packed = {name: bits for name in shapes if (bits := quantised_bits(name, number_format, stored))}
+    can_be = all(group_size(shapes[name][-1], bits) for name, bits in packed.items())
+    most = 2 * sum(math.prod(shapes[name]) for name, bits in stored.items() if packed.get(name) == bits)
+    return number_format if can_be and most > checkpoint.parameters else None
 
 
 @contextmanager
@@ -96,8 +95,8 @@ def telling_what_is_needed(checkpoint: Checkpoint, device: str, number_format: s
             raise
         entries = checkpoint.tensors.items()
         here = [(name, entry) for name, entry in entries if loaded_device(name, device) == device]
-        kept = kept_weights(checkpoint, number_format)
-        needed = sum(_bytes_of(name, entry, number_format, kept) for name, entry in here)
+        stored = stored_bits(checkpoint)
+        needed = sum(_bytes_of(name, entry, number_format, stored) for name, entry in here)
         less = NARROWER_FORMAT[number_format]
         if device == "cuda":
             found, hint = f" on the GPU, {free:,} were free", f"{less}free the GPU, or use --device cpu"
@@ -106,8 +105,8 @@ def telling_what_is_needed(checkpoint: Checkpoint, device: str, number_format: s
         raise OutOfMemoryError(f"{checkpoint.name} needs {needed:,} bytes{found}", hint=hint) from None
 
 
-def _bytes_of(name: str, entry: TensorEntry, number_format: str, kept: Collection[str]) -> int:
-    bits = quantised_bits(name, number_format, kept)
+def _bytes_of(name: str, entry: TensorEntry, number_format: str, stored: Mapping[str, int]) -> int:
+    bits = quantised_bits(name, number_format, stored)
     if bits:
         return packed_bytes(entry.shape, bits)
     return math.prod(entry.shape) * _dtype_of(name, entry, getattr(torch, computed_in(number_format))).itemsize

@@ -25,7 +25,7 @@ from gemma10m.weights.loading import load_model
 from gemma10m.weights.plan import memory_plan
 from gemma10m.weights.sources import FOUR_BITS, repack
 from gemma10m.weights.sources.repack import load_packed
-from gemma10m.weights.tensors import is_packed
+from gemma10m.weights.tensors import packed_format
 
 KINDS = pytest.mark.parametrize("kind", sorted(FOUR_BITS))
 SIZE = 512
@@ -120,7 +120,7 @@ def test_int4_keeps_the_files_bits_in_every_matrix(tmp_path: Path, architecture:
         expected = floats[f"{name}.weight"]
         found = module.numbers(torch.arange(module.out_features)).float()
         assert float((found - expected).abs().max()) <= 2**-7 * float(expected.abs().max())
-    plan = memory_plan(model.config, model.reading, "int4", 1, four_bits=open_checkpoint(path).four_bits)
+    plan = memory_plan(model.config, model.reading, "int4", 1, stored=open_checkpoint(path).stored_bits)
     assert plan.weights == sum(tensor.nbytes for tensor in model.state_dict().values())
 
 
@@ -131,8 +131,8 @@ def test_int8_and_floats_take_no_notice_of_the_files_bits(tmp_path: Path) -> Non
 
 def test_a_file_in_8_bits_is_not_one_of_4(tmp_path: Path) -> None:
     checkpoint = open_checkpoint(four_bit_model(tmp_path, kind="Q8_0"))
-    assert not checkpoint.four_bits
-    assert not is_packed(checkpoint)
+    assert not checkpoint.stored_bits
+    assert packed_format(checkpoint) is None
 
 
 @pytest.mark.parametrize(("kernel", "is_fast", "expected"), [
@@ -141,7 +141,7 @@ def test_a_file_in_8_bits_is_not_one_of_4(tmp_path: Path) -> None:
 def test_a_file_of_4_bits_stays_so_where_the_processor_has_a_kernel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kernel: bool, is_fast: bool, expected: str
 ) -> None:
-    monkeypatch.setattr(ops, "has_torchs_layout", lambda: kernel)
+    monkeypatch.setattr(model_choice, "multiplies_packed", lambda: kernel)
     monkeypatch.setattr(model_choice, "has_fast_bfloat16", lambda: is_fast)
     path = str(four_bit_model(tmp_path))
     options = ModelOptions(path, device="cpu")

@@ -12,7 +12,8 @@ from torch import Tensor
 from gemma10m.errors import ModelError
 from gemma10m.weights.headers import TensorEntry
 from gemma10m.weights.sources.gguf import GgufSource
-from gemma10m.weights.sources.repack import FOUR_BITS as FOUR_BITS
+from gemma10m.weights.sources.packed_tensors import PACKED_DTYPES
+from gemma10m.weights.sources.repack import FOUR_BITS
 from gemma10m.weights.sources.safetensors_folder import SafetensorsFolder
 
 
@@ -29,8 +30,10 @@ class WeightSource(Protocol):
         """Load one tensor. Raises ModelError for a file that has changed."""
 
     def load_packed(self, entry: TensorEntry) -> tuple[Tensor, Tensor]:
-        """Load `packed` and `scales` of a matrix whose type is one of `FOUR_BITS`. Raises ModelError."""
+        """Load `packed` and `scales` of a matrix whose type is one of `PACKED_TYPES`. Raises ModelError."""
 
+
+PACKED_TYPES: Mapping[str, int] = dict.fromkeys(FOUR_BITS, 4) | PACKED_DTYPES  # of an entry -> bits of its numbers
 
 SOURCES: tuple[tuple[Callable[[Path], bool], Callable[[Path], WeightSource]], ...] = (
     (lambda path: path.is_file() and path.suffix == ".gguf", GgufSource),

@@ -29,7 +29,7 @@ class _Blocks:
     nbytes: int
     head: int  # bytes before the levels
     run: int  # neighbouring bytes: their low bits are so many columns, their high bits the next ones
-    scales: Callable[[Tensor], tuple[Tensor, Tensor]]  # heads (R, blocks, head) -> steps, level 0 (R, blocks, groups)
+    scales: Callable[[Tensor], tuple[Tensor, Tensor]]  # the heads' bytes -> each group's step, and its level 0
 
 
 def _step(heads: Tensor) -> tuple[Tensor, Tensor]:
@@ -79,7 +79,7 @@ def load_packed(entry: TensorEntry, places: Tensor | None = None) -> tuple[Tenso
         cells = part.view(len(part), -1, blocks.nbytes)
         packed.append(_packed(cells[..., blocks.head :], blocks.run))
         steps, least = (each.flatten(1) for each in blocks.scales(cells[..., : blocks.head]))
-        scales.append(torch.stack((steps, least + 8 * steps), dim=-1).transpose(0, 1))  # (groups, rows, 2)
+        scales.append(torch.stack((steps, least + 8 * steps), dim=-1).transpose(0, 1))  # by group, then row
     found = torch.cat(scales, dim=1).bfloat16()
     if not bool(found.isfinite().all()):
         raise ModelError(f"{entry.name} holds numbers that are not finite", hint="download the model again")
