@@ -190,7 +190,8 @@ def bench(
     against: Annotated[
         str | None,
         typer.Option(
-            metavar="PROGRAM", help="Measure read with this program, too: transformers, llama.cpp or every-layer."
+            metavar="PROGRAM",
+            help="Measure read or answer with this program, too: transformers, llama.cpp, or every-layer for read.",
         ),
     ] = None,
     full: Annotated[bool, typer.Option("--all", help="Measure every cell of the table for a GPU.")] = False,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,9 +32,22 @@ def opened(ours: Decoder, tokens: int) -> Iterator[Callable[[Tensor], Tensor]]:
 
 @contextmanager
 def opened_file(file: Path, ours: Decoder, tokens: int) -> Iterator[Callable[[Tensor], Tensor]]:
-    """Yield the prefill of `tokens` tokens of a GGUF file's model, on the CPU with as many threads as we have.
+    """Yield the prefill of `tokens` tokens of a GGUF file's model; else as `loaded`."""
+    with loaded(file, ours, tokens) as theirs:
 
-    Raises UsageError when llama-cpp-python or gguf is not installed, and for a model on a GPU.
+        def prefill(ids: Tensor) -> Tensor:
+            theirs.reset()
+            theirs.eval(ids[0].tolist())
+            return last_logits(theirs, ours.config.vocabulary).unsqueeze(0)  # (1, V)
+
+        yield prefill
+
+
+@contextmanager
+def loaded(file: Path, ours: Decoder, tokens: int) -> Iterator[Any]:
+    """Yield llama.cpp's model of a GGUF file, on the CPU with as many threads as we have.
+
+    Raises UsageError when llama-cpp-python is not installed, and for a model on a GPU.
     """
     try:
         import llama_cpp
@@ -45,17 +60,19 @@ def opened_file(file: Path, ours: Decoder, tokens: int) -> Iterator[Callable[[Te
         str(file), n_ctx=tokens, n_batch=tokens, n_ubatch=ROWS, n_threads=threads, n_threads_batch=threads,
         flash_attn=True, swa_full=False, verbose=False,
     )  # fmt: skip
-
-    def prefill(ids: Tensor) -> Tensor:
-        theirs.reset()
-        theirs.eval(ids[0].tolist())
-        last = llama_cpp.llama_get_logits_ith(theirs.ctx, -1)  # a pointer to V numbers
-        return torch.tensor(last[: ours.config.vocabulary]).unsqueeze(0)  # (1, V)
-
     try:
-        yield prefill
+        yield theirs
     finally:
         theirs.close()
+
+
+def last_logits(theirs: Any, vocabulary: int) -> Tensor:
+    """Return the logits (V) of the last token that llama.cpp has read."""
+    import llama_cpp
+
+    found = llama_cpp.llama_get_logits_ith(theirs.ctx, -1)  # a pointer to V numbers
+    content = ctypes.cast(found, ctypes.POINTER(ctypes.c_float * vocabulary)).contents
+    return torch.frombuffer(content, dtype=torch.float32).clone()
 
 
 def write_gguf(model: Decoder, context: int, file: Path) -> None:

@@ -37,12 +37,17 @@ def opened(ours: Decoder, tokens: int) -> Iterator[Callable[[Tensor], Tensor]]:
     theirs.load_state_dict(
         {**weights, "lm_head.weight": weights["model.embed_tokens.weight"]}, strict=True, assign=True
     )
-    yield _prefill(theirs, ours.device)
+    yield _prefill(theirs.requires_grad_(False).eval(), ours.device)
 
 
 @contextmanager
 def opened_file(file: Path, ours: Decoder, tokens: int) -> Iterator[Callable[[Tensor], Tensor]]:
     """Yield the prefill of a GGUF file's model, on our device and in our dtype. Any number of tokens fits."""
+    yield _prefill(from_file(file, ours), ours.device)
+
+
+def from_file(file: Path, ours: Decoder) -> torch.nn.Module:
+    """Return transformers' model of a GGUF file, on our device and in our dtype. Raises UsageError without it."""
     try:
         from transformers import AutoModelForCausalLM
     except ImportError as error:
@@ -50,12 +55,10 @@ def opened_file(file: Path, ours: Decoder, tokens: int) -> Iterator[Callable[[Te
     theirs: torch.nn.Module = AutoModelForCausalLM.from_pretrained(
         file.parent, gguf_file=file.name, dtype=ours.dtype, attn_implementation="sdpa"
     )
-    yield _prefill(theirs.to(ours.device), ours.device)
+    return theirs.to(ours.device).requires_grad_(False).eval()
 
 
 def _prefill(theirs: torch.nn.Module, device: torch.device) -> Callable[[Tensor], Tensor]:
-    theirs.requires_grad_(False).eval()
-
     def prefill(ids: Tensor) -> Tensor:
         with torch.inference_mode():
             logits: Tensor = theirs(ids.to(device), use_cache=True, logits_to_keep=1).logits[:, 0]

@@ -81,8 +81,8 @@ def _read(options: BenchOptions) -> MeasuredRows:
     from gemma10m.bench.peer import measure_against
     from gemma10m.bench.read import measure_read
 
-    if options.against and options.shape is None and (path := options.path()).is_file():
-        yield from _file_against(options, path)
+    if options.against and options.shape is None and options.path().is_file():
+        yield from _file_against(options)
         return
     model = _model(options)
     if options.full:
@@ -113,18 +113,32 @@ def _full(options: BenchOptions, model: Decoder) -> MeasuredRows:
         yield "bench read", _named(options, measure_read(model, tokens))
 
 
-def _file_against(options: BenchOptions, path: Path) -> MeasuredRows:
+def _file_against(options: BenchOptions) -> MeasuredRows:
     """Compare programs on a GGUF file's model and the beginning of a document; nothing is random."""
     from gemma10m.bench.peer import measure_file_against
 
-    source, reader, peer = _source(options), options.reader(), cast(str, options.against)
+    for reader, path, ids in _texts(options):
+        row = measure_file_against(reader.model, path, cast(str, options.against), ids, repeats=3)
+        yield "bench against", _file_named(options, path, row)
+
+
+def _texts(options: BenchOptions) -> Iterator[tuple[Reader, Path, list[int]]]:
+    """Yield the model, its GGUF file, and the ids of the beginning of a document, for each number of tokens."""
+    if options.shape is not None or not (path := options.path()).is_file():
+        raise UsageError(
+            "another program answers from a GGUF file alone", hint="name one with --model, or a packaged model"
+        )
+    source, reader = _source(options), options.reader()
     ids = [reader.tokenizer.first, *reader.tokenizer.encode("".join(open_source(source).texts()))]
     for tokens in options.tokens:
         if len(ids) < tokens:
             raise UsageError(f"{source.name} has {len(ids):,} tokens, not {tokens:,}", hint="read fewer: --tokens N")
-        row = measure_file_against(reader.model, path, peer, ids[:tokens], repeats=3)
-        name = options.models.model if options.models.model in PACKAGED else path.name
-        yield "bench against", {"model": name, "source": source.name, **row}
+        yield reader, path, ids[:tokens]
+
+
+def _file_named(options: BenchOptions, path: Path, row: Mapping[str, object]) -> dict[str, object]:
+    name = options.models.model if options.models.model in PACKAGED else path.name
+    return {"model": name, "source": _source(options).name, **row}
 
 
 def _kernels(options: BenchOptions) -> MeasuredRows:
@@ -141,8 +155,13 @@ def _kernels(options: BenchOptions) -> MeasuredRows:
 
 
 def _answer(options: BenchOptions) -> MeasuredRows:
-    from gemma10m.bench.answer_speed import measure_answer
+    from gemma10m.bench.answer_speed import measure_answer, measure_answer_against
 
+    if options.against:
+        for reader, path, ids in _texts(options):
+            row = measure_answer_against(reader.model, path, options.against, ids)
+            yield "bench answer against", _file_named(options, path, row)
+        return
     model = _model(options)
     for tokens in options.tokens:
         yield "bench answer", _named(options, measure_answer(model, tokens))
