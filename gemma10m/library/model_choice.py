@@ -22,7 +22,7 @@ from gemma10m.memory import KINDS
 from gemma10m.models.decoder import Decoder
 from gemma10m.passages.retrieve import default_budget, has_room_for_passages
 from gemma10m.saved_states import Reader
-from gemma10m.tokens import Tokenizer, load_tokenizer
+from gemma10m.tokens import Tokenizer, gguf_tokenizer, load_tokenizer
 from gemma10m.weights.adapting import find_adapter, with_adapter
 from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
 from gemma10m.weights.downloads import DEFAULT_MODEL, find_downloaded
@@ -37,6 +37,7 @@ from gemma10m.weights.loading import (
 )
 from gemma10m.weights.packaged import about_weights, find_packaged
 from gemma10m.weights.plan import memory_plan
+from gemma10m.weights.sources.gguf import GgufSource
 from gemma10m.weights.tensors import packed_format
 
 # On a CPU, bytes of float32 weights up to which float32 is worth its memory: always, and where bfloat16 is emulated.
@@ -139,7 +140,8 @@ class ChosenModel:
     @cached_property
     def tokenizer(self) -> Tokenizer:
         """Return the tokenizer, which is loaded once. Raises ModelError."""
-        return load_tokenizer(self.path)
+        source = self.checkpoint.source
+        return gguf_tokenizer(source.metadata) if isinstance(source, GgufSource) else load_tokenizer(self.path)
 
     @property
     def is_instructed(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gemma10m.tokens.base import LONGEST_PIECE, StreamDecoder, Tokenizer
-from gemma10m.tokens.from_gguf import tokenizer_from_gguf
+from gemma10m.tokens.from_gguf import gguf_tokenizer, tokenizer_from_gguf
 from gemma10m.tokens.tokenizer_files import TOKENIZER_FILES, files_of_tokenizer, load_tokenizer
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "StreamDecoder",
     "Tokenizer",
     "files_of_tokenizer",
+    "gguf_tokenizer",
     "load_tokenizer",
     "tokenizer_from_gguf",
 ]

@@ -79,6 +79,11 @@ def tokenizer_from_gguf(metadata: Mapping[str, Any], fingerprint: str) -> Tokeni
         raise ModelError(f"the tokenizer in the file cannot be used: {found[:200]}", hint=DOWNLOAD) from error
 
 
+def gguf_tokenizer(metadata: Mapping[str, Any]) -> Tokenizer:
+    """Make the tokenizer of a GGUF file, named by its own metadata. Raises ModelError."""
+    return tokenizer_from_gguf(metadata, fingerprint_of(metadata))
+
+
 def fingerprint_of(metadata: Mapping[str, Any]) -> str:
     """Return the sha256 of all that the file says of the tokenizer."""
     said = {key: metadata[key] for key in sorted(metadata) if key.startswith("tokenizer.")}
@@ -98,8 +103,11 @@ def _sentencepiece(metadata: Mapping[str, Any], fingerprint: str) -> Tokenizer:
         piece.replace(" ", SPACE) if kind in (NORMAL, USER_DEFINED) else piece
         for piece, kind in zip(pieces, kinds, strict=True)
     ]
-    encode, names, control = load_model_proto(model_proto(spelt, scores, kinds))
-    return SentencePieceTokenizer(encode, names, control, _roles(metadata, len(pieces), bos=True), fingerprint)
+    processor, names = load_model_proto(model_proto(spelt, scores, kinds))
+    control = {i for i, kind in enumerate(kinds) if kind in (UNKNOWN, CONTROL, UNUSED)}
+    return SentencePieceTokenizer(
+        processor.encode, names, control, _roles(metadata, len(pieces), bos=True), fingerprint
+    )
 
 
 def model_proto(pieces: list[str], scores: list[float], kinds: list[int]) -> bytes:

@@ -44,19 +44,24 @@ class SentencePieceTokenizer(Tokenizer):
         for i, text in (bytes_of | dict.fromkeys(every, b"")).items():
             texts[i] = text
         super().__init__(encode, Vocabulary(pieces, texts, every), roles, fingerprint)
-        names = sorted(re.escape(pieces[i]) for i in every)
-        self._control_name = re.compile("|".join(names))
+        self._names = sorted(pieces[i] for i in every)
+        self._name_starts = {name[:2] for name in self._names}
         self.safe_cuts = tuple(_safe_cuts(pieces))
         self.check_round_trip()
 
     @cached_property
+    def _control_name(self) -> re.Pattern[str]:
+        """Match a name. It is compiled for texts that may have one: thousands of names take a seventh of a second."""
+        return re.compile("|".join(map(re.escape, self._names)))
+
+    @cached_property
     def _control_start(self) -> re.Pattern[str]:
-        """Match before each name, inside another one, too: compiled for the few texts that have one."""
+        """Match before each name, inside another one, too."""
         return re.compile(f"(?={self._control_name.pattern})")
 
     def _spell(self, text: str) -> list[int]:
         """Spell the text, cutting a control token's name after its first character: ordinary pieces spell the rest."""
-        if not self._control_name.search(text):
+        if not any(start in text for start in self._name_starts) or not self._control_name.search(text):
             return self._encode(text)
         cuts = [0, *(match.start() + 1 for match in self._control_start.finditer(text)), len(text)]
         return [i for start, end in pairwise(cuts) for i in self._encode(text[start:end])]
@@ -93,19 +98,19 @@ class SentencePieceTokenizer(Tokenizer):
             position, byte = (position, byte + 1) if left else (position + 1, 0)
 
 
-def load_model_proto(content: bytes) -> tuple[Encode, list[str], set[int]]:
-    """Return encoder, pieces and control ids of a SentencePiece model. Raises what the library raises."""
+def load_model_proto(content: bytes) -> tuple[Any, list[str]]:
+    """Return the library's processor and the pieces of a SentencePiece model. Raises what the library raises."""
     import sentencepiece
 
     processor = sentencepiece.SentencePieceProcessor(model_proto=content)
-    ids = list(range(processor.get_piece_size()))
-    control = {i for i in ids if processor.is_control(i) or processor.is_unknown(i) or processor.is_unused(i)}
-    return processor.encode, processor.id_to_piece(ids), control
+    return processor, processor.id_to_piece(list(range(processor.get_piece_size())))
 
 
 def from_model_proto(content: bytes, template: str, stops: frozenset[int], fingerprint: str) -> Tokenizer:
-    encode, pieces, control = load_model_proto(content)
-    return SentencePieceTokenizer(encode, pieces, control, _roles(pieces, template, stops), fingerprint)
+    processor, pieces = load_model_proto(content)
+    kinds = (processor.is_control, processor.is_unknown, processor.is_unused)
+    control = {i for i in range(len(pieces)) if any(kind(i) for kind in kinds)}
+    return SentencePieceTokenizer(processor.encode, pieces, control, _roles(pieces, template, stops), fingerprint)
 
 
 def from_tokenizer_json(tokenizer: Any, template: str, stops: frozenset[int], fingerprint: str) -> Tokenizer:

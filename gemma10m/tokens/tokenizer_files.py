@@ -14,7 +14,7 @@ from gemma10m.gguf_file import metadata_bytes, read_gguf
 from gemma10m.regular_file import read_regular
 from gemma10m.tokens import byte_level, sentencepiece_model
 from gemma10m.tokens.base import DOWNLOAD, Tokenizer
-from gemma10m.tokens.from_gguf import fingerprint_of, tokenizer_from_gguf
+from gemma10m.tokens.from_gguf import gguf_tokenizer
 
 TOKENIZER_FILES = (
     "tokenizer.model", "tokenizer.json", "tokenizer.gguf", "tokenizer_config.json", "chat_template.jinja",
@@ -50,8 +50,7 @@ def _gguf_of(path: Path) -> Path | None:
 
 
 def _load_gguf(path: Path) -> Tokenizer:
-    metadata = read_gguf(path).metadata
-    return tokenizer_from_gguf(metadata, fingerprint_of(metadata))
+    return gguf_tokenizer(read_gguf(path).metadata)
 
 
 def _load_folder(folder: Path) -> Tokenizer:
