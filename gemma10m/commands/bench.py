@@ -128,7 +128,8 @@ def _texts(options: BenchOptions) -> Iterator[tuple[Reader, Path, list[int]]]:
         raise UsageError(
             "another program answers from a GGUF file alone", hint="name one with --model, or a packaged model"
         )
-    source, reader = _source(options), options.reader()
+    # The other program adds no adapter, so neither do we.
+    source, reader = _source(options), load_reader(options.listener, replace(options.models, adapter="none"))
     ids = [reader.tokenizer.first, *reader.tokenizer.encode("".join(open_source(source).texts()))]
     for tokens in options.tokens:
         if len(ids) < tokens:

@@ -39,7 +39,8 @@ class QuantisedLinear(nn.Module):
 
     def product(self, x: Tensor) -> Tensor:
         """Multiply x (..., size) by the matrix -> (..., rows)."""
-        return ops.packed_linear(x, self.packed, self.scales)[..., : self.out_features]
+        found = ops.packed_linear(x, self.packed, self.scales)
+        return found if found.shape[-1] == self.out_features else found[..., : self.out_features]
 
     def forward(self, x: Tensor) -> Tensor:
         found = self.product(x)

@@ -133,3 +133,28 @@ def test_gemma_1_never_reads_in_blocks(architecture: str, expected: list[int], c
     with torch.inference_mode():
         model(random_ids(model, MANY), model.empty_state())
     assert calls == expected
+
+
+@pytest.mark.parametrize(("heads", "kv_heads"), [(4, 1), (6, 2), (3, 3)])
+@pytest.mark.parametrize("reach", [None, 40])
+def test_one_query_sees_what_it_would_among_others(heads: int, kv_heads: int, reach: int | None) -> None:
+    queries = torch.randn(2, heads, 3, 16, dtype=torch.float64)
+    keys, values = torch.randn(2, 2, kv_heads, 40, 16, dtype=torch.float64)
+    how = {"reach": reach, "scale": 0.3, "cap": None, "in_blocks": False}
+    with torch.inference_mode():
+        together = scores.attend(queries, keys, values, **how)  # type: ignore[arg-type]
+        alone = scores.attend(queries[:, :, -1:], keys, values, **how)  # type: ignore[arg-type]
+    with torch.enable_grad():
+        trained = scores.attend(queries[:, :, -1:], keys, values, **how)  # type: ignore[arg-type]
+    torch.testing.assert_close(alone, together[:, :, -1:], rtol=0, atol=1e-14)
+    torch.testing.assert_close(alone, trained, rtol=0, atol=1e-14)
+
+
+def test_one_query_in_bfloat16_is_rounded_once() -> None:
+    queries = torch.randn(1, 4, 1, 32).bfloat16()
+    keys, values = torch.randn(2, 1, 2, 300, 32).bfloat16()
+    how = {"reach": None, "scale": None, "cap": None, "in_blocks": True}
+    with torch.inference_mode():
+        found = scores.attend(queries, keys, values, **how)  # type: ignore[arg-type]
+        exact = scores.attend(queries.double(), keys.double(), values.double(), **how)  # type: ignore[arg-type]
+    torch.testing.assert_close(found.double(), exact, rtol=2**-8, atol=1e-6)
