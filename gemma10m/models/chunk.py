@@ -13,7 +13,7 @@ from gemma10m.config import AttentionSpec, Rope
 from gemma10m.memory.interludes import Interludes
 from gemma10m.memory.runs import Runs
 from gemma10m.memory.spans import Plan, Span, Window
-from gemma10m.models.rope import cos_sin, cos_sin_at
+from gemma10m.models.rope import AngleTables, cos_sin_at
 
 if TYPE_CHECKING:
     from gemma10m.models.buffer import Buffer
@@ -62,7 +62,9 @@ class Chunk:
         dtype: torch.dtype,
         interludes: Interludes | None = None,
         runs: Runs | None = None,
+        angles: AngleTables | None = None,
     ) -> None:
+        self._angles = angles or AngleTables()
         self.position, self.tokens = position, tokens
         self._device, self._wide, self._interludes, self._runs = device, wide_dtype(dtype), interludes, runs
         self._views: dict[tuple[Window, Rope, int], View] = {}
@@ -77,8 +79,8 @@ class Chunk:
         if key not in self._views:
             plan = window.plan(self.position, self.tokens)
             width = plan.kept_before + plan.tokens
-            cos, sin = cos_sin(0, width, spec.head_size, spec.rope, self._device, self._wide)  # (W + S, E) each
-            self._views[key] = View(plan, cos, sin, spec, self._interludes, self._runs)
+            angles = self._angles.cos_sin(width, spec.head_size, spec.rope, self._device, self._wide)  # (W + S, E) each
+            self._views[key] = View(plan, *angles, spec, self._interludes, self._runs)
         return self._views[key]
 
 

@@ -23,6 +23,7 @@ from gemma10m.models.layers import FeedForward, RMSNorm
 from gemma10m.models.megalodon_layer import MegalodonLayer, RopeFrequencies
 from gemma10m.models.mixer import Mixer
 from gemma10m.models.quantised import Matrix, QuantisedLinear, numbers_of, product, quantised_modules, rows_of
+from gemma10m.models.rope import AngleTables
 from gemma10m.models.shared_attention import SharedAttention
 from gemma10m.models.timestep_norm import TimestepNorm
 from gemma10m.models.vector_attention import StateVectorAttention
@@ -125,6 +126,7 @@ class Decoder(nn.Module):
         super().__init__()
         _check_reading(config, reading)
         self.config, self.reading = config, reading
+        self._angles = AngleTables()
         self.model = Backbone(config, reading)
         if not config.tied_head:
             self.lm_head = nn.Linear(config.hidden_size, config.vocabulary, bias=False)
@@ -235,7 +237,7 @@ class Decoder(nn.Module):
         if self.config.megalodon and self.reading.memory != OWN:
             return self._forgetting(ids, state, wanted)
         start = state.position if runs is None else runs.round.run(runs.rank).start
-        chunk = Chunk(start, ids.shape[1], self.device, self.dtype, interludes, runs)
+        chunk = Chunk(start, ids.shape[1], self.device, self.dtype, interludes, runs, self._angles)
         hidden, layers = self.model(ids.to(self.device), state, chunk, wanted)
         return hidden, State(layers, start + ids.shape[1] if runs is None else runs.round.end)
 
@@ -246,7 +248,7 @@ class Decoder(nn.Module):
         for part in ids.to(self.device).tensor_split(cuts, dim=1):
             place, count = state.position % segment, part.shape[1]
             if count:
-                chunk = Chunk(place, count, self.device, self.dtype)
+                chunk = Chunk(place, count, self.device, self.dtype, angles=self._angles)
                 hidden, layers = self.model(part, state if place else empty, chunk, count)
                 outputs.append(hidden)
                 state = State(layers, state.position + count)
