@@ -4,7 +4,7 @@ README.md has five cells, docs/recall.md all of them; docs/answers.md has what i
 docs/state-file.md what was killed at random, docs/concepts.md how many verdicts are wrong,
 docs/remembering.md what a pretrained model recalls, docs/training.md what sharing keys and values costs one
 and how a Megalodon reads on,
-docs/kept.md what keys and values in fewer bits change.
+docs/kept.md what keys and values in fewer bits change, docs/packed.md what weights in fewer bits do.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import kv_tables
 import memory_tables
+import packed_tables
 from megalodon_tables import megalodon_rows, megalodon_table
 from sharing_tables import sharing_rows, sharing_table
 from tables import ROOT, ResultRow, against, rows
@@ -30,6 +31,7 @@ PAGES = (
     "docs/remembering.md",
     "docs/training.md",
     "docs/kept.md",
+    "docs/packed.md",
 )
 SETS = {
     "squad-asked": "SQuAD 2.0",
@@ -218,11 +220,13 @@ def timing_rows() -> list[ResultRow]:
 
 
 def timing_table() -> str:
-    lines = ["| document | bytes | first question | next process | further question | peak |", "| --- " * 6 + "|"]
+    heads = ("document", "model", "bytes", "first question", "first word", "answer", "further question", "peak")
+    lines = [f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|"]
+    times = ("indexing_and_first_answer", "first_word", "answer", "further_question")
     for row in timing_rows():
-        seconds = (row["indexing_and_first_answer_seconds"], row["answer_seconds"], row["further_question_seconds"])
-        shown = " | ".join(f"{each:.1f} s" for each in seconds)
-        lines.append(f"| {row['document']} | {row['bytes']:,} | {shown} | {row['peak_bytes'] / 1e9:.2f} GB |")
+        shown = " | ".join(f"{row[f'{name}_seconds']:.1f} s" for name in times)
+        where = f"| {row['document']} | {row['model']} | {row['bytes']:,}"
+        lines.append(f"{where} | {shown} | {row['peak_bytes'] / 1e9:.2f} GB |")
     return "\n".join(lines)
 
 
@@ -257,7 +261,8 @@ def used_rows() -> list[ResultRow]:
     remembering = [*memory_tables.cell_rows().values(), *memory_tables.loss_rows(), *memory_tables.part_rows()]
     remembering += [*kv_tables.loss_rows(), *kv_tables.cell_rows()]
     asked = [*answer_rows(), *list_rows(), *timing_rows(), *verdict_rows()]
-    return [*kept, *asked, rows("kills")[-1], *remembering, *sharing_rows(), *megalodon_rows()]
+    packed = packed_tables.page_rows()
+    return [*kept, *asked, rows("kills")[-1], *remembering, *sharing_rows(), *megalodon_rows(), *packed]
 
 
 def filled(text: str) -> str:
@@ -280,6 +285,10 @@ def filled(text: str) -> str:
         "megalodon": megalodon_table(),
         "kv losses": kv_tables.loss_table(),
         "kv cells": kv_tables.cell_table(),
+        "packed losses": packed_tables.loss_table(),
+        "packed answers": packed_tables.answer_table(),
+        "packed cells": packed_tables.cell_table(),
+        "packed speed": packed_tables.speed_table(),
     }
     for name, made in made_of.items():
         pattern = rf"(<!-- {name} -->\n).*?(<!-- end {name} -->)"

@@ -14,7 +14,7 @@ GROUPS = (256, 128, 64, 32)  # columns that torch's kernel takes with one scale
 
 
 def group_size(size: int, bits: int) -> int:
-    """Return how many columns of packed have one scale: 32 for 4 bits, for 8, of which a row has one, the most.
+    """Return how many columns of packed have one scale: 32 for 4 bits, the most for 8.
 
     Returns 0 where no group divides a row of `size` numbers.
     """

@@ -1,4 +1,4 @@
-"""Quantise a checkpoint's matrices one at a time: 8 bits with a scale a row, or 4 bits with two numbers every 32.
+"""Quantise a checkpoint's matrices one at a time: 8 bits with a scale for 256 numbers, 4 bits with two for 32.
 
 Each level is rounded to the nearest with scales that bfloat16 holds exactly. Of a group of 4 bits, ranges that are a
 little narrower than its smallest to largest number are tried, too, then the least squares for the levels that this
@@ -38,14 +38,16 @@ _STAY_8_BITS = ("embed_tokens", "lm_head", "q_proj", "k_proj", "v_proj", "o_proj
 def quantised_bits(name: str, number_format: str, stored: Mapping[str, int] = NOTHING_STORED) -> int | None:
     """Return the bits of a tensor's numbers in a model of this format, or None for one that stays a float.
 
-    stored: as in `Checkpoint.stored_bits`; `int4` does not widen what has 4 there.
+    stored: as in `Checkpoint.stored_bits`. A file with matrices in 4 bits says which ones can be.
     """
     module, _, kind = name.rpartition(".")
     if kind != "weight" or computed_in(number_format) == number_format or not _MATRICES.fullmatch(module):
         return None
     if number_format == "int8":
         return 8
-    return 8 if module.endswith(_STAY_8_BITS) and stored.get(name) != 4 else 4
+    if 4 in stored.values():
+        return 4 if stored.get(name) == 4 else 8
+    return 8 if module.endswith(_STAY_8_BITS) else 4
 
 
 def prepare(model: Decoder, number_format: str, stored: Mapping[str, int] = NOTHING_STORED) -> None:
@@ -115,12 +117,11 @@ def pack(levels: Tensor) -> Tensor:
 
 def _eight_bits(rows: Tensor) -> tuple[Tensor, Tensor]:
     """Return levels (rows, 2 * size), the upper four bits and then the lower, and scales (rows, groups, 2)."""
-    steps = (rows.abs().amax(dim=1, keepdim=True) / 127).clamp_min(_LEAST).bfloat16().float()
-    levels = ((rows / steps).round_().clamp_(-127, 127) + 128).to(torch.uint8)
-    groups = rows.shape[1] // group_size(rows.shape[1], 8)
-    pairs = (torch.cat((16 * steps, 0 * steps), dim=1), torch.cat((steps, 8 * steps), dim=1))
-    scales = torch.cat([pair[:, None].expand(-1, groups, -1) for pair in pairs], dim=1)
-    return torch.cat((levels >> 4, levels & 15), dim=1), scales
+    grouped = rows.unflatten(1, (-1, group_size(rows.shape[1], 8)))
+    steps = (grouped.abs().amax(dim=2, keepdim=True) / 127).clamp_min(_LEAST).bfloat16().float()
+    levels = ((grouped / steps).round_().clamp_(-127, 127) + 128).to(torch.uint8).flatten(1)
+    upper, lower = torch.cat((16 * steps, 0 * steps), dim=2), torch.cat((steps, 8 * steps), dim=2)
+    return torch.cat((levels >> 4, levels & 15), dim=1), torch.cat((upper, lower), dim=1)
 
 
 def _four_bits(rows: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import gguf
@@ -11,6 +13,7 @@ import torch
 import transformers
 from torch import Tensor
 
+NONE: Mapping[str, str] = MappingProxyType({})
 SHAPE = {
     "hidden_size": 64,
     "num_hidden_layers": 3,
@@ -49,11 +52,12 @@ def write_model(
     weights: dict[str, Tensor],
     *,
     kind: str = "F32",
+    kinds: Mapping[str, str] = NONE,
     keys: dict[str, Any] | None = None,
     extra: dict[str, np.ndarray[Any, Any]] | None = None,
     tokenizer: dict[str, Any] | None = None,
 ) -> None:
-    """Write a model. kind: the matrices' type. keys: what to say beside the shape; None: what to leave out.
+    """Write a model. kind: the matrices' type; kinds: that of some, by name. keys: what to say beside the shape; None: what to leave out.
 
     tokenizer: its keys and values, for one that can be loaded.
     """
@@ -69,7 +73,7 @@ def write_model(
     for name, weight in weights.items():
         there = names.get_name(name, try_suffixes=(".weight", ".bias"))
         assert there is not None
-        _write_tensor(writer, there, converted(architecture, name, weight).numpy(), kind)
+        _write_tensor(writer, there, converted(architecture, name, weight).numpy(), kinds.get(name, kind))
     for there, array in (extra or {}).items():
         writer.add_tensor(there, array)
     writer.write_header_to_file()

@@ -49,6 +49,14 @@ def test_eight_bits_are_off_by_half_a_step_of_the_row_at_most() -> None:
     assert (found - weight).square().mean(dim=1).sqrt().div(step[:, 0]).max() < 0.6
 
 
+def test_a_large_number_widens_the_steps_of_its_group_alone() -> None:
+    weight = torch.randn(4, 512, generator=torch.Generator().manual_seed(1))
+    weight[:, 3] = 1000.0
+    error = (table_of(weight, 8)(torch.arange(4)).float() - weight).abs()
+    assert float(error[:, 256:].max()) < 0.03
+    assert float(error[:, :256].max()) > 0.5
+
+
 def test_four_bits_are_off_by_less_than_a_tenth_of_the_spread() -> None:
     weight = torch.randn(128, 320, generator=torch.Generator().manual_seed(2))
     found = table_of(weight, 4)(torch.arange(128)).float()

@@ -129,6 +129,16 @@ def test_int8_and_floats_take_no_notice_of_the_files_bits(tmp_path: Path) -> Non
     assert {module.bits for module in modules.values()} == {8}
 
 
+def test_int4_leaves_what_the_file_has_in_more_bits_in_8(tmp_path: Path) -> None:
+    weights = tiny_weights("qwen2")
+    name = "model.layers.0.mlp.gate_proj.weight"
+    write_model(tmp_path / "model.gguf", "qwen2", weights, kind="Q4_0", kinds={name: "Q5_0"})
+    model = load_model(tmp_path / "model.gguf", dtype="int4")
+    bits = {each: module.bits for each, module in quantised_modules(model).items()}
+    assert bits.pop("model.layers.0.mlp.gate_proj") == 8
+    assert set(bits.values()) == {4}
+
+
 def test_a_file_in_8_bits_is_not_one_of_4(tmp_path: Path) -> None:
     checkpoint = open_checkpoint(four_bit_model(tmp_path, kind="Q8_0"))
     assert not checkpoint.stored_bits
