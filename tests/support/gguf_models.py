@@ -57,7 +57,9 @@ def write_model(
     extra: dict[str, np.ndarray[Any, Any]] | None = None,
     tokenizer: dict[str, Any] | None = None,
 ) -> None:
-    """Write a model. kind: the matrices' type; kinds: that of some, by name. keys: what to say beside the shape; None: what to leave out.
+    """Write a model. kind: the matrices' type; kinds: that of some, by name.
+
+    keys: what to say beside the shape; None: what to leave out.
 
     tokenizer: its keys and values, for one that can be loaded.
     """
