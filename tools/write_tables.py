@@ -4,7 +4,8 @@ README.md has five cells, docs/recall.md all of them; docs/answers.md has what i
 docs/state-file.md what was killed at random, docs/concepts.md how many verdicts are wrong,
 docs/remembering.md what a pretrained model recalls, docs/training.md what sharing keys and values costs one
 and how a Megalodon reads on,
-docs/kept.md what keys and values in fewer bits change, docs/packed.md what weights in fewer bits do.
+docs/kept.md what keys and values in fewer bits change, docs/packed.md what weights in fewer bits do,
+docs/guides/library.md how often the right one of many documents is found, and what disturbed runs leave.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 from pathlib import Path
 
 import kv_tables
+import library_tables
 import memory_tables
 import packed_tables
 from megalodon_tables import megalodon_rows, megalodon_table
@@ -32,6 +34,7 @@ PAGES = (
     "docs/training.md",
     "docs/kept.md",
     "docs/packed.md",
+    "docs/guides/library.md",
 )
 SETS = {
     "squad-asked": "SQuAD 2.0",
@@ -261,6 +264,7 @@ def used_rows() -> list[ResultRow]:
     remembering = [*memory_tables.cell_rows().values(), *memory_tables.loss_rows(), *memory_tables.part_rows()]
     remembering += [*kv_tables.loss_rows(), *kv_tables.cell_rows()]
     asked = [*answer_rows(), *list_rows(), *timing_rows(), *verdict_rows()]
+    asked += [*library_tables.recall_rows(), *library_tables.run_rows()]
     packed = packed_tables.page_rows()
     return [*kept, *asked, rows("kills")[-1], *remembering, *sharing_rows(), *megalodon_rows(), *packed]
 
@@ -276,6 +280,8 @@ def filled(text: str) -> str:
         "answers": answers_table(),
         "lists": lists_table(),
         "timing": timing_table(),
+        "library": library_tables.recall_table(),
+        "runs": library_tables.runs_table(),
         "kills": kills_line(),
         "verdicts": verdicts_line(),
         "remembering": memory_tables.remembering_table(),
