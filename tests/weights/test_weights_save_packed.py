@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from checkpoints import tiny_gemma
 from gguf_models import tiny_weights, write_model
+from official_models import OFFICIAL, official_model, save
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -181,3 +183,19 @@ def test_the_command_saves_the_tokenizer_too(tmp_path: Path, capsys: pytest.Capt
     assert same(load_model(folder, dtype="int8"), load_model("demo", dtype="int8"))
     with pytest.raises(UsageError, match="is not an empty folder"):
         quantize(Terminal(), "demo", folder, "int8")
+
+
+@pytest.mark.parametrize("name", OFFICIAL)
+def test_every_architecture_comes_back(tmp_path: Path, name: str) -> None:
+    wide: dict[str, Any] = {"hidden_size": 64, "intermediate_size": 96}
+    if name not in ("qwen2", "smollm2"):
+        wide["head_dim"] = 16
+    if name == "gemma3n_text":
+        wide["intermediate_size"] = [96] * 6
+    if name == "smollm2":
+        wide = {"hidden_size": 288, "intermediate_size": 96, "head_dim": 32}
+    if name == "llama, linear scaling":
+        wide["rope_parameters"] = dict(rope_theta=1000.0, rope_type="linear", factor=4.0)
+    source = save(official_model(name, **wide), tmp_path / "floats")
+    folder = saved(tmp_path, "int8", source=source)
+    assert same(load_model(folder, dtype="int8"), load_model(source, dtype="int8"))
