@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 @pytest.mark.real_weights
 @pytest.mark.usefixtures("cache")
 def test_the_large_model_answers_from_a_novel(published: Callable[[str], Path]) -> None:
-    library = Library(published("large"), dtype="bfloat16")
+    library = Library(published("large"))
     with library.open(ROOT / "examples" / "persuasion.txt") as reading:
         assert not reading.source.is_read
         made = [

@@ -149,6 +149,7 @@ def children() -> set[str]:
 def test_a_page_may_not_take_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each drawing draws the next one twenty times."""
     monkeypatch.setattr(limits, "PDF_SECONDS", 1)
+    monkeypatch.setattr(limits, "PDF_MEMORY", 8 << 30)  # a fast processor would meet that limit first
     forms = [
         b"<</Type/XObject/Subtype/Form/BBox[0 0 9 9]/Length 100/Resources<</XObject<</X %d 0 R>>>>>>" % (number + 1)
         + b"stream\n%s\nendstream" % (b"/X Do" * 20)
