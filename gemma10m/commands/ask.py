@@ -15,7 +15,7 @@ from gemma10m.commands.records import facts, manifest
 from gemma10m.commands.talk import Talk
 from gemma10m.errors import UsageError
 from gemma10m.library.library import Library
-from gemma10m.library.model_choice import ModelOptions, named_model
+from gemma10m.library.model_choice import ModelOptions, may_search, named_model
 from gemma10m.library.retrieval import RetrievalOptions
 from gemma10m.library.sources import ALL, Patterns
 from gemma10m.ranks.group import joined
@@ -69,7 +69,12 @@ def read(
 ) -> None:
     ranks = joined()
     library = Library(**vars(options), listener=terminal, ranks=ranks)
-    with library.read(library.document(sources, patterns), output) as reading:
+    document = library.document(sources, patterns)
+    if library.chosen.searches(document.nbytes) and may_search(reader := library.reader(document.nbytes)):
+        terminal.note(
+            f"{reader.model.name} answers from passages: `gemma10m ask` searches the document for them, unread"
+        )
+    with library.read(document, output) as reading:
         source = reading.source
         if terminal.json:
             terminal.json_line({**facts(reading), **manifest(source.record), "state": str(source.path)})

@@ -26,6 +26,10 @@ def read_all(
 ) -> None:
     """Print each document's state as it is there. Raises DocumentError, after all others, if documents failed."""
     library, views = Library(**vars(options), listener=terminal), list[RunView]()
+    if library.chosen.about.reads_passages and not (options.memory or options.read_all):
+        terminal.note(
+            f"{library.chosen.name} answers from passages: `gemma10m ask` searches a folder's files for them, unread"
+        )
     with terminal.status_progress("reading") as show:
 
         def tell(view: RunView) -> None:

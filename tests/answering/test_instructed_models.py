@@ -14,11 +14,13 @@ from gemma10m import Library
 from gemma10m.answering.instruction import instructed
 from gemma10m.answering.refusing import Refusing
 from gemma10m.answering.sampling import Sampling
+from gemma10m.commands.ask import read
 from gemma10m.library import model_choice
 from gemma10m.library.chat import refusing_of
 from gemma10m.library.listening import Notices
 from gemma10m.library.model_choice import ModelOptions, choose_model, load_chosen
 from gemma10m.passages.statements import REFUSAL
+from gemma10m.terminal import Terminal
 from gemma10m.tokens.prompt import Prompt
 from gemma10m.weights import packaged
 from gemma10m.weights.packaged import PACKAGED
@@ -109,6 +111,16 @@ def test_refusing_is_decided_by_the_odds_for_an_instructed_model(base: Path) -> 
     assert reader.is_instructed
     assert refusing_of(reader, strict=False) == Refusing(Prompt(reader.tokenizer).answer(REFUSAL)[0], 0.0)
     assert refusing_of(replace(reader, is_instructed=False), strict=False) is None
+
+
+def test_a_read_that_no_answer_needs_is_told_of(
+    base: Path, long_book: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    short = tmp_path / "short.txt"
+    short.write_text("There is a harbour. " * 20)
+    for path, told in ((short, False), (long_book, True)):
+        read(Terminal(), [str(path)], tmp_path / f"{path.stem}.state", ModelOptions(str(base), "cpu", "float32"))
+        assert ("`gemma10m ask` searches the document" in capsys.readouterr().err) == told
 
 
 def test_a_packaged_model_brings_how_it_answers(monkeypatch: pytest.MonkeyPatch, book: Path) -> None:
