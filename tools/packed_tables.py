@@ -34,7 +34,7 @@ def answer_rows() -> list[ResultRow]:
 def speed_rows() -> list[ResultRow]:
     """Return the newest comparison of each model, format and program."""
     found = {(row["model"], row["peer"], row["dtype"]): row for row in rows("bench answer against")}
-    return [found[place] for place in sorted(found, key=lambda at: (-list(MODELS).index(at[0]), at[1:]), reverse=True)]
+    return [found[place] for place in sorted(found, key=lambda at: (list(MODELS).index(at[0]), *at[1:]))]
 
 
 def loss_table() -> str:

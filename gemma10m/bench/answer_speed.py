@@ -79,11 +79,12 @@ def measure_answer_against(ours: Decoder, file: Path, name: str, ids: list[int],
 def _written(writer: TokenWriter, ids: list[int]) -> tuple[float, float, list[int]]:
     """Return the seconds of the first token, those of the rest, and the tokens."""
     tokens = list[int]()
-    first = seconds(lambda: tokens.append(writer.begin(ids)), "cpu")  # each token was fetched from its device
+    writer.reset()
+    first = seconds(lambda: tokens.append(writer.after(ids)), "cpu")  # each token was fetched from its device
 
     def rest() -> None:
         for _ in range(ANSWER):
-            tokens.append(writer.after(tokens[-1]))
+            tokens.append(writer.after(tokens[-1:]))
 
     return first, seconds(rest, "cpu"), tokens
 

@@ -2,64 +2,52 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
-from torch import Tensor
 
 from gemma10m.bench import llama_cpp_peer, transformers_peer
+from gemma10m.bench.own_prefill import read_on
 from gemma10m.errors import UsageError
 from gemma10m.models.decoder import Decoder
-from gemma10m.reading.pace import Pace
 
 
-class TokenWriter(Protocol):
-    def begin(self, ids: list[int]) -> int:
-        """Read a prompt from its beginning; return the likeliest token behind it."""
+class TokenWriter(ABC):
+    @abstractmethod
+    def reset(self) -> None:
+        """Forget everything."""
 
-    def after(self, token: int) -> int:
-        """Return the likeliest token behind one more."""
+    @abstractmethod
+    def after(self, ids: list[int]) -> int:
+        """Read on; return the likeliest token behind it."""
 
 
-class OwnWriter:
-    """Write with our model, which reads a prompt as a document is read."""
-
+class OwnWriter(TokenWriter):
     def __init__(self, model: Decoder) -> None:
-        self._model, self._pace = model, Pace(model)
-        self._state = model.empty_state()
+        self._model, self._state = model, model.empty_state()
 
-    def begin(self, ids: list[int]) -> int:
-        closed = (len(ids) - 1) // self._model.reading.segment * self._model.reading.segment
-        self._state = self._pace.read(ids[:closed], self._model.empty_state())
-        return self._step(ids[closed:])
+    def reset(self) -> None:
+        self._state = self._model.empty_state()
 
-    def after(self, token: int) -> int:
-        return self._step([token])
-
-    def _step(self, ids: list[int]) -> int:
-        with torch.inference_mode():
-            x = torch.tensor([ids], device=self._model.device)  # (1, S)
-            logits, self._state = self._model(x, self._state, logits="last")
-            return int(logits.argmax())
+    def after(self, ids: list[int]) -> int:
+        logits, self._state = read_on(self._model, torch.tensor([ids]), self._state)
+        return int(logits.argmax())
 
 
-class TransformersWriter:
+class TransformersWriter(TokenWriter):
     """Write with transformers' model and its cache of keys and values."""
 
     def __init__(self, model: Any, device: torch.device) -> None:
         self._model, self._device, self._cache = model, device, None
 
-    def begin(self, ids: list[int]) -> int:
+    def reset(self) -> None:
         self._cache = None
-        return self._step(ids)
 
-    def after(self, token: int) -> int:
-        return self._step([token])
-
-    def _step(self, ids: list[int]) -> int:
+    def after(self, ids: list[int]) -> int:
         with torch.inference_mode():
             x = torch.tensor([ids], device=self._device)  # (1, S)
             found = self._model(x, past_key_values=self._cache, use_cache=True, logits_to_keep=1)
@@ -67,34 +55,29 @@ class TransformersWriter:
             return int(found.logits.argmax())
 
 
-class LlamaCppWriter:
+class LlamaCppWriter(TokenWriter):
     """Write with llama.cpp. Its logits are looked through here, which takes less than a hundredth of a token's time."""
 
-    def __init__(self, model: Any, vocabulary: int, last: Callable[[int], Tensor]) -> None:
-        self._model, self._vocabulary, self._last = model, vocabulary, last
+    def __init__(self, model: Any, vocabulary: int) -> None:
+        self._model, self._vocabulary = model, vocabulary
 
-    def begin(self, ids: list[int]) -> int:
+    def reset(self) -> None:
         self._model.reset()
-        return self._step(ids)
 
-    def after(self, token: int) -> int:
-        return self._step([token])
-
-    def _step(self, ids: list[int]) -> int:
+    def after(self, ids: list[int]) -> int:
         self._model.eval(ids)
-        return int(self._last(self._vocabulary).argmax())
+        return int(llama_cpp_peer.last_logits(self._model, self._vocabulary).argmax())
 
 
 @contextmanager
 def _transformers(file: Path, ours: Decoder, tokens: int) -> Iterator[TokenWriter]:
-    model = transformers_peer.from_file(file, ours)
-    yield TransformersWriter(model, ours.device)
+    yield TransformersWriter(transformers_peer.from_file(file, ours), ours.device)
 
 
 @contextmanager
 def _llama_cpp(file: Path, ours: Decoder, tokens: int) -> Iterator[TokenWriter]:
     with llama_cpp_peer.loaded(file, ours, tokens) as model:
-        yield LlamaCppWriter(model, ours.config.vocabulary, lambda size: llama_cpp_peer.last_logits(model, size))
+        yield LlamaCppWriter(model, ours.config.vocabulary)
 
 
 WRITERS: dict[str, Callable[[Path, Decoder, int], AbstractContextManager[TokenWriter]]] = {

@@ -9,15 +9,12 @@ from gemma10m.errors import ModelError
 from gemma10m.library.number_format import SHARE, machine_memory
 from gemma10m.progress import format_bytes
 from gemma10m.weights.plan import MemoryPlan, memory_plan
-from gemma10m.weights.quantising import NOTHING_STORED
 
 CARDS = (6, 8, 12, 16, 24)  # GB
 FORMATS_WIDEST_FIRST = ("bfloat16", *QUANTISED)
 
 
-def fits(
-    config: ModelConfig, reading: ReadingConfig, stored: Mapping[str, int] = NOTHING_STORED
-) -> list[tuple[str, str]]:
+def fits(config: ModelConfig, reading: ReadingConfig, stored: Mapping[str, int]) -> list[tuple[str, str]]:
     """Return what `info` says: the widest format that fits each card, and the memory of this machine.
 
     stored: as in `memory_plan`.

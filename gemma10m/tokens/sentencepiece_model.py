@@ -18,7 +18,7 @@ SPACE = "\u2581"  # how pieces write a space
 
 _KNOWN = "only SentencePiece vocabularies like Gemma's are known"
 _BYTE_PIECE = re.compile(r"<0x([0-9A-F]{2})>")
-_NAME_STARTS = ("<", "[")  # of the patterns' names, above and below
+_BRACKETS = ("<", "[")  # with which the names of both patterns begin
 _CONTROL_NAME = re.compile(
     r"<(?:pad|eos|bos|unk|mask|2mass|unused\d+|(?:start|end)_of_(?:turn|image)|image_soft_token)>"
     r"|\[multimodal\]|\[@BOS@\]"
@@ -35,7 +35,7 @@ class SentencePieceTokenizer(Tokenizer):
         self, encode: Encode, pieces: list[str], control: Iterable[int], roles: Roles, fingerprint: str
     ) -> None:
         # Few pieces of a large vocabulary begin as names do, and matching all of them would take a third of a second.
-        named = [(i, piece) for i, piece in enumerate(pieces) if piece.startswith(_NAME_STARTS)]
+        named = [(i, piece) for i, piece in enumerate(pieces) if piece.startswith(_BRACKETS)]
         every = frozenset({*control, *(i for i, piece in named if _CONTROL_NAME.fullmatch(piece))})
         bytes_of = {i: bytes.fromhex(byte[1]) for i, piece in named if (byte := _BYTE_PIECE.fullmatch(piece))}
         self._byte_ids = set(bytes_of)

@@ -9,6 +9,7 @@ import torch
 from gguf_models import SHAPE, tiny_weights, write_model
 
 import gemma10m
+from gemma10m.bench import llama_cpp_peer
 from gemma10m.bench.answer_speed import ANSWER, measure_answer_against
 from gemma10m.bench.writers import LlamaCppWriter, OwnWriter, TransformersWriter
 from gemma10m.commands.bench import BenchOptions, bench
@@ -53,8 +54,9 @@ def test_a_program_that_writes_something_else_is_not_timed(tmp_path: Path) -> No
 def test_each_answer_begins_anew(tmp_path: Path) -> None:
     model = gemma10m.load_model(tiny_file(tmp_path / "tiny.gguf"), memory="full")
     writer = OwnWriter(model)
-    first = [writer.begin([1, 2, 3]), writer.after(7)]
-    assert [writer.begin([1, 2, 3]), writer.after(7)] == first
+    first = [writer.after([1, 2, 3]), writer.after([7])]
+    writer.reset()
+    assert [writer.after([1, 2, 3]), writer.after([7])] == first
     whole = model(torch.tensor([[1, 2, 3, 7]]), model.empty_state())[0][0, -1].argmax()
     assert first[1] == int(whole)
 
@@ -71,7 +73,7 @@ def test_without_a_gguf_file_nothing_is_compared(tmp_path: Path) -> None:
         bench(Terminal(), options, tmp_path / "rows.jsonl", "bench")
 
 
-def test_llama_cpp_is_reset_before_each_prompt() -> None:
+def test_llama_cpp_is_asked_for_the_last_logits(monkeypatch: pytest.MonkeyPatch) -> None:
     """The library itself is a build of minutes: the calls are what it documents."""
 
     class Recorded:
@@ -84,9 +86,11 @@ def test_llama_cpp_is_reset_before_each_prompt() -> None:
         def eval(self, ids: list[int]) -> None:
             self.calls.append(ids)
 
+    monkeypatch.setattr(llama_cpp_peer, "last_logits", lambda model, size: torch.arange(size) % 7)
     model = Recorded()
-    writer = LlamaCppWriter(model, SHAPE["vocab_size"], lambda size: torch.arange(size) % 7)
-    assert (writer.begin([1, 2]), writer.after(6)) == (6, 6)
+    writer = LlamaCppWriter(model, SHAPE["vocab_size"])
+    writer.reset()
+    assert (writer.after([1, 2]), writer.after([6])) == (6, 6)
     assert model.calls == ["reset", [1, 2], [6]]
 
 
@@ -102,5 +106,7 @@ def test_transformers_starts_without_a_cache_and_keeps_it() -> None:
         return Found()
 
     writer = TransformersWriter(model, torch.device("cpu"))
-    assert (writer.begin([3, 4]), writer.after(1), writer.begin([5])) == (1, 1, 1)
+    assert (writer.after([3, 4]), writer.after([1])) == (1, 1)
+    writer.reset()
+    assert writer.after([5]) == 1
     assert seen == [([[3, 4]], None), ([[1]], "kept"), ([[5]], None)]

@@ -142,10 +142,10 @@ def test_one_query_sees_what_it_would_among_others(heads: int, kv_heads: int, re
     keys, values = torch.randn(2, 2, kv_heads, 40, 16, dtype=torch.float64)
     how = {"reach": reach, "scale": 0.3, "cap": None, "in_blocks": False}
     with torch.inference_mode():
-        together = scores.attend(queries, keys, values, **how)  # type: ignore[arg-type]
-        alone = scores.attend(queries[:, :, -1:], keys, values, **how)  # type: ignore[arg-type]
+        together = scores.attend(queries, keys, values, **how)
+        alone = scores.attend(queries[:, :, -1:], keys, values, **how)
     with torch.enable_grad():
-        trained = scores.attend(queries[:, :, -1:], keys, values, **how)  # type: ignore[arg-type]
+        trained = scores.attend(queries[:, :, -1:], keys, values, **how)
     torch.testing.assert_close(alone, together[:, :, -1:], rtol=0, atol=1e-14)
     torch.testing.assert_close(alone, trained, rtol=0, atol=1e-14)
 
@@ -155,6 +155,6 @@ def test_one_query_in_bfloat16_is_rounded_once() -> None:
     keys, values = torch.randn(2, 1, 2, 300, 32).bfloat16()
     how = {"reach": None, "scale": None, "cap": None, "in_blocks": True}
     with torch.inference_mode():
-        found = scores.attend(queries, keys, values, **how)  # type: ignore[arg-type]
-        exact = scores.attend(queries.double(), keys.double(), values.double(), **how)  # type: ignore[arg-type]
+        found = scores.attend(queries, keys, values, **how)
+        exact = scores.attend(queries.double(), keys.double(), values.double(), **how)
     torch.testing.assert_close(found.double(), exact, rtol=2**-8, atol=1e-6)

@@ -16,6 +16,7 @@ from torch import Tensor
 from gemma10m import ops
 from gemma10m.errors import ModelError
 from gemma10m.weights.headers import TensorEntry
+from gemma10m.weights.quantising import pack
 from gemma10m.weights.sources.dequantise import fill
 
 PIECE = 2**22  # bytes of blocks at a time
@@ -77,7 +78,7 @@ def load_packed(entry: TensorEntry, places: Tensor | None = None) -> tuple[Tenso
     packed, scales = [], []
     for part in rows.split(max(1, PIECE // rows.shape[1] // ops.PACKED_ROWS) * ops.PACKED_ROWS):
         cells = part.view(len(part), -1, blocks.nbytes)
-        packed.append(_packed(cells[..., blocks.head :], blocks.run))
+        packed.append(pack(_levels(cells[..., blocks.head :], blocks.run)))
         steps, least = (each.flatten(1) for each in blocks.scales(cells[..., : blocks.head]))
         scales.append(torch.stack((steps, least + 8 * steps), dim=-1).transpose(0, 1))  # by group, then row
     found = torch.cat(scales, dim=1).bfloat16()
@@ -86,12 +87,10 @@ def load_packed(entry: TensorEntry, places: Tensor | None = None) -> tuple[Tenso
     return torch.cat(packed), found
 
 
-def _packed(levels: Tensor, run: int) -> Tensor:
-    """Order bytes of levels (rows, blocks, bytes) as `quantising.pack` does: (blocks of rows, columns, block / 2)."""
-    upper, lower = levels.unflatten(0, (-1, ops.PACKED_ROWS)).unflatten(-1, (-1, run)).chunk(2, dim=1)
-    columns = torch.stack((upper & 15 | lower << 4, upper >> 4 | lower & 240), dim=-2)
-    packed: Tensor = columns.flatten(2).transpose(1, 2).contiguous()
-    return packed
+def _levels(cells: Tensor, run: int) -> Tensor:
+    """Return the levels, 0 to 15, of bytes that hold two each: (rows, blocks, bytes) -> (rows, columns)."""
+    runs = cells.unflatten(-1, (-1, run))
+    return torch.stack((runs & 15, runs >> 4), dim=-2).flatten(1)
 
 
 def _read(entry: TensorEntry) -> Tensor:
