@@ -146,10 +146,8 @@ def children() -> set[str]:
     return {child for path in Path("/proc/self/task").glob("*/children") for child in path.read_text().split()}
 
 
-def test_a_page_may_not_take_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each drawing draws the next one twenty times."""
-    monkeypatch.setattr(limits, "PDF_SECONDS", 1)
-    monkeypatch.setattr(limits, "PDF_MEMORY", 8 << 30)  # a fast processor would meet that limit first
+def endless_pdf() -> bytes:
+    """Return a page that draws a drawing, of which each draws the next one twenty times."""
     forms = [
         b"<</Type/XObject/Subtype/Form/BBox[0 0 9 9]/Length 100/Resources<</XObject<</X %d 0 R>>>>>>" % (number + 1)
         + b"stream\n%s\nendstream" % (b"/X Do" * 20)
@@ -158,8 +156,19 @@ def test_a_page_may_not_take_for_ever(tmp_path: Path, monkeypatch: pytest.Monkey
     page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Contents 5 0 R/Resources<</XObject<</X 7 0 R>>>>>>"
     content = b"<</Length 5>>stream\n/X Do\nendstream"
     head = [b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[4 0 R]/Count 1>>", b"null"]
+    return pdf_file([*head, page, content, b"null", *forms])
+
+
+def test_a_page_may_not_take_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PDF_SECONDS", 1)
+    monkeypatch.setattr(limits, "PDF_MEMORY", 8 << 30)  # a fast processor would meet that limit first
     with pytest.raises(DocumentError, match=r"a PDF with a page that takes more than \d+ s"):
-        opened(tmp_path, "slow.pdf", pdf_file([*head, page, content, b"null", *forms]))
+        opened(tmp_path, "slow.pdf", endless_pdf())
+
+
+def test_a_page_may_not_take_all_memory(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match="a PDF that takes too much memory"):
+        opened(tmp_path, "large.pdf", endless_pdf())
 
 
 def test_the_library_is_there_to_be_tested() -> None:
