@@ -42,9 +42,10 @@ def measurements_file() -> Path:
     return cache_folder() / "measurements.jsonl"
 
 
-def reader_folder() -> Path:
-    """Return the folder of the adapter that ships inside the package."""
-    return Path(__file__).parent / "reader"
+def reader_folders() -> tuple[Path, ...]:
+    """Return the folders of the adapters that ship inside the package."""
+    readers = Path(__file__).parent / "readers"
+    return readers / "small", readers / "large"
 
 
 def demo_folder() -> Path:

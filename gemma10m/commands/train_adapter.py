@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from gemma10m.adapters.about import AboutAnswers
-from gemma10m.adapters.lora import MOST_RANK, LoraConfig, updates_of
+from gemma10m.adapters.lora import MOST_RANK, updates_of
 from gemma10m.adapters.peft_folder import ABOUT, CONFIG, write_adapter
 from gemma10m.commands.training_run import holds_run, refuse_data_around
 from gemma10m.errors import Interrupted, OutOfMemoryError, TrainingError, UsageError, is_out_of_memory
@@ -138,8 +138,7 @@ class _AdapterRun:
 
     def _save_adapter(self) -> None:
         model, recipe = self.trainer.model, self.trainer.recipe
-        config = LoraConfig(recipe.rank, recipe.alpha)
-        write_adapter(self._out, updates_of(model), config, self._about, Path(model.name).name)
+        write_adapter(self._out, updates_of(model), recipe.lora, self._about, Path(model.name).name)
 
 
 def _check(options: AdapterOptions) -> None:

@@ -171,9 +171,9 @@ def choose_model(listener: Listener, options: ModelOptions, trains: bool = False
         DEFAULT_MODEL if path == find_downloaded(DEFAULT_MODEL) else installed_default() or ""
     )
     adapter = find_adapter(options.adapter, checkpoint)
-    packed = packed_format(checkpoint) if adapter is None and not trains else None
-    dtype = resolve_dtype(options, device, checkpoint.parameters, packed)
     checkpoint = with_adapter(checkpoint, adapter)
+    packed = None if trains else packed_format(checkpoint)
+    dtype = resolve_dtype(options, device, checkpoint.parameters, packed)
     if options.dtype == "auto" and not trains:
         reading = resolve_reading(checkpoint, memory=options.memory, carry=options.carry, sinks=options.sinks)
         dtype = fitting_format(listener, checkpoint, reading, device, dtype, free_memory(device))

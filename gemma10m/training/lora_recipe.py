@@ -7,17 +7,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
-from gemma10m.adapters.lora import LoraConfig
+from gemma10m.adapters.lora import MODULES, LoraConfig
 from gemma10m.errors import ConfigError
 from gemma10m.strict_json import quote
 
 HINT = "compare it with recipes/reader.json"
+LISTS = {"passages": "weights", "modules": "names"}  # the fields that are lists, and what they list
 
 
 @dataclass(frozen=True)
 class LoraRecipe:
     rank: int = 16
     alpha: float = 32.0
+    modules: tuple[str, ...] = MODULES  # last parts of the names of the weights that are updated
     learning_rate: float = 4e-4  # the highest; it rises in a straight line, and falls in a cosine to a tenth
     warmup: int = 15  # steps
     contexts: int = 900  # sets of passages, each with its questions, and other texts
@@ -39,7 +41,7 @@ class LoraRecipe:
 
     def _problems(self) -> Iterator[str]:
         try:
-            LoraConfig(self.rank, self.alpha)
+            LoraConfig(self.rank, self.alpha, self.modules)
         except ConfigError as error:
             yield from error.problems
         for name in ("contexts", "contexts_per_step", "prose_tokens", "prose_positions", "save_every"):
@@ -62,6 +64,10 @@ class LoraRecipe:
                 yield f"{name} must lie in [0, 1], found {getattr(self, name)!r}"
 
     @property
+    def lora(self) -> LoraConfig:
+        return LoraConfig(self.rank, self.alpha, self.modules)
+
+    @property
     def steps(self) -> int:
         return math.ceil(self.contexts / self.contexts_per_step)
 
@@ -80,10 +86,11 @@ def lora_recipe_of(said: Any) -> LoraRecipe:
     known = {field.name for field in fields(LoraRecipe)}
     if unknown := [name for name in said if name not in known]:
         raise ConfigError([f"{quote(name)} is no field of a recipe" for name in unknown], hint=HINT)
-    passages = said.get("passages")
-    if passages is not None and not isinstance(passages, list):
-        raise ConfigError([f"passages must be a list of weights, found {quote(passages)}"], hint=HINT)
-    return LoraRecipe(**(said | ({"passages": tuple(passages)} if passages is not None else {})))
+    lists = {name: said[name] for name in LISTS if name in said}
+    if wrong := [name for name, value in lists.items() if not isinstance(value, list)]:
+        problems = [f"{name} must be a list of {LISTS[name]}, found {quote(said[name])}" for name in wrong]
+        raise ConfigError(problems, hint=HINT)
+    return LoraRecipe(**(said | {name: tuple(value) for name, value in lists.items()}))
 
 
 def _is_count(value: object, least: int) -> bool:

@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from gemma10m.adapters.lora import LoraConfig, LoraLinear, Updates, add_lora, lora_parameters, start_lora_from
+from gemma10m.adapters.lora import LoraLinear, Updates, add_lora, lora_parameters, start_lora_from
 from gemma10m.atomic_file import atomic_file
 from gemma10m.errors import StateError, TrainingError
 from gemma10m.models.decoder import Decoder
@@ -72,7 +72,7 @@ class LoraTrainer:
         Raises UsageError for an adapter of another rank, scale or model.
         """
         self.model, self.tokenizer, self.examples, self.recipe = model, tokenizer, examples, recipe
-        add_lora(model, LoraConfig(recipe.rank, recipe.alpha), recipe.seed)
+        add_lora(model, recipe.lora, recipe.seed)
         if start is not None:
             start_lora_from(model, start)
         self.parameters = list(lora_parameters(model))

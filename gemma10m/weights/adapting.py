@@ -11,7 +11,7 @@ from gemma10m.adapters.lora import LowRankUpdate
 from gemma10m.adapters.peft_folder import Adapter, read_about, read_adapter
 from gemma10m.config import MemoryKind, ModelConfig
 from gemma10m.errors import ModelError
-from gemma10m.folders import reader_folder
+from gemma10m.folders import reader_folders
 from gemma10m.memory import KINDS
 from gemma10m.models import ARCHITECTURES
 from gemma10m.strict_json import quote
@@ -29,8 +29,8 @@ def find_adapter(asked: str | Path | None, checkpoint: Checkpoint) -> Adapter | 
     if asked == NO_ADAPTER:
         return None
     if asked is None:
-        folder = reader_folder()
-        return read_adapter(folder) if read_about(folder).base == checkpoint.fingerprint else None
+        own = (folder for folder in reader_folders() if read_about(folder).base == checkpoint.fingerprint)
+        return next(map(read_adapter, own), None)
     adapter = read_adapter(Path(asked).expanduser())
     if adapter.about.base not in ("", checkpoint.fingerprint):
         raise ModelError(
@@ -42,8 +42,14 @@ def find_adapter(asked: str | Path | None, checkpoint: Checkpoint) -> Adapter | 
 
 
 def with_adapter(checkpoint: Checkpoint, adapter: Adapter | None) -> Checkpoint:
-    """Return the checkpoint with room for the adapter's memory, if it has one."""
-    if adapter is None or adapter.memory is None:
+    """Return the checkpoint with the adapter's updates, and with room for its memory, if it has one.
+
+    Raises ModelError for an adapter of other weights.
+    """
+    if adapter is None:
+        return checkpoint
+    checkpoint = replace(checkpoint, updates=own_updates(adapter, checkpoint))
+    if adapter.memory is None:
         return checkpoint
     config = replace(checkpoint.config, added_rank=adapter.memory.rank)
     _check_memory(adapter, checkpoint.name, config)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from gemma10m.adapters.lora import Updates
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.errors import ModelError
 from gemma10m.folders import models_folder
@@ -31,6 +32,7 @@ class Checkpoint:
     fingerprint: str
     notes: tuple[str, ...]  # what a user should know about how it is read
     added: ReadingConfig | None = None  # how it reads with an adapter's memory, if it has one
+    updates: Updates = field(default_factory=dict)  # what an adapter adds to its weights, by the model's own names
 
     @property
     def parameters(self) -> int:
@@ -38,8 +40,9 @@ class Checkpoint:
 
     @property
     def stored_bits(self) -> Mapping[str, int]:
-        """Return the bits of the weights, by name, that the file holds as a packed model does."""
-        return {name: PACKED_TYPES[entry.dtype] for name, entry in self.tensors.items() if entry.dtype in PACKED_TYPES}
+        """Return the bits, by name, of weights that the file holds as a packed model does and no adapter updates."""
+        taken = {name: entry.dtype for name, entry in self.tensors.items() if name not in self.updates}
+        return {name: PACKED_TYPES[dtype] for name, dtype in taken.items() if dtype in PACKED_TYPES}
 
     @property
     def nbytes(self) -> int:

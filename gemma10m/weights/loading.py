@@ -15,13 +15,13 @@ from gemma10m.config import FORMATS, QUANTISED, ReadingConfig, computed_in
 from gemma10m.errors import ModelError, UsageError
 from gemma10m.folders import demo_folder
 from gemma10m.models.decoder import Decoder
-from gemma10m.weights.adapting import adapted_fingerprint, find_adapter, own_updates, with_adapter
+from gemma10m.weights.adapting import adapted_fingerprint, find_adapter, with_adapter
 from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
 from gemma10m.weights.downloads import find_downloaded
 from gemma10m.weights.options import closed_gate_warning, resolve_reading
 from gemma10m.weights.packaged import PACKAGED, packaged_path
 from gemma10m.weights.quantising import prepare
-from gemma10m.weights.tensors import load_weights, stored_bits, telling_what_is_needed
+from gemma10m.weights.tensors import load_weights, telling_what_is_needed
 
 __all__ = [
     "closed_gate_warning",
@@ -80,8 +80,8 @@ def load_checkpoint(
     wide = getattr(torch, computed_in(dtype))
     with torch.device("meta"):
         model = Decoder(checkpoint.config, reading)
-    prepare(model, dtype, stored_bits(checkpoint, own_updates(adapter, checkpoint) if adapter else ()))
-    weights = load_weights(checkpoint, device=device, dtype=wide, number_format=dtype, adapter=adapter)
+    prepare(model, dtype, checkpoint.stored_bits)
+    weights = load_weights(checkpoint, device=device, dtype=wide, number_format=dtype)
     if adapter and adapter.memory:
         weights |= {name: tensor.to(device) for name, tensor in adapter.memory.tensors.items()}
     model.load_state_dict(weights, strict=True, assign=True)

@@ -18,7 +18,7 @@ from gemma10m.weights.checkpoint import Checkpoint
 from gemma10m.weights.quantising import PACKED, quantised_bits
 from gemma10m.weights.shards import SINGLE
 from gemma10m.weights.sources.packed_tensors import CONFIG, packed_config, tensors_of
-from gemma10m.weights.tensors import load_weights, stored_bits
+from gemma10m.weights.tensors import load_weights
 
 
 def save_packed(checkpoint: Checkpoint, folder: Path, number_format: str) -> int:
@@ -45,7 +45,7 @@ def save_packed(checkpoint: Checkpoint, folder: Path, number_format: str) -> int
 def _in_file(checkpoint: Checkpoint, weights: Mapping[str, Tensor], number_format: str) -> Iterator[tuple[str, Tensor]]:
     """Yield the tensors by their names in a file: wide numbers first, for alignment, and scales behind their levels."""
     architecture = next(one for one in ARCHITECTURES.values() if one.name == checkpoint.config.architecture)
-    stored = stored_bits(checkpoint)
+    stored = checkpoint.stored_bits
     floats = [name for name in weights if not name.endswith(PACKED)]
     for name in sorted(floats, key=lambda name: (-weights[name].itemsize, name)):
         yield architecture.file_name(name), weights[name]

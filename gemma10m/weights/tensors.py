@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
-from gemma10m.adapters.peft_folder import Adapter
 from gemma10m.config import computed_in
 from gemma10m.errors import ModelError, OutOfMemoryError, is_out_of_memory
 from gemma10m.models.quantised import group_size
-from gemma10m.weights.adapting import own_updates
 from gemma10m.weights.checkpoint import Checkpoint
 from gemma10m.weights.constants import check_constants
 from gemma10m.weights.expected import LAYER_TABLE, loaded_device, loaded_dtype, stays_float32
@@ -31,11 +29,11 @@ _FLOATS = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32}
 
 
 def load_weights(
-    checkpoint: Checkpoint, *, device: str, dtype: torch.dtype, number_format: str = "", adapter: Adapter | None = None
+    checkpoint: Checkpoint, *, device: str, dtype: torch.dtype, number_format: str = ""
 ) -> dict[str, Tensor]:
     """Return every tensor of the checkpoint, in `dtype` on `device`; gates stay float32.
 
-    number_format "int8" or "int4": the matrices packed, one after another. The adapter's updates are added to each
+    number_format "int8" or "int4": the matrices packed, one after another. An adapter's updates are added to each
     weight before that. A matrix that the file holds as packed as this is taken as it is, unless it is updated.
 
     On the CPU a tensor that needs no cast stays a view of the mapped file. Host memory beyond the result: one tensor.
@@ -47,8 +45,7 @@ def load_weights(
     in_order = sorted(checkpoint.tensors.items(), key=lambda item: (item[1].shard, item[1].start))
     weights: dict[str, Tensor] = {}
     number_format = number_format or str(dtype).removeprefix("torch.")
-    updates = own_updates(adapter, checkpoint) if adapter else {}
-    stored = stored_bits(checkpoint, updates)
+    updates, stored = checkpoint.updates, checkpoint.stored_bits
     with telling_what_is_needed(checkpoint, device, number_format):
         for name, entry in in_order:
             bits = quantised_bits(name, number_format, stored)
@@ -68,14 +65,9 @@ def load_weights(
     return weights
 
 
-def stored_bits(checkpoint: Checkpoint, updates: Collection[str] = ()) -> dict[str, int]:
-    """Return the bits of the weights that the file holds packed and that no adapter updates."""
-    return {name: bits for name, bits in checkpoint.stored_bits.items() if name not in updates}
-
-
 def packed_format(checkpoint: Checkpoint) -> str | None:
     """Return the format in which a file has most of its numbers, "int4" or "int8", if all matrices can be packed."""
-    stored = stored_bits(checkpoint)
+    stored = checkpoint.stored_bits
     number_format = "int4" if 4 in stored.values() else "int8"
     shapes = {name: entry.shape for name, entry in checkpoint.tensors.items()}
     packed = {name: bits for name in shapes if (bits := quantised_bits(name, number_format, stored))}
@@ -95,7 +87,7 @@ def telling_what_is_needed(checkpoint: Checkpoint, device: str, number_format: s
             raise
         entries = checkpoint.tensors.items()
         here = [(name, entry) for name, entry in entries if loaded_device(name, device) == device]
-        stored = stored_bits(checkpoint)
+        stored = checkpoint.stored_bits
         needed = sum(_bytes_of(name, entry, number_format, stored) for name, entry in here)
         less = NARROWER_FORMAT[number_format]
         if device == "cuda":

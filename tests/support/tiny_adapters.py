@@ -55,9 +55,15 @@ def updates_for(checkpoint: Path, modules: tuple[str, ...] = MODULES, seed: int 
     }
 
 
-def write_tiny(folder: Path, checkpoint: Path, about: AboutAnswers = NOTHING_KNOWN, seed: int = 0) -> Path:
-    """Write an adapter for all matrices of a checkpoint; returns the folder."""
-    write_adapter(folder, updates_for(checkpoint, seed=seed), CONFIG, about, "base")
+def write_tiny(
+    folder: Path,
+    checkpoint: Path,
+    about: AboutAnswers = NOTHING_KNOWN,
+    seed: int = 0,
+    modules: tuple[str, ...] = MODULES,
+) -> Path:
+    """Write an adapter for all matrices of a checkpoint, or for these; returns the folder."""
+    write_adapter(folder, updates_for(checkpoint, modules, seed), LoraConfig(RANK, ALPHA, modules), about, "base")
     return folder
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from lessons import JOINING, KNOWN, QUESTIONS, TEXT, TOWNS, UNKNOWN, draw, fact, index_of, lora_recipe
 
+from gemma10m.adapters.lora import LoraConfig
 from gemma10m.errors import ConfigError, UsageError
 from gemma10m.passages.searching import holding
 from gemma10m.passages.statements import REFUSAL
@@ -200,7 +201,11 @@ def test_all_problems_of_a_recipe_come_in_one_error() -> None:
         ({"prose_positions": 0}, "prose_positions must be a positive integer"),
         ({"unanswerable": -0.1}, r"unanswerable must lie in \[0, 1\]"),
         ({"joining": True}, r"joining must lie in \[0, 1\]"),
-        ({"passages": None}, "passages must be weights"),
+        ({"passages": None}, "passages must be a list of weights"),
+        ({"modules": "q_proj"}, "modules must be a list of names"),
+        ({"modules": ["embed_tokens"]}, "modules must be some of"),
+        ({"modules": [["q_proj"]]}, "modules must be some of"),
+        ({"modules": []}, "modules must name one module at least"),
         ({"passages": [0, 0]}, "passages must be weights"),
         ({"passages": [1, -1]}, "passages must be weights"),
         ({"passages": [1e308, 1e308]}, "passages must be weights"),
@@ -222,15 +227,17 @@ def test_unknown_fields_are_all_named() -> None:
 
 
 def test_a_recipe_is_what_was_said() -> None:
-    recipe = lora_recipe_of({"rank": 8, "passages": [1, 2]})
-    assert recipe == LoraRecipe(rank=8, passages=(1, 2))
+    recipe = lora_recipe_of({"rank": 8, "passages": [1, 2], "modules": ["q_proj"]})
+    assert recipe == LoraRecipe(rank=8, passages=(1, 2), modules=("q_proj",))
+    assert recipe.lora == LoraConfig(8, recipe.alpha, ("q_proj",))
     assert lora_recipe_of(json.loads(json.dumps(asdict(recipe)))) == recipe
     assert lora_recipe_of({}) == LoraRecipe()
 
 
-def test_the_recipe_in_the_repository_is_one() -> None:
-    path = Path(__file__).parents[2] / "recipes" / "reader.json"
-    assert lora_recipe_of(json.loads(path.read_text())).steps == 450
+@pytest.mark.parametrize(("name", "steps"), [("reader", 450), ("reader-large", 180)])
+def test_the_recipes_in_the_repository_are_some(name: str, steps: int) -> None:
+    path = Path(__file__).parents[2] / "recipes" / f"{name}.json"
+    assert lora_recipe_of(json.loads(path.read_text())).steps == steps
 
 
 def test_the_rate_rises_in_a_line_and_falls_to_a_tenth() -> None:

@@ -14,6 +14,7 @@ from lessons import TEXT, contexts, load, lora_recipe, taught_base
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from gemma10m.adapters.lora import LoraLinear
 from gemma10m.errors import StateError, TrainingError
 from gemma10m.training.contexts import OtherText
 from gemma10m.training.lora_recipe import LoraRecipe
@@ -56,6 +57,13 @@ def test_the_loss_falls() -> None:
     assert len(reports) == run.steps_done == 30
     losses = [report["answer_loss"] for report in reports]
     assert sum(losses[-6:]) < 0.7 * sum(losses[:6])
+
+
+def test_only_the_recipes_modules_are_trained() -> None:
+    model, tokenizer = load(taught_base())
+    run = LoraTrainer(model, tokenizer, contexts(), lora_recipe(modules=("q_proj", "o_proj")))
+    trained = {name.rpartition(".")[2] for name, module in run.model.named_modules() if isinstance(module, LoraLinear)}
+    assert trained == {"q_proj", "o_proj"}
 
 
 def test_a_report_counts_what_was_read_and_asked(unbroken: tuple[list[dict[str, Any]], bytes]) -> None:

@@ -46,7 +46,7 @@ def adapter(tmp_path: Path) -> Path:
 def packaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Package another adapter of the tests' checkpoint."""
     folder = write_tiny(tmp_path / "packaged", checkpoint(), about(checkpoint()), seed=500)
-    monkeypatch.setattr(adapting, "reader_folder", lambda: folder)
+    monkeypatch.setattr(adapting, "reader_folders", lambda: (tmp_path / "another", folder))
     return folder
 
 
@@ -178,7 +178,7 @@ def test_a_summary_leaves_the_packaged_adapter_out_but_for_a_state_that_was_read
 
 
 def test_without_a_packaged_adapter_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adapting, "reader_folder", lambda: tmp_path / "nowhere")
+    monkeypatch.setattr(adapting, "reader_folders", lambda: (tmp_path / "nowhere",))
     assert find_adapter(None, open_checkpoint(checkpoint())) is None
     assert choose_model(Terminal(), ModelOptions(str(checkpoint()), "cpu")).adapter is None
 
@@ -224,7 +224,7 @@ def test_a_state_of_an_adapter_that_is_named_again_is_found(book: Path, tmp_path
 def test_without_a_packaged_adapter_a_state_is_found_as_before(
     book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adapting, "reader_folder", lambda: tmp_path / "nowhere")
+    monkeypatch.setattr(adapting, "reader_folders", lambda: (tmp_path / "nowhere",))
     state = read(book, tmp_path / "book.g10m", None)
     found = as_saved(ModelOptions(), state, read_header(state))
     assert (found.model, found.adapter) == (str(checkpoint()), None)

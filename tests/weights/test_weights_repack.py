@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from gguf_models import tiny_weights, write_model
+from tiny_adapters import write_tiny
 from torch import Tensor
 
 from gemma10m import ops
@@ -21,7 +22,7 @@ from gemma10m.library.number_format import fitting_format
 from gemma10m.models.quantised import quantised_modules
 from gemma10m.weights.checkpoint import open_checkpoint
 from gemma10m.weights.headers import TensorEntry
-from gemma10m.weights.loading import load_model
+from gemma10m.weights.loading import load_checkpoint, load_model, resolve_reading
 from gemma10m.weights.plan import memory_plan
 from gemma10m.weights.sources import FOUR_BITS, repack
 from gemma10m.weights.sources.repack import load_packed
@@ -122,6 +123,38 @@ def test_int4_keeps_the_files_bits_in_every_matrix(tmp_path: Path, architecture:
         assert float((found - expected).abs().max()) <= 2**-7 * float(expected.abs().max())
     plan = memory_plan(model.config, model.reading, "int4", 1, stored=open_checkpoint(path).stored_bits)
     assert plan.weights == sum(tensor.nbytes for tensor in model.state_dict().values())
+
+
+def test_what_an_adapter_updates_goes_into_8_bits_and_the_rest_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, updated = four_bit_model(tmp_path), ("k_proj", "v_proj")
+    folder = write_tiny(tmp_path / "adapter", path, modules=updated)
+    floats = load_model(path, dtype="float32", adapter=folder).state_dict()
+    monkeypatch.setattr(model_choice, "multiplies_packed", lambda: True)
+    monkeypatch.setattr(model_choice, "has_fast_bfloat16", lambda: True)
+    options = ModelOptions(str(path), device="cpu", adapter=str(folder))
+    chosen = choose_model(Notices(), options)
+    assert chosen.dtype == "int4"
+    reading = resolve_reading(chosen.checkpoint)
+    model = load_checkpoint(chosen.checkpoint, reading, "cpu", chosen.dtype, chosen.adapter)
+    for name, module in quantised_modules(model).items():
+        assert module.bits == (8 if name.endswith(updated) else 4)
+        expected = floats[f"{name}.weight"]
+        found = module.numbers(torch.arange(module.out_features)).float()
+        assert float((found - expected).abs().max()) <= 2**-7 * float(expected.abs().max())
+    plan = memory_plan(model.config, reading, "int4", 1, stored=chosen.checkpoint.stored_bits)
+    assert plan.weights == sum(tensor.nbytes for tensor in model.state_dict().values())
+
+
+def test_with_an_adapter_of_all_matrices_nothing_is_packed_by_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_choice, "multiplies_packed", lambda: True)
+    monkeypatch.setattr(model_choice, "has_fast_bfloat16", lambda: True)
+    path = four_bit_model(tmp_path)
+    folder = write_tiny(tmp_path / "adapter", path)
+    assert choose_model(Notices(), ModelOptions(str(path), device="cpu", adapter=str(folder))).dtype == "float32"
 
 
 def test_int8_and_floats_take_no_notice_of_the_files_bits(tmp_path: Path) -> None:
