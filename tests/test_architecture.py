@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "ops": {"kernels", "errors"},
     "memory": {"ops", "config"},
     "models": {"memory", "ops", "config", "errors", "strict_json"},
-    "ranks": {"models", "memory", "config", "errors", "strict_json"},
+    "ranks": {"models", "memory", "tokens", "config", "errors", "strict_json"},
     "adapters": {"models", "config", "errors", "atomic_file", "regular_file", "strict_json", "tensor_bytes"},
     "weights": {
         "ops",

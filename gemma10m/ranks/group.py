@@ -16,6 +16,7 @@ from torch import Tensor
 from gemma10m.errors import NetworkError, UsageError
 from gemma10m.ranks.exchange import Traffic, reported
 from gemma10m.ranks.place import Place, place
+from gemma10m.ranks.post import StorePost
 from gemma10m.strict_json import canonical_json, strict_json
 
 TIMEOUT = timedelta(minutes=10)  # for a rank that loads its model from a slow disk, or saves the state
@@ -33,7 +34,7 @@ class Ranks:
         """Connect to the store. Raises NetworkError if the first machine cannot be reached."""
         self.rank, self.size, self.local = found.rank, found.ranks, found.local
         self.traffic = Traffic()
-        self._timeout, self._meetings = timeout, 0
+        self._timeout, self._meetings, self._posts = timeout, 0, 0
         self._data: dist.ProcessGroup | None = None
         from torch.distributed.rendezvous import rendezvous  # not in every build of torch
 
@@ -93,6 +94,11 @@ class Ranks:
         # NCCL connects at the first call, in which every rank must take part: no message between two.
         dist.all_reduce(torch.zeros(1, device=device), group=cards)
         return cards
+
+    def post(self) -> StorePost:
+        """Return a new way to pass messages; all ranks must ask for their ways in the same order."""
+        self._posts += 1
+        return StorePost(self._store, self.rank, self.size, f"post {self._posts}", self._timeout)
 
     def least(self, number: int) -> int:
         """Return the smallest of all ranks' numbers."""

@@ -1,4 +1,7 @@
-"""The model reads the prompt's opening, then the document's ids, tokenised in a thread ahead of it."""
+"""The model reads the prompt's opening, then the document's ids, tokenised in a thread ahead of it.
+
+Ranks that read together share out the tokenising, too.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from itertools import accumulate
 from gemma10m.documents import Document
 from gemma10m.documents.excerpts import sampled
 from gemma10m.encodings import nbytes
+from gemma10m.ranks.dealt_ids import dealt_stream
+from gemma10m.ranks.post import StorePost
 from gemma10m.tokens import Tokenizer
 from gemma10m.tokens.stream import ahead, token_stream
 
@@ -15,8 +20,13 @@ BLOCKS_AHEAD = 64
 
 
 class IdStream:
-    def __init__(self, tokenizer: Tokenizer, document: Document, opening: list[int]) -> None:
-        self._blocks = ahead(token_stream(tokenizer, document.pieces()), BLOCKS_AHEAD)
+    def __init__(
+        self, tokenizer: Tokenizer, document: Document, opening: list[int], post: StorePost | None = None
+    ) -> None:
+        """Begin to tokenise. post: to the ranks that read the same document."""
+        pieces = document.pieces()
+        blocks = dealt_stream(tokenizer, pieces, post) if post else token_stream(tokenizer, pieces)
+        self._blocks, self._post = ahead(blocks, BLOCKS_AHEAD), post
         self._waiting = list(opening)
         self._document, self._tokenizer = document, tokenizer
         self._bytes_seen = 0
@@ -63,6 +73,8 @@ class IdStream:
         return not self._waiting
 
     def close(self) -> None:
+        if self._post:
+            self._post.leave()
         self._blocks.close()
 
     def _fill(self, count: int) -> None:

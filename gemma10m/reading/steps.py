@@ -58,12 +58,12 @@ def read_steps(
     ranks: those that read together. Each yields the same steps, and must be given the same start.
     """
     opening = Prompt(tokenizer).opening()
-    stream = IdStream(tokenizer, document, opening)
+    stream = IdStream(tokenizer, document, opening, ranks.post() if ranks else None)
     try:
         found = skip_to(start, stream, model) if start else None
         if start and found is None:
             stream.close()
-            stream, start = IdStream(tokenizer, document, opening), None
+            stream, start = IdStream(tokenizer, document, opening, ranks.post() if ranks else None), None
         state, digest = found or (model.empty_state(), IdDigest(model.reading))
         yield from _Run(model, stream, digest, document, state, start, len(opening), ranks).steps(read_all)
     finally:

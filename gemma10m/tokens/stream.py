@@ -33,6 +33,20 @@ class TextPiece(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class TextBlock:
+    """Hold consecutive characters of one file, or of one header, that are tokenised by themselves."""
+
+    text: str
+    file: int  # the rest as in TokenBlock
+    offset: int
+    line: int
+    encoding: str
+
+    def with_ids(self, ids: list[int], tokenizer: Tokenizer) -> TokenBlock:
+        return TokenBlock(ids, self.file, self.text, self.offset, self.line, self.encoding, tokenizer)
+
+
+@dataclass(frozen=True, slots=True)
 class TokenBlock:
     """Hold consecutive tokens of one file, or of one header."""
 
@@ -62,7 +76,13 @@ class TokenBlock:
 
 
 def token_stream(tokenizer: Tokenizer, pieces: Iterable[TextPiece]) -> Iterator[TokenBlock]:
-    """Yield blocks whose ids together are `tokenizer.encode` of a file's whole text, in constant memory.
+    """Yield blocks whose ids together are `tokenizer.encode` of a file's whole text, in constant memory."""
+    for block in text_blocks(tokenizer, pieces):
+        yield block.with_ids(tokenizer.encode(block.text), tokenizer)
+
+
+def text_blocks(tokenizer: Tokenizer, pieces: Iterable[TextPiece]) -> Iterator[TextBlock]:
+    """Yield blocks of text that have the same ids together as each by itself.
 
     Where a file or a header begins is always a cut: each is encoded as a text of its own. Inside, blocks of at most
     `BLOCK` characters are cut where the tokenizer knows that no token crosses, for which it sees `LOOKAHEAD` characters
@@ -93,7 +113,7 @@ class _Uncut:
     def goes_on_with(self, piece: TextPiece) -> bool:
         return piece.file == self.file and (piece.offset < 0) == (self.offset < 0)
 
-    def blocks(self, more_to_come: bool) -> Iterator[TokenBlock]:
+    def blocks(self, more_to_come: bool) -> Iterator[TextBlock]:
         needed = BLOCK + LOOKAHEAD if more_to_come else 0
         if self.length <= needed:
             return
@@ -105,9 +125,8 @@ class _Uncut:
         self.text = [text[start:]]
         self.length = len(text) - start
 
-    def _block(self, text: str) -> TokenBlock:
-        ids = self.tokenizer.encode(text)
-        block = TokenBlock(ids, self.file, text, self.offset, self.line, self.encoding, self.tokenizer)
+    def _block(self, text: str) -> TextBlock:
+        block = TextBlock(text, self.file, self.offset, self.line, self.encoding)
         self.line += text.count("\n")
         if self.offset >= 0:
             self.offset += nbytes(text, self.encoding)
