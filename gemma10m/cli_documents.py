@@ -93,7 +93,8 @@ def ask(
     with command_terminal(json) as terminal:
         from gemma10m.commands.arguments import refuse_options, sources_and_question
         from gemma10m.commands.ask import ask as answer_questions
-        from gemma10m.commands.ask_library import ask_library, named_library
+        from gemma10m.commands.ask_library import ask_library
+        from gemma10m.commands.named_library import named_library
         from gemma10m.commands.questions import ask_all, refuse_mixed
 
         chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all, adapter, kv)

@@ -140,11 +140,16 @@ def _end_of(error: BaseException) -> BaseException:
 
 
 def main() -> None:
-    """Run the command line and exit with its code; sanitise the parser's errors, too."""
+    """Run the command line and exit with its code; sanitise the parser's errors, too.
+
+    Nobody reading any more is no error: the parser, which writes the help, would exit with 1.
+    """
     try:
         code = app(with_ray_address(shared_options_first(sys.argv[1:])), prog_name="gemma10m", standalone_mode=False)
     except _PARSER_ERROR as error:
         sys.exit(_explain(error))
+    except SystemExit as end:
+        sys.exit(0 if isinstance(end.__context__, BrokenPipeError) else end.code)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -171,6 +176,6 @@ def with_ray_address(words: list[str]) -> list[str]:
     found = list[str]()
     for word, after in zip(words, [*words[1:], ""], strict=True):
         found.append(word)
-        if word == "--ray" and not (after == "auto" or _PORT.search(after)):
+        if word == "--ray" and not (after in ("auto", "local") or _PORT.search(after)):
             found.append("local")
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
 
 # What a shell passes in place of a file, as `--questions <(...)`: open already, and a pipe that has a writer.
@@ -16,9 +17,19 @@ def read_regular(path: Path, most: int = -1) -> bytes:
     if str(path).startswith(_OPEN_ALREADY):
         with path.open("rb") as pipe:
             return pipe.read(most)
-    with open(path, "rb", opener=_without_waiting) as file:
-        _refuse(os.fstat(file.fileno()).st_mode, path)
+    with open_regular_file(path) as file:
         return file.read(most)
+
+
+def open_regular_file(path: Path) -> BufferedReader:
+    """Open the file to read bytes. Raises OSError, for a folder, a FIFO or a device, too."""
+    file = open(path, "rb", opener=without_waiting)  # noqa: SIM115
+    try:
+        _refuse(os.fstat(file.fileno()).st_mode, path)
+    except OSError:
+        file.close()
+        raise
+    return file
 
 
 def refuse_irregular(path: Path) -> None:
@@ -36,5 +47,6 @@ def _refuse(mode: int, path: Path) -> None:
         raise OSError(errno.EINVAL, "it is not a regular file", str(path))
 
 
-def _without_waiting(path: str, flags: int) -> int:
+def without_waiting(path: str, flags: int) -> int:
+    """Open a file as `open` lets its opener do; a FIFO that nobody writes to is not waited for."""
     return os.open(path, flags | os.O_NONBLOCK)

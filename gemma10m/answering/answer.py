@@ -85,9 +85,13 @@ def _first_line(text: str, begun: bool) -> tuple[str, bool]:
 
 
 def check_question(question: str) -> None:
-    """Raise UsageError for a question without words, and for one that would be read as a document without its care."""
+    """Raise UsageError for a question without words, one that is not text, and one that is as long as a document."""
     if not question.strip():
         raise UsageError("the question is empty", hint="say what you want to know")
+    try:
+        question.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError("the question is not text", hint="write it in UTF-8") from error
     if len(question) > LONGEST_QUESTION:
         raise UsageError(
             f"the question has {len(question):,} characters, more than {LONGEST_QUESTION:,}",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -40,16 +39,21 @@ def answers_in(path: Path) -> list[Record]:
     return records
 
 
-def unanswered(wanted: Iterable[Record], answered: Iterable[Record]) -> list[Record]:
-    """Return the records of `wanted`, in order, that have no answer yet; a question asked twice needs two."""
-    there = Counter(_key(record) for record in answered)
-    left = []
+def matched(wanted: Iterable[Record], answered: Iterable[Record]) -> tuple[list[Record], list[Record]]:
+    """Return the answers that are there, and the records of `wanted`, in order, that have none.
+
+    A question asked twice needs two.
+    """
+    there: dict[str, list[Record]] = {}
+    for record in answered:
+        there.setdefault(_key(record), []).append(record)
+    found, left = list[Record](), list[Record]()
     for record in wanted:
-        if there[_key(record)]:
-            there[_key(record)] -= 1
+        if answers := there.get(_key(record)):
+            found.append(answers.pop(0))
         else:
             left.append(record)
-    return left
+    return found, left
 
 
 def add_answer(path: Path, record: Record) -> None:

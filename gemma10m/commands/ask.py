@@ -39,7 +39,7 @@ def ask(
     for question in questions:
         check_question(question)  # before a read of hours
     talks = not questions and terminal.interactive
-    asked = () if talks else questions or _begun(terminal.prompt())
+    asked = () if talks else questions or begun(terminal.prompt())
     retrieval = replace(retrieval, sources=retrieval.sources or terminal.json)
     model, wanted = named_model(options), None if talks else questions
     for warning in demo_warnings(model, wanted):
@@ -84,7 +84,7 @@ def read(
         ranks.leave()
 
 
-def _begun(asked: Iterator[str]) -> Iterable[str]:
+def begun(asked: Iterator[str]) -> Iterable[str]:
     """Wait for the first question, so that a run without any is refused before a read of hours begins."""
     first = next(asked, None)
     if first is None:

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from gemma10m.answering.answer import check_question
 from gemma10m.answering.sampling import Sampling
 from gemma10m.commands.answers import AnswerPrinter
+from gemma10m.commands.ask import begun
 from gemma10m.commands.records import facts
-from gemma10m.errors import NoAnswer, UsageError
+from gemma10m.errors import NoAnswer
+from gemma10m.library.checking import NO_ANSWER, Answer
 from gemma10m.library.library import Library
-from gemma10m.library.library_index import is_library
 from gemma10m.library.model_choice import ModelOptions
 from gemma10m.library.retrieval import RetrievalOptions
-from gemma10m.library.sources import Patterns, refuse_patterns
 from gemma10m.library.states_library import StatesLibrary
 from gemma10m.terminal import Terminal
-
-
-def named_library(sources: list[str], patterns: Patterns) -> Path | None:
-    """Return the folder of states that was named, else None. Raises UsageError if more than it was named."""
-    found = next((name for name in sources if is_library(Path(name))), None)
-    if found is None:
-        return None
-    if len(sources) > 1:
-        raise UsageError(f"{found} is a folder of states, and other sources were named", hint="name it alone")
-    refuse_patterns(f"{found} is a folder of states", patterns)
-    return Path(found)
 
 
 def ask_library(
@@ -45,7 +33,7 @@ def ask_library(
     """
     for question in questions:
         check_question(question)
-    asked: Iterable[str] = questions or terminal.prompt()
+    asked = questions or begun(terminal.prompt())
     without = number = 0
     retrieval = replace(retrieval, sources=True)
     with StatesLibrary(Library(**vars(options), listener=terminal), folder, retrieval) as states:
@@ -55,6 +43,8 @@ def ask_library(
                 terminal.write(f"{'' if number == 1 and not withheld else chr(10)}{reading.source.record.name}:\n")
                 about = {"state": str(reading.source.path), **facts(reading)}
                 withheld.append(AnswerPrinter(terminal, retrieval, about.copy).show(stream).withheld)
+            if not withheld and terminal.json:  # no document has a word of the question
+                terminal.json_line(Answer(question, "", NO_ANSWER, absent=True, withheld=True).record())
             without += all(withheld)
     if without:
         count = "the question has" if number == 1 else f"{without} of {number} questions have"

@@ -62,6 +62,8 @@ def bench(terminal: Terminal, options: BenchOptions, results: Path, command: str
         raise UsageError(f"there is no bench {options.name!r}", hint=f"known: {', '.join(BENCHES)}")
     if options.plot and options.name != "read":
         raise UsageError("--plot works only with `bench read`")
+    if options.plot and options.against:
+        raise UsageError("--plot draws no comparison", hint="leave out --against or --plot")
     measured = []
     for kind, row in BENCHES[options.name](replace(options, listener=terminal)):
         append_rows(results, kind, command, [row])

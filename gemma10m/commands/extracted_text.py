@@ -61,7 +61,7 @@ def _page(file: SourceFile, words: str) -> str:
         found = f"{names[0]} to {names[-1]}" if names else "no pages, chapters or cells"
         raise UsageError(f"{file.path} has no text at --page {words}: it has {found}")
     ends = [offset for offset, _ in file.places[1:]] + [file.nbytes]
-    bytes_there = file.cut(file.places[numbers[0]][0], ends[numbers[-1]])
+    bytes_there = b"".join(file.cut(file.places[number][0], ends[number]) for number in numbers)
     return decoder(file.encoding).decode(bytes_there, True)
 
 

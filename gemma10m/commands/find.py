@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 
 from gemma10m.commands.answers import described
+from gemma10m.commands.named_library import named_library
 from gemma10m.errors import NoAnswer
 from gemma10m.library.finding import find_passages
-from gemma10m.library.library_index import is_library
 from gemma10m.library.library_search import find_in_library
-from gemma10m.library.sources import ALL, Patterns, refuse_patterns
+from gemma10m.library.sources import ALL, Patterns
 from gemma10m.terminal import Terminal
 
 
 def find(terminal: Terminal, sources: list[str], words: str, limit: int, patterns: Patterns = ALL) -> None:
-    if len(sources) == 1 and is_library(folder := Path(sources[0])):
-        refuse_patterns(f"{folder} is a folder of states", patterns)
+    if folder := named_library(sources, patterns):
         found = find_in_library(terminal, folder, words, limit)
     else:
         found = find_passages(terminal, sources, words, limit, patterns)

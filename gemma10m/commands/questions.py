@@ -7,10 +7,11 @@ from pathlib import Path
 
 from gemma10m.answering.sampling import Sampling
 from gemma10m.commands.answers import refuse_without_answer
-from gemma10m.commands.answers_file import Record, add_answer, answers_in, unanswered
+from gemma10m.commands.answers_file import Record, add_answer, answers_in, matched
 from gemma10m.commands.question_file import checked, read_questions
 from gemma10m.commands.records import facts
 from gemma10m.errors import UsageError
+from gemma10m.library.checking import NO_ANSWER, VERIFIED
 from gemma10m.library.library import Library
 from gemma10m.library.model_choice import ModelOptions
 from gemma10m.library.reading import Reading
@@ -55,18 +56,24 @@ def ask_all(
     with library.open(*sources, patterns=patterns, retrieval=replace(retrieval, sources=True)) as reading:
         circumstances = _circumstances(reading, sampling)
         wanted = [question | circumstances for question in questions]
-        left = unanswered(wanted, answered)
-        if len(left) < len(wanted):
-            terminal.note(f"{len(wanted) - len(left)} of {len(wanted)} questions were answered by an earlier run")
-        without = 0
+        earlier, left = matched(wanted, answered)
+        if earlier:
+            terminal.note(f"{len(earlier)} of {len(wanted)} questions were answered by an earlier run")
+        without = sum(_has_no_answer(record, retrieval.strict) for record in earlier)
         with terminal.count_progress("answering", "questions", len(wanted)) as bar:
-            for done, asked in enumerate(left, start=len(wanted) - len(left) + 1):
+            for done, asked in enumerate(left, start=len(earlier) + 1):
                 answer = reading.ask(asked["question"], sampling)
                 without += answer.withheld
                 record = asked | answer.record() | facts(reading)
                 add_answer(output, record) if output else terminal.json_line(record)
                 bar.update(done)
-    refuse_without_answer(without, len(left), retrieval.strict)
+    refuse_without_answer(without, len(wanted), retrieval.strict)
+
+
+def _has_no_answer(record: Record, strict: bool) -> bool:
+    """Tell if an answer of an earlier run counts as none."""
+    verdict = record.get("verdict")
+    return verdict == NO_ANSWER or (strict and verdict != VERIFIED)
 
 
 def _from_input(terminal: Terminal) -> list[Record]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gemma10m import interrupts
 from gemma10m.commands.answers import AnswerPrinter, cited, no_answer, unverified
-from gemma10m.errors import DiskError, Gemma10MError, UsageError
+from gemma10m.errors import DiskError, Gemma10MError, Interrupted, UsageError
 from gemma10m.keyboard import keys_unechoed
 from gemma10m.library.chat import Chat
 from gemma10m.library.checking import NO_ANSWER, UNCHECKED
@@ -49,15 +49,15 @@ def _take(talk: Talk, line: str) -> None:
     if line.lower() in ENDS:
         talk.over = True
         return
-    if not _names_a_command(name):
-        _answer(talk, line)
-        return
-    command = COMMANDS.get(name)
-    if command is None:
-        talk.terminal.warn(f"{name} is not a command; {_known_commands()}")
-        return
     try:
-        command.run(talk, rest[0] if rest else "")
+        if not _names_a_command(name):
+            _answer(talk, line)
+        elif command := COMMANDS.get(name):
+            command.run(talk, rest[0] if rest else "")
+        else:
+            talk.terminal.warn(f"{name} is not a command; {_known_commands()}")
+    except Interrupted:
+        raise
     except Gemma10MError as error:
         talk.terminal.error(error)
 

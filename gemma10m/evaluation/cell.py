@@ -57,9 +57,9 @@ class Cell:
         return random.Random(f"{self.seed} {settings} {self.tokens} {self.depth} {what}")
 
 
-def wilson(right: float, n: float, z: float = 1.96) -> tuple[float, float]:
+def wilson(right: float, n: float) -> tuple[float, float]:
     """Return Wilson's 95 % interval for the share that `right` of `n` estimates."""
-    p = right / n
+    p, z = right / n, 1.96
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
     return max(0.0, centre - half), min(1.0, centre + half)

@@ -176,7 +176,7 @@ class Chat:
         made, held, answering = "", True, self._reply(question, understood)
         if compared := self._compared(understood):
             made, parts = compared
-            answering = _nothing_more(Conversation(self.state))
+            answering = _nothing_more(self._conversation or Conversation(self.state))
         while True:
             try:
                 piece = next(answering)

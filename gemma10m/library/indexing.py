@@ -88,12 +88,12 @@ def _warn(listener: Listener, why: str, hint: str = "") -> None:
 
 
 def has_index(state: Path, fingerprint: str) -> bool:
-    """Tell if an index of the document with this fingerprint is beside the state; only its start is checked."""
+    """Tell if an index of the document with this fingerprint is beside the state. Reads all of it, for its checksum."""
     return is_index_of(index_path(state), fingerprint)
 
 
 def is_index_of(path: Path, fingerprint: str) -> bool:
-    """Tell if the file is an index of the document with this fingerprint; only its start is checked."""
+    """Tell if the file is an index of the document with this fingerprint. Reads all of it, for its checksum."""
     return not _fault(path, fingerprint)
 
 
@@ -114,6 +114,15 @@ def _fault(path: Path, fingerprint: str) -> str:
         return "is damaged or has another version"
 
 
+def _says(path: Path, fingerprint: str) -> bool:
+    """Tell if the file says to be an index of this document: its checksum is not compared."""
+    try:
+        with open_index(path, whole=False) as index:
+            return index.fingerprint == fingerprint
+    except StateError:
+        return False
+
+
 def indexed(listener: Listener, document: Document) -> Path:
     """Return an index of the document in the cache: one beside a state of any model, or one that is built now.
 
@@ -121,7 +130,7 @@ def indexed(listener: Listener, document: Document) -> Path:
     """
     own = indexes_folder() / f"{document.fingerprint[:32]}.passages"
     for path in (own, *sorted(states_folder().glob("*.passages"))):
-        if is_index_of(path, document.fingerprint):
+        if _says(path, document.fingerprint) and is_index_of(path, document.fingerprint):
             return path
     listener.note("indexing the document's passages")
     _make_way(own)

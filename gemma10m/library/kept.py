@@ -59,31 +59,41 @@ class KeptPassages:
 
 def kept_states() -> list[KeptState]:
     """Return the states in the cache, the newest first."""
-    return sorted(map(_state, states_folder().glob("*.safetensors")), key=lambda state: -state.modified)
+    found = filter(None, map(_state, states_folder().glob("*.safetensors")))
+    return sorted(found, key=lambda state: -state.modified)
 
 
-def _state(path: Path) -> KeptState:
+def _state(path: Path) -> KeptState | None:
+    """Describe a state; None for one that is gone meanwhile."""
+    try:
+        own = path.lstat()
+        beside = index_path(path).lstat().st_size if index_path(path).exists() else 0
+    except FileNotFoundError:
+        return None
     try:
         header = read_header(path)
     except StateError:
         header = None
-    found = [each.stat() for each in (path, index_path(path)) if each.exists()]
-    return KeptState(path, header, sum(each.st_size for each in found), found[0].st_mtime)
+    return KeptState(path, header, own.st_size + beside, own.st_mtime)
 
 
 def kept_passages() -> list[KeptPassages]:
     """Return the indexes in the cache that have no state beside them, the newest first."""
     beside = [path for path in states_folder().glob("*.passages") if not path.with_suffix("").exists()]
-    return sorted(map(_passages, [*beside, *indexes_folder().glob("*.passages")]), key=lambda kept: -kept.modified)
+    found = filter(None, map(_passages, [*beside, *indexes_folder().glob("*.passages")]))
+    return sorted(found, key=lambda kept: -kept.modified)
 
 
-def _passages(path: Path) -> KeptPassages:
-    found = path.lstat()
+def _passages(path: Path) -> KeptPassages | None:
+    """Describe an index; None for one that is gone meanwhile."""
     try:
-        with open_index(path) as index:
+        found = path.lstat()
+        with open_index(path, whole=False) as index:
             paths = [file for file, _ in index.files]
             more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
             return KeptPassages(path, f"{paths[0]}{more}", index.fingerprint, found.st_size, found.st_mtime)
+    except FileNotFoundError:
+        return None
     except (StateError, IndexError):
         return KeptPassages(path, None, None, found.st_size, found.st_mtime)
 

@@ -105,7 +105,7 @@ class Library:
             reader = self._given or self._loaded(as_saved(self.options, path, read_header(path)))
             return Reading(self.listener, reader, open_state(self.listener, reader, path), retrieval)
         document = self.document(names, patterns)
-        if retrieval.recall != "off" and not self._given and self._choose(self.options).searches(document.nbytes):
+        if retrieval.retrieves and not self._given and self._choose(self.options).searches(document.nbytes):
             reader = self.reader()
             if may_search(reader):
                 return Reading(self.listener, reader, search_document(self.listener, reader, document), retrieval)

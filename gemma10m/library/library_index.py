@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from gemma10m.atomic_file import TEMPORARY_PREFIX
 from gemma10m.errors import DiskError, StateError, UsageError
 from gemma10m.library.indexing import index_path, is_index_of
 from gemma10m.library.listening import Listener
@@ -40,8 +39,11 @@ class StatesFound:
 
 
 def states_in(folder: Path) -> StatesFound:
-    """List the states of a folder. Their files are not opened."""
-    found = {path: stat for path, stat in _files(folder)}
+    """List the states of a folder. Their files are not opened. Raises StateError for a folder that cannot be listed."""
+    try:
+        found = dict(_files(folder))
+    except OSError as error:
+        raise _unreadable(folder, error) from error
     states = sorted(path for path in found if path.endswith(STATE_SUFFIX))
     indexed = tuple(name for name in states if name + INDEX_SUFFIX in found)
     digest = hashlib.sha256()
@@ -49,6 +51,10 @@ def states_in(folder: Path) -> StatesFound:
         beside = found[name + INDEX_SUFFIX]
         digest.update(os.fsencode(f"{name}\0{beside.st_size}\0{beside.st_mtime_ns}\0"))
     return StatesFound(folder, tuple(states), indexed, digest.hexdigest())
+
+
+def _unreadable(folder: Path, error: OSError) -> StateError:
+    return StateError(f"{error.filename or folder} cannot be listed: {error.strerror}", "change its permissions")
 
 
 def _files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
@@ -62,7 +68,8 @@ def _files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
                 if entry.is_dir(follow_symlinks=False):
                     open_folders.append(path)
                 elif entry.is_file(follow_symlinks=False):
-                    yield path, entry.stat(follow_symlinks=False)
+                    with suppress(FileNotFoundError):  # a temporary file that got its name
+                        yield path, entry.stat(follow_symlinks=False)
 
 
 def is_library(folder: Path) -> bool:
@@ -71,13 +78,17 @@ def is_library(folder: Path) -> bool:
         if not folder.is_dir():
             return False
         return is_index_file(folder / LIBRARY_INDEX) or (_other_file(folder) is None and bool(states_in(folder).states))
-    except (OSError, ValueError):
+    except (OSError, ValueError, StateError):
         return False
 
 
 def refuse_other_folder(folder: Path) -> None:
     """Raise UsageError rather than put states among other files, where nobody could tell what the folder is."""
-    if folder.is_dir() and not is_index_file(folder / LIBRARY_INDEX) and (other := _other_file(folder)) is not None:
+    try:
+        other = _other_file(folder) if folder.is_dir() and not is_index_file(folder / LIBRARY_INDEX) else None
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    if other is not None:
         raise UsageError(
             f"{folder} holds files that are no states, such as {other}", "give the states a folder of their own"
         )
@@ -88,7 +99,7 @@ def _other_file(folder: Path) -> str | None:
     for path, _ in _files(folder):
         ours = path.endswith(STATE_SUFFIX) and is_state_file(folder / path)
         ours = ours or (path.endswith(INDEX_SUFFIX) and is_index_file(folder / path))
-        if not ours and not os.path.basename(path).startswith((".", TEMPORARY_PREFIX)):
+        if not ours and not os.path.basename(path).startswith("."):
             return path
     return None
 
@@ -99,10 +110,10 @@ def ensure_library_index(listener: Listener, folder: Path) -> StatesFound:
     A warning names states that are not searched because their read did not end or their index is damaged.
     """
     found = states_in(folder)
+    _warn_of_unindexed(listener, found)
     path = folder / LIBRARY_INDEX
     if not is_index_of(path, found.fingerprint) and found.indexed:
         _merge(listener, found, path)
-    _warn_of_unindexed(listener, found)
     return found
 
 

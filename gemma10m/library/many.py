@@ -89,7 +89,7 @@ def _text(named: str) -> str:
 def _below(path: str) -> str:
     """Return the path as it is below a folder: without `.` and `..`, and without the slash in front, as in a tar."""
     plain = os.path.normpath(path)
-    if plain.startswith(".."):
+    if plain == ".." or plain.startswith("../"):
         plain = os.path.abspath(plain)
     return plain.lstrip("/")
 

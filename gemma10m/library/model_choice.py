@@ -201,10 +201,10 @@ def load_chosen(
     return Reader(model, tokenizer, read_all, chosen.about, is_instructed)
 
 
-def load_reader(listener: Listener, options: ModelOptions, nbytes: int = 0) -> Reader:
-    """Load the model and its tokenizer. nbytes: size of the document to read, 0 if unknown."""
+def load_reader(listener: Listener, options: ModelOptions) -> Reader:
+    """Load the model and its tokenizer, for documents of unknown length."""
     chosen = choose_model(listener, options)
-    return load_chosen(listener, chosen, choose_reading(listener, options, chosen, nbytes), options.read_all)
+    return load_chosen(listener, chosen, choose_reading(listener, options, chosen, 0), options.read_all)
 
 
 def choose_reading(

@@ -94,7 +94,8 @@ def ray_actors(job: WorkerJob, address: str, memory: int) -> Iterator[RayActors]
     """
     ray = _ray()
     if ray.is_initialized():  # in a script that uses Ray already
-        yield RayActors(ray, job, memory)
+        with _actors(ray, job, memory) as actors:
+            yield actors
         return
     _refuse_silence(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -108,12 +109,20 @@ def ray_actors(job: WorkerJob, address: str, memory: int) -> Iterator[RayActors]
         for number, handler in handlers.items():
             signal.signal(number, handler)  # Ray takes SIGTERM for itself
     try:
-        with _unheard(ray):
-            actors = RayActors(ray, job, memory)
+        with _actors(ray, job, memory) as actors:
             yield actors
-            actors.close()
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _actors(ray: Any, job: WorkerJob, memory: int) -> Iterator[RayActors]:
+    with _unheard(ray):
+        actors = RayActors(ray, job, memory)
+        try:
+            yield actors
+        finally:
+            actors.close()
 
 
 @contextmanager

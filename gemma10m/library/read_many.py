@@ -15,16 +15,19 @@ import torch
 from gemma10m.errors import DocumentError, Interrupted
 from gemma10m.library.library import Library
 from gemma10m.library.library_index import ensure_library_index, refuse_other_folder
+from gemma10m.library.listening import Notices
 from gemma10m.library.many import OneOfMany, documents_of
-from gemma10m.library.model_choice import ChosenModel, memory_size
+from gemma10m.library.model_choice import ChosenModel, ModelOptions, choose_reading, memory_size
 from gemma10m.library.read_one import DocumentOutcome, WorkerJob, lost, on_card
 from gemma10m.library.signals import StopRequest, stop_on_signals
 from gemma10m.library.sources import ALL, Patterns
 from gemma10m.library.workers import Processes, Workers
 from gemma10m.saved_states import PROGRAM
+from gemma10m.weights.plan import memory_plan
 
 TRIES = 3  # of a document whose worker is killed
 PAUSE = 0.2  # seconds between two looks at signals
+LENGTHS = (1, 1 << 60)  # bytes of documents that are read in different ways, if there are two
 BESIDE = 1 << 30  # bytes of a worker beside its weights: libraries, activations, states
 SHARE = 0.8  # of the machine's memory
 
@@ -66,7 +69,8 @@ def read_many(
     chosen = library.chosen
     options = replace(library.options, model=chosen.name)
     threads = torch.get_num_threads()
-    job = WorkerJob(options, os.getcwd(), str(target), PROGRAM, chosen.checkpoint.fingerprint, threads)
+    fingerprint = chosen.checkpoint.fingerprint
+    job = WorkerJob(options, os.getcwd(), str(target), PROGRAM, fingerprint, threads, patterns.everything)
     with stop_on_signals() as stop, _workers(job, chosen, len(documents), ray) as workers:
         outcomes = ManyReads(workers, documents, stop, progress).outcomes()
     if stop():
@@ -96,7 +100,7 @@ def failures(outcomes: Sequence[DocumentOutcome]) -> DocumentError | None:
 
 @contextmanager
 def _workers(job: WorkerJob, chosen: ChosenModel, documents: int, ray: str | None) -> Iterator[Workers]:
-    need = chosen.checkpoint.parameters * getattr(torch, chosen.dtype).itemsize + BESIDE
+    need = _bytes_of_models(job.options, chosen) + BESIDE
     if ray is not None:
         from gemma10m.library.ray_workers import ray_actors
 
@@ -107,6 +111,14 @@ def _workers(job: WorkerJob, chosen: ChosenModel, documents: int, ray: str | Non
         job = replace(job, options=replace(job.options, dtype=chosen.dtype))
     with Processes(jobs_here(job, chosen.device, documents, need)) as processes:
         yield processes
+
+
+def _bytes_of_models(options: ModelOptions, chosen: ChosenModel) -> int:
+    """Count the bytes of a worker's models: one for each way of reading that a length of a document asks for."""
+    readings = {choose_reading(Notices(), options, chosen, nbytes) for nbytes in LENGTHS}
+    stored = chosen.checkpoint.stored_bits
+    plans = (memory_plan(chosen.checkpoint.config, one, chosen.dtype, 1, stored=stored) for one in readings)
+    return sum(plan.weights for plan in plans)
 
 
 def jobs_here(job: WorkerJob, device: str, documents: int, need: int) -> list[WorkerJob]:

@@ -17,7 +17,8 @@ from typing import Literal
 import torch
 
 from gemma10m.documents import Document
-from gemma10m.documents.safe_open import UnreadableError
+from gemma10m.documents.left_out import left_out_by_text
+from gemma10m.documents.safe_open import BLOCK, UnreadableError
 from gemma10m.documents.skips import kind_of_skip
 from gemma10m.errors import (
     DocumentError,
@@ -35,6 +36,7 @@ from gemma10m.library.listening import Notices
 from gemma10m.library.many import OneOfMany
 from gemma10m.library.model_choice import ModelOptions
 from gemma10m.library.read_source import read_document
+from gemma10m.library.sources import Patterns
 from gemma10m.passages.building import build_index
 from gemma10m.saved_states import PROGRAM, Reader
 from gemma10m.state_file import is_state_file, read_header
@@ -53,6 +55,7 @@ class WorkerJob:
     program: str  # its name and version
     fingerprint: str  # of the model's weights
     threads: int  # of each worker, on a CPU
+    everything: bool = False  # also what is left out of folders and archives by default
 
 
 @dataclass(frozen=True)
@@ -92,11 +95,13 @@ def _read(job: WorkerJob, named: OneOfMany) -> DocumentOutcome:
         if named.found and (why := _no_file_of_text(named.source)):
             return DocumentOutcome(named, "skipped", reason=why)
         try:
-            document = library.document([named.source])
+            document = library.document([named.source], Patterns(everything=job.everything))
         except DocumentError as error:
             if named.found and (why := _skipped_for(named.source, error)):
                 return DocumentOutcome(named, "skipped", reason=why)
             raise
+        if named.found and not job.everything and (why := _left_out(named.source, document)):
+            return DocumentOutcome(named, "skipped", reason=why)
         reader = library.reader(document.nbytes, state_alone=False)
         if _is_there(reader, document, target):
             return DocumentOutcome(named, "there", warnings=tuple(notices.warnings))
@@ -146,6 +151,12 @@ def _no_file_of_text(source: str) -> str:
     if os.path.islink(source):
         return LINK
     return "empty" if os.path.isfile(source) and not os.path.getsize(source) else ""
+
+
+def _left_out(source: str, document: Document) -> str:
+    """Return why reading the whole folder would leave the text out: it is generated or minified."""
+    first = document.files[0]
+    return left_out_by_text(source, first.cut(0, min(first.nbytes, BLOCK))) if len(document.files) == 1 else ""
 
 
 def _skipped_for(source: str, error: DocumentError) -> str:

@@ -44,7 +44,6 @@ Choose = Callable[[PassageIndex, Tokenizer, str, int, int], list[Excerpt]]  # fo
 T = TypeVar("T")
 NUMBER = re.compile(r"[0-9]{1,9}")
 SHORT_ANSWER = 64  # tokens
-SHOWN = 3  # passages, where there is no answer
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,11 @@ class RetrievalOptions:
         """Refuse an unknown value of `recall`. Raises UsageError."""
         if self.recall not in ("auto", "off") and not NUMBER.fullmatch(self.recall):
             raise UsageError(f"--recall must be auto, off or a number of tokens, found {shortened(self.recall)}")
+
+    @property
+    def retrieves(self) -> bool:
+        """Tell if passages may be read again before a question."""
+        return self.recall == "auto" or (self.recall != "off" and int(self.recall) > 0)
 
     @property
     def checks(self) -> bool:

@@ -37,17 +37,10 @@ TABLES = f"""
 """
 
 
-def build_index(document: Document, path: Path, stop: Callable[[], bool] = lambda: False) -> bool:
-    """Index the whole document; return False, and leave no file, when `stop` said so in between.
-
-    Raises DiskError, and DocumentError when a file changes meanwhile.
-    """
-    try:
-        with new_index(path) as database:
-            fill_from(database, document, stop)
-        return True
-    except StoppedError:
-        return False
+def build_index(document: Document, path: Path) -> None:
+    """Index the whole document. Raises DiskError, and DocumentError when a file changes meanwhile."""
+    with new_index(path) as database:
+        fill_from(database, document)
 
 
 def fill_from(database: sqlite3.Connection, document: Document, stop: Callable[[], bool] = lambda: False) -> None:

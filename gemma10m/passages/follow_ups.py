@@ -37,7 +37,7 @@ def standalone(question: str, before: tuple[str, str]) -> str:
     """
     if not question.strip():
         return question
-    folded = fold(question)
+    folded, before = fold(question), (fold(before[0]), before[1])
     named = _with_names(folded, before)
     subject, other = _subject(before[0]), _other_subject(named)
     if other and subject and any(_names(other)):

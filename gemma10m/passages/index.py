@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import stat
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import quote
 
 from gemma10m.errors import StateError
 from gemma10m.passages.building import APPLICATION, CHECKSUM, PAGES_KNOWN, VERSION, file_checksum, page_bytes
 from gemma10m.passages.cutting import Heading, Passage
 from gemma10m.passages.words import as_trigrams, as_words, is_unspaced
+from gemma10m.regular_file import open_regular_file
 from gemma10m.strict_json import strict_json
 
 SqlRow = tuple[Any, ...]
@@ -81,17 +81,15 @@ class PassageIndex:
             raise damaged()
         return {number: -score * length**LENGTH_POWER for number, score, length in rows}
 
-    def having(self, every: list[str], any_of: list[str], limit: int, named: Sequence[str] = ()) -> list[Passage]:
-        """Return the passages that have all of the first words, one of the others and one of the names, the best
-        first.
-        """
+    def having(self, every: list[str], any_of: list[str], limit: int) -> list[Passage]:
+        """Return the passages that have all of the first words and one of the others, the best first."""
         if len(every) > SEARCHED_WORDS:
             return []
-        either = [any_of[:SEARCHED_WORDS], list(named[:SEARCHED_WORDS])]
+        either = any_of[:SEARCHED_WORDS]
         table, query = "words", as_words
-        if any(map(is_unspaced, (*every, *either[0], *either[1]))):
+        if any(map(is_unspaced, (*every, *either))):
             table, query = "trigrams", as_trigrams
-        terms = [*(query([word]) for word in every), *map(query, either)]
+        terms = [*(query([word]) for word in every), query(either)]
         found = self._ranked(table, " AND ".join(f"({term})" for term in terms if term), limit)
         return [self.passage(number) for number in found]
 
@@ -173,27 +171,29 @@ def _first(rows: list[SqlRow]) -> SqlRow:
 def is_index_file(path: Path) -> bool:
     """Tell if the file begins like an index, of any version and in any condition. Never raises, never blocks."""
     try:
-        with _opened(path) as file:
+        with open_regular_file(path) as file:
             start = file.read(APPLICATION_PLACE.stop)
-    except (OSError, StateError):
+    except (OSError, ValueError):
         return False
     return start.startswith(SQLITE) and start[APPLICATION_PLACE] == APPLICATION.to_bytes(4)
 
 
 @contextmanager
-def open_index(path: Path) -> Iterator[PassageIndex]:
+def open_index(path: Path, whole: bool = True) -> Iterator[PassageIndex]:
     """Open an index. Raises StateError as `open_database` does."""
-    with open_database(path) as database:
+    with open_database(path, whole) as database:
         yield PassageIndex(database)
 
 
 @contextmanager
-def open_database(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open an index's tables. Raises StateError for a file that is no index of this version, or was changed since it
-    was written.
+def open_database(path: Path, whole: bool = True) -> Iterator[sqlite3.Connection]:
+    """Open an index's tables. whole: compare the checksum, for which all of the file is read.
+
+    Raises StateError for a file that is no index of this version, or was changed since it was written.
     """
     try:
-        _check_whole(path)
+        if whole:
+            _check_whole(path)
         database = sqlite3.connect(f"file:{quote(os.fsencode(path.resolve()))}?mode=ro&immutable=1", uri=True)
     except (OSError, sqlite3.Error) as error:
         raise damaged() from error
@@ -204,17 +204,8 @@ def open_database(path: Path) -> Iterator[sqlite3.Connection]:
         database.close()
 
 
-def _opened(path: Path) -> BinaryIO:
-    """Open the file. Raises StateError for what is no regular file: a pipe would be waited for."""
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise damaged()
-    return file
-
-
 def _check_whole(path: Path) -> None:
-    with _opened(path) as file:
+    with open_regular_file(path) as file:
         pages = page_bytes(file.read(PAGES_KNOWN))
         if os.fstat(file.fileno()).st_size != pages + CHECKSUM:
             raise damaged()

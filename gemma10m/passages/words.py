@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import unicodedata
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 from gemma10m.passages.folding import fold, searchable
@@ -33,12 +33,12 @@ UNSPACED = re.compile(
 STEMMED = "porter unicode61 remove_diacritics 2"  # FTS5's tokenizer: what it takes for one word
 
 
-def telling(text: str, empty: Collection[str] = EMPTY) -> list[str]:
+def telling(text: str) -> list[str]:
     """Return the words that carry meaning, each once, in their order and in lower case; of a script that puts no spaces
     between them, every three characters.
     """
     words = (match[0].removesuffix("'s") for match in WORD.finditer(fold(text).casefold()))
-    return list(dict.fromkeys(piece for word in words if word not in empty for piece in _pieces(word)))
+    return list(dict.fromkeys(piece for word in words if word not in EMPTY for piece in _pieces(word)))
 
 
 def name_spans(text: str) -> Iterator[tuple[int, int]]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from gemma10m.errors import StateError
+from gemma10m.regular_file import without_waiting
 from gemma10m.state_file.header import FORMAT, FORMAT_NAME, StateHeader, parse_metadata
 from gemma10m.state_file.layout import LENGTH_BYTES, MAX_HEADER_BYTES, UNKNOWN_DIGEST, TensorSpec, parse_table
 from gemma10m.strict_json import strict_json
@@ -46,7 +47,7 @@ def opened(path: Path) -> Iterator[tuple[BufferedReader, int]]:
     Raises StateError for others, and for OSErrors in the block.
     """
     try:
-        with open(path, "rb", opener=_without_waiting) as file:
+        with open(path, "rb", opener=without_waiting) as file:
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode):
                 raise StateError(f"{path} is a device or a pipe, not a saved state", _WRITTEN_BY)
@@ -55,10 +56,6 @@ def opened(path: Path) -> Iterator[tuple[BufferedReader, int]]:
         raise StateError(f"{path} is a folder, not a saved state", _WRITTEN_BY) from None
     except OSError as error:
         raise StateError(f"{path} cannot be read: {error.strerror}", "check the name and the permissions") from error
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)  # a FIFO nobody writes to would block for ever
 
 
 def read_head(path: Path, file: BufferedReader, size: int) -> Head:

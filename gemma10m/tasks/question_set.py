@@ -42,8 +42,6 @@ def _question(line: str, place: str) -> AskedQuestion:
     question = value.get("question") if isinstance(value, dict) else None
     if not isinstance(question, str):
         raise UsageError(f"{place} has no question", HINT)
-    if not _is_encodable(question):
-        raise UsageError(f"{place} cannot be asked: it is not text", HINT)
     try:
         check_question(question)
     except UsageError as error:

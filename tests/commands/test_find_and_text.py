@@ -167,6 +167,20 @@ def test_a_saved_state_has_no_text(tale: Path) -> None:
     assert "is a saved state, which does not hold the text" in err
 
 
+def test_places_of_one_name_come_without_what_is_between_them(tmp_path: Path) -> None:
+    sections = "".join(f"<h2 id={n}>{name}</h2><p>{name} {n}.</p>" for n, name in enumerate(("Notes", "Two", "Notes")))
+    (tmp_path / "page.html").write_text(f"<html><body>{sections}</body></html>")
+    code, out, _ = told("text", str(tmp_path / "page.html"), "--page", "section Notes")
+    assert (code, "Notes 0." in out, "Notes 2." in out, "Two" in out) == (0, True, True, False)
+
+
+def test_a_folder_of_states_is_searched_alone(tale: Path, tmp_path: Path) -> None:
+    (tmp_path / "states").mkdir()
+    read_book(reader(), tale, tmp_path / "states" / "tale.txt.state")
+    code, _, err = told("find", str(tmp_path / "states"), str(tale), "harbor")
+    assert (code, "is a folder of states, and other sources were named" in err) == (2, True)
+
+
 @pytest.mark.parametrize(
     "words",
     [

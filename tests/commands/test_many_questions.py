@@ -22,7 +22,7 @@ from gemma10m.commands.answers_file import add_answer, answers_in
 from gemma10m.commands.ask import ask
 from gemma10m.commands.question_file import read_questions
 from gemma10m.commands.questions import ask_all, refuse_mixed
-from gemma10m.errors import DiskError, UsageError
+from gemma10m.errors import DiskError, NoAnswer, UsageError
 from gemma10m.library import chat
 from gemma10m.library.library import Library
 from gemma10m.library.model_choice import ModelOptions
@@ -189,6 +189,14 @@ def test_another_document_model_or_sampling_has_answers_of_its_own(book: Path, a
     for source in (book, other):
         run(source, file, output)
     assert len(records(output)) == 4
+
+
+def test_a_resumed_run_counts_what_had_no_answer_before(book: Path) -> None:
+    output, strict = book.with_name("answers.jsonl"), RetrievalOptions(strict=True)
+    file = question_file(book.parent, *QUESTIONS[:2])
+    for _ in range(2):
+        with pytest.raises(NoAnswer, match="2 of 2 questions have no verified answer"):
+            ask_all(Terminal(), [str(book)], file, output, OPTIONS, Sampling(max_new_tokens=9), strict)
 
 
 def test_a_question_that_stands_there_twice_is_answered_twice(book: Path, answered: list[str]) -> None:

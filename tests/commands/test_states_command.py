@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from gemma10m.cli import app
 from gemma10m.documents import open_source
 from gemma10m.folders import indexes_folder
+from gemma10m.library.kept import kept_states
 
 
 def told(*words: str) -> tuple[int, str, str]:
@@ -88,6 +89,13 @@ def test_passages_without_a_state_are_listed_and_removed_by_their_document(book:
     assert told("states", "--remove", records[1]["name"][:8])[1].startswith(f"removed the passages of {other}: ")
     assert told("states", "--remove-all")[1].startswith("removed 0 states with passages, passages of 1 other document ")
     assert list(indexes_folder().iterdir()) == []
+
+
+def test_a_link_to_nothing_is_listed_as_damaged(book: Path, cache: Path) -> None:
+    cache.mkdir(parents=True, exist_ok=True)
+    (cache / "gone.safetensors").symlink_to("nowhere")
+    (state,) = kept_states()
+    assert (state.name, state.header) == ("gone", None)
 
 
 def test_a_damaged_state_is_listed_and_goes(book: Path, cache: Path) -> None:

@@ -166,6 +166,13 @@ def test_a_path_is_no_command(typed: Typed, line: str) -> None:
     assert "is not a command" not in messages
 
 
+@pytest.mark.parametrize("wrong", ["why " * 10_000, "caf\udce9?"], ids=["too long", "not UTF-8"])
+def test_a_question_that_cannot_be_asked_does_not_end_the_conversation(typed: Typed, wrong: str) -> None:
+    out, messages = typed(f"{wrong}\nWho is Anne?\n", as_json=True)
+    assert [json.loads(line)["question"] for line in out.splitlines()] == ["Who is Anne?"]
+    assert messages.count("error: ") == 1
+
+
 @pytest.mark.parametrize("word", ["exit", "quit", "/exit", "/quit", "EXIT"])
 def test_a_conversation_ends_with_a_word(typed: Typed, word: str) -> None:
     assert typed(f"{word}\nWho is Anne?\n")[0] == ""

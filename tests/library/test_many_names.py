@@ -45,6 +45,10 @@ def test_a_list_names_documents_by_their_paths(tmp_path: Path, monkeypatch: pyte
         f"{inside}/papers/below/two.txt.state",
         "gone.txt.state",
     ]
+    (tmp_path / "..odd").mkdir()
+    (tmp_path / "..odd" / "one.txt").write_text("text")
+    (tmp_path / "list").write_text("..odd/one.txt\n")
+    assert states_of(tmp_path / "list") == ["..odd/one.txt.state"]
 
 
 def test_two_documents_of_one_name_are_refused_and_both_are_named(

@@ -46,6 +46,12 @@ def test_the_document_is_indexed_and_not_read(library: Library, book: Path, cach
     assert len(list(indexes_folder().glob("*.passages"))) == 1
 
 
+def test_no_tokens_of_passages_are_as_if_they_were_off(library: Library, book: Path) -> None:
+    with library.open(book, retrieval=RetrievalOptions("0")) as reading:
+        assert reading.source.is_read
+        assert reading.ask(KNOWN, SHORT).made not in ("", REFUSAL)
+
+
 def test_each_question_is_answered_from_its_passages_alone(library: Library, book: Path) -> None:
     with library.open(book) as reading:
         chat = reading.chat(SHORT)

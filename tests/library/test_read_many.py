@@ -6,6 +6,8 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,9 +19,9 @@ from typer.testing import CliRunner
 
 from gemma10m import Library
 from gemma10m.cli import app
-from gemma10m.errors import NetworkError, UsageError
+from gemma10m.errors import NetworkError, StateError, UsageError
 from gemma10m.library import Notices
-from gemma10m.library.library_index import LIBRARY_INDEX, states_in
+from gemma10m.library.library_index import LIBRARY_INDEX, refuse_other_folder, states_in
 from gemma10m.library.many import OneOfMany, documents_of
 from gemma10m.library.read_many import ManyReads, RunView, failures, jobs_here, read_many
 from gemma10m.library.read_one import DocumentOutcome, WorkerJob, read_one
@@ -114,16 +116,65 @@ def test_what_fails_is_named_with_its_code_and_stops_no_other(folder: Path) -> N
     assert len(states_in(states).indexed) == len(NAMES) - 1
 
 
+@pytest.mark.parametrize("everything", [False, True])
+def test_generated_files_of_a_folder_are_left_out_by_their_text(folder: Path, everything: bool) -> None:
+    (folder / "app.js").write_text("var a=1;" * 500)
+    outcomes = run(Path("papers"), Path("states"), job=replace(job_for(Path("states")), everything=everything))
+    outcome = outcomes["papers/app.js"]
+    assert (outcome.ended, outcome.reason) == (("read", "") if everything else ("skipped", "minified"))
+
+
+def test_all_reaches_the_folders_of_a_list(folder: Path) -> None:
+    (folder / "app.js").write_text("var a=1;" * 500)
+    Path("list").write_text("papers\n")
+    tokens = list[int]()
+    for everything in (False, True):
+        job = replace(job_for(Path("states")), everything=everything)
+        (outcome,) = run(Path("list"), Path("states"), job=job).values()
+        tokens.append(outcome.tokens)
+    assert 0 < tokens[0] < tokens[1]
+
+
+def test_a_folder_of_states_may_change_while_it_is_listed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scandir = os.scandir
+
+    class Fleeting:
+        name = ".gemma10m-1.tmp"
+
+        def is_dir(self, follow_symlinks: bool) -> bool:
+            return False
+
+        def is_file(self, follow_symlinks: bool) -> bool:
+            return True
+
+        def stat(self, follow_symlinks: bool) -> os.stat_result:
+            raise FileNotFoundError(2, "gone")
+
+    monkeypatch.setattr(os, "scandir", lambda path: nullcontext([Fleeting(), *scandir(path)]))
+    assert states_in(folder).states == ()
+
+
+def test_a_folder_that_cannot_be_listed_is_an_error_of_ours(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(path: str) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", closed)
+    with pytest.raises(StateError, match=r"papers\S* cannot be listed: Permission denied"):
+        states_in(folder)
+    with pytest.raises(StateError, match="cannot be listed"):
+        refuse_other_folder(folder)
+
+
 def test_a_disk_that_is_full_is_each_documents_failure_and_leaves_nothing_half_written(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replace, renamed = os.replace, list[str]()
+    renaming, renamed = os.replace, list[str]()
 
     def full_after_four(source: str, target: Path) -> None:
         renamed.append(str(target))
         if len(renamed) > 4:
             raise OSError(28, "No space left on device")
-        replace(source, target)
+        renaming(source, target)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", full_after_four)

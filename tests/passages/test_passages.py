@@ -17,7 +17,7 @@ from gemma10m.config import ReadingConfig
 from gemma10m.documents import Document, open_source
 from gemma10m.errors import DiskError, StateError
 from gemma10m.passages import building
-from gemma10m.passages.building import build_index, seal
+from gemma10m.passages.building import StoppedError, build_index, fill_from, new_index, seal
 from gemma10m.passages.index import PassageIndex, fused, open_index
 from gemma10m.passages.quotes import locate
 from gemma10m.passages.retrieve import default_budget, retrieve, shown
@@ -38,7 +38,7 @@ def story(tmp_path: Path) -> Document:
 
 @pytest.fixture
 def index(tmp_path: Path, story: Document) -> Iterator[PassageIndex]:
-    assert build_index(story, tmp_path / "index")
+    build_index(story, tmp_path / "index")
     with open_index(tmp_path / "index") as opened:
         yield opened
 
@@ -95,7 +95,8 @@ def test_words_of_every_passage_do_not_count() -> None:
 
 
 def test_an_index_that_was_stopped_is_not_there(tmp_path: Path, story: Document) -> None:
-    assert not build_index(story, tmp_path / "index", stop=lambda: True)
+    with pytest.raises(StoppedError), new_index(tmp_path / "index") as database:
+        fill_from(database, story, stop=lambda: True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["story.txt"]
 
 

@@ -68,5 +68,6 @@ def test_other_questions_stay_as_they_are(question: str) -> None:
 
 
 def test_a_rewritten_question_is_what_the_next_one_refers_to() -> None:
+    assert standalone("And Winston?", ("Who is O’Brien?", "a colleague")) == "Who is Winston?"
     first = standalone("And Louisa?", ("Who did Henrietta marry?", "Charles Hayter"))
     assert standalone("And Mary?", (first, "Captain Benwick")) == "Who did Mary marry?"
