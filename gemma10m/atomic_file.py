@@ -1,6 +1,6 @@
 """Write a file so that a crash at any moment leaves the old one or the new one, never a mix.
 
-Order: temporary file in the same folder, write, flush, fsync, close, rename over the target, fsync the folder.
+Order: temporary file in the same folder, write, flush, fsync, rename over the target, fsync the folder.
 The temporary file is locked as long as it is written: one that nobody locks was left by a process that was killed.
 """
 

@@ -164,7 +164,7 @@ def summarize(
 
 @command(short_help="Read a source and save its state.")
 def read(
-    sources: Sources,
+    sources: Documents,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="File to save the state to. Default: one in the cache."),

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import platformdirs
+
+
+def expanded(name: str | Path) -> Path:
+    """Return the path with a home folder for `~`; that of a user who does not exist stays as it is."""
+    return Path(os.path.expanduser(name))
 
 
 def cache_folder() -> Path:

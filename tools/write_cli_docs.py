@@ -19,6 +19,7 @@ COMMANDS = (
     "states",
     "download",
     "info",
+    "quantize",
     "train",
     "eval",
     "bench",
@@ -183,8 +184,8 @@ command resumes an interrupted run of the same commit. `--details` writes it int
 
 Without `--model` the program uses the environment variable `GEMMA10M_MODEL`, else the line `model = "NAME"` of
 `config.toml` in the user's configuration folder (`~/.config/gemma10m` on Linux), else gemma-2B-10M if it is
-downloaded, else small if it is installed. `gemma10m info` shows the default and where `config.toml` belongs; a warning
-names a line of that file that means nothing.
+downloaded, else large or small, whichever is installed, large first. `gemma10m info` shows the default and where
+`config.toml` belongs; a warning names a line of that file that means nothing.
 
 Environment: `GEMMA10M_MODEL`; `HF_TOKEN`, `HF_ENDPOINT`, `HF_HUB_OFFLINE` as for huggingface_hub; `XDG_CACHE_HOME`,
 `XDG_CONFIG_HOME`, `XDG_DATA_HOME`; `OMP_NUM_THREADS`, without which a command uses the cores that are free when it

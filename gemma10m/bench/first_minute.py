@@ -41,7 +41,7 @@ def measure_first_minute(model: Decoder) -> dict[str, object]:
         plain = _probabilities(model, ids)
     read = measure_read(model, READ[device])
     segments = max(1, stretch_tokens(model) // model.reading.segment)
-    plan = memory_plan(model.config, model.reading, model.dtype, segments)
+    plan = memory_plan(model.config, model.reading, model.number_format, segments)
     return {
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
         "kernels_off_by": checked or None,

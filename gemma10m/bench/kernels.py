@@ -45,7 +45,7 @@ class KernelCase:
 def kernel_cases(
     config: ModelConfig, dtype: torch.dtype, device: str, segment: int, segments: int
 ) -> Iterator[KernelCase]:
-    """Return a case per kernel, two of `mix`, for a stretch of random numbers."""
+    """Return a case or two of each kernel, for a stretch of random numbers."""
     heads, kv_heads, size = config.heads, config.kv_heads, config.head_size
     tokens, wide = segment * segments, torch.float32
 
@@ -53,7 +53,8 @@ def kernel_cases(
         return torch.randn(*shape, device=device).to(of)
 
     both = normal(tokens, 2 * config.feed_forward_size)  # (rows, 2F)
-    yield KernelCase("geglu", tuple(both.chunk(2, dim=-1)))
+    for gated in ("geglu", "swiglu"):
+        yield KernelCase(gated, tuple(both.chunk(2, dim=-1)))
     x, weight = normal(tokens, config.hidden_size), normal(config.hidden_size)
     yield KernelCase("rms_norm", (x, weight, config.norm_eps))
     yield KernelCase("add_rms_norm", (x, normal(*x.shape), weight, config.norm_eps))

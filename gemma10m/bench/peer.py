@@ -56,6 +56,8 @@ def measure_against(ours: Decoder, name: str, tokens: int, repeats: int) -> dict
             f"{name} is not given weights of the architecture {architecture}",
             hint=f"use a shape of {known}, or name a GGUF file with --model",
         )
+    if ours.quantised:
+        raise UsageError(f"{name} is not given weights in {ours.quantised}", hint="use --dtype bfloat16 or float32")
     found = parity(name, ours.device.type, ours.config)
     ids = torch.randint(ours.config.vocabulary, (1, tokens))  # (1, S)
     with peer.opened(ours, tokens) as prefill:
@@ -67,8 +69,8 @@ def measure_file_against(ours: Decoder, file: Path, name: str, ids: list[int], r
 
     Raises UsageError as `measure_against` does.
     """
-    text, dtype = torch.tensor([ids]), str(ours.dtype).removeprefix("torch.")  # (1, S)
-    peer, alone = _peer(name), read_alone(file, ours.device.type, dtype, ours.reading, ids)
+    text, peer = torch.tensor([ids]), _peer(name)  # (1, S)
+    alone = read_alone(file, ours.device.type, ours.number_format, ours.reading, ids)
     with peer.opened_file(file, ours, len(ids)) as prefill:
         found = _difference(own_prefill(ours, text), prefill(text), name, FILE_TOLERANCE)
         row = {"peer": name, **_in_turn(ours, prefill, text, repeats, warm=True), "parity": found}
@@ -118,7 +120,7 @@ def _in_turn(ours: Decoder, prefill: Prefill, ids: Tensor, repeats: int, warm: b
         "layers": ours.config.layers,
         "tokens": tokens,
         "memory": ours.reading.memory,
-        "dtype": str(ours.dtype).removeprefix("torch."),
+        "dtype": ours.number_format,
         "tokens_per_second": tokens / statistics.median(own for own, _ in times),
         "peer_tokens_per_second": tokens / statistics.median(theirs for _, theirs in times),
         "ratio": statistics.median(ratios),

@@ -12,6 +12,7 @@ from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.memory.runs import Round, deal
 from gemma10m.models.decoder import Decoder
 from gemma10m.ranks.passed import owners, received_bytes, sent_bytes
+from gemma10m.ranks.together import refuse_alone
 from gemma10m.reading.stretch import LONGEST
 
 SHARE = 0.83  # of the card's peak that products reach
@@ -106,9 +107,14 @@ def _moved(model: Decoder, dealt: Round) -> list[list[int]]:
 
 
 def planned(config: ModelConfig, reading: ReadingConfig, cards: int, tokens: int) -> dict[str, object]:
-    """Return a row: what was planned, and where the time goes. Tokenising is not part of it."""
+    """Return a row: what was planned, and where the time goes. Tokenising is not part of it.
+
+    Raises UsageError for what several ranks cannot read together.
+    """
     with torch.device("meta"):
         model = Decoder(config, reading).to(torch.bfloat16)
+    if cards > 1:
+        refuse_alone(model)
     found, alone = (simulate(model, CARDS["H200"], count, tokens) for count in (cards, 1))
     return {
         "card": "H200",

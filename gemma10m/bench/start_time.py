@@ -65,7 +65,8 @@ def _first_byte(command: list[str]) -> float:
     started = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:  # noqa: S603
         assert process.stdout is not None
-        process.stdout.read(1)
+        if not process.stdout.read(1):
+            raise UsageError("the program ended before its answer began")
         return time.perf_counter() - started
 
 

@@ -267,7 +267,7 @@ def _plan(checkpoint: Checkpoint | PublishedModel, reading: ReadingConfig, optio
     device = resolve_device(options.device)
     packed = packed_format(checkpoint) if isinstance(checkpoint, Checkpoint) else None
     dtype = resolve_dtype(options, device, checkpoint.parameters, packed)
-    plan = memory_plan(checkpoint.config, reading, dtype, stretch=1, stored=checkpoint.stored_bits)
+    plan = memory_plan(checkpoint.config, reading, dtype, segments=1, stored=checkpoint.stored_bits)
     return [
         ("weights", _weights(plan, dtype)),
         ("state", _state_size(plan)),

@@ -211,7 +211,7 @@ def _ticker(progress: ReadingProgress, clock: TokenClock, model: Decoder, total:
 
 
 def split_into_batches(n: int, size: int, done: set[int]) -> Iterator[list[int]]:
-    """Return documents that are not done yet, at most `size` neighbours of one group at a time."""
+    """Yield documents that are not done yet, at most `size` neighbours of one group at a time."""
     batch: list[int] = []
     for index in range(n):
         ends = batch and (index % GROUP == 0 or len(batch) == size or index in done)

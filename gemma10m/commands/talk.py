@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from gemma10m import interrupts
 from gemma10m.commands.answers import AnswerPrinter, cited, no_answer, unverified
 from gemma10m.errors import DiskError, Gemma10MError, Interrupted, UsageError
+from gemma10m.folders import expanded
 from gemma10m.keyboard import keys_unechoed
 from gemma10m.library.chat import Chat
 from gemma10m.library.checking import NO_ANSWER, UNCHECKED
@@ -94,7 +94,7 @@ def _save(talk: Talk, name: str) -> None:
         raise UsageError("no file was named", hint="give a file name: /save talk.jsonl")
     if not talk.chat.answers:
         raise UsageError("nothing was asked yet", hint="ask a question first")
-    path = Path(name).expanduser()
+    path = expanded(name)
     turns = [{"question": answer.question, "answer": answer.text} for answer in talk.chat.answers]
     try:
         with path.open("x", encoding="utf-8") as file:

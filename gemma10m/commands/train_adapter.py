@@ -130,7 +130,7 @@ class _AdapterRun:
         return report
 
     def _save(self) -> None:
-        if self._held == self.trainer.steps_done:
+        if self._held == self.trainer.steps_done or not self.trainer.whole:
             return
         self.trainer.save(self._out / RUN, self._origin)
         self._held = self.trainer.steps_done

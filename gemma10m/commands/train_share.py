@@ -11,7 +11,7 @@ import torch
 from gemma10m.commands.run_folder import begin, check_folder, read_recipe
 from gemma10m.commands.training_notes import Notes
 from gemma10m.commands.training_run import Run, holds_run, refuse_data_around
-from gemma10m.config import ModelConfig
+from gemma10m.config import QUANTISED, ModelConfig
 from gemma10m.errors import UsageError
 from gemma10m.library.model_choice import ChosenModel, ModelOptions, choose_model
 from gemma10m.library.signals import stop_on_signals
@@ -71,7 +71,9 @@ def train_share(terminal: Terminal, options: ShareOptions) -> None:
     refuse_data_around(options.data, options.out)
     recipe = _recipe(options)
     wanted = ModelOptions(options.model, options.device, options.dtype, adapter=NO_ADAPTER)
-    chosen = choose_model(terminal, wanted)
+    if options.dtype in QUANTISED:
+        raise UsageError(f"{options.dtype} weights cannot be trained", hint="use --dtype bfloat16 or float32")
+    chosen = choose_model(terminal, wanted, trains=True)
     reading = training_reading(chosen.checkpoint)
     recipe = replace(recipe, memory=reading.memory, segment=reading.segment, carry=reading.carry, sinks=reading.sinks)
     if chosen.path.resolve() == options.out.resolve():
@@ -151,7 +153,7 @@ def _tell(terminal: Terminal, chosen: ChosenModel, config: ModelConfig) -> None:
     if not KINDS[reading.memory].closes:
         reading = replace(reading, segment=SHOWN_AT + 1)  # one that the tokens shown do not fill
     configs = (chosen.checkpoint.config, config)
-    plans = [memory_plan(each, reading, dtype, stretch=1, tokens=SHOWN_AT) for each in configs]
+    plans = [memory_plan(each, reading, dtype, segments=1, tokens=SHOWN_AT) for each in configs]
     before, after = (plan.state + plan.state_per_token * SHOWN_AT for plan in plans)
     terminal.note(
         f"the state after {SHOWN_AT:,} tokens: {format_bytes(after)} instead of {format_bytes(before)} "

@@ -3,7 +3,10 @@
 listening.py     listeners, which get notes, warnings and progress
 sources.py       the sources that a user names -> a document
 model_choice.py  options -> a model and its tokenizer
+number_format.py free memory -> the number format of the weights
+packing.py       a model -> packed weights on disk
 state_model.py   a saved state -> its model
+ranked.py        what several ranks begin together
 signals.py       Ctrl-C during a read
 indexing.py      the passage index beside a state
 read_source.py   a document -> its state, read now or found in the cache

@@ -1,4 +1,4 @@
-"""Compare an answer with the document, and find passages by words. Only this module uses `passages.verdicts`."""
+"""Compare an answer with the document, and find passages by words."""
 
 from __future__ import annotations
 

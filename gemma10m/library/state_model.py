@@ -9,6 +9,7 @@ from pathlib import Path
 from gemma10m.adapters.peft_folder import read_adapter
 from gemma10m.config import MemoryKind
 from gemma10m.errors import ModelError, StateError, UsageError
+from gemma10m.folders import expanded
 from gemma10m.library.defaults import default_model
 from gemma10m.library.model_choice import ModelOptions
 from gemma10m.sanitise import sanitise_line
@@ -51,7 +52,7 @@ def _refuse_other_model(name: str, adapter: str | None, path: Path, header: Stat
 def _model(path: Path, header: StateHeader, asked: str | None) -> tuple[str, str | None]:
     """Return the name of the state's model, and its adapter: `asked`, None for the packaged one, or "none"."""
     if asked is not None and asked != NO_ADAPTER:
-        read_adapter(Path(asked).expanduser())  # a damaged one is reported, and not a model that is missing
+        read_adapter(expanded(asked))  # a damaged one is reported, and not a model that is missing
     names = known_models()
     # A name in a file chooses among the models that are known, and never a path.
     for name in sorted(names, key=lambda name: name != header.model):

@@ -50,9 +50,11 @@ class SharedAttention(Attention):
         return position
 
     def cost(self) -> Cost:
-        asked = 4 * self.hidden_size * self.spec.query_size
+        asked, found = 4 * self.hidden_size * self.spec.query_size, super().cost()
+        once = 1.0 if self.most_attended is None else 2 / 3  # what keys receive is counted for the owner's queries
         return replace(
-            super().cost(),
+            found,
+            mixing_flops=once * found.mixing_flops,
             projection_flops=asked,
             query_flops=asked,
             writing_flops=0,

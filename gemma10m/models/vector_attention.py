@@ -52,7 +52,7 @@ class StateVectorAttention(Attention):
 
     def forward(self, x: Tensor, state: LayerState, chunk: Chunk, wanted: int) -> tuple[Tensor, LayerState]:
         """Do as Attention does; all tokens' outputs are computed whatever is wanted, because the vector needs them."""
-        if not self.memory.in_turn:
+        if not self.memory.needs_state_vectors:
             return super().forward(x, state, chunk, wanted)
         view = chunk.view(self.window, self.spec)
         plan, new = view.plan, self._project(x, x.shape[1])
@@ -73,7 +73,7 @@ class StateVectorAttention(Attention):
 
     def rewind(self, state: LayerState, position: int, tokens: int) -> LayerState | None:
         """Go back by the whole open segment only: a mean cannot give back single tokens."""
-        if not self.memory.in_turn:
+        if not self.memory.needs_state_vectors:
             return super().rewind(state, position, tokens)
         before = super().rewind(state, position, tokens)
         if before is None or tokens != self.window.open_tokens(position):

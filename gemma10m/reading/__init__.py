@@ -4,6 +4,7 @@ ids.py       the document's ids with the prompt's opening in front
 bookmark.py  a state and what it takes to continue from it
 stretch.py   how many tokens go through a layer together
 pace.py      one stretch after another, in the memory there is
+tail.py      the last tokens, where nothing before them can reach an answer
 steps.py     the loop
 """
 

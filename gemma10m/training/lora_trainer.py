@@ -78,13 +78,17 @@ class LoraTrainer:
         self.parameters = list(lora_parameters(model))
         self.optimizer = torch.optim.AdamW(self.parameters, lr=0.0, betas=(0.9, 0.95), weight_decay=0.0)
         self.steps_done = 0
+        self.whole = True  # weights, moments and steps_done are of one step
 
     @property
     def done(self) -> bool:
         return self.steps_done >= self.recipe.steps
 
     def step(self) -> LoraReport:
-        """Run one step. Raises TrainingError for a gradient that is not a number; all is then as before."""
+        """Run one step. Raises TrainingError for a gradient that is not a number.
+
+        Whatever it raises, all is as before the step while `whole` holds.
+        """
         started, first = time.monotonic(), self.steps_done * self.recipe.contexts_per_step
         batch = self.examples[first : first + self.recipe.contexts_per_step]
         self.optimizer.zero_grad(set_to_none=True)
@@ -131,8 +135,10 @@ class LoraTrainer:
             raise TrainingError(f"the gradient of step {self.steps_done + 1} is {norm}", hint="lower learning_rate")
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.rate(self.steps_done)
+        self.whole = False
         self.optimizer.step()
         self.steps_done += 1
+        self.whole = True
         return norm
 
     def save(self, path: Path, origin: str) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from gemma10m.atomic_file import atomic_file
 from gemma10m.config import ModelConfig, ReadingConfig
-from gemma10m.errors import StateError, TrainingError
+from gemma10m.errors import StateError, TrainingError, UsageError
 from gemma10m.models import ARCHITECTURES
 from gemma10m.models.architecture import Architecture
 from gemma10m.models.decoder import Decoder
@@ -150,6 +150,8 @@ def _architecture(config: ModelConfig) -> Architecture:
 def config_json(config: ModelConfig, reading: ReadingConfig) -> dict[str, Any]:
     if write := _architecture(config).write:
         return write(config)
+    if config.architecture != "gemma":
+        raise UsageError(f"no config.json is written for {config.architecture}", hint="name a shape of gemma")
     return ({"kv_source_layers": kv_source_layers(config)} if config.shares else {}) | {
         "architectures": ["GemmaForCausalLM"],
         "attention_bias": False,

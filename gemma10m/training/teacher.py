@@ -46,10 +46,8 @@ class Teacher:
                 "its own full attention has nothing to teach a memory",
                 hint="train with a smaller carry or segment, or name a teacher trained on longer documents",
             )
-        weights = {
-            name: weight.detach().clone() if weight.requires_grad else weight.detach()
-            for name, weight in student.named_parameters()
-        }
+        trained = {name for name, weight in student.named_parameters() if weight.requires_grad}
+        weights = {name: number.clone() if name in trained else number for name, number in student.state_dict().items()}
         with torch.device("meta"):
             model = Decoder(student.config, ReadingConfig("full", segment=reading.segment))
         model.load_state_dict(weights, strict=True, assign=True)
@@ -60,10 +58,6 @@ class Teacher:
         """Return the tokens the teacher was trained on at a time; its later positions are no lesson."""
         return self.model.config.context
 
-    def left_out(self, length: int) -> int:
-        """Count the tokens of a document of `length` tokens that the teacher cannot teach."""
-        return max(0, length - self.context)
-
     def check(self, student: Decoder) -> None:
         """Refuse a student whose distribution is over another vocabulary. Raises UsageError."""
         found, expected = self.model.config.vocabulary, student.config.vocabulary
@@ -73,21 +67,18 @@ class Teacher:
                 hint="name a teacher with the student's tokenizer",
             )
 
-    def hidden(self, ids: Tensor, stretch: int = STRETCH) -> Tensor:
+    def hidden(self, ids: Tensor) -> Tensor:
         """Return normalised hidden states of the first `context` tokens: ids (B, S) -> (B, min(S, context), D)."""
         state = self.model.empty_state(ids.shape[0])
         found = []
-        for part in ids[:, : self.context].split(stretch, dim=1):
+        for part in ids[:, : self.context].split(STRETCH, dim=1):
             hidden, state = self.model.hidden(part, state, part.shape[1])
             found.append(hidden)
         return torch.cat(found, dim=1)
 
 
 def distillation_loss(student_logits: Tensor, teacher_logits: Tensor, temperature: float = 1.0) -> Tensor:
-    """Return T^2 KL(teacher
-
-    student), mean over tokens, in float32 or wider. Both logits (..., V) -> ().
-    """
+    """Return T^2 KL(teacher || student), mean over tokens, in float32 or wider. Both logits (..., V) -> ()."""
     student, teacher = (
         F.log_softmax(logits.to(torch.promote_types(logits.dtype, torch.float32)) / temperature, dim=-1)
         for logits in (student_logits, teacher_logits)

@@ -11,7 +11,7 @@ from gemma10m.adapters.lora import LowRankUpdate
 from gemma10m.adapters.peft_folder import Adapter, read_about, read_adapter
 from gemma10m.config import MemoryKind, ModelConfig
 from gemma10m.errors import ModelError
-from gemma10m.folders import reader_folders
+from gemma10m.folders import expanded, reader_folders
 from gemma10m.memory import KINDS
 from gemma10m.models import ARCHITECTURES
 from gemma10m.strict_json import quote
@@ -31,7 +31,7 @@ def find_adapter(asked: str | Path | None, checkpoint: Checkpoint) -> Adapter | 
     if asked is None:
         own = (folder for folder in reader_folders() if read_about(folder).base == checkpoint.fingerprint)
         return next(map(read_adapter, own), None)
-    adapter = read_adapter(Path(asked).expanduser())
+    adapter = read_adapter(expanded(asked))
     if adapter.about.base not in ("", checkpoint.fingerprint):
         raise ModelError(
             f"{adapter.path} was trained on other weights than those of {checkpoint.name}",

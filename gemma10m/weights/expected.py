@@ -89,6 +89,9 @@ def _check_sizes(config: ModelConfig, tensors: Mapping[str, TensorEntry]) -> Non
     """Refuse a matrix with more numbers than all files together: shapes alone may overflow. Raises ModelError."""
     held = sum(math.prod(entry.shape) for entry in tensors.values())
     widths = {"vocab_size": config.vocabulary, "intermediate_size": config.widest_feed_forward}
+    widths |= {"altup_num_inputs": config.streams, "laurel_rank": config.laurel_rank}
+    own_rows = (config.layer_input_rows or config.vocabulary) * config.layer_input_size
+    widths["vocab_size_per_layer_input * hidden_size_per_layer_input"] = own_rows * config.layers // config.hidden_size
     if config.megalodon:
         widths |= {"value_dim": config.megalodon.value_dim, "cema_ndim": config.megalodon.cema_ndim}
     for layer in range(config.layers if config.attention else 1):

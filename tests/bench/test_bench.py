@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import resource
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -28,7 +29,7 @@ from gemma10m.bench.peer import TOLERANCE, measure_against, measure_file_against
 from gemma10m.bench.read import measure_read
 from gemma10m.bench.rows import append_lines, append_rows
 from gemma10m.bench.shape import GATES, READING, SHAPES, published, random_model, stock_weights
-from gemma10m.bench.start_time import measure_first_progress, measure_start, write_checkpoint
+from gemma10m.bench.start_time import _first_byte, measure_first_progress, measure_start, write_checkpoint
 from gemma10m.bench.timing import spread
 from gemma10m.commands.ask import read
 from gemma10m.config import ModelConfig, ReadingConfig
@@ -247,8 +248,9 @@ def test_a_load_is_of_the_checkpoint_it_names() -> None:
 @pytest.mark.usefixtures("_small_ceilings")
 def test_every_op_that_has_a_kernel_is_timed() -> None:
     rows = list(measure_kernels(SMALL, torch.float32, "cpu", 16, 2))
+    assert {"geglu", "swiglu"} <= {row["kernel"] for row in rows}
     assert [row["kernel"] for row in rows] == [case.name for case in kernel_cases(SMALL, torch.float32, "cpu", 16, 2)]
-    assert len({row["kernel"] for row in rows}) == 10
+    assert len({row["kernel"] for row in rows}) == 11
     geglu = rows[0]
     assert geglu["bytes"] == 4 * 3 * 32 * SMALL.feed_forward_size
 
@@ -301,3 +303,19 @@ def test_a_start_is_timed_with_and_without_passages(cache: Path, tmp_path: Path)
     (memory,), (recalled,) = row["all_seconds"], row["all_recalled_seconds"]
     assert 0 < row["seconds"] == memory < 60
     assert 0 < row["recalled_seconds"] == recalled < 60
+
+
+def test_packed_weights_are_not_given_to_a_peer() -> None:
+    with pytest.raises(UsageError, match="every-layer is not given weights in int8"):
+        measure_against(gemma10m.load_model(demo_folder(), dtype="int8"), "every-layer", 70, 1)
+
+
+def test_a_program_that_ends_without_an_answer_is_not_timed() -> None:
+    with pytest.raises(UsageError, match="ended before its answer began"):
+        _first_byte([sys.executable, "-c", "raise SystemExit(3)"])
+
+
+def test_only_a_gemma_is_written_with_random_weights(tmp_path: Path) -> None:
+    model = random_model(replace(SMALL, architecture="llama"), ReadingConfig("full"), "cpu", torch.float32)
+    with pytest.raises(UsageError, match=r"no config\.json is written for llama"):
+        write_checkpoint(model, tmp_path)

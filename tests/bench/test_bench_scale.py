@@ -12,6 +12,7 @@ import torch
 from gemma10m.bench.flops import needed_flops, token_flops
 from gemma10m.bench.scale import CARDS, PARTS, SHARE, planned, simulate
 from gemma10m.bench.shape import READING, SHAPES
+from gemma10m.errors import UsageError
 from gemma10m.models.decoder import Decoder
 from gemma10m.reading.stretch import LONGEST
 
@@ -59,6 +60,13 @@ def test_the_bytes_of_a_layer_do_not_depend_on_the_length(gemma: Decoder) -> Non
 def test_a_last_round_counts_its_longest_run(gemma: Decoder) -> None:
     whole, more = simulate(gemma, H200, 8, 8 * LONGEST), simulate(gemma, H200, 8, 8 * LONGEST + 9 * 2048)
     assert math.isclose(more.products / whole.products, 1 + 2 * 2048 / LONGEST)
+
+
+@pytest.mark.parametrize("memory", ["full", "heavy"])
+def test_what_several_cards_cannot_read_together_has_no_plan(memory: Any) -> None:
+    with pytest.raises(UsageError, match=f"`{memory}` memory"):
+        planned(SHAPES["gemma-2b"], replace(READING, memory=memory), 8, TOKENS)
+    assert planned(SHAPES["gemma-2b"], replace(READING, memory=memory), 1, TOKENS)["cards"] == 1
 
 
 @pytest.mark.parametrize("memory", ["linear", "delta", "gated"])

@@ -134,6 +134,7 @@ def test_the_built_in_recipe_is_the_one_that_ships() -> None:
     [
         ({"segment": 16}, {}, "the recipe states segment, and with --share the model reads as it did before"),
         ({"train": "gates"}, {}, "--share trains attention or all"),
+        ({}, {"dtype": "int4"}, "int4 weights cannot be trained"),
         ({}, {"train": "memory"}, "--share trains attention or all"),
         ({"kl_weight": 0}, {}, "there is nothing to learn from"),
         ({"recompute": True}, {}, "recompute does not work with layers that share keys and values"),

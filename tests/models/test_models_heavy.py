@@ -32,6 +32,14 @@ def turned(x: Tensor, place: int) -> Tensor:
     return ops.rotate(x.view(1, 1, 1, -1), cos, sin).flatten()
 
 
+def test_a_model_with_state_vectors_may_keep_what_is_attended_to_instead() -> None:
+    plain, with_vectors = (tiny_model("heavy", segment=4, carry=4, has_state_vectors=has) for has in (False, True))
+    ids = random_ids(plain, 29)
+    weights = plain.state_dict()
+    with_vectors.load_state_dict(weights, strict=False)
+    assert torch.equal(read_cut(with_vectors, ids)[0], read_cut(plain, ids)[0])
+
+
 def slow_attention(mixer: Attention, x: Tensor, reading: ReadingConfig) -> Tensor:
     """Attend token by token as docs/architecture.md says, for one document x (1, S, D) -> (S, H E)."""
     queries, keys, values = (part[0] for part in mixer._project(x, x.shape[1]))
@@ -163,7 +171,7 @@ def test_the_same_bytes_after_few_tokens_and_many() -> None:
     model = tiny_model("heavy", segment=64, carry=64, sinks=2, dtype=torch.float32)
     states = [read_cut(model, random_ids(model, tokens), logits="none")[1] for tokens in (1024 + 63, 8192 + 63)]
     assert states[0].nbytes == states[1].nbytes
-    plan = memory_plan(model.config, model.reading, torch.float32, stretch=1)
+    plan = memory_plan(model.config, model.reading, torch.float32, segments=1)
     assert plan.state == states[0].nbytes
     # 2 layers, 2 heads: keys and values of 64 kept, 64 carried, 63 open tokens and 2 sinks; what 128 and 191 received
     assert plan.keys == 2 * 2 * (2 * 6 * (64 + 64 + 63 + 2)) * 4

@@ -150,14 +150,14 @@ def test_reading_from_the_first_token_that_matters_gives_the_state_of_a_whole_re
 def test_the_plan_counts_what_a_state_holds(kv: KeyValueFormat, dtype: torch.dtype) -> None:
     model = tiny_model("window", segment=8, carry=16, sinks=2, kv=kv, dtype=dtype, **sliding(11))
     _, state = read_cut(model, random_ids(model, 47))
-    plan = memory_plan(model.config, model.reading, dtype, stretch=1)
+    plan = memory_plan(model.config, model.reading, dtype, segments=1)
     assert plan.state == plan.keys == state.nbytes
     assert plan.state_per_token == 0
 
 
 def test_the_plan_of_full_memory_grows_by_quantised_tokens() -> None:
     model = tiny_model("full", segment=64, kv="int8", dtype=torch.float32)
-    plan = memory_plan(model.config, model.reading, torch.float32, stretch=1)
+    plan = memory_plan(model.config, model.reading, torch.float32, segments=1)
     states = [read_cut(model, random_ids(model, 64 * n + 63))[1].nbytes for n in (1, 4)]
     # 2 layers, 2 K/V heads, 6 numbers: codes of 8 bits, one bit each for the keys' scales, 64 bits for a value's
     assert states[1] - states[0] == 3 * 64 * 2 * 2 * (2 * 6 + 6 / 8 + 8)

@@ -14,6 +14,7 @@ import torch
 from checkpoints import INDEX, gemma_shapes, random_tensors, tiny_config, tiny_gemma, write_raw_shard
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from official_models import official_model, rewrite_config, save
 
 from gemma10m.errors import ModelError
 from gemma10m.weights.checkpoint import open_checkpoint
@@ -95,6 +96,17 @@ def test_headers_that_lie(tmp_path, header, data, expected):
     folder = tiny_gemma(tmp_path)
     write_raw_shard(folder / SINGLE, header, bytes(data))
     assert expected in refused(folder)
+
+
+@pytest.mark.parametrize("sizes", [
+    {"hidden_size_per_layer_input": 2**31 - 1, "vocab_size_per_layer_input": 2**31 - 1},
+    {"altup_num_inputs": 2_000_000_000},
+    {"laurel_rank": 2**31 - 1},
+])  # fmt: skip
+def test_sizes_of_gemma_3n_that_no_file_holds_are_refused(tmp_path, sizes):
+    folder = save(official_model("gemma3n_text"), tmp_path)
+    rewrite_config(folder, lambda said: said | sizes)
+    assert "whose matrix has more numbers than the" in refused(folder)
 
 
 def test_a_truncated_file_names_found_and_expected_sizes(tmp_path):

@@ -336,7 +336,7 @@ class TestModelFolder:
         monkeypatch.setattr(loading, "find_downloaded", {"owner/name": tmp_path}.get)
         assert resolve_model("owner/name") == tmp_path
 
-    @pytest.mark.parametrize("name", ["owner/other", "a/b/c", "nope", "", "\0"])
+    @pytest.mark.parametrize("name", ["owner/other", "a/b/c", "nope", "", "\0", "x" * 300])
     def test_a_name_nobody_has(self, name):
         with pytest.raises(ModelError) as caught:
             resolve_model(name or "none/such")
@@ -345,7 +345,12 @@ class TestModelFolder:
 
     @pytest.mark.parametrize(
         ("name", "what"),
-        [("https://a.b/model.gguf", "is a URL"), ("x.gguf", "does not exist"), ("../../x", "x does not exist")],
+        [
+            ("https://a.b/model.gguf", "is a URL"),
+            ("x.gguf", "does not exist"),
+            ("../../x", "x does not exist"),
+            ("~nosuchuser/x", "x does not exist"),
+        ],
     )
     def test_a_url_or_a_missing_file_is_named_as_what_it_is(self, name, what, tmp_path, monkeypatch):
         (tmp_path / "in" / "here").mkdir(parents=True)

@@ -28,7 +28,7 @@ def parameters_of(memory):
 @pytest.mark.parametrize("extra", [{}, {"write_gates": True}, {"state_vectors": True}], ids=str)
 def test_weights_are_the_loaded_parameters(tmp_path, dtype, extra):
     model = load_model(tiny_gemma(tmp_path, gates=0.0, **extra), dtype=dtype)
-    plan = memory_plan(model.config, model.reading, getattr(torch, dtype), stretch=1)
+    plan = memory_plan(model.config, model.reading, getattr(torch, dtype), segments=1)
     assert plan.weights == sum(parameter.nbytes for parameter in model.parameters())
 
 
@@ -50,7 +50,7 @@ def test_state_is_what_a_model_holds_right_before_a_segment_closes(
     ids = torch.zeros(1, (carried_segments + 3) * segment - 1, dtype=torch.int64)
     _, before = model(ids, model.empty_state(), logits="none")
     _, closed = model(ids[:, :1], before, logits="none")
-    plan = memory_plan(config, reading, dtype, stretch=1)
+    plan = memory_plan(config, reading, dtype, segments=1)
     assert plan.state == before.nbytes > closed.nbytes
     assert plan.state_per_token == 0
 
@@ -59,14 +59,14 @@ def test_state_is_what_a_model_holds_right_before_a_segment_closes(
 def test_full_memory_grows_with_the_document(sinks):
     config = ModelConfig(12, 2, 4, 2, 6, 10, 17)
     reading = ReadingConfig("full", 8, 0, sinks)
-    plan = memory_plan(config, reading, torch.float32, stretch=1)
+    plan = memory_plan(config, reading, torch.float32, segments=1)
     model = Decoder(config, reading).requires_grad_(False)
     _, state = model(torch.zeros(1, 50, dtype=torch.int64), model.empty_state(), logits="none")
     assert state.nbytes == plan.state + 50 * plan.state_per_token
 
 
 def test_gemma_2b_in_bfloat16():
-    plan = memory_plan(GEMMA_2B, ReadingConfig("linear", 2048, 2048, 4), torch.bfloat16, stretch=8)
+    plan = memory_plan(GEMMA_2B, ReadingConfig("linear", 2048, 2048, 4), torch.bfloat16, segments=8)
     assert plan.weights == 2 * 2_506_172_416 + 4 * 144
     keys_and_values = 18 * 1024 * (2048 + 2047 + 4)
     assert plan.state == keys_and_values + 4 * 1_184_256
@@ -121,5 +121,5 @@ def test_activations_are_right_to_a_factor_of_two(memory, kv_heads, feed_forward
     held = [tensor for layer in state.layers for _, tensor in layer.tensors()]
     with LiveBytes([*model.parameters(), *held, ids]) as measured:
         model(ids, state, logits="last")
-    planned = memory_plan(config, reading, dtype, stretch=3).activations
+    planned = memory_plan(config, reading, dtype, segments=3).activations
     assert planned / 2 < measured.peak < planned * 2

@@ -87,7 +87,7 @@ def test_rows_that_groups_do_not_divide_are_refused_with_the_way_out(number_form
 @FORMATS
 def test_the_plan_counts_what_is_loaded(number_format: str, tmp_path: Path) -> None:
     model = load_model(tiny_gemma(tmp_path, gates=0.0, **WIDE), dtype=number_format)
-    plan = memory_plan(model.config, model.reading, number_format, stretch=1)
+    plan = memory_plan(model.config, model.reading, number_format, segments=1)
     assert plan.weights == sum(tensor.nbytes for tensor in model.state_dict().values())
     assert model.number_format == number_format
     assert model.dtype == torch.bfloat16

@@ -75,7 +75,7 @@ class GgufSource:
         tensor = self._tensors.get(ROPE_FACTORS)
         if tensor is None:
             return None
-        if len(tensor.shape) != 1 or tensor.shape[0] > 2**16:
+        if len(tensor.shape) != 1 or not 0 < tensor.shape[0] <= 2**16:
             raise ModelError(
                 f"{ROPE_FACTORS} in {self.path} has the shape {list(tensor.shape)}, one row expected", _DAMAGED
             )

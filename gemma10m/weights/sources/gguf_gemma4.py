@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gemma10m.gguf_file import GgufTensor
-from gemma10m.models.config_reader import GLOBAL, LOCAL
+from gemma10m.models.config_reader import GLOBAL, LOCAL, MOST_LAYERS
 from gemma10m.weights.sources.gguf_said import Said
 
 _UNTURNED = 1e29  # a factor above it stops a pair's rotation: converters write 1e30
@@ -48,7 +48,7 @@ def gemma4_fields(
 def _local(said: Said, layers: int) -> list[bool]:
     key = "attention.sliding_window_pattern"
     found = said.any(key)
-    if isinstance(found, list) and len(found) == layers and all(type(slides) is bool for slides in found):
+    if isinstance(found, list) and len(found) == layers <= MOST_LAYERS and all(type(one) is bool for one in found):
         return found
     said.complain(key, found, f"yes or no for each of {layers:,} layers")
     return []
