@@ -66,6 +66,7 @@ MAY_IMPORT = {
         "errors",
     },
     "passages": {
+        "regular_file",
         "memory",
         "documents",
         "encodings",
@@ -76,7 +77,7 @@ MAY_IMPORT = {
         "strict_json",
         "tensor_bytes",
     },
-    "state_file": {"memory", "config", "errors", "atomic_file", "strict_json", "tensor_bytes"},
+    "state_file": {"regular_file", "memory", "config", "errors", "atomic_file", "strict_json", "tensor_bytes"},
     "saved_states": {
         "adapters",
         "atomic_file",

@@ -10,9 +10,9 @@ from gemma10m.evaluation.journal import ResultRow
 from gemma10m.evaluation.report import aligned
 from gemma10m.evaluation.squad_score import contains, exact_match, f1, normalised
 from gemma10m.library.checking import NO_ANSWER, UNCHECKED, UNVERIFIED, VERIFIED
+from gemma10m.passages.statements import REFUSAL
 from gemma10m.tasks.question_set import AskedQuestion
 
-REFUSAL = "not in the text"
 RIGHT = 0.5  # F1 from which a verified answer counts as right
 VERDICTS = (VERIFIED, UNVERIFIED, NO_ANSWER, UNCHECKED)
 HEADINGS = ("questions", "n", "exact", "F1", "contains", "source found", "answered", "verified", "of them right")

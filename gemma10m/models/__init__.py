@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gemma10m.config import ModelConfig
 from gemma10m.models import gemma, gemma2, gemma3, gemma3n, gemma4, llama, megalodon, qwen2, qwen3
 from gemma10m.models.architecture import Architecture
 
@@ -17,3 +18,8 @@ _ALL: tuple[Architecture, ...] = (
     qwen3.ARCHITECTURE,
 )
 ARCHITECTURES: dict[str, Architecture] = {kind: one for one in _ALL for kind in one.model_types}
+
+
+def architecture_of(config: ModelConfig) -> Architecture:
+    """Return the architecture that a config says it is of."""
+    return next(one for one in _ALL if one.name == config.architecture)

@@ -19,8 +19,7 @@ from torch import Tensor
 from gemma10m.atomic_file import atomic_file
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.errors import StateError, TrainingError, UsageError
-from gemma10m.models import ARCHITECTURES
-from gemma10m.models.architecture import Architecture
+from gemma10m.models import architecture_of
 from gemma10m.models.decoder import Decoder
 from gemma10m.models.sharing_groups import kv_source_layers
 from gemma10m.strict_json import quote, strict_json
@@ -52,7 +51,7 @@ class SavedRun:
 
 def save_model(model: Decoder, folder: Path) -> None:
     """Write config.json and model.safetensors. Raises DiskError."""
-    in_file = _architecture(model.config).file_name
+    in_file = architecture_of(model.config).file_name
     tensors = {in_file(name): tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     write_json(folder / "config.json", config_json(model.config, model.reading))
     write_bytes(folder / "model.safetensors", safetensors_bytes(tensors, {"format": "pt"}))
@@ -143,12 +142,8 @@ def write_bytes(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def _architecture(config: ModelConfig) -> Architecture:
-    return next(one for one in ARCHITECTURES.values() if one.name == config.architecture)
-
-
 def config_json(config: ModelConfig, reading: ReadingConfig) -> dict[str, Any]:
-    if write := _architecture(config).write:
+    if write := architecture_of(config).write:
         return write(config)
     if config.architecture != "gemma":
         raise UsageError(f"no config.json is written for {config.architecture}", hint="name a shape of gemma")

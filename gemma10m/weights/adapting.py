@@ -13,7 +13,7 @@ from gemma10m.config import MemoryKind, ModelConfig
 from gemma10m.errors import ModelError
 from gemma10m.folders import expanded, reader_folders
 from gemma10m.memory import KINDS
-from gemma10m.models import ARCHITECTURES
+from gemma10m.models import architecture_of
 from gemma10m.strict_json import quote
 from gemma10m.weights.checkpoint import Checkpoint
 from gemma10m.weights.expected import expected_shapes
@@ -85,7 +85,7 @@ def _check_memory(adapter: Adapter, name: str, config: ModelConfig) -> None:
 
 def own_updates(adapter: Adapter, checkpoint: Checkpoint) -> dict[str, LowRankUpdate]:
     """Return the updates by the model's own names, checked against its shapes. Raises ModelError."""
-    architecture = next(one for one in ARCHITECTURES.values() if one.name == checkpoint.config.architecture)
+    architecture = architecture_of(checkpoint.config)
     found: dict[str, LowRankUpdate] = {}
     for name, update in adapter.updates.items():
         own = architecture.own_name(name)

@@ -12,7 +12,7 @@ from gemma10m.adapters.lora import Updates
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.errors import ModelError
 from gemma10m.folders import models_folder
-from gemma10m.models import ARCHITECTURES
+from gemma10m.models import architecture_of
 from gemma10m.models.architecture import Architecture
 from gemma10m.strict_json import quote
 from gemma10m.weights.config_file import ConfigFile, StatedReading, parse_config
@@ -83,7 +83,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
 
 def _own_tensors(config: ModelConfig, source: WeightSource) -> dict[str, TensorEntry]:
     """Return the text model's tensors by the model's own names."""
-    architecture = next(one for one in ARCHITECTURES.values() if one.name == config.architecture)
+    architecture = architecture_of(config)
     unused = _unused_names(config, architecture)
     found: dict[str, TensorEntry] = {}
     for name, entry in source.entries().items():

@@ -10,7 +10,7 @@ import torch
 from gemma10m.adapters.added_memory import PART
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.errors import ModelError
-from gemma10m.models import ARCHITECTURES
+from gemma10m.models import architecture_of
 from gemma10m.models.decoder import Decoder
 from gemma10m.strict_json import quote
 from gemma10m.weights.headers import COUNT, TensorEntry
@@ -70,7 +70,7 @@ def check_tensors(config: ModelConfig, tensors: Mapping[str, TensorEntry]) -> No
         )
     _check_sizes(config, tensors)
     expected = expected_shapes(config)
-    in_file = next(one.file_name for one in ARCHITECTURES.values() if one.name == config.architecture)
+    in_file = architecture_of(config).file_name
     faults = {
         "missing": [in_file(name) for name in expected if name not in tensors],
         "unexpected": [quote(in_file(name)) for name in tensors if name not in expected],

@@ -12,7 +12,7 @@ from torch import Tensor
 from gemma10m.atomic_file import atomic_file
 from gemma10m.config import QUANTISED
 from gemma10m.errors import UsageError
-from gemma10m.models import ARCHITECTURES
+from gemma10m.models import architecture_of
 from gemma10m.tensor_bytes import bytes_of, safetensors_header
 from gemma10m.weights.checkpoint import Checkpoint
 from gemma10m.weights.quantising import PACKED, quantised_bits
@@ -44,7 +44,7 @@ def save_packed(checkpoint: Checkpoint, folder: Path, number_format: str) -> int
 
 def _in_file(checkpoint: Checkpoint, weights: Mapping[str, Tensor], number_format: str) -> Iterator[tuple[str, Tensor]]:
     """Yield the tensors by their names in a file: wide numbers first, for alignment, and scales behind their levels."""
-    architecture = next(one for one in ARCHITECTURES.values() if one.name == checkpoint.config.architecture)
+    architecture = architecture_of(checkpoint.config)
     stored = checkpoint.stored_bits
     floats = [name for name in weights if not name.endswith(PACKED)]
     for name in sorted(floats, key=lambda name: (-weights[name].itemsize, name)):
