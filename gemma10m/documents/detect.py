@@ -7,7 +7,7 @@ import os
 import re
 import tarfile
 
-from gemma10m.documents.text import is_binary
+from gemma10m.documents.text import EncodingDetector, is_binary
 
 COMPRESSED = {"gzip": b"\x1f\x8b", "bzip2": b"BZh", "xz": b"\xfd7zXZ\0", "zstd": b"\x28\xb5\x2f\xfd"}
 _SIGNATURES = {  # of binary files that are not read: where and by which bytes each is known
@@ -85,10 +85,23 @@ _STATE = re.compile(rb'.{8}\{"__metadata__":\{"format":"gemma10m\.state/', re.S)
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MAIL_NAMES = (".eml", ".mbox", ".mbx", ".mht", ".mhtml")
 _HEADER = re.compile(rb"(?:From \S+ [^\n]{10,200}\n>?|\s*)[!-9;-~]{1,80}:[ \t\r\n]")
-_MAIL = re.compile(
-    rb"From \S+ [^\n]*\d{4}[^\n]{0,40}\n[!-9;-~]+:|(?:Received|Return-Path|Delivered-To|Message-ID|MIME-Version): ",
-    re.IGNORECASE,
+_FIELD = re.compile(rb">?[!-9;-~]{1,80}:(?:[ \t\r\n]|\Z)")
+_MAIL_FIRST = re.compile(rb"(?:Received|Return-Path|Delivered-To|Message-ID|MIME-Version): ", re.IGNORECASE)
+_SEPARATOR = re.compile(  # with an address, or with a date as RFC 4155 has it: a sentence may begin with "From"
+    rb"From (?:(?:\S*@\S*|-) [^\n]*\d:\d\d\b[^\n]*\b\d{4}\b"
+    rb"|[^\n]{1,200} (?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} [ \d]?\d \d?\d:\d\d\b[^\n]*\b\d{4}\b)"
 )
+_PLAUSIBLE = {  # fields of a mail, and what is in them
+    b"from|to|cc|sender|reply-to|return-path|delivered-to": rb"[^\n]*\S@\S|<>",
+    b"date|delivery-date": rb"[^\n]*\d \w{3} \d\d[^\n]*\d:\d\d",
+    b"message-id": rb"<\S+@\S+>",
+    b"received": rb"(?:from|by) [^\n]*[;@.]",
+    b"mime-version": rb"1\.0\s*(?:\(|\n|\r|\Z)",
+    b"content-type": rb"[a-z]+/[a-z]",
+}
+_PLAUSIBLE_FIELD = re.compile(b"|".join(b"(?:%s):\\s+(?:%s)" % field for field in _PLAUSIBLE.items()), re.IGNORECASE)
+_ENOUGH_FIELDS = 3  # where the file's name does not say that it is a mail
+_LONGEST_HEADERS = 500  # lines
 _LFS_LARGEST = 1024  # bytes; as git-lfs has it
 _LFS = re.compile(
     rb"version https?://(?:git-lfs|hawser)\.github\.com/spec/v\d\r?\n(?:[a-z0-9.-]+ [^\n]{1,200}\n?){2,9}"
@@ -102,7 +115,7 @@ def kind_of(head: bytes, name: str) -> str:
     ending = os.path.splitext(name)[1].lower()
     if marked := _packed(head) or _marked(head, ending):
         return marked
-    if _SUBTITLES.get(ending, b"\n\n\0") in head or head.startswith((b"WEBVTT\n", b"WEBVTT\r")):
+    if _is_subtitles(_narrow(head), ending):
         return "subtitles"
     if _is_html(head, ending):
         return "html"
@@ -138,9 +151,20 @@ def _is_html(head: bytes, ending: str) -> bool:
     """Return whether it is a page; a file whose name says that it is source code is not."""
     if ending in _HTML_NAMES:
         return not _PROGRAM.match(head)
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        head = head[:8192].decode("utf-16", "ignore").encode("utf-8", "ignore")
-    return ending not in _SOURCE_NAMES and bool(_HTML.match(head[:4096]))
+    return ending not in _SOURCE_NAMES and bool(_HTML.match(_narrow(head)[:4096]))
+
+
+def _is_subtitles(head: bytes, ending: str) -> bool:
+    is_marked = head.startswith((b"WEBVTT\n", b"WEBVTT\r")) and b"-->" in head
+    return is_marked or _SUBTITLES.get(ending, b"\n\n\0") in head
+
+
+def _narrow(head: bytes) -> bytes:
+    """Return the first bytes of a text in UTF-16 or UTF-32 as UTF-8, and of any other file as they are."""
+    detector = EncodingDetector(head)
+    if detector.wide:
+        return head[len(detector.mark) : 8192].decode(detector.encoding, "ignore").encode("utf-8", "ignore")
+    return head
 
 
 def _packed(head: bytes) -> str:
@@ -155,7 +179,28 @@ def _packed(head: bytes) -> str:
 
 
 def _is_mail(head: bytes, ending: str) -> bool:
-    return bool(_HEADER.match(head) if ending in _MAIL_NAMES else _MAIL.match(head))
+    head = head.removeprefix(codecs.BOM_UTF8)
+    if ending in _MAIL_NAMES:
+        return bool(_HEADER.match(head))
+    lines = head.split(b"\n", _LONGEST_HEADERS)
+    return separates(lines[0], b"".join(lines[1:2])) or (bool(_MAIL_FIRST.match(head)) and _are_headers(lines))
+
+
+def separates(line: bytes, following: bytes) -> bool:
+    """Tell if a line begins a message in a mailbox; the next one is a header then."""
+    return bool(_SEPARATOR.match(line) and _FIELD.match(following))
+
+
+def _are_headers(lines: list[bytes]) -> bool:
+    """Tell if all lines up to an empty one are headers, and enough of them hold what a mail's do."""
+    known = 0
+    for line in lines[:_LONGEST_HEADERS]:
+        if not line.strip():
+            break
+        if line[:1] not in b" \t" and not _FIELD.match(line):
+            return False
+        known += bool(_PLAUSIBLE_FIELD.match(line))
+    return known >= _ENOUGH_FIELDS
 
 
 def is_tar_header(block: bytes) -> bool:

@@ -92,7 +92,7 @@ PAGES = {
     ),
     "quotes": ("<p>He said <q>no</q>.", "He said “no”."),
     "hidden": (
-        "<p>a<span hidden>b</span><b style='color:red; DISPLAY : none'>c</b><i aria-hidden=true>d</i>"
+        "<p>a<span hidden>b</span><b style='color:red; DISPLAY : none'>c</b><i hidden aria-hidden=true>d</i>"
         "<template>e</template><noscript>f</noscript>g",
         "ag",
     ),
@@ -112,7 +112,7 @@ PAGES = {
     "lists that count down": (
         "<ol reversed><li>c<li>b<table><tr><td><ol reversed type=a><li>x<li>y<td>z</table>"
         "<li></li><li value=9>i<li>h</ol><ol reversed start=4><li>d</ol>",
-        "5. c\n4. b\n\nb. x a. y\tz\n\n9. i\n8. h\n\n4. d",
+        "5. c\n4. b\n\nb. x a. y\tz\n\n3.\n9. i\n8. h\n\n4. d",
     ),
     "CDATA": ("<p>a<![CDATA[ < b & c]]></p>", "a < b & c"),
     "a document type with more in it": ('<!DOCTYPE html [<!ENTITY a "b">]><html><p>text', "text"),

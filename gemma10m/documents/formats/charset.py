@@ -1,14 +1,19 @@
-"""Find a page's encoding as browsers do: by its mark, by what its first kilobyte declares, else as plain text."""
+"""Find a page's encoding as browsers do: by its mark, by what its first kilobyte declares, else as plain text.
+
+The label of a part of a mail is taken as browsers take it, too: `iso-8859-1` is Windows-1252, `gb2312` is GB 18030.
+"""
 
 from __future__ import annotations
 
 import codecs
+import contextlib
 import re
 from collections.abc import Iterator
 
 import webencodings
 
 from gemma10m.documents import limits
+from gemma10m.documents.formats.iso2022jp import decode_iso2022jp
 from gemma10m.documents.safe_open import BLOCK
 from gemma10m.documents.spool import TextWriter
 from gemma10m.documents.text import EncodingDetector, TextDecoder, decoder, nul_bytes, wrong_bytes
@@ -23,7 +28,9 @@ _TAG = re.compile(rb"""<([a-zA-Z/!?][^\s/>]*)((?:"[^"]*"|'[^']*'|[^'">])*)>""")
 _ATTRIBUTE = re.compile(rb"""([^\s=/"']+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))""")
 _IN_CONTENT = re.compile(rb"""charset\s*=\s*["']?\s*([^\s;"']+)""", re.IGNORECASE)
 _UNMARKED = {b"<\0": "utf-16-le", b"\0<": "utf-16-be"}
-_MEANT = {"gbk": "gb18030", "utf-16le": "utf-8", "utf-16be": "utf-8", "x-user-defined": "windows-1252"}
+_MEANT = {"gbk": "gb18030", "x-user-defined": "windows-1252"}
+_MEANT_INSIDE = {"utf-16le": "utf-8", "utf-16be": "utf-8"}  # where ASCII says so
+_ONLY_ASCII = {"ascii", "us-ascii", "ansi_x3.4-1968", "iso-ir-6", "us", "646"}  # whose other bytes have no label
 
 
 def decode_page(page: bytes, writer: TextWriter) -> Iterator[str]:
@@ -70,10 +77,40 @@ def _is_utf8(text: bytes) -> bool:
     return b"\x1b" not in text  # which is ISO-2022-JP
 
 
+def decode_labelled(data: bytes, label: str, writer: TextWriter, what: str = "it") -> str:
+    """Return the text of bytes that have the label of an encoding, or ""; the writer notes what is wrong.
+
+    what: the subject of the notice that they are not UTF-8.
+    """
+    detector = EncodingDetector(data)
+    if detector.mark:
+        name = detector.encoding.removesuffix("-sig")
+        return "".join(_decoded(data, len(detector.mark), name, name.upper(), writer))
+    if label.lower() not in _ONLY_ASCII:
+        if (encoding := webencodings.lookup(label)) and encoding.name != "replacement":
+            return "".join(decoded(data, 0, _MEANT.get(encoding.name, encoding.name), writer))
+        with contextlib.suppress(LookupError, ValueError):
+            text = data.decode(label, "replace")  # which browsers do not know: UTF-7, IBM's
+            if "\ufffd" in text:
+                writer.note(wrong_bytes(text.count("\ufffd"), label.upper()))
+            return text
+    detector.feed(data.replace(b"\0", b" "), final=True)
+    if detector.encoding == "cp1252":
+        writer.note(f"{what} is {NOT_UTF8}")
+    elif detector.wrong:
+        writer.note(wrong_bytes(detector.wrong, "UTF-8"))
+    return decoder(detector.encoding).decode(data, True)
+
+
 def decoded(page: bytes, start: int, name: str, writer: TextWriter) -> Iterator[str]:
     """Return the text from `start` on in blocks, in an encoding by its WHATWG name; note wrong bytes at the end."""
     if name == "windows-1252":
         return _blocks(page, start, decoder("cp1252"))
+    if name == "iso-2022-jp":
+        text = decode_iso2022jp(page[start:])
+        if wrong := text.count("\ufffd"):
+            writer.note(wrong_bytes(wrong, name.upper()))
+        return iter([text])
     encoding = webencodings.lookup(name)
     return _decoded(page, start, encoding.codec_info.name if encoding else name, name.upper(), writer)
 
@@ -114,4 +151,4 @@ def _known(label: bytes) -> str:
     if encoding is None or encoding.name == "replacement":
         return ""
     name = str(encoding.name)
-    return _MEANT.get(name, name)
+    return _MEANT_INSIDE.get(name) or _MEANT.get(name, name)

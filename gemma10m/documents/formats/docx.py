@@ -18,7 +18,8 @@ from gemma10m.documents.content import Content
 from gemma10m.documents.detect import kind_of
 from gemma10m.documents.formats.counts import counted
 from gemma10m.documents.formats.docx_numbers import Numbers
-from gemma10m.documents.formats.docx_text import LEFT_OUT, PartText, Styles, WordDocument, is_on
+from gemma10m.documents.formats.docx_styles import Styles
+from gemma10m.documents.formats.docx_text import PartText, WordDocument
 from gemma10m.documents.formats.html_text import write_html
 from gemma10m.documents.formats.lines import Kept
 from gemma10m.documents.formats.mail import write_mail
@@ -34,7 +35,7 @@ _NOTES = ("footnotes", "endnotes", "comments")
 _USUAL_PARTS = (*_NOTES, "styles", "numbering")
 _MARGINS = {"header": "headers", "footer": "footers"}
 _DRAWN = {"diagramData": "diagrams", "chart": "charts"}
-_HEADINGS = ("title", "heading 1", "heading 2", "heading 3")
+_SUBDOCUMENT = "subDocument"
 _DEEPEST = 4  # documents in documents
 
 
@@ -115,15 +116,8 @@ def _read_styles(document: Zip, name: str, found: WordDocument) -> None:
         nonlocal style
         if tag == "style":
             style = given.get("styleId", "")
-            found.numbers.start_style(style, tag, given)
-        elif tag == "name" and given.get("val", "").lower() in _HEADINGS:
-            styles.headings.add(style)
-        elif (why := LEFT_OUT.get(tag)) and is_on(given):
-            styles.left_out[why].add(style)
-        elif tag == "vertAlign" and given.get("val") == "superscript":
-            styles.raised.add(style)
-        else:
-            found.numbers.start_style(style, tag, given)
+        styles.start(style, tag, given)
+        found.numbers.start_style(style, tag, given)
 
     parse_xml(name, document.blocks(name), start)
 
@@ -146,7 +140,8 @@ def _write_chunk(document: Zip, part: _Part | None, writer: TextWriter, depth: i
     except BombError:
         raise
     except UnreadableError:
-        writer.note(f"its embedded {printable(name)} is not read")
+        what = "subdocument" if part and part.kind == _SUBDOCUMENT else "embedded"
+        writer.note(f"its {what} {printable(name)} is not read")
 
 
 def _say_what_is_not_read(document: Zip, parts: dict[str, _Part], found: WordDocument, writer: TextWriter) -> None:
@@ -159,6 +154,8 @@ def _say_what_is_not_read(document: Zip, parts: dict[str, _Part], found: WordDoc
         writer.note(f"its {' and '.join(left_out)} are not read")
     for why, number in found.left_out.items():
         writer.note(f"{counted(number, 'character', f' of {why} text')} not read")
+    if found.objects:
+        writer.note(f"{counted(found.objects, 'embedded object', ' of another program')} not read")
     if found.symbols:
         writer.note(f"{counted(found.symbols, 'sign', ' of symbol fonts')} not known")
 
@@ -181,9 +178,9 @@ def _related(document: Zip, part: str) -> dict[str, _Part]:
     related: dict[str, _Part] = {}
 
     def start(tag: str, given: Attributes) -> None:
-        if tag == "Relationship" and given.get("TargetMode") != "External":
+        kind = given.get("Type", "").rpartition("/")[2]
+        if tag == "Relationship" and (given.get("TargetMode") != "External" or kind == _SUBDOCUMENT):
             target = posixpath.normpath(posixpath.join("/", folder, unquote(given.get("Target", "")))).lstrip("/")
-            kind = given.get("Type", "").rpartition("/")[2]
             related[given.get("Id", "")] = _Part(kind, spelled.get(target.lower(), target))
 
     listed = posixpath.join(folder, "_rels", f"{name}.rels")

@@ -11,7 +11,7 @@ from gemma10m.documents.formats.xml_events import Attributes
 
 _DEEPEST = 64  # elements in elements; deeper ones are read as if they were not there
 _ALONE = re.compile(r"\d+(?:[.,]\d+)*|.[\u0300-\u036f]?|\([^()]*\)|\[[^\[\]]*\]|")  # what needs no parentheses
-_VALUES = {"chr", "begChr", "endChr", "sepChr", "type", "pos"}
+VALUES = {"chr", "begChr", "endChr", "sepChr", "type", "pos"}
 
 
 @dataclass(slots=True)
@@ -26,11 +26,15 @@ class _Element:
 
     def part(self, name: str) -> str:
         """Return the child of this name, in parentheses if it needs them."""
-        text = "".join(self.all(name))
-        return text if _ALONE.fullmatch(text) else f"({text})"
+        return in_parentheses("".join(self.all(name)))
 
     def value(self, name: str, default: str) -> str:
         return self.values.get(name, default)
+
+
+def in_parentheses(text: str) -> str:
+    """Return a part of a formula, in parentheses if it needs them."""
+    return text if _ALONE.fullmatch(text) else f"({text})"
 
 
 class WordFormula:
@@ -48,7 +52,7 @@ class WordFormula:
         if len(self._open) >= _DEEPEST:
             self._passed += 1
             return
-        if tag in _VALUES:
+        if tag in VALUES:
             self._open[-2:][0].values[tag] = given.get("val", "")[: limits.LABEL]  # of the properties' element
         self._open.append(_Element(tag, "/".join(each.tag for each in self._open[-2:])))
 

@@ -16,7 +16,8 @@ from gemma10m.documents.formats.xml_events import Attributes
 _LEVELS = 9
 _DEEPEST = 64  # styles based on one another
 _KINDS = {"none": "", "bullet": "", "lowerLetter": "aa", "upperLetter": "AA", "lowerRoman": "i", "upperRoman": "I"}
-_KINDS |= {"decimalZero": "01", "ordinal": "1st"}
+_KINDS |= {"decimalZero": "01", "ordinal": "1st", "numberInDash": "- 1 -", "decimalEnclosedCircle": "①"}
+_KINDS |= {"russianLower": "аа", "russianUpper": "АА", "chicago": "**", "japaneseCounting": "一"}
 _PLACEHOLDER = re.compile(r"%([1-9])")
 _OFF = {"0", "false", "off"}
 

@@ -10,28 +10,21 @@ from functools import partial
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.formats.docx_formula import WordFormula
 from gemma10m.documents.formats.docx_numbers import Numbers
+from gemma10m.documents.formats.docx_styles import LEFT_OUT, SCRIPTS, Styles, font_of, is_on
+from gemma10m.documents.formats.field_codes import Fields
 from gemma10m.documents.formats.lines import Kept, Lines, TextSink
-from gemma10m.documents.formats.symbols import UNKNOWN, symbol
+from gemma10m.documents.formats.raised import APART, LOWERED, RAISED
+from gemma10m.documents.formats.symbols import UNKNOWN, in_font, symbol
 from gemma10m.documents.formats.xml_events import Attributes
 
 _WHITE = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n"}
 _ALTERNATIVES = {"docPr": "descr", "shape": "alt", "textpath": "string"}  # of pictures, and of letters that are drawn
-LEFT_OUT = {"vanish": "hidden", "strike": "struck", "dstrike": "struck"}  # run properties, and why they leave text out
 _DELETED = {"del", "moveFrom"}
 _UNREAD = {"Fallback", "rt"}  # what repeats a drawing for older programs, how a word is pronounced
 _NOTES = ("footnote", "endnote", "comment")
+_REFERENCES = ("footnoteReference", "endnoteReference")
 _SEPARATORS = {"separator", "continuationSeparator", "continuationNotice"}  # lines above notes
 _DEEPEST = 8  # text boxes in text boxes
-_OFF = {"0", "false", "off"}
-
-
-@dataclass
-class Styles:
-    """Hold the ids of styles: of headings, of raised text, and of text that is left out, by the reason."""
-
-    headings: set[str] = field(default_factory=lambda: {"Title", "Heading1", "Heading2", "Heading3"})
-    raised: set[str] = field(default_factory=set)
-    left_out: dict[str, set[str]] = field(default_factory=lambda: {"hidden": set(), "struck": set()})
 
 
 @dataclass
@@ -42,12 +35,10 @@ class WordDocument:
     numbers: Numbers = field(default_factory=lambda: Numbers(Budget(0)))
     notes: dict[tuple[str, str], int] = field(default_factory=dict)  # kind and id: the number it is given
     left_out: Counter[str] = field(default_factory=Counter)  # characters, by the reason
+    dropped: dict[tuple[str, str], str] = field(default_factory=dict)  # notes of text that is left out: the reason
     symbols: int = 0  # that are not known
+    objects: int = 0  # of other programs
     chunk: Callable[[str], None] = lambda name: None  # reads the part of another format that has this id
-
-
-def is_on(given: Attributes) -> bool:
-    return given.get("val", "1") not in _OFF
 
 
 class PartText:
@@ -59,7 +50,8 @@ class PartText:
         self._box: PartText | None = None  # the text box that is open
         self._boxes: list[str] = []  # whose turn comes after the paragraph that they are in
         self._formula: WordFormula | None = None  # that is open
-        self._instructions: list[bool] = []  # of open fields: the result has not begun
+        self._formulas = 0  # of the open formula paragraph
+        self._fields = Fields()
         self._choices: list[bool] = []  # of open alternatives: one was read
         self._entries: list[str] = []  # of the list in the open field to fill in, and which of them is chosen
         self._chosen = 0
@@ -67,7 +59,9 @@ class PartText:
         self._rows: list[int | None] = []  # of open rows: columns before the first cell; None once that has begun
         self._widths: list[int] = []  # of open cells, in columns
         self._left_out, self._all_left_out = set[str](), set[str]()  # why the open run is, and the open paragraph
-        self._raised = self._joined = False
+        self._note_left_out = ""  # why the open note is
+        self._script = self._font = ""  # of the open run
+        self._joined = False
         self._label = ""  # of the note that begins
         self._style = self._instance = ""  # of the open paragraph, and of its number
         self._level: int | None = None
@@ -82,6 +76,8 @@ class PartText:
             self._formula.start(tag, given)
         if self._unread:
             self._unread += 1
+            if tag in _REFERENCES:
+                self._found.dropped[_note(tag, given)] = ""
         elif self._box:
             self._box.start(tag, given)
         elif (parent, tag) in _PROPERTIES:
@@ -97,7 +93,7 @@ class PartText:
         self._open.pop()
         if self._formula and self._formula.end():
             text, self._formula = self._formula.text, None
-            self._write(text)
+            self._write(text, APART)
         if self._unread:
             self._unread -= 1
         elif self._box and (tag != "txbxContent" or self._box.has_open()):
@@ -112,7 +108,11 @@ class PartText:
         if self._box:
             self._box.text(text)
         elif not self._unread and self._open and self._open[-1] == "t":
-            self._write(text)
+            shown = in_font(text, self._font) if self._font else text
+            self._found.symbols += shown.count(UNKNOWN) - text.count(UNKNOWN)
+            self._write(shown)
+        elif not self._unread and self._open and self._open[-1] == "instrText" and self._fields.in_code:
+            self._fields.add(text)
 
     def has_open(self) -> bool:
         return bool(self._open)
@@ -133,9 +133,11 @@ class PartText:
         is_deleted = tag in _DELETED and parent not in ("rPr", "mark")
         return is_deleted or tag in _UNREAD or tag.endswith("PrChange")
 
-    def _write(self, text: str, is_apart: bool = False) -> None:
-        if any(self._instructions):
+    def _write(self, text: str, script: str = "", is_apart: bool = False) -> None:
+        if self._fields.in_code:
+            self._fields.add(text)
             return
+        self._fields.see(text)
         if self._formula:
             self._formula.add(text)
             return
@@ -149,10 +151,10 @@ class PartText:
         if is_apart:
             self._lines.write_apart(text)
         else:
-            self._lines.write(text, self._raised)
+            self._lines.write(text, script or self._script)
 
     def _why_left_out(self) -> str:
-        return min(self._left_out | self._all_left_out, default="")
+        return self._note_left_out or min(self._left_out | self._all_left_out, default="")
 
     def _begin_paragraph(self, gap: str) -> None:
         """Write the paragraph's number, which is counted only now: a deleted paragraph has none."""
@@ -168,7 +170,17 @@ class PartText:
             self._lines.white(_WHITE[tag])
 
     def _begin_formula(self, tag: str, given: Attributes) -> None:
+        if self._open[-2:-1] == ["oMathPara"] and not self._formula:
+            self._formulas += 1
+            if self._formulas > 1:  # Word shows each on a line of its own
+                self._lines.white("\n")
         self._formula = self._formula or WordFormula()
+
+    def _end_formulas(self) -> None:
+        self._formulas = 0
+
+    def _meet_object(self, tag: str, given: Attributes) -> None:
+        self._found.objects += 1
 
     def _alternative(self, tag: str, given: Attributes) -> None:
         if text := " ".join(given.get(_ALTERNATIVES[tag], "").split()):
@@ -184,30 +196,47 @@ class PartText:
         self._write(sign)
 
     def _refer(self, tag: str, given: Attributes) -> None:
-        key = (tag.removesuffix("Reference"), given.get("id", ""))
-        number = self._found.notes.setdefault(key, len(self._found.notes) + 1)
+        if why := self._why_left_out():
+            self._found.dropped[_note(tag, given)] = why
+            return
+        number = self._found.notes.setdefault(_note(tag, given), len(self._found.notes) + 1)
         self._write(f"[{number}]")
 
     def _begin_note(self, tag: str, given: Attributes) -> None:
+        note = _note(tag, given)
+        self._note_left_out = ""
         if tag == "comment":
             self._label = f"[comment by {given.get('author', 'somebody')}]"
-        elif number := self._found.notes.get((tag, given.get("id", ""))):
+        elif number := self._found.notes.get(note):
             self._label = f"[{number}]"
+        elif note in self._found.dropped:
+            self._note_left_out = self._found.dropped[note]
+            self._unread = 0 if self._note_left_out else 1
 
     def _field(self, tag: str, given: Attributes) -> None:
         kind = given.get("fldCharType")
         if kind == "begin":
-            self._instructions.append(True)
-        elif kind == "separate" and self._instructions:
-            self._instructions[-1] = False
-        elif kind == "end" and self._instructions:
-            self._instructions.pop()
+            self._fields.begin()
+        elif kind == "separate":
+            self._fields.separate()
+        elif kind == "end":
+            self._end_field()
+
+    def _end_field(self) -> None:
+        for text, script in self._fields.end():
+            self._found.symbols += text.count(UNKNOWN)
+            self._write(text, script)
+
+    def _begin_simple_field(self, tag: str, given: Attributes) -> None:
+        self._fields.begin()
+        self._fields.add(given.get("instr", ""))
+        self._fields.separate()
 
     def _fill_in(self, text: str) -> None:
-        """Write what is chosen in a field whose instructions are still open."""
-        field, self._instructions = self._instructions, self._instructions[:-1]
+        """Write what is chosen in a field whose code is still open."""
+        fields, self._fields = self._fields, Fields()
         self._write(text)
-        self._instructions = field
+        self._fields = fields
 
     def _set_checked(self, given: Attributes) -> None:
         self._chosen = is_on(given)
@@ -223,11 +252,11 @@ class PartText:
 
     def _end_run(self) -> None:
         self._left_out.clear()
-        self._raised = False
+        self._script = self._font = ""
 
     def _end_paragraph(self) -> None:
-        if any(self._instructions):  # one that has no end would hide the rest
-            self._instructions = []
+        if self._fields.in_code:  # one that has no end would hide the rest
+            self._fields.clear()
         if not self._joined:
             self._begin_paragraph("")
             self._lines.end_paragraph()
@@ -235,8 +264,9 @@ class PartText:
         self._style, self._instance, self._level = "", "", None
         self._left_out.clear()
         self._all_left_out.clear()
-        self._joined = self._raised = False
-        for text in self._boxes if not self._joined else ():
+        self._joined = False
+        self._script = self._font = ""
+        for text in self._boxes:
             for line in text.strip("\n").split("\n"):
                 self._lines.write(line)
                 self._lines.end_paragraph()
@@ -272,14 +302,15 @@ class PartText:
 
     def _set_style(self, given: Attributes) -> None:
         styles, style = self._found.styles, given.get("val", "")
-        self._left_out |= {why for why, named in styles.left_out.items() if style in named}
-        self._raised |= style in styles.raised
+        self._left_out |= styles.left_out(style)
+        self._script = styles.script(style)
+        self._font = styles.font(style)
 
     def _set_paragraph_style(self, given: Attributes) -> None:
         self._style, styles = given.get("val", ""), self._found.styles
         if self._style in styles.headings:
             self._lines.heading()
-        self._all_left_out = {why for why, named in styles.left_out.items() if self._style in named}
+        self._all_left_out = styles.left_out(self._style)
 
     def _set_instance(self, given: Attributes) -> None:
         self._instance = given.get("val", "")
@@ -290,11 +321,15 @@ class PartText:
     def _leave_out(self, given: Attributes, why: str) -> None:
         (self._left_out.add if is_on(given) else self._left_out.discard)(why)
 
-    def _set_raised(self, given: Attributes) -> None:
-        self._raised = given.get("val") == "superscript"
+    def _set_font(self, given: Attributes) -> None:
+        self._font = font_of(given) or self._font
+
+    def _set_script(self, given: Attributes) -> None:
+        self._script = SCRIPTS.get(given.get("val", ""), "")
 
     def _set_position(self, given: Attributes) -> None:
-        self._raised |= _number(given) > 0
+        if (value := given.get("val", "")).removeprefix("-").strip("0"):
+            self._script = LOWERED if value.startswith("-") else RAISED
 
     def _set_joined(self, given: Attributes) -> None:
         self._joined = is_on(given)
@@ -305,13 +340,18 @@ def _number(given: Attributes) -> int:
     return int(value) if value.isdecimal() and len(value) < 6 else 0
 
 
+def _note(tag: str, given: Attributes) -> tuple[str, str]:
+    return tag.removesuffix("Reference"), given.get("id", "")
+
+
 _PROPERTIES: dict[tuple[str, str], Callable[[PartText, Attributes], None]] = {
     ("pPr", "pStyle"): PartText._set_paragraph_style,
     ("numPr", "numId"): PartText._set_instance,
     ("numPr", "ilvl"): PartText._set_level,
     ("rPr", "rStyle"): PartText._set_style,
     **{("rPr", tag): partial(PartText._leave_out, why=why) for tag, why in LEFT_OUT.items()},
-    ("rPr", "vertAlign"): PartText._set_raised,
+    ("rPr", "rFonts"): PartText._set_font,
+    ("rPr", "vertAlign"): PartText._set_script,
     ("rPr", "position"): PartText._set_position,
     ("mark", "del"): PartText._set_joined,
     ("mark", "moveFrom"): PartText._set_joined,
@@ -332,14 +372,16 @@ _STARTS: dict[str, Callable[[PartText, str, Attributes], None]] = {
     "oMath": PartText._begin_formula,
     "tbl": lambda part, tag, given: part._columns.append(0),
     "gridCol": PartText._add_column,
-    **dict.fromkeys(("footnoteReference", "endnoteReference"), PartText._refer),
+    **dict.fromkeys(_REFERENCES, PartText._refer),
     **dict.fromkeys(_NOTES, PartText._begin_note),
     "sym": PartText._symbol,
     "fldChar": PartText._field,
+    "fldSimple": PartText._begin_simple_field,
     "tc": PartText._begin_cell,
     "tr": lambda part, tag, given: part._rows.append(0),
     "AlternateContent": lambda part, tag, given: part._choices.append(False),
-    "altChunk": lambda part, tag, given: part._found.chunk(given.get("id", "")),
+    **dict.fromkeys(("altChunk", "subDoc"), lambda part, tag, given: part._found.chunk(given.get("id", ""))),
+    "OLEObject": PartText._meet_object,
 }
 _ENDS: dict[str, Callable[[PartText], None]] = {
     "r": PartText._end_run,
@@ -347,6 +389,8 @@ _ENDS: dict[str, Callable[[PartText], None]] = {
     "checkBox": lambda part: part._fill_in("[x]" if part._chosen else "[ ]"),
     "ddList": lambda part: part._fill_in("".join(part._entries[part._chosen :][:1])),
     "ffData": PartText._end_form_field,
+    "fldSimple": PartText._end_field,
+    "oMathPara": PartText._end_formulas,
     "tbl": lambda part: part._columns.__delitem__(slice(-1, None)),
     "tr": PartText._end_row,
     "tc": lambda part: part._lines.widen_cell(part._widths.pop() if part._widths else 1),

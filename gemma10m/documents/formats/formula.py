@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
+from itertools import islice
 
 _BETWEEN = {  # what stands before the second and the third child
     "msup": "^",
@@ -12,6 +14,7 @@ _BETWEEN = {  # what stands before the second and the third child
     "msubsup": "_^",
     "munderover": "_^",
     "mfrac": "/",
+    "mmultiscripts": "_^",  # in turns
     "mroot": ("^(1/",),
 }
 _EDGE, _CELL = "\ufdd7\ufdd8"  # where an element begins, and a cell; they are no characters of any text
@@ -19,10 +22,38 @@ _BEFORE = {"msqrt": "√(", "mtd": _CELL, "mtr": "; ", "mlabeledtr": "; "}
 _AFTER = {"msqrt": ")", "mroot": ")"}
 _FIRST_IN = ("", "mtable", "mtr", "mlabeledtr")  # whose first row or cell follows nothing
 _GROUPS = ("mrow", "mfrac", "msup", "msub", "mstyle", "mroot")
+_APART = ("annotation", "annotation-xml", "mphantom", "mmultiscripts")  # whose text does not go on with what is before
+_SCRIPTS = ("_", "^")
+_NOTHING = f"{_EDGE}_^() \n\t"  # what is around a script that is empty
+_NO_LINE = re.compile(r"0+(?:\.0*)?[a-z%]*")
 _TEX = ("application/x-tex", "text/x-tex", "tex", "latex", "application/x-latex")
 _DISPLAY = re.compile(r"\{\\(?:display|text)style\s*(.*)\}", re.DOTALL)
 _ALONE = re.compile(rf"\(({_EDGE}*\w*)\)")
 _BETWEEN_NUMBERS = re.compile(rf"(?<=\d){_EDGE}+(?=\d)")
+
+
+@dataclass
+class _MathElement:
+    tag: str
+    around: list[str]  # where the text goes that comes behind it
+    start: int = 0  # where it begins there
+    sign: str = ""  # before it
+    separators: str = ""  # between its children
+    close: str = ""
+    children: int = 0  # so far
+    inside: list[str] = field(default_factory=list)  # its text, where it is kept apart
+    prescripts: list[str] | None = None  # of which the open one is part
+
+    def between(self) -> str:
+        """Return the sign before the next child."""
+        number = self.children
+        if not number:
+            return ""
+        if self.tag == "mfenced":
+            return self.separators[:number][-1:]
+        if self.tag == "mmultiscripts":
+            number = 2 - number % 2
+        return self.separators or "".join(_BETWEEN.get(self.tag, "")[number - 1 : number])
 
 
 class Formula:
@@ -31,33 +62,57 @@ class Formula:
     def __init__(self, given: dict[str, str]) -> None:
         self._alternative = given.get("alttext", "")
         self._signs: list[str] = []
-        self._annotation: list[str] = []
         self._tex: list[str] | None = None
-        self._open: list[tuple[str, int]] = []  # elements and the children that each has so far
+        self._open = [_MathElement("", self._signs)]
         self.parts = self._signs  # where the text goes that comes next
 
     def start(self, tag: str, given: dict[str, str]) -> None:
-        above, number = self._open[-1] if self._open else ("", 0)
-        if above:
-            self._open[-1] = above, number + 1
-        self._open.append((tag, 0))
-        self.parts += [_EDGE, *(_BETWEEN.get(above, "")[number - 1 : number] if number else "")]
-        if above in _BETWEEN and tag in _GROUPS:
+        tag = "msqrt" if tag == "menclose" and "radical" in given.get("notation", "").split() else tag
+        above = self._open[-1]
+        if tag == "mprescripts":
+            above.prescripts, above.children = [], 0
+        elif above.prescripts is not None:
+            self.parts = above.prescripts
+        number, sign = above.children, above.between()
+        above.children += 1
+        element = _MathElement(tag, self.parts, len(self.parts), sign)
+        self._open.append(element)
+        self.parts += [_EDGE, sign]
+        if above.tag in _BETWEEN and tag in _GROUPS:
             self.parts.append("(")
-        elif number or above not in _FIRST_IN or tag == "msqrt":
+        elif number or above.tag not in _FIRST_IN or tag == "msqrt":
             self.parts.append(_BEFORE.get(tag, ""))
-        if tag in ("annotation", "annotation-xml"):
-            self.parts = self._annotation = []
-            if given.get("encoding", "").strip().lower() in _TEX:
-                self._tex = self._annotation
+        self._begin(element, given)
+
+    def _begin(self, element: _MathElement, given: dict[str, str]) -> None:
+        tag = element.tag
+        if tag == "mfenced":
+            self.parts.append(given.get("open", "(").strip())
+            element.separators = "".join(given.get("separators", ",").split())
+            element.close = given.get("close", ")").strip()
+        elif tag == "mfrac" and _NO_LINE.fullmatch(given.get("linethickness", "")):
+            element.separators = "; "
+        elif tag in _APART:
+            self.parts = element.inside
+            if tag.startswith("annotation") and given.get("encoding", "").strip().lower() in _TEX:
+                self._tex = self.parts
 
     def end(self) -> None:
-        tag, _ = self._open.pop() if self._open else ("", 0)
-        self.parts.append(_AFTER.get(tag, ""))
-        if tag in _GROUPS and self._open and self._open[-1][0] in _BETWEEN:
+        if len(self._open) == 1:  # the formula itself
+            return
+        element = self._open.pop()
+        if element.tag == "mmultiscripts":
+            element.around += [*([_CELL, *element.prescripts] if element.prescripts else ()), *element.inside]
+        elif element.close:
+            self.parts += [_EDGE, element.close]
+        self.parts = element.around
+        self.parts.append(_AFTER.get(element.tag, ""))
+        if element.tag in _GROUPS and self._open[-1].tag in _BETWEEN:
             self.parts.append(")")
-        if tag in ("annotation", "annotation-xml"):
-            self.parts = self._signs
+        if element.sign in _SCRIPTS and not any(
+            part.strip(_NOTHING) for part in islice(self.parts, element.start, None)
+        ):
+            del self.parts[element.start :]
 
     def text(self) -> str:
         """Return the formula. Numbers of two elements are two numbers."""

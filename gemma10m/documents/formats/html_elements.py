@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
+
 from gemma10m.documents.formats import inline_marks as marks
 from gemma10m.documents.formats.table_rows import LINE, PARAGRAPH
 from gemma10m.documents.formats.xml_events import Attributes
@@ -9,26 +12,45 @@ from gemma10m.documents.formats.xml_events import Attributes
 HEADINGS = {"h1", "h2", "h3"}
 BLOCKS = dict.fromkeys(
     "address article aside body caption center dd details dialog div dt fieldset figcaption footer form frame head "
-    "header html legend li main menu nav optgroup option section summary tbody td textarea tfoot th thead tr".split(),
+    "header html legend li main menu nav optgroup option section summary tbody td text textarea tfoot th thead "
+    "tr".split(),
     LINE,
 ) | dict.fromkeys("p h1 h2 h3 h4 h5 h6 hr pre listing xmp blockquote table ul ol dl figure".split(), PARAGRAPH)
 VERBATIM = {"pre", "textarea", "listing", "xmp", "plaintext"}
 RAISED = {"sup": marks.SUPERSCRIPT, "sub": marks.SUBSCRIPT, "rt": marks.READING}
-TYPED = {"text", "number", "email", "tel", "url", "date", "time", "search", "month", "week"}  # kinds of input
+NOT_TYPED = frozenset(  # kinds of input whose value is no text that is read
+    "hidden password file color range image submit reset button".split()
+)
 _STRUCK = {"del", "s", "strike"}
 _NEVER_SHOWN = frozenset(
-    "script style template noscript title iframe noembed audio video canvas datalist rp rtc desc metadata".split()
+    "script style template noscript title noembed audio video canvas datalist rp rtc desc metadata epub:case".split()
 )
+_BLOCK = re.compile(r"(?:^|;)display:(?:block|flex|grid|list-item|flow-root|table(?:-row|-caption)?)(?:[;!]|$)")
+_KEEPS_LINES = re.compile(r"(?:^|;)white-space(?:-collapse)?:(?:pre|break-spaces)")
 
 
 def mark_of_tag(tag: str, given: Attributes) -> str:
     """Return the mark of an element of which nothing is read, "" for another one."""
     if tag in _STRUCK:
         return marks.STRUCK
-    return marks.HIDDEN if tag in _NEVER_SHOWN and not _is_tex(tag, given) else ""
+    return marks.HIDDEN if tag in _NEVER_SHOWN and not _is_shown(tag, given) else ""
 
 
-def _is_tex(tag: str, given: Attributes) -> bool:
-    """Tell if it is a formula that MathJax would show, and has not shown already."""
+def local_name(tag: str) -> str:
+    """Return an element's name without its prefix. Of a book's switch the default is read, and no other case."""
+    return "epub:case" if tag.endswith(":case") else tag.rpartition(":")[2]
+
+
+@lru_cache(1024)
+def layout_of(style: str) -> tuple[bool, bool]:
+    """Tell if an element of the style begins a line, and if it keeps the lines of its text."""
+    style = "".join(style.lower().split())
+    return bool(_BLOCK.search(style)), bool(_KEEPS_LINES.search(style))
+
+
+def _is_shown(tag: str, given: Attributes) -> bool:
+    """Tell if it is a shadow tree, or a formula that MathJax would show and has not shown already."""
+    if tag == "template":
+        return "shadowrootmode" in given
     kind = given.get("type", "") if tag == "script" else ""
     return kind.startswith("math/tex") and not given.get("id", "").startswith("MathJax")

@@ -5,21 +5,22 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from gemma10m.documents.formats.raised import raised
+from gemma10m.documents.formats.raised import SLASH, lowered, raised
 from gemma10m.documents.formats.xml_events import Attributes
 
-SUPERSCRIPT, SUBSCRIPT, NOTE, READING, END, HIDDEN, STRUCK = (
-    "\ufdd0\ufdd1\ufdd2\ufdd3\ufdd4\ufdd5\ufdd6"  # which are no characters of any text
+SUPERSCRIPT, SUBSCRIPT, NOTE, SIGN, READING, END, HIDDEN, STRUCK, PAGE = (
+    "\ufdd0\ufdd1\ufdd2\ufdd3\ufdd4\ufdd5\ufdd6\ufdda\ufddd"  # which are no characters of any text
 )
 NOT_READ = (HIDDEN, STRUCK)
-_ANY = re.compile(f"[{SUPERSCRIPT}-{END}]")
+_ANY = re.compile(f"[{SUPERSCRIPT}-{END}{PAGE}]")
+_PAGE_NUMBER = re.compile(rf"{PAGE}([^{SUPERSCRIPT}-{END}{PAGE}]*)(?:{END}|$)(\w*)")
 _INNERMOST = re.compile(f"([{SUPERSCRIPT}-{READING}])([^{SUPERSCRIPT}-{END}]*)(?:{END}|$)")
 _DEEPEST = 4
 _SEEN_BEFORE = 20  # characters
-_SLASH = ("/", "\u2044")
 _NOTES = {"footnote-ref", "footnote-reference", "footnoteref", "noteref", "fnref"}
 _TELLING = frozenset(("style", "hidden", "aria-hidden", "epub:type", "role"))
-_REPEATED = {"span", "a", "i", "b", "em", "svg", "button", "nobr", "mjx-container", "mjx-math"}  # where aria-hidden
+_TWINS = {"nobr", "mjx-math"}  # MathJax's glyphs, of a formula that is read as MathML
+_ICONS = ("material-icons", "material-symbols")  # fonts that show a word as a picture
 _LINE_THROUGH = re.compile(r"text-decoration(?:-line)?:[^;]*line-through")
 
 
@@ -33,14 +34,17 @@ def mark_of_element(tag: str, given: Attributes, follows_formula: bool) -> str:
         return HIDDEN
     if given.get("role") == "deletion":
         return STRUCK
+    if "pagebreak" in given.get("epub:type", "") or given.get("role") == "doc-pagebreak":
+        return PAGE
     if "noteref" in given.get("epub:type", "") or given.get("role") == "doc-noteref":
         return NOTE
-    return mark_of(given.get("class", ""), given.get("style", ""))
+    mark = mark_of(given.get("class", ""), given.get("style", ""))
+    return SIGN if not mark and tag == "a" and given.get("aria-hidden") == "true" else mark
 
 
 def _is_repeated(tag: str, given: Attributes) -> bool:
-    """Tell if text hidden from screen readers repeats other text of the page."""
-    return tag in _REPEATED and "katex-html" not in given.get("class", "")
+    """Tell if what is hidden from screen readers repeats a formula, or names a picture."""
+    return tag in _TWINS or any(name.startswith(_ICONS) for name in given.get("class", "").split())
 
 
 @lru_cache(1024)
@@ -53,6 +57,8 @@ def mark_of(classes: str, style: str) -> str:
         return STRUCK
     if names & _NOTES:
         return NOTE
+    if "pagenum" in names:  # Project Gutenberg's
+        return PAGE
     if names & {"sup", "superscript"} or "vertical-align:super" in style:
         return SUPERSCRIPT
     return SUBSCRIPT if "subscript" in names or "vertical-align:sub" in style else ""
@@ -60,11 +66,25 @@ def mark_of(classes: str, style: str) -> str:
 
 def without_marks(text: str) -> str:
     """Write marks as `48213[7]`, `10^6`, `H2O`, `x_n`, `3 1/2`, and leave out how a word is read."""
+    if PAGE in text:
+        text = _PAGE_NUMBER.sub(_behind_word, text)
     for _ in range(_DEEPEST):
         if not _ANY.search(text):
             return text
         text = _INNERMOST.sub(_written, text)
     return _ANY.sub("", text)
+
+
+def _behind_word(match: re.Match[str]) -> str:
+    """Write a page's number behind the word that the page's end parts: `1984 [14]`."""
+    number, rest = " ".join(match[1].split()), match[2]
+    if not number:
+        return rest
+    number = number if number[0] in "[(" else f"[{number}]"
+    before = match.string[max(0, match.start() - 1) : match.start()]
+    if before.isalnum() and rest:
+        return f"{rest} {number}"
+    return f"{'' if before.isspace() else ' '}{number}{' ' if rest else ''}{rest}"
 
 
 def _written(match: re.Match[str]) -> str:
@@ -74,20 +94,11 @@ def _written(match: re.Match[str]) -> str:
     after = match.string[match.end() : match.end() + 1]
     if mark == READING or not inside:
         return ""
+    if mark == SIGN:  # a link that only sighted readers get; a sign alone is a heading's link to itself
+        return "" if len(inside) == 1 and not inside.isalnum() else match[2]
     if mark == NOTE:
         return inside if inside[0] in "[(" else f"[{inside.lstrip('^')}]"
-    if mark == SUPERSCRIPT and after in _SLASH and after:
-        return (" " if before[-1:].isdecimal() else "") + inside
-    if mark == SUPERSCRIPT and inside.isdecimal() and before[-1:].isupper() and after.isupper():
-        return inside  # I2C
-    text = raised(before, inside) if mark == SUPERSCRIPT else _lowered(before, inside)
-    if not before.strip() and mark == SUPERSCRIPT and inside.isdecimal():
+    text = raised(before, inside, after) if mark == SUPERSCRIPT else lowered(before, inside)
+    if not before.strip() and mark == SUPERSCRIPT and inside.isdecimal() and after not in SLASH:
         return f"[{inside}]"
     return text + " " if after.isdecimal() and text[-1].isdecimal() else text
-
-
-def _lowered(before: str, inside: str) -> str:
-    last = before[-1:]
-    if not last or last.isspace() or last in _SLASH:
-        return inside
-    return inside if inside.isdecimal() and not last.isdecimal() else f"_{inside}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from gemma10m.documents import limits
-from gemma10m.documents.formats.raised import raised
+from gemma10m.documents.formats.raised import Scripts
 
 _MOST_COLUMNS = 256  # that a file's word is taken for
 
@@ -43,28 +43,27 @@ class Lines:
         self._first_cell = False  # no cell of the open row has begun
         self._cell_begun = False  # the open cell has text
         self._gap = ""  # owed before the next text of a cell
-        self._before = self._raised = ""  # the last characters, and what is raised behind them
+        self._before = ""  # the last characters
+        self._scripts = Scripts()
 
     def heading(self) -> None:
         """Mark the open paragraph as a heading."""
         self._title = ""
 
-    def write(self, text: str, is_raised: bool = False) -> None:
-        if is_raised:
-            self._raised += text
-        elif text:
-            self._end_raised()
+    def write(self, text: str, script: str = "") -> None:
+        """Write text. script: RAISED, LOWERED, APART or ""."""
+        if text := self._scripts.write(text, script):
             self._write(text)
 
     def write_apart(self, text: str) -> None:
         """Write the text with a space on each side that has none."""
-        self._end_raised()
+        self._end_script()
         self._write(" " + text if self._before.strip() == self._before != "" else text)
         self._gap = " "
 
     def white(self, white: str) -> None:
         """Write a tab or a line's end, but a space in a cell, where it would be taken for the row's."""
-        self._end_raised()
+        self._end_script()
         if self._rows:
             self._owe_space()
         else:
@@ -72,7 +71,7 @@ class Lines:
             self._write(white)
 
     def end_paragraph(self) -> None:
-        self._end_raised()
+        self._end_script()
         if self._title and self._title.strip():
             self._writer.place(f"section {self._title}", self._title_at)
         self._title = None
@@ -85,7 +84,7 @@ class Lines:
 
     def end_line(self) -> None:
         """End the open line, if it has text."""
-        self._end_raised()
+        self._end_script()
         if self._before or self._rows:
             self._writer.write("\n")
 
@@ -127,10 +126,11 @@ class Lines:
         if not self._rows:
             self._writer.write("\n")
 
-    def _end_raised(self) -> None:
-        if self._raised:
-            text, self._raised = raised(self._before, self._raised), ""
+    def _end_script(self) -> None:
+        """Write the script that is open; what comes next follows nothing."""
+        if text := self._scripts.end():
             self._write(text)
+        self._scripts.begin()
 
     def _owe_space(self) -> None:
         if self._cell_begun:

@@ -15,6 +15,10 @@ Default = TypeVar("Default", int, None)
 
 _MOST = 100_000  # lists, levels and styles that are kept
 _MOST_REPEATED = 30  # letters of one number
+_LATIN, _RUSSIAN = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "АБВГДЕЖЗИКЛМНОПРСТУФХЦЧШЩЫЭЮЯ"
+_LETTERS = {"A": _LATIN, "AA": _LATIN, "a": _LATIN.lower(), "aa": _LATIN.lower()}
+_LETTERS |= {"АА": _RUSSIAN, "аа": _RUSSIAN.lower(), "**": "*†‡§"}
+_HAN = "〇一二三四五六七八九十"
 _ORDINALS = {1: "st", 2: "nd", 3: "rd"}
 
 
@@ -56,14 +60,30 @@ def whole(value: str, default: Default) -> int | Default:
 
 
 def formatted(number: int, kind: str) -> str:
-    """Return the number. kind: 1, 01, 1st, a, aa, A, AA, i, I or "", by what follows 9 and z: 10, 010, aa or ab."""
+    """Return the number. kind: 1, 01, 1st, - 1 -, ①, 一, i, I or "", or letters.
+
+    Letters are a, A, aa, AA, and in Russian or as signs аа, АА, **. Two are for what follows z, aa: bb and not ab.
+    """
     if kind == "01":
         return f"{number:02}"
+    if kind == "- 1 -":
+        return f"- {number} -"
     if kind == "1st":
         return f"{number}{'th' if number % 100 in (11, 12, 13) else _ORDINALS.get(number % 10, 'th')}"
-    times, letter = divmod(number - 1, 26)
-    if kind in ("aa", "AA") and 0 <= times < _MOST_REPEATED:
-        return written(letter + 1, kind[0]) * (times + 1)
-    if kind in ("a", "A") and 0 < times <= 26:
-        return written(times, kind) + written(letter + 1, kind)
+    if kind == "①" and 1 <= number <= 20:
+        return chr(ord(kind) + number - 1)
+    if kind == "一" and 1 <= number < 100:
+        tens, ones = divmod(number, 10)
+        return (_HAN[tens] if tens > 1 else "") + ("十" if tens else "") + (_HAN[ones] if ones else "")
+    if kind in _LETTERS:
+        return _lettered(number, _LETTERS[kind], is_repeated=len(kind) > 1)
     return written(number, kind[:1]) if kind else ""
+
+
+def _lettered(number: int, letters: str, is_repeated: bool) -> str:
+    times, letter = divmod(number - 1, len(letters))
+    if is_repeated and 0 <= times < _MOST_REPEATED:
+        return letters[letter] * (times + 1)
+    if 0 <= times <= len(letters) and not is_repeated:
+        return (letters[times - 1] if times else "") + letters[letter]
+    return str(number)

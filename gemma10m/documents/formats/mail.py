@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
+import codecs
 import email
-import re
 from collections.abc import Iterator
-from email.errors import HeaderParseError
-from email.header import decode_header, make_header
+from email.errors import HeaderParseError, MissingHeaderBodySeparatorDefect
+from email.header import decode_header
 from email.message import Message
 from email.policy import compat32
-from itertools import islice
+from itertools import chain, islice, pairwise
 
 from gemma10m.documents import limits
 from gemma10m.documents.budget import BombError, Budget
 from gemma10m.documents.content import Content, ContentFile
-from gemma10m.documents.formats.mail_parts import appointment, payload, unflowed
+from gemma10m.documents.detect import separates
+from gemma10m.documents.formats.charset import decode_labelled
+from gemma10m.documents.formats.mail_parts import appointment, payload, transfer_encoding, unflowed
 from gemma10m.documents.formats.page_text import page_text
 from gemma10m.documents.safe_open import BLOCK, UnreadableError
 from gemma10m.documents.spool import TextWriter
-from gemma10m.documents.text import decoder
 
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
 _LONGEST_HEADER = 4000  # characters
 _DEEPEST = 20  # messages and parts in one another
 _MOST_PARTS = 1000
 _MESSAGES = ("message/rfc822", "message/global", "message/partial")  # other kinds hold nothing but headers
-_FROM = re.compile(rb"From \S+ [^\n]*\d")
+_NOT_SHOWN = ("text/css", "text/javascript", "text/ecmascript", "text/x-javascript")
+_UNCHANGED = compat32.clone(mangle_from_=False, max_line_length=None)
 _BROKEN = (ValueError, LookupError, TypeError, AttributeError, RecursionError, HeaderParseError)
 
 
 def write_mail(content: Content, writer: TextWriter, budget: Budget) -> None:
     """Write the text of a mail or a mailbox. Raises `UnreadableError` and `DiskError`."""
-    mailbox = content.head().startswith(b"From ")
+    mailbox = content.head().removeprefix(codecs.BOM_UTF8).startswith(b"From ")
     for number, (message, is_whole) in enumerate(_messages(content, mailbox), start=1):
         if number > 1:
             writer.write("\n")
@@ -52,11 +54,13 @@ def write_mail(content: Content, writer: TextWriter, budget: Budget) -> None:
 def _messages(content: Content, mailbox: bool) -> Iterator[tuple[bytes, bool]]:
     """Yield the messages, cut where they are too long for memory; in a mailbox each begins with a line `From `."""
     message, is_whole, after_blank = bytearray(), True, True
-    for line in _lines(content):
-        if mailbox and after_blank and _FROM.match(line):
+    for line, following in pairwise(chain(_lines(content), [b""])):
+        if mailbox and after_blank and separates(line, following):
             if message:
                 yield bytes(message), is_whole
             message, is_whole = bytearray(), True
+        elif not (mailbox or message or line.strip()):
+            continue  # what precedes the headers would end them
         elif len(message) + len(line) > limits.LARGEST_WHOLE:
             is_whole = False
         else:
@@ -69,6 +73,8 @@ def _messages(content: Content, mailbox: bool) -> Iterator[tuple[bytes, bool]]:
 def _lines(content: Content) -> Iterator[bytes]:
     with content.descriptor() as descriptor:
         file, rest = ContentFile(content, descriptor), b""
+        if content.head().startswith(codecs.BOM_UTF8):
+            file.seek(len(codecs.BOM_UTF8))
         while block := file.read(BLOCK):
             *lines, rest = (rest + block).split(b"\n")
             yield from (line + b"\n" for line in lines)
@@ -91,7 +97,7 @@ class _Mail:
         """Write the message. Raises `UnreadableError`, and what the standard library raises for broken parts."""
         raw = {name.lower(): value for name, value in reversed([*message.raw_items()])}  # of several the first
         for name in _HEADERS:
-            if value := _decoded(raw.get(name.lower())):
+            if value := self._decoded(raw.get(name.lower())):
                 self._writer.write(f"{name}: {value}\n")
         self._writer.write("\n")
         outer, self._attached = self._attached, []
@@ -109,7 +115,7 @@ class _Mail:
             raise UnreadableError("its parts lie too deep in one another")
         children = [each for each in part.get_payload() if isinstance(each, Message)] if part.is_multipart() else []
         if kind in _MESSAGES:
-            for child in children:
+            for child in self._unpacked(part, children):
                 self._writer.write("\n")
                 self.message(child, depth + 1)
         elif part.get_content_maintype() == "message":
@@ -118,26 +124,50 @@ class _Mail:
             chosen = _chosen(children) if kind == "multipart/alternative" else None
             for child in children:
                 self._part(child, depth + 1, is_chosen and chosen in (None, child))
+        elif part.get_content_maintype() == "multipart":
+            self._writer.note(f"a part of {self._name} is damaged: its own parts are not found, and it is read as text")
+            self._write_text(part)
         elif not _is_body(part):
-            self._attached.append(self._attachment(part))
+            self._attached += self._attachment(part)
         elif is_chosen:
             self._write_text(part)
+
+    def _unpacked(self, part: Message, children: list[Message]) -> list[Message]:
+        """Return the messages in a part; of one that is encoded, the parser has made a message of the code."""
+        if not children or transfer_encoding(part) not in ("base64", "quoted-printable"):
+            return children
+        coded = Message(policy=compat32)
+        coded["content-transfer-encoding"] = transfer_encoding(part)
+        code = b"".join(child.as_bytes(policy=_UNCHANGED) for child in children).lstrip()
+        if children[0].keys() and any(
+            isinstance(each, MissingHeaderBodySeparatorDefect) for each in children[0].defects
+        ):
+            code = code.replace(b"\n\n", b"\n", 1)  # the code of a header has several lines
+        coded.set_payload(code.decode("ascii", "surrogateescape"))
+        return [email.message_from_bytes(self._payload(coded), policy=compat32)]
 
     def _report(self, blocks: list[Message]) -> None:
         """Write what a mail server reports of a delivery: recipient, status, diagnosis."""
         for block in blocks:
-            lines = [f"{name}: {_decoded(value)}\n" for name, value in block.raw_items()]
+            lines = [f"{name}: {self._decoded(value)}\n" for name, value in block.raw_items()]
             self._writer.write("".join(["\n", *lines]) if lines else "")
 
-    def _attachment(self, part: Message) -> str:
-        kind, name = part.get_content_type(), _decoded(part.get_filename())
+    def _attachment(self, part: Message) -> list[str]:
+        """Return the line for an attachment, and none for a page's style sheet or script."""
+        kind, name = part.get_content_type(), self._decoded(part.get_filename())
+        if kind in _NOT_SHOWN and not name:
+            return []
         told = appointment(self._decoded_text(part)) if kind == "text/calendar" else ""
-        return f"{': '.join(filter(None, (name, told))) or 'without a name'} ({kind})"
+        return [f"{': '.join(filter(None, (name, told))) or 'without a name'} ({kind})"]
 
     def _write_text(self, part: Message) -> None:
         if part.get_content_type() == "text/html":
             charset = part.get_content_charset()
-            page = b"\xef\xbb\xbf" + self._decoded_text(part).encode() if charset else self._payload(part)
+            page = (
+                codecs.BOM_UTF8 + self._decoded_text(part).encode("utf-8", "replace")
+                if charset
+                else self._payload(part)
+            )
             texts = iter([page_text(page, self._writer)])  # a page without a charset says it itself
         elif str(part.get_param("format", "")).lower() == "flowed":
             texts = unflowed(self._decoded_text(part), str(part.get_param("delsp", "")).lower() == "yes")
@@ -149,7 +179,23 @@ class _Mail:
         self._writer.write("" if last.endswith("\n") else "\n")
 
     def _decoded_text(self, part: Message) -> str:
-        return _text(self._payload(part), part.get_content_charset()).replace("\r\n", "\n")
+        data, charset = self._payload(part), part.get_content_charset() or ""
+        return decode_labelled(data, charset, self._writer, f"a part of {self._name}").replace("\r\n", "\n")
+
+    def _decoded(self, value: object) -> str:
+        """Return a header's value on one line."""
+        data = str(value or "")[:_LONGEST_HEADER].encode("utf-8", "surrogateescape")
+        raw = " ".join(decode_labelled(data, "", self._writer, f"a header of {self._name}").split())
+        try:
+            return " ".join("".join(self._word(*word) for word in decode_header(raw)).split())
+        except _BROKEN:
+            return raw
+
+    def _word(self, word: bytes | str, charset: str | None) -> str:
+        """Return a word of a header; the library gives those that are not encoded as it holds them itself."""
+        if isinstance(word, str):
+            return word
+        return decode_labelled(word, charset, self._writer) if charset else word.decode("raw-unicode-escape")
 
     def _payload(self, part: Message) -> bytes:
         data, wrong = payload(part)
@@ -161,7 +207,8 @@ class _Mail:
 def _is_body(part: Message) -> bool:
     """Tell if a part without parts is shown as text, and is not an attachment."""
     is_named = part.get_content_disposition() == "attachment" or part.get_filename()
-    return part.get_content_maintype() == "text" and part.get_content_type() != "text/calendar" and not is_named
+    is_shown = part.get_content_type() not in ("text/calendar", *_NOT_SHOWN)
+    return part.get_content_maintype() == "text" and is_shown and not is_named
 
 
 def _chosen(alternatives: list[Message]) -> Message:
@@ -177,23 +224,3 @@ def _bodies(part: Message) -> list[Message]:
     """Return the texts in a part that are not empty."""
     leaves = (each for each in islice(part.walk(), _MOST_PARTS) if not each.is_multipart())
     return [each for each in leaves if _is_body(each) and payload(each)[0].strip()]
-
-
-def _text(data: bytes, charset: str | None) -> str:
-    """Decode a part by the charset it names, else as UTF-8 or Windows-1252."""
-    for each, errors in ((charset or "utf-8", "replace" if charset else "strict"), ("utf-8", "strict")):
-        try:
-            return data.decode(each, errors)
-        except (LookupError, ValueError):
-            continue
-    return decoder("cp1252").decode(data, True)
-
-
-def _decoded(value: object) -> str:
-    """Return a header's value on one line."""
-    data = str(value or "")[:_LONGEST_HEADER].encode("utf-8", "surrogateescape")
-    raw = " ".join(_text(data, None).split())
-    try:
-        return " ".join(str(make_header(decode_header(raw))).split())
-    except _BROKEN:
-        return raw

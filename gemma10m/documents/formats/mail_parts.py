@@ -20,15 +20,22 @@ _ZONE = re.compile(r';TZID="?([^";]+)')
 
 def payload(part: Message) -> tuple[bytes, str]:
     """Return a part's bytes, decoded as far as they can be, and what is wrong with them, or ""."""
-    encoding = str(part.get("content-transfer-encoding", "")).strip().lower()
+    encoding = transfer_encoding(part)
     if encoding == "base64":
         return _from_base64(str(part.get_payload() or "").encode("ascii", "replace"))
+    if encoding:
+        part.replace_header("content-transfer-encoding", encoding)  # which the library compares as it is
     found, wrong = part.get_payload(decode=True), ""
     if encoding not in _KNOWN:
         wrong = f"has an unknown transfer encoding ({encoding[:40]}) and is not decoded"
     elif encoding == "quoted-printable" and _NOT_QUOTED.search(str(part.get_payload())):
         wrong = "is damaged: its quoted-printable is decoded as far as possible"
     return found if isinstance(found, bytes) else b"", wrong
+
+
+def transfer_encoding(part: Message) -> str:
+    """Return the name of a part's transfer encoding, without what some programs write around it."""
+    return str(part.get("content-transfer-encoding", "")).strip(" \t\r\n;\"'").lower()
 
 
 def _from_base64(data: bytes) -> tuple[bytes, str]:

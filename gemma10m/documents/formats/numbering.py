@@ -9,11 +9,24 @@ _WAITING = "\ufdd9"  # before a number that counts from the list's end; it is no
 _WAITS = re.compile(rf"{_WAITING}([0-9]{{1,8}})")
 
 
+_STYLES = {
+    **dict.fromkeys(("none", "disc", "circle", "square", "disclosure-open", "disclosure-closed"), ""),
+    **dict.fromkeys(("lower-alpha", "lower-latin"), "a"),
+    **dict.fromkeys(("upper-alpha", "upper-latin"), "A"),
+    "decimal": "1",
+    "decimal-leading-zero": "01",
+    "lower-roman": "i",
+    "upper-roman": "I",
+}
+_TYPES = {kind: kind for kind in "1aAiI"}
+_STYLE = re.compile(r"list-style(?:-type)?\s*:([^;]*)")
+
+
 class Numbering:
     """Count the items of one list."""
 
     def __init__(self, tag: str, given: dict[str, str]) -> None:
-        self._kind = given.get("type", "1") if tag == "ol" else ""
+        self._kind = _kind(given, _TYPES.get(given.get("type", ""), "1") if tag == "ol" else "")
         start = _number(given.get("start", ""))
         self._next = 1 if start is None else start
         self._step = -1 if "reversed" in given else 1
@@ -27,19 +40,46 @@ class Numbering:
         self._items += 1
         value = _number(given.get("value", ""))
         self._waits = self._waits and value is None
+        kind = _item_kind(given, self._kind) if given else self._kind
         if self._waits:
-            return f"{_WAITING}{self._items}. "
+            return f"{_WAITING}{self._items}. " if kind else ""
         number = self._next if value is None else value
         self._next = number + self._step
-        return f"{written(number, self._kind)}. " if self._kind else ""
+        return f"{_shown(number, kind)}. " if kind else ""
 
     def resolved(self, text: str) -> str:
         """Return an item's text with its number, now that all items are counted."""
-        return _WAITS.sub(lambda found: written(self._items + 1 - int(found[1]), self._kind), text)
+        return _WAITS.sub(lambda found: _shown(self._items + 1 - int(found[1]), self._kind or "1"), text)
 
 
 def _number(given: str) -> int | None:
     return int(given) if len(given) < 7 and given.removeprefix("-").isdecimal() else None
+
+
+def _kind(given: dict[str, str], otherwise: str) -> str:
+    """Return the kind of numbers that a style asks for, "" for none; a style that is not known changes nothing."""
+    for found in reversed(_STYLE.findall(given["style"].lower()) if "style" in given else []):
+        kinds = [_STYLES[word] for word in found.replace("!", " ").split() if word in _STYLES]
+        if kinds:
+            return kinds[0]
+    return otherwise
+
+
+def _item_kind(given: dict[str, str], otherwise: str) -> str:
+    """Return the kind of one item's number."""
+    kind = given.get("type", "")
+    return _kind(given, _TYPES.get(kind, _STYLES.get(kind.lower(), otherwise)))
+
+
+def _shown(number: int, kind: str) -> str:
+    """Return the number as browsers show it: aa and ab follow z."""
+    if kind == "01":
+        return f"{number:02}"
+    letters = ""
+    while kind in ("a", "A") and number > 26:
+        number, last = divmod(number - 1, 26)
+        letters = written(last + 1, kind) + letters
+    return written(number, kind) + letters
 
 
 def written(number: int, kind: str) -> str:

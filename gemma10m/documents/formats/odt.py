@@ -8,14 +8,20 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 from gemma10m.documents import limits
 from gemma10m.documents.archives.zip_file import Zip
 from gemma10m.documents.budget import BombError, Budget
 from gemma10m.documents.content import Content, ContentFile
 from gemma10m.documents.formats.counts import counted
+from gemma10m.documents.formats.odt_forms import OdtForms
+from gemma10m.documents.formats.odt_line import Line
 from gemma10m.documents.formats.odt_numbers import OdtNumbers
-from gemma10m.documents.formats.raised import raised
+from gemma10m.documents.formats.odt_objects import OdtFormula, formula_in
+from gemma10m.documents.formats.odt_styles import OdtStyles
+from gemma10m.documents.formats.raised import APART
+from gemma10m.documents.formats.symbols import UNKNOWN, in_font
 from gemma10m.documents.formats.xml_events import Attributes, parse_xml
 from gemma10m.documents.safe_open import BLOCK, UnreadableError
 from gemma10m.documents.spool import TextWriter
@@ -23,11 +29,11 @@ from gemma10m.documents.spool import TextWriter
 CONTENT = "content.xml"
 _MIMETYPE, _MANIFEST, _STYLES = "mimetype", "META-INF/manifest.xml", "styles.xml"
 _KIND = b"application/vnd.oasis.opendocument.text"
-_UNREAD = {"tracked-changes", "forms", "ruby-text", "note-citation", "sequence-decls", "binary-data"}
+_UNREAD = {"tracked-changes", "ruby-text", "note-citation", "sequence-decls", "binary-data"}
 _UNREAD |= {"date-string", "creator-initials", "sender-initials"}  # of comments
 _ABOUT = {"title", "desc", "creator", "date"}  # of a drawing or a comment; in a paragraph they are fields
 _INLINE = {"p", "h", "span", "a"}
-_ASIDE = ("note", "annotation", "text-box")  # what is written after the paragraph it is in
+_ASIDE = ("note", "annotation", "text-box", "number")  # what is written after the paragraph it is in
 _PICTURES = {"title", "desc"}  # the texts of a drawing, which are written in its place
 _MOST_REPEATED = 1000  # rows and cells with something in them, and spaces
 _MOST_COLUMNS, _USUAL_COLUMNS = 256, 64
@@ -48,7 +54,7 @@ def is_odt(document: Zip) -> bool:
 
 def write_odt(document: Zip, writer: TextWriter) -> None:
     """Write the text of an OpenDocument file. Raises `UnreadableError` and `DiskError`."""
-    text = _Text(writer, document.budget)
+    text = _Text(writer, document.budget, partial(formula_in, document))
     for part in (_MANIFEST, _STYLES, CONTENT):
         if part not in document.members:
             continue
@@ -67,7 +73,7 @@ def write_odt(document: Zip, writer: TextWriter) -> None:
 
 def write_flat(content: Content, writer: TextWriter, budget: Budget) -> None:
     """Write the text of an OpenDocument text that is one file of XML. Raises `UnreadableError` and `DiskError`."""
-    text = _Text(writer, budget)
+    text = _Text(writer, budget, _absent)
     with content.descriptor() as descriptor:
         file = ContentFile(content, descriptor)
         try:
@@ -81,22 +87,32 @@ def write_flat(content: Content, writer: TextWriter, budget: Budget) -> None:
     text.finish()
 
 
+def _absent(reference: str) -> str:
+    raise UnreadableError("it is not there")
+
+
 class _Text:
-    def __init__(self, writer: TextWriter, budget: Budget) -> None:
+    def __init__(self, writer: TextWriter, budget: Budget, formula: Callable[[str], str]) -> None:
         self._writer, self._budget = writer, budget
+        self._formula_in = formula  # reads an object of the document
+        self._formula: OdtFormula | None = None  # that is open
         self._open: list[str] = []
         self.is_encrypted = False
         self._unread = 0  # elements that are open from the one on that is not read
         self._paragraphs = 0  # that are open
-        self._parts: list[list[str]] = [[]]  # of the open paragraph, and of what is aside in it
+        self._lines = [Line()]  # of the open paragraph, and of what is aside in it
         self._aside: list[tuple[str, int]] = []  # what is aside and is open, and paragraphs around it
         self._boxes: list[str] = []
         self._notes: list[str] = []
         self._rows: list[list[tuple[str, int]]] = []  # of open tables: cells, and how often they come
         self._repeats: list[int] = []  # of open cells
         self._row_repeats: list[int] = []
-        self._styles: dict[str, set[str]] = {"raised": set(), "hidden": set(), "struck": set()}
-        self._style = ""
+        self._styles = OdtStyles()
+        self._forms = OdtForms()
+        self._in_forms = False
+        self._is_numbered = False  # the open paragraph is
+        self._objects = self._symbols = 0  # that are not read, and not known
+        self._number = ""  # of the next paragraph, by the file
         self._spans: list[str] = []
         self._level = 0  # of the open heading
         self._numbers = OdtNumbers(budget)
@@ -108,8 +124,12 @@ class _Text:
     def start(self, tag: str, given: Attributes) -> None:
         parent = self._open[-1] if self._open else ""
         self._open.append(tag)
-        if self._unread:
+        if self._formula:
+            self._formula.start(tag, given)
+        elif self._unread:
             self._unread += 1
+            if self._in_forms:
+                self._forms.start(tag, given)
         elif _is_hidden(tag, given):
             self._unread, self._in_hidden = 1, True
             self._left_out["hidden"] += len(given.get("string-value", ""))
@@ -122,21 +142,29 @@ class _Text:
 
     def end(self, tag: str) -> None:
         self._open.pop()
-        if self._unread:
+        if self._formula:
+            self._end_formula()
+        elif self._unread:
             self._unread -= 1
             self._in_hidden &= self._unread > 0
+            self._in_forms &= self._unread > 0
         elif self._aside and self._aside[-1][0] == tag and tag in _ABOUT:
             self._end_about(tag)
         elif tag in _ENDS:
             _ENDS[tag](self, tag)
 
     def text(self, text: str) -> None:
-        if self._margin:
+        if self._formula:
+            self._formula.add(text)
+        elif self._margin:
             self._has_margins |= bool(text.strip())
         elif self._unread:
             self._left_out["hidden"] += len(text) if self._in_hidden and self._open[-1] in _INLINE else 0
         elif self._paragraphs or self._aside:
-            self._write(_WHITE.sub(" ", text))
+            font = self._styles.of(self._spans).font
+            shown = in_font(text, font) if font else text
+            self._symbols += shown.count(UNKNOWN) - text.count(UNKNOWN)
+            self._write(_WHITE.sub(" ", shown))
 
     def finish(self) -> None:
         for note in self._notes:
@@ -145,42 +173,68 @@ class _Text:
             self._writer.note("its headers and footers are not read")
         for why, number in (+self._left_out).items():
             self._writer.note(f"{counted(number, 'character', f' of {why} text')} not read")
+        if self._objects:
+            self._writer.note(f"{counted(self._objects, 'embedded object', ' of another program')} not read")
+        if self._symbols:
+            self._writer.note(f"{counted(self._symbols, 'sign', ' of symbol fonts')} not known")
         if self._writer.blank:
             raise UnreadableError("an OpenDocument text without text")
 
-    def _write(self, text: str) -> None:
-        parts = self._parts[-1]
-        if why := next((why for why in ("hidden", "struck") if not self._styles[why].isdisjoint(self._spans)), ""):
-            self._left_out[why] += len(text)
-        elif self._spans and self._spans[-1] in self._styles["raised"]:
-            parts.append(raised("".join(parts[-4:])[-4:], text))
+    def _write(self, text: str, script: str = "") -> None:
+        look = self._styles.of(self._spans)
+        if look.left_out:
+            self._left_out[look.left_out] += len(text)
         else:
-            parts.append(text.lstrip(" ") if not parts or parts[-1].endswith(" ") else text)
+            self._lines[-1].write(text, script or look.script)
 
     def _encrypted(self, tag: str, given: Attributes) -> None:
         self.is_encrypted = True
 
-    def _begin_style(self, tag: str, given: Attributes) -> None:
-        self._style = given.get("name", "")
+    def _begin_forms(self, tag: str, given: Attributes) -> None:
+        self._unread, self._in_forms = 1, True
 
-    def _set_style(self, tag: str, given: Attributes) -> None:
-        position = given.get("text-position", "")
-        if position.startswith("super") or (position[:1].isdecimal() and not position.startswith("0")):
-            self._styles["raised"].add(self._style)
-        if given.get("display") == "none":
-            self._styles["hidden"].add(self._style)
-        if given.get("text-line-through-style", "none") != "none":
-            self._styles["struck"].add(self._style)
+    def _begin_formula(self, tag: str, given: Attributes) -> None:
+        self._formula = OdtFormula(given)
+
+    def _end_formula(self) -> None:
+        if self._formula and self._formula.end():
+            text, self._formula = self._formula.text, None
+            self._embed(text)
+
+    def _embed(self, text: str) -> None:
+        """Write what is embedded in the text, or stands on a page outside of it."""
+        if self._margin:
+            self._has_margins = True
+        elif text:
+            self._write(text, APART)
+            if not self._paragraphs and not self._aside:
+                self._lines[-1].white("\n")
+
+    def _object(self, tag: str, given: Attributes) -> None:
+        """Read an object that has a part of its own; others are in the text."""
+        if reference := given.get("href"):
+            try:
+                self._embed(self._formula_in(reference))
+            except BombError:
+                raise
+            except UnreadableError:
+                self._objects += 1
+
+    def _leave_object(self, tag: str, given: Attributes) -> None:
+        if tag == "object-ole" or "object" in self._open[-2:-1]:
+            self._unread = 1
+            self._objects += 1
 
     def _begin_paragraph(self, tag: str, given: Attributes) -> None:
         if not self._margin:
             self._paragraphs += 1
             self._spans.append(given.get("style-name", ""))
             level = _count(given, "outline-level") if tag == "h" else None
-            if level and len(self._parts) == 1:
+            if level and len(self._lines) == 1:
                 self._level = level
-            if number := self._numbers.next(level, given):
-                self._parts[-1].append(f"{number} ")
+            number, self._number = self._numbers.next(level, given) or self._number, ""
+            self._is_numbered = bool(number)
+            self._lines[-1].add(f"{number} " if number else "")
 
     def _end_paragraph(self, tag: str) -> None:
         if self._margin or not self._paragraphs:
@@ -188,10 +242,9 @@ class _Text:
         self._paragraphs -= 1
         self._spans = self._spans[:-1]
         if self._aside or self._repeats:  # lines in a cell would be taken for rows
-            self._parts[-1].append(" ")
+            self._lines[-1].white(" " if self._repeats or self._aside[-1][0] != "text-box" else "\n")
             return
-        text = "".join(self._parts[-1]).rstrip(" ")
-        self._parts[-1].clear()
+        text = self._lines[-1].take().rstrip(" ")
         if self._hides:
             self._left_out["hidden"] += len(text)
             self._hides = False
@@ -203,19 +256,33 @@ class _Text:
         self._boxes = []
 
     def _hide_paragraph(self, tag: str, given: Attributes) -> None:
-        self._hides = given.get("is-hidden") == "true" and len(self._parts) == 1
+        self._hides = given.get("is-hidden") == "true" and len(self._lines) == 1
+
+    def _end_number(self, tag: str) -> None:
+        """Take the number that the file holds of a paragraph, unless it has been computed."""
+        if not self._aside or self._aside[-1][0] != tag:
+            return
+        self._aside.pop()
+        text = " ".join(self._lines.pop().take().split())
+        if not self._paragraphs:
+            self._number = text
+        elif text and not self._is_numbered:
+            self._lines[-1].add(f"{text} ")
 
     def _begin_aside(self, tag: str, given: Attributes) -> None:
         self._aside.append((tag, self._paragraphs))
-        self._parts.append([])
+        self._lines.append(Line())
 
     def _end_aside(self, tag: str) -> None:
         if not self._aside:
             return
         self._aside.pop()
-        text = " ".join("".join(self._parts.pop()).split())
-        if tag == "text-box":
-            (self._boxes if not self._repeats else self._parts[-1]).append(text)
+        shown = self._lines.pop().take()
+        text = " ".join(shown.split())
+        if tag == "text-box" and self._repeats:
+            self._lines[-1].add(text)
+        elif tag == "text-box":
+            self._boxes += [line for each in shown.split("\n") if (line := each.strip(" "))] or [""]
         elif tag == "annotation":
             self._notes.append(f"[comment by {self._author}] {text}")
             self._author = "somebody"
@@ -231,7 +298,7 @@ class _Text:
 
     def _end_about(self, tag: str) -> None:
         self._aside.pop()
-        text = " ".join("".join(self._parts.pop()).split())
+        text = " ".join(self._lines.pop().take().split())
         if tag == "creator":
             self._author = text or self._author
         elif text:
@@ -241,9 +308,9 @@ class _Text:
         if not self._paragraphs:
             return
         if tag == "s":
-            self._parts[-1].append(" " * _count(given, "c"))
+            self._lines[-1].white(" " * _count(given, "c"))
         else:
-            self._parts[-1].append(" " if self._repeats else "\t" if tag == "tab" else "\n")
+            self._lines[-1].white(" " if self._repeats else "\t" if tag == "tab" else "\n")
 
     def _begin_row(self, tag: str, given: Attributes) -> None:
         self._rows.append([])
@@ -252,11 +319,11 @@ class _Text:
     def _begin_cell(self, tag: str, given: Attributes) -> None:
         if self._rows:
             self._repeats.append(_count(given, "number-columns-repeated"))
-            self._parts.append([])
+            self._lines.append(Line())
 
     def _end_cell(self, tag: str) -> None:
         if self._rows and self._repeats:
-            self._rows[-1].append((" ".join("".join(self._parts.pop()).split()), self._repeats.pop()))
+            self._rows[-1].append((" ".join(self._lines.pop().take().split()), self._repeats.pop()))
 
     def _end_row(self, tag: str) -> None:
         if not self._rows:
@@ -266,11 +333,12 @@ class _Text:
             cells.pop()  # which reach to the edge of a sheet
         self._budget.spend(repeats * sum(times * len(text) for text, times in cells))  # few bytes can ask for many
         texts = [text for text, times in cells for _ in range(times)][:_MOST_COLUMNS]
+        write = self._lines[-1].add if self._aside else self._writer.write
         if self._repeats:  # a table in a cell of another
-            self._parts[-1].append(" ".join(texts) + " ")
+            self._lines[-1].white(" ".join(texts) + " ")
         else:
             for _ in range(repeats if any(texts) else 1):
-                self._writer.write("\t".join(texts) + "\n")
+                write("\t".join(texts) + "\n")
 
     def _set_margin(self, is_open: bool) -> None:
         self._margin = is_open
@@ -291,8 +359,14 @@ _MARGINS = ("header", "footer", "header-left", "footer-left", "header-first", "f
 _LIST_LEVELS = ("list-level-style-number", "outline-level-style", "list-level-style-bullet", "list-level-style-image")
 _STARTS: dict[str, Callable[[_Text, str, Attributes], None]] = {
     "encryption-data": _Text._encrypted,
-    "style": _Text._begin_style,
-    "text-properties": _Text._set_style,
+    "font-face": lambda text, tag, given: text._styles.declare_font(given),
+    "style": lambda text, tag, given: text._styles.begin(given),
+    "text-properties": lambda text, tag, given: text._styles.set(given),
+    "forms": _Text._begin_forms,
+    "control": lambda text, tag, given: text._embed(text._forms.shown(given.get("control", ""))),
+    "math": _Text._begin_formula,
+    "object": _Text._object,
+    **dict.fromkeys(("object-ole", "document"), _Text._leave_object),
     **dict.fromkeys(("list-style", "outline-style"), lambda text, tag, given: text._numbers.begin_style(tag, given)),
     **dict.fromkeys(_LIST_LEVELS, lambda text, tag, given: text._numbers.set_level(given)),
     "list": lambda text, tag, given: text._numbers.begin_list(given),
@@ -307,10 +381,12 @@ _STARTS: dict[str, Callable[[_Text, str, Attributes], None]] = {
     **dict.fromkeys(_MARGINS, lambda text, tag, given: text._set_margin(True)),
 }
 _ENDS: dict[str, Callable[[_Text, str], None]] = {
+    "style": lambda text, tag: text._styles.end(),
     **dict.fromkeys(("p", "h"), _Text._end_paragraph),
     "span": lambda text, tag: text._spans.__delitem__(slice(-1, None)),
     "list": lambda text, tag: text._numbers.end_list(),
     **dict.fromkeys(_ASIDE, _Text._end_aside),
+    "number": _Text._end_number,
     "table-row": _Text._end_row,
     **dict.fromkeys(("table-cell", "covered-table-cell"), _Text._end_cell),
     **dict.fromkeys(_MARGINS, lambda text, tag: text._set_margin(False)),

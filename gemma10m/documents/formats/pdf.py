@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from gemma10m.documents import limits
 from gemma10m.documents.budget import Budget
@@ -22,7 +22,8 @@ from gemma10m.documents.content import Content, ContentFile
 from gemma10m.documents.formats import pdf_process
 from gemma10m.documents.formats.counts import counted
 from gemma10m.documents.formats.hyphens import WORD, Hyphens
-from gemma10m.documents.formats.pdf_layout import Fragment, Page, page_of
+from gemma10m.documents.formats.pdf_fragments import Fragment
+from gemma10m.documents.formats.pdf_layout import Page, page_of
 from gemma10m.documents.formats.running_heads import RunningHeads
 from gemma10m.documents.formats.symbols import UNKNOWN, symbol
 from gemma10m.documents.safe_open import BLOCK, UnreadableError
@@ -104,19 +105,22 @@ class _Pages:
     def _add(self, line: bytes) -> None:
         self._number += 1
         found = json.loads(line)
-        page, comments = Page(), []
+        page, hidden, comments = Page(), Page().lines, []
         if found is None:
             self._lost.append(self._number)
         else:
-            fragments, comments = found
-            self._budget.spend(sum(len(each[-1]) for each in fragments + comments))
-            page = page_of([Fragment._make([*each[:-1], self._named(each[-1])]) for each in fragments])
-        self._blank += not any(line.strip() for line in page.lines) and found is not None
+            fragments, comments, outside = found
+            self._budget.spend(sum(len(each[-1]) for each in fragments + comments + outside))
+            page, hidden = self._page(fragments), self._page(outside).lines
+        self._blank += not any(line.strip() for line in (*page.lines, *hidden)) and found is not None
         for text in page.lines:
             if len(self._words) < _MOST_WORDS:
                 self._words.update(WORD.findall(text.lower()))
         self._heads.add(self._number, page)
-        self._kept.write(json.dumps([page.lines, page.has_head, page.has_foot, comments]).encode() + b"\n")
+        self._kept.write(json.dumps([page.lines, page.has_head, page.has_foot, hidden, comments]).encode() + b"\n")
+
+    def _page(self, fragments: list[list[Any]]) -> Page:
+        return page_of([Fragment._make([*each[:-1], self._named(each[-1])]) for each in fragments])
 
     def _named(self, text: str) -> str:
         return _NAMELESS.sub(self._name, text)
@@ -129,10 +133,10 @@ class _Pages:
     def write(self, writer: TextWriter) -> None:
         hyphens, before = Hyphens(self._words), ""
         for number, line in enumerate(self._kept, start=1):
-            lines, has_head, has_foot, comments = json.loads(line)
+            lines, has_head, has_foot, hidden, comments = json.loads(line)
             page = self._heads.without(number, Page(tuple(lines), has_head, has_foot))
             remarks = [f"[comment by {author or 'somebody'}] {' '.join(text.split())}" for author, text in comments]
-            text = "\n".join([*hyphens.joined(page.lines), *remarks])
+            text = "\n".join([*hyphens.joined(page.lines), *hidden, *remarks])
             if number > 1:
                 is_continued = before and not before.endswith(_ENDS) and text[:1].islower()
                 writer.write("\n" if is_continued else "\n\n")

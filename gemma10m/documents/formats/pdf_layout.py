@@ -9,32 +9,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from statistics import median
-from typing import NamedTuple
 
-from gemma10m.documents.formats.raised import raised
+from gemma10m.documents.formats.pdf_fragments import SPACE, Fragment, from_the_right, joins_numbers, with_scripts
 
 _SAME_LINE = 0.35  # of the size: baselines of one line
-_SPACE, _TAB = 0.18, 1.0  # of the size: gaps in a line
-_SMALL = 0.87  # of the size around it: what is raised or lowered
+_TAB = 1.0  # of the size: the gap between cells of a line
 _ROWS = 3  # of a column, at least
 _CANDIDATES = 6  # places where a column may begin
 _FULL = 0.6  # of a column's width: lines of prose
-_LEADERS = re.compile(r"\s*(?:(?:[.\u2024\u00b7]\s?){4,}|\u2026(?:\s?\u2026)+)\s*")
+_LEADERS = re.compile(  # a few dots may be a pause, unless a page's number follows them
+    r"\s*(?:(?:[.\u2024\u00b7]\s?){8,}|\u2026(?:\s?\u2026){2,})\s*"
+    r"|\s*(?:(?:[.\u2024\u00b7]\s?){4,}|\u2026(?:\s?\u2026)+)\s*(?=(?:[^\s\d]{0,4}\d\S{0,8}|[ivxlc]{1,8})\s*$)"
+)
+_HEADINGS = re.compile(r"[^\t]*:(?:\t+[^\t]*:)+")  # labels beside each other
 _HEAD_GAP = 1.3  # times the usual distance of lines: what stands apart at a page's edge
 _LONGEST = 20_000  # characters that are put together one by one
 _DEEPEST = 6  # columns in columns
 _CODE = re.compile(r"(?=.*[ijlt.,:;()\[\]])(?=.*[abdeghmnopqsuwz]).{6}")  # of one width only in a typewriter's font
 _DEEPEST_CODE = 40  # characters that a line is indented by
-
-
-class Fragment(NamedTuple):
-    angle: float
-    start: float
-    end: float
-    baseline: float
-    size: float
-    pitch: float  # the width of each of its characters, if all have the same; else 0
-    text: str
 
 
 @dataclass(frozen=True)
@@ -52,7 +44,7 @@ def page_of(fragments: Sequence[Fragment]) -> Page:
     found: list[str] = []
     angles = list(dict.fromkeys(fragment.angle for fragment in fragments))
     for angle in angles:
-        rows = _rows(_with_raised([each for each in fragments if each.angle == angle]))
+        rows = from_the_right(_rows(with_scripts([each for each in fragments if each.angle == angle])))
         found += _lines(_indented(_in_order(rows, 0)))
     if len(angles) != 1:
         return Page(tuple(found))
@@ -71,26 +63,6 @@ def page_of(fragments: Sequence[Fragment]) -> Page:
 
 def _words(line: str) -> list[str]:
     return _LEADERS.sub(" ", line).split()
-
-
-def _with_raised(fragments: Sequence[Fragment]) -> list[Fragment]:
-    """Join raised and lowered fragments to the ones before them."""
-    found: list[Fragment] = []
-    for each in fragments:
-        last = found[-1] if found else None
-        if (
-            last
-            and len(last.text) < _LONGEST
-            and each.size < _SMALL * last.size
-            and abs(each.start - last.end) < 0.5 * last.size
-        ):
-            height = (each.baseline - last.baseline) / last.size
-            if 0.1 < abs(height) < 0.8:
-                text = raised(last.text, each.text) if height > 0 else each.text
-                found[-1] = last._replace(end=each.end, text=last.text + text)
-                continue
-        found.append(each)
-    return found
 
 
 def _rows(fragments: Sequence[Fragment]) -> list[_Baseline]:
@@ -142,7 +114,8 @@ def _lines(rows: list[_Baseline]) -> list[str]:
         columns = _columns(lines) if is_table else []
         for cells in lines:
             texts = _in_columns(cells, columns) if len(columns) > 1 else [cell.text for cell in cells]
-            line = "\t".join(texts).replace(":\t", ": ")
+            line = "\t".join(texts)
+            line = line if _HEADINGS.fullmatch(line) else line.replace(":\t", ": ")
             found.append(
                 _LEADERS.sub("\t", line).rstrip(" ") if columns else _LEADERS.sub("\t", line).rstrip().lstrip("\t")
             )
@@ -152,11 +125,13 @@ def _lines(rows: list[_Baseline]) -> list[str]:
 def _cells(row: _Baseline) -> _Baseline:
     """Return the cells of a row; fragments close together are one."""
     found: _Baseline = []
-    for each in row:
+    for index, each in enumerate(row):
         last = found[-1] if found else None
         gap = (each.start - last.end) / max(last.size, each.size) if last else 0
         if last and gap <= _TAB and len(last.text) < _LONGEST:
-            space = " " if gap > _SPACE or gap < -0.5 else ""
+            before = row[index - 1]
+            is_script = abs(each.baseline - before.baseline) > 0.1 * each.size and joins_numbers(before, each)
+            space = " " if gap > SPACE or gap < -0.5 or is_script else ""
             found[-1] = last._replace(end=max(last.end, each.end), text=last.text + space + each.text)
         else:
             found.append(each)

@@ -2,9 +2,10 @@
 
 PDFs are read by a large program in C++ that hostile files are made for. Here it cannot write a file, has little memory,
 and can end without ending anything else. Nothing of this package is imported; errors are exit codes alone.
-The first line has the number of pages, of attached files, and 1 for a form that is not drawn (XFA). A page is a pair:
+The first line has the number of pages, of attached files, and 1 for a form that is not drawn (XFA). A page is a triple:
 its fragments, [angle, start, end, baseline, size, pitch, text], in the order in which they are drawn and turned so that
-the text runs to the right; and its comments, [author, text]. A page that does not load is null.
+the text runs to the right; its comments, [author, text]; and the fragments outside what is shown of the page. A page
+that does not load is null.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import math
 import resource
 import signal
 import sys
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +26,7 @@ _BETWEEN_WORDS, _BETWEEN_COLUMNS = 0.18, 1.0  # of the size: gaps between charac
 _WIDEST_SPACE = 1.6
 _SAME_WIDTH = 0.004  # of the size: characters of a font in which all have one width
 _WHITE = {0x20, 0xA0, 0x0D, 0x0A, 0x09, 0x0C}
+_LEFTWARDS = ("R", "AL")  # classes of letters that are written from right to left
 _NAMELESS = "\ufffe"  # a character of a font that does not say which ones it has
 _WIDGET, _FREE_TEXT, _HIDDEN = 20, 3, 2  # of annotations
 _COMMENTS = {1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17}  # notes, lines, shapes, marks, stamps, carets, ink, files
@@ -55,9 +58,9 @@ def main(memory: int, seconds: int, first: int) -> int:
             out.flush()
             try:
                 page = document[number]
-                fragments = _fragments(page.get_textpage())
+                fragments, outside = _fragments(page.get_textpage(), page.get_bbox())
                 fragments += _fields(page, document.formenv, [fragment[3] for fragment in fragments])
-                found = [fragments, _comments(page)]
+                found = [fragments, _comments(page), outside]
                 page.close()
             except pypdfium2.PdfiumError:
                 found = None
@@ -65,37 +68,48 @@ def main(memory: int, seconds: int, first: int) -> int:
     return 0
 
 
-def _fragments(text: Any) -> list[_Placed]:
-    """Return pieces of lines; words close together are one."""
-    from pypdfium2 import raw
-
+def _fragments(text: Any, shown: tuple[float, float, float, float]) -> tuple[list[_Placed], list[_Placed]]:
+    """Return pieces of lines, in which words close together are one, and those outside `shown`."""
     words = list(_words(text, is_doubtful=False))
     if any(_NAMELESS in characters for _, characters, _ in words):
         words = list(_words(text, is_doubtful=True))
 
-    found: list[_Placed] = []
-    box, spaces = raw.FS_RECTF(), 0
+    found: tuple[list[_Placed], list[_Placed]] = ([], [])
+    spaces, before, is_leftwards = 0, found[0], False
     for first, characters, white in words:
-        angle, baseline, size = _placed(text, first)
-        raw.FPDFText_GetLooseCharBox(text, first, box)
-        start, end = _extent(box, angle)
-        pitch = 0.0 if angle else end - start
-        if len(characters) > 1:
-            raw.FPDFText_GetLooseCharBox(text, first + len(characters) - 1, box)
-            end = _extent(box, angle)[1]
-        if abs((end - start) / len(characters) - pitch) > _SAME_WIDTH * size:
-            pitch = 0.0
-        last = found[-1] if found else None
-        gap = (start - last[2]) / size if last else 0
+        word, is_outside = _word(text, first, characters, shown)
+        angle, start, end, baseline, size, pitch, _ = word
+        into = found[is_outside]
+        last = into[-1] if into and into is before else None
+        gap = (last[1] - end if is_leftwards else start - last[2]) / size if last else 0
         widest = _WIDEST_SPACE if spaces == 1 else _BETWEEN_COLUMNS
         if last and _same_line(last, angle, baseline, size) and -0.5 < gap < widest:
             last[6] += " " + characters if spaces or gap > _BETWEEN_WORDS else characters
             last[5] = last[5] if abs(last[5] - pitch) < _SAME_WIDTH * size else 0.0
-            last[2] = max(end, last[2])
+            last[1], last[2] = min(start, last[1]), max(end, last[2])
         else:
-            found.append([round(angle, 2), start, end, baseline, size, pitch, characters])
-        spaces = white
+            into.append(word)
+            is_leftwards = any(unicodedata.bidirectional(character) in _LEFTWARDS for character in characters)
+        spaces, before = white, into
     return found
+
+
+def _word(text: Any, first: int, characters: str, shown: tuple[float, float, float, float]) -> tuple[_Placed, bool]:
+    """Return a word as a fragment, and whether all of it is outside what is shown."""
+    from pypdfium2 import raw
+
+    angle, baseline, size = _placed(text, first)
+    left, bottom, right, top = shown
+    box, ends, is_outside = raw.FS_RECTF(), [], True
+    for index in dict.fromkeys((first, first + len(characters) - 1)):
+        raw.FPDFText_GetLooseCharBox(text, index, box)
+        is_outside = is_outside and (box.right < left or box.left > right or box.top < bottom or box.bottom > top)
+        ends.append(_extent(box, angle))
+    start, end = min(each[0] for each in ends), max(each[1] for each in ends)  # of Hebrew, the first is on the right
+    pitch = 0.0 if angle else ends[0][1] - ends[0][0]
+    if abs((end - start) / len(characters) - pitch) > _SAME_WIDTH * size:
+        pitch = 0.0
+    return [round(angle, 2), start, end, baseline, size, pitch, characters], is_outside
 
 
 def _words(text: Any, is_doubtful: bool) -> Iterator[tuple[int, str, int]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections import Counter
 from typing import Any, NamedTuple
@@ -11,7 +10,10 @@ from gemma10m.documents import limits
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
 from gemma10m.documents.formats.counts import counted
-from gemma10m.documents.formats.raised import raised
+from gemma10m.documents.formats.field_codes import Fields
+from gemma10m.documents.formats.raised import APART, LOWERED, RAISED, Scripts
+from gemma10m.documents.formats.rtf_fonts import RtfFonts
+from gemma10m.documents.formats.rtf_math import OUTSIDE, ROOT, STRUCTURE, RtfFormula
 from gemma10m.documents.formats.symbols import UNKNOWN, symbol
 from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import TextWriter
@@ -19,22 +21,36 @@ from gemma10m.documents.spool import TextWriter
 _TOKEN = re.compile(
     rb"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\([^a-zA-Z])|([{}])|[\r\n]+|([^\\{}\r\n]+)"
 )
-_CHARSETS = {77: 10000, 128: 932, 129: 949, 134: 936, 136: 950, 161: 1253, 162: 1254, 163: 1258, 177: 1255, 178: 1256}
-_CHARSETS |= {186: 1257, 204: 1251, 222: 874, 238: 1250, 255: 437}
-_SYMBOL_CHARSET = 2
+_FALLBACK = re.compile(rb"\{(?:\\'[0-9a-fA-F]{2}|\?)\}")  # of a \\u, in a group of its own
 _SIGNS = {"emdash": "—", "endash": "–", "lquote": "‘", "rquote": "’", "ldblquote": "“", "rdblquote": "”"}
-_SIGNS |= {"bullet": "•", "emspace": "\u2003", "enspace": "\u2002", "tab": "\t", "~": "\u00a0", "_": "-"}
-_LINES = {"line", "lbr", "page", "column", "\n", "\r"}
+_SIGNS |= {
+    "bullet": "•",
+    "emspace": "\u2003",
+    "enspace": "\u2002",
+    "qmspace": "\u2005",
+    "tab": "\t",
+    "~": "\u00a0",
+    "_": "-",
+}
+_SIGNS |= {"zwj": "\u200d", "zwnj": "\u200c"}
+_ESCAPED = (b"{", b"}", b"\\")
+_LINES = {"line", "lbr", "page", "column"}
+_PARAGRAPHS = {"par", "sect", "\n", "\r"}
 _UNREAD = set(
-    "colortbl info pict objdata fldinst upr shprslt sp nonesttables stylesheet fonttbl generator bkmkstart bkmkend "
+    "colortbl info pict objdata upr mmathPict shprslt sp nonesttables stylesheet generator bkmkstart bkmkend "
     "xe tc rxe txe private themedata datafield filetbl listtable listoverridetable rsidtbl atnid atnref".split()
 )
 _MARGINS = set("header headerl headerr headerf footer footerl footerr footerf".split())
-_STARRED = {"shpinst", "shptxt", "footnote", "annotation", "atnauthor", "ud", "result"}  # that are read for all that
-_ASIDE = ("footnote", "annotation", "atnauthor", "shptxt")  # what is not written where it stands
+_STARRED = {"shpinst", "ud", "result", "formfield"}  # that are read for all that
+_ASIDE = ("footnote", "annotation", "atnauthor", "shptxt", "ffl")  # what is not written where it stands
+_DESTINATIONS = {"fonttbl", "fldinst", ROOT, *_ASIDE}
+_FONTS = {"f", "fcharset", "cpg", "ansicpg", "deff", "mac", "pc", "pca"}
+_FORM = {"fftype", "ffres", "ffdefres"}
+_CHECKBOX, _LIST, _UNDEFINED = 1, 2, 25  # kinds of form fields; a value that is not set
 _DEEPEST = 1000  # groups in groups
 _LEFT_OUT = {"v": "hidden", "strike": "struck", "striked": "struck"}
-_PROPERTIES = set("ud plain pard intbl itap outlinelevel uc deleted super up nosupersub".split()) | set(_LEFT_OUT)
+_PROPERTIES = set("ud plain pard intbl itap outlinelevel uc deleted super sub up dn nosupersub".split())
+_PROPERTIES |= set(_LEFT_OUT)
 
 
 class _State(NamedTuple):
@@ -43,13 +59,20 @@ class _State(NamedTuple):
     unread: bool = False
     hidden: bool = False
     struck: bool = False
-    raised: bool = False
+    script: str = ""  # RAISED, LOWERED or ""
     deleted: bool = False
     font: int = -1
     fallback: int = 1  # characters that follow a \\u for older programs
     in_table: bool = False
     heading: bool = False
-    into: str = ""  # "", "fonttbl" or one of _ASIDE
+    into: str = ""  # "", "fonttbl", "fldinst" or one of _ASIDE
+    math: str = OUTSIDE
+    tag: str = ""  # of the group itself: "field", "formfield" or an element of a formula
+
+    @property
+    def left_out(self) -> str:
+        """Why text is left out, or ""."""
+        return "hidden" if self.hidden else "struck" if self.struck else ""
 
 
 def write_rtf(content: Content, writer: TextWriter, budget: Budget) -> None:
@@ -68,16 +91,21 @@ class _RtfReader:
         self._groups: list[_State] = []
         self._starred = False
         self._skip = 0  # characters that stand for the last \\u
-        self._codec, self._codecs, self._fonts = "cp1252", dict[int, str](), dict[int, str]()
+        self._fonts = RtfFonts()
         self._bytes = bytearray()  # of a character that may take more than one
         self._text: dict[str, list[str]] = {"": []}  # of what is open, by what it goes into
         self._row: list[str] = []
-        self._raised = ""
+        self._scripts: dict[str, Scripts] = {}  # of the same
+        self._fields = Fields()
+        self._form: dict[str, int] = {}  # the numbers of the open form field, and its entries
+        self._entries: list[str] = []
+        self._formula = RtfFormula()
         self._notes: list[str] = []
         self._boxes: list[str] = []
         self._author = "somebody"
         self._left_out = Counter[str]()  # characters, by the reason
         self._unknown = 0
+        self._objects = 0
         self._margins: set[str] = set()
 
     def read(self, data: bytes) -> None:
@@ -89,32 +117,48 @@ class _RtfReader:
                 at += max(0, int(number or 0))
             elif word:
                 self._word(word.decode("ascii"), None if number is None else int(number))
+                at = self._after_fallback(data, at) if word == b"u" else at
             elif code:
                 self._byte(bytes([int(code, 16)]))
             elif text:
                 self._byte(text)
-            elif sign == b"*":
-                self._starred = True
             elif sign:
-                self._word(sign.decode("latin-1"), None)
+                self._sign(sign)
             elif brace == b"{":
                 self._open()
             elif brace == b"}":
                 self._close()
+
+    def _sign(self, sign: bytes) -> None:
+        if sign == b"*":
+            self._starred = True
+        elif sign in _ESCAPED:
+            self._byte(sign)
+        else:
+            self._word(sign.decode("latin-1"), None)
+
+    def _after_fallback(self, data: bytes, at: int) -> int:
+        """Return where the text continues after a \\u whose substitute is in a group of its own: `\\u8217{\\'92}`."""
+        found = _FALLBACK.match(data, at) if self._skip else None
+        if not found:
+            return at
+        self._skip = 0
+        return found.end()
 
     def end(self) -> None:
         self._decode()
         while self._groups:  # it ends too early
             self._close()
             self._writer.note("it ends too early: its end may be missing")
-        self._end_cell()
-        self._end_row()
+        self._end_text()
         for note in self._boxes + self._notes:
             self._writer.write(note + "\n")
         if self._margins:
             self._writer.note(f"its {' and '.join(sorted(self._margins))} are not read")
         for why, number in self._left_out.items():
             self._writer.note(f"{counted(number, 'character', f' of {why} text')} not read")
+        if self._objects:
+            self._writer.note(f"{counted(self._objects, 'embedded object', ' of another program')} not read")
         if self._unknown:
             self._writer.note(f"{counted(self._unknown, 'sign', ' of symbol fonts')} not known")
 
@@ -124,19 +168,51 @@ class _RtfReader:
         if len(self._groups) >= _DEEPEST:
             raise UnreadableError("damaged: its groups lie too deep in one another")
         self._groups.append(self._state)
+        self._state = self._state._replace(tag="")
 
     def _close(self) -> None:
         """End a group; text may follow the outermost one, and braces that end nothing."""
         self._decode()
         if not self._groups:
             return
+        if len(self._groups) == 1:
+            self._end_text()
         inner, self._state = self._state, self._groups.pop()
+        if inner.tag:
+            self._end_tagged(inner)
         if inner.into != self._state.into and inner.into in self._text:
+            self._end_script(inner.into)
             self._keep("".join(self._text.pop(inner.into)).strip(), inner.into)
 
+    def _end_tagged(self, inner: _State) -> None:
+        if inner.tag == "field":
+            for text, script in self._fields.end():
+                self._write(text, script)
+        elif inner.tag == "formfield":
+            self._fields.fill_in(self._chosen())
+        elif inner.tag == ROOT:
+            self._write(self._formula.text, APART)
+        else:
+            self._formula.end(inner.tag)
+
+    def _chosen(self) -> str:
+        """Return what is chosen in the form field that ends."""
+        form, entries, self._form, self._entries = self._form, self._entries, {}, []
+        value = form.get("ffres", _UNDEFINED)
+        value = form.get("ffdefres", 0) if value == _UNDEFINED else value
+        if form.get("fftype") == _CHECKBOX:
+            return "[x]" if value else "[ ]"
+        return entries[value] if form.get("fftype") == _LIST and 0 <= value < len(entries) else ""
+
     def _keep(self, text: str, into: str) -> None:
-        text = " ".join(text.split())
-        if into == "atnauthor":
+        text, state = " ".join(text.split()), self._state
+        if state.deleted:
+            return
+        if why := state.left_out:
+            self._left_out[why] += len(text)
+        elif into == "ffl":
+            self._entries.append(text)
+        elif into == "atnauthor":
             self._author = text
         elif into == "annotation":
             self._notes.append(f"[comment by {self._author}] {text}")
@@ -150,28 +226,54 @@ class _RtfReader:
         if word != "u":
             self._decode()
         starred, self._starred = self._starred, False
-        if word in _MARGINS:
-            self._margins.add(word[:6] + "s")
-        if word == "fonttbl":
-            self._state = self._state._replace(into="fonttbl", unread=True)
+        if self._state.math and word.startswith("m") and not self._state.tag:
+            self._begin_element(word[1:])
+            return
+        if word in _FONTS:
+            self._set_font(word, number or 0)
+        elif word in _DESTINATIONS:
+            self._begin_destination(word)
         elif word in _UNREAD or word in _MARGINS or (starred and word not in _STARRED):
-            self._state = self._state._replace(unread=True)
-        elif word in _ASIDE:
-            self._text.setdefault(word, [])
-            self._state = self._state._replace(into=word, in_table=False)
+            self._leave_unread(word)
         elif word in _SIGNS:
             self._write(_SIGNS[word])
         elif word in _LINES:
             self._write(" " if self._state.in_table else "\n")
         elif word in _PROPERTIES:
             self._state = self._state._replace(**_property(word, number))
-        elif not self._state.unread or word in ("f", "fcharset", "cpg", "ansicpg"):
+        elif not self._state.unread:
             self._act(word, number)
+
+    def _leave_unread(self, word: str) -> None:
+        self._state = self._state._replace(unread=True)
+        self._objects += word == "objdata"
+        if word in _MARGINS:
+            self._margins.add(word[:6] + "s")
+
+    def _begin_destination(self, word: str) -> None:
+        if word == ROOT:
+            self._formula = RtfFormula()
+            self._state = self._state._replace(math=STRUCTURE, tag=ROOT)
+        elif word in _ASIDE:
+            self._text.setdefault(word, [])
+            self._state = self._state._replace(into=word, in_table=False)
+        else:
+            self._state = self._state._replace(into=word, unread=self._state.unread or word == "fonttbl")
+
+    def _set_font(self, word: str, number: int) -> None:
+        if word == "f":
+            self._state = self._state._replace(font=number)
+        else:
+            self._fonts.act(word, number, self._state.font if self._state.into == "fonttbl" else -1)
+
+    def _begin_element(self, tag: str) -> None:
+        """Begin an element of a formula, which is the open group."""
+        self._state = self._state._replace(math=self._formula.start(tag), tag=tag)
 
     def _act(self, word: str, number: int | None) -> None:
         if word == "u":
             self._unicode(number or 0)
-        elif word in ("par", "sect"):
+        elif word in _PARAGRAPHS:
             self._end_paragraph()
         elif word in ("nestcell", "nestrow"):  # a table in a cell is text of the cell
             self._write(" ")
@@ -179,14 +281,15 @@ class _RtfReader:
             self._end_cell()
         elif word == "row":
             self._end_row()
-        elif word == "f":
-            self._state = self._state._replace(font=number or 0)
-        elif word in ("ansicpg", "mac", "pc", "pca"):
-            self._codec = _codec({"mac": 10000, "pc": 437, "pca": 850}.get(word, number or 0), "cp1252")
-        elif word == "fcharset" and self._state.into == "fonttbl":
-            charset = number or 0
-            named = "symbol" if charset == _SYMBOL_CHARSET else _codec(_CHARSETS.get(charset, 0), "")
-            self._codecs[self._state.font] = named or "cp1252"
+        elif word == "field":
+            self._fields.begin()
+            self._state = self._state._replace(tag=word)
+        elif word == "fldrslt":
+            self._fields.separate()
+        elif word == "formfield":
+            self._state = self._state._replace(tag=word)
+        elif word in _FORM:
+            self._form[word] = number or 0
 
     def _byte(self, data: bytes) -> None:
         """Add text, or a byte of it."""
@@ -194,7 +297,7 @@ class _RtfReader:
             cut = min(self._skip, len(data))
             self._skip, data = self._skip - cut, data[cut:]
         if self._state.into == "fonttbl":
-            self._fonts.setdefault(self._state.font, data.decode("latin-1").strip(" ;"))
+            self._fonts.set_name(self._state.font, data.decode("latin-1"))
         elif not self._state.unread:
             self._bytes += data
 
@@ -202,17 +305,13 @@ class _RtfReader:
         self._skip = 0
         if not self._bytes:
             return
-        codec = self._codecs.get(self._state.font, self._codec)
         data, self._bytes = bytes(self._bytes), bytearray()
-        if codec == "symbol":
-            self._write("".join(symbol(code, self._fonts.get(self._state.font, "")) for code in data))
-        else:
-            self._write(data.decode(codec, "replace"))
+        self._write(self._fonts.decode(data, self._state.font))
 
     def _unicode(self, number: int) -> None:
         self._decode()
         code = number & 0xFFFF if number < 0 else number
-        font = self._fonts.get(self._state.font, "")
+        font = self._fonts.name(self._state.font)
         if 0xD800 <= code < 0xE000:  # half of a character
             self._write(chr(code))
         elif 0xF000 <= code <= 0xF0FF:
@@ -221,28 +320,31 @@ class _RtfReader:
             self._write(chr(code) if code < 0x110000 else UNKNOWN)
         self._skip = self._state.fallback
 
-    def _write(self, text: str) -> None:
+    def _write(self, text: str, script: str = "") -> None:
         state = self._state
         if state.unread or state.deleted:
             return
-        if state.hidden or state.struck:
-            self._left_out["hidden" if state.hidden else "struck"] += len(text)
-            return
-        self._unknown += text.count(UNKNOWN)
-        parts = self._text.setdefault(state.into, [])
-        if state.raised:
-            self._raised += text
-            return
-        if self._raised:
-            before, self._raised = self._raised, ""
-            parts.append(raised("".join(parts[-4:])[-4:], before))
-        parts.append(text)
+        if state.left_out:
+            self._left_out[state.left_out] += len(text)
+        elif state.into == "fldinst":
+            self._fields.add(text)
+        elif state.math:
+            self._formula.add(text, state.math)
+        else:
+            self._unknown += text.count(UNKNOWN)
+            if state.into != "ffl":
+                self._fields.see(text)
+            scripts = self._scripts.get(state.into) or self._scripts.setdefault(state.into, Scripts())
+            self._text.setdefault(state.into, []).append(scripts.write(text, script or state.script))
+
+    def _end_script(self, into: str) -> None:
+        scripts = self._scripts.setdefault(into, Scripts())
+        self._text[into].append(scripts.end())
+        scripts.begin()
 
     def _taken(self) -> str:
         """Return the text of the open paragraph or cell, which ends here."""
-        state, self._state = self._state, _State(into=self._state.into)
-        self._write("")
-        self._state = state
+        self._end_script("")
         text = "".join(self._text[""])
         self._text[""].clear()
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
@@ -250,12 +352,23 @@ class _RtfReader:
     def _end_paragraph(self) -> None:
         if self._state.into or self._state.in_table:
             self._write(" ")
-            return
-        text = self._taken()
+        else:
+            self._write_paragraph(self._taken())
+
+    def _write_paragraph(self, text: str) -> None:
         if self._state.heading and text.strip():
             self._writer.place(f"section {text[: limits.LABEL]}")
         self._writer.write(text + "\n" + "".join(f"{box}\n" for box in self._boxes))
         self._boxes = []
+
+    def _end_text(self) -> None:
+        """End the paragraph or row that is open where the file ends."""
+        text = self._taken()
+        if self._row or self._state.in_table:
+            self._row += [" ".join(text.split())] if text.strip() else []
+            self._end_row()
+        elif text.strip():
+            self._write_paragraph(text if self._groups else text.strip(" "))
 
     def _end_cell(self) -> None:
         self._row.append(" ".join(self._taken().split()))
@@ -266,20 +379,12 @@ class _RtfReader:
         self._row = []
 
 
-def _codec(page: int, otherwise: str) -> str:
-    name = {10000: "mac-roman", 65001: "utf-8"}.get(page, f"cp{page}")
-    try:
-        return codecs.lookup(name).name
-    except LookupError:
-        return otherwise
-
-
 def _property(word: str, number: int | None) -> dict[str, Any]:
     """Return what a word of `_PROPERTIES` changes in the state."""
     is_on = number != 0
     changes: dict[str, dict[str, Any]] = {
         "ud": {"unread": False},  # the same text as the group around it, which is not read, in Unicode
-        "plain": {"hidden": False, "struck": False, "raised": False, "deleted": False},
+        "plain": {"hidden": False, "struck": False, "script": "", "deleted": False, "font": -1},
         "pard": {"in_table": False, "heading": False},
         "intbl": {"in_table": True},
         "itap": {"in_table": bool(number)},
@@ -287,8 +392,8 @@ def _property(word: str, number: int | None) -> dict[str, Any]:
         "uc": {"fallback": min(max(number or 0, 0), 100)},
         **{word: {why: is_on} for word, why in _LEFT_OUT.items()},
         "deleted": {"deleted": is_on},
-        "super": {"raised": is_on},
-        "up": {"raised": is_on},
-        "nosupersub": {"raised": False},
+        **{word: {"script": RAISED if is_on else ""} for word in ("super", "up")},
+        **{word: {"script": LOWERED if is_on else ""} for word in ("sub", "dn")},
+        "nosupersub": {"script": ""},
     }
     return changes[word]

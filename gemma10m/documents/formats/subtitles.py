@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
@@ -12,11 +12,14 @@ from gemma10m.documents.formats.plain_text import whole_text
 from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import TextWriter
 
-_CLOCK = r"((?:\d{1,3}:)?\d{1,2}:\d{2})[.,]\d{1,3}"
-_TIMES = re.compile(rf"\s*{_CLOCK}\s*(?:-->|,)\s*{_CLOCK}(?:\s.*)?")
+_CLOCK, _PART = r"((?:\d{1,3}:)?\d{1,2}:\d{2})", r"[.,]\d{1,3}"
+_TIMES = re.compile(rf"\s*{_CLOCK}(?:(?:{_PART})?\s*-->\s*{_CLOCK}(?:{_PART})?|{_PART}\s*,\s*{_CLOCK}{_PART})(?:\s.*)?")
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
 _READING = re.compile(r"<rt[\s.>].*?(?:</rt>|(?=</ruby>)|$)")  # of ruby; HTML drops it, too
-_TAG = re.compile(r"</?[a-zA-Z][^<>]*>|<[\d:.]+>|\{\\[^{}]*\}")
+_TAG = re.compile(
+    r"</?(?:b|i|u|s|c|v|em|strong|strike|span|font|lang|ruby|rt)(?:[\s.][^<>]*)?>|<[\d:.]+>|\{\\[^{}]*\}", re.IGNORECASE
+)
+_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _DRAWING = re.compile(r"\{[^{}]*\\p[1-9]")
 _NOT_SAID = ("WEBVTT", "NOTE", "STYLE", "REGION")
 _TEXT_FIELDS = 9  # before the text, in a line of SubStation Alpha
@@ -27,7 +30,7 @@ def write_subtitles(content: Content, writer: TextWriter, budget: Budget) -> Non
     text = whole_text(content, "a file of subtitles", writer)
     rolls = "<c>" in text  # what was said scrolls on, so that each line stands in two or three cues
     last = ""
-    for clock, said in _dialogue(text) if "[Script Info]" in text else _cues(text):
+    for clock, said in _in_time(_dialogue(text)) if "[Script Info]" in text else _cues(text):
         lines = [html.unescape(line) for each in said if (line := _shown(each))]
         new = [line for line in lines if not rolls or line != last]
         if new:
@@ -40,7 +43,7 @@ def write_subtitles(content: Content, writer: TextWriter, budget: Budget) -> Non
 
 
 def _shown(line: str) -> str:
-    return " ".join(_TAG.sub("", _VOICE.sub(r"\1: ", _READING.sub("", line))).split())
+    return " ".join(_TAG.sub("", _VOICE.sub(r"\1: ", _READING.sub("", _BREAK.sub(" ", line)))).split())
 
 
 def _cues(text: str) -> Iterator[tuple[str, list[str]]]:
@@ -73,4 +76,10 @@ def _dialogue(text: str) -> Iterator[tuple[str, list[str]]]:
         fields = rest.strip().split(",", last)
         if kind == "Dialogue" and len(fields) == last + 1 and not _DRAWING.search(fields[last]):
             said = fields[last].replace("\\h", " ").replace("\\n", "\\N")
-            yield fields[start].partition(".")[0].strip(), said.split("\\N")
+            yield fields[start].strip(), said.split("\\N")
+
+
+def _in_time(lines: Iterable[tuple[str, list[str]]]) -> list[tuple[str, list[str]]]:
+    """Return the lines in the order in which they are shown; a file may hold them in another."""
+    timed = sorted(lines, key=lambda line: [int(number) for number in re.findall(r"\d+", line[0])])
+    return [(clock.partition(".")[0], said) for clock, said in timed]

@@ -1,0 +1,96 @@
+"""Hold what is drawn on a page of a PDF in fragments; join raised and lowered ones, and see which way lines run."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from gemma10m.documents.formats.raised import lowered, raised
+
+SPACE = 0.18  # of the size: the gap between words
+_SMALL = 0.87  # of the size around it: what is raised or lowered
+_BESIDE = 0.5  # of the size: what belongs to the text before it
+_LONGEST = 20_000  # characters that are put together one by one
+_LOWEST, _SMALLEST = -0.5, 0.45  # of the size: a subscript, and not a line beside a large letter
+_LONGEST_SUBSCRIPT = 12  # characters
+_LEFTWARDS = ("R", "AL")  # classes of letters that are written from right to left
+
+
+class Fragment(NamedTuple):
+    angle: float
+    start: float
+    end: float
+    baseline: float
+    size: float
+    pitch: float  # the width of each of its characters, if all have the same; else 0
+    text: str
+
+
+def with_scripts(fragments: Sequence[Fragment]) -> list[Fragment]:
+    """Join raised and lowered fragments to the ones before them."""
+    found: list[Fragment] = []
+    is_script = False
+    for each, following in pairwise([*fragments, None]):
+        assert each is not None
+        last = found[-1] if found else None
+        if last and len(last.text) < _LONGEST and (height := _height(last, each)):
+            is_near = following and abs(following.start - each.end) < SPACE * last.size
+            after = following.text if following and is_near else ""
+            text = raised(last.text, each.text, after) if height > 0 else _lowered(last, each)
+            found[-1] = last._replace(end=each.end, text=last.text + text)
+            is_script = True
+            continue
+        if last and is_script and joins_numbers(last, each) and each.start - last.end <= SPACE * each.size:
+            found[-1] = last._replace(text=f"{last.text} ")
+        found.append(each)
+        is_script = False
+    return found
+
+
+def joins_numbers(left: Fragment, right: Fragment) -> bool:
+    """Tell if two numbers would become one."""
+    return left.text[-1:].isdecimal() and right.text[:1].isdecimal()
+
+
+def _height(last: Fragment, each: Fragment) -> float:
+    """Return how far a small fragment is raised, in sizes of the one before it; 0 if it does not belong to that."""
+    if each.size >= _SMALL * last.size or abs(each.start - last.end) >= _BESIDE * last.size:
+        return 0.0
+    height = (each.baseline - last.baseline) / last.size
+    return height if 0.1 < abs(height) < 0.8 else 0.0
+
+
+def _lowered(last: Fragment, each: Fragment) -> str:
+    is_low = each.baseline - last.baseline > _LOWEST * last.size and each.size > _SMALLEST * last.size
+    is_subscript = is_low and len(each.text) <= _LONGEST_SUBSCRIPT
+    return lowered(last.text, each.text) if is_subscript else each.text
+
+
+def from_the_right(rows: list[list[Fragment]]) -> list[list[Fragment]]:
+    """Mirror the places of rows that are read from the right, so that what is read first has the smallest place.
+
+    On a page of which most letters run to the left, these are all rows but those of one piece that holds none; on
+    another page, those of which each piece holds one.
+    """
+    ways = [[_way(each.text) for each in row] for row in rows]
+    if not any(way > 0 for row in ways for way in row):
+        return rows
+    is_leftwards = sum(way for row in ways for way in row) > 0
+    edges = min(row[0].start for row in rows) + max(each.end for row in rows for each in row)
+    found = []
+    for row, way in zip(rows, ways, strict=True):
+        if min(way) > 0 or (is_leftwards and (len(row) > 1 or way[0] > 0)):
+            row = [each._replace(start=edges - each.end, end=edges - each.start) for each in reversed(row)]
+            row.sort(key=lambda each: each.start)
+        found.append(row)
+    return found
+
+
+def _way(text: str) -> int:
+    """Return by how many there are more letters that run to the left than others."""
+    if text.isascii():
+        return -sum(map(str.isalpha, text))
+    classes = [unicodedata.bidirectional(character) for character in text]
+    return sum(each in _LEFTWARDS for each in classes) - classes.count("L")
