@@ -121,8 +121,8 @@ text, because the parts are tokenized one by one.
 A summary has no sentence twice, ends with a whole sentence, and is within a quarter of `--words` where the model says
 enough: it is asked once for more, and a summary of summaries that is too short gives way to those, joined. A line of an
 outline in quotes (`"extract": true` with `--json`) is a sentence of the section: the model's had names, numbers or more
-than a third of its words from elsewhere. The adapter that ships with `small` answers questions, and is left out unless
-you name it with `--adapter`, or a saved state that was read with it.
+than a third of its words from elsewhere. The adapters that ship with `small` and `large` answer questions, and are left
+out unless you name one with `--adapter`, or a saved state that was read with it.
 
 ## States
 

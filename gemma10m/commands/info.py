@@ -227,23 +227,17 @@ def _checkpoint(checkpoint: Checkpoint) -> Rows:
         ("shape", _shape(config)),
         ("parameters", f"{checkpoint.parameters:,} ({', '.join(checkpoint.dtypes)}{gates})"),
         ("fingerprint", checkpoint.fingerprint[:16]),
-        *_adapter(checkpoint),
         *_answers(checkpoint),
     ]
 
 
 def _answers(checkpoint: Checkpoint) -> Rows:
-    """Tell of a packaged model that it searches a document and reads nothing else of it."""
-    if not about_weights(checkpoint.fingerprint).reads_passages:
-        return []
-    return [("answers", "from searched passages, by an instruction (--read-all reads the document)")]
-
-
-def _adapter(checkpoint: Checkpoint) -> Rows:
-    """Describe the packaged adapter that is used with these weights by default."""
+    """Tell how the model answers from passages: with its packaged adapter, or as it is instructed to."""
     adapter = find_adapter(None, checkpoint)
     if adapter is None:
-        return []
+        if not about_weights(checkpoint.fingerprint).reads_passages:
+            return []
+        return [("answers", "from searched passages, by an instruction (--read-all reads the document)")]
     rows = [
         ("adapter", f"reader: answers from passages; trained on {adapter.about.data} (--adapter none leaves it out)")
     ]
