@@ -88,7 +88,7 @@ _HEADER = re.compile(rb"(?:From \S+ [^\n]{10,200}\n>?|\s*)[!-9;-~]{1,80}:[ \t\r\
 _FIELD = re.compile(rb">?[!-9;-~]{1,80}:(?:[ \t\r\n]|\Z)")
 _MAIL_FIRST = re.compile(rb"(?:Received|Return-Path|Delivered-To|Message-ID|MIME-Version): ", re.IGNORECASE)
 _SEPARATOR = re.compile(  # with an address, or with a date as RFC 4155 has it: a sentence may begin with "From"
-    rb"From (?:(?:\S*@\S*|-) [^\n]*\d:\d\d\b[^\n]*\b\d{4}\b"
+    rb"From (?:(?:[^\s@]*@\S*|-) [^\n]*\d:\d\d\b[^\n]*\b\d{4}\b"
     rb"|[^\n]{1,200} (?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} [ \d]?\d \d?\d:\d\d\b[^\n]*\b\d{4}\b)"
 )
 _PLAUSIBLE = {  # fields of a mail, and what is in them
@@ -96,12 +96,14 @@ _PLAUSIBLE = {  # fields of a mail, and what is in them
     b"date|delivery-date": rb"[^\n]*\d \w{3} \d\d[^\n]*\d:\d\d",
     b"message-id": rb"<\S+@\S+>",
     b"received": rb"(?:from|by) [^\n]*[;@.]",
+    b"subject": rb"\S",
     b"mime-version": rb"1\.0\s*(?:\(|\n|\r|\Z)",
     b"content-type": rb"[a-z]+/[a-z]",
 }
 _PLAUSIBLE_FIELD = re.compile(b"|".join(b"(?:%s):\\s+(?:%s)" % field for field in _PLAUSIBLE.items()), re.IGNORECASE)
 _ENOUGH_FIELDS = 3  # where the file's name does not say that it is a mail
 _LONGEST_HEADERS = 500  # lines
+_LONGEST_LINE = 400  # bytes of it that are looked at: what is looked for takes time that grows with the square
 _LFS_LARGEST = 1024  # bytes; as git-lfs has it
 _LFS = re.compile(
     rb"version https?://(?:git-lfs|hawser)\.github\.com/spec/v\d\r?\n(?:[a-z0-9.-]+ [^\n]{1,200}\n?){2,9}"
@@ -188,7 +190,7 @@ def _is_mail(head: bytes, ending: str) -> bool:
 
 def separates(line: bytes, following: bytes) -> bool:
     """Tell if a line begins a message in a mailbox; the next one is a header then."""
-    return bool(_SEPARATOR.match(line) and _FIELD.match(following))
+    return bool(_SEPARATOR.match(line[:_LONGEST_LINE]) and _FIELD.match(following))
 
 
 def _are_headers(lines: list[bytes]) -> bool:
@@ -199,7 +201,7 @@ def _are_headers(lines: list[bytes]) -> bool:
             break
         if line[:1] not in b" \t" and not _FIELD.match(line):
             return False
-        known += bool(_PLAUSIBLE_FIELD.match(line))
+        known += bool(_PLAUSIBLE_FIELD.match(line[:_LONGEST_LINE]))
     return known >= _ENOUGH_FIELDS
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from base64 import b64encode
 from pathlib import Path
 
 import pytest
 from formats import opened, places, text_of
+
+from gemma10m.documents.detect import kind_of
 
 TEXTS = {
     "received.txt": "Received: 12 crates of apples from Anne\nPaid: 40 euros in cash\n\nThe rest will follow.\n",
@@ -102,3 +105,39 @@ def test_mail_is_read_however_it_is_put_together(tmp_path: Path, case: str) -> N
     document = opened(tmp_path, "a.eml", HEAD + mail)
     assert text_of(document) == f"{HEAD}\n{text}"
     assert document.notices == ((f"{tmp_path}/a.eml: {notice}",) if notice else ())
+
+
+@pytest.mark.parametrize(
+    ("separator", "header"),
+    [
+        ("From joe@x.org 1/2/2001 3:04:05 AM", "From: Joe"),
+        ("From joe@x.org Tue, 2 Jan 2001 03:04:05 GMT", "From: Joe"),
+        ("From joe Tue, 02 Jan 2001 03:04:05", "Return-Path:<joe@x.org>\nFrom: Joe"),
+        ("From joe@x.org Mon Jan  1 03:04:05 2001", ">From daemon Mon Jan  1 03:04:05 2001\nFrom: Joe"),
+    ],
+)
+def test_separators_in_a_mailbox_may_have_other_forms(tmp_path: Path, separator: str, header: str) -> None:
+    first = "From ann@x.org Mon Mar  4 10:00:00 2024\nFrom: Ann\nSubject: 1\n\nOne.\n\n"
+    document = opened(tmp_path, "box.mbox", f"{first}{separator}\n{header}\nSubject: 2\n\nTwo.\n")
+    assert "From: Joe\nSubject: 2\n\nTwo." in text_of(document)
+    assert separator not in text_of(document)
+
+
+def test_a_mail_is_known_by_its_subject_too(tmp_path: Path) -> None:
+    mail = "Return-Path: <ann@x.org>\nFrom: Ann <ann@x.org>\nSubject: =?utf-8?q?R=C3=A9?= C:\\users\n\nText.\n"
+    assert text_of(opened(tmp_path, "a", mail)).startswith("From: Ann <ann@x.org>\nSubject: Ré C:\\users\n")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "From " + "@" * 4000 + " " + "1:00 " * 4000 + "\nA: b\n",
+        "From - " + "1:00 " * 4000 + "\nA: b\n",
+        "Received: a\nDate: " + "1 abc 11 " * 4000 + "\n",
+    ],
+    ids=["address", "times", "dates"],
+)
+def test_a_first_line_that_was_made_to_be_slow_is_not(head: str) -> None:
+    started = time.monotonic()
+    assert kind_of(head.encode(), "a.txt") != "mail"
+    assert time.monotonic() - started < 1

@@ -15,6 +15,7 @@ TEXTS: dict[str, Callable[[int], str]] = {
     "a question": lambda page: f"Question {page}",
     "a total": lambda page: f"Total: {500 + page} euros",
     "a heading": lambda page: f"{page}. The law of Anne",
+    "a case in words": lambda page: f"The famous case study {page}",
     "a year": lambda page: f"{2018 + page}",
     "a number and a page": lambda page: f"Page {page} of invoice {1000 + page}",
     "a part of a number": lambda page: f"{page}.5",
@@ -24,12 +25,16 @@ PAGE_NUMBERS: dict[str, Callable[[int], str]] = {
     "alone": str,
     "after a cover": lambda page: str(page + 1),
     "between dashes": lambda page: f"- {page + 6} -",
+    "of a chapter": lambda page: f"2-{page + 10}",
+    "with a full stop": lambda page: f"{page}.",
     "of all": lambda page: f"{page} / 5",
 }
 CALLED: dict[str, Callable[[int], str]] = {
     "page": lambda page: f"Page {page}",
     "page of pages": lambda page: f"Annual report, page {page + 400} of 405",
     "another language": lambda page: f"Seite {page} von 5",
+    "before a title": lambda page: f"{page + 10} The Great Gatsby",
+    "behind a title": lambda page: f"The Great Gatsby {page + 10}",
     "after a sign": lambda page: f"Annual report | {page}",
 }
 
@@ -61,7 +66,9 @@ def test_a_line_with_a_page_s_number_is_read_once(tmp_path: Path, case: str) -> 
     assert [CALLED[case](page) in text for page in PAGES] == [True] + [False] * 4
 
 
-@pytest.mark.parametrize(("title", "times"), [("Annual report", 1), ("Question", 5), ("Invoice no.", 5)])
+@pytest.mark.parametrize(
+    ("title", "times"), [("Annual report", 1), ("Terms of our order", 1), ("Question", 5), ("Invoice no.", 5)]
+)
 def test_a_number_in_a_cell_of_its_own_is_the_page_s_if_a_title_is_beside_it(
     tmp_path: Path, title: str, times: int
 ) -> None:

@@ -79,3 +79,17 @@ def test_a_note_of_hidden_text_is_counted(tmp_path: Path) -> None:
 def test_an_embedded_object_is_said(tmp_path: Path) -> None:
     document = opened(tmp_path, "a.rtf", r"{\rtf1 a{\object\objemb{\*\objdata 0105}{\result{\pict 00}}}\par}")
     assert "1 embedded object of another program is not read" in document.notices[0]
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (r"Hello {\*\fldinst HYPERLINK x}world", "Hello world"),
+        (r"Hello {\field{\fldrslt shown}{\*\fldinst PAGE}} world", "Hello shown world"),
+        (r"A {\field\fldinst{HYPERLINK x}\fldrslt{text}} B", "A text B"),
+        ("{\\field{\\*\\fldinst PAGE}" * 300 + "deep" + "}" * 300, "deep"),
+    ],
+    ids=["without a field", "result before the code", "without groups", "too many"],
+)
+def test_fields_in_any_order_end_nothing(tmp_path: Path, body: str, shown: str) -> None:
+    assert text_of(opened(tmp_path, "a.rtf", rf"{{\rtf1 {body}\par}}")) == f"{shown}\n"

@@ -8,6 +8,7 @@ import pytest
 from formats import docx, odt, opened, text_of
 
 from gemma10m.documents.formats.raised import APART, LOWERED, RAISED, Scripts
+from gemma10m.documents.formats.symbols import in_font
 
 PIECES = {
     "base": ([("1010", ""), ("2", LOWERED), (" = 10", "")], "1010_2 = 10"),
@@ -19,6 +20,12 @@ PIECES = {
     "decimal": ([("10", ""), ("-3.5", RAISED), (" m", "")], "10^(-3.5) m"),
     "ion": ([("SO", ""), ("4", LOWERED), ("2−", RAISED)], "SO4^(2−)"),
     "mixed number": ([("3", ""), ("1", RAISED), ("/", ""), ("2", LOWERED), (" cups", "")], "3 1/2 cups"),
+    "unit": ([("10", ""), ("6", RAISED), ("/ml", "")], "10^6/ml"),
+    "per second": ([("m", ""), ("2", RAISED), ("/", ""), ("s", "")], "m^2/s"),
+    "half of a square": ([("x", ""), ("2", RAISED), ("/2", "")], "x^2/2"),
+    "note before a slash": ([("word", ""), ("7", RAISED), ("/other", "")], "word[7]/other"),
+    "note between capitals": ([("WHO", ""), ("3", RAISED), ("UN", "")], "WHO[3]UN"),
+    "power on an index": ([("x", ""), ("i", LOWERED), ("2", RAISED), (" y", "")], "x_i^2 y"),
     "ordinal": ([("the 5", ""), ("th", RAISED), (" day", "")], "the 5th day"),
     "note": ([("48213", ""), ("7", RAISED), (".", "")], "48213[7]."),
     "note with a parenthesis": ([("48213", ""), ("7)", RAISED), (".", "")], "48213[7)]."),
@@ -66,3 +73,29 @@ def test_other_ways_to_raise_and_lower(tmp_path: Path) -> None:
     assert text_of(opened(tmp_path, "a.docx", docx(f"<w:p>{runs}</w:p>"))) == " 48213[7] 48213_7 482137\n"
     rich = r"{\rtf1 48213{\up6 7} 48213{\dn6 7} 48213{\dn0 7}\par}"
     assert text_of(opened(tmp_path, "a.rtf", rich)) == "48213[7] 48213_7 482137\n"
+
+
+def test_text_that_is_hardly_moved_is_in_its_line(tmp_path: Path) -> None:
+    runs = (
+        "<w:r><w:t>Name:</w:t></w:r>"
+        '<w:r><w:rPr><w:position w:val="-1"/></w:rPr><w:t xml:space="preserve"> John Smith</w:t></w:r>'
+    )
+    assert text_of(opened(tmp_path, "a.docx", docx(f"<w:p>{runs}</w:p>"))) == "Name: John Smith\n"
+    assert text_of(opened(tmp_path, "a.rtf", r"{\rtf1 Name:{\dn2 John Smith}\par}")) == "Name:John Smith\n"
+    styles = ODF_STYLES.replace("-33% 58%", "-4% 100%")
+    line = '<text:p>Name:<text:span text:style-name="L">John Smith</text:span></text:p>'
+    assert text_of(opened(tmp_path, "a.odt", odt(line, styles))) == "Name:John Smith\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "font", "shown"),
+    [
+        ("abc", "Symbol", "αβχ"),
+        ("abc é", "Symbol", "αβχ é"),
+        ("Hello world", "Symbola", "Hello world"),
+        ("a b", "Webdings", "\ufffd \ufffd"),
+        ("\uf020", "Wingdings 2", " "),
+    ],
+)
+def test_a_font_of_signs_shows_them(text: str, font: str, shown: str) -> None:
+    assert in_font(text, font) == shown

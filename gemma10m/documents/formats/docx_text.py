@@ -13,7 +13,7 @@ from gemma10m.documents.formats.docx_numbers import Numbers
 from gemma10m.documents.formats.docx_styles import LEFT_OUT, SCRIPTS, Styles, font_of, is_on
 from gemma10m.documents.formats.field_codes import Fields
 from gemma10m.documents.formats.lines import Kept, Lines, TextSink
-from gemma10m.documents.formats.raised import APART, LOWERED, RAISED
+from gemma10m.documents.formats.raised import APART, FAR, LOWERED, RAISED
 from gemma10m.documents.formats.symbols import UNKNOWN, in_font, symbol
 from gemma10m.documents.formats.xml_events import Attributes
 
@@ -233,10 +233,8 @@ class PartText:
         self._fields.separate()
 
     def _fill_in(self, text: str) -> None:
-        """Write what is chosen in a field whose code is still open."""
-        fields, self._fields = self._fields, Fields()
-        self._write(text)
-        self._fields = fields
+        """Keep what is chosen in a field whose code is still open."""
+        self._fields.fill_in(text)
 
     def _set_checked(self, given: Attributes) -> None:
         self._chosen = is_on(given)
@@ -328,7 +326,8 @@ class PartText:
         self._script = SCRIPTS.get(given.get("val", ""), "")
 
     def _set_position(self, given: Attributes) -> None:
-        if (value := given.get("val", "")).removeprefix("-").strip("0"):
+        value = given.get("val", "")
+        if _number({"val": value.removeprefix("-")}) >= FAR:
             self._script = LOWERED if value.startswith("-") else RAISED
 
     def _set_joined(self, given: Attributes) -> None:

@@ -64,7 +64,10 @@ class Fields:
 
     def add(self, text: str) -> None:
         """Add text to the innermost code."""
-        next(each for each in reversed(self._open) if each.in_code).code.append(text)
+        for each in reversed(self._open):
+            if each.in_code:
+                each.code.append(text)
+                return
 
     def fill_in(self, text: str) -> None:
         """Receive what is chosen in the innermost field, which shows it unless it has a result."""
@@ -129,11 +132,12 @@ class _Equation:
             return []
         self._depth += 1
         options = self._options()
-        elements = self._elements() if self._sign() == "(" else []
+        elements = self._elements() if self._parting() == "(" else []
         self._depth -= 1
         return _written(name.lower(), options, elements)
 
-    def _sign(self) -> str:
+    def _parting(self) -> str:
+        """Return the parenthesis, comma or semicolon that comes next, or ""."""
         return self._tokens[self._at][3] if self._at < len(self._tokens) else ""
 
     def _options(self) -> dict[str, str]:
@@ -159,7 +163,7 @@ class _Equation:
         inner = 0
         self._at += 1
         while self._at < len(self._tokens):
-            sign = self._sign()
+            sign = self._parting()
             if sign == ")" and not inner:
                 self._at += 1
                 break
@@ -174,12 +178,12 @@ class _Equation:
 
 
 def _by_semicolons(elements: list[list[FieldText]], parted: list[str]) -> list[list[FieldText]]:
-    joined = [elements[0]]
+    joined = [list(elements[0])]
     for sign, element in zip(parted, elements[1:], strict=True):
         if sign == ";":
-            joined.append(element)
+            joined.append(list(element))
         else:
-            joined[-1] = [*joined[-1], (",", ""), *element]
+            joined[-1] += [(",", ""), *element]
     return joined
 
 

@@ -17,7 +17,7 @@ BLOCKS = dict.fromkeys(
     LINE,
 ) | dict.fromkeys("p h1 h2 h3 h4 h5 h6 hr pre listing xmp blockquote table ul ol dl figure".split(), PARAGRAPH)
 VERBATIM = {"pre", "textarea", "listing", "xmp", "plaintext"}
-RAISED = {"sup": marks.SUPERSCRIPT, "sub": marks.SUBSCRIPT, "rt": marks.READING}
+SCRIPT_TAGS = {"sup": marks.SUPERSCRIPT, "sub": marks.SUBSCRIPT, "rt": marks.READING}
 NOT_TYPED = frozenset(  # kinds of input whose value is no text that is read
     "hidden password file color range image submit reset button".split()
 )

@@ -14,7 +14,7 @@ from gemma10m.documents.formats.html_elements import (
     BLOCKS,
     HEADINGS,
     NOT_TYPED,
-    RAISED,
+    SCRIPT_TAGS,
     VERBATIM,
     layout_of,
     local_name,
@@ -124,7 +124,7 @@ class PageText(PageTables):
             self._rewrite(with_kept_ends)
 
     def _begin_raised(self, tag: str, given: Attributes) -> None:
-        self._raise(self._mark_in_link(RAISED[tag]))
+        self._raise(self._mark_in_link(SCRIPT_TAGS[tag]))
 
     def _mark_in_link(self, mark: str) -> str:
         """Return the mark of a note for what is raised at the beginning of a link to a place, else the same mark."""
@@ -210,7 +210,7 @@ class PageText(PageTables):
 _BEGIN: dict[str, Callable[[PageText, str, Attributes], None]] = {
     **dict.fromkeys(HEADINGS, PageText._begin_heading),
     **dict.fromkeys(VERBATIM, PageText._begin_verbatim),
-    **dict.fromkeys(RAISED, PageText._begin_raised),
+    **dict.fromkeys(SCRIPT_TAGS, PageText._begin_raised),
     **dict.fromkeys(("ol", "ul", "menu", "dir"), PageText._begin_list),
     **dict.fromkeys(("thead", "tbody", "tfoot"), PageText._begin_rows),
     **dict.fromkeys(("td", "th"), PageText._begin_cell),

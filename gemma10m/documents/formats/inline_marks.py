@@ -21,7 +21,7 @@ _NOTES = {"footnote-ref", "footnote-reference", "footnoteref", "noteref", "fnref
 _TELLING = frozenset(("style", "hidden", "aria-hidden", "epub:type", "role"))
 _TWINS = {"nobr", "mjx-math"}  # MathJax's glyphs, of a formula that is read as MathML
 _ICONS = ("material-icons", "material-symbols")  # fonts that show a word as a picture
-_LINE_THROUGH = re.compile(r"text-decoration(?:-line)?:[^;]*line-through")
+_LINE_THROUGH = re.compile(r"(?:^|;)text-decoration(?:-line)?:[^;]*line-through")
 
 
 def mark_of_element(tag: str, given: Attributes, follows_formula: bool) -> str:
@@ -91,14 +91,18 @@ def _written(match: re.Match[str]) -> str:
     mark, inside = match[1], " ".join(match[2].split())
     before = match.string[max(0, match.start() - _SEEN_BEFORE) : match.start()]
     before = _ANY.sub("", before)
-    after = match.string[match.end() : match.end() + 1]
+    after = match.string[match.end() : match.end() + 2]
+    is_numerator = after == f"/{SUBSCRIPT}"
     if mark == READING or not inside:
         return ""
     if mark == SIGN:  # a link that only sighted readers get; a sign alone is a heading's link to itself
         return "" if len(inside) == 1 and not inside.isalnum() else match[2]
     if mark == NOTE:
         return inside if inside[0] in "[(" else f"[{inside.lstrip('^')}]"
-    text = raised(before, inside, after) if mark == SUPERSCRIPT else lowered(before, inside)
-    if not before.strip() and mark == SUPERSCRIPT and inside.isdecimal() and after not in SLASH:
-        return f"[{inside}]"
-    return text + " " if after.isdecimal() and text[-1].isdecimal() else text
+    if mark == SUBSCRIPT:
+        text = lowered(before, inside)
+    else:
+        text = raised(before, inside, after, is_numerator)
+        if not before.strip() and inside.isdecimal() and after[:1] not in SLASH:
+            return f"[{inside}]"
+    return text + " " if after[:1].isdecimal() and text[-1].isdecimal() else text

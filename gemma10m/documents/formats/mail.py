@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import email
+import re
 from collections.abc import Iterator
 from email.errors import HeaderParseError, MissingHeaderBodySeparatorDefect
 from email.header import decode_header
@@ -14,7 +15,6 @@ from itertools import chain, islice, pairwise
 from gemma10m.documents import limits
 from gemma10m.documents.budget import BombError, Budget
 from gemma10m.documents.content import Content, ContentFile
-from gemma10m.documents.detect import separates
 from gemma10m.documents.formats.charset import decode_labelled
 from gemma10m.documents.formats.mail_parts import appointment, payload, transfer_encoding, unflowed
 from gemma10m.documents.formats.page_text import page_text
@@ -27,6 +27,12 @@ _DEEPEST = 20  # messages and parts in one another
 _MOST_PARTS = 1000
 _MESSAGES = ("message/rfc822", "message/global", "message/partial")  # other kinds hold nothing but headers
 _NOT_SHOWN = ("text/css", "text/javascript", "text/ecmascript", "text/x-javascript")
+_FROM = re.compile(rb"From \S+ [^\n]{0,200}\d")  # in a file that is a mailbox
+_NEXT = re.compile(
+    rb">?(?:Return-Path|Received|From|To|Cc|Date|Subject|Message-ID|Delivered-To|MIME-Version|Reply-To|Sender|Status"
+    rb"|Content-[A-Za-z-]+|X-[\w-]+):|>From ",
+    re.IGNORECASE,
+)
 _UNCHANGED = compat32.clone(mangle_from_=False, max_line_length=None)
 _BROKEN = (ValueError, LookupError, TypeError, AttributeError, RecursionError, HeaderParseError)
 
@@ -55,7 +61,7 @@ def _messages(content: Content, mailbox: bool) -> Iterator[tuple[bytes, bool]]:
     """Yield the messages, cut where they are too long for memory; in a mailbox each begins with a line `From `."""
     message, is_whole, after_blank = bytearray(), True, True
     for line, following in pairwise(chain(_lines(content), [b""])):
-        if mailbox and after_blank and separates(line, following):
+        if mailbox and after_blank and _FROM.match(line) and _NEXT.match(following):
             if message:
                 yield bytes(message), is_whole
             message, is_whole = bytearray(), True
@@ -195,7 +201,12 @@ class _Mail:
         """Return a word of a header; the library gives those that are not encoded as it holds them itself."""
         if isinstance(word, str):
             return word
-        return decode_labelled(word, charset, self._writer) if charset else word.decode("raw-unicode-escape")
+        if charset:
+            return decode_labelled(word, charset, self._writer)
+        try:
+            return word.decode("raw-unicode-escape")
+        except UnicodeDecodeError:  # a text with a backslash and a "u" of its own
+            return word.decode("latin-1")
 
     def _payload(self, part: Message) -> bytes:
         data, wrong = payload(part)

@@ -14,7 +14,7 @@ class Line:
 
     def write(self, text: str, script: str = "") -> None:
         """Add text. Of several spaces the first one counts. script: RAISED, LOWERED, APART or ""."""
-        if not script:
+        if not script and text.startswith(" "):
             self.add(self._scripts.end(text))
             text = text.lstrip(" ") if not self._parts or self._parts[-1].endswith(" ") else text
         self.add(self._scripts.write(text, script))

@@ -10,6 +10,7 @@ from gemma10m.documents.formats.style_looks import BASE, StyleLooks
 from gemma10m.documents.formats.xml_events import Attributes
 
 _LEFT_OUT = ("hidden", "struck")
+_FAR = 10  # percent of the size: text that is moved by less is in its line
 _MOST_KNOWN = 1000  # looks
 
 
@@ -77,6 +78,9 @@ class OdtStyles:
 def _script(position: str) -> str:
     """Return how a text stands that is raised by so many percent, or `super` or `sub`."""
     where = position.split()[0] if position.strip() else ""
-    if where == "super" or where.rstrip("%").removeprefix("+").strip("0."):
-        return LOWERED if where == "sub" or where.startswith("-") else RAISED
-    return ""
+    if where in ("super", "sub"):
+        return RAISED if where == "super" else LOWERED
+    share = where.rstrip("%").removeprefix("+").removeprefix("-").partition(".")[0]
+    if not (share.isdecimal() and len(share) < 6 and int(share) >= _FAR):
+        return ""
+    return LOWERED if where.startswith("-") else RAISED

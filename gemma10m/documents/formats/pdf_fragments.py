@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from gemma10m.documents.formats.raised import lowered, raised
+from gemma10m.documents.formats.raised import SLASH, lowered, raised
 
 SPACE = 0.18  # of the size: the gap between words
 _SMALL = 0.87  # of the size around it: what is raised or lowered
@@ -38,7 +38,8 @@ def with_scripts(fragments: Sequence[Fragment]) -> list[Fragment]:
         if last and len(last.text) < _LONGEST and (height := _height(last, each)):
             is_near = following and abs(following.start - each.end) < SPACE * last.size
             after = following.text if following and is_near else ""
-            text = raised(last.text, each.text, after) if height > 0 else _lowered(last, each)
+            is_raised = height > 0
+            text = raised(last.text, each.text, after, after in SLASH) if is_raised else _lowered(last, each)
             found[-1] = last._replace(end=each.end, text=last.text + text)
             is_script = True
             continue

@@ -11,7 +11,7 @@ from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
 from gemma10m.documents.formats.counts import counted
 from gemma10m.documents.formats.field_codes import Fields
-from gemma10m.documents.formats.raised import APART, LOWERED, RAISED, Scripts
+from gemma10m.documents.formats.raised import APART, FAR, LOWERED, RAISED, Scripts
 from gemma10m.documents.formats.rtf_fonts import RtfFonts
 from gemma10m.documents.formats.rtf_math import OUTSIDE, ROOT, STRUCTURE, RtfFormula
 from gemma10m.documents.formats.symbols import UNKNOWN, symbol
@@ -23,16 +23,8 @@ _TOKEN = re.compile(
 )
 _FALLBACK = re.compile(rb"\{(?:\\'[0-9a-fA-F]{2}|\?)\}")  # of a \\u, in a group of its own
 _SIGNS = {"emdash": "—", "endash": "–", "lquote": "‘", "rquote": "’", "ldblquote": "“", "rdblquote": "”"}
-_SIGNS |= {
-    "bullet": "•",
-    "emspace": "\u2003",
-    "enspace": "\u2002",
-    "qmspace": "\u2005",
-    "tab": "\t",
-    "~": "\u00a0",
-    "_": "-",
-}
-_SIGNS |= {"zwj": "\u200d", "zwnj": "\u200c"}
+_SIGNS |= {"bullet": "•", "emspace": "\u2003", "enspace": "\u2002", "qmspace": "\u2005", "tab": "\t", "_": "-"}
+_SIGNS |= {"~": "\u00a0", "zwj": "\u200d", "zwnj": "\u200c"}
 _ESCAPED = (b"{", b"}", b"\\")
 _LINES = {"line", "lbr", "page", "column"}
 _PARAGRAPHS = {"par", "sect", "\n", "\r"}
@@ -244,6 +236,11 @@ class _RtfReader:
         elif not self._state.unread:
             self._act(word, number)
 
+    def _begin_result(self) -> None:
+        self._fields.separate()
+        if self._state.into == "fldinst":  # the code had no group of its own
+            self._state = self._state._replace(into=self._groups[-1].into if self._groups else "")
+
     def _leave_unread(self, word: str) -> None:
         self._state = self._state._replace(unread=True)
         self._objects += word == "objdata"
@@ -285,7 +282,7 @@ class _RtfReader:
             self._fields.begin()
             self._state = self._state._replace(tag=word)
         elif word == "fldrslt":
-            self._fields.separate()
+            self._begin_result()
         elif word == "formfield":
             self._state = self._state._replace(tag=word)
         elif word in _FORM:
@@ -381,7 +378,7 @@ class _RtfReader:
 
 def _property(word: str, number: int | None) -> dict[str, Any]:
     """Return what a word of `_PROPERTIES` changes in the state."""
-    is_on = number != 0
+    is_on, is_far = number != 0, number is None or abs(number) >= FAR
     changes: dict[str, dict[str, Any]] = {
         "ud": {"unread": False},  # the same text as the group around it, which is not read, in Unicode
         "plain": {"hidden": False, "struck": False, "script": "", "deleted": False, "font": -1},
@@ -392,8 +389,10 @@ def _property(word: str, number: int | None) -> dict[str, Any]:
         "uc": {"fallback": min(max(number or 0, 0), 100)},
         **{word: {why: is_on} for word, why in _LEFT_OUT.items()},
         "deleted": {"deleted": is_on},
-        **{word: {"script": RAISED if is_on else ""} for word in ("super", "up")},
-        **{word: {"script": LOWERED if is_on else ""} for word in ("sub", "dn")},
+        "super": {"script": RAISED if is_on else ""},
+        "sub": {"script": LOWERED if is_on else ""},
+        "up": {"script": RAISED if is_far else ""},
+        "dn": {"script": LOWERED if is_far else ""},
         "nosupersub": {"script": ""},
     }
     return changes[word]

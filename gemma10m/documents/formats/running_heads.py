@@ -27,17 +27,20 @@ _CALLED = re.compile(
     re.IGNORECASE,
 )
 _ALONE = re.compile(
-    rf"[-\u2010-\u2015~*\u00b7\u2022\[(\s]*第?\s*(?P<number>\d{{1,6}}){_OF}\s*(?:页|頁|ページ|쪽)?"
-    r"[-\u2010-\u2015~*\u00b7\u2022\])\s]*"
+    r"[-\u2010-\u2015~*\u00b7\u2022\[(<\s]*(?:[A-Z0-9]{1,3}[-\u2010-\u2015])?第?\s*"
+    rf"(?P<number>\d{{1,6}}){_OF}\s*(?:页|頁|ページ|쪽)?[-\u2010-\u2015~*\u00b7\u2022\])>.\s]*"
 )
+_FIRST, _LAST = re.compile(r"(?P<number>\d{1,6})(?P<total>) +\D*"), re.compile(r"\D* +(?P<number>\d{1,6})(?P<total>)")
+_WORDS = 3  # of a title beside a number; less may be what the number counts
 _BORDER = re.compile(r"\s*[\t|\u00b7\u2022]\s*|\s+[-\u2010-\u2015]\s+")
-_COUNTED = re.compile(  # what a number beside it counts, and not the pages
-    r"(?:\b(?:invoice|bill|receipt|order|total|subtotal|sum|question|step|chapter|section|part|item|no|nr|number|exercise"
-    r"|problem|lesson|unit|day|week|month|year|slide|figure|table|sheet|form|case|article|verse|level|round"
+_KINDS = (  # what a number beside it counts, and not the pages
+    r"\b(?:invoice|bill|receipt|order|total|subtotal|sum|question|step|chapter|section|part|item|no|nr|number|exercise"
+    r"|problem|lesson|unit|day|week|month|year|slide|figure|table|sheet|form|case|article|verse|level|round|plan|study|issue"
     r"|rechnung|frage|schritt|kapitel|teil|aufgabe|nummer|summe|gesamt|facture|étape|chapitre|partie|somme"
-    r"|factura|pregunta|paso|capítulo|parte|suma)|[#№°])\W*$|:\s*$",
-    re.IGNORECASE,
+    r"|factura|pregunta|paso|capítulo|parte|suma)"
 )
+_COUNTED = re.compile(rf"(?:{_KINDS}|[#№°])\W*$|:\s*$", re.IGNORECASE)
+_WORD_COUNTED = re.compile(rf"{_KINDS}\b", re.IGNORECASE)
 
 
 class _Key(NamedTuple):
@@ -99,12 +102,22 @@ def _keys(is_head: bool, line: str, number: int) -> Iterator[_Key]:
         yield _Key(is_head, line)
     for found in _CALLED.finditer(line):
         yield _numbered(is_head, line, found, number, is_called=True)
+    for found in filter(None, (_FIRST.fullmatch(line), _LAST.fullmatch(line))):
+        title = f"{line[: found.start('number')]}{line[found.end('number') :]}"
+        if len(title.split()) >= _WORDS and not _COUNTED.search(title.rstrip()) and not _WORD_COUNTED.search(title):
+            yield _numbered(is_head, line, found, number, is_called=False)
     begin = 0
     for end, following in [*(border.span() for border in _BORDER.finditer(line)), (len(line), len(line))]:
         alone = _ALONE.fullmatch(line, begin, end)
-        if alone and not _COUNTED.search(line[:begin].rstrip()):
+        if alone and not _is_counted(line[:begin]):
             yield _numbered(is_head, line, alone, number, is_called=False)
         begin = following
+
+
+def _is_counted(before: str) -> bool:
+    """Tell if the text before a number says what it counts. A tab parts a title from it."""
+    is_title = before.endswith("\t") and len(before.split()) >= _WORDS
+    return bool(_COUNTED.search(before.rstrip())) and not is_title
 
 
 def _numbered(is_head: bool, line: str, found: re.Match[str], number: int, is_called: bool) -> _Key:

@@ -14,10 +14,11 @@ from gemma10m.documents.spool import TextWriter
 
 _CLOCK, _PART = r"((?:\d{1,3}:)?\d{1,2}:\d{2})", r"[.,]\d{1,3}"
 _TIMES = re.compile(rf"\s*{_CLOCK}(?:(?:{_PART})?\s*-->\s*{_CLOCK}(?:{_PART})?|{_PART}\s*,\s*{_CLOCK}{_PART})(?:\s.*)?")
-_VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
+_VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s+([^<>]+)>")
 _READING = re.compile(r"<rt[\s.>].*?(?:</rt>|(?=</ruby>)|$)")  # of ruby; HTML drops it, too
 _TAG = re.compile(
-    r"</?(?:b|i|u|s|c|v|em|strong|strike|span|font|lang|ruby|rt)(?:[\s.][^<>]*)?>|<[\d:.]+>|\{\\[^{}]*\}", re.IGNORECASE
+    r"</?(?:b|i|u|s|c|v|em|strong|strike|span|font|lang|ruby|rt|small|big|center|p|div|a)(?:[\s.][^<>]*)?>|<[\d:.]+>|\{\\[^{}]*\}",
+    re.IGNORECASE,
 )
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _DRAWING = re.compile(r"\{[^{}]*\\p[1-9]")
