@@ -194,6 +194,8 @@ def open_database(path: Path, whole: bool = True) -> Iterator[sqlite3.Connection
     try:
         if whole:
             _check_whole(path)
+        elif not is_index_file(path):  # SQLite would wait for the writer of a pipe
+            raise damaged()
         database = sqlite3.connect(f"file:{quote(os.fsencode(path.resolve()))}?mode=ro&immutable=1", uri=True)
     except (OSError, sqlite3.Error) as error:
         raise damaged() from error
