@@ -33,7 +33,7 @@ def test_questions_are_read_in_order(tmp_path: Path) -> None:
         ('{"question": 1, "answers": []}', "has no question"),
         ('{"question": " ", "answers": []}', "cannot be asked: the question is empty"),
         (json.dumps({"question": "x" * 40_000, "answers": []}), "cannot be asked: the question has 40,000 characters"),
-        ('{"question": "\\ud800?", "answers": []}', "cannot be asked: it is not text"),
+        ('{"question": "\\ud800?", "answers": []}', "cannot be asked: the question is not text"),
         ('{"question": "Q"}', "has no answers"),
         ('{"question": "Q", "answers": "a"}', "has answers that are not a list of texts"),
         ('{"question": "Q", "answers": [1]}', "has answers that are not a list of texts"),
