@@ -101,6 +101,17 @@ def test_help_is_quick_and_does_not_import_torch(home: Path) -> None:
     subprocess.run([sys.executable, "-c", check], check=True, cwd=ROOT)
 
 
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["ask", "--help"]], ids=" ".join)
+def test_help_for_nobody_is_no_error(home: Path, words: list[str]) -> None:
+    command, environment = [sys.executable, "-m", "gemma10m", *words], {**os.environ, "HOME": str(home)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 0
+
+
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [

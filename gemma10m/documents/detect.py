@@ -185,10 +185,10 @@ def _is_mail(head: bytes, ending: str) -> bool:
     if ending in _MAIL_NAMES:
         return bool(_HEADER.match(head))
     lines = head.split(b"\n", _LONGEST_HEADERS)
-    return separates(lines[0], b"".join(lines[1:2])) or (bool(_MAIL_FIRST.match(head)) and _are_headers(lines))
+    return _separates(lines[0], b"".join(lines[1:2])) or (bool(_MAIL_FIRST.match(head)) and _are_headers(lines))
 
 
-def separates(line: bytes, following: bytes) -> bool:
+def _separates(line: bytes, following: bytes) -> bool:
     """Tell if a line begins a message in a mailbox; the next one is a header then."""
     return bool(_SEPARATOR.match(line[:_LONGEST_LINE]) and _FIELD.match(following))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator
 from itertools import count, islice
-from typing import Protocol
 
+from gemma10m.ranks.post import StorePost
 from gemma10m.tokens.base import Tokenizer
 from gemma10m.tokens.stream import TextPiece, TokenBlock, text_blocks
 
@@ -14,17 +14,7 @@ BLOCKS = 16  # that a rank encodes before it tells the others
 TYPE = "i"  # of ids in a message: 4 bytes, in this machine's order, which ranks share as they share a state's
 
 
-class Post(Protocol):
-    """Pass a message from every rank to every rank."""
-
-    rank: int
-    size: int
-
-    def swap(self, number: int, own: bytes) -> list[bytes] | None:
-        """Return the messages of this number by rank; None where this rank does not wait for them any more."""
-
-
-def dealt_stream(tokenizer: Tokenizer, pieces: Iterable[TextPiece], post: Post) -> Iterator[TokenBlock]:
+def dealt_stream(tokenizer: Tokenizer, pieces: Iterable[TextPiece], post: StorePost) -> Iterator[TokenBlock]:
     """Yield the blocks of `token_stream`; every rank must go through the same pieces.
 
     All ranks cut the text, which takes a fraction of the time of encoding it.

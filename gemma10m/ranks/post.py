@@ -20,7 +20,7 @@ LOOKS = 0.002  # seconds between two looks for a message
 
 
 class StorePost:
-    """Implement dealt_ids.Post."""
+    """Pass a message from every rank to every rank, again and again."""
 
     def __init__(self, store: Store, rank: int, size: int, name: str, timeout: timedelta) -> None:
         self.rank, self.size = rank, size

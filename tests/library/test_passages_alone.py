@@ -52,6 +52,20 @@ def test_no_tokens_of_passages_are_as_if_they_were_off(library: Library, book: P
         assert reading.ask(KNOWN, SHORT).made not in ("", REFUSAL)
 
 
+def test_a_question_that_compares_leaves_the_conversation_as_it_was(
+    library: Library, book: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with library.open(book) as reading:
+        chat = reading.chat(SHORT)
+        chat.ask(KNOWN)
+        before = chat._conversation
+        monkeypatch.setattr("gemma10m.library.chat.first_or_last", lambda question, read: ("Anne", ()))
+        assert chat.ask("Who is older, Anne or Mary?").made == "Anne"
+        assert chat._conversation is before
+        assert before
+        assert before.turns == 1
+
+
 def test_each_question_is_answered_from_its_passages_alone(library: Library, book: Path) -> None:
     with library.open(book) as reading:
         chat = reading.chat(SHORT)

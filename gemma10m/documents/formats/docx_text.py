@@ -13,6 +13,7 @@ from gemma10m.documents.formats.docx_numbers import Numbers
 from gemma10m.documents.formats.docx_styles import LEFT_OUT, SCRIPTS, Styles, font_of, is_on
 from gemma10m.documents.formats.field_codes import Fields
 from gemma10m.documents.formats.lines import Kept, Lines, TextSink
+from gemma10m.documents.formats.list_numbers import whole
 from gemma10m.documents.formats.raised import APART, FAR, LOWERED, RAISED
 from gemma10m.documents.formats.symbols import UNKNOWN, in_font, symbol
 from gemma10m.documents.formats.xml_events import Attributes
@@ -327,7 +328,7 @@ class PartText:
 
     def _set_position(self, given: Attributes) -> None:
         value = given.get("val", "")
-        if _number({"val": value.removeprefix("-")}) >= FAR:
+        if whole(value.removeprefix("-"), 0) >= FAR:
             self._script = LOWERED if value.startswith("-") else RAISED
 
     def _set_joined(self, given: Attributes) -> None:

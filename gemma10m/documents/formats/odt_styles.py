@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from gemma10m.documents.formats.list_numbers import whole
 from gemma10m.documents.formats.raised import LOWERED, RAISED
 from gemma10m.documents.formats.style_looks import BASE, StyleLooks
 from gemma10m.documents.formats.xml_events import Attributes
@@ -81,6 +82,6 @@ def _script(position: str) -> str:
     if where in ("super", "sub"):
         return RAISED if where == "super" else LOWERED
     share = where.rstrip("%").removeprefix("+").removeprefix("-").partition(".")[0]
-    if not (share.isdecimal() and len(share) < 6 and int(share) >= _FAR):
+    if whole(share, 0) < _FAR:
         return ""
     return LOWERED if where.startswith("-") else RAISED
