@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from gemma10m.answering.answer import check_question
 from gemma10m.errors import UsageError
-from gemma10m.regular_file import read_regular, reason
-from gemma10m.strict_json import strict_json
+from gemma10m.tasks.question_lines import question_lines, question_object
 
 HINT = 'write a line like {"question": "Who is Anne?", "answers": ["a sister"], "sources": ["Anne is a sister."]}'
 
@@ -22,34 +20,18 @@ class AskedQuestion:
 
 def read_question_set(path: Path) -> tuple[AskedQuestion, ...]:
     """Return the questions of a JSONL file. Raises UsageError, which names the line, for one that is no question."""
-    try:
-        text = read_regular(path).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8 text", HINT) from error
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read: {reason(error)}", hint="name a JSONL file of questions") from error
-    lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    lines = question_lines(path, HINT)
     if not lines:
         raise UsageError(f"{path} has no question", HINT)
-    return tuple(_question(line, f"{path}, line {number},") for number, line in lines)
+    return tuple(_question(line, place) for place, line in lines)
 
 
 def _question(line: str, place: str) -> AskedQuestion:
-    try:
-        value = strict_json(line)
-    except ValueError as error:
-        raise UsageError(f"{place} is not JSON: {error}", HINT) from error
-    question = value.get("question") if isinstance(value, dict) else None
-    if not isinstance(question, str):
-        raise UsageError(f"{place} has no question", HINT)
-    try:
-        check_question(question)
-    except UsageError as error:
-        raise UsageError(f"{place} cannot be asked: {error.message}", error.hint) from error
+    value = question_object(line, place, HINT)
     if "answers" not in value:
         raise UsageError(f"{place} has no answers", "write [] for a question that the text does not answer")
     answers, sources = (_texts(value.get(name, []), f"{place} has {name}") for name in ("answers", "sources"))
-    return AskedQuestion(question, answers, sources)
+    return AskedQuestion(value["question"], answers, sources)
 
 
 def _texts(value: object, place: str) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ def test_questions_are_read_in_order(tmp_path: Path) -> None:
         ("[1]", "has no question"),
         ('{"answers": []}', "has no question"),
         ('{"question": 1, "answers": []}', "has no question"),
-        ('{"question": " ", "answers": []}', "cannot be asked: the question is empty"),
+        ('{"question": " ", "answers": []}', "has no question"),
         (json.dumps({"question": "x" * 40_000, "answers": []}), "cannot be asked: the question has 40,000 characters"),
         ('{"question": "\\ud800?", "answers": []}', "cannot be asked: the question is not text"),
         ('{"question": "Q"}', "has no answers"),
