@@ -125,9 +125,10 @@ def _check_learning(recipe: Recipe, taught: bool) -> None:
     """Refuse a recipe that would change no weight. Raises UsageError."""
     if recipe.train == "memory" or (recipe.memory and KINDS[recipe.memory].needs_added_memory):
         raise UsageError("an added memory is trained beside a frozen model", hint="use --memory RANK instead")
-    if recipe.addressed or recipe.tasks.get("question"):
+    if recipe.addressed or recipe.plain or recipe.tasks.get("question"):
         raise UsageError(
-            "addressed and the task question are for an added memory", hint="use --memory RANK, or leave them out"
+            "addressed, plain and the task question are for an added memory",
+            hint="use --memory RANK, or leave them out",
         )
     if recipe.train == "gates" and not (recipe.memory and KINDS[recipe.memory].mixes):
         raise UsageError(f"the model has no gates to train with memory {recipe.memory}", hint="use --train all")

@@ -12,7 +12,7 @@ from gemma10m.adapters.added_memory import CONFIG as MEMORY_CONFIG
 from gemma10m.adapters.added_memory import AddedMemoryWeights, read_added_memory, write_added_memory
 from gemma10m.adapters.peft_folder import ABOUT, CONFIG, TENSORS, Adapter
 from gemma10m.atomic_file import atomic_file
-from gemma10m.commands.address_run import fit_addresses
+from gemma10m.commands.before_memory import fit_addresses, read_plain_segments
 from gemma10m.commands.run_folder import begin, check_folder, read_recipe
 from gemma10m.commands.training_notes import Notes
 from gemma10m.commands.training_run import Run, holds_run, refuse_data_around
@@ -29,10 +29,10 @@ from gemma10m.terminal import Terminal
 from gemma10m.training.added_start import adapter_with, memory_of, untrained_memory
 from gemma10m.training.corpus import corpus
 from gemma10m.training.log import open_log
+from gemma10m.training.memory_trainer import MemoryTrainer
 from gemma10m.training.parameters import select_trained
 from gemma10m.training.recipe import Recipe, default_stages
 from gemma10m.training.saved_run import RunOrigin
-from gemma10m.training.trainer import Trainer, stage_reading
 from gemma10m.weights.adapting import with_adapter
 
 READING = ReadingConfig("added", segment=512, carry=512, sinks=4)
@@ -67,7 +67,6 @@ def train_memory(terminal: Terminal, options: MemoryOptions) -> None:
             hint="leave out addressed in the recipe",
         )
     reading = ReadingConfig("added", recipe.segment or 0, recipe.carry or 0, recipe.sinks or 0)
-    _check_teacher(recipe, reading, chosen.checkpoint.config.context)
     questions = _questions(options.questions, recipe)
     check_folder(options.out, recipe)
     adapter = _with_memory(chosen, memory, options, reading, recipe.seed)
@@ -75,7 +74,7 @@ def train_memory(terminal: Terminal, options: MemoryOptions) -> None:
     document = open_document(terminal, options.data)
     reader = load_chosen(terminal, chosen, reading, read_all=True, trains=True)
     writer = Writer(reader.tokenizer, corpus(reader.tokenizer, document.texts(), recipe.longest), questions)
-    trainer = Trainer(_trained(reader.model), writer, recipe, dtype=reader.model.dtype)
+    trainer = MemoryTrainer(_trained(reader.model), writer, recipe, dtype=reader.model.dtype)
     again = f"gemma10m train {shlex.quote(options.model)} --memory {options.rank} --adapter {{out}} --out OTHER"
     data = hashlib.sha256(f"{document.fingerprint} {questions}".encode()).hexdigest()
     origin = RunOrigin(data if questions else document.fingerprint, reader.model.fingerprint, "")
@@ -83,6 +82,8 @@ def train_memory(terminal: Terminal, options: MemoryOptions) -> None:
     if recipe.addressed and not holds_run(options.out):
         fit_addresses(terminal, trainer, writer)
     begin(terminal, run, {}, ())
+    if recipe.plain and not trainer.done:
+        trainer.plain = read_plain_segments(terminal, trainer)
     with stop_on_signals() as stop, open_log(options.out, trainer.position.step) as log:
         run.go(Notes(terminal, trainer), log, stop)
     terminal.line(str(options.out))
@@ -115,11 +116,11 @@ def _recipe(path: Path | None, reading: ReadingConfig) -> Recipe:
             hint="leave out train and memory in the recipe",
         )
     said = {name: value for name in ("segment", "carry", "sinks") if (value := getattr(recipe, name)) is not None}
-    recipe = replace(recipe, train="memory", **replace(reading, **said).said())
-    if not recipe.learns(taught=True):
+    recipe = replace(recipe, train="memory", lm_weight=0.0, **replace(reading, **said).said())
+    if not recipe.learns(taught=False):
         raise UsageError(
-            "there is nothing to learn from: found no task with questions, lm_weight 0 and kl_weight 0",
-            hint="raise kl_weight, or take a task with questions",
+            "there is nothing to remember: the recipe has no task with questions",
+            hint="give one of needle, pairs, passkey, question, story or repeat a weight",
         )
     return recipe
 
@@ -140,18 +141,6 @@ def _questions(paths: tuple[Path, ...], recipe: Recipe) -> tuple[AskedQuestion, 
             hint="name questions with answers and the sentences that say them",
         )
     return said
-
-
-def _check_teacher(recipe: Recipe, reading: ReadingConfig, context: int) -> None:
-    """Refuse a stage in which the model sees all that its teacher does. Raises UsageError."""
-    for number, stage in enumerate(recipe.stages, start=1):
-        seen = stage_reading(reading, stage)
-        if recipe.kl_weight and seen.carry + seen.segment >= context:
-            raise UsageError(
-                f"in stage {number} the model sees {seen.carry + seen.segment:,} tokens verbatim, and was trained on "
-                f"{context:,} at a time: its own full attention has nothing to teach",
-                hint="give the recipe a smaller segment or carry, or kl_weight 0",
-            )
 
 
 def _with_memory(

@@ -36,7 +36,7 @@ class Notes:
         if here != self._stage:
             self._stage = here
             virtual = stages[here].virtual
-            between = f", with all their prose between segments up to 2^{virtual - 1} times" if virtual else ""
+            between = f", with prose between segments up to 2^{virtual - 1} times" if virtual else ""
             self._terminal.note(
                 f"stage {here + 1} of {len(stages)}: documents of {stages[here].length:,} tokens{between}"
             )

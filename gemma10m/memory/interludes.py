@@ -28,12 +28,18 @@ class Interludes:
     def insert(self, decay: Tensor, gain: Tensor) -> tuple[Tensor, Tensor]:
         """Return the segments' maps M <- A M + B, each followed by its interlude's. A, B (B, K, G, E, E)."""
         maps = torch.cat((decay, gain), dim=-1).transpose(1, 2)  # (B, G, K, E, 2E)
-        chain = maps[self.plain]  # (count, K, E, 2E)
-        chain = composed(chain)  # (K, E, 2E)
-        eye = torch.eye(decay.shape[-1], dtype=maps.dtype, device=maps.device)  # (E, E)
-        powers = [torch.cat((eye, torch.zeros_like(eye)), dim=-1).expand_as(chain), chain]  # (K, E, 2E) each
-        while len(powers) <= int(self.times.max()):
-            powers.append(then(powers[-1], powers[-1]))
-        both = then(maps, torch.stack(powers)[self.times])  # (B, G, K, E, 2E)
-        decay, gain = both.transpose(1, 2).chunk(2, dim=-1)  # (B, K, G, E, E) each
+        chain = composed(maps[self.plain])  # (K, E, 2E)
+        decay, gain = followed(maps, chain, self.times).transpose(1, 2).chunk(2, dim=-1)  # (B, K, G, E, E) each
         return decay, gain
+
+
+def followed(maps: Tensor, chain: Tensor, times: Tensor) -> Tensor:
+    """Return maps, each followed by the chain 2**(times - 1) times over, or by nothing where times is 0.
+
+    maps (B, G, K, E, 2E), chain (K, E, 2E), times (B, G) int64 -> (B, G, K, E, 2E).
+    """
+    eye = torch.eye(maps.shape[-2], dtype=maps.dtype, device=maps.device)  # (E, E)
+    powers = [torch.cat((eye, torch.zeros_like(eye)), dim=-1).expand_as(chain), chain]  # (K, E, 2E) each
+    while len(powers) <= int(times.max()):
+        powers.append(then(powers[-1], powers[-1]))
+    return then(maps, torch.stack(powers)[times])

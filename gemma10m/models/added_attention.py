@@ -1,6 +1,7 @@
 """Attention that is left as it is, and a gated delta memory whose answers are added to it: `added`.
 
-Trained on a frozen pretrained model (docs/architecture.md has the equations and the reason for each choice).
+Trained on a frozen pretrained model. A document is read as that model reads it: its tokens write to the memory, and the
+tokens of questions and answers are given what it recalls (docs/architecture.md has the equations and the reasons).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from gemma10m.models.mixer import Cost
 
 
 class AddedMemoryAttention(Attention):
-    """Attend to the window, and add what the memory of the closed segments answers."""
+    """Attend to the window; where a chunk asks, add what the memory of the closed segments recalls."""
 
     def __init__(self, config: ModelConfig, spec: AttentionSpec, reading: ReadingConfig) -> None:
         super().__init__(config, spec, reading)
@@ -45,7 +46,9 @@ class AddedMemoryAttention(Attention):
         if not wanted:
             return x[:, :0], left
         output = self._attend(queries_of(new.queries, view), buffer, view, wanted)  # (B, wanted, D)
-        return output + self._recalled(x[:, -wanted:], new, memories, chunk), left
+        if chunk.asks:
+            output = output + self._recalled(x[:, -wanted:], new, memories, chunk)
+        return output, left
 
     def rewind(self, state: LayerState, position: int, tokens: int) -> LayerState | None:
         before = super().rewind(state, position, tokens)
@@ -55,20 +58,16 @@ class AddedMemoryAttention(Attention):
         return before.replace(**{name: state[name][:, :, :kept].clone() for name in WRITES})
 
     def cost(self) -> Cost:
+        """Count what reading a document costs, which asks the memory for nothing."""
         plain = super().cost()
         if not self.memory.needs_added_memory:
             return plain
         spec, D, R = self.spec, self.hidden_size, self.added_memory.query.down.out_features
-        asked = 2 * spec.head_size * spec.query_size  # the query map, head by head
-        asked += 2 * R * (D + spec.query_size) * 2  # low-rank query and output
-        asked += 2 * D * (spec.heads + spec.query_size)  # read gate, and the output projection once more
         written = 2 * spec.head_size * spec.kv_size + 2 * R * (D + spec.kv_size) * 2 + 2 * D * spec.kv_heads
         return replace(
             plain,
-            projection_flops=plain.projection_flops + asked + written,
-            query_flops=plain.query_flops + asked,
-            mixing_flops=plain.mixing_flops + 2 * spec.query_size * spec.head_size,
-            wide_scratch=plain.wide_scratch + 4 * (spec.query_size + spec.kv_size),
+            projection_flops=plain.projection_flops + written,
+            wide_scratch=plain.wide_scratch + 4 * spec.kv_size,
         )
 
     def scratch(self, tokens: int, item: int) -> int:
@@ -76,16 +75,19 @@ class AddedMemoryAttention(Attention):
         if not self.memory.needs_added_memory:
             return plain
         spec, segments = self.spec, -(-tokens // self.segment)
-        asked = 4 * tokens * spec.query_size * 4  # projected, unit, recalled, gated
         writes = 4 * tokens * spec.kv_size * 4
         memories = 4 * (segments + 1) * spec.kv_size * spec.head_size * 4
-        return plain + asked + writes + memories
+        return plain + writes + memories
 
     def addresses(self, asking: Tensor, writing: Tensor) -> tuple[Tensor, Writes]:
         """Return the queries (B, H, Q, E) of inputs asking (B, Q, D), and what inputs writing (B, S, D) write."""
-        asked, written = self._project(asking, asking.shape[1]), self._project(writing, 0)
-        added = self.added_memory
-        return added.queries(asking, asked.queries), added.writes(writing, written.keys, written.values)
+        asked = self._project(asking, asking.shape[1])
+        return self.added_memory.queries(asking, asked.queries), self.written(writing)
+
+    def written(self, x: Tensor) -> Writes:
+        """Return what tokens with the inputs x (B, S, D) write."""
+        new = self._project(x, 0)
+        return self.added_memory.writes(x, new.keys, new.values)
 
     def _open_and_new(self, x: Tensor, new: Projected, state: LayerState) -> Writes:
         """Return what the open segment's tokens and the new ones write."""
@@ -102,8 +104,6 @@ class AddedMemoryAttention(Attention):
             return memory.unsqueeze(2), {}
         closed = (part[:, :, : shape[0] * shape[1]].unflatten(2, shape) for part in writes)  # (B, K, G, N, ...)
         decay, gain = ops.gated_update(*closed)  # (B, K, G, E, E) each
-        if view.interludes is not None:
-            decay, gain = view.interludes.insert(decay, gain)
         return scanned(memory, decay, gain, view.runs)
 
     def _left(self, writes: Writes, memories: Tensor, view: View) -> dict[str, Tensor]:

@@ -51,7 +51,8 @@ class View:
 class Chunk:
     """Hold consecutive tokens at a position. Views are made once and shared by all layers of a kind.
 
-    Layers whose keys and values others attend to lend them to those here.
+    Layers whose keys and values others attend to lend them to those here. asks: the tokens are of a question or an
+    answer, and not of a document that is read for later: `added` memory recalls something for them.
     """
 
     def __init__(
@@ -63,9 +64,10 @@ class Chunk:
         interludes: Interludes | None = None,
         runs: Runs | None = None,
         angles: AngleTables | None = None,
+        asks: bool = True,
     ) -> None:
         self._angles = angles or AngleTables()
-        self.position, self.tokens = position, tokens
+        self.position, self.tokens, self.asks = position, tokens, asks
         self._device, self._wide, self._interludes, self._runs = device, wide_dtype(dtype), interludes, runs
         self._views: dict[tuple[Window, Rope, int], View] = {}
         self.lent: dict[int, Buffer] = {}  # by layer: keys and values that later layers attend to

@@ -210,7 +210,8 @@ class Decoder(nn.Module):
         ids (B, S) int64, S >= 1; state from `empty_state` or an earlier call, unchanged by this one. runs: where many
         ranks read side by side: ids are then this rank's run, and the states those before and after the round.
         Returns logits (B, S, V), (B, 1, V) or (B, 0, V) for logits="all", "last" or "none", and the new state. The last
-        token's are at least float32, and the likeliest of them are apart (`_product_apart`).
+        token's are at least float32, and the likeliest of them are apart (`_product_apart`). With "none" the tokens are
+        a document's: `added` memory is written with them and recalls nothing for them.
         Raises UsageError for ids or a state that do not fit the model.
         """
         self._check(ids, state)
@@ -237,7 +238,7 @@ class Decoder(nn.Module):
         if self.config.megalodon and self.reading.memory != OWN:
             return self._forgetting(ids, state, wanted)
         start = state.position if runs is None else runs.round.run(runs.rank).start
-        chunk = Chunk(start, ids.shape[1], self.device, self.dtype, interludes, runs, self._angles)
+        chunk = Chunk(start, ids.shape[1], self.device, self.dtype, interludes, runs, self._angles, wanted > 0)
         hidden, layers = self.model(ids.to(self.device), state, chunk, wanted)
         return hidden, State(layers, start + ids.shape[1] if runs is None else runs.round.end)
 

@@ -83,8 +83,11 @@ class Writer:
         """Count the tokens of everything but the haystack."""
         encode = self.tokenizer.encode
         facts = sum(max(len(encode(f" {fact.text}")), len(encode(f"\n{fact.text}"))) for fact in case.facts)
-        turns = sum(len(self._question(case, turn)) + len(self._answer(case, turn)) for turn in case.turns)
-        return len(self._opening(case)) + facts + turns
+        return len(self._opening(case)) + facts + self.closing_tokens(case)
+
+    def closing_tokens(self, case: Case) -> int:
+        """Count the tokens of the questions and answers."""
+        return sum(len(self._question(case, turn)) + len(self._answer(case, turn)) for turn in case.turns)
 
     def _opening(self, case: Case) -> list[int]:
         opening = [self.tokenizer.first] if case.raw else self.prompt.opening()

@@ -1,8 +1,9 @@
 """Fit what a memory is addressed with, before it is trained: keys, queries and write gates, on gathered inputs.
 
 An answer's loss hardly tells one name from another: most of it is in tokens that follow from those before them. So each
-layer learns first which token a question is about, in contrast to others (InfoNCE, arXiv 1807.03748), and then to
-recall it from a memory that is written with all tokens of several documents. No token goes through the model for this.
+layer learns first which token of a document a question is about, in contrast to all others of it (InfoNCE, arXiv
+1807.03748), then to have as much as can be of what a memory of several documents recalls come from that token. No token
+goes through the model for this.
 """
 
 from __future__ import annotations
@@ -18,33 +19,32 @@ from torch import Tensor, nn
 
 from gemma10m import ops
 from gemma10m.models.added_attention import AddedMemoryAttention
-from gemma10m.models.added_projections import Writes
 from gemma10m.training.addresses import AddressedDocument
 
-CONTRASTS, RECALLS = 800, 400  # steps
+CONTRASTS, RECALLS = 700, 800  # steps
 STEPS = CONTRASTS + RECALLS
-ASKED, OTHERS = 96, 24  # targets of a step; tokens of every second document beside them
-TOGETHER = 8  # documents that one memory is written with
-SEGMENT = 256  # tokens written at once
-MAP_RATE, LATER_MAP_RATE, GATE_RATE, SHARPNESS_RATE = 2e-3, 7e-4, 1e-2, 5e-3
+APART, TOGETHER = 12, 8  # documents of a step: each for itself, or in one memory
+MAP_RATE, GATE_RATE, SHARPNESS_RATE = 2e-3, 1e-2, 5e-3
 DECAY, WARMUP, LEAST_RATE = 0.05, 20, 0.05
-OPEN_GATES = 0.3  # the loss of write gates that are all open
+OPEN_GATES, SHUT_GATES = 0.03, 0.02  # the losses of gates that are open on every token, and shut on the right one
 SHARPNESS = math.log(15.0)
+LEAST = 1e-9  # of a logarithm's argument
 
 
 @dataclass(frozen=True)
 class FitReport:
     step: int
     loss: float
-    found: float  # of the tokens asked for, the share that is the most alike, or recalled
+    found: float  # of the tokens asked for, the share that is the most alike of all
 
 
 @dataclass(frozen=True)
-class _Asked:
-    inputs: Tensor  # (Q, D)
-    said: Tensor  # (Q) int64
-    places: Tensor  # (Q) int64
-    document: int
+class _Gathered:
+    """Hold a document as one layer has it."""
+
+    writing: Tensor  # (S, D)
+    asking: Tensor  # (Q, D)
+    places: Tensor  # (Q) int64: the token that each asks for
 
 
 def fit_layer(
@@ -62,34 +62,30 @@ class _Fit:
         self, layer: AddedMemoryAttention, inputs: int, documents: Sequence[AddressedDocument], draw: random.Random
     ) -> None:
         self._layer, self._draw = layer, draw
-        self._documents = [(document.ids, document.inputs[inputs]) for document in documents]
-        self._asked = [
-            _Asked(target.inputs[inputs], target.said, target.places, index)
-            for index, document in enumerate(documents)
-            for target in document.targets
-        ]
+        self._documents = [_gathered(document, inputs) for document in documents if document.targets]
         named = dict(layer.added_memory.named_parameters())
         self._maps = [named[name] for name in named if name.startswith(("query", "key"))]
         self._gates = [named[name] for name in named if name.startswith("write_gate")]
         self._device = self._maps[0].device
-        self._alike, self._recalled = (nn.Parameter(torch.tensor(SHARPNESS, device=self._device)) for _ in range(2))
-        self._contrasts = torch.optim.AdamW(
-            [{"params": self._maps, "base": MAP_RATE, "weight_decay": DECAY}, _plain([self._alike], SHARPNESS_RATE)]
-        )
-        groups = ((self._maps, LATER_MAP_RATE), (self._gates, GATE_RATE), ([self._alike, self._recalled], GATE_RATE))
-        self._recalls = torch.optim.AdamW([_plain(parameters, rate) for parameters, rate in groups])
-        self._generator = torch.Generator().manual_seed(draw.getrandbits(63))
+        self._sharpness = nn.Parameter(torch.tensor(SHARPNESS, device=self._device))
+        matrices = {"params": self._maps, "base": MAP_RATE, "weight_decay": DECAY}
+        self._contrasts = torch.optim.AdamW([matrices, _plain([self._sharpness], SHARPNESS_RATE)])
+        self._recalls = torch.optim.AdamW([_plain(self._maps, MAP_RATE), _plain(self._gates, GATE_RATE)])
 
     def contrast_step(self, step: int) -> tuple[float, float]:
-        loss, found = self._contrast()
+        chosen = self._sample(APART)
+        losses, found = zip(*(self._contrast(document) for document in chosen), strict=True)
+        loss = torch.stack(losses).mean()
         self._move(self._contrasts, loss, step / CONTRASTS, step)
-        return float(loss.detach()), found
+        return float(loss.detach()), sum(found) / len(found)
 
     def recall_step(self, step: int) -> tuple[float, float]:
-        loss, found, gates = self._recall()
-        contrast, _ = self._contrast()
-        self._move(self._recalls, loss + contrast + OPEN_GATES * gates, step / RECALLS, step)
+        loss, found, gates = self._recall(self._sample(TOGETHER))
+        self._move(self._recalls, loss + gates, step / RECALLS, step)
         return float(loss.detach()), found
+
+    def _sample(self, count: int) -> list[_Gathered]:
+        return self._draw.sample(self._documents, min(count, len(self._documents)))
 
     def _move(self, optimizer: torch.optim.AdamW, loss: Tensor, share: float, step: int) -> None:
         for group in optimizer.param_groups:
@@ -99,63 +95,53 @@ class _Fit:
         nn.utils.clip_grad_norm_([*self._maps, *self._gates], 1.0)
         optimizer.step()
 
-    def _contrast(self) -> tuple[Tensor, float]:
-        """Return the cross entropy of what is asked for among the tokens asked for and others, and the share found."""
-        asked = self._draw.sample(self._asked, min(ASKED, len(self._asked)))
-        others = [self._some_inputs(target.document) for target in asked[::2]]
-        answering = [self._documents[target.document][1][target.places] for target in asked]
-        queries, keys = self._units(torch.cat([target.inputs for target in asked]), torch.cat(answering + others))
-        count = queries.shape[1]
-        alike = self._alike.exp() * (queries @ keys.mT)  # (H, Q, S)
-        place = torch.cat([target.document * 2**32 + target.places for target in asked])  # (Q)
-        again = (place.unsqueeze(1) == place) & ~torch.eye(count, dtype=torch.bool)  # one place, asked for twice
-        alike = alike.masked_fill(F.pad(again, (0, alike.shape[2] - count)).to(self._device), -math.inf)
-        right = torch.arange(count, device=self._device)
-        loss = F.cross_entropy(alike.flatten(0, 1), right.repeat(len(alike)))
-        return loss, float((alike.detach().sum(0).argmax(-1) == right).float().mean())
+    def _contrast(self, document: _Gathered) -> tuple[Tensor, float]:
+        """Return the cross entropy of the token asked for among all of its document, and the share found."""
+        alike, _ = self._alike(document)  # (H, Q, S)
+        right = document.places.to(self._device)
+        loss = F.cross_entropy((self._sharpness.exp() * alike).flatten(0, 1), right.repeat(len(alike)))
+        return loss, _found(alike, right)
 
-    def _recall(self) -> tuple[Tensor, float, Tensor]:
-        """Return the cross entropy of what a memory recalls, the share found, and the mean write gate.
+    def _recall(self, documents: Sequence[_Gathered]) -> tuple[Tensor, float, Tensor]:
+        """Return minus the logarithm of the right token's share in what is recalled, the share found, the gates' loss.
 
-        Each token writes a random vector in the place of a value, the same wherever its id is.
+        What tokens write is taken to be as good as random, and nothing is overwritten: then the share is b² (q·k)² of
+        the right token over the sum of all.
         """
-        chosen = self._draw.sample(range(len(self._documents)), min(TOGETHER, len(self._documents)))
-        asked = [target for target in self._asked if target.document in chosen]
-        if not asked:
-            return torch.zeros((), device=self._device), 0.0, torch.zeros((), device=self._device)
-        known, of_token = torch.cat([self._documents[index][0] for index in chosen]).unique(return_inverse=True)
-        writing = torch.cat([self._documents[index][1] for index in chosen]).unsqueeze(0)  # (1, S, D)
-        queries, written = self._layer.addresses(torch.cat([target.inputs for target in asked]).unsqueeze(0), writing)
-        vectors = torch.randn(len(known), queries.shape[-1], generator=self._generator)
-        vectors = F.normalize(vectors, dim=-1).to(queries)  # (V, E), V the ids there are
-        values = vectors[of_token].expand_as(written.keys)  # (1, K, S, E)
-        memory = _memory_of(written._replace(values=values))  # (1, K, 1, E, E)
-        recalled = ops.recall(queries.unsqueeze(2), memory)[0, :, 0]  # (H, Q, E)
-        likely = self._recalled.exp() * (recalled @ vectors.T)  # (H, Q, V)
-        right = torch.searchsorted(known, torch.cat([target.said for target in asked])).to(self._device)  # (Q)
-        share = torch.cat([torch.full(target.said.shape, 1 / len(target.said)) for target in asked]).to(queries)  # (Q)
-        each = F.cross_entropy(likely.transpose(1, 2), right.expand(len(likely), -1), reduction="none")  # (H, Q)
-        found = (likely.detach().sum(0).argmax(-1) == right).float().mean()
-        return (each * share).sum() / (len(asked) * len(each)), float(found), written.gates.mean()
+        first, places = 0, []
+        for document in documents:
+            places.append(document.places + first)
+            first += len(document.writing)
+        right = torch.cat(places).to(self._device)  # (Q)
+        together = _Gathered(
+            torch.cat([document.writing for document in documents]),
+            torch.cat([document.asking for document in documents]),
+            right,
+        )
+        alike, gates = self._alike(together)  # (H, Q, S), (K, S)
+        heads = gates.repeat_interleave(len(alike) // len(gates), dim=0).unsqueeze(1)  # (H, 1, S)
+        energy = (heads * alike).square().sum(0)  # (Q, S)
+        own = energy.gather(1, right.unsqueeze(1)).squeeze(1)  # (Q)
+        loss = -(own / energy.sum(1)).clamp_min(LEAST).log().mean()
+        shut = -gates[:, right].clamp_min(LEAST).log().mean()
+        return loss, _found(energy.unsqueeze(0), right), SHUT_GATES * shut + OPEN_GATES * gates.mean()
 
-    def _units(self, asking: Tensor, writing: Tensor) -> tuple[Tensor, Tensor]:
-        """Return unit queries (H, Q, E), and for each of them the keys of its K/V head (H, S, E)."""
-        queries, written = self._layer.addresses(asking.unsqueeze(0), writing.unsqueeze(0))
-        keys = ops.unit(written.keys[0])
-        return ops.unit(queries[0]), keys.repeat_interleave(queries.shape[1] // len(keys), dim=0)
+    def _alike(self, document: _Gathered) -> tuple[Tensor, Tensor]:
+        """Return the cosine of each question and token (H, Q, S), and the tokens' write gates (K, S)."""
+        queries, written = self._layer.addresses(document.asking.unsqueeze(0), document.writing.unsqueeze(0))
+        keys = ops.unit(written.keys[0])  # (K, S, E)
+        keys = keys.repeat_interleave(queries.shape[1] // len(keys), dim=0)
+        return ops.unit(queries[0]) @ keys.mT, written.gates[0]
 
-    def _some_inputs(self, document: int) -> Tensor:
-        inputs = self._documents[document][1]
-        return inputs[torch.randint(len(inputs), (OTHERS,), generator=self._generator)]
+
+def _gathered(document: AddressedDocument, inputs: int) -> _Gathered:
+    asking = torch.cat([target.inputs[inputs] for target in document.targets])
+    return _Gathered(document.inputs[inputs], asking, torch.cat([target.places for target in document.targets]))
+
+
+def _found(alike: Tensor, right: Tensor) -> float:
+    return float((alike.detach().sum(0).argmax(-1) == right).float().mean())
 
 
 def _plain(parameters: list[nn.Parameter], rate: float) -> dict[str, object]:
     return {"params": parameters, "base": rate, "weight_decay": 0.0}
-
-
-def _memory_of(written: Writes) -> Tensor:
-    """Return the memory (1, K, 1, E, E) that is left when all of it is written."""
-    short = -written.keys.shape[2] % SEGMENT
-    keys, values = (F.pad(part, (0, 0, 0, short)).unflatten(2, (-1, SEGMENT)) for part in written[:2])
-    decay, gain = ops.gated_update(keys, values, F.pad(written.gates, (0, short)).unflatten(2, (-1, SEGMENT)))
-    return ops.scan(torch.zeros_like(decay[:, :, 0]), decay, gain)[:, :, -1:]

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from gemma10m.models.added_attention import AddedMemoryAttention
 from gemma10m.models.decoder import Decoder
 from gemma10m.tasks.writer import Script, Writer
 from gemma10m.training.batch import draw_case
+from gemma10m.training.heard_inputs import read_and_hear
 from gemma10m.training.recipe import HAVE_VALUES, Recipe
 
-LENGTH = 768  # tokens of a document with its questions
-FACTS = 8  # of a document, each asked for: names are told from one another only where there are many
+LENGTH = 1024  # tokens of a document with its questions
+FACTS = 12  # of a document, each asked for: names are told from one another only where there are many
 BEFORE = (16, 64)  # tokens of other prose before the questions
 
 
@@ -36,23 +36,14 @@ class AddressedDocument:
     targets: tuple[Target, ...]
 
 
-def added_layers(model: Decoder) -> dict[int, AddedMemoryAttention]:
-    """Return the layers with an added memory by their numbers."""
-    return {number: mixer for number, mixer in enumerate(model.mixers) if isinstance(mixer, AddedMemoryAttention)}
-
-
 def gather(model: Decoder, writer: Writer, recipe: Recipe, count: int) -> Iterator[AddressedDocument]:
-    """Yield `count` documents of the recipe's tasks; those whose answers are not in the document have no targets.
-
-    model: its memory must not be trained yet, so that what is before it in a window is all that a layer's input knows.
-    """
+    """Yield `count` documents of the recipe's tasks; those whose answers are not in the document have no targets."""
     tasks = {task: weight for task, weight in recipe.tasks.items() if task in HAVE_VALUES}
     crowded = replace(recipe, tasks=tasks, facts=FACTS, fewest_facts=FACTS, questions=FACTS)
-    listener = _Inputs(list(added_layers(model).values()))
     for number in range(count):
         draw = random.Random(f"{recipe.seed} address {number}")
         script = _script(writer, crowded, draw)
-        yield _document(model, writer, script, listener, draw)
+        yield _document(model, writer, script, draw)
 
 
 def _script(writer: Writer, recipe: Recipe, draw: random.Random) -> Script:
@@ -62,10 +53,7 @@ def _script(writer: Writer, recipe: Recipe, draw: random.Random) -> Script:
             return writer.script(case, LENGTH, draw)
 
 
-@torch.no_grad()
-def _document(
-    model: Decoder, writer: Writer, script: Script, listener: _Inputs, draw: random.Random
-) -> AddressedDocument:
+def _document(model: Decoder, writer: Writer, script: Script, draw: random.Random) -> AddressedDocument:
     ids = script.cut(0, len(script))  # (S)
     opened = len(script) - script.closing
     document, closing = ids[:opened], ids[opened:]
@@ -73,7 +61,7 @@ def _document(
     before = prose.cut(draw.randrange(prose.ids.numel()), draw.randint(*BEFORE))
     asking = torch.cat((ids[:1], before, closing))
     skipped = len(asking) - len(closing)
-    heard = listener.of(model, asking)  # (L, S, D)
+    heard = _inputs(model, asking)  # (L, S, D)
     targets, last = [], 0
     for answer in script.answers:
         start, stop = answer.start - opened, answer.stop - opened
@@ -84,7 +72,7 @@ def _document(
             places = torch.arange(first, first + len(at))
             targets.append(Target(heard[:, skipped + at - 1].clone(), closing[at], places))
         last = stop
-    return AddressedDocument(document, listener.of(model, document), tuple(targets))
+    return AddressedDocument(document, _inputs(model, document), tuple(targets))
 
 
 def _value(writer: Writer, question: list[int], answer: list[int], document: list[int]) -> tuple[slice, int] | None:
@@ -108,23 +96,6 @@ def _last_place(document: list[int], value: list[int]) -> int | None:
     return next((at for at in range(len(document) - size, -1, -1) if document[at : at + size] == value), None)
 
 
-class _Inputs:
-    """Note what some layers' attention gets while the model reads."""
-
-    def __init__(self, layers: list[AddedMemoryAttention]) -> None:
-        self._layers = layers
-
-    def of(self, model: Decoder, ids: Tensor) -> Tensor:
-        """Return the inputs of each layer: ids (S) -> (L, S, D)."""
-        heard: dict[nn.Module, Tensor] = {}
-
-        def listen(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            heard[layer] = inputs[0][0]
-
-        hooks = [layer.register_forward_pre_hook(listen) for layer in self._layers]
-        try:
-            model.hidden(ids.unsqueeze(0), model.empty_state(), len(ids))
-        finally:
-            for hook in hooks:
-                hook.remove()
-        return torch.stack([heard[layer] for layer in self._layers])
+def _inputs(model: Decoder, ids: Tensor) -> Tensor:
+    """Return what each layer with a memory gets: ids (S) -> (L, S, D)."""
+    return read_and_hear(model, ids.unsqueeze(0))[1][:, 0]

@@ -5,7 +5,7 @@ Each chunk's backward pass runs before the next chunk is read, so that peak memo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -112,13 +112,13 @@ class _Work:
 
     def _loss(self, hidden: Tensor, here: slice) -> Tensor:
         answers, targets = self.answers[:, here], self.targets[:, here]
-        answer, right = _cross_entropy(self.model, hidden[answers], targets[answers], self.asked)
+        answer, right = cross_entropy(self.model, hidden[answers], targets[answers], self.asked)
         self.hits[:, 1:][:, here][answers.cpu()] = right.cpu()
         self.answer_loss = self.answer_loss + answer.detach()
         total = answer
         if self.recipe.lm_weight:
             text = self.text[:, here]
-            loss, _ = _cross_entropy(self.model, hidden[text], targets[text], self.told)
+            loss, _ = cross_entropy(self.model, hidden[text], targets[text], self.told)
             self.text_loss = self.text_loss + loss.detach()
             total = total + self.recipe.lm_weight * loss
         if self.taught[here].any():
@@ -149,7 +149,7 @@ class _Work:
             text=float(self.text_loss) if self.told and self.recipe.lm_weight else None,
             teacher=float(self.teacher_loss) if self.taught.any() else None,
             mixer=float(self.mixer_loss) if self.mixed else None,
-            right=_right(self.batch, self.hits),
+            right=right_answers(self.batch.turns, self.hits),
             write_gates=[float(gates.mean()) for gates in _write_gates(state)],
         )
 
@@ -158,12 +158,11 @@ def _write_gates(state: State) -> Iterator[Tensor]:
     """Return the open segment's write gates, layer by layer, where there are any."""
     for layer in state.layers:
         gates = layer.get("write_gates")
-        gates = layer.get("memory_gates") if gates is None else gates
         if gates is not None and gates.numel():
             yield gates
 
 
-def _cross_entropy(model: Decoder, hidden: Tensor, targets: Tensor, count: int) -> tuple[Tensor, Tensor]:
+def cross_entropy(model: Decoder, hidden: Tensor, targets: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Return the sum over tokens divided by `count`, and which tokens are the likeliest. hidden (rows, D)."""
     rows = max(1, LOGITS_AT_ONCE // model.config.vocabulary)
     if len(targets) <= rows:
@@ -184,10 +183,11 @@ def _scored(model: Decoder, hidden: Tensor, targets: Tensor) -> tuple[Tensor, Te
     return F.cross_entropy(wide, targets, reduction="sum"), logits.argmax(-1) == targets
 
 
-def _right(batch: Batch, hits: Tensor) -> dict[str, tuple[int, int]]:
+def right_answers(turns: Sequence[tuple[str, tuple[slice, ...]]], hits: Tensor) -> dict[str, tuple[int, int]]:
+    """Return for each task how many questions were answered right, and how many were asked. hits (B, S) bool."""
     counts: dict[str, tuple[int, int]] = {}
-    for index, (task, turns) in enumerate(batch.turns):
-        for turn in turns:
-            right, asked = counts.get(task, (0, 0))
-            counts[task] = (right + int(hits[index, turn].all()), asked + 1)
+    for index, (task, asked) in enumerate(turns):
+        for turn in asked:
+            right, all_asked = counts.get(task, (0, 0))
+            counts[task] = (right + int(hits[index, turn].all()), all_asked + 1)
     return counts

@@ -123,10 +123,7 @@ def _batch(
     draw: random.Random,
 ) -> Batch:
     ids = torch.stack([row.ids for row in rows])  # (B, S)
-    answers = torch.zeros(ids.shape, dtype=torch.bool)  # (B, S)
-    for index, row in enumerate(rows):
-        for answer in row.answers:
-            answers[index, answer] = True
+    answers = answer_mask(rows, ids.shape[1])
     first = draw.randrange(recipe.lm_stride)
     text = torch.zeros(ids.shape, dtype=torch.bool)  # (B, S)
     text[:, 1 + first :: recipe.lm_stride] = True
@@ -153,3 +150,12 @@ def _interludes(
         for part in row.haystack:
             plain[number, -(-part.start // segment) : part.stop // segment] = True
     return Interludes(plain, times)
+
+
+def answer_mask(rows: Sequence[TrainingRow], length: int) -> Tensor:
+    """Return where the rows have answers: (B, S) bool."""
+    mask = torch.zeros(len(rows), length, dtype=torch.bool)
+    for index, row in enumerate(rows):
+        for answer in row.answers:
+            mask[index, answer] = True
+    return mask

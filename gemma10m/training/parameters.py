@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import replace
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from gemma10m.adapters.added_memory import PART
-from gemma10m.config import ModelConfig, ReadingConfig
+from gemma10m.config import ReadingConfig
 from gemma10m.models.decoder import Decoder
 from gemma10m.training.recipe import Recipe
 from gemma10m.weights.expected import stays_float32
 
 BETAS = (0.9, 0.95)
 WEIGHT_DECAY = 0.01
-FITTED_RATE = 0.2  # of the learning rates, for what was fitted before the first step
+FITTED_RATE = 0.5  # of the learning rates, for what was fitted before the first step
 
 
 def is_gate(name: str) -> bool:
@@ -84,13 +83,10 @@ def working_copy(model: Decoder, dtype: torch.dtype) -> Decoder:
     return copy
 
 
-def reading_as(model: Decoder, reading: ReadingConfig, window: int | None = None) -> Decoder:
-    """Return a model that reads otherwise, and whose parameters and gradients are the model's.
-
-    window: the most tokens that layers with a sliding window of their own see.
-    """
+def reading_as(model: Decoder, reading: ReadingConfig) -> Decoder:
+    """Return a model that reads otherwise, and whose parameters and gradients are the model's."""
     with torch.device("meta"):
-        twin = Decoder(_narrowed(model.config, window), reading)
+        twin = Decoder(model.config, reading)
     for name, parameter in model.named_parameters():
         owner, _, own_name = name.rpartition(".")
         twin.get_submodule(owner).register_parameter(own_name, parameter)
@@ -100,13 +96,6 @@ def reading_as(model: Decoder, reading: ReadingConfig, window: int | None = None
             owner, _, own_name = name.rpartition(".")
             twin.get_submodule(owner).register_buffer(own_name, number)
     return twin.train(model.training)
-
-
-def _narrowed(config: ModelConfig, window: int | None) -> ModelConfig:
-    if window is None:
-        return config
-    specs = (replace(spec, window=spec.window and min(spec.window, window)) for spec in config.attention)
-    return replace(config, attention=tuple(specs))
 
 
 def _hand_over(wide: nn.Parameter, narrow: Tensor) -> None:

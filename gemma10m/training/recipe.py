@@ -15,6 +15,7 @@ SEEN_IN_A_WINDOW = ("needle", "passkey", "repeat", "text")  # tasks that ask for
 HAVE_VALUES = ("needle", "pairs", "passkey", "question")  # tasks whose answer is where the document last has it
 TRAINABLE = ("gates", "attention", "all", "memory")
 MOST_VIRTUAL = 20
+NOT_FOR_MEMORY = ("backprop", "recompute", "end_share", "start_share", "window_share", "mixer_weight")
 WITH_VIRTUAL = ("gated", "added")  # what is written is one map of the segment
 SHORTEST = '{"stages": [{"length": 512, "tokens": 1000000}]}'
 HINT = f"the shortest recipe: {SHORTEST}"
@@ -30,6 +31,8 @@ _LEAST = {
     "questions": 1,
     "lm_stride": 1,
     "addressed": 0,
+    "plain": 0,
+    "plain_together": 1,
     "seed": 0,
     "save_every": 1,
 }
@@ -76,9 +79,7 @@ class Stage:
     length: int  # tokens of a document, a multiple of the segment
     tokens: int
     below: float = 0.0  # 0: never
-    virtual: int = 0  # a quarter of the segments are followed by the batch's prose, 2**(virtual - 1) times over at most
-    segment: int | None = None  # of this stage; None: the recipe's
-    window: int | None = None  # the most that a token sees in a layer with a sliding window; None: the model's own
+    virtual: int = 0  # some segments are followed by plain ones, 2**(virtual - 1) times over at most
 
     def problems(self, number: int) -> Iterator[str]:
         for name in ("length", "tokens"):
@@ -88,9 +89,6 @@ class Stage:
             yield f"below of stage {number} must be a loss of 0 or more, found {self.below!r}"
         if not _is_count(self.virtual) or self.virtual > MOST_VIRTUAL:
             yield f"virtual of stage {number} must lie in [0, {MOST_VIRTUAL}], found {self.virtual!r}"
-        for name in ("segment", "window"):
-            if (value := getattr(self, name)) is not None and not _is_count(value, 1):
-                yield f"{name} of stage {number} must be a positive whole number, found {value!r}"
 
 
 @dataclass(frozen=True)
@@ -120,6 +118,8 @@ class Recipe:
     mixer_weight: float = 0.0  # of how far what each layer's mixer gives is from the teacher's
     train: str = "all"
     addressed: int = 0  # documents on which an added memory's keys, queries and gates are fitted before the first step
+    plain: int = 0  # segments of prose that `virtual` writes to an added memory; others have the batch's own
+    plain_together: int = 8  # at most so many of them in a row
     seed: int = 0
     save_every: int = 200  # steps
     memory: str | None = None
@@ -145,11 +145,22 @@ class Recipe:
             yield f"recompute must be true or false, found {self.recompute!r}"
         if self.train not in TRAINABLE:
             yield f"train must be one of {', '.join(TRAINABLE)}, found {self.train!r}"
-        elif self.train in ("gates", "memory") and self.window_share:
-            yield f"train {self.train} leaves nothing to train in the steps of a window_share, which have no memory"
+        elif self.train == "gates" and self.window_share:
+            yield "train gates leaves nothing to train in the steps of a window_share, which have no memory"
+        yield from self._memory_problems()
         yield from self._task_problems()
         yield from self._reading_problems()
         yield from self._stage_problems()
+
+    def _memory_problems(self) -> Iterator[str]:
+        if self.train != "memory":
+            return
+        for name in NOT_FOR_MEMORY:
+            if getattr(self, name):
+                yield f"{name} has no place in the training of an added memory, found {getattr(self, name)!r}"
+        for number, stage in enumerate(self.stages, start=1):
+            if stage.virtual and not self.plain:
+                yield f"virtual of stage {number} needs plain segments, found plain 0"
 
     def _task_problems(self) -> Iterator[str]:
         if not _are_weights(self.tasks):
@@ -183,9 +194,9 @@ class Recipe:
                     f"virtual of stage {number} is for memory {' or '.join(map(repr, WITH_VIRTUAL))}, "
                     f"found memory {self.memory!r}"
                 )
-            segment = stage.segment or self.segment
-            if segment and not problems and _is_count(segment) and stage.length % segment:
-                yield f"length of stage {number} must be a multiple of the segment ({segment}), found {stage.length}"
+            if self.segment and not problems and _is_count(self.segment) and stage.length % self.segment:
+                said = f"the segment ({self.segment}), found {stage.length}"
+                yield f"length of stage {number} must be a multiple of {said}"
 
     @property
     def longest(self) -> int:

@@ -102,10 +102,9 @@ def _own_reading(config: ModelConfig, recipe: Recipe) -> ReadingConfig | None:
     said = StatedReading(
         memory=cast(MemoryKind | None, recipe.memory), segment=recipe.segment, carry=recipe.carry, sinks=recipe.sinks
     )
-    stages = (StatedReading(memory=None, segment=stage.segment, carry=None, sinks=None) for stage in recipe.stages)
-    refuse_any_but(own, "the model", said, *stages)
-    if any(stage.virtual or stage.window for stage in recipe.stages):
-        raise UsageError("virtual and window are for layers that attend", hint="leave them out of the recipe's stages")
+    refuse_any_but(own, "the model", said)
+    if any(stage.virtual for stage in recipe.stages):
+        raise UsageError("virtual is for layers that attend", hint="leave it out of the recipe's stages")
     return own
 
 

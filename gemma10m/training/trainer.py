@@ -14,7 +14,7 @@ from gemma10m.errors import TrainingError
 from gemma10m.memory import KINDS
 from gemma10m.models.decoder import Decoder
 from gemma10m.tasks.writer import Writer
-from gemma10m.training.backprop import backward, recompute_layers
+from gemma10m.training.backprop import Losses, backward, recompute_layers
 from gemma10m.training.batch import draw_batch, is_without_memory, seen_in_the_window
 from gemma10m.training.heap import return_freed
 from gemma10m.training.parameters import is_gate, make_optimizer, reading_as, refresh, working_copy
@@ -23,6 +23,15 @@ from gemma10m.training.schedule import Position
 from gemma10m.training.teacher import Teacher
 
 LONGEST_GRADIENT = 1.0
+
+
+@dataclass(frozen=True)
+class Learned:
+    """Hold what a step's documents gave, and how many and how long they were."""
+
+    losses: Losses
+    rows: int
+    length: int  # tokens
 
 
 @dataclass(frozen=True)
@@ -62,8 +71,7 @@ class Trainer:
         self.model, self.writer, self.recipe, self.teacher = model, writer, recipe, teacher
         self.optimizer = make_optimizer(model, recipe)
         self.working = working_copy(model, dtype)
-        self._readers: dict[tuple[ReadingConfig, int | None], Decoder] = {}
-        self._own_teachers: dict[Decoder, Teacher] = {}
+        self._readers: dict[ReadingConfig, Decoder] = {}
         self.position = Position()
         self.whole = True  # weights, moments and position are of one step
 
@@ -84,15 +92,12 @@ class Trainer:
         """
         started, before = time.monotonic(), self.position
         stage = self.recipe.stages[before.stage]
-        forgets = is_without_memory(self.recipe, before.step)
-        recipe = seen_in_the_window(self.recipe) if forgets else self.recipe
-        reader = self._reader(stage, forgets)
-        batch = draw_batch(self.writer, recipe, stage, before.step, reader.reading.segment)
         self.optimizer.zero_grad(set_to_none=True)
-        losses = backward(reader, batch, recipe, self._teacher(reader))
+        learned = self._learn(stage, before.step)
+        losses = learned.losses
         for loss in (losses.answer, losses.text, losses.teacher, losses.mixer):
             self._check("loss", loss)
-        tokens = batch.ids.numel()
+        tokens = learned.rows * learned.length
         rate = self.recipe.rate(before.tokens + tokens)
         gradient = self._move(rate)
         self.position = before.after(self.recipe, tokens, losses.answer)
@@ -102,8 +107,8 @@ class Trainer:
             step=self.position.step,
             stage=before.stage,
             virtual=stage.virtual,
-            rows=batch.ids.shape[0],
-            length=batch.ids.shape[1],
+            rows=learned.rows,
+            length=learned.length,
             tokens=self.position.tokens,
             answer_loss=losses.answer,
             text_loss=losses.text,
@@ -118,26 +123,23 @@ class Trainer:
             seconds=time.monotonic() - started,
         )
 
-    def _reader(self, stage: Stage, forgets: bool) -> Decoder:
-        """Return the working weights, read as the stage says."""
-        reading = stage_reading(self.working.reading, stage)
-        key = (replace(reading, memory="window") if forgets else reading, stage.window)
-        if key not in self._readers:
-            self._readers[key] = reading_as(self.working, *key)
+    def _learn(self, stage: Stage, step: int) -> Learned:
+        """Add the gradients of the step's documents to the parameters'."""
+        forgets = is_without_memory(self.recipe, step)
+        recipe = seen_in_the_window(self.recipe) if forgets else self.recipe
+        reader = self._reader(forgets)
+        batch = draw_batch(self.writer, recipe, stage, step, reader.reading.segment)
+        return Learned(backward(reader, batch, recipe, self.teacher), *batch.ids.shape)
+
+    def _reader(self, forgets: bool) -> Decoder:
+        """Return the working weights, read with the memory or without."""
+        reading = self.working.reading
+        reading = replace(reading, memory="window") if forgets else reading
+        if reading not in self._readers:
+            self._readers[reading] = reading_as(self.working, reading)
             if self.recipe.recompute:
-                recompute_layers(self._readers[key])
-        return self._readers[key]
-
-    def _teacher(self, reader: Decoder) -> Teacher | None:
-        """Return the teacher; where all but a memory is frozen, the same weights, which see the whole document.
-
-        In layers with a sliding window they see what the student sees: what else they miss is the memory's to give.
-        """
-        if self.recipe.train != "memory" or not self.recipe.kl_weight:
-            return self.teacher
-        if reader not in self._own_teachers:
-            self._own_teachers[reader] = Teacher.of_student(reader)
-        return self._own_teachers[reader]
+                recompute_layers(self._readers[reading])
+        return self._readers[reading]
 
     def _move(self, rate: float) -> float:
         """Run one step of the optimiser and return the gradient's norm."""
@@ -157,16 +159,6 @@ class Trainer:
                 f"the {what} of step {self.position.step + 1} is {value}",
                 hint="lower learning_rate or gate_learning_rate in the recipe",
             )
-
-
-def stage_reading(reading: ReadingConfig, stage: Stage) -> ReadingConfig:
-    """Return the reading of a stage: with its segment, and as many of them carried."""
-    if stage.segment is None:
-        return reading
-    carried = reading.carry // reading.segment
-    return replace(
-        reading, segment=stage.segment, carry=carried * stage.segment, sinks=min(reading.sinks, stage.segment)
-    )
 
 
 def mean_gates(model: Decoder) -> list[float]:

@@ -30,10 +30,11 @@ from gemma10m.weights.checkpoint import open_checkpoint
 WRITTEN = (RUN, TENSORS, CONFIG, ABOUT)
 RECIPE = {
     "stages": [
-        {"length": 96, "tokens": 1000, "segment": 16, "window": 8},
-        {"length": 128, "tokens": 600, "virtual": 3},
+        {"length": 96, "tokens": 1500},
+        {"length": 128, "tokens": 1000, "virtual": 3},
     ],
     "tokens_per_step": 300,
+    "plain": 5,
     "warmup_tokens": 300,
     "save_every": 2,
     "facts": 1,
@@ -139,9 +140,9 @@ def test_bad_options_are_refused_before_anything_is_read(desk: Path) -> None:
 
 def test_a_run_that_could_not_learn_or_end_is_refused_before_it_begins(desk: Path) -> None:
     for changes, message in (
-        ({"kl_weight": 0, "tasks": {"text": 1}, "lm_weight": 0}, "there is nothing to learn from"),
-        ({"window_share": 0.5}, "train memory leaves nothing to train in the steps of a window_share"),
-        ({"segment": 1 << 20, "carry": 1 << 20, "stages": [{"length": 1 << 20, "tokens": 1}]}, "has nothing to teach"),
+        ({"tasks": {"text": 1}}, "there is nothing to remember"),
+        ({"window_share": 0.5}, "window_share has no place in the training of an added memory, found 0.5"),
+        ({"plain": 0}, "virtual of stage 2 needs plain segments, found plain 0"),
     ):
         furnished(desk, **changes)
         with pytest.raises((UsageError, ConfigError), match=message):

@@ -115,9 +115,7 @@ def test_a_run_from_scratch_learns_and_is_read_again(tmp_path: Path) -> None:
         ({"memory": "gated"}, "memory gated"),
         ({"segment": 32}, "segment 32"),
         ({"carry": 16}, "carry 16"),
-        ({"stages": [{"length": 64, "tokens": 100, "segment": 8}]}, "segment 8"),
         ({"stages": [{"length": 64, "tokens": 100, "virtual": 2}]}, "virtual"),
-        ({"stages": [{"length": 64, "tokens": 100, "window": 8}]}, "window"),
     ],
     ids=str,
 )

@@ -1,14 +1,19 @@
-"""Run the first part of `train --memory` for recipes that ask for it: fit what the memory is addressed with."""
+"""Run the first parts of `train --memory` for recipes that ask for them: addresses are fitted, plain prose is read."""
 
 from __future__ import annotations
 
 import time
 
+import torch
+
 from gemma10m.errors import ConfigError
 from gemma10m.tasks.writer import Writer
 from gemma10m.terminal import Terminal
 from gemma10m.training.address_fit import STEPS, fit_layer
-from gemma10m.training.addresses import AddressedDocument, added_layers, gather
+from gemma10m.training.addresses import AddressedDocument, gather
+from gemma10m.training.heard_inputs import added_layers
+from gemma10m.training.memory_trainer import MemoryTrainer
+from gemma10m.training.plain_segments import PlainSegments, read_plain
 from gemma10m.training.trainer import Trainer
 
 
@@ -36,3 +41,13 @@ def _documents(terminal: Terminal, trainer: Trainer, writer: Writer) -> list[Add
             each = (time.monotonic() - started) / len(documents)
             progress.update(len(documents), seconds_left=each * (recipe.addressed - len(documents)))
     return documents
+
+
+def read_plain_segments(terminal: Terminal, trainer: MemoryTrainer) -> PlainSegments:
+    """Read the prose that is written between facts and questions."""
+    recipe, parts = trainer.recipe, []
+    with terminal.count_progress("reading plain prose", "segments", recipe.plain) as progress:
+        for part in read_plain(trainer.working, tuple(trainer.writer.prose), recipe.plain, recipe.seed):
+            parts.append(part)
+            progress.update(min(recipe.plain, sum(part.shape[1] for part in parts)))
+    return PlainSegments(torch.cat(parts, dim=1))

@@ -1,0 +1,29 @@
+"""Train an added memory beside a frozen model, step by step."""
+
+from __future__ import annotations
+
+import random
+
+import torch
+
+from gemma10m.models.decoder import Decoder
+from gemma10m.tasks.writer import Writer
+from gemma10m.training.plain_segments import PlainSegments
+from gemma10m.training.recall_backprop import recall_backward
+from gemma10m.training.recall_batch import draw_recall_batch
+from gemma10m.training.recipe import Recipe, Stage
+from gemma10m.training.trainer import Learned, Trainer
+
+
+class MemoryTrainer(Trainer):
+    """Own the memory's float32 weights; the model's own are frozen. `plain` is read before the first step, or again."""
+
+    def __init__(self, model: Decoder, writer: Writer, recipe: Recipe, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__(model, writer, recipe, dtype=dtype)
+        self.plain: PlainSegments | None = None
+
+    def _learn(self, stage: Stage, step: int) -> Learned:
+        batch = draw_recall_batch(self.writer, self.recipe, stage, step, self.working.reading)
+        draw = random.Random(f"{self.recipe.seed} {step} plain")
+        losses = recall_backward(self.working, batch, self.plain, self.recipe, draw)
+        return Learned(losses, *batch.ids.shape)
