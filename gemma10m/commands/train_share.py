@@ -100,20 +100,20 @@ def train_share(terminal: Terminal, options: ShareOptions) -> None:
 def _recipe(options: ShareOptions) -> Recipe:
     """Return the recipe. Raises UsageError for what does not go with sharing."""
     recipe = read_recipe(options.recipe) if options.recipe else RECIPE
-    recipe = replace(recipe, train=options.train or recipe.train)
     if stated := [name for name in ("memory", "segment", "carry", "sinks") if getattr(recipe, name) is not None]:
         raise UsageError(
             f"the recipe states {stated[0]}, and with --share the model reads as it did before",
             hint="leave out memory, segment, carry and sinks",
         )
-    if recipe.train not in TRAINED or recipe.addressed or recipe.tasks.get("question"):
+    train = options.train or recipe.train
+    if train not in TRAINED or recipe.addressed or recipe.plain or recipe.tasks.get("question"):
         raise UsageError(
-            f"--share trains {' or '.join(TRAINED)}, without addressed and the task question",
+            f"--share trains {' or '.join(TRAINED)}, without addressed, plain and the task question",
             hint="compare the recipe with recipes/share.json",
         )
     if not recipe.learns(taught=True):
         raise UsageError("there is nothing to learn from: kl_weight and lm_weight are 0", hint="raise kl_weight")
-    return recipe
+    return replace(recipe, train=train)
 
 
 def _check_groups(out: Path, config: ModelConfig) -> None:

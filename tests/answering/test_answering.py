@@ -81,10 +81,11 @@ def test_twenty_questions_leave_the_state_bit_equal(kind: str) -> None:
 
 def greedy(tiny: Reader, text: str, question: str, count: int) -> list[int]:
     """Compute all of it from the first token, anew for every token of the answer."""
-    ids = document_ids(tiny, text) + Prompt(tiny.tokenizer).question(question)
+    document, ids = document_ids(tiny, text), Prompt(tiny.tokenizer).question(question)
     said: list[int] = []
     for _ in range(count):
-        logits, _ = tiny.model(torch.tensor([ids + said]), tiny.model.empty_state(), logits="all")
+        _, state = tiny.model(torch.tensor([document]), tiny.model.empty_state(), logits="none")
+        logits, _ = tiny.model(torch.tensor([ids + said]), state, logits="all")
         best = max(range(logits.shape[-1]), key=logits[0, -1].tolist().__getitem__)
         if best in (EOS, END):
             break

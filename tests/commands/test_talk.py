@@ -38,11 +38,12 @@ UNCHECKED = Passages(None, lambda: None, RetrievalOptions("off"), refuse)
 QUESTIONS = ["Who is Anne?", "  And the number?\n", "汉字 é?"]
 
 
-def said_by(tiny: Reader, ids: list[int], count: int) -> list[int]:
-    """Return what a greedy loop says after `ids`, all of it computed anew for every token."""
+def said_by(tiny: Reader, document: list[int], ids: list[int], count: int) -> list[int]:
+    """Return what a greedy loop says after a document and `ids`, all of it computed anew for every token."""
     said: list[int] = []
     for _ in range(count):
-        logits, _ = tiny.model(torch.tensor([ids + said]), tiny.model.empty_state(), logits="last")
+        _, state = tiny.model(torch.tensor([document]), tiny.model.empty_state(), logits="none")
+        logits, _ = tiny.model(torch.tensor([ids + said]), state, logits="last")
         token = int(logits[0, -1].argmax())
         if token in tiny.tokenizer.stop_ids:
             break
@@ -74,15 +75,16 @@ def replies(tiny: Reader, state: State, questions: list[str], count: int) -> tup
 def test_each_turn_is_what_a_greedy_loop_over_all_of_it_gives(kind: str, turns: bool, count: int) -> None:
     tiny = reader(kind, turns=turns)
     state = read_text(tiny, SENTENCE * 3)
-    prompt, ids, expected = Prompt(tiny.tokenizer), document_ids(tiny, SENTENCE * 3), []
+    prompt, document = Prompt(tiny.tokenizer), document_ids(tiny, SENTENCE * 3)
+    ids, expected = list[int](), []
     for number, question in enumerate(QUESTIONS):
         ids += (prompt.next_question if number else prompt.question)(question.strip())
-        said = said_by(tiny, ids, count)
+        said = said_by(tiny, document, ids, count)
         ids += said
         expected.append(tiny.tokenizer.decode(said))
     answers, conversation = replies(tiny, state, QUESTIONS, count)
     assert answers == expected
-    assert conversation.state.position + len(conversation.unread) == len(ids)
+    assert conversation.state.position + len(conversation.unread) == len(document) + len(ids)
 
 
 def test_the_next_question_ends_the_models_turn() -> None:
