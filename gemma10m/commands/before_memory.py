@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 
-import torch
-
 from gemma10m.errors import ConfigError
 from gemma10m.tasks.writer import Writer
 from gemma10m.terminal import Terminal
@@ -13,7 +11,6 @@ from gemma10m.training.address_fit import STEPS, fit_layer
 from gemma10m.training.addresses import AddressedDocument, gather
 from gemma10m.training.heard_inputs import added_layers
 from gemma10m.training.memory_trainer import MemoryTrainer
-from gemma10m.training.plain_segments import PlainSegments, read_plain
 from gemma10m.training.trainer import Trainer
 
 
@@ -43,11 +40,9 @@ def _documents(terminal: Terminal, trainer: Trainer, writer: Writer) -> list[Add
     return documents
 
 
-def read_plain_segments(terminal: Terminal, trainer: MemoryTrainer) -> PlainSegments:
+def read_plain_segments(terminal: Terminal, trainer: MemoryTrainer) -> None:
     """Read the prose that is written between facts and questions."""
-    recipe, parts = trainer.recipe, []
-    with terminal.count_progress("reading plain prose", "segments", recipe.plain) as progress:
-        for part in read_plain(trainer.working, tuple(trainer.writer.prose), recipe.plain, recipe.seed):
-            parts.append(part)
-            progress.update(min(recipe.plain, sum(part.shape[1] for part in parts)))
-    return PlainSegments(torch.cat(parts, dim=1))
+    wanted = trainer.recipe.plain
+    with terminal.count_progress("reading plain prose", "segments", wanted) as progress:
+        for count in trainer.read_plain():
+            progress.update(min(wanted, count))

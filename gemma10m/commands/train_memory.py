@@ -83,7 +83,7 @@ def train_memory(terminal: Terminal, options: MemoryOptions) -> None:
         fit_addresses(terminal, trainer, writer)
     begin(terminal, run, {}, ())
     if recipe.plain and not trainer.done:
-        trainer.plain = read_plain_segments(terminal, trainer)
+        read_plain_segments(terminal, trainer)
     with stop_on_signals() as stop, open_log(options.out, trainer.position.step) as log:
         run.go(Notes(terminal, trainer), log, stop)
     terminal.line(str(options.out))

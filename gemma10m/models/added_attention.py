@@ -58,7 +58,7 @@ class AddedMemoryAttention(Attention):
         return before.replace(**{name: state[name][:, :, :kept].clone() for name in WRITES})
 
     def cost(self) -> Cost:
-        """Count what reading a document costs, which asks the memory for nothing."""
+        """Count what reading a document costs, which asks the memory for nothing, and the room of a chunk that asks."""
         plain = super().cost()
         if not self.memory.needs_added_memory:
             return plain
@@ -67,7 +67,7 @@ class AddedMemoryAttention(Attention):
         return replace(
             plain,
             projection_flops=plain.projection_flops + written,
-            wide_scratch=plain.wide_scratch + 4 * spec.kv_size,
+            wide_scratch=plain.wide_scratch + 4 * (spec.query_size + spec.kv_size),
         )
 
     def scratch(self, tokens: int, item: int) -> int:
@@ -75,9 +75,10 @@ class AddedMemoryAttention(Attention):
         if not self.memory.needs_added_memory:
             return plain
         spec, segments = self.spec, -(-tokens // self.segment)
+        asked = 4 * tokens * spec.query_size * 4  # projected, unit, recalled, gated
         writes = 4 * tokens * spec.kv_size * 4
         memories = 4 * (segments + 1) * spec.kv_size * spec.head_size * 4
-        return plain + writes + memories
+        return plain + asked + writes + memories
 
     def addresses(self, asking: Tensor, writing: Tensor) -> tuple[Tensor, Writes]:
         """Return the queries (B, H, Q, E) of inputs asking (B, Q, D), and what inputs writing (B, S, D) write."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 
 import torch
 
 from gemma10m.models.decoder import Decoder
 from gemma10m.tasks.writer import Writer
-from gemma10m.training.plain_segments import PlainSegments
+from gemma10m.training.plain_segments import PlainSegments, read_plain
 from gemma10m.training.recall_backprop import recall_backward
 from gemma10m.training.recall_batch import draw_recall_batch
 from gemma10m.training.recipe import Recipe, Stage
@@ -16,13 +17,23 @@ from gemma10m.training.trainer import Learned, Trainer
 
 
 class MemoryTrainer(Trainer):
-    """Own the memory's float32 weights; the model's own are frozen. `plain` is read before the first step, or again."""
+    """Own the memory's float32 weights; the model's own are frozen."""
 
     def __init__(self, model: Decoder, writer: Writer, recipe: Recipe, dtype: torch.dtype = torch.float32) -> None:
         super().__init__(model, writer, recipe, dtype=dtype)
         self.plain: PlainSegments | None = None
 
+    def read_plain(self) -> Iterator[int]:
+        """Read the recipe's plain segments; yield how many there are so far. A stage that needs them does it, too."""
+        parts: list[torch.Tensor] = []
+        for part in read_plain(self.working, tuple(self.writer.prose), self.recipe.plain, self.recipe.seed):
+            parts.append(part)
+            yield sum(some.shape[1] for some in parts)
+        self.plain = PlainSegments(torch.cat(parts, dim=1))
+
     def _learn(self, stage: Stage, step: int) -> Learned:
+        if stage.virtual and self.plain is None:
+            list(self.read_plain())
         batch = draw_recall_batch(self.writer, self.recipe, stage, step, self.working.reading)
         draw = random.Random(f"{self.recipe.seed} {step} plain")
         losses = recall_backward(self.working, batch, self.plain, self.recipe, draw)

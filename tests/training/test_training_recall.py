@@ -164,3 +164,13 @@ def test_training_moves_the_memory_and_nothing_else() -> None:
     changed = {name for name, weight in mine.state_dict().items() if not torch.equal(weight, before[name])}
     assert changed
     assert all(PART in name for name in changed)
+
+
+def test_a_stage_with_interludes_reads_the_plain_segments_that_it_needs() -> None:
+    trainer = MemoryTrainer(model(torch.float32), writer(), recipe(stages=(Stage(96, 1000, virtual=2),)))
+    trainer.step()
+    assert trainer.plain is not None
+    again = MemoryTrainer(model(torch.float32), writer(), trainer.recipe)
+    assert list(again.read_plain())[-1] == len(trainer.plain) >= trainer.recipe.plain
+    assert again.plain is not None
+    assert torch.equal(again.plain.inputs, trainer.plain.inputs)
