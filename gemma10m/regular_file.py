@@ -37,6 +37,17 @@ def refuse_irregular(path: Path) -> None:
     _refuse(path.stat().st_mode, path)
 
 
+def is_closed(path: Path) -> bool:
+    """Tell if the path is a folder that may not be looked into, or lies in one."""
+    try:
+        (path / "any").lstat()
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False  # what is wrong with it is said when it is read
+    return False
+
+
 def reason(error: OSError | ValueError) -> str:
     """Return what the system said, without the path, which the sentence around it names."""
     return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)

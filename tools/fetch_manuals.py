@@ -131,7 +131,7 @@ def main(usage: str | None, collection: Collection) -> None:
     try:
         fetch(Terminal(), Path(sys.argv[1]), [Path(name) for name in sys.argv[2:]], collection)
     except Gemma10MError as error:
-        sys.exit(f"{error}")
+        sys.exit(Terminal().error(error))
 
 
 if __name__ == "__main__":

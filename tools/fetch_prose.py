@@ -44,4 +44,4 @@ if __name__ == "__main__":
     try:
         fetch(Terminal(), Path(sys.argv[1]), [Path(name) for name in sys.argv[2:]])
     except Gemma10MError as error:
-        sys.exit(f"{error}")
+        sys.exit(Terminal().error(error))

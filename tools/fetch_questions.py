@@ -69,4 +69,4 @@ if __name__ == "__main__":
         for path in write_all(target, Path(sys.argv[2]) if sys.argv[2:] else None):
             terminal.line(str(path))
     except Gemma10MError as error:
-        sys.exit(f"{error}")
+        sys.exit(Terminal().error(error))

@@ -93,4 +93,4 @@ if __name__ == "__main__":
     try:
         main(sys.argv[1:])
     except Gemma10MError as error:
-        sys.exit(f"{error}")
+        sys.exit(Terminal().error(error))

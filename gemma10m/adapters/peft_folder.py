@@ -22,7 +22,7 @@ from gemma10m.adapters.added_memory import AddedMemoryWeights, read_added_memory
 from gemma10m.adapters.lora import MOST_SCALE, LoraConfig, LowRankUpdate, Updates
 from gemma10m.atomic_file import atomic_file
 from gemma10m.errors import ModelError
-from gemma10m.regular_file import read_regular, reason, refuse_irregular
+from gemma10m.regular_file import is_closed, read_regular, reason, refuse_irregular
 from gemma10m.strict_json import quote, strict_json
 from gemma10m.tensor_bytes import safetensors_bytes
 
@@ -68,7 +68,8 @@ class Adapter:
 
 def read_adapter(folder: Path) -> Adapter:
     """Read an adapter. Raises ModelError for a damaged one and for what is not plain LoRA."""
-    _refuse_closed(folder)
+    if is_closed(folder):
+        raise ModelError(f"{folder} cannot be read: permission denied", "name a folder that you may read")
     memory, about = read_added_memory(folder), read_about(folder)
     if memory and not (folder / CONFIG).exists():
         return Adapter(folder, {}, about, _fingerprint({}, 1.0, about), memory)
@@ -104,16 +105,6 @@ def write_adapter(folder: Path, updates: Updates, config: LoraConfig, about: Abo
     ):
         with atomic_file(path) as file:
             file.write(data)
-
-
-def _refuse_closed(folder: Path) -> None:
-    """Raise ModelError for a folder that may not be looked into."""
-    try:
-        (folder / CONFIG).lstat()
-    except PermissionError as error:
-        raise ModelError(f"{folder} cannot be read: permission denied", "name a folder that you may read") from error
-    except (OSError, ValueError):
-        return  # what follows says what is wrong with it
 
 
 def _scale(folder: Path, said: dict[str, Any]) -> tuple[float, int]:

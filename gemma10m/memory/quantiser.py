@@ -17,7 +17,7 @@ from torch import Tensor
 
 from gemma10m import ops
 from gemma10m.config import KV_GROUP, AttentionSpec, ReadingConfig
-from gemma10m.memory.state import LayerState, Layout
+from gemma10m.memory.state import LayerState, Layout, last_rows
 
 BITS = {"int8": 8, "int4": 4}
 TENSORS = ("key_codes", "key_scales", "key_zeros", "value_codes", "value_scales", "value_zeros")
@@ -65,14 +65,12 @@ class Quantiser:
         joined = {name: earlier[name] for name in TENSORS}
         if new is not None:
             joined = {name: torch.cat((tensor, new[name]), dim=2) for name, tensor in joined.items()}
-        return {name: _last(tensor, self._rows(name, tokens)) for name, tensor in joined.items()}
+        return {name: last_rows(tensor, self._rows(name, tokens)) for name, tensor in joined.items()}
 
     def without(self, state: LayerState, dropped: int, tokens: int) -> dict[str, Tensor]:
         """Drop the last `dropped` tokens, whole groups, and all but the `tokens` before them."""
-        return {
-            name: _last(state[name][:, :, : state[name].shape[2] - self._rows(name, dropped)], self._rows(name, tokens))
-            for name in TENSORS
-        }
+        kept = {name: state[name].shape[2] - self._rows(name, dropped) for name in TENSORS}
+        return {name: last_rows(state[name][:, :, : kept[name]], self._rows(name, tokens)) for name in TENSORS}
 
     def _rows(self, name: str, tokens: int) -> int:
         return -(-tokens // self.group) if name in ("key_scales", "key_zeros") else tokens
@@ -92,8 +90,3 @@ class Quantiser:
 
     def _unpacked(self, codes: Tensor) -> Tensor:
         return codes if self.bits == 8 else torch.stack((codes & 15, codes >> 4), dim=-1).flatten(-2)
-
-
-def _last(x: Tensor, count: int) -> Tensor:
-    """Copy the last `count` rows, which may be all: a view would keep what is dropped alive."""
-    return x if count == x.shape[2] else x[:, :, x.shape[2] - count :].clone()

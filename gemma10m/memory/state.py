@@ -12,6 +12,11 @@ from torch import Tensor
 Layout = dict[str, tuple[torch.dtype, tuple[int, ...]]]  # a layer's state: names, dtypes and shapes
 
 
+def last_rows(x: Tensor, count: int) -> Tensor:
+    """Copy the last `count` rows of (B, K, S, ...), which may be all: a view would keep what is dropped alive."""
+    return x if count == x.shape[2] else x[:, :, x.shape[2] - count :].clone()
+
+
 class LayerState:
     """Hold one layer's state as named tensors. The layer alone decides which ones (`Mixer.layout`)."""
 

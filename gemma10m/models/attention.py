@@ -18,7 +18,7 @@ from gemma10m.memory.kind import Memory
 from gemma10m.memory.matrix import Memories
 from gemma10m.memory.quantiser import quantiser_of
 from gemma10m.memory.spans import Plan, SegmentWindow, SlidingWindow, Span, Window
-from gemma10m.memory.state import LayerState, Layout
+from gemma10m.memory.state import LayerState, Layout, last_rows
 from gemma10m.models.buffer import Buffer, Quantised
 from gemma10m.models.chunk import Chunk, View, wide_dtype
 from gemma10m.models.layers import RMSNorm, fuse_bias, fuse_weights
@@ -356,7 +356,8 @@ class Attention(Mixer):
         return split.transpose(1, 2)  # (B, H, G, Q, E)
 
     def _next_state(self, plan: Plan, buffer: Buffer, state: LayerState) -> LayerState:
-        tensors = {"keys": _tail(buffer.keys, plan.exact_after), "values": _tail(buffer.values, plan.exact_after)}
+        count = plan.exact_after
+        tensors = {"keys": last_rows(buffer.keys, count), "values": last_rows(buffer.values, count)}
         if self.quantiser is not None:
             codes = None if buffer.quantised is None else buffer.quantised.codes
             tensors |= self.quantiser.last(state, codes, plan.quantised_after)
@@ -380,11 +381,6 @@ def _merge_heads(x: Tensor) -> Tensor:
 
 def _batch(x: Tensor) -> Tensor:
     return x.transpose(1, 2).flatten(0, 1)  # (B, heads, G, Q, E) -> (B * G, heads, Q, E)
-
-
-def _tail(x: Tensor, count: int) -> Tensor:
-    """Copy the last `count` keys: a view would keep the whole stretch alive."""
-    return x if count == x.shape[2] else x[:, :, x.shape[2] - count :].clone()
 
 
 def _cut(x: Tensor, tokens: int, kept: int) -> Tensor:

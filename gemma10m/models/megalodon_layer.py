@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from gemma10m import ops
 from gemma10m.config import ModelConfig
 from gemma10m.memory.spans import Plan, SegmentWindow
-from gemma10m.memory.state import LayerState, Layout
+from gemma10m.memory.state import LayerState, Layout, last_rows
 from gemma10m.models.blocks import Layer
 from gemma10m.models.chunk import Chunk, wide_dtype
 from gemma10m.models.complex_ema import ComplexEMA
@@ -65,7 +65,7 @@ class MovingAverageAttention(RecurrentMixer):
         values = torch.cat((state["values"], values), dim=2)  # (B, H, W + S, I)
         turned = view.rotate(queries, view.plan.kept_before), view.rotate(keys, 0)
         attended = _attend(*turned, values, view.plan) * F.silu(self.wr(averaged))  # (B, S, H * I)
-        kept = {name: _tail(part, view.plan.kept_after) for name, part in (("keys", keys), ("values", values))}
+        kept = {name: last_rows(part, view.plan.kept_after) for name, part in (("keys", keys), ("values", values))}
         output = self.wh1(averaged) + self.wh2(attended)  # (B, S, D)
         return output[:, x.shape[1] - wanted :], LayerState(**kept, **averages, **dict(statistics.tensors()))
 
@@ -159,11 +159,6 @@ def _causal(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         shares = torch.softmax(scores, dim=-1).to(values.dtype)
         parts.append(shares @ values.narrow(-2, 0, stop))  # (..., rows, I)
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-2)
-
-
-def _tail(x: Tensor, count: int) -> Tensor:
-    """Copy the last `count` keys: a view would keep the whole stretch alive."""
-    return x[:, :, x.shape[2] - count :].clone()
 
 
 class LayerNorm(nn.Module):

@@ -15,6 +15,7 @@ from gemma10m.config import FORMATS, QUANTISED, ReadingConfig, computed_in
 from gemma10m.errors import ModelError, UsageError
 from gemma10m.folders import demo_folder, expanded
 from gemma10m.models.decoder import Decoder
+from gemma10m.regular_file import is_closed
 from gemma10m.weights.adapting import adapted_fingerprint, find_adapter, with_adapter
 from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
 from gemma10m.weights.downloads import find_downloaded
@@ -137,7 +138,8 @@ def resolve_model(name_or_path: str | Path, tell: Callable[[str], None] = lambda
     path, name = expanded(name_or_path), str(name_or_path)
     if name in PACKAGED:
         return packaged_path(PACKAGED[name], tell)
-    _refuse_closed(path)
+    if is_closed(path):
+        raise ModelError(f"{path} cannot be read: permission denied", hint="name a folder or a file that you may read")
     if os.path.isdir(path) or (os.path.isfile(path) and path.suffix == ".gguf"):
         return path
     if os.path.exists(path):
@@ -158,18 +160,6 @@ def resolve_model(name_or_path: str | Path, tell: Callable[[str], None] = lambda
             hint=f"run `gemma10m download {repository}` first, or name a GGUF file or a folder that holds config.json",
         )
     return folder
-
-
-def _refuse_closed(path: Path) -> None:
-    """Raise ModelError for a path in a folder, or a folder, that may not be looked into."""
-    try:
-        (path / "config.json").lstat()
-    except PermissionError as error:
-        raise ModelError(
-            f"{path} cannot be read: permission denied", hint="name a folder or a file that you may read"
-        ) from error
-    except (OSError, ValueError):
-        return  # what follows says what is wrong with it
 
 
 def resolve_device(device: str) -> str:

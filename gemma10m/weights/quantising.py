@@ -19,7 +19,7 @@ from gemma10m.config import computed_in
 from gemma10m.errors import ModelError
 from gemma10m.models.decoder import Decoder
 from gemma10m.models.quantised import QuantisedLinear, QuantisedTable, group_size
-from gemma10m.tensor_bytes import all_finite
+from gemma10m.weights.finite import check_finite
 
 PIECE = 2**17  # float32 numbers at a time, which stay in a processor's cache
 NARROWER = (1.0, 0.92, 0.84)  # shares of a group's range that are tried
@@ -101,9 +101,7 @@ def _pieces(name: str, weight: Tensor) -> Iterator[Tensor]:
     """Yield rows in float32, the last ones filled up to a block with zeros."""
     rows = max(1, PIECE // weight.shape[1] // ops.PACKED_ROWS) * ops.PACKED_ROWS
     for part in weight.split(rows):
-        wide = part.float()
-        if not all_finite(wide):
-            raise ModelError(f"{name} holds numbers that are not finite", hint="download the model again")
+        wide = check_finite(name, part.float())
         missing = -len(wide) % ops.PACKED_ROWS
         yield torch.cat((wide, wide.new_zeros(missing, wide.shape[1]))) if missing else wide
 

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from gemma10m.config import computed_in
-from gemma10m.errors import ModelError, OutOfMemoryError, is_out_of_memory
+from gemma10m.errors import OutOfMemoryError, is_out_of_memory
 from gemma10m.models.quantised import group_size
 from gemma10m.weights.checkpoint import Checkpoint
 from gemma10m.weights.constants import check_constants
 from gemma10m.weights.expected import LAYER_TABLE, loaded_device, loaded_dtype, stays_float32
+from gemma10m.weights.finite import check_finite
 from gemma10m.weights.headers import TensorEntry
 from gemma10m.weights.quantising import packed_bytes, packed_tensors, quantise, quantised_bits
 
@@ -58,7 +59,7 @@ def load_weights(
             tensor = checkpoint.source.load(entry, kept, loaded_device(name, device))
             tensor = updates[name].added_to(tensor) if name in updates else tensor
             if stays_float32(name):
-                weights[name] = _finite(name, tensor)
+                weights[name] = check_finite(name, tensor)
             else:
                 weights |= quantise(name, tensor, bits) if bits else {name: tensor}
     check_constants(checkpoint.config, weights)
@@ -107,9 +108,3 @@ def _bytes_of(name: str, entry: TensorEntry, number_format: str, stored: Mapping
 def _dtype_of(name: str, entry: TensorEntry, dtype: torch.dtype) -> torch.dtype:
     in_file = _FLOATS.get(entry.dtype) if name == LAYER_TABLE else None
     return in_file or loaded_dtype(name, dtype)
-
-
-def _finite(name: str, tensor: Tensor) -> Tensor:
-    if not bool(tensor.isfinite().all()):
-        raise ModelError(f"{name} holds numbers that are not finite", hint="download the model again")
-    return tensor

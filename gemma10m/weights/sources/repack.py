@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from gemma10m import ops
-from gemma10m.errors import ModelError
+from gemma10m.weights.finite import check_finite
 from gemma10m.weights.headers import TensorEntry
 from gemma10m.weights.quantising import pack
 from gemma10m.weights.sources.dequantise import fill
@@ -81,10 +81,7 @@ def load_packed(entry: TensorEntry, places: Tensor | None = None) -> tuple[Tenso
         packed.append(pack(_levels(cells[..., blocks.head :], blocks.run)))
         steps, least = (each.flatten(1) for each in blocks.scales(cells[..., : blocks.head]))
         scales.append(torch.stack((steps, least + 8 * steps), dim=-1).transpose(0, 1))  # by group, then row
-    found = torch.cat(scales, dim=1).bfloat16()
-    if not bool(found.isfinite().all()):
-        raise ModelError(f"{entry.name} holds numbers that are not finite", hint="download the model again")
-    return torch.cat(packed), found
+    return torch.cat(packed), check_finite(entry.name, torch.cat(scales, dim=1).bfloat16())
 
 
 def _levels(cells: Tensor, run: int) -> Tensor:
