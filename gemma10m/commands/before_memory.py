@@ -5,23 +5,32 @@ from __future__ import annotations
 import time
 
 from gemma10m.errors import ConfigError
-from gemma10m.tasks.writer import Writer
 from gemma10m.terminal import Terminal
+from gemma10m.training.address_contrast import AddressContrast
 from gemma10m.training.address_fit import STEPS, fit_layer
 from gemma10m.training.addresses import AddressedDocument, gather
 from gemma10m.training.heard_inputs import added_layers
 from gemma10m.training.memory_trainer import MemoryTrainer
-from gemma10m.training.trainer import Trainer
 
 
-def fit_addresses(terminal: Terminal, trainer: Trainer, writer: Writer) -> None:
-    """Fit every added memory of an untrained run. Raises ConfigError where no document has an answer to find."""
-    documents = _documents(terminal, trainer, writer)
+def address(terminal: Terminal, trainer: MemoryTrainer, *, fits: bool) -> None:
+    """Read the recipe's documents with facts, fit every added memory on them where it `fits`, and keep what trains on.
+
+    Raises ConfigError where no document has an answer to find.
+    """
+    documents = _documents(terminal, trainer)
     if not any(document.targets for document in documents):
         raise ConfigError(
             [f"none of {len(documents)} documents holds an answer that a memory could be addressed with"],
             hint="raise addressed in the recipe, or take the tasks needle or pairs",
         )
+    if fits:
+        _fit(terminal, trainer, documents)
+    if trainer.recipe.contrast_weight:
+        trainer.contrast = AddressContrast(documents)
+
+
+def _fit(terminal: Terminal, trainer: MemoryTrainer, documents: list[AddressedDocument]) -> None:
     for place, (number, layer) in enumerate(added_layers(trainer.model).items()):
         with terminal.count_progress(f"fitting the memory of layer {number}", "steps", STEPS) as progress:
             for report in fit_layer(number, layer, place, documents, trainer.recipe.seed):
@@ -30,10 +39,10 @@ def fit_addresses(terminal: Terminal, trainer: Trainer, writer: Writer) -> None:
     trainer.go_to(trainer.position)
 
 
-def _documents(terminal: Terminal, trainer: Trainer, writer: Writer) -> list[AddressedDocument]:
+def _documents(terminal: Terminal, trainer: MemoryTrainer) -> list[AddressedDocument]:
     recipe, documents, started = trainer.recipe, list[AddressedDocument](), time.monotonic()
     with terminal.count_progress("reading documents with facts", "documents", recipe.addressed) as progress:
-        for document in gather(trainer.model, writer, recipe, recipe.addressed):
+        for document in gather(trainer.model, trainer.writer, recipe, recipe.addressed):
             documents.append(document)
             each = (time.monotonic() - started) / len(documents)
             progress.update(len(documents), seconds_left=each * (recipe.addressed - len(documents)))

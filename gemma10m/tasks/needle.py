@@ -28,6 +28,21 @@ QUESTIONS = (
     "Which {kind} does {name} have?",
     "Tell me the special {kind} for {name}.",
 )
+TRAINED_SENTENCES = (
+    *SENTENCES,
+    "{name} has the {kind} {value}.",
+    "The {kind} that {name} carries is {value}.",
+    "Everyone knew {name} by the {kind} {value}.",
+    "They say that {name} keeps {value} as its {kind}.",
+    "The {kind} written down for {name} was {value}.",
+    "{name}: {kind} {value}.",
+)
+TRAINED_QUESTIONS = (
+    *QUESTIONS,
+    "Give the {kind} of {name}.",
+    "{name} has which {kind}?",
+    "Say the {kind} that goes with {name}.",
+)
 UNSEEN_SENTENCES = (
     "Let it be known that {name} was given the {kind} {value}.",
     "The {kind} which belongs to {name} is {value}.",

@@ -25,7 +25,6 @@ class Target:
     """Hold the tokens of a value in an answer; what says one of them is the input one token before it."""
 
     inputs: Tensor  # (L, Q, D), of the Q tokens that say the value
-    said: Tensor  # (Q) int64
     places: Tensor  # (Q) int64: where the document has the value
 
 
@@ -70,7 +69,7 @@ def _document(model: Decoder, writer: Writer, script: Script, draw: random.Rando
             value, first = found
             at = torch.arange(start + value.start, start + value.stop)
             places = torch.arange(first, first + len(at))
-            targets.append(Target(heard[:, skipped + at - 1].clone(), closing[at], places))
+            targets.append(Target(heard[:, skipped + at - 1].clone(), places))
         last = stop
     return AddressedDocument(document, _inputs(model, document), tuple(targets))
 

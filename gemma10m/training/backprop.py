@@ -6,7 +6,7 @@ Each chunk's backward pass runs before the next chunk is read, so that peak memo
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
@@ -31,6 +31,7 @@ class Losses:
     text: float | None
     teacher: float | None
     mixer: float | None
+    contrast: float | None = field(default=None, kw_only=True)  # between the tokens of documents with facts
     right: dict[str, tuple[int, int]]  # a task's questions answered right, and asked
     write_gates: list[float]  # a layer's mean over the open segment: gated
 

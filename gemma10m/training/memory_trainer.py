@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 
 from gemma10m.models.decoder import Decoder
 from gemma10m.tasks.writer import Writer
+from gemma10m.training.address_contrast import AddressContrast
+from gemma10m.training.heard_inputs import added_layers
 from gemma10m.training.plain_segments import PlainSegments, read_plain
 from gemma10m.training.recall_backprop import recall_backward
 from gemma10m.training.recall_batch import draw_recall_batch
@@ -22,6 +25,7 @@ class MemoryTrainer(Trainer):
     def __init__(self, model: Decoder, writer: Writer, recipe: Recipe, dtype: torch.dtype = torch.float32) -> None:
         super().__init__(model, writer, recipe, dtype=dtype)
         self.plain: PlainSegments | None = None
+        self.contrast: AddressContrast | None = None
 
     def read_plain(self) -> Iterator[int]:
         """Read the recipe's plain segments; yield how many there are so far. A stage that needs them does it, too."""
@@ -37,4 +41,9 @@ class MemoryTrainer(Trainer):
         batch = draw_recall_batch(self.writer, self.recipe, stage, step, self.working.reading)
         draw = random.Random(f"{self.recipe.seed} {step} plain")
         losses = recall_backward(self.working, batch, self.plain, self.recipe, draw)
+        if self.contrast and self.recipe.contrast_weight:
+            layers = list(added_layers(self.working).values())
+            apart = self.contrast.loss(layers, random.Random(f"{self.recipe.seed} {step} contrast"))
+            (self.recipe.contrast_weight * apart).backward()
+            losses = replace(losses, contrast=float(apart.detach()))
         return Learned(losses, *batch.ids.shape)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from gemma10m.tasks.babi import draw_babi
 from gemma10m.tasks.case import Case, Fact, Turn
-from gemma10m.tasks.needle import ANSWER, KINDS, QUESTIONS, SENTENCES
+from gemma10m.tasks.needle import ANSWER, KINDS, TRAINED_QUESTIONS, TRAINED_SENTENCES
 from gemma10m.tasks.question_set import AskedQuestion
 from gemma10m.tasks.word_lists import ValueKind, make_hard_number, make_name, make_names, make_value
 
@@ -33,7 +33,7 @@ def draw_needles(draw: random.Random, kind: ValueKind, facts: int, questions: in
 
     def plant(name: str, at: float) -> str:
         value = _value(draw, kind)
-        text = draw.choice(SENTENCES).format(kind=KINDS[kind], name=name, value=value)
+        text = draw.choice(TRAINED_SENTENCES).format(kind=KINDS[kind], name=name, value=value)
         planted.append(Fact(text, at))
         return value
 
@@ -43,7 +43,7 @@ def draw_needles(draw: random.Random, kind: ValueKind, facts: int, questions: in
             plant(name, at * draw.random())
         value = plant(name, at)
         words = {"kind": KINDS[kind], "name": name}
-        turns.append(Turn(draw.choice(QUESTIONS).format(**words), ANSWER.format(**words, value=value)))
+        turns.append(Turn(draw.choice(TRAINED_QUESTIONS).format(**words), ANSWER.format(**words, value=value)))
     return Case(tuple(planted), tuple(draw.sample(turns, min(questions, len(turns)))))
 
 

@@ -46,6 +46,7 @@ _MOST = {
     "lm_weight": math.inf,
     "kl_weight": math.inf,
     "mixer_weight": math.inf,
+    "contrast_weight": math.inf,
 }
 
 
@@ -118,6 +119,7 @@ class Recipe:
     mixer_weight: float = 0.0  # of how far what each layer's mixer gives is from the teacher's
     train: str = "all"
     addressed: int = 0  # documents on which an added memory's keys, queries and gates are fitted before the first step
+    contrast_weight: float = 0.0  # of the contrast between the tokens of these documents, while the memory is trained
     plain: int = 0  # segments of prose that `virtual` writes to an added memory; others have the batch's own
     plain_together: int = 8  # at most so many of them in a row
     seed: int = 0
@@ -158,6 +160,8 @@ class Recipe:
         for name in NOT_FOR_MEMORY:
             if getattr(self, name):
                 yield f"{name} has no place in the training of an added memory, found {getattr(self, name)!r}"
+        if self.contrast_weight and not self.addressed:
+            yield f"contrast_weight needs addressed documents, found addressed {self.addressed}"
         for number, stage in enumerate(self.stages, start=1):
             if stage.virtual and not self.plain:
                 yield f"virtual of stage {number} needs plain segments, found plain 0"

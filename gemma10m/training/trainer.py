@@ -48,6 +48,7 @@ class StepReport:
     text_loss: float | None
     teacher_loss: float | None
     mixer_loss: float | None
+    contrast_loss: float | None
     running_loss: float
     right: dict[str, tuple[int, int]]  # by task: questions answered right, and asked
     gates: list[float]  # each layer's mean sigmoid
@@ -95,7 +96,7 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         learned = self._learn(stage, before.step)
         losses = learned.losses
-        for loss in (losses.answer, losses.text, losses.teacher, losses.mixer):
+        for loss in (losses.answer, losses.text, losses.teacher, losses.mixer, losses.contrast):
             self._check("loss", loss)
         tokens = learned.rows * learned.length
         rate = self.recipe.rate(before.tokens + tokens)
@@ -114,6 +115,7 @@ class Trainer:
             text_loss=losses.text,
             teacher_loss=losses.teacher,
             mixer_loss=losses.mixer,
+            contrast_loss=losses.contrast,
             running_loss=self.position.running_loss,
             right=losses.right,
             gates=mean_gates(self.model),

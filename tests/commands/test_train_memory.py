@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from readers import checkpoint, workshop
 from tiny_adapters import write_tiny
-from training_runs import TEXT, log_of, shorten_fit
+from training_runs import TEXT, interrupted_before, log_of, shorten_fit
 
 import gemma10m
 from gemma10m.adapters.about import AboutAnswers
@@ -215,6 +215,16 @@ def test_addresses_are_fitted_once_before_the_first_step(
     assert fitted is not None
     assert any(bool(tensor.any()) for name, tensor in fitted.tensors.items() if name.endswith("key.up.weight"))
     assert "of the tokens asked for" not in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("short_fit")
+def test_a_run_that_holds_addresses_apart_resumes_as_if_it_had_not_stopped(desk: Path) -> None:
+    addressed(desk, contrast_weight=0.5)
+    whole = train(desk, "whole")
+    assert all(line["contrast_loss"] > 0 for line in log_of(whole))
+    with interrupted_before(3), pytest.raises(Interrupted):
+        train(desk)
+    assert_same_run(train(desk), whole)
 
 
 @pytest.mark.usefixtures("short_fit")

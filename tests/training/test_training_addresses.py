@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from functools import cache
 from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from oracle import random_weights
 from training_runs import TEXT, shorten_fit, small_recipe, tokenizer
 
@@ -16,6 +18,7 @@ from gemma10m.models.decoder import Decoder
 from gemma10m.tasks.haystack import Prose
 from gemma10m.tasks.question_set import AskedQuestion
 from gemma10m.tasks.writer import Writer
+from gemma10m.training.address_contrast import SHARPNESS, TOGETHER, AddressContrast
 from gemma10m.training.address_fit import fit_layer
 from gemma10m.training.addresses import AddressedDocument, gather
 from gemma10m.training.heard_inputs import added_layers
@@ -49,12 +52,12 @@ def test_a_target_is_a_value_as_the_document_has_it_for_the_last_time() -> None:
     for document in gathered(6):
         counts.append(len(document.targets))
         for target in document.targets:
-            assert document.ids[target.places].tolist() == target.said.tolist()
-            text = decode(target.said.tolist())
+            said = document.ids[target.places].tolist()
+            text = decode(said)
             assert text.strip()[0].isalnum()
             assert text[-1].isalnum()
-            ids, size = document.ids.tolist(), len(target.said)
-            same = [at for at in range(len(ids)) if ids[at : at + size] == target.said.tolist()]
+            ids, size = document.ids.tolist(), len(said)
+            same = [at for at in range(len(ids)) if ids[at : at + size] == said]
             assert same[-1] == int(target.places[0])
     assert min(counts) > 0
     assert max(counts) > 6
@@ -63,7 +66,7 @@ def test_a_target_is_a_value_as_the_document_has_it_for_the_last_time() -> None:
 def test_the_answer_to_a_question_is_found_in_its_sentence() -> None:
     (document,) = gathered(1, tasks={"question": 1.0})
     (target,) = document.targets
-    assert tokenizer().decode(target.said.tolist()).endswith("Tobias Grey")
+    assert tokenizer().decode(document.ids[target.places].tolist()).endswith("Tobias Grey")
 
 
 def test_inputs_are_what_each_layer_with_a_memory_gets() -> None:
@@ -73,7 +76,7 @@ def test_inputs_are_what_each_layer_with_a_memory_gets() -> None:
     torch.testing.assert_close(document.inputs[0], first[0])
     assert not torch.equal(document.inputs[0], document.inputs[1])
     for target in document.targets:
-        assert target.inputs.shape == (2, len(target.said), 32)
+        assert target.inputs.shape == (2, len(target.places), 32)
 
 
 def test_questions_are_read_without_the_document() -> None:
@@ -125,6 +128,24 @@ def test_fitting_is_a_function_of_its_seed() -> None:
     first = fitted(1)
     assert fitted(1) == pytest.approx(first, rel=1e-3)
     assert fitted(2) != pytest.approx(first, rel=1e-3)
+
+
+def test_the_contrast_is_each_token_asked_for_among_all_of_its_document() -> None:
+    """The oracle takes one layer, document, head and question at a time."""
+    documents, layers, losses = gathered(3), added_layers(model()), []
+    assert len(documents) < TOGETHER
+    for number, layer in layers.items():
+        for document in documents:
+            mine = []
+            for target in document.targets:
+                queries, writes = layer.addresses(target.inputs[number][None], document.inputs[number][None])
+                for head, each in enumerate(queries[0]):
+                    keys = F.normalize(F.silu(writes.keys[0, head // 2]), dim=-1)  # two query heads to a key
+                    alike = SHARPNESS * F.normalize(F.silu(each), dim=-1) @ keys.T  # (Q, S)
+                    mine += [F.cross_entropy(row, place) for row, place in zip(alike, target.places, strict=True)]
+            losses.append(torch.stack(mine).mean())
+    found = AddressContrast(documents).loss(list(layers.values()), random.Random(0))
+    torch.testing.assert_close(found, torch.stack(losses).mean())
 
 
 def test_documents_are_a_function_of_the_seed() -> None:

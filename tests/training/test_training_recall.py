@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 
@@ -19,6 +20,9 @@ from gemma10m.models.added_attention import AddedMemoryAttention
 from gemma10m.models.decoder import Decoder
 from gemma10m.tasks.haystack import Prose
 from gemma10m.tasks.writer import Writer
+from gemma10m.training import trainer as trainer_module
+from gemma10m.training.address_contrast import AddressContrast
+from gemma10m.training.addresses import gather
 from gemma10m.training.heard_inputs import added_layers, read_and_hear
 from gemma10m.training.memory_trainer import MemoryTrainer
 from gemma10m.training.parameters import select_trained
@@ -164,6 +168,26 @@ def test_training_moves_the_memory_and_nothing_else() -> None:
     changed = {name for name, weight in mine.state_dict().items() if not torch.equal(weight, before[name])}
     assert changed
     assert all(PART in name for name in changed)
+
+
+def test_addresses_are_held_apart_in_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainer_module, "LONGEST_GRADIENT", math.inf)
+
+    def moved(weight: float) -> tuple[dict[str, Tensor], float | None]:
+        wanted = recipe(addressed=3, contrast_weight=weight)
+        trainer = MemoryTrainer(model(torch.float32), writer(), wanted)
+        trainer.contrast = AddressContrast(list(gather(trainer.model, writer(), wanted, 3)))
+        report = trainer.step()
+        return gradients(trainer.model), report.contrast_loss
+
+    without, nothing = moved(0.0)
+    (once, one), (twice, two) = moved(1e-3), moved(2e-3)
+    assert nothing is None
+    assert one is not None
+    assert one == two
+    for name, gradient in without.items():
+        torch.testing.assert_close(twice[name] - once[name], once[name] - gradient, rtol=1e-2, atol=1e-5)
+    assert any(not torch.equal(once[name], gradient) for name, gradient in without.items())
 
 
 def test_a_stage_with_interludes_reads_the_plain_segments_that_it_needs() -> None:
