@@ -15,7 +15,7 @@ from gemma10m.models.added_attention import AddedMemoryAttention
 from gemma10m.training.addresses import AddressedDocument
 
 SHARPNESS = 20.0  # of the contrast during training; the fit before it learns its own
-TOGETHER = 8  # documents of a step
+TOGETHER = 6  # documents of a step
 
 
 @dataclass(frozen=True)

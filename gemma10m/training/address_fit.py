@@ -19,10 +19,10 @@ from gemma10m.models.added_attention import AddedMemoryAttention
 from gemma10m.training.address_contrast import LayerDocument, alikeness, contrast, layer_document, share_found
 from gemma10m.training.addresses import AddressedDocument
 
-CONTRASTS, RECALLS = 1000, 600  # steps
+CONTRASTS, RECALLS = 1200, 500  # steps
 STEPS = CONTRASTS + RECALLS
 APART, TOGETHER = 12, 8  # documents of a step: each for itself, or in one memory
-MAP_RATE, GATE_RATE, SHARPNESS_RATE = 2e-3, 1e-2, 5e-3
+MAP_RATE, RECALL_RATE, GATE_RATE, SHARPNESS_RATE = 2e-3, 7e-4, 1e-2, 5e-3
 DECAY, WARMUP, LEAST_RATE = 0.05, 20, 0.05
 OPEN_GATES, SHUT_GATES = 0.03, 0.02  # the losses of gates that are open on every token, and shut on the right one
 SHARPNESS = math.log(15.0)
@@ -59,19 +59,24 @@ class _Fit:
         self._sharpness = nn.Parameter(torch.tensor(SHARPNESS, device=self._device))
         matrices = {"params": self._maps, "base": MAP_RATE, "weight_decay": DECAY}
         self._contrasts = torch.optim.AdamW([matrices, _plain([self._sharpness], SHARPNESS_RATE)])
-        self._recalls = torch.optim.AdamW([_plain(self._maps, MAP_RATE), _plain(self._gates, GATE_RATE)])
+        self._recalls = torch.optim.AdamW([_plain(self._maps, RECALL_RATE), _plain(self._gates, GATE_RATE)])
 
     def contrast_step(self, step: int) -> tuple[float, float]:
-        chosen = self._sample(APART)
-        losses, found = zip(*(contrast(self._layer, each, self._sharpness.exp()) for each in chosen), strict=True)
-        loss = torch.stack(losses).mean()
+        loss, found = self._contrast(self._sample(APART))
         self._move(self._contrasts, loss, step / CONTRASTS, step)
-        return float(loss.detach()), sum(found) / len(found)
+        return float(loss.detach()), found
 
     def recall_step(self, step: int) -> tuple[float, float]:
-        loss, found, gates = self._recall(self._sample(TOGETHER))
-        self._move(self._recalls, loss + gates, step / RECALLS, step)
+        chosen = self._sample(TOGETHER)
+        apart, _ = self._contrast(chosen)
+        loss, found, gates = self._recall(chosen)
+        self._move(self._recalls, loss + gates + apart, step / RECALLS, step)
         return float(loss.detach()), found
+
+    def _contrast(self, documents: Sequence[LayerDocument]) -> tuple[Tensor, float]:
+        sharpness = self._sharpness.exp()
+        losses, found = zip(*(contrast(self._layer, each, sharpness) for each in documents), strict=True)
+        return torch.stack(losses).mean(), sum(found) / len(found)
 
     def _sample(self, count: int) -> list[LayerDocument]:
         return self._draw.sample(self._documents, min(count, len(self._documents)))
@@ -88,7 +93,7 @@ class _Fit:
         """Return minus the logarithm of the right token's share in what is recalled, the share found, the gates' loss.
 
         What tokens write is taken to be as good as random, and nothing is overwritten: then the share is b² (q·k)² of
-        the right token over the sum of all.
+        the right token over the sum of all. What comes back with another sign counts for nothing.
         """
         first, places = 0, []
         for document in documents:
@@ -102,11 +107,11 @@ class _Fit:
         )
         alike, gates = alikeness(self._layer, together)  # (H, Q, S), (K, S)
         heads = gates.repeat_interleave(len(alike) // len(gates), dim=0).unsqueeze(1)  # (H, 1, S)
-        energy = (heads * alike).square().sum(0)  # (Q, S)
-        own = energy.gather(1, right.unsqueeze(1)).squeeze(1)  # (Q)
-        loss = -(own / energy.sum(1)).clamp_min(LEAST).log().mean()
+        written = heads * alike  # (H, Q, S)
+        own = written.gather(2, right.expand(len(written), -1).unsqueeze(2)).clamp_min(0).square().sum((0, 2))  # (Q)
+        loss = -(own / written.square().sum((0, 2))).clamp_min(LEAST).log().mean()
         shut = -gates[:, right].clamp_min(LEAST).log().mean()
-        return loss, share_found(energy.unsqueeze(0), right), SHUT_GATES * shut + OPEN_GATES * gates.mean()
+        return loss, share_found(written, right), SHUT_GATES * shut + OPEN_GATES * gates.mean()
 
 
 def _plain(parameters: list[nn.Parameter], rate: float) -> dict[str, object]:
