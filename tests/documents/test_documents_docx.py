@@ -31,7 +31,7 @@ def test_what_is_and_is_not_text(tmp_path: Path) -> None:
         "<w:del><w:r><w:delText>deleted</w:delText></w:r></w:del><w:instrText>PAGE</w:instrText></w:p>"
         "<w:Choice><w:t>drawn</w:t></w:Choice><w:Fallback><w:t>drawn</w:t></w:Fallback>"
     )
-    assert text_of(opened(tmp_path, "a", docx(runs))) == "a \tb\nc & <d>\ndrawn"
+    assert text_of(opened(tmp_path, "a", docx(runs))) == "a \tb\nc & <d>\ndrawn\n"
 
 
 def row(*cells: str) -> str:
@@ -69,6 +69,42 @@ def test_a_table_in_a_table_of_one_column_keeps_its_rows(tmp_path: Path) -> None
 def test_a_table_that_repeats_a_drawing_is_not_read(tmp_path: Path) -> None:
     body = f"<w:Fallback><w:tbl>{row(paragraph('a'), paragraph('b'))}</w:tbl></w:Fallback>{paragraph('z')}"
     assert text_of(opened(tmp_path, "a", docx(body))) == "z\n"
+
+
+DELETED_MARK = "<w:pPr><w:rPr><w:del/></w:rPr></w:pPr>"
+BOX = "<w:pict><w:txbxContent>{}</w:txbxContent></w:pict>"
+
+
+def marked(text: str, mark: str = DELETED_MARK) -> str:
+    return f"<w:p>{mark}<w:r>{text}</w:r></w:p>"
+
+
+def test_a_paragraph_without_an_end_is_joined_with_the_next_paragraph_alone(tmp_path: Path) -> None:
+    open_ended, table = marked("<w:t>Price list 7</w:t>"), f"<w:tbl>{row(paragraph('500'), paragraph('x'))}</w:tbl>"
+    notes = f"<w:footnotes {WORD}>{paragraph('A note.')}</w:footnotes>"
+    boxed = marked(f"<w:t>alpha</w:t>{BOX.format(paragraph('boxed'))}")
+    for body, text in (
+        (open_ended + paragraph("0"), "Price list 70\nA note.\n"),
+        (open_ended + table, "Price list 7\n500\tx\nA note.\n"),
+        (f"<w:tbl>{row(open_ended, paragraph('x'))}</w:tbl>", "Price list 7\tx\nA note.\n"),
+        (open_ended, "Price list 7\nA note.\n"),
+        (boxed + paragraph("beta"), "alphabeta\nboxed\nA note.\n"),
+        (marked("<w:t>a</w:t>" + BOX.format(open_ended), ""), "a\nPrice list 7\nA note.\n"),
+    ):
+        assert text_of(opened(tmp_path, "a", docx(body, footnotes=notes))) == text
+
+
+def test_raw_white_space_is_a_space(tmp_path: Path) -> None:
+    cells = row(paragraph("blue\npaint"), paragraph("in\tall")) + row(paragraph("5"), paragraph("6"))
+    assert text_of(opened(tmp_path, "a", docx(f"<w:tbl>{cells}</w:tbl>"))) == "blue paint\tin all\n5\t6\n"
+
+
+def test_member_names_may_have_the_slashes_of_windows(tmp_path: Path) -> None:
+    members: dict[str, bytes | str] = {
+        "_rels\\.rels": "<Relationships><Relationship Type='t/officeDocument' Target='w/d.xml'/></Relationships>",
+        "w\\d.xml": f"<w:document {WORD}><w:body>{paragraph('Text.')}</w:body></w:document>",
+    }
+    assert text_of(opened(tmp_path, "a.docx", zipped(members))) == "Text.\n"
 
 
 def test_notes_follow_the_text(tmp_path: Path) -> None:

@@ -92,6 +92,19 @@ def test_pages_outside_the_reading_order_are_read_last(tmp_path: Path) -> None:
     assert notice.endswith("book.epub: pages outside the book's reading order are read last: 2")
 
 
+def test_a_file_of_another_kind_is_replaced_by_its_fallback_or_named(tmp_path: Path) -> None:
+    package = """<package><manifest><item id="a" href="a.xhtml"/><item id="b" href="b.xhtml"/>
+    <item id="data" href="d.json" media-type="application/json" fallback="b"/>
+    <item id="sheet" href="s.pdf" media-type="application/pdf"/><item id="map" href="m.png" media-type="image/png"/>
+    </manifest><spine><itemref idref="a"/><itemref idref="data"/><itemref idref="sheet"/><itemref idref="map"/>
+    </spine></package>"""
+    pages = {"a.xhtml": "<p>first", "b.xhtml": "<p>second", "d.json": '{"x": 1}', "s.pdf": "%PDF-1.4", "m.png": "png"}
+    document = opened(tmp_path, "book.epub", epub(pages, **{"OPS__book.opf": package}))
+    assert text_of(document) == "first\n\nsecond\n"
+    (notice,) = document.notices
+    assert notice.endswith("a chapter is missing: its OPS/s.pdf is no page")
+
+
 LISTED = '<package><manifest><item id="c" href="c.xhtml"/><item id="z" href="z.xhtml"/></manifest>'
 WITHOUT_ORDER = {
     "an empty order": ({"OPS__book.opf": f"{LISTED}<spine/></package>"}, "czu", "its list of chapters is empty"),

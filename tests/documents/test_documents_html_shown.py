@@ -171,11 +171,43 @@ INLINE = {
     ),
     "a choice of a book": ("<p><epub:switch><epub:case>a</epub:case><epub:default>b</epub:default></epub:switch>", "b"),
 }
-CASES = {**TABLES, **LISTS, **FORMS, **INLINE}
+STYLES = {
+    "properties with a longer name": (
+        "<p>It is <b style='backface-visibility:hidden'>not</b> 42<p style='--menu-display: none'>a"
+        "<p style='background:url(display:none)'>b<p style='/* display:none */'>c<p style=\"x:';display:none'\">d",
+        "It is not 42\n\na\n\nb\n\nc\n\nd",
+    ),
+    "the declaration that counts": (
+        "<p style='display:none;display:block'>a<p style='display:none !important; display:block'>b"
+        "<p style='Display : NONE'>c<p>d",
+        "a\n\nd",
+    ),
+    "a cell that is not seen": (
+        "<table><tr><th>Item<th>2019<th>2020<tr><td>amber<td style='visibility:hidden'>0<td>48213<tr><td>cedar"
+        "<td style='display:none'>1<td>7</table>",
+        "Item\t2019\t2020\namber\t\t48213\ncedar\t7",
+    ),
+    "what shows itself in what is not seen": (
+        "<p style='visibility:hidden'>a <b style='visibility:visible'>b <i>c</i></b> d</p><p>e",
+        "b c\n\ne",
+    ),
+    "pieces set apart": (
+        "<p><b style='display:table-cell'>Price</b><b style='display:table-cell'>500</b><p><b style='float:left'>"
+        "Total</b><b style='float:right'>6</b><p><b style='position:absolute'>Sum</b><b style='position:fixed'>7</b>",
+        "Price 500\n\nTotal 6\n\nSum 7",
+    ),
+    "a chapter's first letter": ("<p><span style='float: left'>“T</span>he inn", "“The inn"),
+    "a chart's hidden parts": (
+        "<svg><defs><text>a</text></defs><symbol><text>b</text></symbol><g visibility=hidden><text>c</text></g>"
+        "<g display=none><text>d</text></g><text>e</text></svg>",
+        "e",
+    ),
+}
+CASES = {**TABLES, **LISTS, **FORMS, **INLINE, **STYLES}
 
 
 def test_no_case_hides_another() -> None:
-    assert len(CASES) == len(TABLES) + len(LISTS) + len(FORMS) + len(INLINE)
+    assert len(CASES) == len(TABLES) + len(LISTS) + len(FORMS) + len(INLINE) + len(STYLES)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -40,6 +40,8 @@ class Zip:
         if len(self.listed) > limits.MEMBERS:
             raise UnreadableError(f"it holds more than {limits.MEMBERS:,} members", hint="unpack it yourself")
         self.members = {member.filename: member for member in self.listed}
+        if not any("/" in name for name in self.members):  # a program on Windows wrote it against the rule
+            self.members |= {name.replace("\\", "/"): member for name, member in self.members.items()}
         self.notices: list[str] = []  # what is wrong with the members that were read so far
         self._wrong: set[str] = set()  # members whose checksum does not match
 

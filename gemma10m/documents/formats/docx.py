@@ -19,11 +19,12 @@ from gemma10m.documents.detect import kind_of
 from gemma10m.documents.formats.counts import counted
 from gemma10m.documents.formats.docx_numbers import Numbers
 from gemma10m.documents.formats.docx_styles import Styles
-from gemma10m.documents.formats.docx_text import PartText, WordDocument
+from gemma10m.documents.formats.docx_text import PartText
 from gemma10m.documents.formats.html_text import write_html
 from gemma10m.documents.formats.lines import Kept
 from gemma10m.documents.formats.mail import write_mail
 from gemma10m.documents.formats.rtf import write_rtf
+from gemma10m.documents.formats.word_document import WordDocument
 from gemma10m.documents.formats.xml_events import Attributes, parse_xml
 from gemma10m.documents.names import printable
 from gemma10m.documents.safe_open import UnreadableError

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 
-from gemma10m.documents.budget import Budget
 from gemma10m.documents.formats.docx_formula import WordFormula
-from gemma10m.documents.formats.docx_numbers import Numbers
-from gemma10m.documents.formats.docx_styles import LEFT_OUT, SCRIPTS, Styles, font_of, is_on
+from gemma10m.documents.formats.docx_styles import LEFT_OUT, SCRIPTS, font_of, is_on
 from gemma10m.documents.formats.field_codes import Fields
 from gemma10m.documents.formats.lines import Kept, Lines, TextSink
 from gemma10m.documents.formats.list_numbers import whole
 from gemma10m.documents.formats.raised import APART, FAR, LOWERED, RAISED
 from gemma10m.documents.formats.symbols import UNKNOWN, in_font, symbol
+from gemma10m.documents.formats.word_document import WordDocument
 from gemma10m.documents.formats.xml_events import Attributes
 
 _WHITE = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n"}
+_SPACES = str.maketrans("\t\n\r", "   ")  # a tab and a line's end are elements
 _ALTERNATIVES = {"docPr": "descr", "shape": "alt", "textpath": "string"}  # of pictures, and of letters that are drawn
 _DELETED = {"del", "moveFrom"}
 _UNREAD = {"Fallback", "rt"}  # what repeats a drawing for older programs, how a word is pronounced
@@ -26,20 +24,6 @@ _NOTES = ("footnote", "endnote", "comment")
 _REFERENCES = ("footnoteReference", "endnoteReference")
 _SEPARATORS = {"separator", "continuationSeparator", "continuationNotice"}  # lines above notes
 _DEEPEST = 8  # text boxes in text boxes
-
-
-@dataclass
-class WordDocument:
-    """Hold the state that all parts of a document share."""
-
-    styles: Styles
-    numbers: Numbers = field(default_factory=lambda: Numbers(Budget(0)))
-    notes: dict[tuple[str, str], int] = field(default_factory=dict)  # kind and id: the number it is given
-    left_out: Counter[str] = field(default_factory=Counter)  # characters, by the reason
-    dropped: dict[tuple[str, str], str] = field(default_factory=dict)  # notes of text that is left out: the reason
-    symbols: int = 0  # that are not known
-    objects: int = 0  # of other programs
-    chunk: Callable[[str], None] = lambda name: None  # reads the part of another format that has this id
 
 
 class PartText:
@@ -109,6 +93,7 @@ class PartText:
         if self._box:
             self._box.text(text)
         elif not self._unread and self._open and self._open[-1] == "t":
+            text = text.translate(_SPACES)
             shown = in_font(text, self._font) if self._font else text
             self._found.symbols += shown.count(UNKNOWN) - text.count(UNKNOWN)
             self._write(shown)
@@ -119,12 +104,15 @@ class PartText:
         return bool(self._open)
 
     def finish(self) -> None:
-        """End the line that a damaged part leaves open."""
+        """End the line that a damaged part, or one whose last paragraph was to be joined, leaves open."""
         if self.has_open():
             self._lines.end_line()
+        else:
+            self._close_joined()
 
     def kept(self) -> str:
         assert isinstance(self._writer, Kept)
+        self._close_joined()
         return "".join(self._writer.parts)
 
     def _is_unread(self, tag: str, parent: str) -> bool:
@@ -241,7 +229,7 @@ class PartText:
         self._chosen = is_on(given)
 
     def _set_chosen(self, given: Attributes) -> None:
-        self._chosen = _number(given)
+        self._chosen = whole(given.get("val", ""), 0)
 
     def _add_entry(self, given: Attributes) -> None:
         self._entries.append(given.get("val", ""))
@@ -257,19 +245,36 @@ class PartText:
         if self._fields.in_code:  # one that has no end would hide the rest
             self._fields.clear()
         if not self._joined:
-            self._begin_paragraph("")
-            self._lines.end_paragraph()
-            self._begun = False
+            self._close_paragraph()
         self._style, self._instance, self._level = "", "", None
         self._left_out.clear()
         self._all_left_out.clear()
         self._joined = False
         self._script = self._font = ""
+
+    def _close_paragraph(self) -> None:
+        """End the paragraph's line, and write the text boxes that are in it."""
+        self._begin_paragraph("")
+        self._lines.end_paragraph()
+        self._begun = False
         for text in self._boxes:
             for line in text.strip("\n").split("\n"):
                 self._lines.write(line)
                 self._lines.end_paragraph()
         self._boxes = []
+
+    def _close_joined(self) -> None:
+        """End a paragraph that was to be joined with the next one, where there is none."""
+        if self._begun or self._boxes:
+            self._close_paragraph()
+
+    def _begin_table(self, tag: str, given: Attributes) -> None:
+        self._close_joined()
+        self._columns.append(0)
+
+    def _end_cell(self) -> None:
+        self._close_joined()
+        self._lines.widen_cell(self._widths.pop() if self._widths else 1)
 
     def _begin_cell(self, tag: str, given: Attributes) -> None:
         if self._rows and self._rows[-1] is not None:
@@ -293,11 +298,11 @@ class PartText:
 
     def _set_before(self, given: Attributes) -> None:
         if self._rows and self._rows[-1] is not None:
-            self._rows[-1] = _number(given)
+            self._rows[-1] = whole(given.get("val", ""), 0)
 
     def _set_width(self, given: Attributes) -> None:
         if self._widths:
-            self._widths[-1] = _number(given)
+            self._widths[-1] = whole(given.get("val", ""), 0)
 
     def _set_style(self, given: Attributes) -> None:
         styles, style = self._found.styles, given.get("val", "")
@@ -315,7 +320,7 @@ class PartText:
         self._instance = given.get("val", "")
 
     def _set_level(self, given: Attributes) -> None:
-        self._level = _number(given)
+        self._level = whole(given.get("val", ""), 0)
 
     def _leave_out(self, given: Attributes, why: str) -> None:
         (self._left_out.add if is_on(given) else self._left_out.discard)(why)
@@ -333,11 +338,6 @@ class PartText:
 
     def _set_joined(self, given: Attributes) -> None:
         self._joined = is_on(given)
-
-
-def _number(given: Attributes) -> int:
-    value = given.get("val", "")
-    return int(value) if value.isdecimal() and len(value) < 6 else 0
 
 
 def _note(tag: str, given: Attributes) -> tuple[str, str]:
@@ -370,7 +370,7 @@ _STARTS: dict[str, Callable[[PartText, str, Attributes], None]] = {
     **dict.fromkeys(_ALTERNATIVES, PartText._alternative),
     "noBreakHyphen": lambda part, tag, given: part._write("-"),
     "oMath": PartText._begin_formula,
-    "tbl": lambda part, tag, given: part._columns.append(0),
+    "tbl": PartText._begin_table,
     "gridCol": PartText._add_column,
     **dict.fromkeys(_REFERENCES, PartText._refer),
     **dict.fromkeys(_NOTES, PartText._begin_note),
@@ -393,6 +393,7 @@ _ENDS: dict[str, Callable[[PartText], None]] = {
     "oMathPara": PartText._end_formulas,
     "tbl": lambda part: part._columns.__delitem__(slice(-1, None)),
     "tr": PartText._end_row,
-    "tc": lambda part: part._lines.widen_cell(part._widths.pop() if part._widths else 1),
+    "tc": PartText._end_cell,
+    **dict.fromkeys(_NOTES, PartText._close_joined),
     "AlternateContent": lambda part: part._choices.clear() if len(part._choices) < 2 else part._choices.__delitem__(-1),
 }

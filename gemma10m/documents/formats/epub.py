@@ -109,6 +109,8 @@ class _Files:
             raise UnreadableError(f"the book has no file {shown}")
         if path in self._encrypted:
             raise UnreadableError(f"its {shown} is encrypted (DRM)")
+        if not item.may_be_page:
+            raise UnreadableError(f"its {shown} is no page")
         try:
             page = self.book.whole(path)
             blocks = decode_page(page, writer)

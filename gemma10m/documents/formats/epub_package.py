@@ -8,8 +8,9 @@ from gemma10m.documents.formats.xml_events import Attributes
 
 PAGE_NAMES = (".xhtml", ".html", ".htm", ".xht")
 _NCX = "application/x-dtbncx+xml"
-_NO_PAGES = ("image/", "audio/", "video/", "font/", "text/css", "application/x-dtbncx", "application/javascript")
 _PAGES = ("application/xhtml+xml", "text/html", "text/x-oeb1-document")
+_LIKE_PAGES = (*_PAGES, "image/svg+xml", "application/x-dtbook+xml", "application/xml", "text/xml", "text/plain")
+_WITHOUT_TEXT = ("image/", "audio/", "video/", "font/")
 _FALLBACKS = 8  # of one item, one behind the other
 
 
@@ -23,7 +24,8 @@ class Item(NamedTuple):
 
     @property
     def may_be_page(self) -> bool:
-        return self.kind == "image/svg+xml" or not self.kind.startswith(_NO_PAGES)
+        is_named_so = self.href.partition("#")[0].lower().endswith(PAGE_NAMES)
+        return not self.kind or self.kind in _LIKE_PAGES or is_named_so
 
     @property
     def is_page(self) -> bool:
@@ -58,7 +60,10 @@ class Package:
         ]
 
     def ordered(self, main: bool) -> list[Item | str]:
-        """Return the pages of the main text, or the others of the order; the id itself where nothing has that id."""
+        """Return the pages of the main text, or the others of the order; the id itself where nothing has that id.
+
+        Among them are items of other kinds that no page replaces and that may hold text.
+        """
         found: list[Item | str] = []
         for name in (name for name, is_main in self._spine.items() if is_main == main):
             item = self.items.get(name)
@@ -67,8 +72,10 @@ class Package:
                     item = self.items.get(item.fallback)
             if item and item.may_be_page:
                 found.append(item)
-            elif name not in self.items:
+            elif not (listed := self.items.get(name)):
                 found.append(name)
+            elif not listed.kind.startswith(_WITHOUT_TEXT):
+                found.append(listed)
         return found
 
     def others(self) -> list[Item]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
+from typing import NamedTuple
 
 from gemma10m.documents.formats import inline_marks as marks
+from gemma10m.documents.formats.css_style import declarations
 from gemma10m.documents.formats.table_rows import LINE, PARAGRAPH
 from gemma10m.documents.formats.xml_events import Attributes
 
@@ -23,10 +24,20 @@ NOT_TYPED = frozenset(  # kinds of input whose value is no text that is read
 )
 _STRUCK = {"del", "s", "strike"}
 _NEVER_SHOWN = frozenset(
-    "script style template noscript title noembed audio video canvas datalist rp rtc desc metadata epub:case".split()
+    "script style template noscript title noembed audio video canvas datalist rp rtc desc metadata epub:case defs "
+    "symbol".split()
 )
-_BLOCK = re.compile(r"(?:^|;)display:(?:block|flex|grid|list-item|flow-root|table(?:-row|-caption)?)(?:[;!]|$)")
-_KEEPS_LINES = re.compile(r"(?:^|;)white-space(?:-collapse)?:(?:pre|break-spaces)")
+_BLOCK_DISPLAYS = set("block flex grid list-item flow-root table table-row table-caption".split())
+_KEEPS_LINES = ("pre", "break-spaces")
+
+
+class Layout(NamedTuple):
+    """Say how an element's style sets its text apart."""
+
+    is_block: bool  # it begins a line
+    keeps_lines: bool
+    is_apart: bool  # it is set elsewhere on its line, so that it touches no word
+    floats: bool  # as a column, or the first letter of a chapter
 
 
 def mark_of_tag(tag: str, given: Attributes) -> str:
@@ -42,10 +53,15 @@ def local_name(tag: str) -> str:
 
 
 @lru_cache(1024)
-def layout_of(style: str) -> tuple[bool, bool]:
-    """Tell if an element of the style begins a line, and if it keeps the lines of its text."""
-    style = "".join(style.lower().split())
-    return bool(_BLOCK.search(style)), bool(_KEEPS_LINES.search(style))
+def layout_of(style: str) -> Layout:
+    said = declarations(style)
+    display, white = said.get("display", ""), said.get("white-space", said.get("white-space-collapse", ""))
+    return Layout(
+        is_block=display in _BLOCK_DISPLAYS,
+        keeps_lines=white.startswith(_KEEPS_LINES),
+        is_apart=display == "table-cell" or said.get("position") in ("absolute", "fixed"),
+        floats=said.get("float") in ("left", "right"),
+    )
 
 
 def _is_shown(tag: str, given: Attributes) -> bool:

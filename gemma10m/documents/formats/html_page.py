@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from lxml import etree
 
 from gemma10m.documents import limits
 from gemma10m.documents.formats import inline_marks as marks
+from gemma10m.documents.formats.css_style import declarations
 from gemma10m.documents.formats.formula import Formula, without_style
 from gemma10m.documents.formats.html_blocks import with_kept_ends
 from gemma10m.documents.formats.html_elements import (
@@ -26,6 +28,9 @@ from gemma10m.documents.formats.table_rows import LINE, PARAGRAPH
 from gemma10m.documents.formats.xml_events import Attributes
 from gemma10m.documents.spool import TextWriter
 
+_CELLS = ("td", "th")
+_INITIAL = 2  # characters of a letter that begins a chapter, with a quotation mark
+
 
 class PageText(PageTables):
     """Receive the parser's events, by the methods without an underscore."""
@@ -38,7 +43,7 @@ class PageText(PageTables):
 
     def start(self, tag: str, given: Attributes) -> None:
         self.depth += 1
-        if self._hidden:
+        if self._hidden and not self._shows_again(given):
             return
         tag = local_name(tag) if ":" in tag else tag
         if self._formula:
@@ -50,6 +55,8 @@ class PageText(PageTables):
             follows_formula = bool(self._shown_formula and self._parts) and self._parts[-1] is self._shown_formula
             mark = marks.mark_of_element(tag, given, follows_formula)
         if mark in marks.NOT_READ:
+            if mark == marks.INVISIBLE and tag in _CELLS:
+                self._begin_cell(tag, given)
             self._hide(mark)
             return
         if gap := BLOCKS.get(tag):
@@ -98,6 +105,15 @@ class PageText(PageTables):
 
         self._at_end(show)
 
+    def _shows_again(self, given: Attributes) -> bool:
+        """Tell if an element shows itself in one that cannot be seen, and then read on until it ends."""
+        is_shown = "style" in given and declarations(given["style"]).get("visibility") == "visible"
+        if self._hidden != marks.INVISIBLE or not is_shown:
+            return False
+        self._hidden = ""
+        self._at_end(partial(setattr, self, "_hidden", marks.INVISIBLE))
+        return True
+
     def _line_break(self, tag: str, given: Attributes) -> None:
         if self._verbatim:
             self._parts.append("\n")
@@ -114,14 +130,34 @@ class PageText(PageTables):
         self._at_end(end)
 
     def _begin_style(self, tag: str, given: Attributes) -> None:
-        is_block, keeps_lines = layout_of(given["style"])
-        if is_block and tag not in BLOCKS:
+        layout, is_block = layout_of(given["style"]), tag in BLOCKS
+        if layout.is_block and not is_block:
             self._break(LINE)
             self._at_end(self._end_line)
-        if keeps_lines and (is_block or tag in BLOCKS):
+        elif layout.is_apart and not is_block:
+            self._set_apart(tag, given)
+        elif layout.floats and not is_block:
+            self._begin_float()
+        if layout.keeps_lines and (layout.is_block or is_block):
             self._begin_verbatim(tag, given)
-        elif keeps_lines and not self._verbatim:
+        elif layout.keeps_lines and not self._verbatim:
             self._rewrite(with_kept_ends)
+
+    def _begin_float(self) -> None:
+        """Set the element's text apart from the words around it, unless it is the letter that a chapter begins with."""
+        start = len(self._parts)
+        self._begin_word()
+
+        def end() -> None:
+            text = "".join(self._parts[start:]).strip()
+            if len(text) > _INITIAL or text.isdecimal():
+                self._parts.append(" ")
+
+        self._at_end(end)
+
+    def _begin_word(self) -> None:
+        if self._parts and not self._parts[-1][-1:].isspace():
+            self._parts.append(" ")
 
     def _begin_raised(self, tag: str, given: Attributes) -> None:
         self._raise(self._mark_in_link(SCRIPT_TAGS[tag]))
@@ -137,8 +173,7 @@ class PageText(PageTables):
         self._link, self._link_at = given, len(self._parts)
 
     def _set_apart(self, tag: str, given: Attributes) -> None:
-        if self._parts and not self._parts[-1][-1:].isspace():
-            self._parts.append(" ")
+        self._begin_word()
         self._at_end(lambda: self._parts.append(" "))
 
     def _chart_text(self, tag: str, given: Attributes) -> None:
@@ -213,7 +248,7 @@ _BEGIN: dict[str, Callable[[PageText, str, Attributes], None]] = {
     **dict.fromkeys(SCRIPT_TAGS, PageText._begin_raised),
     **dict.fromkeys(("ol", "ul", "menu", "dir"), PageText._begin_list),
     **dict.fromkeys(("thead", "tbody", "tfoot"), PageText._begin_rows),
-    **dict.fromkeys(("td", "th"), PageText._begin_cell),
+    **dict.fromkeys(_CELLS, PageText._begin_cell),
     "a": PageText._begin_link,
     "br": PageText._line_break,
     "button": PageText._set_apart,

@@ -5,23 +5,24 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from gemma10m.documents.formats.css_style import declarations
 from gemma10m.documents.formats.raised import SLASH, lowered, raised
 from gemma10m.documents.formats.xml_events import Attributes
 
-SUPERSCRIPT, SUBSCRIPT, NOTE, SIGN, READING, END, HIDDEN, STRUCK, PAGE = (
-    "\ufdd0\ufdd1\ufdd2\ufdd3\ufdd4\ufdd5\ufdd6\ufdda\ufddd"  # which are no characters of any text
+SUPERSCRIPT, SUBSCRIPT, NOTE, SIGN, READING, END, HIDDEN, STRUCK, PAGE, INVISIBLE = (
+    "\ufdd0\ufdd1\ufdd2\ufdd3\ufdd4\ufdd5\ufdd6\ufdda\ufddd\ufdde"  # which are no characters of any text
 )
-NOT_READ = (HIDDEN, STRUCK)
+NOT_READ = (HIDDEN, STRUCK, INVISIBLE)
 _ANY = re.compile(f"[{SUPERSCRIPT}-{END}{PAGE}]")
 _PAGE_NUMBER = re.compile(rf"{PAGE}([^{SUPERSCRIPT}-{END}{PAGE}]*)(?:{END}|$)(\w*)")
 _INNERMOST = re.compile(f"([{SUPERSCRIPT}-{READING}])([^{SUPERSCRIPT}-{END}]*)(?:{END}|$)")
 _DEEPEST = 4
 _SEEN_BEFORE = 20  # characters
 _NOTES = {"footnote-ref", "footnote-reference", "footnoteref", "noteref", "fnref"}
-_TELLING = frozenset(("style", "hidden", "aria-hidden", "epub:type", "role"))
+_TELLING = frozenset(("style", "hidden", "aria-hidden", "epub:type", "role", "display", "visibility"))
 _TWINS = {"nobr", "mjx-math"}  # MathJax's glyphs, of a formula that is read as MathML
 _ICONS = ("material-icons", "material-symbols")  # fonts that show a word as a picture
-_LINE_THROUGH = re.compile(r"(?:^|;)text-decoration(?:-line)?:[^;]*line-through")
+_UNSEEN = ("hidden", "collapse")  # values of `visibility`; a table's cell of that kind keeps its place
 
 
 def mark_of_element(tag: str, given: Attributes, follows_formula: bool) -> str:
@@ -30,6 +31,10 @@ def mark_of_element(tag: str, given: Attributes, follows_formula: bool) -> str:
         return mark_of(given["class"], "") if "class" in given else ""
     if given.get("hidden", "until-found").lower() != "until-found":
         return HIDDEN
+    if given.get("display") == "none":  # of SVG, as are the next ones
+        return HIDDEN
+    if given.get("visibility") in _UNSEEN:
+        return INVISIBLE
     if given.get("aria-hidden") == "true" and (follows_formula or _is_repeated(tag, given)):
         return HIDDEN
     if given.get("role") == "deletion":
@@ -50,18 +55,20 @@ def _is_repeated(tag: str, given: Attributes) -> bool:
 @lru_cache(1024)
 def mark_of(classes: str, style: str) -> str:
     """Return the mark of an element's class and style, or "" where they have none."""
-    names, style = set(classes.lower().split()), "".join(style.lower().split())
-    if "mathjax_preview" in names or "display:none" in style or "visibility:hidden" in style:
+    names, said = set(classes.lower().split()), declarations(style)
+    if "mathjax_preview" in names or said.get("display") == "none":
         return HIDDEN
-    if _LINE_THROUGH.search(style):
+    if said.get("visibility") in _UNSEEN:
+        return INVISIBLE
+    if any("line-through" in said.get(name, "").split() for name in ("text-decoration", "text-decoration-line")):
         return STRUCK
     if names & _NOTES:
         return NOTE
     if "pagenum" in names:  # Project Gutenberg's
         return PAGE
-    if names & {"sup", "superscript"} or "vertical-align:super" in style:
+    if names & {"sup", "superscript"} or said.get("vertical-align") == "super":
         return SUPERSCRIPT
-    return SUBSCRIPT if "subscript" in names or "vertical-align:sub" in style else ""
+    return SUBSCRIPT if "subscript" in names or said.get("vertical-align") == "sub" else ""
 
 
 def without_marks(text: str) -> str:
