@@ -264,7 +264,7 @@ class PartText:
         self._boxes = []
 
     def _close_joined(self) -> None:
-        """End a paragraph that was to be joined with the next one, where there is none."""
+        """End the open paragraph, which was to be joined with the next one, where there is no next one."""
         if self._begun or self._boxes:
             self._close_paragraph()
 

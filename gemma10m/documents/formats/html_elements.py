@@ -31,7 +31,7 @@ _BLOCK_DISPLAYS = set("block flex grid list-item flow-root table table-row table
 _KEEPS_LINES = ("pre", "break-spaces")
 
 
-class Layout(NamedTuple):
+class StyleLayout(NamedTuple):
     """Say how an element's style sets its text apart."""
 
     is_block: bool  # it begins a line
@@ -53,10 +53,10 @@ def local_name(tag: str) -> str:
 
 
 @lru_cache(1024)
-def layout_of(style: str) -> Layout:
+def layout_of(style: str) -> StyleLayout:
     said = declarations(style)
     display, white = said.get("display", ""), said.get("white-space", said.get("white-space-collapse", ""))
-    return Layout(
+    return StyleLayout(
         is_block=display in _BLOCK_DISPLAYS,
         keeps_lines=white.startswith(_KEEPS_LINES),
         is_apart=display == "table-cell" or said.get("position") in ("absolute", "fixed"),

@@ -20,6 +20,7 @@ from gemma10m.documents.formats.odt_line import Line
 from gemma10m.documents.formats.odt_numbers import OdtNumbers
 from gemma10m.documents.formats.odt_objects import OdtFormula, formula_in
 from gemma10m.documents.formats.odt_styles import OdtStyles
+from gemma10m.documents.formats.odt_tables import OdtTables, repeats
 from gemma10m.documents.formats.raised import APART
 from gemma10m.documents.formats.symbols import UNKNOWN, in_font
 from gemma10m.documents.formats.xml_events import Attributes, parse_xml
@@ -29,14 +30,15 @@ from gemma10m.documents.spool import TextWriter
 CONTENT = "content.xml"
 _MIMETYPE, _MANIFEST, _STYLES = "mimetype", "META-INF/manifest.xml", "styles.xml"
 _KIND = b"application/vnd.oasis.opendocument.text"
-_UNREAD = {"tracked-changes", "ruby-text", "note-citation", "sequence-decls", "binary-data"}
+_UNREAD = {"tracked-changes", "ruby-text", "note-citation", "sequence-decls", "binary-data", "script"}
 _UNREAD |= {"date-string", "creator-initials", "sender-initials"}  # of comments
 _ABOUT = {"title", "desc", "creator", "date"}  # of a drawing or a comment; in a paragraph they are fields
 _INLINE = {"p", "h", "span", "a"}
-_ASIDE = ("note", "annotation", "text-box", "number")  # what is written after the paragraph it is in
+_VARIABLES = {"variable-set", "variable-input", "user-field-get"}  # fields that may show nothing
+_SHAPES = ("custom-shape", "rect", "circle", "ellipse", "line", "polyline", "polygon", "regular-polygon", "path")
+_BOXES = ("text-box", "connector", "measure", "caption", *_SHAPES)
+_ASIDE = ("note", "annotation", "number", *_BOXES)  # what is written after the paragraph it is in
 _PICTURES = {"title", "desc"}  # the texts of a drawing, which are written in its place
-_MOST_REPEATED = 1000  # rows and cells with something in them, and spaces
-_MOST_COLUMNS, _USUAL_COLUMNS = 256, 64
 _WHITE = re.compile(r"[ \t\r\n]+")
 
 
@@ -101,12 +103,10 @@ class _Text:
         self._unread = 0  # elements that are open from the one on that is not read
         self._paragraphs = 0  # that are open
         self._lines = [Line()]  # of the open paragraph, and of what is aside in it
-        self._aside: list[tuple[str, int]] = []  # what is aside and is open, and paragraphs around it
-        self._boxes: list[str] = []
+        self._aside: list[str] = []  # that is open
         self._notes: list[str] = []
-        self._rows: list[list[tuple[str, int]]] = []  # of open tables: cells, and how often they come
-        self._repeats: list[int] = []  # of open cells
-        self._row_repeats: list[int] = []
+        self._noted = 0  # notes before the open paragraph
+        self._tables = OdtTables(budget)
         self._styles = OdtStyles()
         self._forms = OdtForms()
         self._in_forms = False
@@ -119,7 +119,7 @@ class _Text:
         self._margin = self._has_margins = False
         self._left_out = Counter[str]()  # characters, by the reason
         self._in_hidden = self._hides = False  # what is not read is hidden text; the open paragraph is
-        self._author = "somebody"
+        self._author = ""  # of the open comment
 
     def start(self, tag: str, given: Attributes) -> None:
         parent = self._open[-1] if self._open else ""
@@ -135,7 +135,7 @@ class _Text:
             self._left_out["hidden"] += len(given.get("string-value", ""))
         elif tag in _ABOUT and parent not in _INLINE:
             self._begin_about(tag, parent)
-        elif tag in _UNREAD:
+        elif tag in _UNREAD or (tag in _VARIABLES and given.get("display") == "none"):
             self._unread = 1
         elif tag in _STARTS:
             _STARTS[tag](self, tag, given)
@@ -148,7 +148,7 @@ class _Text:
             self._unread -= 1
             self._in_hidden &= self._unread > 0
             self._in_forms &= self._unread > 0
-        elif self._aside and self._aside[-1][0] == tag and tag in _ABOUT:
+        elif self._aside and self._aside[-1] == tag and tag in _ABOUT:
             self._end_about(tag)
         elif tag in _ENDS:
             _ENDS[tag](self, tag)
@@ -167,8 +167,8 @@ class _Text:
             self._write(_WHITE.sub(" ", shown))
 
     def finish(self) -> None:
-        for note in self._notes:
-            self._writer.write(note + "\n")
+        for left in self._lines[0].boxes + self._notes:
+            self._writer.write(left + "\n")
         if self._has_margins:
             self._writer.note("its headers and footers are not read")
         for why, number in (+self._left_out).items():
@@ -201,14 +201,14 @@ class _Text:
             text, self._formula = self._formula.text, None
             self._embed(text)
 
-    def _embed(self, text: str) -> None:
+    def _embed(self, text: str, script: str = APART) -> None:
         """Write what is embedded in the text, or stands on a page outside of it."""
         if self._margin:
             self._has_margins = True
+        elif text and (self._paragraphs or self._aside):
+            self._write(text, script)
         elif text:
-            self._write(text, APART)
-            if not self._paragraphs and not self._aside:
-                self._lines[-1].white("\n")
+            self._lines[-1].boxes.append(text.strip())
 
     def _object(self, tag: str, given: Attributes) -> None:
         """Read an object that has a part of its own; others are in the text."""
@@ -229,9 +229,9 @@ class _Text:
         if not self._margin:
             self._paragraphs += 1
             self._spans.append(given.get("style-name", ""))
-            level = _count(given, "outline-level") if tag == "h" else None
-            if level and len(self._lines) == 1:
-                self._level = level
+            level = repeats(given, "outline-level") if tag == "h" else None
+            if len(self._lines) == 1:
+                self._level, self._noted = level or 0, len(self._notes)
             number, self._number = self._numbers.next(level, given) or self._number, ""
             self._is_numbered = bool(number)
             self._lines[-1].add(f"{number} " if number else "")
@@ -241,26 +241,26 @@ class _Text:
             return
         self._paragraphs -= 1
         self._spans = self._spans[:-1]
-        if self._aside or self._repeats:  # lines in a cell would be taken for rows
-            self._lines[-1].white(" " if self._repeats or self._aside[-1][0] != "text-box" else "\n")
+        if self._aside or self._tables.in_cell:
+            self._lines[-1].end_paragraph()
             return
         text = self._lines[-1].take().rstrip(" ")
+        boxes = self._lines[-1].take_boxes()
         if self._hides:
-            self._left_out["hidden"] += len(text)
+            self._left_out["hidden"] += sum(map(len, (text, *boxes)))
+            del self._notes[self._noted :]
             self._hides = False
             return
         if 0 < self._level <= 3 and text.strip():
             self._writer.place(f"section {text[: limits.LABEL]}")
-        self._level = 0
-        self._writer.write(text + "\n" + "".join(f"{box}\n" for box in self._boxes))
-        self._boxes = []
+        self._writer.write("".join(f"{line}\n" for line in (text, *boxes)))
 
     def _hide_paragraph(self, tag: str, given: Attributes) -> None:
         self._hides = given.get("is-hidden") == "true" and len(self._lines) == 1
 
     def _end_number(self, tag: str) -> None:
         """Take the number that the file holds of a paragraph, unless it has been computed."""
-        if not self._aside or self._aside[-1][0] != tag:
+        if not self._aside or self._aside[-1] != tag:
             return
         self._aside.pop()
         text = " ".join(self._lines.pop().take().split())
@@ -270,22 +270,23 @@ class _Text:
             self._lines[-1].add(f"{text} ")
 
     def _begin_aside(self, tag: str, given: Attributes) -> None:
-        self._aside.append((tag, self._paragraphs))
+        if tag == "annotation":
+            self._author = "somebody"
+        self._aside.append(tag)
         self._lines.append(Line())
 
     def _end_aside(self, tag: str) -> None:
         if not self._aside:
             return
         self._aside.pop()
-        shown = self._lines.pop().take()
+        shown = self._lines.pop().take_all()
         text = " ".join(shown.split())
-        if tag == "text-box" and self._repeats:
-            self._lines[-1].add(text)
-        elif tag == "text-box":
-            self._boxes += [line for each in shown.split("\n") if (line := each.strip(" "))] or [""]
+        if self._styles.of(self._spans).left_out:  # its text has been counted
+            return
+        if tag in _BOXES:
+            self._lines[-1].boxes += [line for each in shown.split("\n") if (line := each.strip(" "))]
         elif tag == "annotation":
             self._notes.append(f"[comment by {self._author}] {text}")
-            self._author = "somebody"
         else:
             self._notes.append(f"[{len(self._notes) + 1}] {text}")
             self._write(f"[{len(self._notes)}]")
@@ -302,43 +303,32 @@ class _Text:
         if tag == "creator":
             self._author = text or self._author
         elif text:
-            self._write(f" {text} ")
+            self._embed(f" {text} ", "")
 
     def _white(self, tag: str, given: Attributes) -> None:
         if not self._paragraphs:
             return
         if tag == "s":
-            self._lines[-1].white(" " * _count(given, "c"))
+            self._lines[-1].white(" " * repeats(given, "c"))
         else:
-            self._lines[-1].white(" " if self._repeats else "\t" if tag == "tab" else "\n")
-
-    def _begin_row(self, tag: str, given: Attributes) -> None:
-        self._rows.append([])
-        self._row_repeats.append(_count(given, "number-rows-repeated"))
+            self._lines[-1].white(" " if self._tables.in_cell else "\t" if tag == "tab" else "\n")
 
     def _begin_cell(self, tag: str, given: Attributes) -> None:
-        if self._rows:
-            self._repeats.append(_count(given, "number-columns-repeated"))
+        if self._tables.begin_cell(given):
             self._lines.append(Line())
 
     def _end_cell(self, tag: str) -> None:
-        if self._rows and self._repeats:
-            self._rows[-1].append((" ".join(self._lines.pop().take().split()), self._repeats.pop()))
+        if self._tables.in_cell:
+            self._tables.end_cell(self._lines.pop().take_all())
 
     def _end_row(self, tag: str) -> None:
-        if not self._rows:
-            return
-        cells, repeats = self._rows.pop(), self._row_repeats.pop()
-        while cells and not cells[-1][0] and sum(times for _, times in cells) > _USUAL_COLUMNS:
-            cells.pop()  # which reach to the edge of a sheet
-        self._budget.spend(repeats * sum(times * len(text) for text, times in cells))  # few bytes can ask for many
-        texts = [text for text, times in cells for _ in range(times)][:_MOST_COLUMNS]
-        write = self._lines[-1].add if self._aside else self._writer.write
-        if self._repeats:  # a table in a cell of another
-            self._lines[-1].white(" ".join(texts) + " ")
+        rows = self._tables.end_row()
+        if self._tables.in_cell:  # a table in a cell of another
+            self._lines[-1].white(" ".join(rows[:1]).replace("\t", " ") + " ")
         else:
-            for _ in range(repeats if any(texts) else 1):
-                write("\t".join(texts) + "\n")
+            write = self._lines[-1].add if self._aside else self._writer.write
+            for row in rows:
+                write(row + "\n")
 
     def _set_margin(self, is_open: bool) -> None:
         self._margin = is_open
@@ -347,12 +337,8 @@ class _Text:
 def _is_hidden(tag: str, given: Attributes) -> bool:
     if tag == "hidden-text":
         return given.get("is-hidden") != "false"
-    return tag == "section" and given.get("display") == "none"
-
-
-def _count(given: Attributes, name: str) -> int:
-    value = given.get(name, "1")
-    return min(int(value), _MOST_REPEATED) if value.isdecimal() and len(value) < 10 else 1
+    display, is_hidden = given.get("display"), given.get("is-hidden") == "true"
+    return tag == "section" and (display == "none" or (display == "condition" and is_hidden))
 
 
 _MARGINS = ("header", "footer", "header-left", "footer-left", "header-first", "footer-first")
@@ -376,7 +362,7 @@ _STARTS: dict[str, Callable[[_Text, str, Attributes], None]] = {
     **dict.fromkeys(_ASIDE, _Text._begin_aside),
     "hidden-paragraph": _Text._hide_paragraph,
     **dict.fromkeys(("s", "tab", "line-break"), _Text._white),
-    "table-row": _Text._begin_row,
+    "table-row": lambda text, tag, given: text._tables.begin_row(given),
     **dict.fromkeys(("table-cell", "covered-table-cell"), _Text._begin_cell),
     **dict.fromkeys(_MARGINS, lambda text, tag, given: text._set_margin(True)),
 }

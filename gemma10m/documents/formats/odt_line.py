@@ -11,6 +11,7 @@ class Line:
     def __init__(self) -> None:
         self._parts: list[str] = []
         self._scripts = Scripts()
+        self.boxes: list[str] = []  # whose turn comes after the paragraph that they are in
 
     def write(self, text: str, script: str = "") -> None:
         """Add text. Of several spaces the first one counts. script: RAISED, LOWERED, APART or ""."""
@@ -36,3 +37,18 @@ class Line:
         text = "".join(self._parts)
         self._parts.clear()
         return text
+
+    def end_paragraph(self) -> None:
+        """End a paragraph of a cell, or of what is aside; the boxes in it follow as lines."""
+        self.white("\n")
+        self.add("".join(f"{box}\n" for box in self.take_boxes()))
+
+    def take_boxes(self) -> list[str]:
+        """Return the boxes, which are written now."""
+        boxes, self.boxes = self.boxes, []
+        return boxes
+
+    def take_all(self) -> str:
+        """Return the text of a cell, or of what is aside, with the boxes that no paragraph of it holds."""
+        self.end_paragraph()
+        return self.take()

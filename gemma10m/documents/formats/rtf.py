@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Any, NamedTuple
 
 from gemma10m.documents import limits
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
 from gemma10m.documents.formats.counts import counted
 from gemma10m.documents.formats.field_codes import Fields
-from gemma10m.documents.formats.raised import APART, FAR, LOWERED, RAISED, Scripts
+from gemma10m.documents.formats.raised import APART, Scripts
 from gemma10m.documents.formats.rtf_fonts import RtfFonts
-from gemma10m.documents.formats.rtf_math import OUTSIDE, ROOT, STRUCTURE, RtfFormula
+from gemma10m.documents.formats.rtf_forms import FORM, RtfForm
+from gemma10m.documents.formats.rtf_lists import LIST_TABLES, RtfLists
+from gemma10m.documents.formats.rtf_math import ROOT, STRUCTURE, RtfFormula
+from gemma10m.documents.formats.rtf_state import PROPERTIES, RtfState
+from gemma10m.documents.formats.rtf_tables import DEFINITIONS, RtfTable
 from gemma10m.documents.formats.symbols import UNKNOWN, symbol
 from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import TextWriter
@@ -28,48 +31,24 @@ _SIGNS |= {"~": "\u00a0", "zwj": "\u200d", "zwnj": "\u200c"}
 _ESCAPED = (b"{", b"}", b"\\")
 _LINES = {"line", "lbr", "page", "column"}
 _PARAGRAPHS = {"par", "sect", "\n", "\r"}
+_NESTED = {"nestcell", "nestrow"}
+_ROWS = {"cell", "row", *_NESTED}
 _UNREAD = set(
     "colortbl info pict objdata upr mmathPict shprslt sp nonesttables stylesheet generator bkmkstart bkmkend "
-    "xe tc rxe txe private themedata datafield filetbl listtable listoverridetable rsidtbl atnid atnref".split()
+    "xe tc rxe txe private themedata datafield filetbl rsidtbl atnid atnref".split()
 )
 _MARGINS = set("header headerl headerr headerf footer footerl footerr footerf".split())
-_STARRED = {"shpinst", "ud", "result", "formfield"}  # that are read for all that
-_ASIDE = ("footnote", "annotation", "atnauthor", "shptxt", "ffl")  # what is not written where it stands
-_DESTINATIONS = {"fonttbl", "fldinst", ROOT, *_ASIDE}
+_STARRED = {"shpinst", "do", "ud", "result", "formfield"}  # that are read for all that
+_BOXES, _NUMBERS = ("shptxt", "dptxbxtext"), ("listtext", "pntext")
+_ASIDE = ("footnote", "annotation", "atnauthor", "ffl", *_BOXES, *_NUMBERS)  # what is not written where it stands
+_DESTINATIONS = {"fonttbl", "fldinst", ROOT, *_ASIDE, *LIST_TABLES}
 _FONTS = {"f", "fcharset", "cpg", "ansicpg", "deff", "mac", "pc", "pca"}
-_FORM = {"fftype", "ffres", "ffdefres"}
-_CHECKBOX, _LIST, _UNDEFINED = 1, 2, 25  # kinds of form fields; a value that is not set
 _DEEPEST = 1000  # groups in groups
-_LEFT_OUT = {"v": "hidden", "strike": "struck", "striked": "struck"}
-_PROPERTIES = set("ud plain pard intbl itap outlinelevel uc deleted super sub up dn nosupersub".split())
-_PROPERTIES |= set(_LEFT_OUT)
-
-
-class _State(NamedTuple):
-    """Hold the settings that a group inherits from the one around it."""
-
-    unread: bool = False
-    hidden: bool = False
-    struck: bool = False
-    script: str = ""  # RAISED, LOWERED or ""
-    deleted: bool = False
-    font: int = -1
-    fallback: int = 1  # characters that follow a \\u for older programs
-    in_table: bool = False
-    heading: bool = False
-    into: str = ""  # "", "fonttbl", "fldinst" or one of _ASIDE
-    math: str = OUTSIDE
-    tag: str = ""  # of the group itself: "field", "formfield" or an element of a formula
-
-    @property
-    def left_out(self) -> str:
-        """Why text is left out, or ""."""
-        return "hidden" if self.hidden else "struck" if self.struck else ""
 
 
 def write_rtf(content: Content, writer: TextWriter, budget: Budget) -> None:
     """Write the text of an RTF file. Raises `UnreadableError` and `DiskError`."""
-    reader = _RtfReader(writer)
+    reader = _RtfReader(writer, budget)
     reader.read(content.whole("an RTF file"))
     reader.end()
     if writer.blank:
@@ -77,20 +56,24 @@ def write_rtf(content: Content, writer: TextWriter, budget: Budget) -> None:
 
 
 class _RtfReader:
-    def __init__(self, writer: TextWriter) -> None:
+    def __init__(self, writer: TextWriter, budget: Budget) -> None:
         self._writer = writer
-        self._state = _State()
-        self._groups: list[_State] = []
+        self._state = RtfState()
+        self._groups: list[RtfState] = []
         self._starred = False
         self._skip = 0  # characters that stand for the last \\u
         self._fonts = RtfFonts()
         self._bytes = bytearray()  # of a character that may take more than one
         self._text: dict[str, list[str]] = {"": []}  # of what is open, by what it goes into
-        self._row: list[str] = []
         self._scripts: dict[str, Scripts] = {}  # of the same
+        self._joined = False  # the open paragraph has the text of one whose end is not shown
+        self._begun = False  # it has its number
+        self._number = ""  # of it, by the file
+        self._lists = RtfLists(budget)
+        self._row: list[str] = []
+        self._table = RtfTable(budget)
         self._fields = Fields()
-        self._form: dict[str, int] = {}  # the numbers of the open form field, and its entries
-        self._entries: list[str] = []
+        self._form = RtfForm()
         self._formula = RtfFormula()
         self._notes: list[str] = []
         self._boxes: list[str] = []
@@ -143,6 +126,7 @@ class _RtfReader:
             self._close()
             self._writer.note("it ends too early: its end may be missing")
         self._end_text()
+        self._writer.write(self._table.take())
         for note in self._boxes + self._notes:
             self._writer.write(note + "\n")
         if self._margins:
@@ -174,41 +158,36 @@ class _RtfReader:
             self._end_tagged(inner)
         if inner.into != self._state.into and inner.into in self._text:
             self._end_script(inner.into)
-            self._keep("".join(self._text.pop(inner.into)).strip(), inner.into)
+            self._keep("".join(self._text.pop(inner.into)), inner.into)
 
-    def _end_tagged(self, inner: _State) -> None:
+    def _end_tagged(self, inner: RtfState) -> None:
         if inner.tag == "field":
             for text, script in self._fields.end():
                 self._write(text, script)
         elif inner.tag == "formfield":
-            self._fields.fill_in(self._chosen())
+            self._fields.fill_in(self._form.end())
         elif inner.tag == ROOT:
             self._write(self._formula.text, APART)
         else:
             self._formula.end(inner.tag)
 
-    def _chosen(self) -> str:
-        """Return what is chosen in the form field that ends."""
-        form, entries, self._form, self._entries = self._form, self._entries, {}, []
-        value = form.get("ffres", _UNDEFINED)
-        value = form.get("ffdefres", 0) if value == _UNDEFINED else value
-        if form.get("fftype") == _CHECKBOX:
-            return "[x]" if value else "[ ]"
-        return entries[value] if form.get("fftype") == _LIST and 0 <= value < len(entries) else ""
-
-    def _keep(self, text: str, into: str) -> None:
-        text, state = " ".join(text.split()), self._state
-        if state.deleted:
+    def _keep(self, written: str, into: str) -> None:
+        text, state = " ".join(written.split()), self._state
+        if state.deleted or state.unread:
             return
         if why := state.left_out:
             self._left_out[why] += len(text)
         elif into == "ffl":
-            self._entries.append(text)
+            self._form.add(text)
         elif into == "atnauthor":
             self._author = text
         elif into == "annotation":
             self._notes.append(f"[comment by {self._author}] {text}")
-        elif into == "shptxt":
+        elif into in _NUMBERS and state.into:
+            self._write(written)
+        elif into in _NUMBERS:
+            self._number = written
+        elif into in _BOXES:
             self._boxes.append(text)
         elif into == "footnote":
             self._notes.append(f"[{len(self._notes) + 1}] {text}")
@@ -231,10 +210,17 @@ class _RtfReader:
             self._write(_SIGNS[word])
         elif word in _LINES:
             self._write(" " if self._state.in_table else "\n")
-        elif word in _PROPERTIES:
-            self._state = self._state._replace(**_property(word, number))
+        elif word in PROPERTIES:
+            self._set(word, number)
         elif not self._state.unread:
             self._act(word, number)
+
+    def _set(self, word: str, number: int | None) -> None:
+        self._state = self._state.changed(word, number)
+        if self._state.into in LIST_TABLES:
+            self._lists.act(word, number or 0)
+        if self._joined and self._state.in_table and not self._state.into:  # no paragraph joins a cell
+            self._write_paragraph(self._taken())
 
     def _begin_result(self) -> None:
         self._fields.separate()
@@ -270,23 +256,27 @@ class _RtfReader:
     def _act(self, word: str, number: int | None) -> None:
         if word == "u":
             self._unicode(number or 0)
+        elif self._state.into in LIST_TABLES:
+            self._lists.act(word, number or 0)
         elif word in _PARAGRAPHS:
             self._end_paragraph()
-        elif word in ("nestcell", "nestrow"):  # a table in a cell is text of the cell
-            self._write(" ")
-        elif word == "cell":
-            self._end_cell()
-        elif word == "row":
-            self._end_row()
-        elif word == "field":
+        elif word in _ROWS:
+            self._end_in_table(word)
+        elif word in DEFINITIONS and not self._state.into:
+            self._table.define(word, number or 0)
+        else:
+            self._act_in_field(word, number)
+
+    def _act_in_field(self, word: str, number: int | None) -> None:
+        if word == "field":
             self._fields.begin()
             self._state = self._state._replace(tag=word)
         elif word == "fldrslt":
             self._begin_result()
         elif word == "formfield":
             self._state = self._state._replace(tag=word)
-        elif word in _FORM:
-            self._form[word] = number or 0
+        elif word in FORM:
+            self._form.set(word, number or 0)
 
     def _byte(self, data: bytes) -> None:
         """Add text, or a byte of it."""
@@ -327,12 +317,23 @@ class _RtfReader:
             self._fields.add(text)
         elif state.math:
             self._formula.add(text, state.math)
+        elif state.into in LIST_TABLES:
+            self._lists.add(text, state.into)
         else:
+            self._begin_paragraph(" ")
             self._unknown += text.count(UNKNOWN)
             if state.into != "ffl":
                 self._fields.see(text)
             scripts = self._scripts.get(state.into) or self._scripts.setdefault(state.into, Scripts())
             self._text.setdefault(state.into, []).append(scripts.write(text, script or state.script))
+
+    def _begin_paragraph(self, gap: str) -> None:
+        """Write the paragraph's number, which is counted unless the file holds it: a deleted paragraph has none."""
+        if self._begun or self._state.into:
+            return
+        number = "" if self._number else self._lists.next(self._state.list, self._state.level)
+        self._text[""].append(self._number or (number + gap if number else ""))
+        self._begun, self._number = True, ""
 
     def _end_script(self, into: str) -> None:
         scripts = self._scripts.setdefault(into, Scripts())
@@ -344,15 +345,26 @@ class _RtfReader:
         self._end_script("")
         text = "".join(self._text[""])
         self._text[""].clear()
+        self._joined = self._begun = False
+        self._number = ""
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
     def _end_paragraph(self) -> None:
-        if self._state.into or self._state.in_table:
+        """End the open paragraph, which the next one joins where this end is hidden or deleted."""
+        if self._state.hidden or self._state.deleted:
+            self._joined = self._joined or not (self._state.into or self._state.in_table)
+            return
+        self._begin_paragraph("")
+        if self._state.into:
             self._write(" ")
+        elif self._state.in_table:
+            self._write(" ")
+            self._begun = False
         else:
             self._write_paragraph(self._taken())
 
     def _write_paragraph(self, text: str) -> None:
+        self._writer.write(self._table.take())
         if self._state.heading and text.strip():
             self._writer.place(f"section {text[: limits.LABEL]}")
         self._writer.write(text + "\n" + "".join(f"{box}\n" for box in self._boxes))
@@ -367,32 +379,17 @@ class _RtfReader:
         elif text.strip():
             self._write_paragraph(text if self._groups else text.strip(" "))
 
-    def _end_cell(self) -> None:
-        self._row.append(" ".join(self._taken().split()))
+    def _end_in_table(self, word: str) -> None:
+        """End a cell or a row. A table in a cell, a box or a note is text of it."""
+        if word in _NESTED or self._state.into:
+            self._write(" ")
+        elif word == "cell":
+            self._begin_paragraph("")
+            self._row.append(" ".join(self._taken().split()))
+        else:
+            self._end_row()
 
     def _end_row(self) -> None:
         if any(self._row) or len(self._row) > 1:
-            self._writer.write("\t".join(self._row) + "\n")
+            self._table.add(self._row)
         self._row = []
-
-
-def _property(word: str, number: int | None) -> dict[str, Any]:
-    """Return what a word of `_PROPERTIES` changes in the state."""
-    is_on, is_far = number != 0, number is None or abs(number) >= FAR
-    changes: dict[str, dict[str, Any]] = {
-        "ud": {"unread": False},  # the same text as the group around it, which is not read, in Unicode
-        "plain": {"hidden": False, "struck": False, "script": "", "deleted": False, "font": -1},
-        "pard": {"in_table": False, "heading": False},
-        "intbl": {"in_table": True},
-        "itap": {"in_table": bool(number)},
-        "outlinelevel": {"heading": (number or 0) < 3},
-        "uc": {"fallback": min(max(number or 0, 0), 100)},
-        **{word: {why: is_on} for word, why in _LEFT_OUT.items()},
-        "deleted": {"deleted": is_on},
-        "super": {"script": RAISED if is_on else ""},
-        "sub": {"script": LOWERED if is_on else ""},
-        "up": {"script": RAISED if is_far else ""},
-        "dn": {"script": LOWERED if is_far else ""},
-        "nosupersub": {"script": ""},
-    }
-    return changes[word]
