@@ -28,7 +28,7 @@ FILES: dict[str, bytes] = {
     "c.tar": tarred({"a.txt": "one", "b.png": b"\x00"}),
     "c.zip": zipped({"a.txt": "one"}),
     "d.png": b"\x00\x01",
-    "d.txt": b"\x1b[31mred\n",
+    "d.txt": b"\x07red\n",
     "e.png": b"1\x00",
     "e.txt": b"",
     "f.txt": b"fine\n",

@@ -190,7 +190,7 @@ def test_an_archive_without_text(tmp_path: Path, pack: Callable[[Members], bytes
         st.text(st.characters(exclude_characters="/\\:\0", exclude_categories=["Cs"]), min_size=1, max_size=20).filter(
             lambda name: name not in (".", "..", ".git", ".gitignore")
         ),
-        st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r\x85"), max_size=50),
+        st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\b\r\x1b\x85"), max_size=50),
         min_size=1,
         max_size=5,
     ),
@@ -201,3 +201,16 @@ def test_any_text_comes_back(tree: dict[str, str], ending: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         read = opened(Path(folder), "a", PACKERS[ending](dict(tree)))
         assert sorted(texts(read).values()) == sorted(tree.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "text"),
+    [
+        ("a.zip", zipped({"a.txt": "A"}), "A"),
+        ("a.ZIP", zipped({"a.txt": "A"}), "A"),
+        ("a.docx", docx(paragraph("letter")), "letter"),
+        ("a.epub", epub({"1": "<p>book</p>"}), "book"),
+    ],
+)
+def test_a_zip_may_begin_with_a_program_that_unpacks_it(tmp_path: Path, name: str, content: bytes, text: str) -> None:
+    assert text in text_of(opened(tmp_path, name, b"#!/bin/sh\nexec unpack $0\n" + content))

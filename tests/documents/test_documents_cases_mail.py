@@ -37,8 +37,8 @@ MAILS = {
     "html": ("text/html", "<table><tr><td>a<td>b</table>", "a\tb\n"),
     "alternatives": (
         'multipart/alternative; boundary="x"',
-        PART.format("text/plain", "plain") + PART.format("text/html", "<p>rich") + "--x--",
-        "plain\n",
+        PART.format("text/plain", "plain text") + PART.format("text/html", "<p>rich text") + "--x--",
+        "plain text\n",
     ),
     "attachment": (
         'multipart/mixed; boundary="x"',

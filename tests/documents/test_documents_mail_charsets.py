@@ -63,6 +63,10 @@ HEADERS = {
         f"Re: {encoded('utf-8', 'é'.encode())} and (more), {encoded('x-no', b'y')}",
         "Re: é and (more), y",
     ),
+    "beside a damaged word": (
+        f"{encoded('utf-8', b'caf')} {encoded('utf-8', 'é'.encode())} =?utf-8?B?YWJjZ?= and {encoded('utf-8', b'y')}",
+        "café =?utf-8?B?YWJjZ?= and y",
+    ),
 }
 
 

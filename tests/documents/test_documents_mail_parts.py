@@ -33,21 +33,31 @@ def multipart(kind: str, *parts: str) -> str:
     return f"Content-Type: multipart/{kind}; boundary={mark}\n\n{body}--{mark}--\n"
 
 
-PAGE, PLAIN, BLANK = part("text/html", "<p>Rich"), part("text/plain", "Plain"), part("text/plain", " ")
+PAGE, PLAIN, BLANK = part("text/html", "<p>Rich text"), part("text/plain", "Plain text"), part("text/plain", " ")
+LINES = part("text/plain", "Ten lines of text.")
 PICTURE = part("image/png; name=x.png", "iVBO", "Content-Disposition: inline\n")
 PDF = part("application/pdf; name=a.pdf", "JVBE")
 INVITATION = part("text/calendar; method=REQUEST", CALENDAR)
 SUMMARY = "Meeting, and a very long title; 2024-01-05 10:00 Europe/Berlin; Room 5 (text/calendar)"
 ALTERNATIVES = {
-    "an empty plain text": ((BLANK, PAGE, INVITATION), f"Rich\nAttachments: {SUMMARY}\n"),
-    "a page with attachments": ((PLAIN, multipart("mixed", PAGE, PDF, PAGE)), "Plain\nAttachments: a.pdf ({})\n"),
-    "a page with a picture": ((PLAIN, multipart("related", PAGE, PICTURE)), "Plain\nAttachments: x.png (image/png)\n"),
+    "an empty plain text": ((BLANK, PAGE, INVITATION), f"Rich text\nAttachments: {SUMMARY}\n"),
+    "a page with attachments": ((PLAIN, multipart("mixed", PAGE, PDF, PAGE)), "Plain text\nAttachments: a.pdf ({})\n"),
+    "a page with a picture": (
+        (PLAIN, multipart("related", PAGE, PICTURE)),
+        "Plain text\nAttachments: x.png (image/png)\n",
+    ),
     "a page with a picture alone": (
         (multipart("related", PAGE, PICTURE),),
-        "Rich\nAttachments: x.png (image/png)\n",
+        "Rich text\nAttachments: x.png (image/png)\n",
     ),
-    "plain text in parts": ((multipart("mixed", PLAIN), PAGE), "Plain\n"),
+    "plain text in parts": ((multipart("mixed", PLAIN), PAGE), "Plain text\n"),
     "another kind of text": ((BLANK, part("text/enriched", "Other")), "Other\n"),
+    "a page that says more": ((PLAIN, part("text/html", "<p>The <b>text</b> is long.")), "The text is long.\n"),
+    "a page of several parts": ((PLAIN, multipart("mixed", PAGE, LINES)), "Rich text\nTen lines of text.\n"),
+    "a page that says the same": (
+        (part("text/plain", "The _text_ is\nlong, it is."), part("text/html", "<p>THE text is <i>long</i>, and it is")),
+        "The _text_ is\nlong, it is.\n",
+    ),
     "an invitation alone": ((INVITATION,), f"Attachments: {SUMMARY}\n"),
 }
 
@@ -63,7 +73,7 @@ def test_one_alternative_is_written_and_the_attachments_of_all_are_named(tmp_pat
 def test_attachments_are_named_under_the_message_that_has_them(tmp_path: Path) -> None:
     inner = part("message/rfc822", f"Subject: inner\n{PLAIN}")
     document = opened(tmp_path, "a.eml", HEAD + multipart("mixed", PDF, inner))
-    assert text_of(document) == f"{HEAD}\n\nSubject: inner\n\nPlain\nAttachments: a.pdf (application/pdf)\n"
+    assert text_of(document) == f"{HEAD}\n\nSubject: inner\n\nPlain text\nAttachments: a.pdf (application/pdf)\n"
 
 
 def test_a_page_that_shows_nothing_is_no_damage(tmp_path: Path) -> None:
@@ -74,7 +84,7 @@ def test_a_page_that_shows_nothing_is_no_damage(tmp_path: Path) -> None:
 def test_a_report_of_a_delivery_is_written(tmp_path: Path) -> None:
     status = "Reporting-MTA: dns; x\n\nFinal-Recipient: rfc822; bob\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 no\n"
     report = multipart("report", PLAIN, part("message/delivery-status", status))
-    assert text_of(opened(tmp_path, "a.eml", HEAD + report)) == f"{HEAD}\nPlain\n\n{status}"
+    assert text_of(opened(tmp_path, "a.eml", HEAD + report)) == f"{HEAD}\nPlain text\n\n{status}"
     read = part("message/disposition-notification", "Disposition: manual-action; displayed\n")
     assert "Disposition: manual-action" in text_of(opened(tmp_path, "b.eml", HEAD + multipart("report", PLAIN, read)))
 
@@ -119,3 +129,35 @@ def test_lines_that_flow_are_joined(tmp_path: Path) -> None:
 def test_the_space_of_a_line_that_flows_may_be_no_part_of_it(tmp_path: Path) -> None:
     mail = HEAD + part("text/plain; format=flowed; delsp=yes", "half a wo \nrd, and  \nanother\r")
     assert text_of(opened(tmp_path, "a.eml", mail)) == f"{HEAD}\nhalf a word, and another\n"
+
+
+def test_notices_are_those_of_the_alternative_that_is_written(tmp_path: Path) -> None:
+    for words, notices in (("text", 0), ("text of this page", 1)):
+        page = part("text/html; charset=us-ascii", f"<p>{words} =E9", "Content-Transfer-Encoding: quoted-printable\n")
+        document = opened(tmp_path, f"{words}.eml", HEAD + multipart("alternative", PLAIN, page))
+        assert len(document.notices) == notices
+
+
+NAMED = part("text/plain; name=a.txt", "Named")
+INLINE = part("text/csv; name=t.csv", "Inline", "Content-Disposition: inline; filename=t.csv\n")
+ATTACHED = part("text/plain", "Attached", "Content-Disposition: attachment; filename=b.txt\n")
+NAMES = {
+    "a message": (NAMED, "Named\n"),
+    "an attached message": (ATTACHED, "Attachments: b.txt (text/plain)\n"),
+    "the only text": (multipart("mixed", PDF, NAMED, ATTACHED), "Named\nAttachments: a.pdf ({pdf}), b.txt ({text})\n"),
+    "all texts": (multipart("mixed", NAMED, NAMED), "Named\nNamed\n"),
+    "inline": (multipart("mixed", PLAIN, INLINE), "Plain text\nInline\n"),
+    "beside a text": (multipart("mixed", PLAIN, NAMED), "Plain text\nAttachments: a.txt ({text})\n"),
+    "beside a message with a text": (
+        multipart("mixed", NAMED, part("message/rfc822", f"Subject: inner\n{PLAIN}")),
+        "Named\n\nSubject: inner\n\nPlain text\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NAMES)
+def test_a_text_with_a_name_is_shown_where_clients_show_it(tmp_path: Path, case: str) -> None:
+    mail, text = NAMES[case]
+    document = opened(tmp_path, "a.eml", HEAD + mail)
+    assert text_of(document) == f"{HEAD}\n{text.format(pdf='application/pdf', text='text/plain')}"
+    assert document.notices == ((f"{tmp_path}/a.eml: {ONLY_NAMED}",) if "Attachments" in text else ())

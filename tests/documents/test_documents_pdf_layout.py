@@ -48,7 +48,7 @@ def lines(*texts: str, x: float = 72, top: float = 700) -> str:
 LEFT = [f"the {number} boats of the harbour came home" for number in "first second third fourth".split()]
 RIGHT = [f"and the {number} storm had carried it away" for number in "fifth sixth seventh eighth".split()]
 BY_ROW = "".join(at(72, 700 - 12 * n, LEFT[n]) + at(310, 700 - 12 * n, RIGHT[n]) for n in range(4))
-SIDEWAYS = "q 0 1 -1 0 600 0 cm\n" + lines("First line.", "Second line.") + "Q\n"
+SIDEWAYS = "q 0 1 -1 0 792 0 cm\n" + lines("First line.", "Second line.") + "Q\n"
 ROWS = [("item", "note", "price"), ("amber", "", "48213"), ("cedar", "a note", "90417")]
 TABLE = "".join(at(72 + 90 * n, 700 - 20 * y, cell) for y, row in enumerate(ROWS) for n, cell in enumerate(row) if cell)
 
@@ -140,6 +140,18 @@ def test_a_form_that_is_filled_in(tmp_path: Path) -> None:
     page = at(72, 700, "Name:") + at(72, 680, "Kind:") + at(72, 660, "Of")
     content = drawn(page, more=widgets, catalog=form, annotations="/Annots[8 0 R 9 0 R 10 0 R]")
     assert text_of(opened(tmp_path, "a.pdf", content)) == "Name: Orla Quist\nKind: two\nOf\tinherited"
+
+
+def test_passwords_in_a_form_are_not_read(tmp_path: Path) -> None:
+    widgets = [
+        b"<</Type/Annot/Subtype/Widget/FT/Tx/T(a)/Ff 8192/V(sesame)/Rect[170 695 370 715]/F 4>>",
+        b"<</Type/Annot/Subtype/Widget/Parent 10 0 R/Rect[170 675 370 695]/F 4>>",
+        b"<</FT/Tx/T(b)/Ff 8194/V(open)/Kids[9 0 R]>>",
+        b"<</Type/Annot/Subtype/Widget/FT/Tx/T(c)/Ff 4096/V(shown)/Rect[170 655 370 675]/F 4>>",
+    ]
+    form = "/AcroForm<</Fields[8 0 R 10 0 R 11 0 R]>>"
+    content = drawn(at(72, 700, "Key:"), more=widgets, catalog=form, annotations="/Annots[8 0 R 9 0 R 11 0 R]")
+    assert text_of(opened(tmp_path, "a.pdf", content)) == "Key:\nshown"
 
 
 def test_remarks_follow_the_text_of_their_page(tmp_path: Path) -> None:

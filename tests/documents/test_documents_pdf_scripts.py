@@ -37,10 +37,7 @@ PAGES = {
         ),
         "Item:\tPrice:\tStock:\namber\t48213\t3",
     ),
-    "outside of the page": (
-        at(560, 700, "Seen.") + at(620, 700, "Not seen.") + lines("Last.", top=680),
-        "Seen.\nLast.\nNot seen.",
-    ),
+    "partly outside of the page": (at(595, 700, "Seen.") + lines("Last.", top=680), "Seen.\nLast."),
 }
 
 
@@ -48,6 +45,15 @@ PAGES = {
 def test_a_page_is_read_as_it_looks(tmp_path: Path, case: str) -> None:
     drawing, text = PAGES[case]
     assert text_of(opened(tmp_path, "a.pdf", drawn(drawing))) == text
+
+
+def test_what_is_outside_of_the_page_is_not_read(tmp_path: Path) -> None:
+    drawing = at(560, 700, "Seen.") + at(612.5, 690, "Edge.") + at(620, 700, "No.") + at(-60, 500, "Not seen.")
+    document = opened(tmp_path, "a.pdf", drawn(drawing + lines("Last.", top=680)))
+    assert text_of(document) == "Seen.\nEdge.\nLast."
+    assert document.notices == (f"{tmp_path}/a.pdf: 11 characters outside of the pages are not read",)
+    cropped = drawn(lines("Seen.", top=700) + lines("No.", top=300), annotations="/CropBox[0 400 612 792]")
+    assert text_of(opened(tmp_path, "b.pdf", cropped)) == "Seen."
 
 
 HEBREW = "שלום עולם טוב"

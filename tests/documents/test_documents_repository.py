@@ -108,7 +108,7 @@ def test_rules_that_are_a_link_a_fifo_or_too_many(tmp_path: Path, monkeypatch: p
 
 def test_what_is_skipped_and_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make(tmp_path / "d", {"text.txt": "x", "empty.txt": "", "image.png": b"\x89PNG\0", "secret": "x"})
-    (folder / "wide.txt").write_bytes(b"\xff\xfea")
+    (folder / "wide.txt").write_bytes(b"\xff\xfe\x00\xd8")
     (folder / "link").symlink_to("text.txt")
     (folder / "up").symlink_to(tmp_path)
     (folder / "broken").symlink_to("nowhere")

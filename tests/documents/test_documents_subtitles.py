@@ -39,3 +39,36 @@ def test_lines_are_in_the_order_of_their_times(tmp_path: Path) -> None:
     document = opened(tmp_path, "a.ass", f"[Script Info]\n\n[Events]\n{events}")
     assert text_of(document) == "first\nsecond\nthird\n"
     assert [label for _, label in document.files[0].places] == ["time 00:09:05", "time 00:09:05", "time 00:10:00"]
+
+
+@pytest.mark.parametrize("name", ["a.srt", "a.vtt"])
+def test_cues_are_in_the_order_of_their_times(tmp_path: Path, name: str) -> None:
+    cue = "{} --> 01:00:00.000\n{}\n\n"
+    times = ("00:01:00.000", "59.500", "59.250", "59.500")
+    cues = "".join(cue.format(time.rjust(12, "0") if ":" in time else f"00:{time}", time) for time in times)
+    document = opened(tmp_path, name, f"WEBVTT\n\n{cues}")
+    assert text_of(document) == "59.250\n59.500\n59.500\n00:01:00.000\n"
+    assert [label for _, label in document.files[0].places] == ["time 00:00:59"] * 3 + ["time 00:01:00"]
+
+
+def test_numbers_in_angle_brackets_are_no_times(tmp_path: Path) -> None:
+    said = "00:01.000 --> 00:02.000\nPress <4>, <5.5> or <10:30><00:01.500><01:00:01.500> now\n"
+    assert text_of(opened(tmp_path, "a.srt", said)) == "Press <4>, <5.5> or <10:30> now\n"
+
+
+DRAWINGS = {
+    "before the words": (r"{\p1}m 0 0 l 1 1{\p0}The code is 42", "The code is 42\n"),
+    "between words": (r"a {\an7\p12}m 0 0{\p2\i1}l 1 1{\i0\p}b{\p1}m 0 0", "a b\n"),
+    "alone": (r"{\p1}m 0 0 l 1 1", ""),
+    "none": (r"{\pos(1,2)}Sign {\pbo3}text", "Sign text\n"),
+}
+
+
+@pytest.mark.parametrize("case", DRAWINGS)
+def test_only_drawings_are_left_out_of_a_line(tmp_path: Path, case: str) -> None:
+    line, text = DRAWINGS[case]
+    head = "[Script Info]\n\n[Events]\n"
+    events = "".join(
+        f"Dialogue: 0,0:00:0{number}.00,9:00:00.00,D,,0,0,0,,{each}\n" for number, each in enumerate((line, "end"))
+    )
+    assert text_of(opened(tmp_path, "a.ass", head + events)) == f"{text}end\n"

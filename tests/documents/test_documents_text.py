@@ -64,12 +64,12 @@ def check_positions(read: Document, content: bytes, encoding: str) -> None:
 
 
 @given(
-    text=st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=300).filter(
+    text=st.text(st.characters(codec="utf-8", exclude_characters="\0\b\x1b"), min_size=1, max_size=300).filter(
         lambda t: t[0] != "\ufeff"
     )
 )
 def test_utf8_is_kept_to_the_byte(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
-    text += "\n"  # without which CR ends its lines
+    text += "\n"  # without which CR ends its lines; BS and ESC may be marks for a printer or a terminal
     content = text.encode()
     read = opened(tmp_path_factory.mktemp("d") / "a.txt", content)
     assert whole(read.pieces()).encode() == content
@@ -171,10 +171,36 @@ def test_a_mark_before_broken_utf8_is_still_no_text(tmp_path: Path) -> None:
     assert (read.files[0].encoding, whole(read.pieces())) == ("cp1252", "café")
 
 
-@pytest.mark.parametrize("content", [codecs.BOM_UTF16_LE + b"a\0b", codecs.BOM_UTF16_BE + b"\xd8\x00\x00a"])
+@pytest.mark.parametrize("content", [codecs.BOM_UTF16_LE + b"\x00\xd8", codecs.BOM_UTF16_BE + b"\xd8\x00\x00a"])
 def test_broken_utf16_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(DocumentError, match=r"it begins as UTF-16-.E but is not"):
         opened(tmp_path / "a.txt", content)
+
+
+@pytest.mark.parametrize(("encoding", "more"), [("utf-16-le", b"b"), ("utf-16-be", b"\0"), ("utf-32-le", b"b\0\0")])
+def test_bytes_left_over_at_the_end_are_replaced(tmp_path: Path, encoding: str, more: bytes) -> None:
+    read = opened(tmp_path / "a.txt", MARKS[encoding] + "a\nb".encode(encoding) + more)
+    assert whole(read.pieces()) == "a\nb\ufffd"
+    number = "1 byte is" if len(more) == 1 else f"{len(more)} bytes are"
+    assert read.notices == (f"{tmp_path}/a.txt: {number} not {encoding.upper()}: read as U+FFFD",)
+
+
+MARKED = {
+    "bold": ("N\bNA\bA\bAM\bM\nE\bE\n\n汉\b汉", "NAM\nE\n\n汉"),
+    "underlined": ("_\bx_\b_y\b_ _\bN\bN _x", "x_y N _x"),
+    "a bullet": ("  +\bo one + o", "  o one + o"),
+    "colours": ("\x1b[1;31mred\x1b[0m [31m\x1b[K", "red [31m"),
+    "a link": ("\x1b]8;;http://x\x1b\\link\x1b]8;;\x07 on", "link on"),
+    "others": ("a\bb \b\b c\b\n\b_ \x1b(B \x1bM", "a\bb \b\b c\b\n\b_ \x1b(B \x1bM"),
+}
+
+
+@pytest.mark.parametrize("case", MARKED)
+def test_marks_for_a_printer_or_a_terminal_are_no_text(tmp_path: Path, case: str) -> None:
+    content, text = MARKED[case]
+    read = opened(tmp_path / "a.txt", content.encode())
+    assert (whole(read.pieces()), read.notices) == (text, ())
+    assert (read.files[0].stamp is None) == (content == text)
 
 
 @pytest.mark.parametrize("at", [0, 7_999])

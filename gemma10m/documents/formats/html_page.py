@@ -217,7 +217,7 @@ class PageText(PageTables):
 
     def _frame(self, tag: str, given: Attributes) -> None:
         source = given.get("src", "").strip()
-        if source and not source.startswith(("about:", "javascript:")):
+        if source and not source.startswith(("about:", "javascript:", "cid:")):
             self._writer.note(f"its frame {source[: limits.LABEL]} is a page of its own, and not read")
 
     def _inner_frame(self, tag: str, given: Attributes) -> None:

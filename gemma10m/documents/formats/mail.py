@@ -10,7 +10,7 @@ from email.errors import HeaderParseError, MissingHeaderBodySeparatorDefect
 from email.header import decode_header
 from email.message import Message
 from email.policy import compat32
-from itertools import chain, islice, pairwise
+from itertools import chain, pairwise
 
 from gemma10m.documents import limits
 from gemma10m.documents.budget import BombError, Budget
@@ -19,7 +19,7 @@ from gemma10m.documents.formats.charset import decode_labelled
 from gemma10m.documents.formats.mail_parts import appointment, payload, transfer_encoding, unflowed
 from gemma10m.documents.formats.page_text import page_text
 from gemma10m.documents.safe_open import BLOCK, UnreadableError
-from gemma10m.documents.spool import TextWriter
+from gemma10m.documents.spool import Spool, TextWriter
 
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
 _LONGEST_HEADER = 4000  # characters
@@ -27,6 +27,9 @@ _DEEPEST = 20  # messages and parts in one another
 _MOST_PARTS = 1000
 _MESSAGES = ("message/rfc822", "message/global", "message/partial")  # other kinds hold nothing but headers
 _NOT_SHOWN = ("text/css", "text/javascript", "text/ecmascript", "text/x-javascript")
+_ENCODED_WORD = re.compile(r"=\?[^?]*\?[bq]\?.*?\?=", re.IGNORECASE)
+_DAMAGED = "=\t?"  # before an encoded word that cannot be decoded: a header on one line has no tab of its own
+_WORD = re.compile(r"[^\W_]+")
 _FROM = re.compile(rb"From \S+ [^\n]{0,200}\d")  # in a file that is a mailbox
 _NEXT = re.compile(
     rb">?(?:Return-Path|Received|From|To|Cc|Date|Subject|Message-ID|Delivered-To|MIME-Version|Reply-To|Sender|Status"
@@ -97,6 +100,7 @@ class _Mail:
     def __init__(self, writer: TextWriter, name: str) -> None:
         self._writer, self._name = writer, name
         self._attached: list[str] = []
+        self._shown: list[Message] = []  # the texts of the open message that are not attachments
         self._parts = 0
 
     def message(self, message: Message, depth: int) -> None:
@@ -106,12 +110,13 @@ class _Mail:
             if value := self._decoded(raw.get(name.lower())):
                 self._writer.write(f"{name}: {value}\n")
         self._writer.write("\n")
-        outer, self._attached = self._attached, []
+        outer = self._attached, self._shown
+        self._attached, self._shown = [], _texts(message)
         self._part(message, depth)
         if self._attached:
             self._writer.write(f"Attachments: {', '.join(self._attached)}\n")
             self._writer.note("attachments of mail are not read, only named")
-        self._attached = outer
+        self._attached, self._shown = outer
 
     def _part(self, part: Message, depth: int, is_chosen: bool = True) -> None:
         """Write a part; of one that is not the chosen alternative, list only the attachments."""
@@ -119,7 +124,7 @@ class _Mail:
         kind = part.get_content_type()
         if depth > _DEEPEST or self._parts > _MOST_PARTS:
             raise UnreadableError("its parts lie too deep in one another")
-        children = [each for each in part.get_payload() if isinstance(each, Message)] if part.is_multipart() else []
+        children = _children(part)
         if kind in _MESSAGES:
             for child in self._unpacked(part, children):
                 self._writer.write("\n")
@@ -127,13 +132,13 @@ class _Mail:
         elif part.get_content_maintype() == "message":
             self._report(children)
         elif children:
-            chosen = _chosen(children) if kind == "multipart/alternative" else None
+            chosen = self._chosen(children) if kind == "multipart/alternative" else None
             for child in children:
                 self._part(child, depth + 1, is_chosen and chosen in (None, child))
         elif part.get_content_maintype() == "multipart":
             self._writer.note(f"a part of {self._name} is damaged: its own parts are not found, and it is read as text")
             self._write_text(part)
-        elif not _is_body(part):
+        elif part not in self._shown:
             self._attached += self._attachment(part)
         elif is_chosen:
             self._write_text(part)
@@ -166,7 +171,40 @@ class _Mail:
         told = appointment(self._decoded_text(part)) if kind == "text/calendar" else ""
         return [f"{': '.join(filter(None, (name, told))) or 'without a name'} ({kind})"]
 
+    def _chosen(self, alternatives: list[Message]) -> Message:
+        """Return the first alternative that holds plain text which is not empty, else the last page, else the last
+        text; but the last page where the plain text lacks most of its words.
+        """
+        held = [(each, {body.get_content_type() for body in self._bodies(each)}) for each in alternatives]
+        plain = [each for each, kinds in held if "text/plain" in kinds]
+        pages = [each for each, kinds in held if "text/html" in kinds]
+        texts = [each for each, kinds in held if kinds]
+        if plain and pages:
+            words = self._words(pages[-1])
+            if 2 * len(words - self._words(plain[0])) > len(words):
+                return pages[-1]
+        return (plain[:1] or pages[-1:] or texts[-1:] or alternatives[-1:])[0]
+
+    def _bodies(self, part: Message) -> list[Message]:
+        """Return the texts in a part that are not empty."""
+        return [each for each in _leaves(part) if each in self._shown and payload(each)[0].strip()]
+
+    def _words(self, part: Message) -> set[str]:
+        """Return the words of the texts in a part, whose notices are of use only where it is chosen."""
+        reader = _Mail(TextWriter(Spool()), self._name)
+        try:
+            text = "\n".join("".join(reader._text(each)) for each in self._bodies(part))
+        except (UnreadableError, *_BROKEN):
+            return set()
+        return set(_WORD.findall(text.casefold()))
+
     def _write_text(self, part: Message) -> None:
+        last = ""
+        for last in self._text(part):
+            self._writer.write(last)
+        self._writer.write("" if last.endswith("\n") else "\n")
+
+    def _text(self, part: Message) -> Iterator[str]:
         if part.get_content_type() == "text/html":
             charset = part.get_content_charset()
             page = (
@@ -174,15 +212,10 @@ class _Mail:
                 if charset
                 else self._payload(part)
             )
-            texts = iter([page_text(page, self._writer)])  # a page without a charset says it itself
-        elif str(part.get_param("format", "")).lower() == "flowed":
-            texts = unflowed(self._decoded_text(part), str(part.get_param("delsp", "")).lower() == "yes")
-        else:
-            texts = iter([self._decoded_text(part)])
-        last = ""
-        for last in texts:
-            self._writer.write(last)
-        self._writer.write("" if last.endswith("\n") else "\n")
+            return iter([page_text(page, self._writer)])  # a page without a charset says it itself
+        if str(part.get_param("format", "")).lower() == "flowed":
+            return unflowed(self._decoded_text(part), str(part.get_param("delsp", "")).lower() == "yes")
+        return iter([self._decoded_text(part)])
 
     def _decoded_text(self, part: Message) -> str:
         data, charset = self._payload(part), part.get_content_charset() or ""
@@ -193,9 +226,10 @@ class _Mail:
         data = str(value or "")[:_LONGEST_HEADER].encode("utf-8", "surrogateescape")
         raw = " ".join(decode_labelled(data, "", self._writer, f"a header of {self._name}").split())
         try:
-            return " ".join("".join(self._word(*word) for word in decode_header(raw)).split())
+            words = "".join(self._word(*word) for word in decode_header(_ENCODED_WORD.sub(_kept_if_damaged, raw)))
         except _BROKEN:
             return raw
+        return " ".join(words.replace(_DAMAGED, "=?").split())
 
     def _word(self, word: bytes | str, charset: str | None) -> str:
         """Return a word of a header; the library gives those that are not encoded as it holds them itself."""
@@ -215,23 +249,37 @@ class _Mail:
         return data
 
 
-def _is_body(part: Message) -> bool:
-    """Tell if a part without parts is shown as text, and is not an attachment."""
-    is_named = part.get_content_disposition() == "attachment" or part.get_filename()
+def _kept_if_damaged(word: re.Match[str]) -> str:
+    """Return an encoded word; of one that the library cannot decode, a form that it takes for plain text."""
+    try:
+        decode_header(word[0])
+    except _BROKEN:
+        return word[0].replace("=?", _DAMAGED, 1)
+    return word[0]
+
+
+def _texts(message: Message) -> list[Message]:
+    """Return the parts that are shown as text, with a name only if they are inline or no text is without one."""
+    texts = [each for each in _leaves(message) if _is_text(each)]
+    return [each for each in texts if each.get_content_disposition() == "inline" or not each.get_filename()] or texts
+
+
+def _is_text(part: Message) -> bool:
     is_shown = part.get_content_type() not in ("text/calendar", *_NOT_SHOWN)
-    return part.get_content_maintype() == "text" and is_shown and not is_named
+    return part.get_content_maintype() == "text" and is_shown and part.get_content_disposition() != "attachment"
 
 
-def _chosen(alternatives: list[Message]) -> Message:
-    """Return the first alternative that holds plain text which is not empty, else the last page, else the last text."""
-    held = [(each, {body.get_content_type() for body in _bodies(each)}) for each in alternatives]
-    plain = [each for each, kinds in held if "text/plain" in kinds]
-    pages = [each for each, kinds in held if "text/html" in kinds]
-    texts = [each for each, kinds in held if kinds]
-    return (plain[:1] or pages[-1:] or texts[-1:] or alternatives[-1:])[0]
+def _leaves(part: Message) -> list[Message]:
+    """Return the parts of a part that have none of their own; a message in it keeps its own."""
+    found, open_parts = list[Message](), [part]
+    while open_parts and len(found) < _MOST_PARTS:
+        each = open_parts.pop()
+        if each.get_content_maintype() == "multipart" and (children := _children(each)):
+            open_parts += reversed(children)
+        else:
+            found.append(each)
+    return found
 
 
-def _bodies(part: Message) -> list[Message]:
-    """Return the texts in a part that are not empty."""
-    leaves = (each for each in islice(part.walk(), _MOST_PARTS) if not each.is_multipart())
-    return [each for each in leaves if _is_body(each) and payload(each)[0].strip()]
+def _children(part: Message) -> list[Message]:
+    return [each for each in part.get_payload() if isinstance(each, Message)] if part.is_multipart() else []

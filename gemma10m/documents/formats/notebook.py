@@ -13,10 +13,10 @@ from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
 from gemma10m.documents.formats.data_uris import shortened
 from gemma10m.documents.formats.page_text import page_text
+from gemma10m.documents.formats.plain_text import TERMINAL
 from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import TextWriter
 
-_TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")  # colours, links
 _BARE = re.compile(r"\s*<[^<>\n]*>\s*")  # `<IPython.core.display.HTML object>`, `<Figure size 640x480 with 1 Axes>`
 _PICTURES = ("image/", "png", "jpeg", "svg")  # the last three before 2014
 
@@ -56,10 +56,10 @@ def _cells(content: bytes) -> list[dict[str, Any]]:
 def _output(output: dict[str, Any], writer: TextWriter, left_out: Counter[str]) -> str:
     """Return an output's text; count the pictures and other outputs that have none."""
     if output.get("output_type") in ("error", "pyerr"):
-        return _TERMINAL.sub("", f"{_text(output.get('ename'))}: {_text(output.get('evalue'))}")
+        return TERMINAL.sub("", f"{_text(output.get('ename'))}: {_text(output.get('evalue'))}")
     found = output.get("data")
     data: dict[str, Any] = found if isinstance(found, dict) else {}
-    text = _TERMINAL.sub("", _text(output.get("text")) or _text(data.get("text/plain")))
+    text = TERMINAL.sub("", _text(output.get("text")) or _text(data.get("text/plain")))
     if not text or _BARE.fullmatch(text):
         text = _rich_text(data, writer) or (text if len(data) < 2 else "")
     if any(kind.startswith(_PICTURES) for kind in (*output, *data)):

@@ -67,7 +67,7 @@ class _Pages:
         self._kept, self._budget = kept, budget
         self._words: Counter[str] = Counter()
         self._heads = RunningHeads()
-        self._number = self._blank = self._nameless = self._more = self._attached = self._xfa = 0
+        self._number = self._blank = self._nameless = self._more = self._attached = self._xfa = self._outside = 0
         self._lost: list[int] = []
 
     def read(self, content: Content) -> None:
@@ -105,19 +105,20 @@ class _Pages:
     def _add(self, line: bytes) -> None:
         self._number += 1
         found = json.loads(line)
-        page, hidden, comments = Page(), Page().lines, []
+        page, comments = Page(), []
         if found is None:
             self._lost.append(self._number)
         else:
             fragments, comments, outside = found
-            self._budget.spend(sum(len(each[-1]) for each in fragments + comments + outside))
-            page, hidden = self._page(fragments), self._page(outside).lines
-        self._blank += not any(line.strip() for line in (*page.lines, *hidden)) and found is not None
+            self._budget.spend(sum(len(each[-1]) for each in fragments + comments))
+            page = self._page(fragments)
+            self._outside += outside
+        self._blank += not any(line.strip() for line in page.lines) and found is not None
         for text in page.lines:
             if len(self._words) < _MOST_WORDS:
                 self._words.update(WORD.findall(text.lower()))
         self._heads.add(self._number, page)
-        self._kept.write(json.dumps([page.lines, page.has_head, page.has_foot, hidden, comments]).encode() + b"\n")
+        self._kept.write(json.dumps([page.lines, page.has_head, page.has_foot, comments]).encode() + b"\n")
 
     def _page(self, fragments: list[list[Any]]) -> Page:
         return page_of([Fragment._make([*each[:-1], self._named(each[-1])]) for each in fragments])
@@ -133,10 +134,10 @@ class _Pages:
     def write(self, writer: TextWriter) -> None:
         hyphens, before = Hyphens(self._words), ""
         for number, line in enumerate(self._kept, start=1):
-            lines, has_head, has_foot, hidden, comments = json.loads(line)
+            lines, has_head, has_foot, comments = json.loads(line)
             page = self._heads.without(number, Page(tuple(lines), has_head, has_foot))
             remarks = [f"[comment by {author or 'somebody'}] {' '.join(text.split())}" for author, text in comments]
-            text = "\n".join([*hyphens.joined(page.lines), *hidden, *remarks])
+            text = "\n".join([*hyphens.joined(page.lines), *remarks])
             if number > 1:
                 is_continued = before and not before.endswith(_ENDS) and text[:1].islower()
                 writer.write("\n" if is_continued else "\n\n")
@@ -157,6 +158,8 @@ class _Pages:
             writer.note(f"its last {self._more:,} pages are not read: they are too many")
         if self._nameless:
             writer.note(f"{self._nameless:,} characters cannot be known: their font does not name them")
+        if self._outside:
+            writer.note(f"{counted(self._outside, 'character', ' outside of the pages')} not read")
         if self._blank > self._number * _BLANK_PAGES:
             writer.note(f"{self._blank:,} of {self._number:,} pages hold no text (scanned?)")
 

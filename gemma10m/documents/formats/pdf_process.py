@@ -4,8 +4,8 @@ PDFs are read by a large program in C++ that hostile files are made for. Here it
 and can end without ending anything else. Nothing of this package is imported; errors are exit codes alone.
 The first line has the number of pages, of attached files, and 1 for a form that is not drawn (XFA). A page is a triple:
 its fragments, [angle, start, end, baseline, size, pitch, text], in the order in which they are drawn and turned so that
-the text runs to the right; its comments, [author, text]; and the fragments outside what is shown of the page. A page
-that does not load is null.
+the text runs to the right; its comments, [author, text]; and how many characters outside what is shown of the page are
+left out. A page that does not load is null.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ _NAMELESS = "\ufffe"  # a character of a font that does not say which ones it ha
 _WIDGET, _FREE_TEXT, _HIDDEN = 20, 3, 2  # of annotations
 _COMMENTS = {1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17}  # notes, lines, shapes, marks, stamps, carets, ink, files
 _CHECKBOX, _RADIO, _COMBO, _LIST, _FIELD = 2, 3, 4, 5, 6
+_PASSWORD = 1 << 13  # of a field's flags
+_EDGE = 1.0  # points: what is less far outside a page is shown
 
 _Placed = list[Any]
 
@@ -68,19 +70,21 @@ def main(memory: int, seconds: int, first: int) -> int:
     return 0
 
 
-def _fragments(text: Any, shown: tuple[float, float, float, float]) -> tuple[list[_Placed], list[_Placed]]:
-    """Return pieces of lines, in which words close together are one, and those outside `shown`."""
+def _fragments(text: Any, shown: tuple[float, float, float, float]) -> tuple[list[_Placed], int]:
+    """Return pieces of lines, in which words close together are one, and how many characters are outside `shown`."""
     words = list(_words(text, is_doubtful=False))
     if any(_NAMELESS in characters for _, characters, _ in words):
         words = list(_words(text, is_doubtful=True))
 
-    found: tuple[list[_Placed], list[_Placed]] = ([], [])
-    spaces, before, is_leftwards = 0, found[0], False
+    found: list[_Placed] = []
+    last: _Placed | None = None
+    outside, spaces, is_leftwards = 0, 0, False
     for first, characters, white in words:
         word, is_outside = _word(text, first, characters, shown)
+        if is_outside:
+            outside, last = outside + len(characters), None
+            continue
         angle, start, end, baseline, size, pitch, _ = word
-        into = found[is_outside]
-        last = into[-1] if into and into is before else None
         gap = (last[1] - end if is_leftwards else start - last[2]) / size if last else 0
         widest = _WIDEST_SPACE if spaces == 1 else _BETWEEN_COLUMNS
         if last and _same_line(last, angle, baseline, size) and -0.5 < gap < widest:
@@ -88,10 +92,11 @@ def _fragments(text: Any, shown: tuple[float, float, float, float]) -> tuple[lis
             last[5] = last[5] if abs(last[5] - pitch) < _SAME_WIDTH * size else 0.0
             last[1], last[2] = min(start, last[1]), max(end, last[2])
         else:
-            into.append(word)
+            last = word
+            found.append(word)
             is_leftwards = any(unicodedata.bidirectional(character) in _LEFTWARDS for character in characters)
-        spaces, before = white, into
-    return found
+        spaces = white
+    return found, outside
 
 
 def _word(text: Any, first: int, characters: str, shown: tuple[float, float, float, float]) -> tuple[_Placed, bool]:
@@ -103,7 +108,8 @@ def _word(text: Any, first: int, characters: str, shown: tuple[float, float, flo
     box, ends, is_outside = raw.FS_RECTF(), [], True
     for index in dict.fromkeys((first, first + len(characters) - 1)):
         raw.FPDFText_GetLooseCharBox(text, index, box)
-        is_outside = is_outside and (box.right < left or box.left > right or box.top < bottom or box.bottom > top)
+        is_beside = box.right < left - _EDGE or box.left > right + _EDGE
+        is_outside = is_outside and (is_beside or box.top < bottom - _EDGE or box.bottom > top + _EDGE)
         ends.append(_extent(box, angle))
     start, end = min(each[0] for each in ends), max(each[1] for each in ends)  # of Hebrew, the first is on the right
     pitch = 0.0 if angle else ends[0][1] - ends[0][0]
@@ -227,7 +233,7 @@ def _value(annotation: Any, form: Any) -> str:
     kind = raw.FPDFAnnot_GetFormFieldType(form, annotation)
     if kind in (_CHECKBOX, _RADIO):
         return "☒" if raw.FPDFAnnot_IsChecked(form, annotation) else "☐"
-    if kind not in (_COMBO, _LIST, _FIELD):
+    if kind not in (_COMBO, _LIST, _FIELD) or raw.FPDFAnnot_GetFormFieldFlags(form, annotation) & _PASSWORD:
         return ""
     size = raw.FPDFAnnot_GetFormFieldValue(form, annotation, None, 0)
     buffer = (ctypes.c_ushort * (size // 2 + 1))()

@@ -1,4 +1,6 @@
-"""Rewrite plain text where no LF ends its lines, it holds files in base64, or declares an encoding."""
+"""Rewrite plain text where no LF ends its lines, it holds files in base64, declares an encoding, has marks for a
+printer or a terminal, or ends within a character of UTF-16.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,8 @@ from gemma10m.documents.spool import TextWriter
 from gemma10m.documents.text import EncodingDetector, decoder, is_binary, nul_bytes, wrong_bytes
 
 _OTHER_END = re.compile("\r\n|\r|\x85")  # NEL is the line's end of EBCDIC
+_OVERSTRUCK = re.compile(r"([^\n\b])\x08(?=\1)|_\x08(?=[^\n\b])|(?<=[^\n\b])\x08_|\+\x08(?=o)")  # as man prints
+TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\))")  # colours, links
 _WIDE_ENDS = re.compile(rb"[\n\r]\0|\0[\n\r]")
 
 
@@ -21,14 +25,23 @@ def is_rewritten(content: Content) -> bool:
     head = content.head()
     if is_binary(head) or content.size() > limits.LARGEST_WHOLE:
         return False
-    text = content.whole("a text")
-    other_ends = _has_other_ends(head, EncodingDetector(head).wide)
-    return other_ends or MARK.encode() in text or bool(declared_by_text(text))
+    text, detector = content.whole("a text"), EncodingDetector(head)
+    if _has_other_ends(head, detector.wide) or MARK.encode() in text or declared_by_text(text):
+        return True
+    if detector.wide:
+        return _cut_bytes(text, detector) > 0
+    if b"\b" not in text and b"\x1b" not in text:
+        return False
+    shown = text.decode("utf-8", "replace")
+    return bool(_OVERSTRUCK.search(shown) or TERMINAL.search(shown))
 
 
 def write_text(content: Content, writer: TextWriter, budget: Budget) -> None:
-    """Write plain text with LF line ends, `data:` addresses shortened. Raises `UnreadableError` and `DiskError`."""
-    text = whole_text(content, "a text", writer)
+    """Write plain text with LF line ends, `data:` addresses shortened, without marks for a printer or a terminal.
+
+    Raises `UnreadableError` and `DiskError`.
+    """
+    text = TERMINAL.sub("", _OVERSTRUCK.sub("", whole_text(content, "a text", writer)))
     writer.write(shortened(text if "\n" in text else _OTHER_END.sub("\n", text), writer))
 
 
@@ -36,6 +49,9 @@ def whole_text(content: Content, what: str, writer: TextWriter) -> str:
     """Return the whole text; the writer notes what is not in the encoding it should be. Raises `UnreadableError`."""
     data = content.whole(what)
     detector = EncodingDetector(data)
+    if cut := _cut_bytes(data, detector):
+        writer.note(wrong_bytes(cut, detector.encoding.upper()))
+        data = data[:-cut] + "\ufffd".encode(detector.encoding)
     detector.feed(data, final=True)
     if name := declared_by_text(data):
         return "".join(decoded(data, 0, name, writer))
@@ -46,6 +62,11 @@ def whole_text(content: Content, what: str, writer: TextWriter) -> str:
     if detector.nuls:
         writer.note(nul_bytes(detector.nuls))
     return decoder(detector.encoding).decode(data[len(detector.mark) :], True)
+
+
+def _cut_bytes(data: bytes, detector: EncodingDetector) -> int:
+    """Return how many bytes are left over at the end of UTF-16 or UTF-32."""
+    return len(data) % len(detector.mark) if detector.wide else 0
 
 
 def _has_other_ends(head: bytes, wide: bool) -> bool:

@@ -12,16 +12,18 @@ from gemma10m.documents.formats.plain_text import whole_text
 from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import TextWriter
 
-_CLOCK, _PART = r"((?:\d{1,3}:)?\d{1,2}:\d{2})", r"[.,]\d{1,3}"
-_TIMES = re.compile(rf"\s*{_CLOCK}(?:(?:{_PART})?\s*-->\s*{_CLOCK}(?:{_PART})?|{_PART}\s*,\s*{_CLOCK}{_PART})(?:\s.*)?")
+_CLOCK, _PART = r"(?:\d{1,3}:)?\d{1,2}:\d{2}", r"[.,]\d{1,3}"
+_TIMES = re.compile(rf"\s*({_CLOCK}(?:{_PART})?)\s*(?:-->\s*{_CLOCK}(?:{_PART})?|,\s*{_CLOCK}{_PART})(?:\s.*)?")
+_SECONDS = re.compile(r"\d+(?:[.,]\d+)?")
 _VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s+([^<>]+)>")
 _READING = re.compile(r"<rt[\s.>].*?(?:</rt>|(?=</ruby>)|$)")  # of ruby; HTML drops it, too
 _TAG = re.compile(
-    r"</?(?:b|i|u|s|c|v|em|strong|strike|span|font|lang|ruby|rt|small|big|center|p|div|a)(?:[\s.][^<>]*)?>|<[\d:.]+>|\{\\[^{}]*\}",
+    r"</?(?:b|i|u|s|c|v|em|strong|strike|span|font|lang|ruby|rt|small|big|center|p|div|a)(?:[\s.][^<>]*)?>"
+    r"|<(?:\d+:)?\d\d:\d\d\.\d{3}>|\{\\[^{}]*\}",
     re.IGNORECASE,
 )
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
-_DRAWING = re.compile(r"\{[^{}]*\\p[1-9]")
+_DRAWING = re.compile(r"\{(?=[^{}]*\\p[1-9])[^{}]*\}.*?(?=\{[^{}]*\\p[0\\}]|$)")
 _NOT_SAID = ("WEBVTT", "NOTE", "STYLE", "REGION")
 _TEXT_FIELDS = 9  # before the text, in a line of SubStation Alpha
 
@@ -31,7 +33,7 @@ def write_subtitles(content: Content, writer: TextWriter, budget: Budget) -> Non
     text = whole_text(content, "a file of subtitles", writer)
     rolls = "<c>" in text  # what was said scrolls on, so that each line stands in two or three cues
     last = ""
-    for clock, said in _in_time(_dialogue(text)) if "[Script Info]" in text else _cues(text):
+    for clock, said in _in_time(_dialogue(text) if "[Script Info]" in text else _cues(text)):
         lines = [html.unescape(line) for each in said if (line := _shown(each))]
         new = [line for line in lines if not rolls or line != last]
         if new:
@@ -75,12 +77,19 @@ def _dialogue(text: str) -> Iterator[tuple[str, list[str]]]:
             names = [name.strip() for name in rest.split(",")]
             start, last = names.index("Start") if "Start" in names else 1, len(names) - 1
         fields = rest.strip().split(",", last)
-        if kind == "Dialogue" and len(fields) == last + 1 and not _DRAWING.search(fields[last]):
-            said = fields[last].replace("\\h", " ").replace("\\n", "\\N")
+        if kind == "Dialogue" and len(fields) == last + 1:
+            said = _DRAWING.sub(" ", fields[last]).replace("\\h", " ").replace("\\n", "\\N")
             yield fields[start].strip(), said.split("\\N")
 
 
 def _in_time(lines: Iterable[tuple[str, list[str]]]) -> list[tuple[str, list[str]]]:
     """Return the lines in the order in which they are shown; a file may hold them in another."""
-    timed = sorted(lines, key=lambda line: [int(number) for number in re.findall(r"\d+", line[0])])
-    return [(clock.partition(".")[0], said) for clock, said in timed]
+    timed = sorted(lines, key=lambda line: _seconds(line[0]))
+    return [(re.split("[.,]", clock)[0], said) for clock, said in timed]
+
+
+def _seconds(clock: str) -> float:
+    total = 0.0
+    for number in _SECONDS.findall(clock):
+        total = 60 * total + float(number.replace(",", "."))
+    return total
