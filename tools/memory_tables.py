@@ -50,6 +50,10 @@ def part_rows() -> list[ResultRow]:
     return list({row["arm"]: row for row in rows("memory parts")}.values())
 
 
+def address_rows() -> list[ResultRow]:
+    return list({(row["adapter"], row["layer"]): row for row in rows("addresses")}.values())
+
+
 def remembering_table() -> str:
     cells = cell_rows()
     lines = ["| asked for | text | tokens | depth | with memory | without |", "| --- " * 6 + "|"]
@@ -74,3 +78,12 @@ def loss_table() -> str:
 def parts_table() -> str:
     lines = ["| memory | right |", "| --- | --- |"]
     return "\n".join([*lines, *(f"| {row['arm']} | {row['right']}/{row['n']} |" for row in part_rows())])
+
+
+def address_table() -> str:
+    lines = ["| memory | layer | first tokens | whole values |", "| --- " * 4 + "|"]
+    for row in address_rows():
+        found = " | ".join(f"{100 * row[what] / row['values']:.0f} %" for what in ("first", "whole"))
+        title = "packaged" if row["adapter"] == MODEL else row["adapter"]
+        lines.append(f"| {title} | {row['layer']} | {found} |")
+    return "\n".join(lines)
