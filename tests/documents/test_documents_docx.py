@@ -94,6 +94,13 @@ def test_a_paragraph_without_an_end_is_joined_with_the_next_paragraph_alone(tmp_
         assert text_of(opened(tmp_path, "a", docx(body, footnotes=notes))) == text
 
 
+def test_a_box_in_hidden_text_is_not_read(tmp_path: Path) -> None:
+    hidden = f"<w:p><w:r><w:rPr><w:vanish/></w:rPr>{BOX.format(paragraph('boxed'))}</w:r><w:r><w:t>a</w:t></w:r></w:p>"
+    document = opened(tmp_path, "a", docx(hidden))
+    assert text_of(document) == "a\n"
+    assert document.notices == (f"{tmp_path}/a: 5 characters of hidden text are not read",)
+
+
 def test_raw_white_space_is_a_space(tmp_path: Path) -> None:
     cells = row(paragraph("blue\npaint"), paragraph("in\tall")) + row(paragraph("5"), paragraph("6"))
     assert text_of(opened(tmp_path, "a", docx(f"<w:tbl>{cells}</w:tbl>"))) == "blue paint\tin all\n5\t6\n"

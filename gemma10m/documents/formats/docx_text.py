@@ -81,11 +81,14 @@ class PartText:
             self._write(text, APART)
         if self._unread:
             self._unread -= 1
-        elif self._box and (tag != "txbxContent" or self._box.has_open()):
+        elif self._box and (tag != "txbxContent" or self._box._open):
             self._box.end(tag)
         elif self._box:
-            self._boxes.append(self._box.kept())
-            self._box = None
+            text, self._box = self._box.kept(), None
+            if why := self._why_left_out():
+                self._found.left_out[why] += len(text.strip())
+            else:
+                self._boxes.append(text)
         elif tag in _ENDS:
             _ENDS[tag](self)
 
@@ -100,12 +103,9 @@ class PartText:
         elif not self._unread and self._open and self._open[-1] == "instrText" and self._fields.in_code:
             self._fields.add(text)
 
-    def has_open(self) -> bool:
-        return bool(self._open)
-
     def finish(self) -> None:
         """End the line that a damaged part, or one whose last paragraph was to be joined, leaves open."""
-        if self.has_open():
+        if self._open:
             self._lines.end_line()
         else:
             self._close_joined()
