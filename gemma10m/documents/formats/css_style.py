@@ -9,7 +9,8 @@ from types import MappingProxyType
 
 _COMMENT = re.compile(r"/\*.*?(?:\*/|$)", re.DOTALL)
 _DECLARATION = re.compile(r"""(?:[^;"'(]|"[^"]*"|'[^']*'|\([^()]*\))+""")
-_IMPORTANT = re.compile(r"\s*!\s*important$")
+_SPACES = re.compile(r"\s+")
+_IMPORTANT = re.compile(r" ?! ?important$")
 
 
 @lru_cache(1024)
@@ -17,8 +18,8 @@ def declarations(style: str) -> Mapping[str, str]:
     """Return the values by property, all in lower case: the last one counts, an important one before others."""
     found: dict[str, str] = {}
     important = set[str]()
-    for declaration in _DECLARATION.findall(_COMMENT.sub(" ", style)):
-        name, _, value = declaration.lower().partition(":")
+    for declaration in _DECLARATION.findall(_SPACES.sub(" ", _COMMENT.sub(" ", style)).lower()):
+        name, _, value = declaration.partition(":")
         name, (value, is_important) = name.strip(), _IMPORTANT.subn("", value.strip())
         if value and (is_important or name not in important):
             found[name] = value
