@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -184,12 +183,11 @@ def choose_model(listener: Listener, options: ModelOptions, trains: bool = False
 def load_chosen(
     listener: Listener, chosen: ChosenModel, reading: ReadingConfig, read_all: bool, trains: bool = False
 ) -> Reader:
-    """Load the weights and, beside them, the tokenizer. Raises ModelError if they do not belong together."""
+    """Load the weights and the tokenizer. Raises ModelError if they do not belong together."""
     adapter = chosen.adapter
-    with ThreadPoolExecutor(1) as beside:
-        loading = beside.submit(getattr, chosen, "tokenizer")
-        model = load_checkpoint(chosen.checkpoint, reading, chosen.device, chosen.dtype, adapter, trains)
-    model.name, tokenizer = chosen.name, loading.result()
+    model = load_checkpoint(chosen.checkpoint, reading, chosen.device, chosen.dtype, adapter, trains)
+    model.name = chosen.name
+    tokenizer = chosen.tokenizer
     for warning in (*model.warnings, *tokenizer.warnings):
         listener.warn(warning)
     if tokenizer.vocabulary > model.config.vocabulary:
