@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+from memory_reader import reader_with_memory
 from torch import Tensor
 
 from gemma10m.adapters.added_memory import PART
@@ -20,7 +21,6 @@ from gemma10m.bench.rows import append_rows
 from gemma10m.evaluation.cell import GROUP, Cell
 from gemma10m.evaluation.needles import answer, read_side_by_side
 from gemma10m.evaluation.task import Task
-from gemma10m.library.model_choice import ModelOptions, choose_model, choose_reading, load_chosen
 from gemma10m.models.decoder import Decoder
 from gemma10m.tasks.haystack import Prose
 from gemma10m.tasks.writer import Writer
@@ -78,9 +78,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path)
     wanted = parser.parse_args()
     terminal = Terminal()
-    options = ModelOptions(wanted.model, memory="added", adapter=str(wanted.adapter))
-    chosen = choose_model(terminal, options)
-    reader = load_chosen(terminal, chosen, choose_reading(terminal, options, chosen, 0), read_all=True)
+    reader = reader_with_memory(terminal, wanted.model, wanted.adapter)
     prose = Prose.of(reader.tokenizer, wanted.book.read_text(encoding="utf-8"))
     cell = Cell(Task("needle", 1, False, "single", "number"), wanted.length, 0.2, wanted.n, SEED)
     trained = {name: weight for name, weight in reader.model.state_dict().items() if PART in name}

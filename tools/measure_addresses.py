@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from memory_reader import reader_with_memory
 
 from gemma10m.bench.rows import append_rows
-from gemma10m.library.model_choice import ModelOptions, choose_model, choose_reading, load_chosen
 from gemma10m.models.added_attention import AddedMemoryAttention
 from gemma10m.tasks.haystack import Prose
 from gemma10m.tasks.writer import Writer
@@ -50,9 +50,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path)
     wanted = parser.parse_args()
     terminal = Terminal()
-    options = ModelOptions(wanted.model, memory="added", adapter=str(wanted.adapter))
-    chosen = choose_model(terminal, options)
-    reader = load_chosen(terminal, chosen, choose_reading(terminal, options, chosen, 0), read_all=True)
+    reader = reader_with_memory(terminal, wanted.model, wanted.adapter)
     writer = Writer(reader.tokenizer, [Prose.of(reader.tokenizer, wanted.book.read_text(encoding="utf-8"))])
     recipe = Recipe(default_stages(reader.model.reading.segment), tasks={"needle": 1}, strays=8, seed=SEED)
     documents = [document for document in gather(reader.model, writer, recipe, wanted.n) if document.targets]

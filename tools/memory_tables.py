@@ -13,6 +13,7 @@ TEXTS = {
     "persuasion.txt": "*Persuasion*",
     "kjv.txt": "King James Bible",
 }
+ADAPTERS = {MODEL: "packaged", "memory-before": "the one before"}
 Cell = tuple[str, str, int, float]  # task, text, tokens, depth
 
 
@@ -84,6 +85,5 @@ def address_table() -> str:
     lines = ["| memory | layer | first tokens | whole values |", "| --- " * 4 + "|"]
     for row in address_rows():
         found = " | ".join(f"{100 * row[what] / row['values']:.0f} %" for what in ("first", "whole"))
-        title = "packaged" if row["adapter"] == MODEL else row["adapter"]
-        lines.append(f"| {title} | {row['layer']} | {found} |")
+        lines.append(f"| {ADAPTERS[row['adapter']]} | {row['layer']} | {found} |")
     return "\n".join(lines)

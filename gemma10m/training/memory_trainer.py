@@ -11,6 +11,7 @@ import torch
 from gemma10m.models.decoder import Decoder
 from gemma10m.tasks.writer import Writer
 from gemma10m.training.address_contrast import AddressContrast
+from gemma10m.training.addresses import gather
 from gemma10m.training.heard_inputs import added_layers
 from gemma10m.training.plain_segments import PlainSegments, read_plain
 from gemma10m.training.recall_backprop import recall_backward
@@ -35,13 +36,17 @@ class MemoryTrainer(Trainer):
             yield sum(some.shape[1] for some in parts)
         self.plain = PlainSegments(torch.cat(parts, dim=1))
 
+    def _read_addressed(self) -> AddressContrast:
+        return AddressContrast(list(gather(self.model, self.writer, self.recipe, self.recipe.addressed)))
+
     def _learn(self, stage: Stage, step: int) -> Learned:
         if stage.virtual and self.plain is None:
             list(self.read_plain())
         batch = draw_recall_batch(self.writer, self.recipe, stage, step, self.working.reading)
         draw = random.Random(f"{self.recipe.seed} {step} plain")
         losses = recall_backward(self.working, batch, self.plain, self.recipe, draw)
-        if self.contrast and self.recipe.contrast_weight:
+        if self.recipe.contrast_weight:
+            self.contrast = self.contrast or self._read_addressed()
             layers = list(added_layers(self.working).values())
             apart = self.contrast.loss(layers, random.Random(f"{self.recipe.seed} {step} contrast"))
             (self.recipe.contrast_weight * apart).backward()

@@ -160,8 +160,6 @@ class Recipe:
         for name in NOT_FOR_MEMORY:
             if getattr(self, name):
                 yield f"{name} has no place in the training of an added memory, found {getattr(self, name)!r}"
-        if self.contrast_weight and not self.addressed:
-            yield f"contrast_weight needs addressed documents, found addressed {self.addressed}"
         for number, stage in enumerate(self.stages, start=1):
             if stage.virtual and not self.plain:
                 yield f"virtual of stage {number} needs plain segments, found plain 0"
@@ -176,7 +174,8 @@ class Recipe:
             yield "one of the tasks must have a weight above 0"
         elif self.window_share and not any(self.tasks.get(name) for name in SEEN_IN_A_WINDOW):
             yield f"window_share needs one of the tasks {', '.join(SEEN_IN_A_WINDOW)}, found {', '.join(self.tasks)}"
-
+        if self.contrast_weight and not self.addressed:
+            yield f"contrast_weight needs addressed documents, found addressed {self.addressed}"
         if self.addressed and not any(self.tasks.get(name) for name in HAVE_VALUES):
             yield f"addressed needs one of the tasks {', '.join(HAVE_VALUES)}, found {', '.join(self.tasks)}"
 

@@ -21,8 +21,6 @@ from gemma10m.models.decoder import Decoder
 from gemma10m.tasks.haystack import Prose
 from gemma10m.tasks.writer import Writer
 from gemma10m.training import trainer as trainer_module
-from gemma10m.training.address_contrast import AddressContrast
-from gemma10m.training.addresses import gather
 from gemma10m.training.heard_inputs import added_layers, read_and_hear
 from gemma10m.training.memory_trainer import MemoryTrainer
 from gemma10m.training.parameters import select_trained
@@ -176,7 +174,6 @@ def test_addresses_are_held_apart_in_each_step(monkeypatch: pytest.MonkeyPatch) 
     def moved(weight: float) -> tuple[dict[str, Tensor], float | None]:
         wanted = recipe(addressed=3, contrast_weight=weight)
         trainer = MemoryTrainer(model(torch.float32), writer(), wanted)
-        trainer.contrast = AddressContrast(list(gather(trainer.model, writer(), wanted, 3)))
         report = trainer.step()
         return gradients(trainer.model), report.contrast_loss
 

@@ -81,6 +81,7 @@ def test_a_recipe_from_json_is_the_recipe() -> None:
             )
             for memory in ("linear", "delta", "state-vector")
         ),
+        (ONE_STAGE | {"contrast_weight": 0.5}, ["contrast_weight needs addressed documents, found addressed 0"]),
         (ONE_STAGE | {"recompute": 1}, ["recompute must be true or false"]),
     ],
 )
