@@ -10,7 +10,7 @@ _JOINERS = "\u200c\u200d"  # ZWNJ and ZWJ: scripts and emoji need them
 _NOT_PLAIN_ASCII = re.compile(r"[^\x20-\x7e\n\t]")
 
 
-def _visible(match: re.Match[str]) -> str:
+def _escaped(match: re.Match[str]) -> str:
     character = match[0]
     if unicodedata.category(character) not in _FORBIDDEN_CATEGORIES or character in _JOINERS:
         return character
@@ -25,7 +25,7 @@ def sanitise(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return _NOT_PLAIN_ASCII.sub(_visible, text)
+    return _NOT_PLAIN_ASCII.sub(_escaped, text)
 
 
 def sanitise_line(text: str) -> str:

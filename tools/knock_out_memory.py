@@ -27,7 +27,7 @@ from gemma10m.tasks.writer import Writer
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import Tokenizer
 
-PARTS = ("query", "key", "value", "output")  # low-rank ones
+PARTS = ("query", "key", "value", "output", "context")  # low-rank ones
 SEED = 5
 
 

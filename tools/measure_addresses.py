@@ -20,7 +20,7 @@ from gemma10m.models.added_attention import AddedMemoryAttention
 from gemma10m.tasks.haystack import Prose
 from gemma10m.tasks.writer import Writer
 from gemma10m.terminal import Terminal
-from gemma10m.training.address_contrast import alikeness, layer_document
+from gemma10m.training.address_losses import alikeness, layer_document
 from gemma10m.training.addresses import FACTS, AddressedDocument, gather
 from gemma10m.training.heard_inputs import added_layers
 from gemma10m.training.recipe import Recipe, default_stages

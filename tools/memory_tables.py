@@ -13,7 +13,7 @@ TEXTS = {
     "persuasion.txt": "*Persuasion*",
     "kjv.txt": "King James Bible",
 }
-ADAPTERS = {MODEL: "packaged", "memory-before": "the one before"}
+MEMORIES = ("packaged", "the one before")  # the newest first
 Cell = tuple[str, str, int, float]  # task, text, tokens, depth
 
 
@@ -51,8 +51,11 @@ def part_rows() -> list[ResultRow]:
     return list({row["arm"]: row for row in rows("memory parts")}.values())
 
 
-def address_rows() -> list[ResultRow]:
-    return list({(row["adapter"], row["layer"]): row for row in rows("addresses")}.values())
+def address_rows() -> list[tuple[str, ResultRow]]:
+    """Return the rows of the newest memories that were packaged, with what they are called."""
+    found = [row for row in rows("addresses") if row["adapter"] == MODEL]
+    times = sorted({row["when"] for row in found}, reverse=True)
+    return [(MEMORIES[place], row) for place, when in enumerate(times[:2]) for row in found if row["when"] == when]
 
 
 def remembering_table() -> str:
@@ -83,7 +86,7 @@ def parts_table() -> str:
 
 def address_table() -> str:
     lines = ["| memory | layer | first tokens | whole values |", "| --- " * 4 + "|"]
-    for row in address_rows():
+    for memory, row in address_rows():
         found = " | ".join(f"{100 * row[what] / row['values']:.0f} %" for what in ("first", "whole"))
-        lines.append(f"| {ADAPTERS[row['adapter']]} | {row['layer']} | {found} |")
+        lines.append(f"| {memory} | {row['layer']} | {found} |")
     return "\n".join(lines)

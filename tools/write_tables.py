@@ -262,7 +262,7 @@ def used_rows() -> list[ResultRow]:
     """Return the rows that the README and the pages in docs show."""
     kept = [*_demo_cells().values(), *_demo_perplexity(), *against("small", 16_384)]
     remembering = [*memory_tables.cell_rows().values(), *memory_tables.loss_rows(), *memory_tables.part_rows()]
-    remembering += memory_tables.address_rows()
+    remembering += [row for _, row in memory_tables.address_rows()]
     remembering += [*kv_tables.loss_rows(), *kv_tables.cell_rows()]
     asked = [*answer_rows(), *list_rows(), *timing_rows(), *verdict_rows()]
     asked += [*library_tables.recall_rows(), *library_tables.run_rows()]

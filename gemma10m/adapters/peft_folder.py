@@ -32,7 +32,7 @@ SIDES = ("lora_A", "lora_B")
 LARGEST_JSON = 1 << 20  # bytes
 MOST_BIAS = 100.0  # logits further apart leave the other token no chance
 MOST_PASSAGES = 1000
-DTYPES = ("F32", "BF16", "F16")
+FILE_DTYPES = ("F32", "BF16", "F16")
 # What PEFT can do beside plain LoRA: the values that each field has without it.
 PLAIN: dict[str, tuple[Any, ...]] = {
     "bias": ("none", None),
@@ -131,8 +131,10 @@ def _tensors(path: Path) -> dict[str, Tensor]:
         with safe_open(path, framework="pt", device="cpu") as file:
             names = file.offset_keys()
             for name in names:
-                if (dtype := file.get_slice(name).get_dtype()) not in DTYPES:
-                    raise _damaged(path, f"{quote(name)} has the dtype {dtype}, one of {', '.join(DTYPES)} expected")
+                if (dtype := file.get_slice(name).get_dtype()) not in FILE_DTYPES:
+                    raise _damaged(
+                        path, f"{quote(name)} has the dtype {dtype}, one of {', '.join(FILE_DTYPES)} expected"
+                    )
             return {name: file.get_tensor(name) for name in names}
     except OSError as error:
         raise _damaged(path, reason(error)) from error

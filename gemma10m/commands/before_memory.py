@@ -6,7 +6,6 @@ import time
 
 from gemma10m.errors import ConfigError
 from gemma10m.terminal import Terminal
-from gemma10m.training.address_contrast import AddressContrast
 from gemma10m.training.address_fit import STEPS, fit_layer
 from gemma10m.training.addresses import AddressedDocument, gather
 from gemma10m.training.heard_inputs import added_layers
@@ -26,8 +25,8 @@ def address(terminal: Terminal, trainer: MemoryTrainer, *, fits: bool) -> None:
         )
     if fits:
         _fit(terminal, trainer, documents)
-    if trainer.recipe.contrast_weight:
-        trainer.contrast = AddressContrast(documents)
+    if trainer.recipe.address_weight or trainer.recipe.again:
+        trainer.keep_addressed(documents)
 
 
 def _fit(terminal: Terminal, trainer: MemoryTrainer, documents: list[AddressedDocument]) -> None:

@@ -55,7 +55,7 @@ class Notes:
 
     def _line(self, report: StepReport) -> str:
         losses = {"answers": report.answer_loss, "text": report.text_loss}
-        losses |= {"teacher": report.teacher_loss, "mixers": report.mixer_loss, "contrast": report.contrast_loss}
+        losses |= {"teacher": report.teacher_loss, "mixers": report.mixer_loss, "addresses": report.address_loss}
         parts = ["loss " + ", ".join(f"{name} {loss:.3f}" for name, loss in losses.items() if loss is not None)]
         parts += [f"{task} {self._right[task]}/{asked} right" for task, asked in sorted(self._asked.items())]
         for name, values in (("gates", report.gates), ("write gates", report.write_gates)):

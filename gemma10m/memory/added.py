@@ -9,6 +9,8 @@ from gemma10m.memory.kind import Memory
 from gemma10m.memory.state import Layout
 
 WRITES = ("memory_keys", "memory_values", "memory_gates")  # what the open segment will write when it closes
+CONTEXT = "memory_context"  # of the open segment's tokens, and of as many before it as a token's address depends on
+CONTEXT_TOKENS = 16
 
 
 class AddedMemory(Memory):
@@ -22,4 +24,5 @@ class AddedMemory(Memory):
         heads, size = spec.kv_heads, spec.head_size
         shapes = ((batch, heads, opened, size), (batch, heads, opened, size), (batch, heads, opened))
         writes: Layout = {name: (wide, shape) for name, shape in zip(WRITES, shapes, strict=True)}
-        return writes | {"memory": (wide, (batch, heads, size, size))}
+        context = (wide, (batch, heads, CONTEXT_TOKENS + opened, size))
+        return writes | {"memory": (wide, (batch, heads, size, size)), CONTEXT: context}

@@ -14,13 +14,14 @@ from torch import Tensor
 
 from gemma10m import ops
 from gemma10m.config import AttentionSpec, ModelConfig, ReadingConfig
-from gemma10m.memory.added import WRITES
+from gemma10m.memory.added import CONTEXT, CONTEXT_TOKENS, WRITES
 from gemma10m.memory.matrix import scanned
-from gemma10m.memory.state import LayerState
-from gemma10m.models.added_projections import AddedProjections, Writes
+from gemma10m.memory.state import LayerState, last_rows
+from gemma10m.models.added_projections import CONTEXT_RANKS, AddedProjections, Writes
 from gemma10m.models.attention import Attention, Projected, queries_of
 from gemma10m.models.chunk import Chunk, View
 from gemma10m.models.mixer import Cost
+from gemma10m.models.run_state import rows_at
 
 
 class AddedMemoryAttention(Attention):
@@ -39,15 +40,17 @@ class AddedMemoryAttention(Attention):
         before = self._before(state, new, view)
         buffer = self._buffer(x, new, before, view)
         self._lend(chunk, buffer)
-        writes = self._open_and_new(x, new, before)
+        context = self._context(x, state, view)  # (B, K, n + S, E)
+        writes = self._open_and_new(x, new, before, context)
         memories, after = self._memories(state["memory"], writes, view)  # (B, K, G + 1, E, E)
         left = self._next_state(view.plan, buffer, before).replace(**self._left(writes, memories, view) | after)
         left = self._after(state, left, new, dict(zip(WRITES, writes, strict=True)), view)
+        left = left.replace(**{CONTEXT: self._context_after(state, context, view)})
         if not wanted:
             return x[:, :0], left
         output = self._attend(queries_of(new.queries, view), buffer, view, wanted)  # (B, wanted, D)
         if chunk.asks:
-            output = output + self._recalled(x[:, -wanted:], new, memories, chunk)
+            output = output + self._recalled(x[:, -wanted:], new, context, memories, chunk)
         return output, left
 
     def rewind(self, state: LayerState, position: int, tokens: int) -> LayerState | None:
@@ -55,7 +58,8 @@ class AddedMemoryAttention(Attention):
         if before is None or not self.memory.needs_added_memory:
             return before
         kept = self.window.open_tokens(position) - tokens
-        return before.replace(**{name: state[name][:, :, :kept].clone() for name in WRITES})
+        rows = dict.fromkeys(WRITES, kept) | {CONTEXT: CONTEXT_TOKENS + kept}
+        return before.replace(**{name: state[name][:, :, :count].clone() for name, count in rows.items()})
 
     def cost(self) -> Cost:
         """Count what reading a document costs, which asks the memory for nothing, and the room of a chunk that asks."""
@@ -63,11 +67,12 @@ class AddedMemoryAttention(Attention):
         if not self.memory.needs_added_memory:
             return plain
         spec, D, R = self.spec, self.hidden_size, self.added_memory.query.down.out_features
-        written = 2 * spec.head_size * spec.kv_size + 2 * R * (D + spec.kv_size) * 2 + 2 * D * spec.kv_heads
+        low_rank = 2 * R * (D + spec.kv_size) * (2 + CONTEXT_RANKS)  # keys, values and context
+        written = low_rank + 2 * (spec.head_size + CONTEXT_TOKENS) * spec.kv_size + 2 * D * spec.kv_heads
         return replace(
             plain,
             projection_flops=plain.projection_flops + written,
-            wide_scratch=plain.wide_scratch + 4 * (spec.query_size + spec.kv_size),
+            wide_scratch=plain.wide_scratch + 4 * (spec.query_size + 2 * spec.kv_size),
         )
 
     def scratch(self, tokens: int, item: int) -> int:
@@ -76,23 +81,46 @@ class AddedMemoryAttention(Attention):
             return plain
         spec, segments = self.spec, -(-tokens // self.segment)
         asked = 4 * tokens * spec.query_size * 4  # projected, unit, recalled, gated
-        writes = 4 * tokens * spec.kv_size * 4
+        writes = 8 * tokens * spec.kv_size * 4  # and contexts
         memories = 4 * (segments + 1) * spec.kv_size * spec.head_size * 4
         return plain + asked + writes + memories
 
-    def addresses(self, asking: Tensor, writing: Tensor) -> tuple[Tensor, Writes]:
-        """Return the queries (B, H, Q, E) of inputs asking (B, Q, D), and what inputs writing (B, S, D) write."""
-        asked = self._project(asking, asking.shape[1])
-        return self.added_memory.queries(asking, asked.queries), self.written(writing)
+    def queries(self, x: Tensor) -> Tensor:
+        """Return the queries (B, H, S, E) of tokens with the inputs x (B, S, D), the first that there are."""
+        new = self._project(x, x.shape[1])
+        return self.added_memory.queries(x, new.queries, self.first_context(x))
 
     def written(self, x: Tensor) -> Writes:
-        """Return what tokens with the inputs x (B, S, D) write."""
+        """Return what tokens with the inputs x (B, S, D) write, the first that there are."""
         new = self._project(x, 0)
-        return self.added_memory.writes(x, new.keys, new.values)
+        return self.added_memory.writes(x, new.keys, new.values, self.first_context(x))
 
-    def _open_and_new(self, x: Tensor, new: Projected, state: LayerState) -> Writes:
+    def first_context(self, x: Tensor) -> Tensor:
+        """Return the context of tokens with nothing before them: x (B, S, D) -> (B, K, X + S, E)."""
+        return F.pad(self.added_memory.contexts(x), (0, 0, CONTEXT_TOKENS, 0))
+
+    def _context(self, x: Tensor, state: LayerState, view: View) -> Tensor:
+        """Return the context kept of the tokens before the chunk, and the new tokens': (B, K, n + S, E)."""
+        own = self.added_memory.contexts(x)
+        if view.runs is None:
+            return torch.cat((state[CONTEXT], own), dim=2)
+        wanted = [self._context_at(start) for start in view.runs.round.starts]
+        return torch.cat((rows_at(state[CONTEXT], own, wanted, view.runs), own), dim=2)
+
+    def _context_after(self, state: LayerState, context: Tensor, view: View) -> Tensor:
+        if view.runs is None:
+            return last_rows(context, len(self._context_at(view.plan.position + view.plan.tokens)))
+        own = context[:, :, context.shape[2] - view.plan.tokens :]
+        wanted = [self._context_at(view.runs.round.end)] * len(view.runs.round.starts)
+        return rows_at(state[CONTEXT], own, wanted, view.runs)
+
+    def _context_at(self, position: int) -> range:
+        return range(position - self.window.open_tokens(position) - CONTEXT_TOKENS, position)
+
+    def _open_and_new(self, x: Tensor, new: Projected, state: LayerState, context: Tensor) -> Writes:
         """Return what the open segment's tokens and the new ones write."""
-        added = self.added_memory.writes(x, new.keys, new.values)
+        nearby = context[:, :, -(CONTEXT_TOKENS + x.shape[1]) :]
+        added = self.added_memory.writes(x, new.keys, new.values, nearby)
         return Writes(*(torch.cat((state[name], part), dim=2) for name, part in zip(WRITES, added, strict=True)))
 
     def _memories(self, memory: Tensor, writes: Writes, view: View) -> tuple[Tensor, dict[str, Tensor]]:
@@ -112,12 +140,13 @@ class AddedMemoryAttention(Attention):
         kept = {name: part[:, :, opened:].clone() for name, part in zip(WRITES, writes, strict=True)}
         return kept | {"memory": memories[:, :, -1].clone()}
 
-    def _recalled(self, x: Tensor, new: Projected, memories: Tensor, chunk: Chunk) -> Tensor:
+    def _recalled(self, x: Tensor, new: Projected, context: Tensor, memories: Tensor, chunk: Chunk) -> Tensor:
         """Return what memory adds for the chunk's last tokens. x (B, Q, D) -> (B, Q, D)."""
         wanted, length = x.shape[1], self.segment
         first = chunk.position + chunk.tokens - wanted
         skipped, before = first // length - chunk.position // length, first % length
-        queries = self.added_memory.queries(x, new.queries)  # (B, H, Q, E)
+        nearby = context[:, :, -(CONTEXT_TOKENS + wanted) :]
+        queries = self.added_memory.queries(x, new.queries, nearby)  # (B, H, Q, E)
         if before + wanted <= length:  # as when answering: one row, and not a segment of them
             before, length = 0, wanted
         queries = F.pad(queries, (0, 0, before, -(before + wanted) % length))  # whole segments

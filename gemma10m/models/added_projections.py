@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gemma10m import ops
 from gemma10m.config import AttentionSpec
+from gemma10m.memory.added import CONTEXT_TOKENS
+
+CONTEXT_RANKS = 4  # the context's rank over that of the others: it has to tell any two names apart
 
 
 class Writes(NamedTuple):
@@ -33,13 +37,20 @@ class LowRank(nn.Module):
 
 
 class AddedProjections(nn.Module):
-    """Add to the layer's own projections what memory needs. With B = 0 and a read gate of 0 nothing changes."""
+    """Add to the layer's own projections what memory needs. With a read gate of 0 nothing changes.
+
+    A token's key and query depend on the tokens before it, too, by a short convolution over a projection that both
+    share (as in Gated DeltaNet, arXiv 2412.06464, which has one for each): the name of a number comes before it.
+    """
 
     def __init__(self, hidden_size: int, spec: AttentionSpec, rank: int) -> None:
         super().__init__()
         size = spec.head_size
         self.query_map = nn.Parameter(_identity(size))
         self.key_map = nn.Parameter(_identity(size))
+        self.context = LowRank(hidden_size, CONTEXT_RANKS * rank, spec.kv_size)
+        self.query_kernel = nn.Parameter(_mean(spec))
+        self.key_kernel = nn.Parameter(_mean(spec))
         self.query = LowRank(hidden_size, rank, spec.query_size)
         self.key = LowRank(hidden_size, rank, spec.kv_size)
         self.value = LowRank(hidden_size, rank, spec.kv_size)
@@ -47,15 +58,28 @@ class AddedProjections(nn.Module):
         self.write_gate = nn.Linear(hidden_size, spec.kv_heads)
         self.read_gate = nn.Linear(hidden_size, spec.heads)
 
-    def queries(self, x: Tensor, own: Tensor) -> Tensor:
-        """Return the queries to memory: x (B, Q, D), the layer's own without positions (B, H, Q, E) -> (B, H, Q, E)."""
-        return ops.wide(own) @ self.query_map + _heads(self.query(self._wide(x)), own.shape[1])
+    def contexts(self, x: Tensor) -> Tensor:
+        """Return what tokens say of those after them: x (B, S, D) -> (B, K, S, E)."""
+        return _heads(self.context(self._wide(x)), len(self.key_kernel))
 
-    def writes(self, x: Tensor, own_keys: Tensor, own_values: Tensor) -> Writes:
-        """Return what the tokens write: x (B, S, D), the layer's own (B, K, S, E) each, keys without positions."""
+    def queries(self, x: Tensor, own: Tensor, context: Tensor) -> Tensor:
+        """Return the queries to memory (B, H, Q, E).
+
+        x (B, Q, D); own: the layer's without positions (B, H, Q, E); context (B, K, X + Q, E).
+        """
+        before = _convolved(context, self.query_kernel).repeat_interleave(own.shape[1] // context.shape[1], dim=1)
+        return ops.wide(own) @ self.query_map + _heads(self.query(self._wide(x)), own.shape[1]) + before
+
+    def writes(self, x: Tensor, own_keys: Tensor, own_values: Tensor, context: Tensor) -> Writes:
+        """Return what the tokens write.
+
+        x (B, S, D); the layer's own keys, without positions, and values (B, K, S, E) each; context (B, K,
+        X + S, E).
+        """
         wide, heads = self._wide(x), own_keys.shape[1]
+        before = _convolved(context, self.key_kernel)
         return Writes(
-            ops.wide(own_keys) @ self.key_map + _heads(self.key(wide), heads),
+            ops.wide(own_keys) @ self.key_map + _heads(self.key(wide), heads) + before,
             ops.wide(own_values) + _heads(self.value(wide), heads),
             torch.sigmoid(self.write_gate(wide)).mT,
         )
@@ -72,6 +96,20 @@ class AddedProjections(nn.Module):
 def _heads(x: Tensor, count: int) -> Tensor:
     found: Tensor = x.unflatten(-1, (count, -1)).transpose(1, 2)  # (B, heads, S, E)
     return found
+
+
+def _convolved(x: Tensor, kernel: Tensor) -> Tensor:
+    """Return sums over the X tokens before each: x (B, K, X + S, E), kernel (K, E, X) -> (B, K, S, E)."""
+    heads, size = kernel.shape[:2]
+    rows = x[:, :, :-1].transpose(2, 3).flatten(1, 2)  # (B, K * E, X + S - 1)
+    sums = F.conv1d(rows, kernel.flatten(0, 1).unsqueeze(1), groups=heads * size)  # (B, K * E, S)
+    found: Tensor = sums.unflatten(1, (heads, size)).transpose(2, 3)
+    return found
+
+
+def _mean(spec: AttentionSpec) -> Tensor:
+    """Return the kernel (K, E, X) of a mean."""
+    return torch.full((spec.kv_heads, spec.head_size, CONTEXT_TOKENS), 1.0 / CONTEXT_TOKENS)
 
 
 def _identity(size: int) -> Tensor:

@@ -54,6 +54,15 @@ def open_after(left: LayerState, own: Mapping[str, Tensor], window: Window, runs
     return left.replace(**dict(zip(own, runs.fetch(tuple(own.values()), wanted), strict=True)))
 
 
+def rows_at(kept: Tensor, own: Tensor, wanted: list[range], runs: Runs) -> Tensor:
+    """Return the rows of the tokens that this rank wants. kept (B, K, n, E): of those before the round; own: the run's.
+
+    Every rank must call this.
+    """
+    earlier = max(0, runs.round.start - wanted[runs.rank].start)
+    return torch.cat((kept[:, :, kept.shape[2] - earlier :], *runs.fetch((own,), wanted)), dim=2)
+
+
 def _kept_at(window: Window, position: int) -> range:
     return range(position - window.kept(position), position)
 

@@ -49,7 +49,7 @@ def attend_in_blocks(queries: Tensor, keys: Tensor, values: Tensor, *, reach: in
         else:
             some = slice(max(0, place + 1 - reach), stop)
             edge = some.start
-        seen = _seen(stop - place, some.stop - edge, place - edge, reach, queries.device)
+        seen = seen_keys(stop - place, some.stop - edge, place - edge, reach, queries.device)
         _block(grouped[:, :, here], across[:, :, some], down[:, some], seen, scale, scratch, out[:, :, here])
     split: Tensor = out.unflatten(0, (-1, keys.shape[1]))  # (B, K, H/K, Q, E)
     return split.flatten(1, 2)
@@ -67,8 +67,8 @@ def _block_size(row: int, group: int) -> int:
     return 1 << (most.bit_length() - 1)
 
 
-def _seen(count: int, width: int, place: int, reach: int | None, device: torch.device) -> Tensor:
-    """Return which keys `count` queries see, the first of which stands at `place` among them: (Q, width) bool."""
+def seen_keys(count: int, width: int, place: int, reach: int | None, device: torch.device) -> Tensor:
+    """Return which keys `count` queries see, the first of which has the key at `place`: (Q, width) bool."""
     rows = torch.ones(count, width, dtype=torch.bool, device=device).tril_(place)
     return rows if reach is None else rows.triu_(place - reach + 1)
 

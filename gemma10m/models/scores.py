@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gemma10m import ops
-from gemma10m.models.score_blocks import attend_in_blocks, faster_in_blocks
+from gemma10m.models.score_blocks import attend_in_blocks, faster_in_blocks, seen_keys
 
 SCORES_AT_ONCE = 2**24  # numbers: 64 MiB of float32
 FLASH_GRAIN = 8  # flash attention's head sizes are multiples of it
@@ -67,7 +67,7 @@ def received(queries: Tensor, keys: Tensor, *, scale: float, cap: float | None) 
     total = ops.wide(keys[..., 0]).new_zeros(keys.shape[:3])  # (B, K, width)
     for first in range(0, count, rows):
         some = grouped[:, :, :, first : first + rows]  # (B, K, H/K, rows, E)
-        seen = _visible(first, first + some.shape[3], count, width, None, keys.device)
+        seen = seen_keys(some.shape[3], width, width - count + first, None, keys.device)
         total = total + _weights(some, keys, seen, scale, cap).sum((2, 3))
     return total
 
@@ -84,7 +84,7 @@ def window_mask(queries: int, width: int, reach: int | None, device: torch.devic
     """Return which of a window's keys its last tokens see, (Q, width) bool; None where one token sees all."""
     if queries == 1 and (reach is None or width <= reach):
         return None
-    return _visible(0, queries, queries, width, reach, device)
+    return seen_keys(queries, width, width - queries, reach, device)
 
 
 def _on_cuda(queries: Tensor, keys: Tensor, values: Tensor, reach: int | None, scale: float) -> Tensor:
@@ -125,17 +125,9 @@ def _masked(queries: Tensor, keys: Tensor, values: Tensor, reach: int | None, sc
     parts = []
     for first in range(0, count, rows):
         some = queries.narrow(2, first, min(rows, count - first))
-        seen = _visible(first, first + some.shape[2], count, width, reach, keys.device)
+        seen = seen_keys(some.shape[2], width, width - count + first, reach, keys.device)
         parts.append(F.scaled_dot_product_attention(some, keys, values, attn_mask=seen, scale=scale))
     return torch.cat(parts, dim=2) if len(parts) > 1 else parts[0]
-
-
-def _visible(first: int, stop: int, queries: int, width: int, reach: int | None, device: torch.device) -> Tensor:
-    """Return the mask of the queries from `first` to `stop`, (stop - first, width) bool."""
-    rows = torch.ones(stop - first, width, dtype=torch.bool, device=device)
-    last = width - queries + first  # the key that stands where the first of them does
-    visible = rows.tril(last)
-    return visible if reach is None else visible.triu(last - reach + 1)
 
 
 def _capped(queries: Tensor, keys: Tensor, values: Tensor, reach: int | None, scale: float, cap: float) -> Tensor:
@@ -146,6 +138,6 @@ def _capped(queries: Tensor, keys: Tensor, values: Tensor, reach: int | None, sc
     parts = []
     for first in range(0, count, rows):
         some = grouped[:, :, :, first : first + rows]  # (B, K, H/K, rows, E)
-        seen = _visible(first, first + some.shape[3], count, width, reach, keys.device)
+        seen = seen_keys(some.shape[3], width, width - count + first, reach, keys.device)
         parts.append(_weights(some, keys, seen, scale, cap).to(values.dtype) @ values.unsqueeze(2))
     return torch.cat(parts, dim=3).flatten(1, 2)  # (B, H, Q, E)

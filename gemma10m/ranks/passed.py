@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from gemma10m.config import MemoryKind
+from gemma10m.memory.added import CONTEXT_TOKENS
 from gemma10m.memory.runs import Round
-from gemma10m.memory.spans import Window
 from gemma10m.models.attention import Attention
 from gemma10m.models.chunk import wide_dtype
 from gemma10m.models.decoder import Decoder
+
+KeptAt = Callable[[int], int]  # from a position to how many of the tokens before it are kept
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Hold how many tokens' keys and values, contexts and writes are passed, and how many maps."""
+
+    tokens: int
+    contexts: int
+    opened: int
+    maps: int
 
 
 def map_numbers(memory: MemoryKind, size: int) -> int:
@@ -34,31 +49,45 @@ def sent_bytes(model: Decoder, dealt: Round, rank: int) -> list[int]:
     found = []
     for mixer in owners(model):
         if rank < others:
-            tokens, opened = _kept_since(mixer.window, dealt.starts[rank + 1], dealt.start), 0
-            tokens += others * max(0, mixer.window.sinks - dealt.start) * (rank == 0)
+            position, times, opened = dealt.starts[rank + 1], 1, 0
         else:
-            tokens = others * _kept_since(mixer.window, dealt.end, dealt.start)
-            opened = others * mixer.window.open_tokens(dealt.end)
-        found.append(_nbytes(mixer, model, tokens, opened, others))
+            position, times, opened = dealt.end, others, others * mixer.window.open_tokens(dealt.end)
+        tokens, contexts = (times * _since(kept, position, dealt.start) for kept in _kept(mixer))
+        if rank == 0:
+            tokens += others * max(0, mixer.window.sinks - dealt.start)
+        found.append(_nbytes(mixer, model, _Rows(tokens, contexts, opened, others)))
     return found
 
 
 def _received(mixer: Attention, model: Decoder, dealt: Round, rank: int) -> int:
     window, others = mixer.window, len(dealt.starts) - 1
-    run, left = dealt.run(rank), _kept_since(window, dealt.end, dealt.start)
-    own = max(0, run.stop - max(run.start, dealt.end - left))
-    tokens = _kept_since(window, run.start, dealt.start) + left - own
+    tokens, contexts = (_received_rows(kept, dealt, rank) for kept in _kept(mixer))
     if rank:
         tokens += max(0, window.sinks - dealt.start)
     opened = 0 if rank == others else window.open_tokens(dealt.end)
-    return _nbytes(mixer, model, tokens, opened, others)
+    return _nbytes(mixer, model, _Rows(tokens, contexts, opened, others))
 
 
-def _nbytes(mixer: Attention, model: Decoder, tokens: int, opened: int, maps: int) -> int:
-    """Count the bytes of so many tokens' keys and values, open tokens' writes, and ranks' maps."""
+def _received_rows(kept: KeptAt, dealt: Round, rank: int) -> int:
+    """Count the rows before the rank's run, and those at the round's end that it did not read itself."""
+    run, left = dealt.run(rank), _since(kept, dealt.end, dealt.start)
+    own = max(0, run.stop - max(run.start, dealt.end - left))
+    return _since(kept, run.start, dealt.start) + left - own
+
+
+def _kept(mixer: Attention) -> tuple[KeptAt, KeptAt]:
+    """Return how many tokens' keys and values, and contexts, are kept at a position."""
+    window = mixer.window
+    if not mixer.memory.needs_added_memory:
+        return window.kept, lambda _: 0
+    return window.kept, lambda position: CONTEXT_TOKENS + window.open_tokens(position)
+
+
+def _nbytes(mixer: Attention, model: Decoder, rows: _Rows) -> int:
     spec, memory = mixer.spec, mixer.memory.name
-    wide = maps * map_numbers(memory, spec.head_size) + opened * open_numbers(memory, spec.head_size)
-    narrow = 2 * tokens * spec.head_size
+    wide = rows.maps * map_numbers(memory, spec.head_size) + rows.opened * open_numbers(memory, spec.head_size)
+    wide += rows.contexts * spec.head_size
+    narrow = 2 * rows.tokens * spec.head_size
     return spec.kv_heads * (narrow * model.dtype.itemsize + wide * wide_dtype(model.dtype).itemsize)
 
 
@@ -67,6 +96,6 @@ def owners(model: Decoder) -> list[Attention]:
     return [mixer for mixer in model.mixers if isinstance(mixer, Attention) and mixer.spec.source is None]
 
 
-def _kept_since(window: Window, position: int, start: int) -> int:
-    """Count the keys kept at a position that the round has read."""
-    return min(window.kept(position), position - start)
+def _since(kept: KeptAt, position: int, start: int) -> int:
+    """Count the rows kept at a position that the round has read."""
+    return min(kept(position), position - start)

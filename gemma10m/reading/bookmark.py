@@ -58,7 +58,7 @@ def _little_endian(ids: Sequence[int]) -> bytes:
     return packed.tobytes()
 
 
-def skip_to(bookmark: Bookmark, stream: IdStream, model: Decoder) -> tuple[State, IdDigest] | None:
+def advance_to(bookmark: Bookmark, stream: IdStream, model: Decoder) -> tuple[State, IdDigest] | None:
     """Move the stream to the bookmark's position if the ids up to there are the same; else return None.
 
     A document that has grown can differ in its last tokens: `ther` was the end, `there` is not. Their keys are still in

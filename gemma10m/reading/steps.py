@@ -11,7 +11,7 @@ from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
 from gemma10m.progress import ProgressView
 from gemma10m.ranks.group import Ranks
-from gemma10m.reading.bookmark import Bookmark, IdDigest, skip_to
+from gemma10m.reading.bookmark import Bookmark, IdDigest, advance_to
 from gemma10m.reading.ids import IdStream
 from gemma10m.reading.pace import Pace
 from gemma10m.reading.stretch import device_memory, process_memory
@@ -60,7 +60,7 @@ def read_steps(
     opening = Prompt(tokenizer).opening()
     stream = IdStream(tokenizer, document, opening, ranks.post() if ranks else None)
     try:
-        found = skip_to(start, stream, model) if start else None
+        found = advance_to(start, stream, model) if start else None
         if start and found is None:
             stream.close()
             stream, start = IdStream(tokenizer, document, opening, ranks.post() if ranks else None), None

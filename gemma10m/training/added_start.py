@@ -17,11 +17,14 @@ from gemma10m.models.decoder import Decoder
 from gemma10m.training.initial import WRITE_GATE_BIAS
 from gemma10m.weights.checkpoint import Checkpoint
 
+CONTEXT_SCALE = 0.03
+
 
 def untrained_memory(config: ModelConfig, reading: ReadingConfig, rank: int, seed: int) -> AddedMemoryWeights:
     """Return a memory for each layer that has no window and owns its keys.
 
-    Maps are the identity, each B is 0, and read gates are shut.
+    Maps are the identity, the context of a token is the mean of those before it, drawn at random, the other low-rank
+    updates are 0, and read gates are shut.
     """
     generator = torch.Generator().manual_seed(seed)
     tensors: dict[str, Tensor] = {}
@@ -53,5 +56,7 @@ def memory_of(model: Decoder, rank: int, reading: ReadingConfig) -> AddedMemoryW
 def _draw(name: str, parameter: nn.Parameter, generator: torch.Generator) -> None:
     if name.endswith("down.weight"):
         parameter.copy_(torch.randn(parameter.shape, generator=generator) * parameter.shape[1] ** -0.5)
-    elif not name.endswith("_map"):
+    elif name == "context.up.weight":
+        parameter.copy_(torch.randn(parameter.shape, generator=generator) * CONTEXT_SCALE)
+    elif not name.endswith(("_map", "_kernel")):
         parameter.fill_(WRITE_GATE_BIAS if name == "write_gate.bias" else 0.0)

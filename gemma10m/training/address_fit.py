@@ -16,7 +16,17 @@ import torch
 from torch import Tensor, nn
 
 from gemma10m.models.added_attention import AddedMemoryAttention
-from gemma10m.training.address_contrast import LayerDocument, alikeness, contrast, layer_document, share_found
+from gemma10m.training.address_losses import (
+    LEAST,
+    LayerDocument,
+    alikeness,
+    contrast,
+    joined,
+    layer_document,
+    lost_share,
+    share_found,
+    weighted,
+)
 from gemma10m.training.addresses import AddressedDocument
 
 CONTRASTS, RECALLS = 1200, 500  # steps
@@ -26,7 +36,6 @@ MAP_RATE, RECALL_RATE, GATE_RATE, SHARPNESS_RATE = 2e-3, 7e-4, 1e-2, 5e-3
 DECAY, WARMUP, LEAST_RATE = 0.05, 20, 0.05
 OPEN_GATES, SHUT_GATES = 0.03, 0.02  # the losses of gates that are open on every token, and shut on the right one
 SHARPNESS = math.log(15.0)
-LEAST = 1e-9  # of a logarithm's argument
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,7 @@ class _Fit:
         self._layer, self._draw = layer, draw
         self._documents = [layer_document(document, inputs) for document in documents if document.targets]
         named = dict(layer.added_memory.named_parameters())
-        self._maps = [named[name] for name in named if name.startswith(("query", "key"))]
+        self._maps = [named[name] for name in named if name.startswith(("query", "key", "context"))]
         self._gates = [named[name] for name in named if name.startswith("write_gate")]
         self._device = self._maps[0].device
         self._sharpness = nn.Parameter(torch.tensor(SHARPNESS, device=self._device))
@@ -90,28 +99,13 @@ class _Fit:
         optimizer.step()
 
     def _recall(self, documents: Sequence[LayerDocument]) -> tuple[Tensor, float, Tensor]:
-        """Return minus the logarithm of the right token's share in what is recalled, the share found, the gates' loss.
-
-        What tokens write is taken to be as good as random, and nothing is overwritten: then the share is b² (q·k)² of
-        the right token over the sum of all. What comes back with another sign counts for nothing.
-        """
-        first, places = 0, []
-        for document in documents:
-            places.append(document.places + first)
-            first += len(document.writing)
-        right = torch.cat(places).to(self._device)  # (Q)
-        together = LayerDocument(
-            torch.cat([document.writing for document in documents]),
-            torch.cat([document.asking for document in documents]),
-            right,
-        )
+        """Return the share lost of what a memory of all of them recalls, the share found, and the gates' loss."""
+        together = joined(documents)
+        right = together.places.to(self._device)  # (Q)
         alike, gates = alikeness(self._layer, together)  # (H, Q, S), (K, S)
-        heads = gates.repeat_interleave(len(alike) // len(gates), dim=0).unsqueeze(1)  # (H, 1, S)
-        written = heads * alike  # (H, Q, S)
-        own = written.gather(2, right.expand(len(written), -1).unsqueeze(2)).clamp_min(0).square().sum((0, 2))  # (Q)
-        loss = -(own / written.square().sum((0, 2))).clamp_min(LEAST).log().mean()
+        written = weighted(alike, gates)
         shut = -gates[:, right].clamp_min(LEAST).log().mean()
-        return loss, share_found(written, right), SHUT_GATES * shut + OPEN_GATES * gates.mean()
+        return lost_share(written, right), share_found(written, right), SHUT_GATES * shut + OPEN_GATES * gates.mean()
 
 
 def _plain(parameters: list[nn.Parameter], rate: float) -> dict[str, object]:

@@ -22,16 +22,20 @@ BEFORE = (16, 64)  # tokens of other prose before the questions
 
 @dataclass(frozen=True)
 class Target:
-    """Hold the tokens of a value in an answer; what says one of them is the input one token before it."""
+    """Hold where the tokens of an answer's value are asked for, and where the document has them."""
 
-    inputs: Tensor  # (L, Q, D), of the Q tokens that say the value
-    places: Tensor  # (Q) int64: where the document has the value
+    asked: Tensor  # (Q) int64: of the questions' tokens, those one before a token of the value
+    places: Tensor  # (Q) int64
 
 
 @dataclass(frozen=True)
 class AddressedDocument:
     ids: Tensor  # (S) int64
     inputs: Tensor  # (L, S, D): what each of the L layers with a memory gets
+    questions: Tensor  # (T) int64: a first token, some other prose, the questions and their answers
+    answers: tuple[slice, ...]  # among these, each with the token that stops it
+    prose: int  # tokens of them before the first question
+    asking: Tensor  # (L, T, D): what each of the layers gets of them
     targets: tuple[Target, ...]
 
 
@@ -69,9 +73,10 @@ def _document(model: Decoder, writer: Writer, script: Script, draw: random.Rando
             value, first = found
             at = torch.arange(start + value.start, start + value.stop)
             places = torch.arange(first, first + len(at))
-            targets.append(Target(heard[:, skipped + at - 1].clone(), places))
+            targets.append(Target(skipped + at - 1, places))
         last = stop
-    return AddressedDocument(document, _inputs(model, document), tuple(targets))
+    answers = tuple(slice(skipped - opened + each.start, skipped - opened + each.stop) for each in script.answers)
+    return AddressedDocument(document, _inputs(model, document), asking, answers, skipped, heard, tuple(targets))
 
 
 def _value(writer: Writer, question: list[int], answer: list[int], document: list[int]) -> tuple[slice, int] | None:

@@ -31,7 +31,7 @@ class Losses:
     text: float | None
     teacher: float | None
     mixer: float | None
-    contrast: float | None = field(default=None, kw_only=True)  # between the tokens of documents with facts
+    address: float | None = field(default=None, kw_only=True)  # of an added memory's addresses
     right: dict[str, tuple[int, int]]  # a task's questions answered right, and asked
     write_gates: list[float]  # a layer's mean over the open segment: gated
 

@@ -28,8 +28,8 @@ def is_added_gate(name: str) -> bool:
 
 
 def is_address(name: str) -> bool:
-    """Tell if an added memory is addressed with the parameter: its queries, keys and write gates."""
-    return PART in name and name.rpartition(PART)[2].startswith(("query", "key", "write_gate"))
+    """Tell if an added memory is addressed with the parameter: its queries, keys, contexts and write gates."""
+    return PART in name and name.rpartition(PART)[2].startswith(("query", "key", "context", "write_gate"))
 
 
 def is_trained(name: str, train: str) -> bool:

@@ -2,6 +2,7 @@
 
 What a layer with an added memory gets of a document does not depend on the memory. So what was heard once can be
 written in every step, with the projections as they then are: a fact meets thousands of tokens that nobody reads again.
+The first tokens of each segment are written without the context of those before them, which are drawn anew each time.
 """
 
 from __future__ import annotations

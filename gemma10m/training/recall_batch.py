@@ -51,7 +51,7 @@ def draw_recall_batch(writer: Writer, recipe: Recipe, stage: Stage, step: int, r
         answer_mask(rows, length),
         prose,
         tuple((name, row.answers) for name, row in zip(names, rows, strict=True)),
-        _times(count, stage.length // reading.segment, stage.virtual, draw),
+        draw_times(count, stage.length // reading.segment, stage.virtual, draw),
     )
 
 
@@ -73,7 +73,8 @@ def _out_of_sight(case: Case, share: float, draw: random.Random) -> Case:
     return replace(case, facts=tuple(replace(fact, depth=fact.depth * share) for fact in case.facts))
 
 
-def _times(rows: int, segments: int, virtual: int, draw: random.Random) -> Tensor:
+def draw_times(rows: int, segments: int, virtual: int, draw: random.Random) -> Tensor:
+    """Draw how often plain segments follow each segment, as `RecallBatch.times` has it: (rows, segments)."""
     generator = torch.Generator().manual_seed(draw.getrandbits(63))
     if not virtual:
         return torch.zeros(rows, segments, dtype=torch.int64)

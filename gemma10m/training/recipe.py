@@ -31,6 +31,7 @@ _LEAST = {
     "questions": 1,
     "lm_stride": 1,
     "addressed": 0,
+    "again": 0,
     "plain": 0,
     "plain_together": 1,
     "seed": 0,
@@ -46,7 +47,7 @@ _MOST = {
     "lm_weight": math.inf,
     "kl_weight": math.inf,
     "mixer_weight": math.inf,
-    "contrast_weight": math.inf,
+    "address_weight": math.inf,
 }
 
 
@@ -119,7 +120,8 @@ class Recipe:
     mixer_weight: float = 0.0  # of how far what each layer's mixer gives is from the teacher's
     train: str = "all"
     addressed: int = 0  # documents on which an added memory's keys, queries and gates are fitted before the first step
-    contrast_weight: float = 0.0  # of the contrast between the tokens of these documents, while the memory is trained
+    again: int = 0  # steps that ask again about these documents, after each step that reads others
+    address_weight: float = 0.0  # of the loss that keeps their addresses apart, while the memory is trained
     plain: int = 0  # segments of prose that `virtual` writes to an added memory; others have the batch's own
     plain_together: int = 8  # at most so many of them in a row
     seed: int = 0
@@ -174,8 +176,9 @@ class Recipe:
             yield "one of the tasks must have a weight above 0"
         elif self.window_share and not any(self.tasks.get(name) for name in SEEN_IN_A_WINDOW):
             yield f"window_share needs one of the tasks {', '.join(SEEN_IN_A_WINDOW)}, found {', '.join(self.tasks)}"
-        if self.contrast_weight and not self.addressed:
-            yield f"contrast_weight needs addressed documents, found addressed {self.addressed}"
+        for name in ("address_weight", "again"):
+            if getattr(self, name) and not self.addressed:
+                yield f"{name} needs addressed documents, found addressed {self.addressed}"
         if self.addressed and not any(self.tasks.get(name) for name in HAVE_VALUES):
             yield f"addressed needs one of the tasks {', '.join(HAVE_VALUES)}, found {', '.join(self.tasks)}"
 

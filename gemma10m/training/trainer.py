@@ -48,7 +48,7 @@ class StepReport:
     text_loss: float | None
     teacher_loss: float | None
     mixer_loss: float | None
-    contrast_loss: float | None
+    address_loss: float | None
     running_loss: float
     right: dict[str, tuple[int, int]]  # by task: questions answered right, and asked
     gates: list[float]  # each layer's mean sigmoid
@@ -96,7 +96,7 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         learned = self._learn(stage, before.step)
         losses = learned.losses
-        for loss in (losses.answer, losses.text, losses.teacher, losses.mixer, losses.contrast):
+        for loss in (losses.answer, losses.text, losses.teacher, losses.mixer, losses.address):
             self._check("loss", loss)
         tokens = learned.rows * learned.length
         rate = self.recipe.rate(before.tokens + tokens)
@@ -115,7 +115,7 @@ class Trainer:
             text_loss=losses.text,
             teacher_loss=losses.teacher,
             mixer_loss=losses.mixer,
-            contrast_loss=losses.contrast,
+            address_loss=losses.address,
             running_loss=self.position.running_loss,
             right=losses.right,
             gates=mean_gates(self.model),

@@ -23,6 +23,7 @@ from gemma10m.errors import ConfigError, Interrupted, UsageError
 from gemma10m.library.library import Library
 from gemma10m.library.retrieval import RetrievalOptions
 from gemma10m.terminal import Terminal
+from gemma10m.training.asked_again import AGAIN
 from gemma10m.training.saved_run import RUN
 from gemma10m.training.trainer import Trainer
 from gemma10m.weights.checkpoint import open_checkpoint
@@ -218,10 +219,12 @@ def test_addresses_are_fitted_once_before_the_first_step(
 
 
 @pytest.mark.usefixtures("short_fit")
-def test_a_run_that_holds_addresses_apart_resumes_as_if_it_had_not_stopped(desk: Path) -> None:
-    addressed(desk, contrast_weight=0.5)
+def test_a_run_with_documents_that_it_keeps_resumes_as_if_it_had_not_stopped(desk: Path) -> None:
+    addressed(desk, address_weight=0.5, again=1)
     whole = train(desk, "whole")
-    assert all(line["contrast_loss"] > 0 for line in log_of(whole))
+    lines = log_of(whole)
+    assert all(line["address_loss"] > 0 for line in lines)
+    assert [AGAIN in line["right"] for line in lines] == [number % 2 == 1 for number in range(len(lines))]
     with interrupted_before(3), pytest.raises(Interrupted):
         train(desk)
     assert_same_run(train(desk), whole)

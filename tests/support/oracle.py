@@ -136,12 +136,12 @@ def attention(
                 heads.append(combine(layer, reading, h, local, memory[kv].read(q[t][h])))
             outputs.append(layer["self_attn.o_proj.weight"] @ torch.cat(heads))
             if reading.memory == "added":
-                outputs[t] = outputs[t] + added_answer(layer, config, x[t], q[t], memory)
+                outputs[t] = outputs[t] + added_answer(layer, config, x[: t + 1], q[t], memory)
         if end <= len(x):  # the segment closes: written once, after all of its tokens have read
             for kv in range(config.kv_heads):
                 segment = range(start, end)
                 b = [write_gate(layer, reading, x[t], kv) for t in segment]
-                pairs = [written_pair(layer, config, reading, x[t], k[t], v[t], kv) for t in segment]
+                pairs = [written_pair(layer, config, reading, x[: t + 1], k[t], v[t], kv) for t in segment]
                 memory[kv].write([key for key, _ in pairs], [value for _, value in pairs], b)
             if reading.memory == "state-vector":
                 vector = next_vector(layer, config, vector, outputs[start:end])
@@ -183,25 +183,47 @@ def low_rank(layer: Weights, part: str, x: Tensor) -> Tensor:
     return layer[f"{name}.up.weight"] @ (layer[f"{name}.down.weight"] @ x)
 
 
+def context_sum(layer: Weights, config: ModelConfig, kernel: str, before: list[Tensor], kv: int) -> Tensor:
+    """Return the weighted sum (E) of what up to 16 tokens before a token say of it; before: their inputs, in order."""
+    weights = layer[f"self_attn.added_memory.{kernel}"][kv]  # (E, 16), the nearest token's last
+    found = torch.zeros(len(weights), dtype=weights.dtype)
+    for back, x in enumerate(reversed(before[-16:]), start=1):
+        found = found + weights[:, -back] * heads_of(low_rank(layer, "context", x), config.kv_heads)[kv]
+    return found
+
+
 def written_pair(
-    layer: Weights, config: ModelConfig, reading: ReadingConfig, x: Tensor, k: list[Tensor], v: list[Tensor], kv: int
+    layer: Weights,
+    config: ModelConfig,
+    reading: ReadingConfig,
+    x: list[Tensor],
+    k: list[Tensor],
+    v: list[Tensor],
+    kv: int,
 ) -> tuple[Tensor, Tensor]:
-    """Return the key and the value (E) that a token writes: the layer's own, unless memory has its projections."""
+    """Return the key and the value (E) that the last of the tokens x writes.
+
+    They are the layer's own, unless memory has its projections.
+    """
     if reading.memory != "added":
         return k[kv], v[kv]
-    key = heads_of(low_rank(layer, "key", x), config.kv_heads)[kv]
-    value = heads_of(low_rank(layer, "value", x), config.kv_heads)[kv]
+    key = heads_of(low_rank(layer, "key", x[-1]), config.kv_heads)[kv]
+    key = key + context_sum(layer, config, "key_kernel", x[:-1], kv)
+    value = heads_of(low_rank(layer, "value", x[-1]), config.kv_heads)[kv]
     return k[kv] @ layer["self_attn.added_memory.key_map"] + key, v[kv] + value
 
 
-def added_answer(layer: Weights, config: ModelConfig, x: Tensor, q: list[Tensor], memory: list[HeadMemory]) -> Tensor:
-    """Return what the memory beside attention adds to a token's output (D)."""
+def added_answer(
+    layer: Weights, config: ModelConfig, x: list[Tensor], q: list[Tensor], memory: list[HeadMemory]
+) -> Tensor:
+    """Return what the memory beside attention adds to the output (D) of the last of the tokens x."""
     name = "self_attn.added_memory"
-    low, heard = heads_of(low_rank(layer, "query", x), config.heads), []
+    low, heard = heads_of(low_rank(layer, "query", x[-1]), config.heads), []
     for h in range(config.heads):
-        query = q[h] @ layer[f"{name}.query_map"] + low[h]
-        gate = torch.tanh(layer[f"{name}.read_gate.weight"][h] @ x + layer[f"{name}.read_gate.bias"][h])
-        heard.append(gate * memory[h // (config.heads // config.kv_heads)].read(query))
+        kv = h // (config.heads // config.kv_heads)
+        query = q[h] @ layer[f"{name}.query_map"] + low[h] + context_sum(layer, config, "query_kernel", x[:-1], kv)
+        gate = torch.tanh(layer[f"{name}.read_gate.weight"][h] @ x[-1] + layer[f"{name}.read_gate.bias"][h])
+        heard.append(gate * memory[kv].read(query))
     together = torch.cat(heard)
     return layer["self_attn.o_proj.weight"] @ together + low_rank(layer, "output", together)
 
@@ -335,6 +357,10 @@ def random_added_memory(config: ModelConfig, normal: Callable[..., Tensor]) -> W
         "output": (config.query_size, D),
     }
     found = {"query_map": normal(E, E, std=E**-0.5), "key_map": normal(E, E, std=E**-0.5)}
+    found["context.down.weight"] = normal(4 * R, D, std=D**-0.5)
+    found["context.up.weight"] = normal(config.kv_size, 4 * R, std=(4 * R) ** -0.5)
+    for kernel in ("query_kernel", "key_kernel"):
+        found[kernel] = normal(config.kv_heads, E, 16, std=16**-0.5)
     for part, (size, out) in sizes.items():
         found[f"{part}.down.weight"] = normal(R, size, std=size**-0.5)
         found[f"{part}.up.weight"] = normal(out, R, std=R**-0.5)

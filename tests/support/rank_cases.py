@@ -53,6 +53,8 @@ def cases() -> Iterator[Case]:
         yield Case(f"a long carry on {ranks}", "gated", ranks, (20, 33), carry=4 * SEGMENT, sinks=5, layers="GW")
         yield Case(f"narrow on {ranks}", "gated", ranks, (100, 103), carry=SEGMENT, sinks=3, dtype="float32")
     yield Case("added", "added", 2, (40, 63), carry=SEGMENT, sinks=3, layers="GLSW")
+    # Runs that are shorter than the context of a token.
+    yield Case("added in short runs", "added", 4, (23, 38), carry=SEGMENT, sinks=3, layers="GG")
     yield Case("window", "window", 2, (40, 63), carry=SEGMENT, sinks=3, layers="GLSW")
     yield Case("without carry", "delta", 2, (41, 39), layers="G")
     yield Case("fewer segments than ranks", "delta", 4, (9, 8), carry=SEGMENT, sinks=2, layers="G")

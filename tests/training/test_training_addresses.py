@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -10,16 +12,18 @@ import pytest
 import torch
 import torch.nn.functional as F
 from oracle import random_weights
+from torch import Tensor
 from training_runs import TEXT, shorten_fit, small_recipe, tokenizer
 
 from gemma10m.adapters.added_memory import PART
 from gemma10m.config import ModelConfig, ReadingConfig
+from gemma10m.models.added_attention import AddedMemoryAttention
 from gemma10m.models.decoder import Decoder
 from gemma10m.tasks.haystack import Prose
 from gemma10m.tasks.question_set import AskedQuestion
 from gemma10m.tasks.writer import Writer
-from gemma10m.training.address_contrast import SHARPNESS, TOGETHER, AddressContrast
 from gemma10m.training.address_fit import fit_layer
+from gemma10m.training.address_losses import LEAST, address_loss, contrast, layer_document
 from gemma10m.training.addresses import AddressedDocument, gather
 from gemma10m.training.heard_inputs import added_layers
 from gemma10m.training.parameters import is_address
@@ -35,7 +39,7 @@ def model() -> Decoder:
     for name, weight in weights.items():
         if PART in name:
             weight.copy_(torch.eye(len(weight)) if name.endswith("_map") else torch.zeros_like(weight))
-        if name.endswith("down.weight"):
+        if name.endswith(("down.weight", "context.up.weight", "_kernel")):
             weight.copy_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(1)) * 32**-0.5)
     found.load_state_dict(weights, strict=True)
     return found.float()
@@ -75,21 +79,19 @@ def test_inputs_are_what_each_layer_with_a_memory_gets() -> None:
     assert document.inputs.shape == (2, len(document.ids), 32)
     torch.testing.assert_close(document.inputs[0], first[0])
     assert not torch.equal(document.inputs[0], document.inputs[1])
+    assert document.asking.shape[::2] == (2, 32)
     for target in document.targets:
-        assert target.inputs.shape == (2, len(target.places), 32)
+        assert len(target.asked) == len(target.places)
+        assert int(target.asked[-1]) < document.asking.shape[1]
 
 
 def test_questions_are_read_without_the_document() -> None:
     """The same question after the same prose has the same inputs, whatever the document says."""
     asked, other = gathered(2, seed=1)
-    before = [target.inputs.clone() for target in asked.targets]
     again = gathered(1, seed=1)[0]
-    assert all(torch.equal(one, target.inputs) for one, target in zip(before, again.targets, strict=True))
-    assert not any(
-        one.shape == target.inputs.shape and torch.equal(one, target.inputs)
-        for one in before
-        for target in other.targets
-    )
+    assert torch.equal(asked.asking, again.asking)
+    shared = min(asked.asking.shape[1], other.asking.shape[1])
+    assert not torch.equal(asked.asking[:, :shared], other.asking[:, :shared])
 
 
 @pytest.fixture
@@ -130,22 +132,38 @@ def test_fitting_is_a_function_of_its_seed() -> None:
     assert fitted(2) != pytest.approx(first, rel=1e-3)
 
 
+def cosines(layer: AddedMemoryAttention, document: AddressedDocument, number: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield each token asked for, as its place (), and its cosines with all tokens of the document (H, S)."""
+    writes, asking = layer.written(document.inputs[number][None]), layer.queries(document.asking[number][None])
+    keys = F.normalize(F.silu(writes.keys[0]), dim=-1)  # (K, S, E)
+    for target in document.targets:
+        for asked, place in zip(target.asked, target.places, strict=True):
+            each = F.normalize(F.silu(asking[0, :, asked]), dim=-1)  # (H, E)
+            yield place, torch.stack([keys[head // 2] @ query for head, query in enumerate(each)])
+
+
 def test_the_contrast_is_each_token_asked_for_among_all_of_its_document() -> None:
-    """The oracle takes one layer, document, head and question at a time."""
-    documents, layers, losses = gathered(3), added_layers(model()), []
-    assert len(documents) < TOGETHER
-    for number, layer in layers.items():
-        for document in documents:
-            mine = []
-            for target in document.targets:
-                queries, writes = layer.addresses(target.inputs[number][None], document.inputs[number][None])
-                for head, each in enumerate(queries[0]):
-                    keys = F.normalize(F.silu(writes.keys[0, head // 2]), dim=-1)  # two query heads to a key
-                    alike = SHARPNESS * F.normalize(F.silu(each), dim=-1) @ keys.T  # (Q, S)
-                    mine += [F.cross_entropy(row, place) for row, place in zip(alike, target.places, strict=True)]
-            losses.append(torch.stack(mine).mean())
-    found = AddressContrast(documents).loss(list(layers.values()), random.Random(0))
-    torch.testing.assert_close(found, torch.stack(losses).mean())
+    (document,), sharpness = gathered(1), torch.tensor(20.0)
+    for number, layer in added_layers(model()).items():
+        losses = [
+            F.cross_entropy(sharpness * row, place)
+            for place, alike in cosines(layer, document, number)
+            for row in alike
+        ]
+        found, _ = contrast(layer, layer_document(document, number), sharpness)
+        torch.testing.assert_close(found, torch.stack(losses).mean())
+
+
+def test_the_share_lost_is_what_other_tokens_bring_back_in_the_squares_of_gated_cosines() -> None:
+    (document,), losses = gathered(1), []
+    for number, layer in added_layers(model()).items():
+        gates = layer.written(document.inputs[number][None]).gates[0]  # (K, S)
+        for place, alike in cosines(layer, document, number):
+            recalled = torch.stack([gates[head // 2] * row for head, row in enumerate(alike)])
+            own = sum(max(0.0, float(each)) ** 2 for each in recalled[:, place].detach())
+            losses.append(-math.log(max(own / float(recalled.detach().square().sum()), LEAST)))
+    found = address_loss([document], list(added_layers(model()).values()), random.Random(0))
+    assert float(found.detach()) == pytest.approx(sum(losses) / len(losses), rel=1e-4)
 
 
 def test_documents_are_a_function_of_the_seed() -> None:

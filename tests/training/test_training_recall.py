@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -15,17 +16,21 @@ from training_runs import SEGMENT, TEXT, gradients, small_recipe, tokenizer
 
 from gemma10m import ops
 from gemma10m.adapters.added_memory import PART
+from gemma10m.memory.added import CONTEXT, CONTEXT_TOKENS
 from gemma10m.memory.state import State
 from gemma10m.models.added_attention import AddedMemoryAttention
+from gemma10m.models.added_projections import Writes
 from gemma10m.models.decoder import Decoder
 from gemma10m.tasks.haystack import Prose
 from gemma10m.tasks.writer import Writer
 from gemma10m.training import trainer as trainer_module
+from gemma10m.training.addresses import gather
+from gemma10m.training.asked_again import AGAIN, ROWS, AskedAgain, Windows, draw_again, read_windows
 from gemma10m.training.heard_inputs import added_layers, read_and_hear
 from gemma10m.training.memory_trainer import MemoryTrainer
 from gemma10m.training.parameters import select_trained
 from gemma10m.training.plain_segments import PlainSegments, read_plain
-from gemma10m.training.recall_backprop import recall_backward
+from gemma10m.training.recall_backprop import again_backward, recall_backward
 from gemma10m.training.recall_batch import RecallBatch, draw_recall_batch
 from gemma10m.training.recipe import Recipe, Stage
 
@@ -75,10 +80,10 @@ def test_gradients_are_those_of_the_whole_document() -> None:
         torch.testing.assert_close(gradient, expected[name], rtol=1e-8, atol=1e-10)
 
 
-def written_to(memory: Tensor, layer: AddedMemoryAttention, x: Tensor) -> Tensor:
-    """Write the tokens with inputs x (B, S, D) one by one: M <- M + b k (v - k M)."""
-    keys, values, gates = layer.written(x)
-    for unit, value, gate in zip(ops.unit(keys).unbind(2), values.unbind(2), gates.unbind(2), strict=True):
+def written_to(memory: Tensor, writes: Writes) -> Tensor:
+    """Write tokens one by one: M <- M + b k (v - k M)."""
+    parts = ops.unit(writes.keys).unbind(2), writes.values.unbind(2), writes.gates.unbind(2)
+    for unit, value, gate in zip(*parts, strict=True):
         key = unit.unsqueeze(-1)  # (B, K, E, 1)
         memory = memory + gate[..., None, None] * key @ (value.unsqueeze(-2) - key.mT @ memory)
     return memory
@@ -95,9 +100,11 @@ def test_an_interlude_is_what_reading_its_segments_so_often_would_write(times: i
     layers = list(state.layers)
     for place, (number, layer) in enumerate(added_layers(mine).items()):
         memory = torch.zeros_like(state.layers[number]["memory"])
-        for segment in heard[place].split(SEGMENT, dim=1):
-            for x in (segment, *[plain.inputs[place].expand_as(segment)] * 2 ** (times - 1)):
-                memory = written_to(memory, layer, x)
+        written = layer.written(heard[place])
+        between = layer.written(plain.inputs[place].expand(len(drawn.ids), -1, -1))
+        for parts in zip(*(part.split(SEGMENT, dim=2) for part in written), strict=True):
+            for writes in (Writes(*parts), *[between] * 2 ** (times - 1)):
+                memory = written_to(memory, writes)
         layers[number] = layers[number].replace(memory=memory)
     expected = answer_loss(mine, drawn, State(tuple(layers), state.position))
     assert losses.answer == pytest.approx(expected.item(), rel=1e-9)
@@ -113,7 +120,64 @@ def test_prose_is_held_to_what_an_empty_memory_says() -> None:
     for name, parameter in shut.named_parameters():
         if ".read_gate." in name:
             parameter.data.zero_()
-    assert recall_backward(shut, drawn, None, wanted, random.Random(0)).teacher == 0
+    again = recall_backward(shut, drawn, None, wanted, random.Random(0)).teacher
+    assert again == pytest.approx(0, abs=1e-15)  # the empty memory was asked about fewer tokens at once
+
+
+def test_questions_asked_again_are_answered_from_all_documents_of_their_row() -> None:
+    """The oracle writes document after document, token by token, and asks one row at a time."""
+    mine, wanted = model(), recipe(kl_weight=0.0, addressed=3, plain_together=1)
+    documents = [each for each in gather(mine, writer(), wanted, 3) if each.targets]
+    asked = next(
+        again
+        for again in (draw_again(documents, wanted, Stage(96, 1000, virtual=2), step, SEGMENT) for step in range(99))
+        if len(again.documents) == 3 * ROWS
+    )
+    plain = PlainSegments(next(read_plain(mine, tuple(writer().prose), 1, seed=3))[:, :1])
+    windows = read_windows(mine, writer().prose, seed=0)
+    losses = again_backward(mine, asked, windows, plain, wanted, random.Random(0))
+    total = 0.0
+    for row in range(ROWS):
+        state = oracle_state(mine, windows, int(asked.windows[row]))
+        for place, (number, layer) in enumerate(added_layers(mine).items()):
+            memory = torch.zeros_like(state.layers[number]["memory"])
+            for writes in row_writes(layer, asked, row, place, plain):
+                memory = written_to(memory, writes)
+            state = with_memory(state, number, memory)
+        one = replace(asked.batch, ids=asked.batch.ids[row : row + 1], answers=asked.batch.answers[row : row + 1])
+        total += answer_loss(mine, one, state).item() * int(one.answers[:, 1:].sum())
+    assert losses.answer == pytest.approx(total / int(asked.batch.answers[:, 1:].sum()), rel=1e-9)
+    assert losses.right[AGAIN][1] == sum(len(turns) for _, turns in asked.batch.turns) > ROWS
+
+
+def row_writes(
+    layer: AddedMemoryAttention, asked: AskedAgain, row: int, place: int, plain: PlainSegments
+) -> Iterator[Writes]:
+    """Yield what a row's documents and the prose between their segments write to a layer's memory, in order."""
+    between, times = layer.written(plain.inputs[place]), asked.batch.times[row].unflatten(0, (3, -1)).tolist()
+    for document, often in zip(asked.documents[3 * row : 3 * row + 3], times, strict=True):
+        parts = [part.split(SEGMENT, dim=2) for part in layer.written(document.inputs[place].unsqueeze(0))]
+        for segment, count in enumerate(often):  # a short document has fewer segments than the longest
+            if segment < len(parts[0]):
+                yield Writes(*(part[segment] for part in parts))
+            yield from [between] * (2 ** (count - 1) if count else 0)
+
+
+def oracle_state(read: Decoder, windows: Windows, row: int) -> State:
+    """Return one window's state; its context is made of what the layers got of its last tokens."""
+    state = windows.state.map(lambda tensor: tensor[row : row + 1])
+    for place, (number, layer) in enumerate(added_layers(read).items()):
+        context = layer.first_context(windows.heard[place, row : row + 1])[:, :, -CONTEXT_TOKENS:]
+        layers = list(state.layers)
+        layers[number] = layers[number].replace(**{CONTEXT: context})
+        state = State(tuple(layers), state.position)
+    return state
+
+
+def with_memory(state: State, number: int, memory: Tensor) -> State:
+    layers = list(state.layers)
+    layers[number] = layers[number].replace(memory=memory)
+    return State(tuple(layers), state.position)
 
 
 def test_questions_are_asked_just_after_a_segment_about_what_the_window_no_longer_shows() -> None:
@@ -172,10 +236,10 @@ def test_addresses_are_held_apart_in_each_step(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(trainer_module, "LONGEST_GRADIENT", math.inf)
 
     def moved(weight: float) -> tuple[dict[str, Tensor], float | None]:
-        wanted = recipe(addressed=3, contrast_weight=weight)
+        wanted = recipe(addressed=3, address_weight=weight)
         trainer = MemoryTrainer(model(torch.float32), writer(), wanted)
         report = trainer.step()
-        return gradients(trainer.model), report.contrast_loss
+        return gradients(trainer.model), report.address_loss
 
     without, nothing = moved(0.0)
     (once, one), (twice, two) = moved(1e-3), moved(2e-3)

@@ -81,7 +81,9 @@ def test_a_recipe_from_json_is_the_recipe() -> None:
             )
             for memory in ("linear", "delta", "state-vector")
         ),
-        (ONE_STAGE | {"contrast_weight": 0.5}, ["contrast_weight needs addressed documents, found addressed 0"]),
+        (ONE_STAGE | {"address_weight": 0.5}, ["address_weight needs addressed documents, found addressed 0"]),
+        (ONE_STAGE | {"again": 1}, ["again needs addressed documents, found addressed 0"]),
+        (ONE_STAGE | {"again": 1.5}, ["again must be a whole number of at least 0, found 1.5"]),
         (ONE_STAGE | {"recompute": 1}, ["recompute must be true or false"]),
     ],
 )

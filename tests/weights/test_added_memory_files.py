@@ -138,7 +138,7 @@ def test_a_memory_of_another_shape_or_layer_is_refused(tmp_path: Path) -> None:
     opened, folder = open_checkpoint(base), tmp_path / "memory"
     written(folder, base)
     told(rank=4)(folder)
-    with pytest.raises(ModelError, match=r"does not fit .*: .*key.down.weight' is of the shape \[3, "):
+    with pytest.raises(ModelError, match=r"does not fit .*: .*context.down.weight' is of the shape \[12, "):
         with_adapter(opened, find_adapter(folder, opened))
     written(folder, base)
     local = next(number for number in range(opened.config.layers) if opened.config.attention_of(number).window)

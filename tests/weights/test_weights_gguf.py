@@ -20,7 +20,7 @@ from torch import Tensor
 from gemma10m.errors import ModelError
 from gemma10m.weights.headers import TensorEntry
 from gemma10m.weights.sources import dequantise
-from gemma10m.weights.sources.dequantise import PLAIN, QUANTISED, load_tensor
+from gemma10m.weights.sources.dequantise import BLOCK_DTYPES, PLAIN, load_tensor
 from gemma10m.weights.sources.gguf import GgufSource
 from gemma10m.weights.sources.gguf_said import shortest
 
@@ -74,7 +74,7 @@ def test_transformers_reads_the_same_numbers_out_of_the_file(tmp_path: Path, arc
     assert all(torch.equal(found, theirs[name]) for name, found in ours.items())
 
 
-@pytest.mark.parametrize("kind", sorted(QUANTISED))
+@pytest.mark.parametrize("kind", sorted(BLOCK_DTYPES))
 def test_pieces_are_bit_for_bit_what_the_whole_tensor_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:

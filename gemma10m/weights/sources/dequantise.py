@@ -22,7 +22,7 @@ PIECE = 2**18  # weights: beyond some MB a piece leaves the processor's cache an
 # keep the processors busy the many short waits took 28 s in place of one.
 _SERIAL = 2**15 - 1
 PLAIN = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
-QUANTISED = frozenset(
+BLOCK_DTYPES = frozenset(
     {"Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL"}
 )  # fmt: skip
 
@@ -97,10 +97,10 @@ def _reader(entry: TensorEntry) -> Callable[[memoryview], Tensor]:
     if entry.dtype in PLAIN:
         dtype = PLAIN[entry.dtype]
         return lambda packed: torch.frombuffer(packed, dtype=dtype)
-    if entry.dtype not in QUANTISED:
+    if entry.dtype not in BLOCK_DTYPES:
         raise ModelError(
             f"{entry.name} in {entry.shard} has the type {entry.dtype}, which is not read",
-            hint=f"choose a file in one of {', '.join(sorted(QUANTISED | PLAIN.keys()))}, Q4_K_M for example",
+            hint=f"choose a file in one of {', '.join(sorted(BLOCK_DTYPES | PLAIN.keys()))}, Q4_K_M for example",
         )
     try:
         import gguf
