@@ -240,15 +240,18 @@ def test_m10_the_first_segment_is_scaled_by_what_the_gate_leaves(kind: MemoryKin
     assert difference(found[:, 5:], share * alone[:, 5:]) > 1e-2
 
 
+OF_KEY_HEADS = (".key.up.weight", ".value.up.weight", ".context.up.weight")
+
+
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "heavy"])  # which counts by K/V head
 def test_m11_four_query_heads_share_two_key_value_heads(kind: MemoryKind) -> None:
     """Each query head reads the memory of its group, as if that had been copied for it; 4 * 6 is not 14 either."""
     grouped = tiny_model(kind, heads=4, kv_heads=2, head_size=6, hidden_size=14, carry=5, sinks=2)
     weights = grouped.state_dict()
     for name, weight in weights.items():
-        if "k_proj" in name or "v_proj" in name or name.endswith((".key.up.weight", ".value.up.weight")):
+        if "k_proj" in name or "v_proj" in name or name.endswith(OF_KEY_HEADS):
             weights[name] = weight.unflatten(0, (2, 6)).repeat_interleave(2, dim=0).flatten(0, 1)
-        elif "write_gate" in name:
+        elif "write_gate" in name or name.endswith("_kernel"):
             weights[name] = weight.repeat_interleave(2, dim=0)
     copied = tiny_model(kind, heads=4, kv_heads=4, head_size=6, hidden_size=14, carry=5, sinks=2)
     copied.load_state_dict(weights, strict=True)

@@ -71,6 +71,7 @@ def random_state(config: ModelConfig, reading: ReadingConfig, position: int, dty
             memory=torch.randn(1, heads, size, size, generator=generator)
             if kind in ("linear", "delta", "gated", "added")
             else None,
+            memory_context=torch.rand(1, heads, 16 + opened, size, generator=generator) if kind == "added" else None,
             normaliser=torch.rand(1, heads, size, generator=generator) if kind in ("linear", "delta") else None,
             write_gates=torch.rand(1, heads, opened, generator=generator) if kind == "gated" else None,
             state_vector=wide() if kind == "state-vector" else None,
