@@ -25,7 +25,7 @@ def address(terminal: Terminal, trainer: MemoryTrainer, *, fits: bool) -> None:
         )
     if fits:
         _fit(terminal, trainer, documents)
-    if trainer.recipe.address_weight or trainer.recipe.again:
+    if trainer.recipe.keeps_addressed:
         trainer.keep_addressed(documents)
 
 

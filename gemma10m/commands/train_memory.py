@@ -83,7 +83,7 @@ def train_memory(terminal: Terminal, options: MemoryOptions) -> None:
     if recipe.addressed and not resumes:
         address(terminal, trainer, fits=True)
     begin(terminal, run, {}, ())
-    if resumes and (recipe.address_weight or recipe.again) and not trainer.done:
+    if resumes and recipe.keeps_addressed and not trainer.done:
         address(terminal, trainer, fits=False)
     if recipe.plain and not trainer.done:
         read_plain_segments(terminal, trainer)

@@ -105,14 +105,14 @@ class AddedMemoryAttention(Attention):
         if view.runs is None:
             return torch.cat((state[CONTEXT], own), dim=2)
         wanted = [self._context_at(start) for start in view.runs.round.starts]
-        return torch.cat((rows_at(state[CONTEXT], own, wanted, view.runs), own), dim=2)
+        return torch.cat((rows_at(state, {CONTEXT: own}, wanted, view.runs)[CONTEXT], own), dim=2)
 
     def _context_after(self, state: LayerState, context: Tensor, view: View) -> Tensor:
         if view.runs is None:
             return last_rows(context, len(self._context_at(view.plan.position + view.plan.tokens)))
         own = context[:, :, context.shape[2] - view.plan.tokens :]
         wanted = [self._context_at(view.runs.round.end)] * len(view.runs.round.starts)
-        return rows_at(state[CONTEXT], own, wanted, view.runs)
+        return rows_at(state, {CONTEXT: own}, wanted, view.runs)[CONTEXT]
 
     def _context_at(self, position: int) -> range:
         return range(position - self.window.open_tokens(position) - CONTEXT_TOKENS, position)

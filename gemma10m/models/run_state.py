@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -11,7 +11,6 @@ from gemma10m.memory.runs import Runs
 from gemma10m.memory.spans import Window
 from gemma10m.memory.state import LayerState
 
-KEPT = ("keys", "values")
 SINKS = ("sink_keys", "sink_values")
 
 
@@ -24,7 +23,7 @@ def state_before(
     must call this.
     """
     starts, first = runs.round.starts, runs.round.start
-    found = dict(_kept(state, (keys, values), [_kept_at(window, start) for start in starts], runs))
+    found = rows_at(state, {"keys": keys, "values": values}, [_kept_at(window, start) for start in starts], runs)
     if first < window.sinks:  # the first rank's run holds all of them
         missing = range(first, window.sinks)
         wanted = [range(0)] + [missing] * (len(starts) - 1)
@@ -44,7 +43,7 @@ def state_after(
     state: before the round; left: after this rank's run, with the memory of all. Every rank must call this.
     """
     wanted = [_kept_at(window, runs.round.end)] * len(runs.round.starts)
-    return left.replace(**dict(_kept(state, (keys, values), wanted, runs)))
+    return left.replace(**rows_at(state, {"keys": keys, "values": values}, wanted, runs))
 
 
 def open_after(left: LayerState, own: Mapping[str, Tensor], window: Window, runs: Runs) -> LayerState:
@@ -54,24 +53,15 @@ def open_after(left: LayerState, own: Mapping[str, Tensor], window: Window, runs
     return left.replace(**dict(zip(own, runs.fetch(tuple(own.values()), wanted), strict=True)))
 
 
-def rows_at(kept: Tensor, own: Tensor, wanted: list[range], runs: Runs) -> Tensor:
-    """Return the rows of the tokens that this rank wants. kept (B, K, n, E): of those before the round; own: the run's.
+def rows_at(state: LayerState, own: Mapping[str, Tensor], wanted: list[range], runs: Runs) -> dict[str, Tensor]:
+    """Return the rows of the tokens that this rank wants, by name: those before the round are in the state before it.
 
-    Every rank must call this.
+    own: tensors (B, K, S, E) of this run's tokens. Every rank must call this.
     """
     earlier = max(0, runs.round.start - wanted[runs.rank].start)
-    return torch.cat((kept[:, :, kept.shape[2] - earlier :], *runs.fetch((own,), wanted)), dim=2)
+    parts = zip(own, runs.fetch(tuple(own.values()), wanted), strict=True)
+    return {name: torch.cat((state[name][:, :, state[name].shape[2] - earlier :], part), dim=2) for name, part in parts}
 
 
 def _kept_at(window: Window, position: int) -> range:
     return range(position - window.kept(position), position)
-
-
-def _kept(
-    state: LayerState, own: tuple[Tensor, Tensor], wanted: list[range], runs: Runs
-) -> Iterator[tuple[str, Tensor]]:
-    """Yield keys and values of the wanted tokens: those before the round are in the state before it."""
-    earlier = max(0, runs.round.start - wanted[runs.rank].start)
-    for name, part in zip(KEPT, runs.fetch(own, wanted), strict=True):
-        kept = state[name]
-        yield name, torch.cat((kept[:, :, kept.shape[2] - earlier :], part), dim=2)

@@ -18,8 +18,11 @@ from gemma10m.memory.added import CONTEXT_TOKENS
 from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
 from gemma10m.tasks.haystack import Prose
+from gemma10m.tasks.writer import TrainingRow
 from gemma10m.training.addresses import AddressedDocument
+from gemma10m.training.batch import answer_mask
 from gemma10m.training.heard_inputs import read_and_hear
+from gemma10m.training.plain_segments import draw_prose
 from gemma10m.training.recall_batch import RecallBatch, draw_times
 from gemma10m.training.recipe import Recipe, Stage
 
@@ -47,9 +50,7 @@ class AskedAgain:
 
 def read_windows(model: Decoder, prose: Sequence[Prose], seed: int) -> Windows:
     draw, length = random.Random(f"{seed} windows"), WINDOW_SEGMENTS * model.reading.segment
-    texts = [draw.choice(prose) for _ in range(WINDOWS)]
-    ids = torch.stack([text.cut(draw.randrange(text.ids.numel()), length) for text in texts])
-    state, heard = read_and_hear(model, ids.to(model.device))
+    state, heard = read_and_hear(model, draw_prose(prose, WINDOWS, length, draw))
     return Windows(state, heard[:, :, -CONTEXT_TOKENS:].clone())
 
 
@@ -81,13 +82,11 @@ def _batch(
 ) -> RecallBatch:
     """Return the rows' questions without the document's first token, padded behind the last of them."""
     rows, length = len(asked), max(len(document.questions) for document in asked) - 1
-    ids = torch.zeros(rows, length, dtype=torch.int64)
-    answers, prose = torch.zeros(rows, length, dtype=torch.bool), torch.zeros(rows, length, dtype=torch.bool)
-    turns = []
+    ids, prose = torch.zeros(rows, length, dtype=torch.int64), torch.zeros(rows, length, dtype=torch.bool)
     for row, document in enumerate(asked):
         ids[row, : len(document.questions) - 1] = document.questions[1:]
         prose[row, 1 + draw.randrange(recipe.lm_stride) : document.prose : recipe.lm_stride] = True
-        turns.append((AGAIN, tuple(slice(answer.start - 1, answer.stop - 1) for answer in document.answers)))
-        for answer in turns[-1][1]:
-            answers[row, answer] = True
-    return RecallBatch(ids, 0, answers, prose, tuple(turns), draw_times(rows, segments, virtual, draw))
+    turns = [tuple(slice(answer.start - 1, answer.stop - 1) for answer in document.answers) for document in asked]
+    answers = answer_mask([TrainingRow(*row, ()) for row in zip(ids, turns, strict=True)], length)
+    times = draw_times(rows, segments, virtual, draw)
+    return RecallBatch(ids, 0, answers, prose, tuple((AGAIN, row) for row in turns), times)

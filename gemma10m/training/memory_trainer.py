@@ -45,7 +45,7 @@ class MemoryTrainer(Trainer):
     def _learn(self, stage: Stage, step: int) -> Learned:
         if stage.virtual and self.plain is None:
             list(self.read_plain())
-        if self.recipe.addressed and self.addressed is None and (self.recipe.address_weight or self.recipe.again):
+        if self.recipe.keeps_addressed and self.addressed is None:
             self.keep_addressed(gather(self.model, self.writer, self.recipe, self.recipe.addressed))
         documents = self.addressed or []
         if documents and step % (self.recipe.again + 1):

@@ -8,7 +8,7 @@ The first tokens of each segment are written without the context of those before
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -40,7 +40,11 @@ def read_plain(model: Decoder, prose: tuple[Prose, ...], count: int, seed: int) 
     """Yield inputs (L, n, N, D) of segments of prose, `count` segments in all or a few more."""
     draw, segment = random.Random(f"{seed} plain"), model.reading.segment
     for _ in range(-(-count // (RUN * RUNS_TOGETHER))):
-        texts = [draw.choice(prose) for _ in range(RUNS_TOGETHER)]
-        rows = [text.cut(draw.randrange(text.ids.numel()), RUN * segment) for text in texts]
-        _, heard = read_and_hear(model, torch.stack(rows))
+        _, heard = read_and_hear(model, draw_prose(prose, RUNS_TOGETHER, RUN * segment, draw))
         yield heard.flatten(1, 2).unflatten(1, (-1, segment))
+
+
+def draw_prose(prose: Sequence[Prose], rows: int, length: int, draw: random.Random) -> Tensor:
+    """Return stretches of drawn texts: (rows, length) int64."""
+    texts = [draw.choice(prose) for _ in range(rows)]
+    return torch.stack([text.cut(draw.randrange(text.ids.numel()), length) for text in texts])

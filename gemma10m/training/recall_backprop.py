@@ -70,8 +70,7 @@ def _ask(model: Decoder, batch: RecallBatch, state: State, found: _Written, reci
     ids = batch.ids[:, batch.read :].to(model.device)
     tail, targets = ids[:, :-1], ids[:, 1:]  # (B, T) each
     answers, prose = (mask[:, batch.read + 1 :].to(model.device) for mask in (batch.answers, batch.prose))
-    written = found.memories
-    hidden, _ = model.hidden(tail, _with(model, state, "memory", written), tail.shape[1])  # (B, T, D)
+    hidden, _ = model.hidden(tail, _with(model, state, "memory", found.memories), tail.shape[1])  # (B, T, D)
     asked = int(answers.sum())
     answer, hits = cross_entropy(model, hidden[answers], targets[answers], asked)
     loss, taught = answer, None

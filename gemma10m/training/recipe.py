@@ -208,6 +208,11 @@ class Recipe:
     def longest(self) -> int:
         return max(stage.length for stage in self.stages)
 
+    @property
+    def keeps_addressed(self) -> bool:
+        """Tell if steps use the addressed documents, and not the fit before them alone."""
+        return self.again > 0 or self.address_weight > 0
+
     def learns(self, taught: bool) -> bool:
         """Tell if any token has a loss; taught: there is a teacher."""
         asks = any(weight for task, weight in self.tasks.items() if task != "text")
