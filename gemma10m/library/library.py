@@ -17,6 +17,8 @@ from gemma10m.library.model_choice import (
     ModelOptions,
     choose_model,
     choose_reading,
+    given_reader,
+    given_searches,
     load_chosen,
     may_search,
 )
@@ -79,7 +81,7 @@ class Library:
         self.options = ModelOptions(name, device, dtype, memory, carry, sinks, read_all, folder, kv)
         self.listener: Listener = listener or Notices()
         self._given = (
-            Reader(model, tokenizer, read_all, ranks=ranks) if isinstance(model, Decoder) and tokenizer else None
+            given_reader(model, tokenizer, read_all, ranks) if isinstance(model, Decoder) and tokenizer else None
         )
         self._chosen: dict[tuple[str | None, str, str | None], ChosenModel] = {}
         self._readers: dict[tuple[str | None, str, str | None, ReadingConfig], Reader] = {}
@@ -105,7 +107,7 @@ class Library:
             reader = self._given or self._loaded(as_saved(self.options, path, read_header(path)))
             return Reading(self.listener, reader, open_state(self.listener, reader, path), retrieval)
         document = self.document(names, patterns)
-        if retrieval.retrieves and not self._given and self._choose(self.options).searches(document.nbytes):
+        if retrieval.retrieves and self._searches(document.nbytes):
             reader = self.reader()
             if may_search(reader):
                 return Reading(self.listener, reader, search_document(self.listener, reader, document), retrieval)
@@ -144,6 +146,11 @@ class Library:
         if self._given:
             raise UsageError("a loaded model stays in its process", hint="name the model instead of giving it")
         return self._choose(self.options)
+
+    def _searches(self, nbytes: int) -> bool:
+        if self._given:
+            return given_searches(self._given, nbytes)
+        return self._choose(self.options).searches(nbytes)
 
     def _choose(self, options: ModelOptions) -> ChosenModel:
         named = (options.model, options.dtype, options.adapter)

@@ -12,7 +12,7 @@ import torch
 
 from gemma10m.adapters.about import AboutAnswers
 from gemma10m.adapters.peft_folder import Adapter
-from gemma10m.config import ReadingConfig
+from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.errors import ModelError
 from gemma10m.folders import config_file
 from gemma10m.library.defaults import VARIABLE, default_model, unknown_settings
@@ -21,6 +21,7 @@ from gemma10m.library.number_format import fitting_format, free_memory, machine_
 from gemma10m.memory import KINDS
 from gemma10m.models.decoder import Decoder
 from gemma10m.passages.retrieve import default_budget, has_room_for_passages
+from gemma10m.ranks.group import Ranks
 from gemma10m.saved_states import Reader
 from gemma10m.tokens import Tokenizer, gguf_tokenizer, load_tokenizer
 from gemma10m.weights.adapting import find_adapter, with_adapter
@@ -153,9 +154,7 @@ class ChosenModel:
 
         What a chat model without one would read of a document that is longer than its context is its end.
         """
-        if self.about.reads_passages:
-            return True
-        return nbytes // BYTES_A_TOKEN > self.checkpoint.config.context and self.is_instructed
+        return self.about.reads_passages or (self.is_instructed and _is_longer(nbytes, self.checkpoint.config))
 
 
 def choose_model(listener: Listener, options: ModelOptions, trains: bool = False) -> ChosenModel:
@@ -196,9 +195,28 @@ def load_chosen(
             f"{model.config.vocabulary}",
             hint="download the model again: its files belong to different models",
         )
-    # The demo's few sentences leave no room for an instruction, and it was trained to do without.
-    is_instructed = chosen.is_instructed and has_room_for_passages(default_budget(reading))
-    return Reader(model, tokenizer, read_all, chosen.about, is_instructed)
+    return Reader(model, tokenizer, read_all, chosen.about, chosen.is_instructed and _has_room(reading))
+
+
+def given_reader(model: Decoder, tokenizer: Tokenizer, read_all: bool, ranks: Ranks | None) -> Reader:
+    """Return a loaded model as it is asked. Of an adapter that was merged into it nothing is known."""
+    about = about_weights(model.fingerprint)
+    is_instructed = tokenizer.turns is not None and not about.reads_passages and _has_room(model.reading)
+    return Reader(model, tokenizer, read_all, about, is_instructed, ranks)
+
+
+def given_searches(reader: Reader, nbytes: int) -> bool:
+    """Tell of a loaded model what `ChosenModel.searches` tells of a chosen one."""
+    return reader.about.reads_passages or (reader.is_instructed and _is_longer(nbytes, reader.model.config))
+
+
+def _has_room(reading: ReadingConfig) -> bool:
+    """Tell if an instruction fits. The demo's few sentences leave no room, and it was trained to do without."""
+    return has_room_for_passages(default_budget(reading))
+
+
+def _is_longer(nbytes: int, config: ModelConfig) -> bool:
+    return nbytes // BYTES_A_TOKEN > config.context
 
 
 def load_reader(listener: Listener, options: ModelOptions) -> Reader:

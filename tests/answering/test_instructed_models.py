@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from readers import checkpoint, fed_ids
 
-from gemma10m import Library
+from gemma10m import Library, load_model, load_tokenizer
 from gemma10m.answering.instruction import instructed
 from gemma10m.answering.refusing import Refusing
 from gemma10m.answering.sampling import Sampling
@@ -66,6 +66,17 @@ def test_a_document_beyond_the_context_of_a_chat_model_is_searched(read_all: boo
 def test_a_base_model_and_one_without_room_for_passages_read_it(turns: bool, long_book: Path) -> None:
     with library(checkpoint(turns=turns, gates=False)).open(long_book) as reading:
         assert not reading.reader.is_instructed
+        assert reading.source.is_read
+
+
+def test_a_loaded_model_is_asked_as_one_that_is_named(base: Path, book: Path, long_book: Path) -> None:
+    given = Library(load_model(base, device="cpu", dtype="float32"), load_tokenizer(base))
+    named, known = library(base).reader(), given.reader()
+    assert (known.about, known.is_instructed) == (named.about, True)
+    with given.open(long_book) as reading:
+        assert not reading.source.is_read
+    book.write_text("There is a harbour. " * 20)
+    with given.open(book) as reading:
         assert reading.source.is_read
 
 
