@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from formats import docx, epub, notebook, opened, paragraph, pdf, text_of, zipped
-from hostile_files import REFUSED, SKIPPED
+from hostile_files import LISTLESS, REFUSED, SKIPPED
 
 from gemma10m.documents import open_source
 
@@ -67,6 +67,12 @@ def test_skipped(tmp_path: Path, case: str) -> None:
         assert f"{member}: {why}" in found["error"] or "more)" in found["error"]
     else:
         assert found["skipped"][member] == why
+
+
+@pytest.mark.parametrize("case", LISTLESS)
+def test_read_without_a_list_of_members(tmp_path: Path, case: str) -> None:
+    name, content = LISTLESS[case]
+    assert outcome(tmp_path, name, content())["files"]
 
 
 LARGEST = {

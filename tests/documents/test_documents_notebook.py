@@ -94,7 +94,6 @@ def test_by_its_name_only(tmp_path: Path) -> None:
     ("content", "why"),
     [
         ("{", "a notebook that is damaged: it is not JSON"),
-        ('{"cells": [{"source": "x"}]} more', "it is not JSON"),
         ('{"cells":' + "[" * 100_000, "it is not JSON"),
         (b'{"cells": "\xff"}', "it is not JSON"),
         ("{}", "a notebook without text"),
@@ -106,3 +105,24 @@ def test_by_its_name_only(tmp_path: Path) -> None:
 def test_notebooks_that_cannot_be_read(tmp_path: Path, content: str | bytes, why: str) -> None:
     with pytest.raises(DocumentError, match=why):
         opened(tmp_path, "a.ipynb", content)
+
+
+@pytest.mark.parametrize(("kept", "cells"), [(0.5, 1), (0.75, 2)])
+def test_a_notebook_that_is_cut_off_is_read_up_to_its_last_whole_cell(tmp_path: Path, kept: float, cells: int) -> None:
+    whole = notebook(*({"source": f"cell {number} {'x' * 100}"} for number in range(3))).encode()
+    document = opened(tmp_path, "a.ipynb", whole[: int(kept * len(whole))])
+    assert text_of(document) == "\n".join(f"cell {number} {'x' * 100}\n" for number in range(cells))
+    are = "1 cell is" if cells == 1 else f"{cells} cells are"
+    assert document.notices == (f"{tmp_path}/a.ipynb: damaged: {are} read, and nothing behind",)
+
+
+def test_what_is_behind_a_notebooks_end_is_not_read(tmp_path: Path) -> None:
+    document = opened(tmp_path, "a.ipynb", '{"cells": [{"source": "x"}]} more')
+    assert text_of(document) == "x\n"
+    assert document.notices == (f"{tmp_path}/a.ipynb: damaged: 1 cell is read, and nothing behind",)
+
+
+def test_a_notebook_cut_off_in_its_first_cell_is_refused(tmp_path: Path) -> None:
+    whole = notebook({"source": "x" * 100}).encode()
+    with pytest.raises(DocumentError, match="it is not JSON"):
+        opened(tmp_path, "a.ipynb", whole[:60])

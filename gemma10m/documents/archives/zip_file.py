@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from typing import IO, cast
 
 from gemma10m.documents import limits
+from gemma10m.documents.archives.zip_recovery import relisted
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content, ContentFile
+from gemma10m.documents.formats.counts import counted
 from gemma10m.documents.names import printable
 from gemma10m.documents.safe_open import BLOCK, UnreadableError, kind_of_file
 
@@ -32,18 +34,25 @@ class Zip:
         self.budget = budget
         descriptor = content.open()
         weakref.finalize(self, os.close, descriptor)
-        try:
-            self._file = zipfile.ZipFile(cast(IO[bytes], ContentFile(content, descriptor)))
-        except _DAMAGE as error:
-            raise UnreadableError("damaged: its list of members cannot be read") from error
+        self.notices: list[str] = []  # what is wrong with the file, and with the members that were read so far
+        self._file = self._opened(ContentFile(content, descriptor))
         self.listed = self._file.infolist()
         if len(self.listed) > limits.MEMBERS:
             raise UnreadableError(f"it holds more than {limits.MEMBERS:,} members", hint="unpack it yourself")
         self.members = {member.filename: member for member in self.listed}
         if not any("/" in name for name in self.members):  # a program on Windows wrote it against the rule
             self.members |= {name.replace("\\", "/"): member for name, member in self.members.items()}
-        self.notices: list[str] = []  # what is wrong with the members that were read so far
         self._wrong: set[str] = set()  # members whose checksum does not match
+
+    def _opened(self, file: ContentFile) -> zipfile.ZipFile:
+        """Open the file by its list of members, or by one that is made anew. Raises `UnreadableError`."""
+        try:
+            return zipfile.ZipFile(cast(IO[bytes], file))
+        except _DAMAGE as error:
+            if (found := relisted(file)) is None:
+                raise UnreadableError("damaged: its list of members cannot be read") from error
+            self.notices.append(f"damaged: its list of members is lost; {counted(found[1], 'member')} found without it")
+            return zipfile.ZipFile(cast(IO[bytes], found[0]))
 
     def why_not(self, name: str) -> str:
         """Return why a member cannot be read; "" when it can, as far as the list of members knows."""

@@ -11,12 +11,16 @@ from typing import Any
 from gemma10m.documents import limits
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
+from gemma10m.documents.formats.counts import counted
 from gemma10m.documents.formats.data_uris import shortened
 from gemma10m.documents.formats.page_text import page_text
 from gemma10m.documents.formats.plain_text import TERMINAL
 from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import TextWriter
 
+# No number matters here, and one of a million digits takes long to understand.
+_JSON = json.JSONDecoder(parse_int=len, parse_float=len, parse_constant=len)
+_CELLS, _BETWEEN = re.compile(r'"cells"\s*:\s*\[\s*'), re.compile(r"[\s,]*")
 _BARE = re.compile(r"\s*<[^<>\n]*>\s*")  # `<IPython.core.display.HTML object>`, `<Figure size 640x480 with 1 Axes>`
 _PICTURES = ("image/", "png", "jpeg", "svg")  # the last three before 2014
 
@@ -24,7 +28,7 @@ _PICTURES = ("image/", "png", "jpeg", "svg")  # the last three before 2014
 def write_notebook(content: Content, writer: TextWriter, budget: Budget) -> None:
     """Write a notebook's cells and text output. Raises `UnreadableError` and `DiskError`."""
     left_out = Counter[str]()
-    for number, cell in enumerate(_cells(content.whole("a notebook")), start=1):
+    for number, cell in enumerate(_cells(content.whole("a notebook"), writer), start=1):
         if number > 1:
             writer.write("\n")
         writer.place(f"cell {number}")
@@ -39,18 +43,37 @@ def write_notebook(content: Content, writer: TextWriter, budget: Budget) -> None
         raise UnreadableError("a notebook without text")
 
 
-def _cells(content: bytes) -> list[dict[str, Any]]:
+def _cells(content: bytes, writer: TextWriter) -> list[dict[str, Any]]:
     if content.count(b",") + content.count(b"[") + content.count(b"{") > limits.NOTEBOOK_VALUES:
         raise UnreadableError(f"a notebook of more than {limits.NOTEBOOK_VALUES:,} values")
     try:
-        # No number matters here, and one of a million digits takes long to understand.
-        notebook = json.loads(content, parse_int=len, parse_float=len, parse_constant=len)
+        notebook = _JSON.decode(content.decode(json.detect_encoding(content), "surrogatepass"))
     except (ValueError, RecursionError) as error:
-        raise UnreadableError("a notebook that is damaged: it is not JSON", hint="save it again in Jupyter") from error
+        if not (whole := _whole_cells(content)):
+            why = "a notebook that is damaged: it is not JSON"
+            raise UnreadableError(why, hint="save it again in Jupyter") from error
+        writer.note(f"damaged: {counted(len(whole), 'cell')} read, and nothing behind")
+        return whole
     if not isinstance(notebook, dict):
         raise UnreadableError("a notebook that is damaged: it has no cells")
     sheets = _objects(notebook.get("worksheets")) or [notebook]  # one, before 2014
     return [cell for sheet in sheets for cell in _objects(sheet.get("cells"))]
+
+
+def _whole_cells(content: bytes) -> list[dict[str, Any]]:
+    """Return the cells of a damaged notebook up to the damage."""
+    text, cells = content.decode(errors="replace"), list[object]()
+    first = _CELLS.search(text)
+    at = first.end() if first else len(text)
+    while at < len(text):
+        try:
+            cell, at = _JSON.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            break
+        cells.append(cell)
+        between = _BETWEEN.match(text, at)
+        at = between.end() if between else at
+    return _objects(cells)
 
 
 def _output(output: dict[str, Any], writer: TextWriter, left_out: Counter[str]) -> str:
