@@ -80,7 +80,7 @@ class RelistedFile(io.RawIOBase):
 
 
 def relisted(file: ContentFile) -> tuple[RelistedFile, int] | None:
-    """Return the file with a list of the members that are found in it, and their number; None if there are none."""
+    """Return the file with a list of the members that are found in it, and their number; None if it holds no member."""
     members = list(_members(file, Budget(file.nbytes)))
     if not members:
         return None
@@ -90,7 +90,7 @@ def relisted(file: ContentFile) -> tuple[RelistedFile, int] | None:
 
 
 def _members(file: ContentFile, budget: Budget) -> Iterator[_Member]:
-    """Yield the members from the file's start on, up to what is none. Raises `BombError`."""
+    """Yield the members that follow one another from the file's start on. Raises `BombError`."""
     at = 0
     for _ in range(min(limits.MEMBERS, _MOST_LISTED)):
         file.seek(at)
