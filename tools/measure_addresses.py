@@ -20,7 +20,7 @@ from gemma10m.models.added_attention import AddedMemoryAttention
 from gemma10m.tasks.haystack import Prose
 from gemma10m.tasks.writer import Writer
 from gemma10m.terminal import Terminal
-from gemma10m.training.address_losses import alikeness, layer_document
+from gemma10m.training.address_losses import addresses, alikeness, layer_document
 from gemma10m.training.addresses import FACTS, AddressedDocument, gather
 from gemma10m.training.heard_inputs import added_layers
 from gemma10m.training.recipe import Recipe, default_stages
@@ -32,7 +32,7 @@ SEED = 100
 def measured(layer: AddedMemoryAttention, documents: Sequence[AddressedDocument], number: int) -> dict[str, Any]:
     first = whole = values = 0
     for document in documents:
-        alike, _ = alikeness(layer, layer_document(document, number))  # (H, Q, S)
+        alike = alikeness(addresses(layer, layer_document(document, number)))  # (H, Q, S)
         likeliest, at = alike.sum(0).argmax(-1).cpu(), 0
         for target in document.targets:
             hit = likeliest[at : at + len(target.places)] == target.places

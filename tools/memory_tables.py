@@ -14,7 +14,7 @@ TEXTS = {
     "kjv.txt": "King James Bible",
 }
 MEMORIES = ("packaged", "the one before")  # the newest first
-Cell = tuple[str, str, int, float]  # task, text, tokens, depth
+Cell = tuple[str, str, int, float | str]  # task, text, tokens, depth
 
 
 def text_of(row: ResultRow) -> str:
@@ -29,8 +29,10 @@ def text_of_file(row: ResultRow) -> str:
 
 def cell_rows() -> dict[tuple[Cell, str], ResultRow]:
     """Return the newest row of each cell and memory, of the newest adapter; without its memory all are one model."""
-    found = [row for row in rows("recall") if row["model"] == MODEL and not is_of_formats(row)]
-    newest = next((row["model_fingerprint"] for row in reversed(found) if row["memory"] == "added"), None)
+    measured = (*rows("recall"), *rows("long recall"))
+    found = [row for row in measured if row["model"] == MODEL and not is_of_formats(row)]
+    times = [(row["when"], row["model_fingerprint"]) for row in found if row["memory"] == "added"]
+    newest = max(times)[1] if times else None
     found = [row for row in found if row["memory"] != "added" or row["model_fingerprint"] == newest]
     return {((row["label"], text_of(row), row["tokens"], row["depth"]), row["memory"]): row for row in found}
 
@@ -61,11 +63,11 @@ def address_rows() -> list[tuple[str, ResultRow]]:
 def remembering_table() -> str:
     cells = cell_rows()
     lines = ["| asked for | text | tokens | depth | with memory | without |", "| --- " * 6 + "|"]
-    for cell in sorted({cell for cell, _ in cells}):
+    for cell in sorted({cell for cell, _ in cells}, key=lambda cell: (*cell[:3], str(cell[3]))):
         label, text, tokens, depth = cell
         found = [cells.get((cell, memory)) for memory in ("added", "window")]
         shown = " | ".join(f"{row['right']}/{row['n']}" if row else "" for row in found)
-        lines.append(f"| {label} | {text} | {tokens:,} | {depth:g} | {shown} |")
+        lines.append(f"| {label} | {text} | {tokens:,} | {depth} | {shown} |")
     return "\n".join(lines)
 
 

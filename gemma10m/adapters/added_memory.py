@@ -25,7 +25,8 @@ from gemma10m.tensor_bytes import all_finite, safetensors_bytes
 TENSORS, CONFIG = "memory.safetensors", "memory.json"
 PART = ".self_attn.added_memory."
 LARGEST_JSON = 1 << 16  # bytes
-FIELDS = {"rank", "segment", "carry", "sinks"}
+FIELDS = {"version", "rank", "segment", "carry", "sinks"}
+VERSION = 2  # of the rule that keys and queries are made by: a memory means something with the one it was trained with
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,13 @@ def read_added_memory(folder: Path) -> AddedMemoryWeights | None:
 def write_added_memory(folder: Path, memory: AddedMemoryWeights) -> None:
     """Write the two files. Raises DiskError."""
     reading = memory.reading
-    said = {"rank": memory.rank, "segment": reading.segment, "carry": reading.carry, "sinks": reading.sinks}
+    said = {
+        "version": VERSION,
+        "rank": memory.rank,
+        "segment": reading.segment,
+        "carry": reading.carry,
+        "sinks": reading.sinks,
+    }
     tensors = {name: tensor.detach().cpu().float().contiguous() for name, tensor in memory.tensors.items()}
     for name, data in (
         (TENSORS, safetensors_bytes(tensors, {"format": "pt"})),
@@ -85,7 +92,9 @@ def _read_config(path: Path) -> tuple[int, ReadingConfig]:
         raise _damaged(path, reason(error)) from error
     if not isinstance(said, dict) or said.keys() != FIELDS:
         raise _damaged(path, f"an object with {', '.join(sorted(FIELDS))} was expected")
-    rank = said.pop("rank")
+    rank, version = said.pop("rank"), said.pop("version")
+    if type(version) is not int or version != VERSION:
+        raise _damaged(path, f"its version is {quote(version)}, and this program reads {VERSION}")
     if type(rank) is not int or not 0 < rank <= MOST_ADDED_RANK:
         raise _damaged(path, f"its rank is {quote(rank)}, and is from 1 to {MOST_ADDED_RANK}")
     try:

@@ -40,7 +40,8 @@ class AddedProjections(nn.Module):
     """Add to the layer's own projections what memory needs. With a read gate of 0 nothing changes.
 
     A token's key and query depend on the tokens before it, too, by a short convolution over a projection that both
-    share (as in Gated DeltaNet, arXiv 2412.06464, which has one for each): the name of a number comes before it.
+    share (as in Gated DeltaNet, arXiv 2412.06464, which has one for each): the name of a number comes before it. What
+    the token says itself is multiplied by its context: of the digits of one number each has an address of its own.
     """
 
     def __init__(self, hidden_size: int, spec: AttentionSpec, rank: int) -> None:
@@ -68,7 +69,7 @@ class AddedProjections(nn.Module):
         x (B, Q, D); own: the layer's without positions (B, H, Q, E); context (B, K, X + Q, E).
         """
         before = _convolved(context, self.query_kernel).repeat_interleave(own.shape[1] // context.shape[1], dim=1)
-        return ops.wide(own) @ self.query_map + _heads(self.query(self._wide(x)), own.shape[1]) + before
+        return _bound(ops.wide(own) @ self.query_map + _heads(self.query(self._wide(x)), own.shape[1]), before)
 
     def writes(self, x: Tensor, own_keys: Tensor, own_values: Tensor, context: Tensor) -> Writes:
         """Return what the tokens write.
@@ -79,7 +80,7 @@ class AddedProjections(nn.Module):
         wide, heads = self._wide(x), own_keys.shape[1]
         before = _convolved(context, self.key_kernel)
         return Writes(
-            ops.wide(own_keys) @ self.key_map + _heads(self.key(wide), heads) + before,
+            _bound(ops.wide(own_keys) @ self.key_map + _heads(self.key(wide), heads), before),
             ops.wide(own_values) + _heads(self.value(wide), heads),
             torch.sigmoid(self.write_gate(wide)).mT,
         )
@@ -96,6 +97,11 @@ class AddedProjections(nn.Module):
 def _heads(x: Tensor, count: int) -> Tensor:
     found: Tensor = x.unflatten(-1, (count, -1)).transpose(1, 2)  # (B, heads, S, E)
     return found
+
+
+def _bound(own: Tensor, before: Tensor) -> Tensor:
+    """Bind what tokens say to what was said before them, number by number. All (..., E)."""
+    return (own + before) * before
 
 
 def _convolved(x: Tensor, kernel: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ QUESTIONS = (
     "Which {kind} does {name} have?",
     "Tell me the special {kind} for {name}.",
 )
-TRAINED_SENTENCES = (
+TRAINED_SENTENCES = (  # no name comes after its value, which is addressed by the tokens before it
     *SENTENCES,
     "{name} has the {kind} {value}.",
     "The {kind} that {name} carries is {value}.",
@@ -36,12 +36,25 @@ TRAINED_SENTENCES = (
     "They say that {name} keeps {value} as its {kind}.",
     "The {kind} written down for {name} was {value}.",
     "{name}: {kind} {value}.",
+    "Nobody but {name} had {value} for a {kind}.",
+    "It is known that the {kind} assigned to {name} is {value}.",
+    "Let nobody forget that {name} goes by the {kind} {value}.",
+    "The {kind} which was read out for {name} is {value}.",
+    "If you ask for {name}, the {kind} is {value}.",
+    "What belonged to {name} was the {kind} {value}.",
+    "In the list {name} stands beside the {kind} {value}.",
+    "They had given {name} the {kind} {value}.",
+    "At {name} the {kind} was found to be {value}.",
 )
 TRAINED_QUESTIONS = (
     *QUESTIONS,
     "Give the {kind} of {name}.",
     "{name} has which {kind}?",
     "Say the {kind} that goes with {name}.",
+    "Can you tell which {kind} {name} was given?",
+    "I want to know the {kind} for {name}.",
+    "Do you know what {kind} stands beside {name}?",
+    "Please repeat the {kind} of {name}.",
 )
 UNSEEN_SENTENCES = (
     "Let it be known that {name} was given the {kind} {value}.",

@@ -1,7 +1,7 @@
 """Fit what a memory is addressed with, before it is trained: keys, queries and write gates, on gathered inputs.
 
 An answer's loss hardly tells one name from another: most of it is in tokens that follow from those before them. So each
-layer learns first which token of a document a question is about, in contrast to all others of it, then to have as much
+layer learns first which token of a document a question is about, in contrast to all others of it, and to have as much
 as can be of what a memory of several documents recalls come from that token. No token goes through the model for this.
 """
 
@@ -18,21 +18,23 @@ from torch import Tensor, nn
 from gemma10m.models.added_attention import AddedMemoryAttention
 from gemma10m.training.address_losses import (
     LEAST,
+    TOGETHER,
+    Addresses,
     LayerDocument,
+    addresses,
     alikeness,
     contrast,
     joined,
     layer_document,
     lost_share,
+    recalled,
     share_found,
-    weighted,
 )
 from gemma10m.training.addresses import AddressedDocument
 
-CONTRASTS, RECALLS = 1200, 500  # steps
-STEPS = CONTRASTS + RECALLS
-APART, TOGETHER = 12, 8  # documents of a step: each for itself, or in one memory
-MAP_RATE, RECALL_RATE, GATE_RATE, SHARPNESS_RATE = 2e-3, 7e-4, 1e-2, 5e-3
+STEPS = 900
+APART, MEMORIES = 6, 2  # documents of a step, each for itself; memories of a few of them
+MAP_RATE, GATE_RATE, SHARPNESS_RATE = 2e-3, 1e-2, 5e-3
 DECAY, WARMUP, LEAST_RATE = 0.05, 20, 0.05
 OPEN_GATES, SHUT_GATES = 0.03, 0.02  # the losses of gates that are open on every token, and shut on the right one
 SHARPNESS = math.log(15.0)
@@ -51,7 +53,7 @@ def fit_layer(
     """Fit the layer's added memory in place, one step at a time; `inputs` is its place among the gathered inputs."""
     fit = _Fit(layer, inputs, documents, random.Random(f"{seed} fit {number}"))
     for step in range(1, STEPS + 1):
-        loss, found = fit.contrast_step(step - 1) if step <= CONTRASTS else fit.recall_step(step - CONTRASTS - 1)
+        loss, found = fit.step(step - 1)
         yield FitReport(step, loss, found)
 
 
@@ -64,49 +66,48 @@ class _Fit:
         named = dict(layer.added_memory.named_parameters())
         self._maps = [named[name] for name in named if name.startswith(("query", "key", "context"))]
         self._gates = [named[name] for name in named if name.startswith("write_gate")]
-        self._device = self._maps[0].device
-        self._sharpness = nn.Parameter(torch.tensor(SHARPNESS, device=self._device))
-        matrices = {"params": self._maps, "base": MAP_RATE, "weight_decay": DECAY}
-        self._contrasts = torch.optim.AdamW([matrices, _plain([self._sharpness], SHARPNESS_RATE)])
-        self._recalls = torch.optim.AdamW([_plain(self._maps, RECALL_RATE), _plain(self._gates, GATE_RATE)])
+        self._sharpness = nn.Parameter(torch.tensor(SHARPNESS, device=self._maps[0].device))
+        self._optimizer = torch.optim.AdamW(
+            [
+                {"params": self._maps, "base": MAP_RATE, "weight_decay": DECAY},
+                {"params": self._gates, "base": GATE_RATE, "weight_decay": 0.0},
+                {"params": [self._sharpness], "base": SHARPNESS_RATE, "weight_decay": 0.0},
+            ]
+        )
 
-    def contrast_step(self, step: int) -> tuple[float, float]:
-        loss, found = self._contrast(self._sample(APART))
-        self._move(self._contrasts, loss, step / CONTRASTS, step)
+    def step(self, step: int) -> tuple[float, float]:
+        apart, found = self._contrast(self._sample(APART))
+        losses = torch.stack([self._memory_loss(self._sample(TOGETHER)) for _ in range(MEMORIES)])
+        loss = apart + losses.mean()
+        self._move(loss, step)
         return float(loss.detach()), found
-
-    def recall_step(self, step: int) -> tuple[float, float]:
-        chosen = self._sample(TOGETHER)
-        apart, _ = self._contrast(chosen)
-        loss, found, gates = self._recall(chosen)
-        self._move(self._recalls, loss + gates + apart, step / RECALLS, step)
-        return float(loss.detach()), found
-
-    def _contrast(self, documents: Sequence[LayerDocument]) -> tuple[Tensor, float]:
-        sharpness = self._sharpness.exp()
-        losses, found = zip(*(contrast(self._layer, each, sharpness) for each in documents), strict=True)
-        return torch.stack(losses).mean(), sum(found) / len(found)
 
     def _sample(self, count: int) -> list[LayerDocument]:
         return self._draw.sample(self._documents, min(count, len(self._documents)))
 
-    def _move(self, optimizer: torch.optim.AdamW, loss: Tensor, share: float, step: int) -> None:
-        for group in optimizer.param_groups:
-            group["lr"] = group["base"] * min(1.0, (step + 1) / WARMUP) * max(LEAST_RATE, 1.0 - share)
-        optimizer.zero_grad(set_to_none=True)
+    def _contrast(self, documents: Sequence[LayerDocument]) -> tuple[Tensor, float]:
+        losses, found, sharpness = [], 0.0, self._sharpness.exp()
+        for document in documents:
+            alike, right = alikeness(addresses(self._layer, document)), document.places.to(sharpness.device)
+            losses.append(contrast(alike, right, sharpness))
+            found += share_found(alike, right)
+        return torch.stack(losses).mean(), found / len(documents)
+
+    def _memory_loss(self, documents: Sequence[LayerDocument]) -> Tensor:
+        together = joined(documents)
+        found, right = addresses(self._layer, together), together.places.to(self._sharpness.device)
+        return lost_share(recalled(found), right) + _gate_loss(found, right)
+
+    def _move(self, loss: Tensor, step: int) -> None:
+        share = min(1.0, (step + 1) / WARMUP) * max(LEAST_RATE, 1.0 - step / STEPS)
+        for group in self._optimizer.param_groups:
+            group["lr"] = group["base"] * share
+        self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_([*self._maps, *self._gates], 1.0)
-        optimizer.step()
-
-    def _recall(self, documents: Sequence[LayerDocument]) -> tuple[Tensor, float, Tensor]:
-        """Return the share lost of what a memory of all of them recalls, the share found, and the gates' loss."""
-        together = joined(documents)
-        right = together.places.to(self._device)  # (Q)
-        alike, gates = alikeness(self._layer, together)  # (H, Q, S), (K, S)
-        written = weighted(alike, gates)
-        shut = -gates[:, right].clamp_min(LEAST).log().mean()
-        return lost_share(written, right), share_found(written, right), SHUT_GATES * shut + OPEN_GATES * gates.mean()
+        self._optimizer.step()
 
 
-def _plain(parameters: list[nn.Parameter], rate: float) -> dict[str, object]:
-    return {"params": parameters, "base": rate, "weight_decay": 0.0}
+def _gate_loss(found: Addresses, right: Tensor) -> Tensor:
+    shut = -found.gates[:, right].clamp_min(LEAST).log().mean()
+    return SHUT_GATES * shut + OPEN_GATES * found.gates.mean()

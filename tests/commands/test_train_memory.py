@@ -193,7 +193,7 @@ def addressed(desk: Path, **changes: Any) -> Path:
 
 @pytest.fixture
 def short_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    shorten_fit(monkeypatch, 3, 3)
+    shorten_fit(monkeypatch, 6)
 
 
 @pytest.mark.usefixtures("short_fit")

@@ -208,9 +208,9 @@ def written_pair(
     if reading.memory != "added":
         return k[kv], v[kv]
     key = heads_of(low_rank(layer, "key", x[-1]), config.kv_heads)[kv]
-    key = key + context_sum(layer, config, "key_kernel", x[:-1], kv)
+    before = context_sum(layer, config, "key_kernel", x[:-1], kv)
     value = heads_of(low_rank(layer, "value", x[-1]), config.kv_heads)[kv]
-    return k[kv] @ layer["self_attn.added_memory.key_map"] + key, v[kv] + value
+    return (k[kv] @ layer["self_attn.added_memory.key_map"] + key + before) * before, v[kv] + value
 
 
 def added_answer(
@@ -221,7 +221,8 @@ def added_answer(
     low, heard = heads_of(low_rank(layer, "query", x[-1]), config.heads), []
     for h in range(config.heads):
         kv = h // (config.heads // config.kv_heads)
-        query = q[h] @ layer[f"{name}.query_map"] + low[h] + context_sum(layer, config, "query_kernel", x[:-1], kv)
+        before = context_sum(layer, config, "query_kernel", x[:-1], kv)
+        query = (q[h] @ layer[f"{name}.query_map"] + low[h] + before) * before
         gate = torch.tanh(layer[f"{name}.read_gate.weight"][h] @ x[-1] + layer[f"{name}.read_gate.bias"][h])
         heard.append(gate * memory[kv].read(query))
     together = torch.cat(heard)

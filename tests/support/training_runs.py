@@ -16,6 +16,7 @@ from readers import checkpoint, workshop
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from gemma10m.commands import before_memory
 from gemma10m.commands.train import TrainOptions, train
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.memory.interludes import Interludes
@@ -161,11 +162,10 @@ def acting_before(number: int, act: Callable[[Trainer], object]) -> Iterator[pyt
         yield patch
 
 
-def shorten_fit(patch: pytest.MonkeyPatch, contrasts: int, recalls: int) -> None:
+def shorten_fit(patch: pytest.MonkeyPatch, steps: int) -> None:
     """Fit what a memory is addressed with in fewer steps."""
-    steps = {"CONTRASTS": contrasts, "RECALLS": recalls, "STEPS": contrasts + recalls}
-    for name, count in steps.items():
-        patch.setattr(address_fit, name, count)
+    for module in (address_fit, before_memory):
+        patch.setattr(module, "STEPS", steps)
 
 
 def interrupted_before(number: int) -> AbstractContextManager[pytest.MonkeyPatch]:
