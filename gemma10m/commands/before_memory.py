@@ -1,4 +1,4 @@
-"""Run the first parts of `train --memory` for recipes that ask for them: addresses are fitted, plain prose is read."""
+"""Run the first parts of `train --memory` for recipes that ask for them: plain prose is read, addresses are fitted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from gemma10m.training.heard_inputs import added_layers
 from gemma10m.training.memory_trainer import MemoryTrainer
 
 
-def address(terminal: Terminal, trainer: MemoryTrainer, *, fits: bool) -> None:
+def prepare(terminal: Terminal, trainer: MemoryTrainer, *, fits: bool) -> None:
+    """Read what the recipe's steps need, and fit addresses where it `fits`. Raises as `_address` does."""
+    if trainer.recipe.plain:
+        _read_plain_segments(terminal, trainer)
+    if trainer.recipe.addressed and (fits or trainer.recipe.keeps_addressed):
+        _address(terminal, trainer, fits=fits)
+
+
+def _address(terminal: Terminal, trainer: MemoryTrainer, *, fits: bool) -> None:
     """Read the recipe's documents with facts, fit every added memory on them where it `fits`, and keep what trains on.
 
     Raises ConfigError where no document has an answer to find.
@@ -32,7 +40,7 @@ def address(terminal: Terminal, trainer: MemoryTrainer, *, fits: bool) -> None:
 def _fit(terminal: Terminal, trainer: MemoryTrainer, documents: list[AddressedDocument]) -> None:
     for place, (number, layer) in enumerate(added_layers(trainer.model).items()):
         with terminal.count_progress(f"fitting the memory of layer {number}", "steps", STEPS) as progress:
-            for report in fit_layer(number, layer, place, documents, trainer.recipe.seed):
+            for report in fit_layer(number, layer, place, documents, trainer.plain, trainer.recipe.seed):
                 progress.update(report.step)
         terminal.note(f"layer {number} recalls {report.found:.0%} of the tokens asked for")
     trainer.go_to(trainer.position)
@@ -48,7 +56,7 @@ def _documents(terminal: Terminal, trainer: MemoryTrainer) -> list[AddressedDocu
     return documents
 
 
-def read_plain_segments(terminal: Terminal, trainer: MemoryTrainer) -> None:
+def _read_plain_segments(terminal: Terminal, trainer: MemoryTrainer) -> None:
     """Read the prose that is written between facts and questions."""
     wanted = trainer.recipe.plain
     with terminal.count_progress("reading plain prose", "segments", wanted) as progress:

@@ -12,7 +12,7 @@ from gemma10m.adapters.added_memory import CONFIG as MEMORY_CONFIG
 from gemma10m.adapters.added_memory import AddedMemoryWeights, read_added_memory, write_added_memory
 from gemma10m.adapters.peft_folder import ABOUT, CONFIG, TENSORS, Adapter
 from gemma10m.atomic_file import atomic_file
-from gemma10m.commands.before_memory import address, read_plain_segments
+from gemma10m.commands.before_memory import prepare
 from gemma10m.commands.run_folder import begin, check_folder, read_recipe
 from gemma10m.commands.training_notes import Notes
 from gemma10m.commands.training_run import Run, holds_run, refuse_data_around
@@ -80,13 +80,11 @@ def train_memory(terminal: Terminal, options: MemoryOptions) -> None:
     origin = RunOrigin(data if questions else document.fingerprint, reader.model.fingerprint, "")
     run = Run(trainer, origin, options.out, _writes(adapter), again)
     resumes = holds_run(options.out)
-    if recipe.addressed and not resumes:
-        address(terminal, trainer, fits=True)
+    if not resumes:
+        prepare(terminal, trainer, fits=True)
     begin(terminal, run, {}, ())
-    if resumes and recipe.keeps_addressed and not trainer.done:
-        address(terminal, trainer, fits=False)
-    if recipe.plain and not trainer.done:
-        read_plain_segments(terminal, trainer)
+    if resumes and not trainer.done:
+        prepare(terminal, trainer, fits=False)
     with stop_on_signals() as stop, open_log(options.out, trainer.position.step) as log:
         run.go(Notes(terminal, trainer), log, stop)
     terminal.line(str(options.out))

@@ -2,7 +2,8 @@
 
 An answer's loss hardly tells one name from another: most of it is in tokens that follow from those before them. So each
 layer learns first which token of a document a question is about, in contrast to all others of it, and to have as much
-as can be of what a memory of several documents recalls come from that token. No token goes through the model for this.
+as can be of what a memory recalls come from that token, behind several documents and much prose. No token goes through
+the model for this.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ from gemma10m.training.address_losses import (
     addresses,
     alikeness,
     contrast,
+    group_loss,
     joined,
     layer_document,
-    lost_share,
-    recalled,
     share_found,
 )
 from gemma10m.training.addresses import AddressedDocument
+from gemma10m.training.plain_segments import PlainSegments
 
 STEPS = 900
 APART, MEMORIES = 6, 2  # documents of a step, each for itself; memories of a few of them
@@ -48,10 +49,15 @@ class FitReport:
 
 
 def fit_layer(
-    number: int, layer: AddedMemoryAttention, inputs: int, documents: Sequence[AddressedDocument], seed: int
+    number: int,
+    layer: AddedMemoryAttention,
+    inputs: int,
+    documents: Sequence[AddressedDocument],
+    plain: PlainSegments | None,
+    seed: int,
 ) -> Iterator[FitReport]:
     """Fit the layer's added memory in place, one step at a time; `inputs` is its place among the gathered inputs."""
-    fit = _Fit(layer, inputs, documents, random.Random(f"{seed} fit {number}"))
+    fit = _Fit(layer, inputs, documents, plain, random.Random(f"{seed} fit {number}"))
     for step in range(1, STEPS + 1):
         loss, found = fit.step(step - 1)
         yield FitReport(step, loss, found)
@@ -59,9 +65,14 @@ def fit_layer(
 
 class _Fit:
     def __init__(
-        self, layer: AddedMemoryAttention, inputs: int, documents: Sequence[AddressedDocument], draw: random.Random
+        self,
+        layer: AddedMemoryAttention,
+        inputs: int,
+        documents: Sequence[AddressedDocument],
+        plain: PlainSegments | None,
+        draw: random.Random,
     ) -> None:
-        self._layer, self._draw = layer, draw
+        self._layer, self._inputs, self._plain, self._draw = layer, inputs, plain, draw
         self._documents = [layer_document(document, inputs) for document in documents if document.targets]
         named = dict(layer.added_memory.named_parameters())
         self._maps = [named[name] for name in named if name.startswith(("query", "key", "context"))]
@@ -95,8 +106,8 @@ class _Fit:
 
     def _memory_loss(self, documents: Sequence[LayerDocument]) -> Tensor:
         together = joined(documents)
-        found, right = addresses(self._layer, together), together.places.to(self._sharpness.device)
-        return lost_share(recalled(found), right) + _gate_loss(found, right)
+        lost, found = group_loss(self._layer, together, self._plain, self._inputs, self._draw)
+        return lost + _gate_loss(found, together.places.to(self._sharpness.device))
 
     def _move(self, loss: Tensor, step: int) -> None:
         share = min(1.0, (step + 1) / WARMUP) * max(LEAST_RATE, 1.0 - step / STEPS)

@@ -14,8 +14,11 @@ from torch import Tensor
 from gemma10m import ops
 from gemma10m.models.added_attention import AddedMemoryAttention
 from gemma10m.training.addresses import AddressedDocument
+from gemma10m.training.plain_segments import PlainSegments
 
 GROUPS, TOGETHER = 2, 3  # of documents for each layer in a step of training; documents in a group
+STRETCHES = 6  # segments of prose that stand for all of it
+LEAST_PROSE, MOST_PROSE = 13.0, 20.5  # of tokens behind a group, as powers of 2
 LEAST = 1e-9  # of a logarithm's argument
 
 
@@ -37,22 +40,53 @@ class Addresses(NamedTuple):
     gates: Tensor  # (K, S)
 
 
+class LaterProse(NamedTuple):
+    """Hold where tokens of prose are written that is read behind documents, and how many tokens there are of it."""
+
+    keys: Tensor  # (K, S, E), unit
+    gates: Tensor  # (K, S)
+    tokens: float
+
+
+class Behind(NamedTuple):
+    """Hold what later prose does to what is recalled for each of Q questions."""
+
+    noise: Tensor  # (K, Q): the sum of squares of the prose's own weights
+    overwritten: Tensor  # (K, Q): minus the logarithm of the share of the right token's weight that is left
+
+
 def address_loss(
-    documents: Sequence[AddressedDocument], layers: Sequence[AddedMemoryAttention], draw: random.Random
+    documents: Sequence[AddressedDocument],
+    layers: Sequence[AddedMemoryAttention],
+    plain: PlainSegments | None,
+    draw: random.Random,
 ) -> Tensor:
     """Return the mean of `lost_share` over the layers with a memory, all of them in order, and groups of documents.
 
     It keeps addresses apart while a memory is trained: an answer's loss alone wears them away. Each document must have
-    an answer to find.
+    an answer to find. With plain segments, a drawn number of tokens like theirs is written behind each group.
     """
     losses = []
     for number, layer in enumerate(layers):
         for _ in range(GROUPS):
             chosen = draw.sample(documents, min(TOGETHER, len(documents)))
             together = joined([layer_document(document, number) for document in chosen])
-            found = addresses(layer, together)
-            losses.append(lost_share(recalled(found), together.places.to(found.keys.device)))
+            losses.append(group_loss(layer, together, plain, number, draw)[0])
     return torch.stack(losses).mean()
+
+
+def group_loss(
+    layer: AddedMemoryAttention,
+    together: LayerDocument,
+    plain: PlainSegments | None,
+    number: int,
+    draw: random.Random,
+) -> tuple[Tensor, Addresses]:
+    """Return the share that is lost of documents in one memory, and their addresses; `number` as in the inputs."""
+    found = addresses(layer, together)
+    right = together.places.to(found.keys.device)
+    behind = None if plain is None else written_behind(found, right, draw_prose_behind(layer, plain, number, draw))
+    return lost_share(recalled(found), right, behind), found
 
 
 def layer_document(document: AddressedDocument, inputs: int) -> LayerDocument:
@@ -111,14 +145,37 @@ def recalled(found: Addresses) -> Tensor:
     return weights
 
 
-def lost_share(weights: Tensor, right: Tensor) -> Tensor:
+def draw_prose_behind(
+    layer: AddedMemoryAttention, plain: PlainSegments, number: int, draw: random.Random
+) -> LaterProse:
+    inputs = torch.cat([plain.some(1, draw)[number] for _ in range(STRETCHES)])  # (P, N, D)
+    written = layer.written(inputs.to(layer.added_memory.query_map.device))
+    keys, gates = ops.unit(written.keys), written.gates
+    tokens = 2.0 ** draw.uniform(LEAST_PROSE, MOST_PROSE)
+    return LaterProse(keys.transpose(0, 1).flatten(1, 2), gates.transpose(0, 1).flatten(1), tokens)
+
+
+def written_behind(found: Addresses, right: Tensor, prose: LaterProse) -> Behind:
+    """Return what prose does to what is recalled, as the mean of its tokens does it. right (Q)."""
+    asked = found.queries.unflatten(0, (len(found.keys), -1)).mean(1)  # (K, Q, E)
+    gates = prose.gates.unsqueeze(1)  # (K, 1, S)
+    noise = (gates * (asked @ prose.keys.mT)).square().mean(2)
+    overwritten = (gates * (found.keys[:, right] @ prose.keys.mT).square()).mean(2)
+    return Behind(prose.tokens * noise, prose.tokens * overwritten)
+
+
+def lost_share(weights: Tensor, right: Tensor, behind: Behind | None) -> Tensor:
     """Return minus the logarithm of the right token's share in what is recalled, as a mean over the questions.
 
     weights (K, Q, S) as `recalled` returns them; right (Q). Where values are as good as random, the share is the square
     of the right token's weight over the sum of all squares. What comes back with another sign counts for nothing.
     """
-    own = weights.gather(2, right.expand(len(weights), -1).unsqueeze(2)).clamp_min(0).square().sum((0, 2))  # (Q)
-    return -(own / weights.square().sum((0, 2))).clamp_min(LEAST).log().mean()
+    own = weights.gather(2, right.expand(len(weights), -1).unsqueeze(2)).squeeze(2).clamp_min(0)  # (K, Q)
+    parts, total = own.square().clamp_min(LEAST).log(), weights.square().sum(2).clamp_min(LEAST).log()
+    if behind is not None:  # in logarithms: little may be left, and shall have a gradient
+        parts, left = parts - 2 * behind.overwritten, total - 2 * behind.overwritten
+        total = torch.logaddexp(left, behind.noise.clamp_min(LEAST).log())
+    return (total.logsumexp(0) - parts.logsumexp(0)).mean()
 
 
 def share_found(alike: Tensor, right: Tensor) -> float:

@@ -31,7 +31,7 @@ class MemoryTrainer(Trainer):
         self.windows: Windows | None = None
 
     def read_plain(self) -> Iterator[int]:
-        """Read the recipe's plain segments; yield how many there are so far. A stage that needs them does it, too."""
+        """Read the recipe's plain segments; yield how many there are so far. A step that finds none does it, too."""
         parts: list[torch.Tensor] = []
         for part in read_plain(self.working, tuple(self.writer.prose), self.recipe.plain, self.recipe.seed):
             parts.append(part)
@@ -43,7 +43,7 @@ class MemoryTrainer(Trainer):
         self.addressed = [document for document in documents if document.targets]
 
     def _learn(self, stage: Stage, step: int) -> Learned:
-        if stage.virtual and self.plain is None:
+        if self.recipe.plain and self.plain is None:
             list(self.read_plain())
         if self.recipe.keeps_addressed and self.addressed is None:
             self.keep_addressed(gather(self.model, self.writer, self.recipe, self.recipe.addressed))
@@ -55,7 +55,7 @@ class MemoryTrainer(Trainer):
         if not self.recipe.address_weight or not documents:
             return learned
         layers = list(added_layers(self.working).values())
-        apart = address_loss(documents, layers, random.Random(f"{self.recipe.seed} {step} addresses"))
+        apart = address_loss(documents, layers, self.plain, random.Random(f"{self.recipe.seed} {step} addresses"))
         (self.recipe.address_weight * apart).backward()
         return replace(learned, losses=replace(learned.losses, address=float(apart.detach())))
 

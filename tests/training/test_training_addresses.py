@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -26,16 +26,21 @@ from gemma10m.training.address_fit import fit_layer
 from gemma10m.training.address_losses import (
     LEAST,
     Addresses,
+    Behind,
+    LaterProse,
     address_loss,
     addresses,
     alikeness,
     contrast,
     layer_document,
+    lost_share,
     recalled,
+    written_behind,
 )
 from gemma10m.training.addresses import AddressedDocument, gather
 from gemma10m.training.heard_inputs import added_layers
 from gemma10m.training.parameters import is_address
+from gemma10m.training.plain_segments import PlainSegments, read_plain
 
 ASKED = (AskedQuestion("Who kept the seven bees?", ("old Tobias Grey",), ("The bees of old Tobias Grey were seven.",)),)
 
@@ -113,7 +118,7 @@ def test_fitting_lowers_the_loss_and_changes_addresses_alone() -> None:
     documents = gathered(8)
     before = {name: weight.clone() for name, weight in model().state_dict().items()}
     layers = added_layers(model())
-    reports = list(fit_layer(1, layers[1], 1, documents, seed=0))
+    reports = list(fit_layer(1, layers[1], 1, documents, plain(), seed=0))
     after = {name: weight.clone() for name, weight in model().state_dict().items()}
     model().load_state_dict(before)
     changed = {name for name in before if not torch.equal(before[name], after[name])}
@@ -130,7 +135,7 @@ def test_fitting_is_a_function_of_its_seed() -> None:
     before = {name: weight.clone() for name, weight in model().state_dict().items()}
 
     def fitted(seed: int) -> list[float]:
-        losses = [report.loss for report in fit_layer(0, added_layers(model())[0], 0, documents, seed)]
+        losses = [report.loss for report in fit_layer(0, added_layers(model())[0], 0, documents, None, seed)]
         model().load_state_dict(before)
         return losses
 
@@ -182,10 +187,43 @@ def test_the_share_lost_is_what_other_tokens_bring_back() -> None:
     for number, layer in added_layers(model()).items():
         asked = layer_document(document, number)
         for place, weights in zip(asked.places, recalled(addresses(layer, asked)).unbind(1), strict=True):
-            own = float(weights[:, place].detach().clamp_min(0).square().sum())
-            losses.append(-math.log(max(own / float(weights.detach().square().sum()), LEAST)))
-    found = address_loss([document], list(added_layers(model()).values()), random.Random(0))
+            own = float(weights[:, place].detach().clamp_min(0).square().clamp_min(LEAST).sum())
+            losses.append(-math.log(own / float(weights.detach().square().sum())))
+    found = address_loss([document], list(added_layers(model()).values()), None, random.Random(0))
     assert float(found.detach()) == pytest.approx(sum(losses) / len(losses), rel=1e-4)
+
+
+def plain() -> PlainSegments:
+    return PlainSegments(torch.cat(list(read_plain(model(), (Prose.of(tokenizer(), TEXT),), 4, seed=2)), dim=1))
+
+
+def test_prose_behind_documents_overwrites_and_adds_to_what_is_recalled() -> None:
+    """The mean of tokens that are written at random is what is computed, for few of them and small gates."""
+    generator = torch.Generator().manual_seed(0)
+    draw = partial(torch.randn, generator=generator, dtype=torch.float64)
+    keys, queries = F.normalize(draw(1, 3, 16), dim=-1), F.normalize(draw(2, 3, 16), dim=-1)
+    later, gates = F.normalize(draw(1, 400, 16), dim=-1), torch.full((1, 400), 0.002, dtype=torch.float64)
+    found = Addresses(queries, keys, torch.ones(1, 3, dtype=torch.float64))
+    behind = written_behind(found, torch.arange(3), LaterProse(later, gates, 400.0))
+    memory = torch.cat((keys[0].mT, torch.zeros(16, 400, dtype=torch.float64)), dim=1)  # values of their own
+    for place, (key, gate) in enumerate(zip(later[0], gates[0], strict=True), start=3):
+        value = F.one_hot(torch.tensor(place), 403).double()
+        memory = memory + gate * torch.outer(key, value - key @ memory)
+    asked = queries.mean(0)
+    torch.testing.assert_close(behind.noise[0], (asked @ memory)[:, 3:].square().sum(1), rtol=0.15, atol=0)
+    kept = torch.exp(-behind.overwritten[0])
+    torch.testing.assert_close(kept, torch.diagonal(keys[0] @ memory[:, :3]), rtol=0.02, atol=0)
+
+
+def test_more_is_lost_behind_more_prose() -> None:
+    weights, right = torch.tensor([[[3.0, 1.0, 0.0], [1.0, 2.0, 1.0]]]), torch.tensor([0, 1])
+    losses = [
+        float(lost_share(weights, right, Behind(torch.full((1, 2), noise), torch.full((1, 2), lost))))
+        for noise, lost in ((0.0, 0.0), (1.0, 0.0), (1.0, math.log(2.0)))
+    ]
+    assert losses[0] == pytest.approx(float(lost_share(weights, right, None)))
+    assert losses == sorted(losses)
+    assert losses[2] == pytest.approx(-(math.log(9 / (10 + 4)) + math.log(4 / (6 + 4))) / 2)
 
 
 def test_documents_are_a_function_of_the_seed() -> None:
