@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -44,7 +45,8 @@ def adapter_with(name: str) -> Callable[[Path], object]:
         folder.mkdir()
         (folder / peft_folder.CONFIG).write_text('{"peft_type": "LORA", "r": 1, "lora_alpha": 1}')
         if name == added_memory.TENSORS:
-            (folder / added_memory.CONFIG).write_text('{"rank": 1, "segment": 16, "carry": 16, "sinks": 0}')
+            said = {"version": added_memory.VERSION, "rank": 1, "segment": 16, "carry": 16, "sinks": 0}
+            (folder / added_memory.CONFIG).write_text(json.dumps(said))
         fifo.rename(folder / name)
         return peft_folder.read_adapter(folder)
 
