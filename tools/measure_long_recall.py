@@ -36,6 +36,7 @@ from gemma10m.tokens.prompt import Prompt
 from gemma10m.training.heard_inputs import added_layers
 
 SEED = 11
+POWERS = 12  # of two: rounds that are applied at once
 FACTS = {"single": 1, "multi-key": 4, "update": 1}
 
 Maps = list[Tensor]  # a layer's [A | B] (1, K, E, 2E): M becomes A M + B
@@ -77,13 +78,14 @@ def read_rounds(model: Decoder, opening: Tensor, book: Tensor) -> Rounds:
     ids = torch.cat((opening, book[len(opening) :], book))
     state, maps, states = model.empty_state(), list[Maps](), list[State]()
     for part in ids.split(segment):
-        states.append(state)
+        if len(maps) >= count:  # of the second round, whose windows are those of every later one
+            states.append(state)
         state, found = mapped(model, part, state)
         maps.append(found)
     powers = [_composed(maps[count:])]
-    while len(powers) < 12:
+    while len(powers) < POWERS:
         powers.append(_composed([powers[-1], powers[-1]]))
-    return Rounds(book, count, seeing, behind, tuple(maps), tuple(powers), tuple(states[count:]))
+    return Rounds(book, count, seeing, behind, tuple(maps), tuple(powers), tuple(states))
 
 
 def plant(model: Decoder, text: Rounds, place: int, offset: int, fact: Tensor) -> Planted:

@@ -50,16 +50,17 @@ class Content:
 
 
 class ContentFile(io.RawIOBase):
-    """Read a content as a file that can be sought in, while `descriptor` is open.
+    """Read a content, and bytes that are put behind it, as a file that can be sought in, while `descriptor` is open.
 
     A read of more than `LARGEST_READ` bytes is refused: only a length that a hostile file states asks for so many.
     """
 
-    def __init__(self, content: Content, descriptor: int) -> None:
+    def __init__(self, content: Content, descriptor: int, behind: bytes = b"") -> None:
         super().__init__()
-        self._descriptor, self._start, self._position = descriptor, content.start, 0
+        self._descriptor, self._start, self._position, self._behind = descriptor, content.start, 0, behind
         there = max(0, os.fstat(descriptor).st_size - content.start)
-        self.nbytes = there if content.nbytes is None else min(there, content.nbytes)
+        self._own = there if content.nbytes is None else min(there, content.nbytes)
+        self.nbytes = self._own + len(behind)
 
     def readable(self) -> bool:
         return True
@@ -82,6 +83,10 @@ class ContentFile(io.RawIOBase):
         size = left if size is None or size < 0 else min(size, left)
         if size > limits.LARGEST_READ:
             raise UnreadableError("damaged: a part of it claims to be larger than any should be")
-        found = read_block(self._descriptor, self._start + self._position, size)
+        found = read_block(
+            self._descriptor, self._start + self._position, min(size, max(0, self._own - self._position))
+        )
+        past = self._position + len(found) - self._own
+        found += self._behind[max(0, past) : past + size - len(found)] if past >= 0 else b""
         self._position += len(found)
         return found

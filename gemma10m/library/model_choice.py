@@ -154,7 +154,7 @@ class ChosenModel:
 
         What a chat model without one would read of a document that is longer than its context is its end.
         """
-        return self.about.reads_passages or (self.is_instructed and _is_longer(nbytes, self.checkpoint.config))
+        return self.about.reads_passages or (_is_longer(nbytes, self.checkpoint.config) and self.is_instructed)
 
 
 def choose_model(listener: Listener, options: ModelOptions, trains: bool = False) -> ChosenModel:
@@ -200,9 +200,8 @@ def load_chosen(
 
 def given_reader(model: Decoder, tokenizer: Tokenizer, read_all: bool, ranks: Ranks | None) -> Reader:
     """Return a loaded model as it is asked. Of an adapter that was merged into it nothing is known."""
-    about = about_weights(model.fingerprint)
-    is_instructed = tokenizer.turns is not None and not about.reads_passages and _has_room(model.reading)
-    return Reader(model, tokenizer, read_all, about, is_instructed, ranks)
+    is_instructed = tokenizer.turns is not None and _has_room(model.reading)
+    return Reader(model, tokenizer, read_all, about_weights(model.fingerprint), is_instructed, ranks)
 
 
 def given_searches(reader: Reader, nbytes: int) -> bool:

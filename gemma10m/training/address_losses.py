@@ -39,6 +39,12 @@ class Addresses(NamedTuple):
     keys: Tensor  # (K, S, E)
     gates: Tensor  # (K, S)
 
+    @property
+    def asked(self) -> Tensor:
+        """Return the mean of the queries to each K/V head (K, Q, E): its query heads count as one."""
+        found: Tensor = self.queries.unflatten(0, (len(self.keys), -1)).mean(1)
+        return found
+
 
 class LaterProse(NamedTuple):
     """Hold where tokens of prose are written that is read behind documents, and how many tokens there are of it."""
@@ -135,12 +141,13 @@ def recalled(found: Addresses) -> Tensor:
     """Return how much of each token's value is in what a memory of all of them recalls: (K, Q, S).
 
     It is what the gated delta rule leaves, with what later tokens overwrite: q Kᵀ (I + L)⁻¹ diag(b), L the part of
-    diag(b) K Kᵀ below the diagonal (`kernels.reference.gated_update`). The query heads of a K/V head count as one.
+    diag(b) K Kᵀ below the diagonal (`kernels.reference.gated_update`).
     """
-    asked = found.queries.unflatten(0, (len(found.keys), -1)).mean(1)  # (K, Q, E)
     gates = found.gates.unsqueeze(-1)  # (K, S, 1)
     below = gates * found.keys @ found.keys.mT  # (K, S, S), of which the solver reads what is below the diagonal
-    solved = torch.linalg.solve_triangular(below, asked @ found.keys.mT, upper=False, left=False, unitriangular=True)
+    solved = torch.linalg.solve_triangular(
+        below, found.asked @ found.keys.mT, upper=False, left=False, unitriangular=True
+    )
     weights: Tensor = solved * gates.mT
     return weights
 
@@ -157,9 +164,8 @@ def draw_prose_behind(
 
 def written_behind(found: Addresses, right: Tensor, prose: LaterProse) -> Behind:
     """Return what prose does to what is recalled, as the mean of its tokens does it. right (Q)."""
-    asked = found.queries.unflatten(0, (len(found.keys), -1)).mean(1)  # (K, Q, E)
     gates = prose.gates.unsqueeze(1)  # (K, 1, S)
-    noise = (gates * (asked @ prose.keys.mT)).square().mean(2)
+    noise = (gates * (found.asked @ prose.keys.mT)).square().mean(2)
     overwritten = (gates * (found.keys[:, right] @ prose.keys.mT).square()).mean(2)
     return Behind(prose.tokens * noise, prose.tokens * overwritten)
 

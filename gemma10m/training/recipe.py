@@ -122,7 +122,7 @@ class Recipe:
     addressed: int = 0  # documents on which an added memory's keys, queries and gates are fitted before the first step
     again: int = 0  # steps that ask again about these documents, after each step that reads others
     address_weight: float = 0.0  # of the loss that keeps their addresses apart, while the memory is trained
-    plain: int = 0  # segments of prose that `virtual` writes to an added memory; others have the batch's own
+    plain: int = 0  # segments of prose that `virtual` and the loss of addresses write to an added memory
     plain_together: int = 8  # at most so many of them in a row
     seed: int = 0
     save_every: int = 200  # steps

@@ -143,6 +143,9 @@ def test_a_packaged_model_brings_how_it_answers(monkeypatch: pytest.MonkeyPatch,
     reader = load_chosen(listener, chosen, model_choice.choose_reading(listener, options, chosen, 0), read_all=False)
     assert reader.about == about
     assert chosen.searches(0)
+    given = model_choice.given_reader(reader.model, reader.tokenizer, False, None)
+    assert (given.about, given.is_instructed) == (about, reader.is_instructed)
+    assert model_choice.given_searches(given, 0)
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,12 @@ import io
 import random
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from formats import docx, opened, paragraph, text_of, zipped
 
-from gemma10m.documents.archives.zip_recovery import relisted
+from gemma10m.documents.archives.zip_recovery import new_list
 from gemma10m.documents.content import Content, ContentFile
 from gemma10m.errors import DocumentError
 
@@ -27,9 +28,9 @@ class Pipe(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: object, /) -> int:
-        self.found += bytes(data)  # type: ignore[call-overload]
-        return len(bytes(data))  # type: ignore[call-overload]
+    def write(self, data: Any, /) -> int:
+        self.found += bytes(data)
+        return len(bytes(data))
 
 
 def piped(members: dict[str, str]) -> bytes:
@@ -94,11 +95,14 @@ def test_a_file_with_its_list_is_read_at_any_place(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     path.write_bytes(PACKED["stored"][: list_start(PACKED["stored"])])
     with path.open("rb") as file:
-        found = relisted(ContentFile(Content(file.fileno), file.fileno()))
+        content = Content(file.fileno)
+        found = new_list(ContentFile(content, file.fileno()))
         assert found is not None
-        whole = found[0].read()
-        for start, size in ((0, 10), (len(whole) - 300, 200), (len(whole) - 5, 50), (len(whole) + 5, 5)):
-            found[0].seek(start)
-            assert found[0].read(size) == whole[start : start + size]
+        listed = ContentFile(content, file.fileno(), found[0])
+        whole = listed.read()
+        edge = len(whole) - len(found[0])
+        for start, size in ((0, 10), (edge - 100, 200), (edge, 7), (len(whole) - 5, 50), (len(whole) + 5, 5)):
+            listed.seek(start)
+            assert listed.read(size) == whole[start : start + size]
     with zipfile.ZipFile(io.BytesIO(whole)) as file:
         assert {name: file.read(name).decode() for name in file.namelist()} == TEXTS

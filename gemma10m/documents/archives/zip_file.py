@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import IO, cast
 
 from gemma10m.documents import limits
-from gemma10m.documents.archives.zip_recovery import relisted
+from gemma10m.documents.archives.zip_recovery import new_list
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content, ContentFile
 from gemma10m.documents.formats.counts import counted
@@ -35,7 +35,7 @@ class Zip:
         descriptor = content.open()
         weakref.finalize(self, os.close, descriptor)
         self.notices: list[str] = []  # what is wrong with the file, and with the members that were read so far
-        self._file = self._opened(ContentFile(content, descriptor))
+        self._file = self._opened(content, descriptor)
         self.listed = self._file.infolist()
         if len(self.listed) > limits.MEMBERS:
             raise UnreadableError(f"it holds more than {limits.MEMBERS:,} members", hint="unpack it yourself")
@@ -44,15 +44,17 @@ class Zip:
             self.members |= {name.replace("\\", "/"): member for name, member in self.members.items()}
         self._wrong: set[str] = set()  # members whose checksum does not match
 
-    def _opened(self, file: ContentFile) -> zipfile.ZipFile:
+    def _opened(self, content: Content, descriptor: int) -> zipfile.ZipFile:
         """Open the file by its list of members, or by one that is made anew. Raises `UnreadableError`."""
+        file = ContentFile(content, descriptor)
         try:
             return zipfile.ZipFile(cast(IO[bytes], file))
         except _DAMAGE as error:
-            if (found := relisted(file)) is None:
+            if (found := new_list(file)) is None:
                 raise UnreadableError("damaged: its list of members cannot be read") from error
-            self.notices.append(f"damaged: its list of members is lost; {counted(found[1], 'member')} found without it")
-            return zipfile.ZipFile(cast(IO[bytes], found[0]))
+        listed, count = found
+        self.notices.append(f"damaged: its list of members is lost; {counted(count, 'member')} found without it")
+        return zipfile.ZipFile(cast(IO[bytes], ContentFile(content, descriptor, listed)))
 
     def why_not(self, name: str) -> str:
         """Return why a member cannot be read; "" when it can, as far as the list of members knows."""

@@ -5,8 +5,6 @@ The list is made anew and put behind the file, so that it is read as any other (
 
 from __future__ import annotations
 
-import io
-import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -45,48 +43,13 @@ class _Member:
         return head + self.name
 
 
-class RelistedFile(io.RawIOBase):
-    """Read a file with a list of its members behind it."""
-
-    def __init__(self, file: ContentFile, listed: bytes) -> None:
-        super().__init__()
-        self._file, self._listed, self._position = file, listed, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._file.nbytes + len(self._listed)}[whence]
-        if base + offset < 0:
-            raise OSError("before the beginning")  # as a file does
-        self._position = base + offset
-        return self._position
-
-    def read(self, size: int | None = -1) -> bytes:
-        left = max(0, self._file.nbytes + len(self._listed) - self._position)
-        size = left if size is None or size < 0 else min(size, left)
-        self._file.seek(self._position)
-        found = self._file.read(max(0, min(size, self._file.nbytes - self._position)))
-        start = self._position + len(found) - self._file.nbytes
-        found += self._listed[max(0, start) : max(0, start) + size - len(found)]
-        self._position += len(found)
-        return found
-
-
-def relisted(file: ContentFile) -> tuple[RelistedFile, int] | None:
-    """Return the file with a list of the members that are found in it, and their number; None if it holds no member."""
+def new_list(file: ContentFile) -> tuple[bytes, int] | None:
+    """Return a list of the members that are found in the file, and their number; None if it holds no member."""
     members = list(_members(file, Budget(file.nbytes)))
     if not members:
         return None
-    listed = b"".join(member.listed() for member in members)
-    count = len(members)
-    return RelistedFile(file, listed + _END.pack(_LAST, 0, 0, count, count, len(listed), file.nbytes, 0)), count
+    listed, count = b"".join(member.listed() for member in members), len(members)
+    return listed + _END.pack(_LAST, 0, 0, count, count, len(listed), file.nbytes, 0), count
 
 
 def _members(file: ContentFile, budget: Budget) -> Iterator[_Member]:
