@@ -26,7 +26,7 @@ TENSORS, CONFIG = "memory.safetensors", "memory.json"
 PART = ".self_attn.added_memory."
 LARGEST_JSON = 1 << 16  # bytes
 FIELDS = {"version", "rank", "segment", "carry", "sinks"}
-VERSION = 2  # of the rule that keys and queries are made by: a memory means something with the one it was trained with
+VERSION = 3  # of the rule for keys, queries and write gates: a memory means something with the one it was trained with
 
 
 @dataclass(frozen=True)

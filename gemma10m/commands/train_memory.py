@@ -61,10 +61,10 @@ def train_memory(terminal: Terminal, options: MemoryOptions) -> None:
     chosen = choose_model(terminal, wanted, trains=True)
     memory = chosen.adapter.memory if chosen.adapter and options.adapter else None
     recipe = _recipe(options.recipe, memory.reading if memory else READING)
-    if memory and recipe.addressed:
+    if memory and recipe.addressed and not recipe.keeps_addressed:
         raise UsageError(
             f"the recipe fits what an untrained memory is addressed with, and {options.adapter} has a trained one",
-            hint="leave out addressed in the recipe",
+            hint="leave out addressed in the recipe, or give it again or address_weight, which use it in training",
         )
     reading = ReadingConfig("added", recipe.segment or 0, recipe.carry or 0, recipe.sinks or 0)
     questions = _questions(options.questions, recipe)
@@ -81,7 +81,7 @@ def train_memory(terminal: Terminal, options: MemoryOptions) -> None:
     run = Run(trainer, origin, options.out, _writes(adapter), again)
     resumes = holds_run(options.out)
     if not resumes:
-        prepare(terminal, trainer, fits=True)
+        prepare(terminal, trainer, fits=memory is None)
     begin(terminal, run, {}, ())
     if resumes and not trainer.done:
         prepare(terminal, trainer, fits=False)

@@ -13,6 +13,7 @@ from gemma10m.config import AttentionSpec
 from gemma10m.memory.added import CONTEXT_TOKENS
 
 CONTEXT_RANKS = 4  # the context's rank over that of the others: it has to tell any two names apart
+SHUT = 0.05  # write gates up to here are 0: many millions of tokens of prose would overwrite a fact through open ones
 
 
 class Writes(NamedTuple):
@@ -82,7 +83,7 @@ class AddedProjections(nn.Module):
         return Writes(
             _bound(ops.wide(own_keys) @ self.key_map + _heads(self.key(wide), heads), before),
             ops.wide(own_values) + _heads(self.value(wide), heads),
-            torch.sigmoid(self.write_gate(wide)).mT,
+            _rectified(torch.sigmoid(self.write_gate(wide))).mT,
         )
 
     def gated(self, x: Tensor, recalled: Tensor) -> Tensor:
@@ -102,6 +103,15 @@ def _heads(x: Tensor, count: int) -> Tensor:
 def _bound(own: Tensor, before: Tensor) -> Tensor:
     """Bind what tokens say to what was said before them, number by number. All (..., E)."""
     return (own + before) * before
+
+
+def _rectified(gates: Tensor) -> Tensor:
+    """Shut gates up to `SHUT` and stretch the others back to 1 (as hard concrete gates, arXiv 1712.01312).
+
+    The gradient is that of the gates themselves (a straight-through estimator): a shut one can open again.
+    """
+    rectified = F.relu(gates - SHUT) / (1 - SHUT)
+    return rectified.detach() + (gates - gates.detach()) if gates.requires_grad else rectified
 
 
 def _convolved(x: Tensor, kernel: Tensor) -> Tensor:

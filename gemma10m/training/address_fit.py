@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from gemma10m.models.added_attention import AddedMemoryAttention
+from gemma10m.models.added_projections import SHUT
 from gemma10m.training.address_losses import (
-    LEAST,
     TOGETHER,
     Addresses,
     LayerDocument,
@@ -120,5 +120,5 @@ class _Fit:
 
 
 def _gate_loss(found: Addresses, right: Tensor) -> Tensor:
-    shut = -found.gates[:, right].clamp_min(LEAST).log().mean()
+    shut = -(found.gates[:, right] + SHUT).log().mean()  # has a gradient where a gate is 0, too
     return SHUT_GATES * shut + OPEN_GATES * found.gates.mean()

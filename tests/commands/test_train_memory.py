@@ -230,6 +230,16 @@ def test_a_run_with_documents_that_it_keeps_resumes_as_if_it_had_not_stopped(des
     assert_same_run(train(desk), whole)
 
 
+def test_a_trained_memory_is_asked_again_about_documents_and_not_fitted_anew(
+    desk: Path, unbroken: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    addressed(desk, address_weight=0.5, again=1)
+    lines = log_of(train(desk, adapter=str(unbroken)))
+    assert "of the tokens asked for" not in capsys.readouterr().err
+    assert all(line["address_loss"] > 0 for line in lines)
+    assert any(AGAIN in line["right"] for line in lines)
+
+
 @pytest.mark.usefixtures("short_fit")
 def test_questions_of_other_people_are_a_task(desk: Path) -> None:
     (desk / "asked.jsonl").write_text(json.dumps(QUESTION))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -14,8 +15,10 @@ import gemma10m
 from gemma10m.adapters.added_memory import PART
 from gemma10m.config import ReadingConfig
 from gemma10m.models.added_attention import AddedMemoryAttention
+from gemma10m.models.added_projections import SHUT
 from gemma10m.models.decoder import Decoder, without_memory
 from gemma10m.training.added_start import adapter_with, untrained_memory
+from gemma10m.training.heard_inputs import added_layers
 from gemma10m.weights.adapting import with_adapter
 from gemma10m.weights.checkpoint import open_checkpoint
 from gemma10m.weights.loading import load_checkpoint
@@ -87,6 +90,36 @@ def test_the_cost_is_what_is_counted():
     assert min(written) > 0
     assert counted[0] - counted[1] == sum(written)
     assert costs[0][0].mixing_flops == costs[1][0].mixing_flops
+
+
+def test_a_token_whose_write_gate_is_shut_leaves_the_memory_bit_for_bit_as_it_is():
+    model = tiny_model("added", carry=5, sinks=2, has_gates=False)
+    ids = random_ids(model, 40)
+    with torch.no_grad():
+        for layer in added_layers(model).values():
+            layer.added_memory.write_gate.weight.zero_()
+            layer.added_memory.write_gate.bias.fill_(math.log(SHUT / (1 - SHUT)) + 0.1)
+        _, before = read_cut(model, ids[:, :20])
+        for layer in added_layers(model).values():
+            layer.added_memory.write_gate.bias.fill_(math.log(SHUT / (1 - SHUT)) - 0.1)
+        _, after = model(ids[:, 20:], before, logits="none")
+    for number in added_layers(model):
+        assert bool(before.layers[number]["memory"].any())
+        assert torch.equal(after.layers[number]["memory"], before.layers[number]["memory"])
+
+
+def test_a_shut_write_gate_can_be_trained_open():
+    layer = next(iter(added_layers(tiny_model("added", has_gates=False)).values()))
+    gate = layer.added_memory.write_gate
+    with torch.no_grad():
+        gate.weight.zero_()
+        gate.bias.fill_(-6.0)
+    inputs = torch.randn(1, 3, gate.in_features, generator=torch.Generator().manual_seed(0))
+    written = layer.written(inputs.to(gate.weight))
+    assert not bool(written.gates.any())
+    written.gates.sum().backward()
+    soft = torch.sigmoid(gate.bias.detach())
+    torch.testing.assert_close(gate.bias.grad, 3 * soft * (1 - soft))
 
 
 def test_gates_are_float32_beside_bfloat16_weights():

@@ -244,7 +244,8 @@ def write_gate(layer: Weights, reading: ReadingConfig, x: Tensor, kv: int) -> fl
     if reading.memory not in ("gated", "added"):
         return 1.0
     name = "self_attn.write_gate" if reading.memory == "gated" else "self_attn.added_memory.write_gate"
-    return float(torch.sigmoid(layer[f"{name}.weight"][kv] @ x + layer[f"{name}.bias"][kv]))
+    gate = float(torch.sigmoid(layer[f"{name}.weight"][kv] @ x + layer[f"{name}.bias"][kv]))
+    return gate if reading.memory == "gated" else max(gate - 0.05, 0.0) / 0.95
 
 
 def feature(x: Tensor) -> Tensor:

@@ -118,7 +118,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     "empty": (changed(lambda all: all.clear()), "it holds no tensor"),
     "config": (lambda folder: (folder / CONFIG).write_text("{"), "memory.json cannot be used as a memory"),
     "fields": (told(more=1), "an object with carry, rank, segment, sinks, version was expected"),
-    "another rule": (told(version=1), "its version is 1, and this program reads 2"),
+    "another rule": (told(version=1), "its version is 1, and this program reads 3"),
     "rank": (told(rank=0), "its rank is 0, and is from 1 to 1024"),
     "reading": (told(carry=3), "carry .3. must be 0 or a multiple of the segment"),
 }
