@@ -9,6 +9,7 @@ from functools import cache
 from importlib.util import find_spec
 
 SOFT = "\u00ad"
+LINE = "\v"  # between the lines of a cell of a table
 _TAIL = re.compile(r"([^\W\d_]+)(-|\u2010|\u00ad)$")
 _HEAD = re.compile(r"[^\W\d_]\S*")
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -33,9 +34,16 @@ class Hyphens:
         self._language = max(_USUAL, key=lambda each: sum(words[word] for word in _USUAL[each].split()))
 
     def joined(self, lines: Sequence[str]) -> list[str]:
-        """Return the lines, with the rest of a divided word moved up to where the word begins."""
+        """Return the lines, with the rest of a divided word moved up to where the word begins.
+
+        A row of a table with several lines in a cell (LINE between them) becomes one line.
+        """
         found: list[str] = []
         for line in lines:
+            if LINE in line:
+                cells = (" ".join(self.joined(cell.split(LINE))) for cell in line.split("\t"))
+                found.append("\t".join(cells))
+                continue
             tail, head = _TAIL.search(found[-1]) if found else None, _HEAD.match(line)
             if tail and head and "\t" not in head[0]:
                 rest = _LETTERS.match(head[0])

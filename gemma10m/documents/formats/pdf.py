@@ -109,9 +109,9 @@ class _Pages:
         if found is None:
             self._lost.append(self._number)
         else:
-            fragments, comments, outside = found
+            fragments, rules, comments, outside = found
             self._budget.spend(sum(len(each[-1]) for each in fragments + comments))
-            page = self._page(fragments)
+            page = self._page(fragments, rules)
             self._outside += outside
         self._blank += not any(line.strip() for line in page.lines) and found is not None
         for text in page.lines:
@@ -120,8 +120,8 @@ class _Pages:
         self._heads.add(self._number, page)
         self._kept.write(json.dumps([page.lines, page.has_head, page.has_foot, comments]).encode() + b"\n")
 
-    def _page(self, fragments: list[list[Any]]) -> Page:
-        return page_of([Fragment._make([*each[:-1], self._named(each[-1])]) for each in fragments])
+    def _page(self, fragments: list[list[Any]], rules: list[list[float]]) -> Page:
+        return page_of([Fragment._make([*each[:-1], self._named(each[-1])]) for each in fragments], rules)
 
     def _named(self, text: str) -> str:
         return _NAMELESS.sub(self._name, text)

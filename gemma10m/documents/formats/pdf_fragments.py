@@ -89,6 +89,11 @@ def from_the_right(rows: list[list[Fragment]]) -> list[list[Fragment]]:
     return found
 
 
+def is_leftwards(fragments: Sequence[Fragment]) -> bool:
+    """Tell if most of the letters run to the left."""
+    return sum(_way(each.text) for each in fragments) > 0
+
+
 def _way(text: str) -> int:
     """Return by how many there are more letters that run to the left than others."""
     if text.isascii():

@@ -11,6 +11,8 @@ from itertools import groupby, pairwise
 from statistics import median
 
 from gemma10m.documents.formats.pdf_fragments import SPACE, Fragment, from_the_right, joins_numbers, with_scripts
+from gemma10m.documents.formats.pdf_rules import grids_of
+from gemma10m.documents.formats.pdf_tables import CELL, with_ruled_rows
 
 _SAME_LINE = 0.35  # of the size: baselines of one line
 _TAB = 1.0  # of the size: the gap between cells of a line
@@ -39,12 +41,13 @@ class Page:
 _Baseline = list[Fragment]
 
 
-def page_of(fragments: Sequence[Fragment]) -> Page:
-    """Put the fragments in order; those at one angle come before those at another."""
+def page_of(fragments: Sequence[Fragment], lines: Sequence[Sequence[float]] = ()) -> Page:
+    """Put the fragments in order; those at one angle come before those at another. lines: [x, y, x, y] of tables."""
     found: list[str] = []
     angles = list(dict.fromkeys(fragment.angle for fragment in fragments))
     for angle in angles:
-        rows = from_the_right(_rows(with_scripts([each for each in fragments if each.angle == angle])))
+        drawn = with_scripts([each for each in fragments if each.angle == angle])
+        rows = from_the_right(_rows(with_ruled_rows(drawn, grids_of(lines, angle), _cell_lines)))
         found += _lines(_indented(_in_order(rows, 0)))
     if len(angles) != 1:
         return Page(tuple(found))
@@ -108,9 +111,12 @@ def _width(row: _Baseline) -> tuple[float, float]:
 def _lines(rows: list[_Baseline]) -> list[str]:
     """Return the lines of text with a tab between cells; in adjacent rows, cells below each other are a column."""
     found: list[str] = []
-    tables = groupby((_cells(row) for row in rows), key=lambda cells: len(cells) > 1)
-    for is_table, group in tables:
+    tables = groupby((_cells(row) for row in rows), key=_kind)
+    for (is_ruled, is_table), group in tables:
         lines = list(group)
+        if is_ruled:
+            found += [CELL.join(cell.text for cell in cells) for cells in lines]
+            continue
         columns = _columns(lines) if is_table else []
         for cells in lines:
             texts = _in_columns(cells, columns) if len(columns) > 1 else [cell.text for cell in cells]
@@ -120,6 +126,20 @@ def _lines(rows: list[_Baseline]) -> list[str]:
                 _LEADERS.sub("\t", line).rstrip(" ") if columns else _LEADERS.sub("\t", line).rstrip().lstrip("\t")
             )
     return found
+
+
+def _kind(cells: _Baseline) -> tuple[bool, bool]:
+    """Tell if cells are a row of a ruled table, and if they are several."""
+    return any(CELL in cell.text for cell in cells), len(cells) > 1
+
+
+def _cell_lines(fragments: Sequence[Fragment]) -> list[Fragment]:
+    """Return the lines of one cell of a ruled table."""
+    lines = [(row, _cells(row)) for row in _rows(fragments)]
+    return [
+        row[0]._replace(end=max(each.end for each in row), text=" ".join(piece.text.strip() for piece in pieces))
+        for row, pieces in lines
+    ]
 
 
 def _cells(row: _Baseline) -> _Baseline:

@@ -2,10 +2,10 @@
 
 PDFs are read by a large program in C++ that hostile files are made for. Here it cannot write a file, has little memory,
 and can end without ending anything else. Nothing of this package is imported; errors are exit codes alone.
-The first line has the number of pages, of attached files, and 1 for a form that is not drawn (XFA). A page is a triple:
-its fragments, [angle, start, end, baseline, size, pitch, text], in the order in which they are drawn and turned so that
-the text runs to the right; its comments, [author, text]; and how many characters outside what is shown of the page are
-left out. A page that does not load is null.
+The first line has the number of pages, of attached files, and 1 for a form that is not drawn (XFA). A page has four
+parts: its fragments, [angle, start, end, baseline, size, pitch, text], in the order in which they are drawn and turned
+so that the text runs to the right; the level and upright lines on it, [x, y, x, y]; its comments, [author, text]; and
+how many characters outside what is shown of the page are left out. A page that does not load is null.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ import resource
 import signal
 import sys
 import unicodedata
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 ENCRYPTED, BROKEN = 3, 4
@@ -33,8 +36,13 @@ _COMMENTS = {1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17}  # notes, lines, s
 _CHECKBOX, _RADIO, _COMBO, _LIST, _FIELD = 2, 3, 4, 5, 6
 _PASSWORD = 1 << 13  # of a field's flags
 _EDGE = 1.0  # points: what is less far outside a page is shown
+_PATH, _FORM, _CURVE, _MOVE = 2, 5, 1, 2  # of what is drawn; of a path's segments
+_THIN, _SHORTEST = 3.0, 3.0  # points: a filled box that is thinner is a line; a line that is shorter is none of a table
+_MOST_SEGMENTS, _DEEPEST = 20_000, 5  # of a page; more are a drawing, and no table
 
 _Placed = list[Any]
+_Line = tuple[float, float, float, float]  # x, y, x, y
+_Matrix = tuple[float, float, float, float, float, float]
 
 
 def main(memory: int, seconds: int, first: int) -> int:
@@ -60,9 +68,10 @@ def main(memory: int, seconds: int, first: int) -> int:
             out.flush()
             try:
                 page = document[number]
-                fragments, outside = _fragments(page.get_textpage(), page.get_bbox())
+                rules = _rules(page)
+                fragments, outside = _fragments(page.get_textpage(), page.get_bbox(), _upright(rules))
                 fragments += _fields(page, document.formenv, [fragment[3] for fragment in fragments])
-                found = [fragments, _comments(page), outside]
+                found = [fragments, rules, _comments(page), outside]
                 page.close()
             except pypdfium2.PdfiumError:
                 found = None
@@ -70,8 +79,11 @@ def main(memory: int, seconds: int, first: int) -> int:
     return 0
 
 
-def _fragments(text: Any, shown: tuple[float, float, float, float]) -> tuple[list[_Placed], int]:
-    """Return pieces of lines, in which words close together are one, and how many characters are outside `shown`."""
+def _fragments(text: Any, shown: _Line, upright: list[_Line]) -> tuple[list[_Placed], int]:
+    """Return pieces of lines, in which words close together are one, and how many characters are outside `shown`.
+
+    upright: lines that divide cells, from the left; words on both sides of one are not one piece.
+    """
     words = list(_words(text, is_doubtful=False))
     if any(_NAMELESS in characters for _, characters, _ in words):
         words = list(_words(text, is_doubtful=True))
@@ -87,7 +99,8 @@ def _fragments(text: Any, shown: tuple[float, float, float, float]) -> tuple[lis
         angle, start, end, baseline, size, pitch, _ = word
         gap = (last[1] - end if is_leftwards else start - last[2]) / size if last else 0
         widest = _WIDEST_SPACE if spaces == 1 else _BETWEEN_COLUMNS
-        if last and _same_line(last, angle, baseline, size) and -0.5 < gap < widest:
+        is_near = last and _same_line(last, angle, baseline, size) and -0.5 < gap < widest
+        if last and is_near and not _divided(last, word, upright):
             last[6] += " " + characters if spaces or gap > _BETWEEN_WORDS else characters
             last[5] = last[5] if abs(last[5] - pitch) < _SAME_WIDTH * size else 0.0
             last[1], last[2] = min(start, last[1]), max(end, last[2])
@@ -99,7 +112,7 @@ def _fragments(text: Any, shown: tuple[float, float, float, float]) -> tuple[lis
     return found, outside
 
 
-def _word(text: Any, first: int, characters: str, shown: tuple[float, float, float, float]) -> tuple[_Placed, bool]:
+def _word(text: Any, first: int, characters: str, shown: _Line) -> tuple[_Placed, bool]:
     """Return a word as a fragment, and whether all of it is outside what is shown."""
     from pypdfium2 import raw
 
@@ -185,6 +198,110 @@ def _extent(box: Any, angle: float) -> tuple[float, float]:
 def _same_line(last: _Placed, angle: float, baseline: float, size: float) -> bool:
     is_turned = abs(last[0] - angle) > 0.02
     return not is_turned and abs(last[3] - baseline) < 0.1 * size and 0.9 < last[4] / size < 1.1
+
+
+def _divided(last: _Placed, word: _Placed, upright: list[_Line]) -> bool:
+    """Tell if an upright line is between two words of one line."""
+    left, right = (last, word) if last[1] <= word[1] else (word, last)
+    if left[0]:
+        return False
+    first = bisect_left(upright, (left[2] - 0.5,))
+    last_place, height = right[1] + 0.5, right[3] + 0.2 * right[4]
+    for x, low, _, high in upright[first:]:
+        if x > last_place:
+            return False
+        if low <= height <= high:
+            return True
+    return False
+
+
+def _upright(rules: list[_Line]) -> list[_Line]:
+    return sorted((x, min(y, high), x, max(y, high)) for x, y, to_x, high in rules if abs(to_x - x) < abs(high - y))
+
+
+def _rules(page: Any) -> list[_Line]:
+    """Return the level and upright lines of a page; none of one with so many that it is a drawing."""
+    from pypdfium2 import raw
+
+    found: list[_Line] = []
+    left = _MOST_SEGMENTS
+
+    def read(count: int, item: Callable[[int], Any], within: _Matrix, depth: int) -> None:
+        nonlocal left
+        for index in range(count):
+            left -= 1
+            if left < 0:
+                return
+            each = item(index)
+            kind = raw.FPDFPageObj_GetType(each)
+            if kind not in (_PATH, _FORM):
+                continue
+            own = raw.FS_MATRIX()
+            raw.FPDFPageObj_GetMatrix(each, own)
+            matrix = _times((own.a, own.b, own.c, own.d, own.e, own.f), within)
+            if kind == _PATH:
+                left -= raw.FPDFPath_CountSegments(each)
+                found.extend(_lines_of(each, matrix) if left >= 0 else ())
+            elif depth < _DEEPEST:
+                inner = partial(raw.FPDFFormObj_GetObject, each)
+                read(raw.FPDFFormObj_CountObjects(each), inner, matrix, depth + 1)
+
+    top = partial(raw.FPDFPage_GetObject, page)
+    read(raw.FPDFPage_CountObjects(page), top, (1.0, 0.0, 0.0, 1.0, 0.0, 0.0), 0)
+    return found if left >= 0 else []
+
+
+def _times(first: _Matrix, then: _Matrix) -> _Matrix:
+    a, b, c, d, e, f = then
+    x = [(first[n] * a + first[n + 1] * c, first[n] * b + first[n + 1] * d) for n in (0, 2, 4)]
+    return (*x[0], *x[1], x[2][0] + e, x[2][1] + f)
+
+
+def _lines_of(path: Any, matrix: _Matrix) -> list[_Line]:
+    """Return the edges of a stroked path, and the middles of thin boxes that are filled."""
+    from pypdfium2 import raw
+
+    fill, stroke = ctypes.c_int(), ctypes.c_int()
+    raw.FPDFPath_GetDrawMode(path, fill, stroke)
+    found: list[_Line] = []
+    for corners in _outlines(path, matrix) if fill.value or stroke.value else ():
+        if stroke.value:
+            edges = [(*begin, *end) for begin, end in pairwise(corners)]
+        else:
+            xs, ys = [x for x, _ in corners], [y for _, y in corners]
+            width, height = max(xs) - min(xs), max(ys) - min(ys)
+            x, y = (max(xs) + min(xs)) / 2, (max(ys) + min(ys)) / 2
+            edges = [(min(xs), y, max(xs), y)] if height < _THIN else []
+            edges += [(x, min(ys), x, max(ys))] if width < _THIN < height else []
+        found += [each for each in edges if _is_straight(*each)]
+    return found
+
+
+def _is_straight(x: float, y: float, to_x: float, to_y: float) -> bool:
+    width, height = abs(to_x - x), abs(to_y - y)
+    return min(width, height) < 0.5 and max(width, height) > _SHORTEST
+
+
+def _outlines(path: Any, matrix: _Matrix) -> Iterator[list[tuple[float, float]]]:
+    """Yield the corners of each part of a path that has no curves, placed on the page."""
+    from pypdfium2 import raw
+
+    a, b, c, d, e, f = matrix
+    x, y, corners, is_curved = ctypes.c_float(), ctypes.c_float(), list[tuple[float, float]](), False
+    for index in range(raw.FPDFPath_CountSegments(path)):
+        segment = raw.FPDFPath_GetPathSegment(path, index)
+        kind = raw.FPDFPathSegment_GetType(segment)
+        if kind == _MOVE:
+            if len(corners) > 1 and not is_curved:
+                yield corners
+            corners, is_curved = [], False
+        raw.FPDFPathSegment_GetPoint(segment, x, y)
+        corners.append((a * x.value + c * y.value + e, b * x.value + d * y.value + f))
+        is_curved = is_curved or kind == _CURVE
+        if raw.FPDFPathSegment_GetClose(segment):
+            corners.append(corners[0])
+    if len(corners) > 1 and not is_curved:
+        yield corners
 
 
 def _fields(page: Any, form: Any, baselines: list[float]) -> list[_Placed]:
