@@ -1,12 +1,16 @@
 """Run the program. Signals are looked after before anything else is imported."""
 
+import gc
 import os
 
 from gemma10m import interrupts
 
+_GARBAGE = (20_000, 20, 50)  # what PyTorch and a vocabulary allocate is kept: looking through it takes a quarter second
+
 
 def main() -> None:
     interrupts.install()
+    gc.set_threshold(*_GARBAGE)
     from gemma10m.cli import main as run
 
     try:

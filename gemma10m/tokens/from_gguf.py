@@ -112,20 +112,30 @@ def _sentencepiece(metadata: Mapping[str, Any], fingerprint: str) -> Tokenizer:
 
 def model_proto(pieces: list[str], scores: list[float], kinds: list[int]) -> bytes:
     """Write SentencePiece's ModelProto of a BPE vocabulary that keeps a text as it is, in protobuf's wire format."""
-    ends, single = {kind: _number(3, kind) for kind in set(kinds)}, struct.Struct("<f").pack
-    content = b"".join(
-        _field(1, _field(1, piece.encode()) + b"\x15" + single(score) + ends[kind])
-        for piece, score, kind in zip(pieces, scores, kinds, strict=True)
-    )
+    ends, packed = {kind: _number(3, kind) for kind in set(kinds)}, struct.pack(f"<{len(scores)}f", *scores)
+    starts: dict[tuple[int, int], bytes] = {}  # what comes before a piece, by its bytes and kind: few differ
+    parts = []
+    for at, (piece, kind) in enumerate(zip(pieces, kinds, strict=True)):
+        text, end = piece.encode(), ends[kind]
+        start = starts.get((len(text), kind))
+        if start is None:
+            start = _length(1, len(text))
+            start = starts[len(text), kind] = _length(1, len(start) + len(text) + 5 + len(end)) + start
+        parts += (start, text, b"\x15", packed[4 * at : 4 * at + 4], end)
     trainer = (
         _number(3, 2) + _number(35, 1) + _number(40, kinds.index(UNKNOWN))
     )  # model_type BPE, byte_fallback, unk_id
     normalizer = _field(1, b"identity") + _number(3, 0) + _number(4, 0) + _number(5, 1)  # only spaces become signs
-    return content + _field(2, trainer) + _field(3, normalizer)
+    return b"".join((*parts, _field(2, trainer), _field(3, normalizer)))
 
 
 def _field(number: int, content: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(content)) + content
+    return _length(number, len(content)) + content
+
+
+def _length(number: int, size: int) -> bytes:
+    """Return what comes before so many bytes of a field."""
+    return _varint(number << 3 | 2) + _varint(size)
 
 
 def _number(number: int, value: int) -> bytes:
@@ -133,8 +143,6 @@ def _number(number: int, value: int) -> bytes:
 
 
 def _varint(value: int) -> bytes:
-    if value <= 0x7F:  # which most are, of a million
-        return bytes((value,))
     parts = bytearray()
     while value > 0x7F:
         parts.append(value & 0x7F | 0x80)
