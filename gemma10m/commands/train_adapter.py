@@ -69,7 +69,7 @@ def train_adapter(terminal: Terminal, options: AdapterOptions) -> None:
     if holds_run(options.out):
         run.resume(terminal)
     with stop_on_signals() as stop, open_log(options.out, run.trainer.steps_done) as log:
-        run.go(_Notes(terminal, run.trainer), log, stop)
+        run.go(_AdapterNotes(terminal, run.trainer), log, stop)
     terminal.line(str(options.out))
 
 
@@ -94,7 +94,7 @@ class _AdapterRun:
         else:
             terminal.note(f"resuming after step {self._held:,} of the run in {self._out}")
 
-    def go(self, notes: _Notes, log: Log, stop: StopRequest) -> None:
+    def go(self, notes: _AdapterNotes, log: Log, stop: StopRequest) -> None:
         """Train to the last step. Raises Interrupted, or the error of a step; the steps before are then saved."""
         trainer = self.trainer
         while not trainer.done and not stop():
@@ -194,7 +194,7 @@ def _prose(terminal: Terminal, paths: Sequence[Path]) -> str:
     return "\n\n".join(open_document(terminal, [str(path) for path in paths]).texts()) if paths else ""
 
 
-class _Notes:
+class _AdapterNotes:
     def __init__(self, terminal: Terminal, trainer: LoraTrainer) -> None:
         self._terminal, self._trainer = terminal, trainer
         self._recent: deque[LoraReport] = deque(maxlen=RECENT)

@@ -15,7 +15,7 @@ from gemma10m.documents import limits
 from gemma10m.documents.archives.zip_recovery import new_list
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content, ContentFile
-from gemma10m.documents.formats.counts import counted
+from gemma10m.documents.counts import counted
 from gemma10m.documents.names import printable
 from gemma10m.documents.safe_open import BLOCK, UnreadableError, kind_of_file
 

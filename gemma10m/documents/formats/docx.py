@@ -15,8 +15,8 @@ from urllib.parse import unquote
 from gemma10m.documents.archives.zip_file import Zip
 from gemma10m.documents.budget import BombError, Budget
 from gemma10m.documents.content import Content
+from gemma10m.documents.counts import counted
 from gemma10m.documents.detect import kind_of
-from gemma10m.documents.formats.counts import counted
 from gemma10m.documents.formats.docx_numbers import Numbers
 from gemma10m.documents.formats.docx_styles import Styles
 from gemma10m.documents.formats.docx_text import PartText

@@ -11,7 +11,7 @@ from typing import Any
 from gemma10m.documents import limits
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
-from gemma10m.documents.formats.counts import counted
+from gemma10m.documents.counts import counted
 from gemma10m.documents.formats.data_uris import shortened
 from gemma10m.documents.formats.page_text import page_text
 from gemma10m.documents.formats.plain_text import TERMINAL

@@ -14,7 +14,7 @@ from gemma10m.documents import limits
 from gemma10m.documents.archives.zip_file import Zip
 from gemma10m.documents.budget import BombError, Budget
 from gemma10m.documents.content import Content, ContentFile
-from gemma10m.documents.formats.counts import counted
+from gemma10m.documents.counts import counted
 from gemma10m.documents.formats.odt_forms import OdtForms
 from gemma10m.documents.formats.odt_line import Line
 from gemma10m.documents.formats.odt_numbers import OdtNumbers

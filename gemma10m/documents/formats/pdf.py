@@ -19,8 +19,8 @@ from typing import Any, BinaryIO
 from gemma10m.documents import limits
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content, ContentFile
+from gemma10m.documents.counts import counted
 from gemma10m.documents.formats import pdf_process
-from gemma10m.documents.formats.counts import counted
 from gemma10m.documents.formats.hyphens import WORD, Hyphens
 from gemma10m.documents.formats.pdf_fragments import Fragment
 from gemma10m.documents.formats.pdf_layout import Page, page_of

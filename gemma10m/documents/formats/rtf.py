@@ -8,7 +8,7 @@ from collections import Counter
 from gemma10m.documents import limits
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
-from gemma10m.documents.formats.counts import counted
+from gemma10m.documents.counts import counted
 from gemma10m.documents.formats.field_codes import Fields
 from gemma10m.documents.formats.raised import APART, Scripts
 from gemma10m.documents.formats.rtf_fonts import RtfFonts
