@@ -24,6 +24,7 @@ _TAG = re.compile(
 )
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _DRAWING = re.compile(r"\{(?=[^{}]*\\p[1-9])[^{}]*\}.*?(?=\{[^{}]*\\p[0\\}]|$)")
+_BLOCK = re.compile(r"\{[^{}]*\}")  # of SubStation Alpha: settings, and notes of who translated
 _NOT_SAID = ("WEBVTT", "NOTE", "STYLE", "REGION")
 _TEXT_FIELDS = 9  # before the text, in a line of SubStation Alpha
 
@@ -78,7 +79,7 @@ def _dialogue(text: str) -> Iterator[tuple[str, list[str]]]:
             start, last = names.index("Start") if "Start" in names else 1, len(names) - 1
         fields = rest.strip().split(",", last)
         if kind == "Dialogue" and len(fields) == last + 1:
-            said = _DRAWING.sub(" ", fields[last]).replace("\\h", " ").replace("\\n", "\\N")
+            said = _BLOCK.sub("", _DRAWING.sub(" ", fields[last])).replace("\\h", " ").replace("\\n", "\\N")
             yield fields[start].strip(), said.split("\\N")
 
 
