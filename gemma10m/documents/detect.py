@@ -84,8 +84,9 @@ _STATE = re.compile(rb'.{8}\{"__metadata__":\{"format":"gemma10m\.state/', re.S)
 
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_MAIL_NAMES = (".eml", ".mbox", ".mbx", ".mht", ".mhtml")
+_MAIL_NAMES = (".eml", ".emlx", ".mbox", ".mbx", ".mht", ".mhtml")
 _HEADER = re.compile(rb"(?:From \S+ [^\n]{10,200}\n>?|\s*)[!-9;-~]{1,80}:[ \t\r\n]")
+MAIL_LENGTH = re.compile(rb"\d{1,10}[ \t]*\r?\n")  # before a message of Apple Mail
 _FIELD = re.compile(rb">?[!-9;-~]{1,80}:(?:[ \t\r\n]|\Z)")
 _MAIL_FIRST = re.compile(rb"(?:Received|Return-Path|Delivered-To|Message-ID|MIME-Version): ", re.IGNORECASE)
 _SEPARATOR = re.compile(  # with an address, or with a date as RFC 4155 has it: a sentence may begin with "From"
@@ -186,7 +187,8 @@ def _packed(head: bytes) -> str:
 def _is_mail(head: bytes, ending: str) -> bool:
     head = head.removeprefix(codecs.BOM_UTF8)
     if ending in _MAIL_NAMES:
-        return bool(_HEADER.match(head))
+        length = MAIL_LENGTH.match(head) if ending == ".emlx" else None
+        return bool(_HEADER.match(head, length.end() if length else 0))
     lines = head.split(b"\n", _LONGEST_HEADERS)
     return _separates(lines[0], b"".join(lines[1:2])) or (bool(_MAIL_FIRST.match(head)) and _are_headers(lines))
 
