@@ -58,10 +58,24 @@ _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _ZIP_NAMES = (".zip", ".docx", ".epub", ".odt")  # of files that may begin with a program that unpacks them, or a header
 _TAR = slice(257, 262)  # of a header, where all but the oldest have a mark
 _HTML = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*(?:<!--.{0,1000}?-->\s*|<\?xml[^>]{0,200}>\s*)*<(?:!doctype\s+html|html)[\s>]", re.I | re.S
+    rb"(?:\xef\xbb\xbf)?\s*(?:<!--(?:(?!-->).){0,1000}-->\s*|<\?xml[^>]{0,200}>\s*)*<(?:!doctype\s+html|html)[\s>]",
+    re.I | re.S,
 )
 _INFO = re.compile(rb"This is [^\n]{1,200}, produced by\s+(?:GNU )?(?:makeinfo|texi2any)\b")
-_SUBTITLES = {".srt": b"-->", ".vtt": b"-->", ".sbv": b":", ".ass": b"[Script Info]", ".ssa": b"[Script Info]"}
+_SUBTITLES = {  # what is in them, by their names
+    **dict.fromkeys((".srt", ".vtt"), re.compile(b"-->")),
+    **dict.fromkeys((".ass", ".ssa"), re.compile(rb"\[Script Info\]")),
+    **dict.fromkeys((".smi", ".sami"), re.compile(rb"<SYNC\s", re.I)),
+    ".sbv": re.compile(b":"),
+    ".sub": re.compile(rb"\{\d+\}\{\d*\}|\d:\d\d:\d\d\.\d+,\d+:"),
+    ".lrc": re.compile(rb"\[\d+:\d\d"),
+}
+_XML = re.compile(  # documents of one file, by their first element
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?[^>]{0,200}>\s*)*(?:<!--(?:(?!-->).){0,1000}-->\s*)*"
+    rb"<(?:(?P<fictionbook>FictionBook\s)|(?P<word>w:wordDocument\s|pkg:package\s)"
+    rb"|(?P<subtitles>(?:\w{1,20}:)?tt\s[^>]{0,4000}/tt(?:ml|af1)\b))",
+    re.S,
+)
 _SOURCE_NAMES = frozenset(  # which may begin as pages do
     ".asp .aspx .astro .c .cfm .cgi .cpp .cs .cshtml .css .cts .eex .ejs .erb .ex .go .gohtml .h .haml "
     ".handlebars .hbs .heex .htc .inc .j2 .java .jinja .jinja2 .js .jsp .jspf .jspx .jsx .leex .liquid .lua .mako "
@@ -114,13 +128,15 @@ _LFS = re.compile(
 
 def kind_of(head: bytes, name: str) -> str:
     """Return one of COMPRESSED, "zip", "tar", "pdf", "html", "info", "mail", "notebook", "odt", "rtf", "subtitles",
-    one of REFUSED, or "text", which it may still not be.
+    "fictionbook", "word" for one that is a file of XML, one of REFUSED, or "text", which it may still not be.
     """
     ending = os.path.splitext(name)[1].lower()
     if marked := _packed(head) or _marked(head, ending):
         return marked
     if _is_subtitles(_narrow(head), ending):
         return "subtitles"
+    if xml := _XML.match(_narrow(head)):
+        return str(xml.lastgroup)
     if _is_html(head, ending):
         return "html"
     if _INFO.match(head):
@@ -162,7 +178,7 @@ def _is_html(head: bytes, ending: str) -> bool:
 
 def _is_subtitles(head: bytes, ending: str) -> bool:
     is_marked = head.startswith((b"WEBVTT\n", b"WEBVTT\r")) and b"-->" in head
-    return is_marked or _SUBTITLES.get(ending, b"\n\n\0") in head
+    return is_marked or (ending in _SUBTITLES and bool(_SUBTITLES[ending].search(head)))
 
 
 def _narrow(head: bytes) -> bytes:

@@ -175,14 +175,15 @@ def test_a_message_of_apple_mail_is_read_without_its_properties(tmp_path: Path, 
 
 TABLE = "<table><tr><th>Item<th>Number<tr><td>amber<td><tr><td>cedar<td>5</table>"
 ROWS = "Item\tNumber\namber\t\ncedar\t5\n"
+STORY = "A story of so many words that no one holds them for data of a table."
 TABLES = {
     "lost": ("Item\n\nNumber\n\namber\n\n\n\ncedar\n\n5", TABLE, ROWS),
     "kept": ("| Item | Number |\n| amber | |\n| cedar | 5 |", TABLE, "| Item | Number |\n| amber | |\n| cedar | 5 |\n"),
     "one row": ("Item\nNumber", "<table><tr><td>Item<td>Number</table>", "Item\nNumber\n"),
     "the page's layout": (
-        "Home\nNews\nShop\nA story",
-        f"<table><tr><td>Home<td>News{' ' * 60}<tr><td>Shop<td>A {'&nbsp;' * 60} story</table>",
-        "Home\nNews\nShop\nA story\n",
+        f"Home\n{STORY}\nShop\n{STORY}",
+        f"<table><tr><td>Home<td>{STORY}<tr><td>Shop<td>{STORY}</table>",
+        f"Home\n{STORY}\nShop\n{STORY}\n",
     ),
 }
 
