@@ -156,7 +156,9 @@ def _write_chunk(document: WordPackage, part: _Part | None, writer: TextWriter, 
         writer.note(f"its {what} {printable(name)} is not read")
 
 
-def _say_what_is_not_read(document: WordPackage, parts: dict[str, _Part], found: WordDocument, writer: TextWriter) -> None:
+def _say_what_is_not_read(
+    document: WordPackage, parts: dict[str, _Part], found: WordDocument, writer: TextWriter
+) -> None:
     kinds = {part.kind for part in parts.values()}
     left_out = [what for kind, what in _DRAWN.items() if kind in kinds]
     for kind, what in _MARGINS.items():
