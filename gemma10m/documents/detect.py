@@ -58,10 +58,24 @@ _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _ZIP_NAMES = (".zip", ".docx", ".epub", ".odt")  # of files that may begin with a program that unpacks them, or a header
 _TAR = slice(257, 262)  # of a header, where all but the oldest have a mark
 _HTML = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*(?:<!--.{0,1000}?-->\s*|<\?xml[^>]{0,200}>\s*)*<(?:!doctype\s+html|html)[\s>]", re.I | re.S
+    rb"(?:\xef\xbb\xbf)?\s*(?:<!--(?:(?!-->).){0,1000}-->\s*|<\?xml[^>]{0,200}>\s*)*<(?:!doctype\s+html|html)[\s>]",
+    re.I | re.S,
 )
 _INFO = re.compile(rb"This is [^\n]{1,200}, produced by\s+(?:GNU )?(?:makeinfo|texi2any)\b")
-_SUBTITLES = {".srt": b"-->", ".vtt": b"-->", ".sbv": b":", ".ass": b"[Script Info]", ".ssa": b"[Script Info]"}
+_SUBTITLES = {  # what is in them, by their names
+    **dict.fromkeys((".srt", ".vtt"), re.compile(b"-->")),
+    **dict.fromkeys((".ass", ".ssa"), re.compile(rb"\[Script Info\]")),
+    **dict.fromkeys((".smi", ".sami"), re.compile(rb"<SYNC\s", re.I)),
+    ".sbv": re.compile(b":"),
+    ".sub": re.compile(rb"\{\d+\}\{\d*\}|\d:\d\d:\d\d\.\d+,\d+:"),
+    ".lrc": re.compile(rb"\[\d+:\d\d"),
+}
+_XML = re.compile(  # documents of one file, by their first element
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?[^>]{0,200}>\s*)*(?:<!--(?:(?!-->).){0,1000}-->\s*)*"
+    rb"<(?:(?P<fictionbook>FictionBook\s)|(?P<word>w:wordDocument\s|pkg:package\s)"
+    rb"|(?P<subtitles>(?:\w{1,20}:)?tt\s[^>]{0,4000}/tt(?:ml|af1)\b))",
+    re.S,
+)
 _SOURCE_NAMES = frozenset(  # which may begin as pages do
     ".asp .aspx .astro .c .cfm .cgi .cpp .cs .cshtml .css .cts .eex .ejs .erb .ex .go .gohtml .h .haml "
     ".handlebars .hbs .heex .htc .inc .j2 .java .jinja .jinja2 .js .jsp .jspf .jspx .jsx .leex .liquid .lua .mako "
@@ -84,8 +98,9 @@ _STATE = re.compile(rb'.{8}\{"__metadata__":\{"format":"gemma10m\.state/', re.S)
 
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_MAIL_NAMES = (".eml", ".mbox", ".mbx", ".mht", ".mhtml")
+_MAIL_NAMES = (".eml", ".emlx", ".mbox", ".mbx", ".mht", ".mhtml")
 _HEADER = re.compile(rb"(?:From \S+ [^\n]{10,200}\n>?|\s*)[!-9;-~]{1,80}:[ \t\r\n]")
+MAIL_LENGTH = re.compile(rb"\d{1,10}[ \t]*\r?\n")  # before a message of Apple Mail
 _FIELD = re.compile(rb">?[!-9;-~]{1,80}:(?:[ \t\r\n]|\Z)")
 _MAIL_FIRST = re.compile(rb"(?:Received|Return-Path|Delivered-To|Message-ID|MIME-Version): ", re.IGNORECASE)
 _SEPARATOR = re.compile(  # with an address, or with a date as RFC 4155 has it: a sentence may begin with "From"
@@ -113,13 +128,15 @@ _LFS = re.compile(
 
 def kind_of(head: bytes, name: str) -> str:
     """Return one of COMPRESSED, "zip", "tar", "pdf", "html", "info", "mail", "notebook", "odt", "rtf", "subtitles",
-    one of REFUSED, or "text", which it may still not be.
+    "fictionbook", "word" for one that is a file of XML, one of REFUSED, or "text", which it may still not be.
     """
     ending = os.path.splitext(name)[1].lower()
     if marked := _packed(head) or _marked(head, ending):
         return marked
     if _is_subtitles(_narrow(head), ending):
         return "subtitles"
+    if xml := _XML.match(_narrow(head)):
+        return str(xml.lastgroup)
     if _is_html(head, ending):
         return "html"
     if _INFO.match(head):
@@ -161,7 +178,7 @@ def _is_html(head: bytes, ending: str) -> bool:
 
 def _is_subtitles(head: bytes, ending: str) -> bool:
     is_marked = head.startswith((b"WEBVTT\n", b"WEBVTT\r")) and b"-->" in head
-    return is_marked or _SUBTITLES.get(ending, b"\n\n\0") in head
+    return is_marked or (ending in _SUBTITLES and bool(_SUBTITLES[ending].search(head)))
 
 
 def _narrow(head: bytes) -> bytes:
@@ -186,7 +203,8 @@ def _packed(head: bytes) -> str:
 def _is_mail(head: bytes, ending: str) -> bool:
     head = head.removeprefix(codecs.BOM_UTF8)
     if ending in _MAIL_NAMES:
-        return bool(_HEADER.match(head))
+        length = MAIL_LENGTH.match(head) if ending == ".emlx" else None
+        return bool(_HEADER.match(head, length.end() if length else 0))
     lines = head.split(b"\n", _LONGEST_HEADERS)
     return _separates(lines[0], b"".join(lines[1:2])) or (bool(_MAIL_FIRST.match(head)) and _are_headers(lines))
 

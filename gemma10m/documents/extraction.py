@@ -15,6 +15,8 @@ from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
 from gemma10m.documents.detect import COMPRESSED, REFUSED, kind_of
 from gemma10m.documents.formats import docx, epub, odt
+from gemma10m.documents.formats.fiction_book import write_fiction_book
+from gemma10m.documents.formats.flat_word import write_flat_word
 from gemma10m.documents.formats.html_text import write_html
 from gemma10m.documents.formats.info_manual import write_info
 from gemma10m.documents.formats.mail import write_mail
@@ -27,6 +29,7 @@ from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import Places, Spool, TextWriter
 
 _EXTRACTED: dict[str, Callable[[Content, TextWriter, Budget], None]] = {
+    "fictionbook": write_fiction_book,
     "html": write_html,
     "info": write_info,
     "mail": write_mail,
@@ -36,6 +39,7 @@ _EXTRACTED: dict[str, Callable[[Content, TextWriter, Budget], None]] = {
     "rtf": write_rtf,
     "subtitles": write_subtitles,
     "text": write_text,
+    "word": write_flat_word,
 }
 _ZIPPED: dict[str, Callable[[Zip, TextWriter], None]] = {
     "epub": epub.write_epub,

@@ -118,3 +118,9 @@ def test_only_a_damaged_file_is_to_be_replaced(tmp_path: Path, content: bytes, h
 )
 def test_a_text_that_speaks_of_them_is_text(tmp_path: Path, text: str) -> None:
     assert text_of(opened(tmp_path, "a", text)) == text
+
+
+@pytest.mark.parametrize("end", ["<p>a page", "<html><p>a page"])
+def test_many_comments_before_a_page_take_no_time(tmp_path: Path, end: str) -> None:
+    document = opened(tmp_path, "a", "<!---->" * 400 + end)
+    assert text_of(document).endswith("a page\n") == end.startswith("<html>")

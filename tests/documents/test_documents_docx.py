@@ -140,3 +140,21 @@ def test_a_note_begins_a_line_after_a_text_that_is_cut(tmp_path: Path) -> None:
 def test_documents_that_cannot_be_read(tmp_path: Path, content: bytes, why: str) -> None:
     with pytest.raises(DocumentError, match=why):
         opened(tmp_path, "book.docx", content)
+
+
+def test_a_large_first_letter_is_a_letter_of_the_next_paragraph(tmp_path: Path) -> None:
+    frame = "<w:pPr><w:framePr w:dropCap='{}' w:lines='3'/></w:pPr>"
+    letter = f"<w:p>{frame}<w:r><w:rPr><w:position w:val='-8'/></w:rPr><w:t>{{}}</w:t></w:r></w:p>"
+    body = letter.format("drop", "O") + paragraph("nce upon a time.") + letter.format("none", "No") + paragraph("end")
+    assert text_of(opened(tmp_path, "a.docx", docx(body))) == "Once upon a time.\nNo\nend\n"
+
+
+def test_a_note_with_a_mark_of_its_own_has_no_number(tmp_path: Path) -> None:
+    marked = "<w:r><w:footnoteReference w:customMarkFollows='{}' w:id='{}'/><w:t>{}</w:t></w:r>"
+    body = f"<w:p>{marked.format(1, 2, '*')}{marked.format(0, 3, ' end')}</w:p>"
+    notes = "".join(
+        f"<w:footnote w:id='{key}'>{paragraph(text)}</w:footnote>"
+        for key, text in {2: "* A star.", 3: "Another."}.items()
+    )
+    document = opened(tmp_path, "a.docx", docx(body, footnotes=f"<w:footnotes {WORD}>{notes}</w:footnotes>"))
+    assert text_of(document) == "*[1] end\n* A star.\n[1] Another.\n"

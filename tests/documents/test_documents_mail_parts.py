@@ -161,3 +161,52 @@ def test_a_text_with_a_name_is_shown_where_clients_show_it(tmp_path: Path, case:
     document = opened(tmp_path, "a.eml", HEAD + mail)
     assert text_of(document) == f"{HEAD}\n{text.format(pdf='application/pdf', text='text/plain')}"
     assert document.notices == ((f"{tmp_path}/a.eml: {ONLY_NAMED}",) if "Attachments" in text else ())
+
+
+APPLE = "MIME-Version: 1.0\nSubject: hi\n\nbody\n"
+
+
+@pytest.mark.parametrize("more", [0, 1000])
+def test_a_message_of_apple_mail_is_read_without_its_properties(tmp_path: Path, more: int) -> None:
+    properties = "" if more else '<?xml version="1.0"?>\n<plist><dict/></plist>\n'
+    document = opened(tmp_path, "1.emlx", f"{len(APPLE) + more}      \n{APPLE}{properties}")
+    assert text_of(document) == "Subject: hi\n\nbody\n"
+
+
+TABLE = "<table><tr><th>Item<th>Number<tr><td>amber<td><tr><td>cedar<td>5</table>"
+ROWS = "Item\tNumber\namber\t\ncedar\t5\n"
+STORY = "A story of so many words that no one holds them for data of a table."
+TABLES = {
+    "lost": ("Item\n\nNumber\n\namber\n\n\n\ncedar\n\n5", TABLE, ROWS),
+    "kept": ("| Item | Number |\n| amber | |\n| cedar | 5 |", TABLE, "| Item | Number |\n| amber | |\n| cedar | 5 |\n"),
+    "one row": ("Item\nNumber", "<table><tr><td>Item<td>Number</table>", "Item\nNumber\n"),
+    "the page's layout": (
+        f"Home\n{STORY}\nShop\n{STORY}",
+        f"<table><tr><td>Home<td>{STORY}<tr><td>Shop<td>{STORY}</table>",
+        f"Home\n{STORY}\nShop\n{STORY}\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_the_page_is_written_where_the_plain_text_has_lost_a_table(tmp_path: Path, case: str) -> None:
+    plain, page, text = TABLES[case]
+    mail = multipart("alternative", part("text/plain", plain), part("text/html", page))
+    assert text_of(opened(tmp_path, "a.eml", HEAD + mail)) == f"{HEAD}\n{text}"
+
+
+def test_files_in_a_text_are_named_and_not_written(tmp_path: Path) -> None:
+    text = "text\nbegin 644 a b.txt\n%:&5L;&\\\n`\nend\nbegin 644 words\nare no file\nend\n"
+    document = opened(tmp_path, "a.eml", f"{HEAD}\n{text}")
+    words = "text\nbegin 644 words\nare no file\nend\n"
+    assert text_of(document) == f"{HEAD}\n{words}Attachments: a b.txt (uuencoded)\n"
+    assert document.notices == (f"{tmp_path}/a.eml: {ONLY_NAMED}",)
+
+
+def test_tags_of_enriched_text_are_not_written(tmp_path: Path) -> None:
+    text = (
+        "<bold>Bold</bold> text, 1 << 2\n<x-color><param>red</param>red</x-color>\n\n\nnext\n\n"
+        "<nofill>as\nit is</nofill>\n\nend"
+    )
+    document = opened(tmp_path, "a.eml", HEAD + part("text/enriched", text).removesuffix("\n"))
+    assert text_of(document) == f"{HEAD}\nBold text, 1 < 2 red\n\nnext\nas\nit is\nend\n"

@@ -57,6 +57,29 @@ def test_streams_and_errors_are_written_without_colours(tmp_path: Path) -> None:
     assert text_of(document) == "x\nok\nE: no\n"
 
 
+WRITTEN = {
+    "a bar that is written over": ("\r 0%|  | 0/3\r 33%|# | 1/3\r100%|##| 3/3\n", "100%|##| 3/3\n"),
+    "what is longer below": ("downloading\rdone\n", "doneloading\n"),
+    "a line that is erased": ("downloading\r\x1b[Kdone\nb\x1b[2K\rc\n", "done\nc\n"),
+    "steps back": ("1/3 9.9\b\b\b\b\b\b\b3/3\b\b\b\b\b\b2\n", "2/3 9.9\n"),
+    "lines with CR": ("a\r\nb\r\r\nc\r", "a\nb\nc\n"),
+}
+
+
+@pytest.mark.parametrize("case", WRITTEN)
+def test_progress_is_shown_as_it_stands_at_its_end(tmp_path: Path, case: str) -> None:
+    written, text = WRITTEN[case]
+    document = opened(tmp_path, "a.ipynb", notebook({"source": "x", "outputs": [{"text": written}]}))
+    assert text_of(document) == f"x\n{text}"
+
+
+def test_pieces_of_one_stream_are_joined(tmp_path: Path) -> None:
+    written = [("stderr", "\r10%"), ("stderr", "\r99%"), ("stdout", "a"), ("stdout", "b\n"), ("stderr", "c")]
+    outputs = [{"output_type": "stream", "name": name, "text": text} for name, text in written]
+    document = opened(tmp_path, "a.ipynb", notebook({"source": "x", "outputs": outputs}))
+    assert text_of(document) == "x\n99%\nab\nc\n"
+
+
 def test_a_notebook_with_a_byte_order_mark(tmp_path: Path) -> None:
     assert places(opened(tmp_path, "a.ipynb", "\ufeff" + notebook({"source": "x"}))) == [("x", "cell 1")]
 
@@ -64,6 +87,24 @@ def test_a_notebook_with_a_byte_order_mark(tmp_path: Path) -> None:
 def test_a_notebook_of_before_2014(tmp_path: Path) -> None:
     old = {"worksheets": [{"cells": [{"input": ["1 + 1"], "outputs": [{"text": ["2"]}]}]}], "nbformat": 3}
     assert text_of(opened(tmp_path, "a.ipynb", json.dumps(old))) == "1 + 1\n2\n"
+
+
+OLD_OUTPUTS = {
+    "a page": ({"output_type": "pyout", "html": "<b>h</b>", "text": ["<obj>"]}, "h\n", ""),
+    "a formula": ({"output_type": "display_data", "latex": "$x$"}, "$x$\n", ""),
+    "a picture": ({"output_type": "display_data", "png": "iVB", "text": "<fig>"}, "", "1 picture"),
+    "a program": ({"output_type": "display_data", "javascript": "x()"}, "", "1 other output"),
+    "nothing": ({"output_type": "stream", "stream": "stdout", "text": ""}, "", ""),
+}
+
+
+@pytest.mark.parametrize("case", OLD_OUTPUTS)
+def test_an_output_of_before_2014_has_its_forms_beside_its_text(tmp_path: Path, case: str) -> None:
+    output, text, left_out = OLD_OUTPUTS[case]
+    old = {"worksheets": [{"cells": [{"input": "x", "outputs": [output]}]}], "nbformat": 3}
+    document = opened(tmp_path, "a.ipynb", json.dumps(old))
+    assert text_of(document) == f"x\n{text}"
+    assert document.notices == ((f"{tmp_path}/a.ipynb: left out: {left_out}",) if left_out else ())
 
 
 def test_what_is_not_as_it_should_be_is_not_text(tmp_path: Path) -> None:

@@ -11,6 +11,10 @@ FORM = r"{\field{\*\fldinst{ FORMCHECKBOX }{\*\formfield{\fftype1\ffres%s\ffdefr
 RICH = {
     "escapes": (r"C:\\a.txt \{1, 2\} \u123\{x\par", "C:\\a.txt {1, 2} {x\n"),
     "a line's end after a backslash": ("one\\\ntwo\\\r\nthree\\\n", "one\ntwo\nthree\n"),
+    "a large first letter": (
+        r"\pard\dropcapli3\dropcapt1 {\dn12 T}\par\pard he mill.\par\pard\dropcapli0 A\par end\par",
+        "The mill.\nA\nend\n",
+    ),
     "the last paragraph": (r"One\par Two\line Three\tab four", "One\nTwo\nThree\tfour\n"),
     "the last row": (r"\pard\intbl a\cell b\cell", "a\tb\n"),
     "the last heading": (r"\outlinelevel0 Head", "Head\n"),

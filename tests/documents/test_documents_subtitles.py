@@ -72,3 +72,9 @@ def test_only_drawings_are_left_out_of_a_line(tmp_path: Path, case: str) -> None
         f"Dialogue: 0,0:00:0{number}.00,9:00:00.00,D,,0,0,0,,{each}\n" for number, each in enumerate((line, "end"))
     )
     assert text_of(opened(tmp_path, "a.ass", head + events)) == f"{text}end\n"
+
+
+def test_blocks_of_substation_alpha_are_left_out(tmp_path: Path) -> None:
+    line = r"{TL note: check}The mill{=12} bur{*\i1}ned{\i0}\N{x}down {and open"
+    events = f"[Script Info]\n\n[Events]\nDialogue: 0,0:00:01.00,0:00:02.00,D,,0,0,0,,{line}\n"
+    assert text_of(opened(tmp_path, "a.ass", events)) == "The mill burned\ndown {and open\n"

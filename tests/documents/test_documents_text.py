@@ -64,12 +64,12 @@ def check_positions(read: Document, content: bytes, encoding: str) -> None:
 
 
 @given(
-    text=st.text(st.characters(codec="utf-8", exclude_characters="\0\b\x1b"), min_size=1, max_size=300).filter(
+    text=st.text(st.characters(codec="utf-8", exclude_characters="\0\b\x1b%/"), min_size=1, max_size=300).filter(
         lambda t: t[0] != "\ufeff"
     )
 )
 def test_utf8_is_kept_to_the_byte(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
-    text += "\n"  # without which CR ends its lines; BS and ESC may be marks for a printer or a terminal
+    text += "\n"  # without which CR ends its lines; BS and ESC may be marks for a printer or a terminal; % and / count
     content = text.encode()
     read = opened(tmp_path_factory.mktemp("d") / "a.txt", content)
     assert whole(read.pieces()).encode() == content
@@ -201,6 +201,36 @@ def test_marks_for_a_printer_or_a_terminal_are_no_text(tmp_path: Path, case: str
     read = opened(tmp_path / "a.txt", content.encode())
     assert (whole(read.pieces()), read.notices) == (text, ())
     assert (read.files[0].stamp is None) == (content == text)
+
+
+PROGRESS = {
+    "a percentage": ("a\r\n50%\r100%\r\nb\n", "a\r\n100%\nb\n"),
+    "words": ("Objects: 9% (1/9)\rObjects: 100% (9/9), done.\n", "Objects: 100% (9/9), done.\n"),
+    "erased": ("downloading\r\x1b[Kdone\n", "done\n"),
+    "other words": ("Growth 50%\rThe next line\n", "Growth 50%\rThe next line\n"),
+    "lines": ("name,age\rAnne,7\rTom,8\nEve,9\n", "name,age\rAnne,7\rTom,8\nEve,9\n"),
+    "lines of an old Macintosh": ("50%\r100%\r", "50%\n100%\n"),
+}
+
+
+@pytest.mark.parametrize("case", PROGRESS)
+def test_progress_that_is_written_over_itself_is_shown_as_it_ends(tmp_path: Path, case: str) -> None:
+    content, text = PROGRESS[case]
+    read = opened(tmp_path / "a.log", content.encode())
+    assert whole(read.pieces()) == text
+    assert (read.files[0].stamp is None) == (content == text)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b'Tokyo: \x1b$BEl5~\x1b(B\n\x1b$B$"\x1b(J.\n', "Tokyo: 東京\nあ.\n"),
+        (b"\x1b$BEl5~\x1b(B\x1b(0\n", "\x1b$BEl5~\x1b(B\x1b(0\n"),
+        (b"\x1b$B is a sequence, and \x1b(B\n", "\x1b$B is a sequence, and \x1b(B\n"),
+    ],
+)
+def test_a_text_in_iso_2022_jp_is_known_by_its_sequences(tmp_path: Path, content: bytes, text: str) -> None:
+    assert whole(opened(tmp_path / "a.txt", content).pieces()) == text
 
 
 @pytest.mark.parametrize("at", [0, 7_999])

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import webencodings
 
 from gemma10m.documents import limits
-from gemma10m.documents.formats.iso2022jp import decode_iso2022jp
+from gemma10m.documents.formats.iso2022jp import decode_iso2022jp, is_iso2022jp
 from gemma10m.documents.safe_open import BLOCK
 from gemma10m.documents.spool import TextWriter
 from gemma10m.documents.text import EncodingDetector, TextDecoder, decoder, nul_bytes, wrong_bytes
@@ -59,13 +59,18 @@ def decode_page(page: bytes, writer: TextWriter) -> Iterator[str]:
 
 
 def declared_by_text(text: bytes) -> str:
-    """Return the WHATWG name of the encoding that XML or source code declares, "" for a text that is UTF-8 instead."""
+    """Return the WHATWG name of the encoding that XML or source code declares, "" for a text that is UTF-8 instead.
+
+    The sequences of ISO-2022-JP declare it, too.
+    """
     head = text[:_DECLARED_WITHIN]
     if xml := _XML.match(head):
         name = _known(xml[1])
     else:
         cookie = _COOKIE.match(head)
         name = _known(cookie[1].lower().replace(b"_", b"-").replace(b"latin-", b"latin")) if cookie else ""
+    if name in ("", "utf-8") and is_iso2022jp(text):
+        return "iso-2022-jp"
     return "" if name in ("", "utf-8") or _is_utf8(text) else name
 
 

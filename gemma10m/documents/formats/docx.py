@@ -7,9 +7,9 @@ and footers are not read.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from urllib.parse import unquote
 
 from gemma10m.documents.archives.zip_file import Zip
@@ -55,19 +55,30 @@ _CHUNKS: dict[str, Callable[[Content, TextWriter, Budget], None]] = {
 }
 
 
+class WordPackage(Protocol):
+    """Describe a `Zip`, or another object that holds a document's parts."""
+
+    budget: Budget
+
+    @property
+    def members(self) -> Mapping[str, object]: ...
+
+    def blocks(self, name: str, /) -> Iterator[bytes]: ...
+
+
 class _Part(NamedTuple):
     kind: str  # the last word of its type, which is the same in both namespaces of the standard
     name: str
 
 
-def main_part(document: Zip) -> str:
+def main_part(document: WordPackage) -> str:
     """Return the part that holds the text of a Word document, or "" for another file."""
     named = (part.name for part in _related(document, "").values() if part.kind == "officeDocument")
     name = next(named, "") or (_USUAL if _USUAL in document.members else "")
     return name if name in document.members and _root(document, name) in ("document", "") else ""
 
 
-def write_docx(document: Zip, writer: TextWriter, depth: int = 0) -> None:
+def write_docx(document: WordPackage, writer: TextWriter, depth: int = 0) -> None:
     """Write the text of a Word document. Raises `UnreadableError` and `DiskError`."""
     main = main_part(document)
     parts = _related(document, main)
@@ -106,7 +117,7 @@ def _guarded(name: str, writer: TextWriter, read: Callable[[], object], is_neede
         writer.note(f"part of its {printable(name)} is not read ({error})")
 
 
-def _read_styles(document: Zip, name: str, found: WordDocument) -> None:
+def _read_styles(document: WordPackage, name: str, found: WordDocument) -> None:
     """Read the styles by their names, which are English; their ids are in the language of the Word that wrote them."""
     if not name:
         return
@@ -123,7 +134,7 @@ def _read_styles(document: Zip, name: str, found: WordDocument) -> None:
     parse_xml(name, document.blocks(name), start)
 
 
-def _write_chunk(document: Zip, part: _Part | None, writer: TextWriter, depth: int) -> None:
+def _write_chunk(document: WordPackage, part: _Part | None, writer: TextWriter, depth: int) -> None:
     """Write a part of another format in its place in the text."""
     name = part.name if part else "part"
     try:
@@ -145,7 +156,9 @@ def _write_chunk(document: Zip, part: _Part | None, writer: TextWriter, depth: i
         writer.note(f"its {what} {printable(name)} is not read")
 
 
-def _say_what_is_not_read(document: Zip, parts: dict[str, _Part], found: WordDocument, writer: TextWriter) -> None:
+def _say_what_is_not_read(
+    document: WordPackage, parts: dict[str, _Part], found: WordDocument, writer: TextWriter
+) -> None:
     kinds = {part.kind for part in parts.values()}
     left_out = [what for kind, what in _DRAWN.items() if kind in kinds]
     for kind, what in _MARGINS.items():
@@ -161,7 +174,7 @@ def _say_what_is_not_read(document: Zip, parts: dict[str, _Part], found: WordDoc
         writer.note(f"{counted(found.symbols, 'sign', ' of symbol fonts')} not known")
 
 
-def _has_text(document: Zip, name: str) -> bool:
+def _has_text(document: WordPackage, name: str) -> bool:
     kept = Kept()
     text = PartText(kept, WordDocument(Styles()))
     try:
@@ -173,7 +186,7 @@ def _has_text(document: Zip, name: str) -> bool:
     return bool("".join(kept.parts).strip())
 
 
-def _related(document: Zip, part: str) -> dict[str, _Part]:
+def _related(document: WordPackage, part: str) -> dict[str, _Part]:
     """Return the parts that a part ("" for the file itself) names, by their ids, up to damage in the list."""
     folder, name = posixpath.split(part)
     related: dict[str, _Part] = {}
@@ -196,7 +209,7 @@ def _related(document: Zip, part: str) -> dict[str, _Part]:
     return related
 
 
-def _root(document: Zip, name: str) -> str:
+def _root(document: WordPackage, name: str) -> str:
     """Return the first element's name, or ""."""
 
     def start(tag: str, given: Attributes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from gemma10m.documents.formats.docx_forms import WordForm
 from gemma10m.documents.formats.docx_formula import WordFormula
 from gemma10m.documents.formats.docx_styles import LEFT_OUT, SCRIPTS, font_of, is_on
 from gemma10m.documents.formats.field_codes import Fields
@@ -38,15 +39,16 @@ class PartText:
         self._formulas = 0  # of the open formula paragraph
         self._fields = Fields()
         self._choices: list[bool] = []  # of open alternatives: one was read
-        self._entries: list[str] = []  # of the list in the open field to fill in, and which of them is chosen
-        self._chosen = 0
+        self._form = WordForm()  # in the open field
         self._columns: list[int] = []  # of open tables
         self._rows: list[int | None] = []  # of open rows: columns before the first cell; None once that has begun
         self._widths: list[int] = []  # of open cells, in columns
         self._left_out, self._all_left_out = set[str](), set[str]()  # why the open run is, and the open paragraph
         self._note_left_out = ""  # why the open note is
         self._script = self._font = ""  # of the open run
-        self._joined = False
+        self._joined = self._is_initial = (
+            False  # the open paragraph is joined with the next; it is a large first letter
+        )
         self._label = ""  # of the note that begins
         self._style = self._instance = ""  # of the open paragraph, and of its number
         self._level: int | None = None
@@ -188,6 +190,8 @@ class PartText:
         if why := self._why_left_out():
             self._found.dropped[_note(tag, given)] = why
             return
+        if is_on({"val": given.get("customMarkFollows", "0")}):
+            return  # its mark is text, here and in the note
         number = self._found.notes.setdefault(_note(tag, given), len(self._found.notes) + 1)
         self._write(f"[{number}]")
 
@@ -225,18 +229,6 @@ class PartText:
         """Keep what is chosen in a field whose code is still open."""
         self._fields.fill_in(text)
 
-    def _set_checked(self, given: Attributes) -> None:
-        self._chosen = is_on(given)
-
-    def _set_chosen(self, given: Attributes) -> None:
-        self._chosen = whole(given.get("val", ""), 0)
-
-    def _add_entry(self, given: Attributes) -> None:
-        self._entries.append(given.get("val", ""))
-
-    def _end_form_field(self) -> None:
-        self._entries, self._chosen = [], 0
-
     def _end_run(self) -> None:
         self._left_out.clear()
         self._script = self._font = ""
@@ -249,7 +241,7 @@ class PartText:
         self._style, self._instance, self._level = "", "", None
         self._left_out.clear()
         self._all_left_out.clear()
-        self._joined = False
+        self._joined = self._is_initial = False
         self._script = self._font = ""
 
     def _close_paragraph(self) -> None:
@@ -333,11 +325,15 @@ class PartText:
 
     def _set_position(self, given: Attributes) -> None:
         value = given.get("val", "")
-        if whole(value.removeprefix("-"), 0) >= FAR:
+        if whole(value.removeprefix("-"), 0) >= FAR and not self._is_initial:
             self._script = LOWERED if value.startswith("-") else RAISED
 
+    def _set_initial(self, given: Attributes) -> None:
+        self._is_initial = given.get("dropCap", "none") != "none"
+        self._joined = self._joined or self._is_initial
+
     def _set_joined(self, given: Attributes) -> None:
-        self._joined = is_on(given)
+        self._joined = self._joined or is_on(given)
 
 
 def _note(tag: str, given: Attributes) -> tuple[str, str]:
@@ -346,6 +342,7 @@ def _note(tag: str, given: Attributes) -> tuple[str, str]:
 
 _PROPERTIES: dict[tuple[str, str], Callable[[PartText, Attributes], None]] = {
     ("pPr", "pStyle"): PartText._set_paragraph_style,
+    ("pPr", "framePr"): PartText._set_initial,
     ("numPr", "numId"): PartText._set_instance,
     ("numPr", "ilvl"): PartText._set_level,
     ("rPr", "rStyle"): PartText._set_style,
@@ -359,11 +356,9 @@ _PROPERTIES: dict[tuple[str, str], Callable[[PartText, Attributes], None]] = {
     ("trPr", "del"): PartText._delete_row,
     ("trPr", "gridBefore"): PartText._set_before,
     ("tcPr", "gridSpan"): PartText._set_width,
-    ("checkBox", "default"): PartText._set_checked,
-    ("checkBox", "checked"): PartText._set_checked,
-    ("ddList", "default"): PartText._set_chosen,
-    ("ddList", "result"): PartText._set_chosen,
-    ("ddList", "listEntry"): PartText._add_entry,
+    **{("checkBox", tag): lambda part, given: part._form.check(given) for tag in ("default", "checked")},
+    **{("ddList", tag): lambda part, given: part._form.choose(given) for tag in ("default", "result")},
+    ("ddList", "listEntry"): lambda part, given: part._form.add(given),
 }
 _STARTS: dict[str, Callable[[PartText, str, Attributes], None]] = {
     **dict.fromkeys(_WHITE, PartText._white),
@@ -386,9 +381,9 @@ _STARTS: dict[str, Callable[[PartText, str, Attributes], None]] = {
 _ENDS: dict[str, Callable[[PartText], None]] = {
     "r": PartText._end_run,
     "p": PartText._end_paragraph,
-    "checkBox": lambda part: part._fill_in("[x]" if part._chosen else "[ ]"),
-    "ddList": lambda part: part._fill_in("".join(part._entries[part._chosen :][:1])),
-    "ffData": PartText._end_form_field,
+    "checkBox": lambda part: part._fill_in(part._form.box()),
+    "ddList": lambda part: part._fill_in(part._form.entry()),
+    "ffData": lambda part: part._form.end(),
     "fldSimple": PartText._end_field,
     "oMathPara": PartText._end_formulas,
     "tbl": lambda part: part._columns.__delitem__(slice(-1, None)),

@@ -7,7 +7,13 @@ import re
 _SEGMENT = re.compile(rb"\x1b(\$[@B]|\([BJI])([^\x1b]*)")
 _ASCII, _KANA = b"(B", b"(I"
 _PAIR = re.compile(rb"[\x21-\x7e]{2}")
+_PAIRS = re.compile(rb"\x1b\$[@B](?:[\x21-\x7e]{2})+\x1b\([BJ]")
 _FOREIGN = re.compile(rb"\x1b(?!\$[@B]|\([BJI])")  # a set of characters that is not one of these
+
+
+def is_iso2022jp(data: bytes) -> bool:
+    """Tell if a text of ASCII holds pairs of bytes between sequences of ISO-2022-JP, and no other sequence."""
+    return bool(_PAIRS.search(data)) and data.isascii() and not _FOREIGN.search(data)
 
 
 def decode_iso2022jp(data: bytes) -> str:

@@ -15,8 +15,17 @@ from itertools import chain, pairwise
 from gemma10m.documents import limits
 from gemma10m.documents.budget import BombError, Budget
 from gemma10m.documents.content import Content, ContentFile
+from gemma10m.documents.detect import MAIL_LENGTH
 from gemma10m.documents.formats.charset import decode_labelled
-from gemma10m.documents.formats.mail_parts import appointment, payload, transfer_encoding, unflowed
+from gemma10m.documents.formats.mail_alternatives import is_page_better
+from gemma10m.documents.formats.mail_parts import (
+    appointment,
+    enriched,
+    payload,
+    transfer_encoding,
+    unflowed,
+    without_files,
+)
 from gemma10m.documents.formats.page_text import page_text
 from gemma10m.documents.safe_open import BLOCK, UnreadableError
 from gemma10m.documents.spool import Spool, TextWriter
@@ -29,7 +38,6 @@ _MESSAGES = ("message/rfc822", "message/global", "message/partial")  # other kin
 _NOT_SHOWN = ("text/css", "text/javascript", "text/ecmascript", "text/x-javascript")
 _ENCODED_WORD = re.compile(r"=\?[^?]*\?[bq]\?.*?\?=", re.IGNORECASE)
 _DAMAGED = "=\t?"  # before an encoded word that cannot be decoded: a header on one line has no tab of its own
-_WORD = re.compile(r"[^\W_]+")
 _FROM = re.compile(rb"From \S+ [^\n]{0,200}\d")  # in a file that is a mailbox
 _NEXT = re.compile(
     rb">?(?:Return-Path|Received|From|To|Cc|Date|Subject|Message-ID|Delivered-To|MIME-Version|Reply-To|Sender|Status"
@@ -42,6 +50,7 @@ _BROKEN = (ValueError, LookupError, TypeError, AttributeError, RecursionError, H
 
 def write_mail(content: Content, writer: TextWriter, budget: Budget) -> None:
     """Write the text of a mail or a mailbox. Raises `UnreadableError` and `DiskError`."""
+    content = _without_properties(content)
     mailbox = content.head().removeprefix(codecs.BOM_UTF8).startswith(b"From ")
     for number, (message, is_whole) in enumerate(_messages(content, mailbox), start=1):
         if number > 1:
@@ -58,6 +67,15 @@ def write_mail(content: Content, writer: TextWriter, budget: Budget) -> None:
             writer.note(f"message {number} is damaged: it is not read whole")
     if writer.blank:
         raise UnreadableError("an email message without text")
+
+
+def _without_properties(content: Content) -> Content:
+    """Return the message in a file of Apple Mail, which has the mail's properties behind it."""
+    length = MAIL_LENGTH.match(content.head())
+    if not length:
+        return content
+    rest = content.size() - length.end()
+    return Content(content.open, content.start + length.end(), min(int(length[0]), rest))
 
 
 def _messages(content: Content, mailbox: bool) -> Iterator[tuple[bytes, bool]]:
@@ -173,30 +191,27 @@ class _Mail:
 
     def _chosen(self, alternatives: list[Message]) -> Message:
         """Return the first alternative that holds plain text which is not empty, else the last page, else the last
-        text; but the last page where the plain text lacks most of its words.
+        text; but the last page where the plain text lacks most of its words, or a table.
         """
         held = [(each, {body.get_content_type() for body in self._bodies(each)}) for each in alternatives]
         plain = [each for each, kinds in held if "text/plain" in kinds]
         pages = [each for each, kinds in held if "text/html" in kinds]
         texts = [each for each, kinds in held if kinds]
-        if plain and pages:
-            words = self._words(pages[-1])
-            if 2 * len(words - self._words(plain[0])) > len(words):
-                return pages[-1]
+        if plain and pages and is_page_better(self._shown_text(plain[0]), self._shown_text(pages[-1])):
+            return pages[-1]
         return (plain[:1] or pages[-1:] or texts[-1:] or alternatives[-1:])[0]
 
     def _bodies(self, part: Message) -> list[Message]:
         """Return the texts in a part that are not empty."""
         return [each for each in _leaves(part) if each in self._shown and payload(each)[0].strip()]
 
-    def _words(self, part: Message) -> set[str]:
-        """Return the words of the texts in a part, whose notices are of use only where it is chosen."""
+    def _shown_text(self, part: Message) -> str:
+        """Return the texts in a part, whose notices are of use only where it is chosen."""
         reader = _Mail(TextWriter(Spool()), self._name)
         try:
-            text = "\n".join("".join(reader._text(each)) for each in self._bodies(part))
+            return "\n".join("".join(reader._text(each)) for each in self._bodies(part))
         except (UnreadableError, *_BROKEN):
-            return set()
-        return set(_WORD.findall(text.casefold()))
+            return ""
 
     def _write_text(self, part: Message) -> None:
         last = ""
@@ -213,9 +228,13 @@ class _Mail:
                 else self._payload(part)
             )
             return iter([page_text(page, self._writer)])  # a page without a charset says it itself
+        text, names = without_files(self._decoded_text(part))
+        self._attached += [f"{name} (uuencoded)" for name in names]
+        if part.get_content_type() == "text/enriched":
+            return iter([enriched(text)])
         if str(part.get_param("format", "")).lower() == "flowed":
-            return unflowed(self._decoded_text(part), str(part.get_param("delsp", "")).lower() == "yes")
-        return iter([self._decoded_text(part)])
+            return unflowed(text, str(part.get_param("delsp", "")).lower() == "yes")
+        return iter([text])
 
     def _decoded_text(self, part: Message) -> str:
         data, charset = self._payload(part), part.get_content_charset() or ""

@@ -1,4 +1,4 @@
-"""Decode one part of a mail: its transfer encoding, text whose lines flow, entries of a calendar."""
+"""Decode one part of a mail: its transfer encoding, text whose lines flow or that has tags, entries of a calendar."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ _KNOWN = ("", "7bit", "8bit", "binary", "quoted-printable", "x-uuencode", "uuenc
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]")
 _NOT_QUOTED = re.compile("=(?![0-9A-Fa-f]{2}|[ \t]*\r?(?:\n|\\Z))")
 _FLOWING = re.compile(r"(>*) ?([^\n]*)(\n|\Z)")
+_UUENCODED = re.compile(r"^begin [0-7]{3,4} ([^\n]{1,200})\n(?:[ -`]{0,62}\n)+end[ \t]*(?:\n|\Z)", re.MULTILINE)
+_FILLING = re.compile("</?nofill>", re.IGNORECASE)
+_ENRICHED = re.compile(r"<param>[^<]*</param>|</?[a-z][a-z\d-]{0,60}>", re.IGNORECASE)
+_LINE_ENDS = re.compile(r"\n+")
 _SIGNATURE = "-- "
 _ENTRY = re.compile(r'^(SUMMARY|DTSTART|LOCATION)((?:;(?:"[^"\n]*"|[^":\n])*)?):([^\n]*)', re.MULTILINE)
 _TIME = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)\d*)?(Z?)")
@@ -63,6 +67,18 @@ def unflowed(text: str, deletes_space: bool) -> Iterator[str]:
         flows, before = words.endswith(" ") and not is_signature, quote
         yield words[:-1] if flows and deletes_space else words
     yield "\n" if number else ""
+
+
+def without_files(text: str) -> tuple[str, list[str]]:
+    """Return a text without the uuencoded files in it, and their names."""
+    return _UUENCODED.sub("", text), [" ".join(name.split()) for name in _UUENCODED.findall(text)]
+
+
+def enriched(text: str) -> str:
+    """Return the words of a text/enriched (RFC 1896): one end of a line is a space there, and `<<` is `<`."""
+    parts = _FILLING.split(text.rstrip("\n"))
+    parts[::2] = [_LINE_ENDS.sub(lambda ends: ends[0][1:] or " ", part) for part in parts[::2]]
+    return "<".join(_ENRICHED.sub("", part) for part in "".join(parts).split("<<"))
 
 
 def appointment(calendar: str) -> str:

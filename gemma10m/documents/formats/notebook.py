@@ -13,16 +13,20 @@ from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
 from gemma10m.documents.counts import counted
 from gemma10m.documents.formats.data_uris import shortened
+from gemma10m.documents.formats.overwritten import as_shown
 from gemma10m.documents.formats.page_text import page_text
-from gemma10m.documents.formats.plain_text import TERMINAL
 from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import TextWriter
 
 # No number matters here, and one of a million digits takes long to understand.
 _JSON = json.JSONDecoder(parse_int=len, parse_float=len, parse_constant=len)
 _CELLS, _BETWEEN = re.compile(r'"cells"\s*:\s*\[\s*'), re.compile(r"[\s,]*")
+_STREAM = ("output_type", "name", "stream")  # the last before 2014
 _BARE = re.compile(r"\s*<[^<>\n]*>\s*")  # `<IPython.core.display.HTML object>`, `<Figure size 640x480 with 1 Axes>`
-_PICTURES = ("image/", "png", "jpeg", "svg")  # the last three before 2014
+_BEFORE_2014 = {
+    **{"text": "text/plain", "html": "text/html", "latex": "text/latex", "javascript": "application/javascript"},
+    **{"png": "image/png", "jpeg": "image/jpeg", "svg": "image/svg+xml"},
+}
 
 
 def write_notebook(content: Content, writer: TextWriter, budget: Budget) -> None:
@@ -33,7 +37,8 @@ def write_notebook(content: Content, writer: TextWriter, budget: Budget) -> None
             writer.write("\n")
         writer.place(f"cell {number}")
         source = cell.get("source", cell.get("input"))  # its name before 2014
-        for text in (_text(source), *(_output(each, writer, left_out) for each in _objects(cell.get("outputs")))):
+        outputs = _whole_streams(_objects(cell.get("outputs")))
+        for text in (_text(source), *(_output(each, writer, left_out) for each in outputs)):
             if text:
                 writer.write(shortened(text, writer).removesuffix("\n") + "\n")
     if left_out:
@@ -76,18 +81,31 @@ def _whole_cells(content: bytes) -> list[dict[str, Any]]:
     return _objects(cells)
 
 
+def _whole_streams(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the outputs, with what was written to one stream in several pieces as one: Jupyter joins them."""
+    whole = list[dict[str, Any]]()
+    for output in outputs:
+        before = whole[-1] if whole else {}
+        if output.get("output_type") == "stream" and all(before.get(key) == output.get(key) for key in _STREAM):
+            whole[-1] = {**before, "text": _text(before.get("text")) + _text(output.get("text"))}
+        else:
+            whole.append(output)
+    return whole
+
+
 def _output(output: dict[str, Any], writer: TextWriter, left_out: Counter[str]) -> str:
     """Return an output's text; count the pictures and other outputs that have none."""
     if output.get("output_type") in ("error", "pyerr"):
-        return TERMINAL.sub("", f"{_text(output.get('ename'))}: {_text(output.get('evalue'))}")
+        return as_shown(f"{_text(output.get('ename'))}: {_text(output.get('evalue'))}")
     found = output.get("data")
-    data: dict[str, Any] = found if isinstance(found, dict) else {}
-    text = TERMINAL.sub("", _text(output.get("text")) or _text(data.get("text/plain")))
+    old = {kind: output[key] for key, kind in _BEFORE_2014.items() if key in output}
+    data: dict[str, Any] = found if isinstance(found, dict) else old
+    text = as_shown(_text(data.get("text/plain")))
     if not text or _BARE.fullmatch(text):
         text = _rich_text(data, writer) or (text if len(data) < 2 else "")
-    if any(kind.startswith(_PICTURES) for kind in (*output, *data)):
+    if any(kind.startswith("image/") for kind in data):
         left_out["picture"] += 1
-    elif data and not text:
+    elif data.keys() - {"text/plain"} and not text:
         left_out["other output"] += 1
     return text
 

@@ -11,12 +11,13 @@ from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
 from gemma10m.documents.formats.charset import NOT_UTF8, declared_by_text, decoded
 from gemma10m.documents.formats.data_uris import MARK, shortened
+from gemma10m.documents.formats.overwritten import TERMINAL, has_progress, without_progress
 from gemma10m.documents.spool import TextWriter
 from gemma10m.documents.text import EncodingDetector, decoder, is_binary, nul_bytes, wrong_bytes
 
 _OTHER_END = re.compile("\r\n|\r|\x85")  # NEL is the line's end of EBCDIC
 _OVERSTRUCK = re.compile(r"([^\n\b])\x08(?=\1)|_\x08(?=[^\n\b])|(?<=[^\n\b])\x08_|\+\x08(?=o)")  # as man prints
-TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\))")  # colours, links
+_BACK = re.compile(rb"\r[^\r\n]")
 _WIDE_ENDS = re.compile(rb"[\n\r]\0|\0[\n\r]")
 
 
@@ -30,10 +31,10 @@ def is_rewritten(content: Content) -> bool:
         return True
     if detector.wide:
         return _cut_bytes(text, detector) > 0
-    if b"\b" not in text and b"\x1b" not in text:
+    if b"\b" not in text and b"\x1b" not in text and not _BACK.search(text):
         return False
     shown = text.decode("utf-8", "replace")
-    return bool(_OVERSTRUCK.search(shown) or TERMINAL.search(shown))
+    return bool(_OVERSTRUCK.search(shown) or TERMINAL.search(shown)) or has_progress(shown)
 
 
 def write_text(content: Content, writer: TextWriter, budget: Budget) -> None:
@@ -41,8 +42,9 @@ def write_text(content: Content, writer: TextWriter, budget: Budget) -> None:
 
     Raises `UnreadableError` and `DiskError`.
     """
-    text = TERMINAL.sub("", _OVERSTRUCK.sub("", whole_text(content, "a text", writer)))
-    writer.write(shortened(text if "\n" in text else _OTHER_END.sub("\n", text), writer))
+    text = whole_text(content, "a text", writer)
+    text = without_progress(text) if "\n" in text else _OTHER_END.sub("\n", text)
+    writer.write(shortened(TERMINAL.sub("", _OVERSTRUCK.sub("", text)), writer))
 
 
 def whole_text(content: Content, what: str, writer: TextWriter) -> str:

@@ -325,7 +325,8 @@ class _RtfReader:
             if state.into != "ffl":
                 self._fields.see(text)
             scripts = self._scripts.get(state.into) or self._scripts.setdefault(state.into, Scripts())
-            self._text.setdefault(state.into, []).append(scripts.write(text, script or state.script))
+            script = script or ("" if state.initial else state.script)
+            self._text.setdefault(state.into, []).append(scripts.write(text, script))
 
     def _begin_paragraph(self, gap: str) -> None:
         """Write the paragraph's number, which is counted unless the file holds it: a deleted paragraph has none."""
@@ -350,8 +351,8 @@ class _RtfReader:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
     def _end_paragraph(self) -> None:
-        """End the open paragraph, which the next one joins where this end is hidden or deleted."""
-        if self._state.hidden or self._state.deleted:
+        """End the open paragraph, unless the next one joins it: behind an initial, and where this end is not shown."""
+        if self._state.hidden or self._state.deleted or self._state.initial:
             self._joined = self._joined or not (self._state.into or self._state.in_table)
             return
         self._begin_paragraph("")

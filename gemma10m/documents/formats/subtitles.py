@@ -1,4 +1,4 @@
-"""Read the spoken lines of subtitles (SubRip, WebVTT, SubStation Alpha, YouTube's SBV), with times as places."""
+"""Read the spoken lines of subtitles and captions, with times as places."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
+from gemma10m.documents.formats.captions import Cue, TimedText, by_frame, sung, synchronised
 from gemma10m.documents.formats.plain_text import whole_text
 from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import TextWriter
@@ -22,8 +23,10 @@ _TAG = re.compile(
     r"|<(?:\d+:)?\d\d:\d\d\.\d{3}>|\{\\[^{}]*\}",
     re.IGNORECASE,
 )
+_TIMED_TEXT = re.compile(r"\s*<(?=[?!]|(?:\w{1,20}:)?tt\s)")
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _DRAWING = re.compile(r"\{(?=[^{}]*\\p[1-9])[^{}]*\}.*?(?=\{[^{}]*\\p[0\\}]|$)")
+_BLOCK = re.compile(r"\{[^{}]*\}")  # of SubStation Alpha: settings, and notes of who translated
 _NOT_SAID = ("WEBVTT", "NOTE", "STYLE", "REGION")
 _TEXT_FIELDS = 9  # before the text, in a line of SubStation Alpha
 
@@ -33,7 +36,7 @@ def write_subtitles(content: Content, writer: TextWriter, budget: Budget) -> Non
     text = whole_text(content, "a file of subtitles", writer)
     rolls = "<c>" in text  # what was said scrolls on, so that each line stands in two or three cues
     last = ""
-    for clock, said in _in_time(_dialogue(text) if "[Script Info]" in text else _cues(text)):
+    for clock, said in _in_time(_spoken(text, writer)):
         lines = [html.unescape(line) for each in said if (line := _shown(each))]
         new = [line for line in lines if not rolls or line != last]
         if new:
@@ -45,11 +48,24 @@ def write_subtitles(content: Content, writer: TextWriter, budget: Budget) -> Non
         raise UnreadableError("a file of subtitles without text")
 
 
+def _spoken(text: str, writer: TextWriter) -> Iterable[Cue]:
+    """Return each time and its lines. Raises `UnreadableError`."""
+    if "[Script Info]" in text:
+        return _dialogue(text)
+    if _TIMED_TEXT.match(text):
+        return TimedText().read(text, writer)
+    for read in (_cues, by_frame, sung, synchronised):
+        cues = list(read(text))
+        if any(said for _, said in cues):
+            return cues
+    return []
+
+
 def _shown(line: str) -> str:
     return " ".join(_TAG.sub("", _VOICE.sub(r"\1: ", _READING.sub("", _BREAK.sub(" ", line)))).split())
 
 
-def _cues(text: str) -> Iterator[tuple[str, list[str]]]:
+def _cues(text: str) -> Iterator[Cue]:
     """Yield each time and the lines that follow it, up to the next one's number or name."""
     clock, said, is_said, before = "", list[str](), False, ""
     for line in text.splitlines():
@@ -68,7 +84,7 @@ def _cues(text: str) -> Iterator[tuple[str, list[str]]]:
     yield clock, said
 
 
-def _dialogue(text: str) -> Iterator[tuple[str, list[str]]]:
+def _dialogue(text: str) -> Iterator[Cue]:
     """Yield the lines of SubStation Alpha, whose fields have an order that a line of its own may change."""
     start, last = 1, _TEXT_FIELDS
     for line in text.splitlines():
@@ -78,11 +94,11 @@ def _dialogue(text: str) -> Iterator[tuple[str, list[str]]]:
             start, last = names.index("Start") if "Start" in names else 1, len(names) - 1
         fields = rest.strip().split(",", last)
         if kind == "Dialogue" and len(fields) == last + 1:
-            said = _DRAWING.sub(" ", fields[last]).replace("\\h", " ").replace("\\n", "\\N")
+            said = _BLOCK.sub("", _DRAWING.sub(" ", fields[last])).replace("\\h", " ").replace("\\n", "\\N")
             yield fields[start].strip(), said.split("\\N")
 
 
-def _in_time(lines: Iterable[tuple[str, list[str]]]) -> list[tuple[str, list[str]]]:
+def _in_time(lines: Iterable[Cue]) -> list[Cue]:
     """Return the lines in the order in which they are shown; a file may hold them in another."""
     timed = sorted(lines, key=lambda line: _seconds(line[0]))
     return [(re.split("[.,]", clock)[0], said) for clock, said in timed]
