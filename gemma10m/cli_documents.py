@@ -39,10 +39,10 @@ from gemma10m.cli_options import (
     retrieval_options,
     sampling_options,
 )
-from gemma10m.program import command, command_terminal
+from gemma10m.program import app, command_terminal
 
 
-@command(short_help="Answer questions about a source.")
+@app.command(short_help="Answer questions about a source.")
 def ask(
     words: Annotated[
         list[str],
@@ -113,7 +113,7 @@ def ask(
             answer_questions(terminal, sources, asked, chosen, sampling, retrieval, chosen_files)
 
 
-@command(short_help="Summarize a source.")
+@app.command(short_help="Summarize a source.")
 def summarize(
     sources: Sources,
     words: Annotated[int, typer.Option(metavar="NUMBER", help="Approximate length of the summary, in words.")] = 200,
@@ -162,7 +162,7 @@ def summarize(
         write_summary(terminal, sources, wanted, chosen, sampling, patterns(include, exclude, everything))
 
 
-@command(short_help="Read a source and save its state.")
+@app.command(short_help="Read a source and save its state.")
 def read(
     sources: Documents,
     output: Annotated[
@@ -197,7 +197,7 @@ def read(
         read_sources(terminal, sources, output, chosen, patterns(include, exclude, everything))
 
 
-@command(name="read-all", short_help="Read many documents into a folder of states.")
+@app.command(name="read-all", short_help="Read many documents into a folder of states.")
 def read_all(
     named: Annotated[
         str,
@@ -245,7 +245,7 @@ def read_all(
         read_documents(terminal, named, output, ray, chosen, patterns(include, exclude, everything))
 
 
-@command(short_help="Find passages by their words.")
+@app.command(short_help="Find passages by their words.")
 def find(
     words: Annotated[
         list[str],
@@ -275,7 +275,7 @@ def find(
         find_words(terminal, *sources_and_words(words, query), limit, patterns(include, exclude, everything))
 
 
-@command(short_help="Print the text of a source.")
+@app.command(short_help="Print the text of a source.")
 def text(
     sources: Documents,
     page: Annotated[
@@ -294,7 +294,7 @@ def text(
         print_text(terminal, sources, page, lines, patterns(include, exclude, everything))
 
 
-@command(short_help="List or remove what is kept of documents.")
+@app.command(short_help="List or remove what is kept of documents.")
 def states(
     remove: Annotated[
         str | None,

@@ -22,10 +22,10 @@ from gemma10m.cli_options import (
     model_options,
     patterns,
 )
-from gemma10m.program import command, command_terminal
+from gemma10m.program import app, command_terminal
 
 
-@command(short_help="Download a model's weights.")
+@app.command(short_help="Download a model's weights.")
 def download(
     model: Annotated[
         str,
@@ -54,7 +54,7 @@ def download(
         fetch(terminal, model, revision, file, dry_run, offline)
 
 
-@command(short_help="Save a model's weights in 8 or 4 bits.")
+@app.command(short_help="Save a model's weights in 8 or 4 bits.")
 def quantize(
     model: Annotated[
         str,
@@ -82,7 +82,7 @@ def quantize(
         pack(terminal, model, out, dtype)
 
 
-@command(short_help="Describe a model, state or source and what it will need.")
+@app.command(short_help="Describe a model, state or source and what it will need.")
 def info(
     target: Annotated[
         str | None,
@@ -110,7 +110,7 @@ def info(
         describe(terminal, target, options, patterns(include, exclude, everything))
 
 
-@command(short_help="Teach a model to remember.")
+@app.command(short_help="Teach a model to remember.")
 def train(
     data: Annotated[list[str], typer.Option(metavar="PATH", help="Text to train on: a file or a folder; repeatable.")],
     out: Annotated[

@@ -23,10 +23,10 @@ from gemma10m.cli_options import (
     Sinks,
     model_options,
 )
-from gemma10m.program import command, command_line, command_terminal
+from gemma10m.program import app, command_line, command_terminal
 
 
-@command(name="eval", short_help="Measure recall and perplexity by length.")
+@app.command(name="eval", short_help="Measure recall and perplexity by length.")
 def evaluate(
     tasks: Annotated[
         list[str],
@@ -161,7 +161,7 @@ def evaluate(
         measure(terminal, options, wanted, command_line())
 
 
-@command(short_help="Measure speed and memory on this machine.")
+@app.command(short_help="Measure speed and memory on this machine.")
 def bench(
     name: Annotated[
         str,

@@ -9,11 +9,9 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperArgument, TyperCommand
 
 from gemma10m import __version__, interrupts
 from gemma10m.errors import Interrupted, UsageError
@@ -29,27 +27,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Read documents of up to ten million tokens once, in constant memory, and ask questions about them.",
 )
-
-
-class _Argument(TyperArgument):
-    """Show an argument by its metavar alone, to which Typer adds braces and Python's type."""
-
-    def display_type_rich(self, ctx: object) -> None:
-        return None
-
-    def _usage_display_name(self) -> str:
-        return self.display_name_raw
-
-
-class _Command(TyperCommand):
-    def __init__(self, *arguments: Any, **more: Any) -> None:
-        super().__init__(*arguments, **more)
-        for each in self.params:
-            if isinstance(each, TyperArgument):
-                each.__class__ = _Argument
-
-
-command = partial(app.command, cls=_Command)
 
 
 class Shared:

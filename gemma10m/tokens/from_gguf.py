@@ -114,7 +114,7 @@ def model_proto(pieces: list[str], scores: list[float], kinds: list[int]) -> byt
     """Write SentencePiece's ModelProto of a BPE vocabulary that keeps a text as it is, in protobuf's wire format."""
     ends, packed = {kind: _number(3, kind) for kind in set(kinds)}, struct.pack(f"<{len(scores)}f", *scores)
     starts: dict[tuple[int, int], bytes] = {}  # what comes before a piece, by its bytes and kind: few differ
-    parts = []
+    parts = list[bytes]()
     for at, (piece, kind) in enumerate(zip(pieces, kinds, strict=True)):
         text, end = piece.encode(), ends[kind]
         start = starts.get((len(text), kind))
