@@ -15,7 +15,7 @@ from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
 from gemma10m.documents.detect import COMPRESSED, REFUSED, kind_of
 from gemma10m.documents.formats import docx, epub, odt
-from gemma10m.documents.formats.html_text import write_html
+from gemma10m.documents.formats.html_text import write_html, write_xhtml
 from gemma10m.documents.formats.info_manual import write_info
 from gemma10m.documents.formats.mail import write_mail
 from gemma10m.documents.formats.notebook import write_notebook
@@ -36,6 +36,7 @@ _EXTRACTED: dict[str, Callable[[Content, TextWriter, Budget], None]] = {
     "rtf": write_rtf,
     "subtitles": write_subtitles,
     "text": write_text,
+    "xhtml": write_xhtml,
 }
 _ZIPPED: dict[str, Callable[[Zip, TextWriter], None]] = {
     "epub": epub.write_epub,
