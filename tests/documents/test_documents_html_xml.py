@@ -32,3 +32,36 @@ def test_a_meta_says_the_encoding_of_html(tmp_path: Path) -> None:
     page = '<?xml version="1.0"?>' + LATIN
     assert text_of(opened(tmp_path, "a.html", page.encode("cp1252"))) == "café\n"
     assert text_of(opened(tmp_path, "a.html", page)) == "cafÃ©\n"
+
+
+WORD = 'xmlns:o="urn:schemas-microsoft-com:office:office" xmlns:m="http://schemas.microsoft.com/office/2004/12/omml"'
+PREFIXED = {
+    "Word's elements": (
+        f"<html {WORD}><body><p>The <st1:title>President</st1:title> lives at <st1:address>12 Mill Lane</st1:address>"
+        "<o:p></o:p> now, as <m:mi>x</m:mi><m:math>y</m:math>.<table><tr><td><p>a<o:p></o:p></p><td><p>b<o:p>&nbsp;"
+        "</o:p></table><fb:td>c</fb:td>d",
+        "The President lives at 12 Mill Lane now, as xy.\n\na\tb\n\ncd",
+    ),
+    "prefixes that are declared": (
+        "<x:p xmlns:x='http://www.w3.org/1999/xhtml'>a</x:p>b<y:math xmlns:y='http://www.w3.org/1998/Math/MathML'>"
+        "<y:msup><y:mi>x</y:mi><y:mn>2</y:mn></y:msup></y:math>",
+        "a\n\nbx^2",
+    ),
+    "prefixes that are usual": ("<html:p>a</html:p>b<svg:text>c</svg:text><svg:desc>no</svg:desc>", "a\n\nb\nc"),
+    "a switch by another prefix": (
+        "<p xmlns:ops='http://www.idpf.org/2007/ops'><ops:switch><ops:case>a</ops:case><ops:default>b</ops:default>"
+        "</ops:switch><x:case>c</x:case>",
+        "bc",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PREFIXED)
+def test_a_prefix_tells_whose_element_it_is(tmp_path: Path, case: str) -> None:
+    page, text = PREFIXED[case]
+    assert text_of(opened(tmp_path, "a.html", page)) == text + "\n"
+
+
+def test_many_prefixes_are_not_kept(tmp_path: Path) -> None:
+    many = "".join(f" xmlns:p{number}='http://www.w3.org/1999/xhtml'" for number in range(200))
+    assert text_of(opened(tmp_path, "a.html", f"<div{many}><p1:p>a</p1:p>b<p199:p>c</p199:p>d")) == "a\n\nbcd\n"

@@ -47,11 +47,6 @@ def mark_of_tag(tag: str, given: Attributes) -> str:
     return marks.HIDDEN if tag in _NEVER_SHOWN and not _is_shown(tag, given) else ""
 
 
-def local_name(tag: str) -> str:
-    """Return an element's name without its prefix. Of a book's switch the default is read, and no other case."""
-    return "epub:case" if tag.endswith(":case") else tag.rpartition(":")[2]
-
-
 @lru_cache(1024)
 def layout_of(style: str) -> StyleLayout:
     said = declarations(style)

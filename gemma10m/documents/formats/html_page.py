@@ -19,11 +19,11 @@ from gemma10m.documents.formats.html_elements import (
     SCRIPT_TAGS,
     VERBATIM,
     layout_of,
-    local_name,
     mark_of_tag,
 )
 from gemma10m.documents.formats.html_tables import PageTables
 from gemma10m.documents.formats.inline_marks import END, NOTE, SUPERSCRIPT
+from gemma10m.documents.formats.name_prefixes import Prefixes
 from gemma10m.documents.formats.table_rows import LINE, PARAGRAPH
 from gemma10m.documents.formats.xml_events import Attributes
 from gemma10m.documents.spool import TextWriter
@@ -40,20 +40,18 @@ class PageText(PageTables):
         self._hidden = ""  # the mark of the open element of which nothing is read
         self._shown_formula = ""
         self._in_frame = False
+        self._prefixes = Prefixes()
 
     def start(self, tag: str, given: Attributes) -> None:
         self.depth += 1
         if self._hidden and not self._shows_again(given):
             return
-        tag = local_name(tag) if ":" in tag else tag
+        tag = self._prefixes.of(tag, given)
         if self._formula:
             self._formula.start(tag, given)
             self._parts = self._formula.parts
             return
-        mark = mark_of_tag(tag, given)
-        if given and not mark:
-            follows_formula = bool(self._shown_formula and self._parts) and self._parts[-1] is self._shown_formula
-            mark = marks.mark_of_element(tag, given, follows_formula)
+        mark = mark_of_tag(tag, given) or (self._mark_of_element(tag, given) if given else "")
         if mark in marks.NOT_READ:
             if mark == marks.INVISIBLE and tag in _CELLS:
                 self._begin_cell(tag, given)
@@ -77,7 +75,7 @@ class PageText(PageTables):
         if self._formula:
             self._formula.end()
             self._parts = self._formula.parts
-        elif gap := BLOCKS.get(tag):
+        elif gap := BLOCKS.get(self._prefixes.of(tag)):
             self._break(gap)
 
     def data(self, text: str) -> None:
@@ -96,6 +94,10 @@ class PageText(PageTables):
             self._end_table(self._tables[-1])
         if self._begun:
             self._writer.write("\n")
+
+    def _mark_of_element(self, tag: str, given: Attributes) -> str:
+        follows_formula = bool(self._shown_formula and self._parts) and self._parts[-1] is self._shown_formula
+        return marks.mark_of_element(tag, given, follows_formula)
 
     def _hide(self, mark: str) -> None:
         self._hidden = mark
