@@ -164,6 +164,22 @@ INLINE = {
         "<math><menclose notation=radical><mn>7</mn></menclose></math>",
         "(n; k), √7",
     ),
+    "MathML's spaces": (
+        "<math><mn>1</mn><mtext>&nbsp;if&nbsp;</mtext><mi>x</mi><mspace width='1em'></mspace><mi>y</mi><mspace "
+        "width='0.17em'></mspace><mi>z</mi><mtext>&#x2003;</mtext><mi>w</mi><mspace width='-1em'></mspace><mo>&thinsp;"
+        "</mo><mi>v</mi></math>",
+        "1 if x yz wv",
+    ),
+    "MathML's bounds before a word": (
+        "<math><munderover><mo>∑</mo><mn>1</mn><mi>n</mi></munderover><mi>k</mi></math>, <math><msubsup><mo>∫</mo><mn>0"
+        "</mn><mn>1</mn></msubsup><mo>(</mo><msubsup><mi>x</mi><mn>1</mn><mn>2</mn></msubsup><mo>)</mo></math>",
+        "∑_1^n k, ∫_0^1(x_1^2)",
+    ),
+    "MathML's signs for speech": (
+        "<math><mi>f</mi><mo>&#x2061;</mo><mo>(</mo><mi>a</mi><mo>&#x2062;</mo><mi>b</mi><mo>)</mo><mo>=</mo><mi>sin</mi>"
+        "<mo>&#x2061;</mo><mi>x</mi></math>",
+        "f(ab)=sin x",
+    ),
     "where a printed page begins": (
         "<p>in 19<span role=doc-pagebreak>14</span>84, word<span epub:type=pagebreak>[xi]</span>s. "
         "A<span epub:type=pagebreak></span>B the <span class=pagenum>13</span>road<p epub:type=pagebreak>16</p>",
