@@ -24,6 +24,7 @@ from gemma10m.documents.formats.html_elements import (
 from gemma10m.documents.formats.html_tables import PageTables
 from gemma10m.documents.formats.inline_marks import END, NOTE, SUPERSCRIPT
 from gemma10m.documents.formats.name_prefixes import Prefixes
+from gemma10m.documents.formats.permalinks import may_be_permalink, without_permalink
 from gemma10m.documents.formats.table_rows import LINE, PARAGRAPH
 from gemma10m.documents.formats.xml_events import Attributes
 from gemma10m.documents.spool import TextWriter
@@ -41,6 +42,7 @@ class PageText(PageTables):
         self._shown_formula = ""
         self._in_frame = False
         self._prefixes = Prefixes()
+        self._block = ""  # the last one that began
 
     def start(self, tag: str, given: Attributes) -> None:
         self.depth += 1
@@ -59,6 +61,7 @@ class PageText(PageTables):
             return
         if gap := BLOCKS.get(tag):
             self._break(gap)
+            self._block = tag
         if given and "style" in given:
             self._begin_style(tag, given)
         if begin := _BEGIN.get(tag):
@@ -173,6 +176,8 @@ class PageText(PageTables):
         if self._parts and self._parts[-1] == SUPERSCRIPT and "#" in given.get("href", ""):
             self._raise(NOTE)
         self._link, self._link_at = given, len(self._parts)
+        if may_be_permalink(self._block, given):
+            self._rewrite(without_permalink)
 
     def _set_apart(self, tag: str, given: Attributes) -> None:
         self._begin_word()
