@@ -20,7 +20,64 @@ PERMALINKS = {
         "The Title\n\nC#\n\nCosts*",
     ),
 }
-CASES = {**PERMALINKS}
+CLOSED = {
+    "icons whose names are words": (
+        "<p><i class=material-icons>arrow_back</i>Back<b class='x material-symbols-outlined'>expand_more</b> More "
+        "<b class=material-icons-list>list</b>",
+        "Back More list",
+    ),
+    "dialogs and what pops up": (
+        "<p>a</p><dialog><p>no</dialog><dialog open>b</dialog><div popover>no</div><div popover=Manual>no</div>"
+        "<div popover='A tip'>c</div>",
+        "a\n\nb\nc",
+    ),
+    "frames": ("<p>a</p><noframes><p>no</noframes>", "a"),
+    "frames alone": (
+        "<frameset><frame src=about:blank><noframes><h1>It</h1>says <b>b</b>.</noframes></frameset>",
+        "It\n\nsays b.",
+    ),
+    "frames without an end": ("<frameset><noframes><p>a<p>b", "a\n\nb"),
+}
+PREHEADERS = {
+    "no height": (
+        "<div style='max-height:0px;overflow:hidden'>no</div><div style='max-height:0;mso-hide:all'>no</div>"
+        "<div style='max-height:0'>a</div><div style='max-height:0.5em;overflow:hidden'>b</div>",
+        "a\nb",
+    ),
+    "one sign that does not hide": (
+        "<a style='mso-hide:all'>Pay now</a><div style='opacity:0'>a</div><div style='opacity:0;mso-hide:all'>no</div>",
+        "Pay now\na",
+    ),
+    "no size of letters": (
+        "<div style='font-size:0px'>no <b>no</b> <b style='font-size:9px'>a <i>b</i></b> no <b class=x>c</b></div>d",
+        "a b c\nd",
+    ),
+    "no size around blocks": (
+        "<table><tr><td style='font-size:0'><img alt=Shop><h1>Sale</h1><table><tr><td style='font-size:9px'>a<td>b"
+        "</table></table>",
+        "Shop\n\nSale\n\na\tb",
+    ),
+}
+TWINS = {
+    "eyes first": (
+        "<p><b aria-hidden=true>An Engineer</b> <b class=visually-hidden>An <i>Engineer</i></b>.",
+        "An Engineer .",
+    ),
+    "ears first": (
+        "<p><b><b class=a-offscreen>$19.99</b><b aria-hidden=true><i>$</i>19<i>.</i><i>99</i></b></b>",
+        "$19.99",
+    ),
+    "other texts": (
+        "<p><b aria-hidden=true>5</b><b class=sr-only>five</b> <b aria-hidden=true>a</b><b aria-hidden=true>a</b> "
+        "<b aria-hidden=true>b</b>c<b class=sr-only>b</b>",
+        "5five aa bcb",
+    ),
+    "blocks": (
+        "<b aria-hidden=true>x</b><b class=sr-only><p>y</p>x</b>",
+        "x\n\ny\n\nx",
+    ),
+}
+CASES = {**PERMALINKS, **CLOSED, **PREHEADERS, **TWINS}
 
 
 @pytest.mark.parametrize("case", CASES)

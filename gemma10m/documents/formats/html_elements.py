@@ -44,7 +44,8 @@ def mark_of_tag(tag: str, given: Attributes) -> str:
     """Return the mark of an element of which nothing is read, "" for another one."""
     if tag in _STRUCK:
         return marks.STRUCK
-    return marks.HIDDEN if tag in _NEVER_SHOWN and not _is_shown(tag, given) else ""
+    is_closed = tag == "dialog" and "open" not in given
+    return marks.HIDDEN if is_closed or (tag in _NEVER_SHOWN and not _is_shown(tag, given)) else ""
 
 
 @lru_cache(1024)
