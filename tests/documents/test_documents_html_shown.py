@@ -67,6 +67,23 @@ TABLES = {
         "<table><tr><td>2.2.<td>It says:<pre>a\nb</pre></table>",
         "2.2.\nIt says:\n\na\nb",
     ),
+    "tables by role": (
+        "<div role=table><div role=rowgroup><div role=row><b role=columnheader>Name</b><b role=columnheader>2019</b>"
+        "</div></div>\n<div role=row> <i role=cell></i> <i role=cell>5</i> </div></div><ul role=grid><li role=row>"
+        "<b role=gridcell>a</b><b role=gridcell><span role=row><span role=cell>b</span>c</span></b></ul>d",
+        "Name\t2019\n\t5\n\na\tbc\n\nd",
+    ),
+    "tables by style": (
+        "<b style='display:table'><b style='display:table-row'><b style='display:table-cell'>a</b>"
+        "<b style='display:table-cell'>b</b></b><b style='display: table-row'><b style='display:table-cell'></b>"
+        "<b style='display:table-cell'>5</b></b></b>c",
+        "a\tb\n\t5\nc",
+    ),
+    "a table by role in a cell": (
+        "<table><tr><td><div role=table><p role=row><b role=cell>1</b><b role=cell>2</b></p></div><td>3</table>",
+        "1 2\t3",
+    ),
+    "roles that are in no table": ("<p role=row><b role=cell>a</b><b role=cell>b</b>", "ab"),
     "code in a cell": (
         "<table><tr><td>1<td><pre>  x = 1</pre><tr><td>2<td><pre>if x:\n  y()</pre></table>",
         "1\t  x = 1\n2\n\nif x:\n  y()",

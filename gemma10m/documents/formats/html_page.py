@@ -20,6 +20,7 @@ from gemma10m.documents.formats.html_elements import (
     VERBATIM,
     layout_of,
     mark_of_tag,
+    part_of_table,
 )
 from gemma10m.documents.formats.html_tables import PageTables
 from gemma10m.documents.formats.inline_marks import END, NOTE, SUPERSCRIPT
@@ -68,9 +69,7 @@ class PageText(PageTables):
             self._break(gap)
             self._block = tag
         if given or self._is_tiny:
-            self._begin_shown(tag, given)
-        if given and "style" in given:
-            self._begin_style(tag, given)
+            tag = self._begin_shown(tag, given)
         if begin := _BEGIN.get(tag):
             begin(self, tag, given)
         if mark:
@@ -151,15 +150,25 @@ class PageText(PageTables):
 
         self._at_end(end)
 
-    def _begin_shown(self, tag: str, given: Attributes) -> None:
-        """Notice letters of no size, which a block or a class may give one, and text that only some readers get."""
+    def _begin_shown(self, tag: str, given: Attributes) -> str:
+        """Notice how the element is shown, and return its tag, or the one that a role or a style gives it."""
+        self._begin_size(tag, given)
+        if end := self._twins.begin(given, self.depth, self._parts):
+            self._at_end(end)
+        if "style" in given:
+            self._begin_style(tag, given)
+        if (part := part_of_table(tag, given)) and self._fits(part):
+            self._break(LINE)
+            return part
+        return tag
+
+    def _begin_size(self, tag: str, given: Attributes) -> None:
+        """Notice letters of no size; a block or a class may give them one."""
         size = declarations(given["style"]).get("font-size", "") if "style" in given else ""
         is_tiny = is_nothing(size) if size else self._is_tiny and tag not in BLOCKS and "class" not in given
         if is_tiny != self._is_tiny:
             self._at_end(partial(setattr, self, "_is_tiny", self._is_tiny))
             self._is_tiny = is_tiny
-        if end := self._twins.begin(given, self.depth, self._parts):
-            self._at_end(end)
 
     def _begin_style(self, tag: str, given: Attributes) -> None:
         layout, is_block = layout_of(given["style"]), tag in BLOCKS
