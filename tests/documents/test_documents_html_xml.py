@@ -65,3 +65,23 @@ def test_a_prefix_tells_whose_element_it_is(tmp_path: Path, case: str) -> None:
 def test_many_prefixes_are_not_kept(tmp_path: Path) -> None:
     many = "".join(f" xmlns:p{number}='http://www.w3.org/1999/xhtml'" for number in range(200))
     assert text_of(opened(tmp_path, "a.html", f"<div{many}><p1:p>a</p1:p>b<p199:p>c</p199:p>d")) == "a\n\nbcd\n"
+
+
+@pytest.mark.parametrize("name", ["a.xhtml", "a.html"])
+def test_short_texts_that_a_page_gives_names_are_written(tmp_path: Path, name: str) -> None:
+    declared = (
+        "<!ENTITY inn 'The \"Inn\"'><!ENTITY inn 'no'><!ENTITY % p 'no'><!ENTITY n '&inn;'><!ENTITY f SYSTEM 'f'>"
+    )
+    page = f"<!DOCTYPE html [{declared}]><html><body><p title='&inn;'>&inn; &n; &f; &p; &eacute;<img alt=\"&inn;\"/>"
+    assert text_of(opened(tmp_path, name, page)) == 'The "Inn" &n; &f; &p; é The "Inn"\n'
+
+
+def test_many_or_long_entities_are_not_written(tmp_path: Path) -> None:
+    declared = f"<!ENTITY long '{'x' * 101}'>" + "".join(f"<!ENTITY e{number} 'x'>" for number in range(70))
+    page = f"<!DOCTYPE html [{declared}]><p>&long; &e0; &e63; &e64;"
+    assert text_of(opened(tmp_path, "a.xhtml", page)) == "&long; x x &e64;\n"
+
+
+def test_a_small_page_does_not_become_a_large_text(tmp_path: Path) -> None:
+    page = f"<!DOCTYPE html [<!ENTITY e '{'x' * 100}'>]><p>{'&e;' * 50_000}"
+    assert len(text_of(opened(tmp_path, "a.xhtml", page))) < 300_000
