@@ -84,7 +84,8 @@ _SOURCE_NAMES = frozenset(  # which may begin as pages do
     ".vbhtml .vm .vue .xsl .xslt".split()
 )
 _PROGRAM = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?(?:php|=)|<%)", re.I)
-_HTML_NAMES = (".html", ".htm", ".xhtml", ".xht", ".shtml")
+_XHTML_NAMES = (".xhtml", ".xht")
+_HTML_NAMES = (".html", ".htm", ".shtml", *_XHTML_NAMES)
 _PDF = b"%PDF-"
 _PDF_WITHIN = 1024  # bytes; as other readers accept it
 _BLANK = re.compile(rb"(?:\xef\xbb\xbf)?[\s\0]*")
@@ -127,8 +128,9 @@ _LFS = re.compile(
 
 
 def kind_of(head: bytes, name: str) -> str:
-    """Return one of COMPRESSED, "zip", "tar", "pdf", "html", "info", "mail", "notebook", "odt", "rtf", "subtitles",
-    "fictionbook", "word" for one that is a file of XML, one of REFUSED, or "text", which it may still not be.
+    """Return one of COMPRESSED, "zip", "tar", "pdf", "html", "xhtml", "info", "mail", "notebook", "odt", "rtf",
+    "subtitles", "fictionbook", "word" for one that is a file of XML, one of REFUSED, or "text", which it may still
+    not be.
     """
     ending = os.path.splitext(name)[1].lower()
     if marked := _packed(head) or _marked(head, ending):
@@ -138,7 +140,7 @@ def kind_of(head: bytes, name: str) -> str:
     if xml := _XML.match(_narrow(head)):
         return str(xml.lastgroup)
     if _is_html(head, ending):
-        return "html"
+        return "xhtml" if ending in _XHTML_NAMES else "html"
     if _INFO.match(head):
         return "info"
     if ending == ".ipynb" and head.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{"):

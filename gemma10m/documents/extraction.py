@@ -17,7 +17,7 @@ from gemma10m.documents.detect import COMPRESSED, REFUSED, kind_of
 from gemma10m.documents.formats import docx, epub, odt
 from gemma10m.documents.formats.fiction_book import write_fiction_book
 from gemma10m.documents.formats.flat_word import write_flat_word
-from gemma10m.documents.formats.html_text import write_html
+from gemma10m.documents.formats.html_text import write_html, write_xhtml
 from gemma10m.documents.formats.info_manual import write_info
 from gemma10m.documents.formats.mail import write_mail
 from gemma10m.documents.formats.notebook import write_notebook
@@ -40,6 +40,7 @@ _EXTRACTED: dict[str, Callable[[Content, TextWriter, Budget], None]] = {
     "subtitles": write_subtitles,
     "text": write_text,
     "word": write_flat_word,
+    "xhtml": write_xhtml,
 }
 _ZIPPED: dict[str, Callable[[Zip, TextWriter], None]] = {
     "epub": epub.write_epub,

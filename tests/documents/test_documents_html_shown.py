@@ -67,6 +67,23 @@ TABLES = {
         "<table><tr><td>2.2.<td>It says:<pre>a\nb</pre></table>",
         "2.2.\nIt says:\n\na\nb",
     ),
+    "tables by role": (
+        "<div role=table><div role=rowgroup><div role=row><b role=columnheader>Name</b><b role=columnheader>2019</b>"
+        "</div></div>\n<div role=row> <i role=cell></i> <i role=cell>5</i> </div></div><ul role=grid><li role=row>"
+        "<b role=gridcell>a</b><b role=gridcell><span role=row><span role=cell>b</span>c</span></b></ul>d",
+        "Name\t2019\n\t5\n\na\tbc\n\nd",
+    ),
+    "tables by style": (
+        "<b style='display:table'><b style='display:table-row'><b style='display:table-cell'>a</b>"
+        "<b style='display:table-cell'>b</b></b><b style='display: table-row'><b style='display:table-cell'></b>"
+        "<b style='display:table-cell'>5</b></b></b>c",
+        "a\tb\n\t5\nc",
+    ),
+    "a table by role in a cell": (
+        "<table><tr><td><div role=table><p role=row><b role=cell>1</b><b role=cell>2</b></p></div><td>3</table>",
+        "1 2\t3",
+    ),
+    "roles that are in no table": ("<p role=row><b role=cell>a</b><b role=cell>b</b>", "ab"),
     "code in a cell": (
         "<table><tr><td>1<td><pre>  x = 1</pre><tr><td>2<td><pre>if x:\n  y()</pre></table>",
         "1\t  x = 1\n2\n\nif x:\n  y()",
@@ -163,6 +180,22 @@ INLINE = {
         "<math><mo>(</mo><mfrac linethickness=0.0pt><mi>n</mi><mi>k</mi></mfrac><mo>)</mo></math>, "
         "<math><menclose notation=radical><mn>7</mn></menclose></math>",
         "(n; k), √7",
+    ),
+    "MathML's spaces": (
+        "<math><mn>1</mn><mtext>&nbsp;if&nbsp;</mtext><mi>x</mi><mspace width='1em'></mspace><mi>y</mi><mspace "
+        "width='0.17em'></mspace><mi>z</mi><mtext>&#x2003;</mtext><mi>w</mi><mspace width='-1em'></mspace><mo>&thinsp;"
+        "</mo><mi>v</mi></math>",
+        "1 if x yz wv",
+    ),
+    "MathML's bounds before a word": (
+        "<math><munderover><mo>∑</mo><mn>1</mn><mi>n</mi></munderover><mi>k</mi></math>, <math><msubsup><mo>∫</mo><mn>0"
+        "</mn><mn>1</mn></msubsup><mo>(</mo><msubsup><mi>x</mi><mn>1</mn><mn>2</mn></msubsup><mo>)</mo></math>",
+        "∑_1^n k, ∫_0^1(x_1^2)",
+    ),
+    "MathML's signs for speech": (
+        "<math><mi>f</mi><mo>&#x2061;</mo><mo>(</mo><mi>a</mi><mo>&#x2062;</mo><mi>b</mi><mo>)</mo><mo>=</mo><mi>sin</mi>"
+        "<mo>&#x2061;</mo><mi>x</mi></math>",
+        "f(ab)=sin x",
     ),
     "where a printed page begins": (
         "<p>in 19<span role=doc-pagebreak>14</span>84, word<span epub:type=pagebreak>[xi]</span>s. "

@@ -33,8 +33,10 @@ _MEANT_INSIDE = {"utf-16le": "utf-8", "utf-16be": "utf-8"}  # where ASCII says s
 _ONLY_ASCII = {"ascii", "us-ascii", "ansi_x3.4-1968", "iso-ir-6", "us", "646"}  # whose other bytes have no label
 
 
-def decode_page(page: bytes, writer: TextWriter) -> Iterator[str]:
+def decode_page(page: bytes, writer: TextWriter, is_xml: bool = False) -> Iterator[str]:
     """Return the page's text in blocks: a page of 16 MiB and one emoji is 64 MiB as one text.
+
+    is_xml: what is UTF-8 is read so, unless the XML declaration names another encoding; a `<meta>` does not count.
 
     A wrong byte becomes a U+FFFD, and the writer notes at the end how many there are. Raises `UnreadableError` for a
     page that is not text, before the first block.
@@ -48,7 +50,8 @@ def decode_page(page: bytes, writer: TextWriter) -> Iterator[str]:
         detector.feed(page[at : at + BLOCK], final=at + BLOCK >= len(page))
     if detector.nuls:  # which libxml2 replaces before the writer sees them
         writer.note(nul_bytes(detector.nuls))
-    name = "utf-8" if detector.mark else _declared(page[:_DECLARED_WITHIN])
+    is_utf8 = is_xml and not detector.wrong and b"\x1b" not in page  # which is ISO-2022-JP
+    name = "utf-8" if detector.mark else _declared(page[:_DECLARED_WITHIN], may_be_meta=not is_utf8)
     if not name and detector.encoding == LOSSY:
         name = "utf-8"
     if name:
@@ -134,11 +137,11 @@ def _blocks(page: bytes, start: int, decode: TextDecoder) -> Iterator[str]:
         yield decode.decode(page[at : at + limits.HTML_BLOCK], at + limits.HTML_BLOCK >= len(page))
 
 
-def _declared(head: bytes) -> str:
+def _declared(head: bytes, may_be_meta: bool) -> str:
     """Return the WHATWG name of the encoding that the page declares, "" for none or an unknown one."""
     if found := _XML.match(head):
         return _known(found[1])
-    for tag in _TAG.finditer(_COMMENT.sub(b"", head)):
+    for tag in _TAG.finditer(_COMMENT.sub(b"", head)) if may_be_meta else ():
         if tag[1].lower() != b"meta":
             continue
         given = {name.lower(): b"".join(value) for name, *value in reversed(_ATTRIBUTE.findall(tag[2]))}

@@ -10,6 +10,7 @@ from types import MappingProxyType
 _COMMENT = re.compile(r"/\*.*?(?:\*/|$)", re.DOTALL)
 _DECLARATION = re.compile(r"""(?:[^;"'(]|"[^"]*"|'[^']*'|\([^()]*\))+""")
 _SPACES = re.compile(r"\s+")
+_NOTHING = re.compile(r"0+(?:\.0*)?(?:[a-z]+|%)?")
 _IMPORTANT = re.compile(r" ?! ?important$")
 
 
@@ -25,3 +26,18 @@ def declarations(style: str) -> Mapping[str, str]:
             found[name] = value
             important |= {name} if is_important else set()
     return MappingProxyType(found)
+
+
+def is_nothing(size: str) -> bool:
+    """Tell if a size is zero."""
+    return bool(_NOTHING.fullmatch(size))
+
+
+def is_hidden(said: Mapping[str, str]) -> bool:
+    """Tell if a style hides its element, for good or as mails hide the text that a list of mails shows.
+
+    One of `opacity:0` and `mso-hide:all` is not enough: pages let a text appear, and mails hide buttons from Outlook.
+    """
+    is_flat = is_nothing(said.get("max-height", ""))
+    signs = is_flat + is_nothing(said.get("opacity", "")) + (said.get("mso-hide") == "all")
+    return said.get("display") == "none" or signs > 1 or (is_flat and said.get("overflow") == "hidden")

@@ -20,7 +20,7 @@ from gemma10m.documents.detect import kind_of
 from gemma10m.documents.formats.docx_numbers import Numbers
 from gemma10m.documents.formats.docx_styles import Styles
 from gemma10m.documents.formats.docx_text import PartText
-from gemma10m.documents.formats.html_text import write_html
+from gemma10m.documents.formats.html_text import write_html, write_xhtml
 from gemma10m.documents.formats.lines import Kept
 from gemma10m.documents.formats.mail import write_mail
 from gemma10m.documents.formats.rtf import write_rtf
@@ -52,6 +52,7 @@ _CHUNKS: dict[str, Callable[[Content, TextWriter, Budget], None]] = {
     "mail": write_mail,
     "rtf": write_rtf,
     "text": _write_plain,
+    "xhtml": write_xhtml,
 }
 
 

@@ -113,7 +113,7 @@ class _Files:
             raise UnreadableError(f"its {shown} is no page")
         try:
             page = self.book.whole(path)
-            blocks = decode_page(page, writer)
+            blocks = decode_page(page, writer, is_xml=True)
         except BombError:
             raise
         except UnreadableError as error:

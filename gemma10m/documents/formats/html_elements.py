@@ -28,6 +28,10 @@ _NEVER_SHOWN = frozenset(
     "symbol".split()
 )
 _BLOCK_DISPLAYS = set("block flex grid list-item flow-root table table-row table-caption".split())
+_PARTS_OF_TABLES = {"table", "thead", "tbody", "tfoot", "tr", "td", "th"}
+_BY_ROLE = {"table": "table", "grid": "table", "treegrid": "table", "row": "tr", "cell": "td", "gridcell": "td"}
+_BY_ROLE |= {"columnheader": "th", "rowheader": "th"}
+_BY_DISPLAY = {"table": "table", "table-row": "tr", "table-cell": "td"}
 _KEEPS_LINES = ("pre", "break-spaces")
 
 
@@ -44,12 +48,16 @@ def mark_of_tag(tag: str, given: Attributes) -> str:
     """Return the mark of an element of which nothing is read, "" for another one."""
     if tag in _STRUCK:
         return marks.STRUCK
-    return marks.HIDDEN if tag in _NEVER_SHOWN and not _is_shown(tag, given) else ""
+    is_closed = tag == "dialog" and "open" not in given
+    return marks.HIDDEN if is_closed or (tag in _NEVER_SHOWN and not _is_shown(tag, given)) else ""
 
 
-def local_name(tag: str) -> str:
-    """Return an element's name without its prefix. Of a book's switch the default is read, and no other case."""
-    return "epub:case" if tag.endswith(":case") else tag.rpartition(":")[2]
+def part_of_table(tag: str, given: Attributes) -> str:
+    """Return the part of a table that a role or a style makes of another element, else ""."""
+    if tag in _PARTS_OF_TABLES:
+        return ""
+    display = declarations(given["style"]).get("display", "") if "style" in given else ""
+    return _BY_ROLE.get(given.get("role", "")) or _BY_DISPLAY.get(display, "")
 
 
 @lru_cache(1024)

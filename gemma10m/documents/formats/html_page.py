@@ -9,7 +9,7 @@ from lxml import etree
 
 from gemma10m.documents import limits
 from gemma10m.documents.formats import inline_marks as marks
-from gemma10m.documents.formats.css_style import declarations
+from gemma10m.documents.formats.css_style import declarations, is_nothing
 from gemma10m.documents.formats.formula import Formula, without_style
 from gemma10m.documents.formats.html_blocks import with_kept_ends
 from gemma10m.documents.formats.html_elements import (
@@ -19,16 +19,20 @@ from gemma10m.documents.formats.html_elements import (
     SCRIPT_TAGS,
     VERBATIM,
     layout_of,
-    local_name,
     mark_of_tag,
+    part_of_table,
 )
 from gemma10m.documents.formats.html_tables import PageTables
 from gemma10m.documents.formats.inline_marks import END, NOTE, SUPERSCRIPT
+from gemma10m.documents.formats.name_prefixes import Prefixes
+from gemma10m.documents.formats.permalinks import may_be_permalink, without_permalink
 from gemma10m.documents.formats.table_rows import LINE, PARAGRAPH
+from gemma10m.documents.formats.twins import Twins
 from gemma10m.documents.formats.xml_events import Attributes
 from gemma10m.documents.spool import TextWriter
 
 _CELLS = ("td", "th")
+_FRAMELESS = "noframes"
 _INITIAL = 2  # characters of a letter that begins a chapter, with a quotation mark
 
 
@@ -40,20 +44,22 @@ class PageText(PageTables):
         self._hidden = ""  # the mark of the open element of which nothing is read
         self._shown_formula = ""
         self._in_frame = False
+        self._prefixes = Prefixes()
+        self._block = ""  # the last one that began
+        self._without_frames: list[str] = []  # a page for browsers without frames: read where the other shows nothing
+        self._is_tiny = False  # the letters have no size
+        self._twins = Twins()
 
     def start(self, tag: str, given: Attributes) -> None:
         self.depth += 1
         if self._hidden and not self._shows_again(given):
             return
-        tag = local_name(tag) if ":" in tag else tag
+        tag = self._prefixes.of(tag, given)
         if self._formula:
             self._formula.start(tag, given)
             self._parts = self._formula.parts
             return
-        mark = mark_of_tag(tag, given)
-        if given and not mark:
-            follows_formula = bool(self._shown_formula and self._parts) and self._parts[-1] is self._shown_formula
-            mark = marks.mark_of_element(tag, given, follows_formula)
+        mark = mark_of_tag(tag, given) or (self._mark_of_element(tag, given) if given else "")
         if mark in marks.NOT_READ:
             if mark == marks.INVISIBLE and tag in _CELLS:
                 self._begin_cell(tag, given)
@@ -61,8 +67,9 @@ class PageText(PageTables):
             return
         if gap := BLOCKS.get(tag):
             self._break(gap)
-        if given and "style" in given:
-            self._begin_style(tag, given)
+            self._block = tag
+        if given or self._is_tiny:
+            tag = self._begin_shown(tag, given)
         if begin := _BEGIN.get(tag):
             begin(self, tag, given)
         if mark:
@@ -77,25 +84,39 @@ class PageText(PageTables):
         if self._formula:
             self._formula.end()
             self._parts = self._formula.parts
-        elif gap := BLOCKS.get(tag):
+        elif gap := BLOCKS.get(self._prefixes.of(tag)):
             self._break(gap)
 
     def data(self, text: str) -> None:
-        if self._hidden:
-            self.struck += len(text.strip()) if self._hidden == marks.STRUCK else 0
-        elif self._parts or self._verbatim or not text.isspace():
-            self._parts.append(text)
+        if self._hidden == marks.STRUCK:
+            self.struck += len(text.strip())
+        elif self._hidden == _FRAMELESS:
+            self._without_frames.append(text)
+        elif not self._hidden:
+            text = " " if self._is_tiny else text
+            if self._parts or self._verbatim or not text.isspace():
+                self._parts.append(text)
 
     def close(self) -> None:
         """Do nothing: a parser may end before its page."""
 
     def finish(self) -> None:
+        self._end_all()
+        if not self._begun and self._without_frames:
+            self._read("".join(self._without_frames)[: limits.HTML_BLOCK])
+            self._end_all()
+        if self._begun:
+            self._writer.write("\n")
+
+    def _end_all(self) -> None:
         self._break(LINE)
         self._end_heading()
         while self._tables:
             self._end_table(self._tables[-1])
-        if self._begun:
-            self._writer.write("\n")
+
+    def _mark_of_element(self, tag: str, given: Attributes) -> str:
+        follows_formula = bool(self._shown_formula and self._parts) and self._parts[-1] is self._shown_formula
+        return marks.mark_of_element(tag, given, follows_formula)
 
     def _hide(self, mark: str) -> None:
         self._hidden = mark
@@ -128,6 +149,26 @@ class PageText(PageTables):
             self._verbatim -= 1
 
         self._at_end(end)
+
+    def _begin_shown(self, tag: str, given: Attributes) -> str:
+        """Notice how the element is shown, and return its tag, or the one that a role or a style gives it."""
+        self._begin_size(tag, given)
+        if end := self._twins.begin(given, self.depth, self._parts):
+            self._at_end(end)
+        if "style" in given:
+            self._begin_style(tag, given)
+        if (part := part_of_table(tag, given)) and self._fits(part):
+            self._break(LINE)
+            return part
+        return tag
+
+    def _begin_size(self, tag: str, given: Attributes) -> None:
+        """Notice letters of no size; a block or a class may give them one."""
+        size = declarations(given["style"]).get("font-size", "") if "style" in given else ""
+        is_tiny = is_nothing(size) if size else self._is_tiny and tag not in BLOCKS and "class" not in given
+        if is_tiny != self._is_tiny:
+            self._at_end(partial(setattr, self, "_is_tiny", self._is_tiny))
+            self._is_tiny = is_tiny
 
     def _begin_style(self, tag: str, given: Attributes) -> None:
         layout, is_block = layout_of(given["style"]), tag in BLOCKS
@@ -171,6 +212,8 @@ class PageText(PageTables):
         if self._parts and self._parts[-1] == SUPERSCRIPT and "#" in given.get("href", ""):
             self._raise(NOTE)
         self._link, self._link_at = given, len(self._parts)
+        if may_be_permalink(self._block, given):
+            self._rewrite(without_permalink)
 
     def _set_apart(self, tag: str, given: Attributes) -> None:
         self._begin_word()
@@ -227,15 +270,22 @@ class PageText(PageTables):
             self._writer.note("a frame in a frame is not read")
         elif page:
             self._in_frame = True
-            self._break(LINE)
-            parser = etree.HTMLParser(target=self, huge_tree=True, encoding="utf-8")
-            parser.feed(page.encode("utf-8", "replace"))
-            parser.close()
-            self._break(LINE)
+            self._read(page)
             self._in_frame = False
         else:
             self._frame(tag, given)
         self._hide(marks.HIDDEN)
+
+    def _begin_frameless(self, tag: str, given: Attributes) -> None:
+        """Keep the page that the element holds as one text."""
+        self._hide(_FRAMELESS)
+
+    def _read(self, page: str) -> None:
+        self._break(LINE)
+        parser = etree.HTMLParser(target=self, huge_tree=True, encoding="utf-8")
+        parser.feed(page.encode("utf-8", "replace"))
+        parser.close()
+        self._break(LINE)
 
     def _quote(self, tag: str, given: Attributes) -> None:
         self._parts.append("“")
@@ -259,6 +309,7 @@ _BEGIN: dict[str, Callable[[PageText, str, Attributes], None]] = {
     "input": PageText._input,
     "li": PageText._begin_item,
     "math": PageText._begin_formula,
+    "noframes": PageText._begin_frameless,
     "optgroup": PageText._group_of_options,
     "option": PageText._option,
     "q": PageText._quote,

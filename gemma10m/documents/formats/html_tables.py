@@ -89,6 +89,13 @@ class PageTables(PageBlocks):
             self._tables.append(Table(is_stray=True))
         return self._tables[-1] if len(self._tables) <= limits.TABLES_DEEP else None
 
+    def _fits(self, part: str) -> bool:
+        """Tell if a table may have this part here: rows are in tables, and cells in rows."""
+        table = self._tables[-1] if self._tables else None
+        if part == "table" or not table or table.cell:
+            return part == "table"
+        return part == "tr" or table.row is not None
+
     def _begin_rows(self, tag: str, given: Attributes) -> None:
         if table := self._table():
             self._end_row(table)

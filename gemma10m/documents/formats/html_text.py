@@ -18,16 +18,24 @@ from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import TextWriter
 
 
-def write_html(content: Content, writer: TextWriter, budget: Budget) -> None:
-    """Write the text of an HTML page. Raises `UnreadableError` and `DiskError`."""
+def write_html(content: Content, writer: TextWriter, budget: Budget, is_xml: bool = False) -> None:
+    """Write the text of an HTML page. Raises `UnreadableError` and `DiskError`.
+
+    is_xml: its encoding is that of XML.
+    """
     page = content.whole("an HTML page")
-    blocks = decode_page(page, writer)
+    blocks = decode_page(page, writer, is_xml)
     head = next(blocks, "")
     note_struck(
         write_page(chain([head], blocks), writer, "section", "" if has_heading(page) else title_of(head)), writer
     )
     if writer.blank:
         raise UnreadableError("an HTML page without text")
+
+
+def write_xhtml(content: Content, writer: TextWriter, budget: Budget) -> None:
+    """Write the text of a page of XHTML. Raises `UnreadableError` and `DiskError`."""
+    write_html(content, writer, budget, is_xml=True)
 
 
 def write_page(blocks: Iterable[str], writer: TextWriter, word: str, title: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from gemma10m.documents.formats.css_style import declarations
+from gemma10m.documents.formats.css_style import declarations, is_hidden
 from gemma10m.documents.formats.raised import SLASH, lowered, raised
 from gemma10m.documents.formats.xml_events import Attributes
 
@@ -19,9 +19,10 @@ _INNERMOST = re.compile(f"([{SUPERSCRIPT}-{READING}])([^{SUPERSCRIPT}-{END}]*)(?
 _DEEPEST = 4
 _SEEN_BEFORE = 20  # characters
 _NOTES = {"footnote-ref", "footnote-reference", "footnoteref", "noteref", "fnref"}
-_TELLING = frozenset(("style", "hidden", "aria-hidden", "epub:type", "role", "display", "visibility"))
+_TELLING = frozenset(("style", "hidden", "popover", "aria-hidden", "epub:type", "role", "display", "visibility"))
 _TWINS = {"nobr", "mjx-math"}  # MathJax's glyphs, of a formula that is read as MathML
-_ICONS = ("material-icons", "material-symbols")  # fonts that show a word as a picture
+_ICONS = re.compile(r"material-(?:icons|symbols)(?:-(?:outlined|filled|round|rounded|sharp|two-tone|extended))?")
+_POPOVERS = ("", "auto", "hint", "manual")  # values of the attribute by which an element is shown only when asked for
 _UNSEEN = ("hidden", "collapse")  # values of `visibility`; a table's cell of that kind keeps its place
 
 
@@ -31,11 +32,13 @@ def mark_of_element(tag: str, given: Attributes, follows_formula: bool) -> str:
         return mark_of(given["class"], "") if "class" in given else ""
     if given.get("hidden", "until-found").lower() != "until-found":
         return HIDDEN
+    if given.get("popover", "shown").lower() in _POPOVERS:
+        return HIDDEN
     if given.get("display") == "none":  # of SVG, as are the next ones
         return HIDDEN
     if given.get("visibility") in _UNSEEN:
         return INVISIBLE
-    if given.get("aria-hidden") == "true" and (follows_formula or _is_repeated(tag, given)):
+    if given.get("aria-hidden") == "true" and (follows_formula or tag in _TWINS):
         return HIDDEN
     if given.get("role") == "deletion":
         return STRUCK
@@ -47,16 +50,11 @@ def mark_of_element(tag: str, given: Attributes, follows_formula: bool) -> str:
     return SIGN if not mark and tag == "a" and given.get("aria-hidden") == "true" else mark
 
 
-def _is_repeated(tag: str, given: Attributes) -> bool:
-    """Tell if what is hidden from screen readers repeats a formula, or names a picture."""
-    return tag in _TWINS or any(name.startswith(_ICONS) for name in given.get("class", "").split())
-
-
 @lru_cache(1024)
 def mark_of(classes: str, style: str) -> str:
     """Return the mark of an element's class and style, or "" where they have none."""
     names, said = set(classes.lower().split()), declarations(style)
-    if "mathjax_preview" in names or said.get("display") == "none":
+    if "mathjax_preview" in names or any(map(_ICONS.fullmatch, names)) or is_hidden(said):
         return HIDDEN
     if said.get("visibility") in _UNSEEN:
         return INVISIBLE
