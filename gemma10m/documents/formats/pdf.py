@@ -22,7 +22,7 @@ from gemma10m.documents.content import Content, ContentFile
 from gemma10m.documents.counts import counted
 from gemma10m.documents.formats import pdf_process
 from gemma10m.documents.formats.hyphens import WORD, Hyphens
-from gemma10m.documents.formats.pdf_fragments import Fragment
+from gemma10m.documents.formats.pdf_fragments import Fragment, Gap
 from gemma10m.documents.formats.pdf_layout import Page, page_of
 from gemma10m.documents.formats.running_heads import RunningHeads
 from gemma10m.documents.formats.symbols import UNKNOWN, symbol
@@ -121,7 +121,7 @@ class _Pages:
         self._kept.write(json.dumps([page.lines, page.has_head, page.has_foot, comments]).encode() + b"\n")
 
     def _page(self, fragments: list[list[Any]], rules: list[list[float]]) -> Page:
-        return page_of([Fragment._make([*each[:-1], self._named(each[-1])]) for each in fragments], rules)
+        return page_of([_fragment(each, self._named(each[-1])) for each in fragments], rules)
 
     def _named(self, text: str) -> str:
         return _NAMELESS.sub(self._name, text)
@@ -162,6 +162,10 @@ class _Pages:
             writer.note(f"{counted(self._outside, 'character', ' outside of the pages')} not read")
         if self._blank > self._number * _BLANK_PAGES:
             writer.note(f"{self._blank:,} of {self._number:,} pages hold no text (scanned?)")
+
+
+def _fragment(each: list[Any], text: str) -> Fragment:
+    return Fragment._make([*each[:-2], tuple(map(Gap._make, each[-2])), text])
 
 
 @contextmanager

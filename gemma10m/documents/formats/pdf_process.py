@@ -3,9 +3,11 @@
 PDFs are read by a large program in C++ that hostile files are made for. Here it cannot write a file, has little memory,
 and can end without ending anything else. Nothing of this package is imported; errors are exit codes alone.
 The first line has the number of pages, of attached files, and 1 for a form that is not drawn (XFA). A page has four
-parts: its fragments, [angle, start, end, baseline, size, pitch, text], in the order in which they are drawn and turned
-so that the text runs to the right; the level and upright lines on it, [x, y, x, y]; its comments, [author, text]; and
-how many characters outside what is shown of the page are left out. A page that does not load is null.
+parts: its fragments, [angle, start, end, baseline, size, pitch, gaps, text], in the order in which they are drawn and
+turned so that the text runs to the right; the level and upright lines on it, [x, y, x, y]; its comments, [author,
+text]; and how many characters outside what is shown of the page are left out. Gaps are the wide ones between words,
+[place in the text of the word after it, end of the word before it, start of that after it]. A page that does not load
+is null.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from typing import Any
 ENCRYPTED, BROKEN = 3, 4
 _HYPHEN = 2  # what PDFium makes of one at a line's end
 _BETWEEN_WORDS, _BETWEEN_COLUMNS = 0.18, 1.0  # of the size: gaps between characters
+_WIDE = 0.6  # of the size: what may be a gap between columns
 _WIDEST_SPACE = 1.6
 _SAME_WIDTH = 0.004  # of the size: characters of a font in which all have one width
 _WHITE = {0x20, 0xA0, 0x0D, 0x0A, 0x09, 0x0C}
@@ -96,12 +99,14 @@ def _fragments(text: Any, shown: _Line, upright: list[_Line]) -> tuple[list[_Pla
         if is_outside:
             outside, last = outside + len(characters), None
             continue
-        angle, start, end, baseline, size, pitch, _ = word
+        angle, start, end, baseline, size, pitch, *_ = word
         gap = (last[1] - end if is_leftwards else start - last[2]) / size if last else 0
         widest = _WIDEST_SPACE if spaces == 1 else _BETWEEN_COLUMNS
         is_near = last and _same_line(last, angle, baseline, size) and -0.5 < gap < widest
         if last and is_near and not _divided(last, word, upright):
-            last[6] += " " + characters if spaces or gap > _BETWEEN_WORDS else characters
+            if gap > _WIDE and not is_leftwards:
+                last[6].append([len(last[7]) + 1, last[2], start])
+            last[7] += " " + characters if spaces or gap > _BETWEEN_WORDS else characters
             last[5] = last[5] if abs(last[5] - pitch) < _SAME_WIDTH * size else 0.0
             last[1], last[2] = min(start, last[1]), max(end, last[2])
         else:
@@ -128,7 +133,7 @@ def _word(text: Any, first: int, characters: str, shown: _Line) -> tuple[_Placed
     pitch = 0.0 if angle else ends[0][1] - ends[0][0]
     if abs((end - start) / len(characters) - pitch) > _SAME_WIDTH * size:
         pitch = 0.0
-    return [round(angle, 2), start, end, baseline, size, pitch, characters], is_outside
+    return [round(angle, 2), start, end, baseline, size, pitch, [], characters], is_outside
 
 
 def _words(text: Any, is_doubtful: bool) -> Iterator[tuple[int, str, int]]:
@@ -321,7 +326,7 @@ def _fields(page: Any, form: Any, baselines: list[float]) -> list[_Placed]:
             bottom = high - (number + 1) * step
             beside = [each for each in baselines if bottom - 1 <= each < bottom + 0.8 * step]
             baseline = min(beside, key=lambda each: abs(each - bottom - 0.3 * step), default=bottom + 0.3 * step)
-            found.append([0.0, box.left, box.right, baseline, min(step, 12.0) or 1.0, 0.0, line.strip()])
+            found.append([0.0, box.left, box.right, baseline, min(step, 12.0) or 1.0, 0.0, [], line.strip()])
     return found
 
 
