@@ -132,18 +132,28 @@ class _Pages:
         return sign
 
     def write(self, writer: TextWriter) -> None:
-        hyphens, before = Hyphens(self._words), ""
-        for number, line in enumerate(self._kept, start=1):
-            lines, has_head, has_foot, comments = json.loads(line)
-            page = self._heads.without(number, Page(tuple(lines), has_head, has_foot))
-            remarks = [f"[comment by {author or 'somebody'}] {' '.join(text.split())}" for author, text in comments]
-            text = "\n".join([*hyphens.joined(page.lines), *remarks])
+        before = ""
+        for number, text in enumerate(self._texts(), start=1):
             if number > 1:
                 is_continued = before and not before.endswith(_ENDS) and text[:1].islower()
                 writer.write("\n" if is_continued else "\n\n")
             writer.place(f"page {number}")
             writer.write(text)
             before = text[-1:]
+
+    def _texts(self) -> Iterator[str]:
+        """Yield the text of each page; a word that a page's end divides is where it begins."""
+        hyphens, last, last_remarks = Hyphens(self._words), list[str](), list[str]()
+        for number, line in enumerate(self._kept, start=1):
+            kept, has_head, has_foot, comments = json.loads(line)
+            page = self._heads.without(number, Page(tuple(kept), has_head, has_foot))
+            lines = hyphens.joined(page.lines)
+            remarks = [f"[comment by {author or 'somebody'}] {' '.join(text.split())}" for author, text in comments]
+            if number > 1:
+                last, lines = hyphens.across(last, lines)
+                yield "\n".join([*last, *last_remarks])
+            last, last_remarks = lines, remarks
+        yield "\n".join([*last, *last_remarks])
 
     def tell(self, writer: TextWriter) -> None:
         if self._lost:
