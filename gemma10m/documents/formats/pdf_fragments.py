@@ -11,10 +11,10 @@ from gemma10m.documents.formats.raised import SLASH, lowered, raised
 
 SPACE = 0.18  # of the size: the gap between words
 WIDE = 0.6  # of the size: what may be a gap between columns
-_SMALL = 0.87  # of the size around it: what is raised or lowered
+SMALL = 0.87  # of the size around it: what is raised or lowered
 _BESIDE = 0.5  # of the size: what belongs to the text before it
 _LONGEST = 20_000  # characters that are put together one by one
-_LOWEST, _SMALLEST = -0.5, 0.45  # of the size: a subscript, and not a line beside a large letter
+_LOWEST, SMALLEST = -0.5, 0.45  # of the size: a subscript, and not a line beside a large letter
 _LONGEST_SUBSCRIPT = 12  # characters
 _LEFTWARDS = ("R", "AL")  # classes of letters that are written from right to left
 
@@ -88,14 +88,14 @@ def joins_numbers(left: Fragment, right: Fragment) -> bool:
 
 def _height(last: Fragment, each: Fragment) -> float:
     """Return how far a small fragment is raised, in sizes of the one before it; 0 if it does not belong to that."""
-    if each.size >= _SMALL * last.size or abs(each.start - last.end) >= _BESIDE * last.size:
+    if each.size >= SMALL * last.size or abs(each.start - last.end) >= _BESIDE * last.size:
         return 0.0
     height = (each.baseline - last.baseline) / last.size
     return height if 0.1 < abs(height) < 0.8 else 0.0
 
 
 def _lowered(last: Fragment, each: Fragment) -> str:
-    is_low = each.baseline - last.baseline > _LOWEST * last.size and each.size > _SMALLEST * last.size
+    is_low = each.baseline - last.baseline > _LOWEST * last.size and each.size > SMALLEST * last.size
     is_subscript = is_low and len(each.text) <= _LONGEST_SUBSCRIPT
     return lowered(last.text, each.text) if is_subscript else each.text
 

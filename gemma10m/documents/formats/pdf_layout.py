@@ -10,8 +10,9 @@ from itertools import groupby, pairwise
 from statistics import median
 
 from gemma10m.documents.formats.pdf_columns import tables_of
+from gemma10m.documents.formats.pdf_fractions import with_fractions
 from gemma10m.documents.formats.pdf_fragments import SPACE, Fragment, from_the_right, joins_numbers, with_scripts
-from gemma10m.documents.formats.pdf_rules import grids_of
+from gemma10m.documents.formats.pdf_rules import grids_of, turned
 from gemma10m.documents.formats.pdf_tables import CELL, with_ruled_rows
 
 _SAME_LINE = 0.35  # of the size: baselines of one line
@@ -46,7 +47,8 @@ def page_of(fragments: Sequence[Fragment], lines: Sequence[Sequence[float]] = ()
     found: list[str] = []
     angles = list(dict.fromkeys(fragment.angle for fragment in fragments))
     for angle in angles:
-        drawn = with_scripts([each for each in fragments if each.angle == angle])
+        level, _ = turned(lines, angle)
+        drawn = with_scripts(with_fractions([each for each in fragments if each.angle == angle], level))
         rows = from_the_right(_rows(with_ruled_rows(drawn, grids_of(lines, angle), _cell_lines)))
         found += _lines(_indented(_in_order(rows, 0)))
     if len(angles) != 1:
