@@ -6,8 +6,7 @@ The first line has the number of pages, of attached files, and 1 for a form that
 parts: its fragments, [angle, start, end, baseline, size, pitch, gaps, text], in the order in which they are drawn and
 turned so that the text runs to the right; the level and upright lines on it, [x, y, x, y]; its comments, [author,
 text]; and how many characters outside what is shown of the page are left out. Gaps are the wide ones between words,
-[place in the text of the word after it, end of the word before it, start of that after it]. A page that does not load
-is null.
+[place in the text, end of the word before it, start of that after it]. A page that does not load is null.
 """
 
 from __future__ import annotations
@@ -28,6 +27,7 @@ from typing import Any
 ENCRYPTED, BROKEN = 3, 4
 _HYPHEN = 2  # what PDFium makes of one at a line's end
 _BETWEEN_WORDS, _BETWEEN_COLUMNS = 0.18, 1.0  # of the size: gaps between characters
+_WIDER, _FEWEST_LETTERS = 1.6, 5  # of letterspaced text: times the gap between letters; letters
 _WIDE = 0.6  # of the size: what may be a gap between columns
 _WIDEST_SPACE = 1.6
 _SAME_WIDTH = 0.004  # of the size: characters of a font in which all have one width
@@ -44,6 +44,9 @@ _THIN, _SHORTEST = 3.0, 3.0  # points: a filled box that is thinner is a line; a
 _MOST_SEGMENTS, _DEEPEST = 20_000, 5  # of a page; more are a drawing, and no table
 
 _Placed = list[Any]
+_Piece = tuple[
+    float, bool, list[float], str
+]  # the gap before a word, if a space is drawn in it, its ends, and the word
 _Line = tuple[float, float, float, float]  # x, y, x, y
 _Matrix = tuple[float, float, float, float, float, float]
 
@@ -104,17 +107,37 @@ def _fragments(text: Any, shown: _Line, upright: list[_Line]) -> tuple[list[_Pla
         widest = _WIDEST_SPACE if spaces == 1 else _BETWEEN_COLUMNS
         is_near = last and _same_line(last, angle, baseline, size) and -0.5 < gap < widest
         if last and is_near and not _divided(last, word, upright):
-            if gap > _WIDE and not is_leftwards:
-                last[6].append([len(last[7]) + 1, last[2], start])
-            last[7] += " " + characters if spaces or gap > _BETWEEN_WORDS else characters
+            last[7].append((gap, spaces > 0, [] if is_leftwards else [last[2], start], characters))
             last[5] = last[5] if abs(last[5] - pitch) < _SAME_WIDTH * size else 0.0
             last[1], last[2] = min(start, last[1]), max(end, last[2])
         else:
-            last = word
-            found.append(word)
+            last = [*word[:7], [(0.0, False, [], characters)]]
+            found.append(last)
             is_leftwards = any(unicodedata.bidirectional(character) in _LEFTWARDS for character in characters)
         spaces = white
-    return found, outside
+    return [[*each[:6], *_joined(each[7])] for each in found], outside
+
+
+def _joined(words: list[_Piece]) -> tuple[list[_Placed], str]:
+    """Return the wide gaps between words, and their text."""
+    widest, gaps, text = max(_BETWEEN_WORDS, _WIDER * _letter_gap(words)), [], ""
+    for gap, is_space, around, characters in words:
+        if text and (is_space or gap > widest):
+            text += " "
+            gaps += [[len(text), *around]] if around and gap > _WIDE else []
+        text += characters
+    return gaps, text
+
+
+def _letter_gap(words: list[_Piece]) -> float:
+    """Return the usual gap if most letters stand alone at equal distances, and not in the alphabet's order; else 0."""
+    gaps = sorted(gap for gap, is_space, *_ in words[1:] if not is_space)
+    alone = [word[-1] for word in words if len(word[-1]) == 1]
+    letters = [character for character in alone if character.isalpha()]
+    usual = gaps[len(gaps) // 2] if gaps else 0.0
+    is_equal = sum(abs(gap - usual) < usual / 4 for gap in gaps) > len(gaps) / 2 and gaps[0] > usual / 2
+    is_alone = len(alone) > 0.8 * len(words) and len(letters) >= max(_FEWEST_LETTERS, len(words) / 2)
+    return usual if is_equal and is_alone and letters != sorted(letters) else 0.0
 
 
 def _word(text: Any, first: int, characters: str, shown: _Line) -> tuple[_Placed, bool]:
