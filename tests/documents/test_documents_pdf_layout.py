@@ -192,3 +192,20 @@ def test_a_sentence_goes_on_on_the_next_page(tmp_path: Path) -> None:
     document = opened(tmp_path, "a.pdf", drawn(lines("The storm came"), lines("in the night.")))
     assert text_of(document) == "The storm came\nin the night."
     assert [label for _, label in document.files[0].places] == ["page 1", "page 2"]
+
+
+DIVIDED = {
+    "a known word": (("the workshop", "of a work-"), ("shop at sea.", "End."), ("of a workshop", "at sea.")),
+    "a hyphen": (("amber", "of an amber-"), ("lantern at sea.",), ("of an amber-lantern", "at sea.")),
+    "a sentence's end": (("a workshop", "is no work-"), ("shop.", "It is not."), ("is no workshop.", "It is not.")),
+    "a heading": (("amber", "of an amber-"), ("Workshop", "It is."), ("of an amber-", "Workshop")),
+    "no hyphen": (("amber", "of amber"), ("lantern at sea.",), ("of amber", "lantern at sea.")),
+}
+
+
+@pytest.mark.parametrize("case", DIVIDED)
+def test_a_word_that_a_page_s_end_divides_is_where_it_begins(case: str, tmp_path: Path) -> None:
+    first, second, (end, begin) = DIVIDED[case]
+    document = opened(tmp_path, "a.pdf", drawn(lines(*first), lines(*second)))
+    text, (_, (place, label)) = text_of(document), document.files[0].places
+    assert (text[:place].split("\n")[1], text[place:].split("\n")[0], label) == (end, begin, "page 2")

@@ -99,3 +99,34 @@ LEFTWARDS = {
 def test_letters_that_run_to_the_left_are_read_from_the_right(tmp_path: Path, case: str) -> None:
     texts, read = LEFTWARDS[case]
     assert text_of(opened(tmp_path, "a.pdf", leftwards(*texts))) == read
+
+
+def letter_by_letter(words: str, gap: float, space: float) -> str:
+    """Draw each letter of a typewriter's font by itself."""
+    drawing, x = "", 72.0
+    for letter in words:
+        drawing += at(x, 700, letter, font="C") if letter != " " else ""
+        x += space if letter == " " else 6 + gap
+    return drawing
+
+
+SPACED = {
+    "a heading": ("THE OLD MILL", 2.5, 3.0, "THE OLD MILL"),
+    "one word": ("CHAPTER", 2.5, 3.0, "CHAPTER"),
+    "a heading with a number": ("CHAPTER 12", 2.5, 3.0, "CHAPTER 12"),
+    "letters in order": ("ABCDEFG", 2.5, 3.0, "A B C D E F G"),
+    "numbers": ("48213", 2.5, 3.0, "4 8 2 1 3"),
+    "few letters": ("NESW", 2.5, 3.0, "N E S W"),
+    "words of one letter": ("x y and v w for t", 0.0, 3.0, "x y and v w for t"),
+    "text": ("The old mill", 0.0, 3.0, "The old mill"),
+}
+
+
+@pytest.mark.parametrize("case", SPACED)
+def test_letters_that_are_apart_are_words(case: str, tmp_path: Path) -> None:
+    words, gap, space, text = SPACED[case]
+    assert text_of(opened(tmp_path, "a.pdf", drawn(letter_by_letter(words, gap, space)))) == text
+
+
+def test_letters_with_spaces_that_are_drawn_stay_apart(tmp_path: Path) -> None:
+    assert text_of(opened(tmp_path, "a.pdf", drawn(lines("S M T W T F S")))) == "S M T W T F S"

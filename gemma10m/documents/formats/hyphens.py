@@ -57,6 +57,17 @@ class Hyphens:
             found.append(line)
         return found
 
+    def across(self, lines: list[str], following: list[str]) -> tuple[list[str], list[str]]:
+        """Return the lines of two pages, with the rest of a word that the first one's end divides moved up to it.
+
+        What begins with a capital is left where it is: it may be a heading or a running head.
+        """
+        if not lines or not following or not following[0][:1].islower():
+            return lines, following
+        begin, *rest = self.joined([lines[-1], following[0]])
+        is_divided = begin != lines[-1]
+        return ([*lines[:-1], begin], [*rest, *following[1:]]) if is_divided else (lines, following)
+
     def _is_one_word(self, begin: str, rest: str) -> bool:
         if not rest[0].islower():
             return False

@@ -22,7 +22,7 @@ from gemma10m.documents.content import Content, ContentFile
 from gemma10m.documents.counts import counted
 from gemma10m.documents.formats import pdf_process
 from gemma10m.documents.formats.hyphens import WORD, Hyphens
-from gemma10m.documents.formats.pdf_fragments import Fragment
+from gemma10m.documents.formats.pdf_fragments import Fragment, Gap
 from gemma10m.documents.formats.pdf_layout import Page, page_of
 from gemma10m.documents.formats.running_heads import RunningHeads
 from gemma10m.documents.formats.symbols import UNKNOWN, symbol
@@ -121,7 +121,7 @@ class _Pages:
         self._kept.write(json.dumps([page.lines, page.has_head, page.has_foot, comments]).encode() + b"\n")
 
     def _page(self, fragments: list[list[Any]], rules: list[list[float]]) -> Page:
-        return page_of([Fragment._make([*each[:-1], self._named(each[-1])]) for each in fragments], rules)
+        return page_of([_fragment(each, self._named(each[-1])) for each in fragments], rules)
 
     def _named(self, text: str) -> str:
         return _NAMELESS.sub(self._name, text)
@@ -132,18 +132,28 @@ class _Pages:
         return sign
 
     def write(self, writer: TextWriter) -> None:
-        hyphens, before = Hyphens(self._words), ""
-        for number, line in enumerate(self._kept, start=1):
-            lines, has_head, has_foot, comments = json.loads(line)
-            page = self._heads.without(number, Page(tuple(lines), has_head, has_foot))
-            remarks = [f"[comment by {author or 'somebody'}] {' '.join(text.split())}" for author, text in comments]
-            text = "\n".join([*hyphens.joined(page.lines), *remarks])
+        before = ""
+        for number, text in enumerate(self._texts(), start=1):
             if number > 1:
                 is_continued = before and not before.endswith(_ENDS) and text[:1].islower()
                 writer.write("\n" if is_continued else "\n\n")
             writer.place(f"page {number}")
             writer.write(text)
             before = text[-1:]
+
+    def _texts(self) -> Iterator[str]:
+        """Yield the text of each page; a word that a page's end divides is where it begins."""
+        hyphens, last, last_remarks = Hyphens(self._words), list[str](), list[str]()
+        for number, line in enumerate(self._kept, start=1):
+            kept, has_head, has_foot, comments = json.loads(line)
+            page = self._heads.without(number, Page(tuple(kept), has_head, has_foot))
+            lines = hyphens.joined(page.lines)
+            remarks = [f"[comment by {author or 'somebody'}] {' '.join(text.split())}" for author, text in comments]
+            if number > 1:
+                last, lines = hyphens.across(last, lines)
+                yield "\n".join([*last, *last_remarks])
+            last, last_remarks = lines, remarks
+        yield "\n".join([*last, *last_remarks])
 
     def tell(self, writer: TextWriter) -> None:
         if self._lost:
@@ -162,6 +172,10 @@ class _Pages:
             writer.note(f"{counted(self._outside, 'character', ' outside of the pages')} not read")
         if self._blank > self._number * _BLANK_PAGES:
             writer.note(f"{self._blank:,} of {self._number:,} pages hold no text (scanned?)")
+
+
+def _fragment(each: list[Any], text: str) -> Fragment:
+    return Fragment._make([*each[:-2], tuple(map(Gap._make, each[-2])), text])
 
 
 @contextmanager

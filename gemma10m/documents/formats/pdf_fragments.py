@@ -10,12 +10,21 @@ from typing import NamedTuple
 from gemma10m.documents.formats.raised import SLASH, lowered, raised
 
 SPACE = 0.18  # of the size: the gap between words
-_SMALL = 0.87  # of the size around it: what is raised or lowered
+WIDE = 0.6  # of the size: what may be a gap between columns
+SMALL = 0.87  # of the size around it: what is raised or lowered
 _BESIDE = 0.5  # of the size: what belongs to the text before it
 _LONGEST = 20_000  # characters that are put together one by one
-_LOWEST, _SMALLEST = -0.5, 0.45  # of the size: a subscript, and not a line beside a large letter
+_LOWEST, SMALLEST = -0.5, 0.45  # of the size: a subscript, and not a line beside a large letter
 _LONGEST_SUBSCRIPT = 12  # characters
 _LEFTWARDS = ("R", "AL")  # classes of letters that are written from right to left
+
+
+class Gap(NamedTuple):
+    """Hold a wide gap between words: where in the text the next word begins, and what is before and after it."""
+
+    place: int
+    end: float
+    start: float
 
 
 class Fragment(NamedTuple):
@@ -25,7 +34,29 @@ class Fragment(NamedTuple):
     baseline: float
     size: float
     pitch: float  # the width of each of its characters, if all have the same; else 0
+    gaps: tuple[Gap, ...]
     text: str
+
+    def followed_by(self, other: Fragment, space: str) -> Fragment:
+        """Return the two as one, with this space between their texts."""
+        place = len(self.text) + len(space)
+        gaps = [Gap(place, self.end, other.start)] if other.start - self.end > WIDE * other.size else []
+        gaps += [gap._replace(place=gap.place + place) for gap in other.gaps]
+        text = self.text + space + other.text
+        return self._replace(end=max(self.end, other.end), gaps=(*self.gaps, *gaps), text=text)
+
+    def divided(self) -> list[Fragment]:
+        """Return the pieces between gaps."""
+        if not self.gaps:
+            return [self]
+        first = Gap(0, self.start, self.start)
+        last = Gap(len(self.text), self.end, self.end)
+        return [
+            self._replace(
+                start=gap.start, end=following.end, gaps=(), text=self.text[gap.place : following.place].strip()
+            )
+            for gap, following in pairwise([first, *self.gaps, last])
+        ]
 
 
 def with_scripts(fragments: Sequence[Fragment]) -> list[Fragment]:
@@ -57,14 +88,14 @@ def joins_numbers(left: Fragment, right: Fragment) -> bool:
 
 def _height(last: Fragment, each: Fragment) -> float:
     """Return how far a small fragment is raised, in sizes of the one before it; 0 if it does not belong to that."""
-    if each.size >= _SMALL * last.size or abs(each.start - last.end) >= _BESIDE * last.size:
+    if each.size >= SMALL * last.size or abs(each.start - last.end) >= _BESIDE * last.size:
         return 0.0
     height = (each.baseline - last.baseline) / last.size
     return height if 0.1 < abs(height) < 0.8 else 0.0
 
 
 def _lowered(last: Fragment, each: Fragment) -> str:
-    is_low = each.baseline - last.baseline > _LOWEST * last.size and each.size > _SMALLEST * last.size
+    is_low = each.baseline - last.baseline > _LOWEST * last.size and each.size > SMALLEST * last.size
     is_subscript = is_low and len(each.text) <= _LONGEST_SUBSCRIPT
     return lowered(last.text, each.text) if is_subscript else each.text
 
@@ -83,7 +114,7 @@ def from_the_right(rows: list[list[Fragment]]) -> list[list[Fragment]]:
     found = []
     for row, way in zip(rows, ways, strict=True):
         if min(way) > 0 or (is_leftwards and (len(row) > 1 or way[0] > 0)):
-            row = [each._replace(start=edges - each.end, end=edges - each.start) for each in reversed(row)]
+            row = [each._replace(start=edges - each.end, end=edges - each.start, gaps=()) for each in reversed(row)]
             row.sort(key=lambda each: each.start)
         found.append(row)
     return found

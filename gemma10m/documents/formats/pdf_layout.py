@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from statistics import median
 
+from gemma10m.documents.formats.pdf_columns import tables_of
+from gemma10m.documents.formats.pdf_fractions import with_fractions
 from gemma10m.documents.formats.pdf_fragments import SPACE, Fragment, from_the_right, joins_numbers, with_scripts
-from gemma10m.documents.formats.pdf_rules import grids_of
+from gemma10m.documents.formats.pdf_rules import grids_of, turned
 from gemma10m.documents.formats.pdf_tables import CELL, with_ruled_rows
 
 _SAME_LINE = 0.35  # of the size: baselines of one line
@@ -46,7 +47,8 @@ def page_of(fragments: Sequence[Fragment], lines: Sequence[Sequence[float]] = ()
     found: list[str] = []
     angles = list(dict.fromkeys(fragment.angle for fragment in fragments))
     for angle in angles:
-        drawn = with_scripts([each for each in fragments if each.angle == angle])
+        level, _ = turned(lines, angle)
+        drawn = with_scripts(with_fractions([each for each in fragments if each.angle == angle], level))
         rows = from_the_right(_rows(with_ruled_rows(drawn, grids_of(lines, angle), _cell_lines)))
         found += _lines(_indented(_in_order(rows, 0)))
     if len(angles) != 1:
@@ -98,7 +100,7 @@ def _indented(rows: list[_Baseline]) -> list[_Baseline]:
     for row, width in zip(rows, widths, strict=True):
         spaces = round((row[0].start - margins[width]) / row[0].pitch) if often[width] > 1 else 0
         text = " " * (spaces if spaces <= _DEEPEST_CODE else 0) + row[0].text
-        found.append([row[0]._replace(text=text), *row[1:]])
+        found.append([row[0]._replace(text=text, gaps=() if text != row[0].text else row[0].gaps), *row[1:]])
     return found
 
 
@@ -111,26 +113,23 @@ def _width(row: _Baseline) -> tuple[float, float]:
 def _lines(rows: list[_Baseline]) -> list[str]:
     """Return the lines of text with a tab between cells; in adjacent rows, cells below each other are a column."""
     found: list[str] = []
-    tables = groupby((_cells(row) for row in rows), key=_kind)
-    for (is_ruled, is_table), group in tables:
-        lines = list(group)
+    for is_ruled, group in groupby((_cells(row) for row in rows), key=_is_ruled):
         if is_ruled:
-            found += [CELL.join(cell.text for cell in cells) for cells in lines]
+            found += [CELL.join(cell.text for cell in cells) for cells in group]
             continue
-        columns = _columns(lines) if is_table else []
-        for cells in lines:
-            texts = _in_columns(cells, columns) if len(columns) > 1 else [cell.text for cell in cells]
-            line = "\t".join(texts)
-            line = line if _HEADINGS.fullmatch(line) else line.replace(":\t", ": ")
-            found.append(
-                _LEADERS.sub("\t", line).rstrip(" ") if columns else _LEADERS.sub("\t", line).rstrip().lstrip("\t")
-            )
+        for table in tables_of(group):
+            found += [_line(texts, bool(table.columns)) for texts in table.texts()]
     return found
 
 
-def _kind(cells: _Baseline) -> tuple[bool, bool]:
-    """Tell if cells are a row of a ruled table, and if they are several."""
-    return any(CELL in cell.text for cell in cells), len(cells) > 1
+def _line(texts: list[str], is_table: bool) -> str:
+    line = "\t".join(texts)
+    line = _LEADERS.sub("\t", line if _HEADINGS.fullmatch(line) else line.replace(":\t", ": "))
+    return line.rstrip(" ") if is_table else line.rstrip().lstrip("\t")
+
+
+def _is_ruled(cells: _Baseline) -> bool:
+    return any(CELL in cell.text for cell in cells)
 
 
 def _cell_lines(fragments: Sequence[Fragment]) -> list[Fragment]:
@@ -152,28 +151,10 @@ def _cells(row: _Baseline) -> _Baseline:
             before = row[index - 1]
             is_script = abs(each.baseline - before.baseline) > 0.1 * each.size and joins_numbers(before, each)
             space = " " if gap > SPACE or gap < -0.5 or is_script else ""
-            found[-1] = last._replace(end=max(last.end, each.end), text=last.text + space + each.text)
+            found[-1] = last.followed_by(each, space)
         else:
             found.append(each)
     return found
-
-
-def _columns(lines: list[_Baseline]) -> list[float]:
-    """Return where columns end that no cell crosses."""
-    ends: list[float] = []
-    for cell in sorted((cell for line in lines for cell in line), key=lambda cell: cell.start):
-        if ends and cell.start < ends[-1]:
-            ends[-1] = max(ends[-1], cell.end)
-        else:
-            ends.append(cell.end)
-    return ends if len(lines) > 1 else []
-
-
-def _in_columns(cells: _Baseline, ends: list[float]) -> list[str]:
-    texts: list[list[str]] = [[] for _ in ends]
-    for cell in cells:
-        texts[bisect_left(ends, cell.end)].append(cell.text)
-    return [" ".join(each) for each in texts]
 
 
 def _in_order(rows: list[_Baseline], depth: int) -> list[_Baseline]:

@@ -1,11 +1,12 @@
 """Read the PDF on standard input, in a process of its own, and write the text of each page as a line of JSON.
 
 PDFs are read by a large program in C++ that hostile files are made for. Here it cannot write a file, has little memory,
-and can end without ending anything else. Nothing of this package is imported; errors are exit codes alone.
+and can end without ending anything else. Of this package pdf_annotations.py alone is imported; errors are exit codes.
 The first line has the number of pages, of attached files, and 1 for a form that is not drawn (XFA). A page has four
-parts: its fragments, [angle, start, end, baseline, size, pitch, text], in the order in which they are drawn and turned
-so that the text runs to the right; the level and upright lines on it, [x, y, x, y]; its comments, [author, text]; and
-how many characters outside what is shown of the page are left out. A page that does not load is null.
+parts: its fragments, [angle, start, end, baseline, size, pitch, gaps, text], in the order in which they are drawn and
+turned so that the text runs to the right; the level and upright lines on it, [x, y, x, y]; its comments, [author,
+text]; and how many characters outside what is shown of the page are left out. Gaps are the wide ones between words,
+[place in the text, end of the word before it, start of that after it]. A page that does not load is null.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from __future__ import annotations
 import ctypes
 import json
 import math
+import os
+import re
 import resource
 import signal
 import sys
@@ -20,36 +23,43 @@ import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
+
+if __name__ == "__main__":  # the package, which knows this file's exit codes, does without these
+    import pypdfium2
+    from pypdfium2 import raw
+
+    sys.path.append(os.path.dirname(__file__))  # last: modules in it have common names
+    from pdf_annotations import comments, fields  # type: ignore[import-not-found]  # it is beside this file
 
 ENCRYPTED, BROKEN = 3, 4
 _HYPHEN = 2  # what PDFium makes of one at a line's end
 _BETWEEN_WORDS, _BETWEEN_COLUMNS = 0.18, 1.0  # of the size: gaps between characters
+_WIDER, _FEWEST_LETTERS = 1.6, 5  # of letterspaced text: times the gap between letters; letters
+_WIDE = 0.6  # of the size: what may be a gap between columns
 _WIDEST_SPACE = 1.6
+_DIGITS = re.compile("(?<![0-9/\u2044])[0-9]+(?![0-9/\u2044])")  # of a fraction, both numbers may be moved
+_NUMBER = set("0123456789+-\u2212()")
+_SMALL, _HIGH, _LOW = 0.5, 0.84, 0.2  # of the size: a glyph, and twice its middle; a minus has 0.6, a raised 2 1.1
+_SCRIPT, _RAISED, _LOWERED = 0.6, 0.33, -0.15  # of the size: how it is placed then
 _SAME_WIDTH = 0.004  # of the size: characters of a font in which all have one width
 _WHITE = {0x20, 0xA0, 0x0D, 0x0A, 0x09, 0x0C}
 _LEFTWARDS = ("R", "AL")  # classes of letters that are written from right to left
 _NAMELESS = "\ufffe"  # a character of a font that does not say which ones it has
-_WIDGET, _FREE_TEXT, _HIDDEN = 20, 3, 2  # of annotations
-_COMMENTS = {1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17}  # notes, lines, shapes, marks, stamps, carets, ink, files
-_CHECKBOX, _RADIO, _COMBO, _LIST, _FIELD = 2, 3, 4, 5, 6
-_PASSWORD = 1 << 13  # of a field's flags
 _EDGE = 1.0  # points: what is less far outside a page is shown
 _PATH, _FORM, _CURVE, _MOVE = 2, 5, 1, 2  # of what is drawn; of a path's segments
 _THIN, _SHORTEST = 3.0, 3.0  # points: a filled box that is thinner is a line; a line that is shorter is none of a table
 _MOST_SEGMENTS, _DEEPEST = 20_000, 5  # of a page; more are a drawing, and no table
 
 _Placed = list[Any]
+_Piece = tuple[float, bool, list[float], str]  # the gap before a word, if a space is drawn in it, its ends; the word
 _Line = tuple[float, float, float, float]  # x, y, x, y
 _Matrix = tuple[float, float, float, float, float, float]
 
 
 def main(memory: int, seconds: int, first: int) -> int:
     """Write the pages. first: the page to begin with, from 0."""
-    import pypdfium2
-    from pypdfium2.raw import FORMTYPE_XFA_FOREGROUND, FORMTYPE_XFA_FULL, FPDF_ERR_PASSWORD
-
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
@@ -60,8 +70,8 @@ def main(memory: int, seconds: int, first: int) -> int:
             if document.get_formtype():
                 document.init_forms()
         except pypdfium2.PdfiumError as error:
-            return ENCRYPTED if getattr(error, "err_code", None) == FPDF_ERR_PASSWORD else BROKEN
-        is_xfa = document.get_formtype() in (FORMTYPE_XFA_FULL, FORMTYPE_XFA_FOREGROUND)
+            return ENCRYPTED if getattr(error, "err_code", None) == raw.FPDF_ERR_PASSWORD else BROKEN
+        is_xfa = document.get_formtype() in (raw.FORMTYPE_XFA_FULL, raw.FORMTYPE_XFA_FOREGROUND)
         out.write(b"%d %d %d\n" % (len(document), document.count_attachments(), is_xfa))
         for number in range(first, len(document)):
             signal.setitimer(signal.ITIMER_PROF, seconds)
@@ -70,8 +80,8 @@ def main(memory: int, seconds: int, first: int) -> int:
                 page = document[number]
                 rules = _rules(page)
                 fragments, outside = _fragments(page.get_textpage(), page.get_bbox(), _upright(rules))
-                fragments += _fields(page, document.formenv, [fragment[3] for fragment in fragments])
-                found = [fragments, rules, _comments(page), outside]
+                fragments += fields(page, document.formenv, [fragment[3] for fragment in fragments])
+                found = [fragments, rules, comments(page), outside]
                 page.close()
             except pypdfium2.PdfiumError:
                 found = None
@@ -91,32 +101,54 @@ def _fragments(text: Any, shown: _Line, upright: list[_Line]) -> tuple[list[_Pla
     found: list[_Placed] = []
     last: _Placed | None = None
     outside, spaces, is_leftwards = 0, 0, False
-    for first, characters, white in words:
-        word, is_outside = _word(text, first, characters, shown)
+    for first, characters, white, height in _with_scripts_apart(text, words):
+        word, is_outside = _word(text, first, characters, height, shown)
         if is_outside:
             outside, last = outside + len(characters), None
             continue
-        angle, start, end, baseline, size, pitch, _ = word
+        angle, start, end, baseline, size, pitch, *_ = word
         gap = (last[1] - end if is_leftwards else start - last[2]) / size if last else 0
         widest = _WIDEST_SPACE if spaces == 1 else _BETWEEN_COLUMNS
         is_near = last and _same_line(last, angle, baseline, size) and -0.5 < gap < widest
         if last and is_near and not _divided(last, word, upright):
-            last[6] += " " + characters if spaces or gap > _BETWEEN_WORDS else characters
+            last[7].append((gap, spaces > 0, [] if is_leftwards else [last[2], start], characters))
             last[5] = last[5] if abs(last[5] - pitch) < _SAME_WIDTH * size else 0.0
             last[1], last[2] = min(start, last[1]), max(end, last[2])
         else:
-            last = word
-            found.append(word)
+            last = [*word[:7], [(0.0, False, [], characters)]]
+            found.append(last)
             is_leftwards = any(unicodedata.bidirectional(character) in _LEFTWARDS for character in characters)
         spaces = white
-    return found, outside
+    return [[*each[:6], *_joined(each[7])] for each in found], outside
 
 
-def _word(text: Any, first: int, characters: str, shown: _Line) -> tuple[_Placed, bool]:
+def _joined(words: list[_Piece]) -> tuple[list[_Placed], str]:
+    """Return the wide gaps between words, and their text."""
+    widest, gaps, text = max(_BETWEEN_WORDS, _WIDER * _letter_gap(words)), [], ""
+    for gap, is_space, around, characters in words:
+        if text and (is_space or gap > widest):
+            text += " "
+            gaps += [[len(text), *around]] if around and gap > _WIDE else []
+        text += characters
+    return gaps, text
+
+
+def _letter_gap(words: list[_Piece]) -> float:
+    """Return the usual gap if most letters stand alone at equal distances, and not in the alphabet's order; else 0."""
+    gaps = sorted(gap for gap, is_space, *_ in words[1:] if not is_space)
+    alone = [word[-1] for word in words if len(word[-1]) == 1]
+    letters = [character for character in alone if character.isalpha()]
+    usual = gaps[len(gaps) // 2] if gaps else 0.0
+    is_equal = sum(abs(gap - usual) < usual / 4 for gap in gaps) > len(gaps) / 2 and gaps[0] > usual / 2
+    is_alone = len(alone) > 0.8 * len(words) and len(letters) >= max(_FEWEST_LETTERS, len(words) / 2)
+    return usual if is_equal and is_alone and letters != sorted(letters) else 0.0
+
+
+def _word(text: Any, first: int, characters: str, height: float, shown: _Line) -> tuple[_Placed, bool]:
     """Return a word as a fragment, and whether all of it is outside what is shown."""
-    from pypdfium2 import raw
-
     angle, baseline, size = _placed(text, first)
+    if height:
+        baseline, size = baseline + height * size, _SCRIPT * size
     left, bottom, right, top = shown
     box, ends, is_outside = raw.FS_RECTF(), [], True
     for index in dict.fromkeys((first, first + len(characters) - 1)):
@@ -128,7 +160,7 @@ def _word(text: Any, first: int, characters: str, shown: _Line) -> tuple[_Placed
     pitch = 0.0 if angle else ends[0][1] - ends[0][0]
     if abs((end - start) / len(characters) - pitch) > _SAME_WIDTH * size:
         pitch = 0.0
-    return [round(angle, 2), start, end, baseline, size, pitch, characters], is_outside
+    return [round(angle, 2), start, end, baseline, size, pitch, [], characters], is_outside
 
 
 def _words(text: Any, is_doubtful: bool) -> Iterator[tuple[int, str, int]]:
@@ -136,8 +168,6 @@ def _words(text: Any, is_doubtful: bool) -> Iterator[tuple[int, str, int]]:
 
     is_doubtful: ask of every character whether its font names it; else of the first, and of those that are not ASCII.
     """
-    from pypdfium2 import raw
-
     handle = text.raw
     unicode, drawn_by, address = raw.FPDFText_GetUnicode, raw.FPDFText_GetTextObject, ctypes.addressof
     first, characters, spaces, drawn = 0, "", 0, 0
@@ -160,9 +190,32 @@ def _words(text: Any, is_doubtful: bool) -> Iterator[tuple[int, str, int]]:
         yield first, characters, spaces
 
 
-def _character(handle: Any, index: int, code: int) -> str:
-    from pypdfium2 import raw
+def _with_scripts_apart(text: Any, words: list[tuple[int, str, int]]) -> Iterator[tuple[int, str, int, float]]:
+    """Yield the words, with numbers apart whose glyphs are small and high, or low; and how high these are, in sizes."""
+    for first, characters, white in words:
+        if not any(_height(text, first + digits.end() - 1) for digits in _DIGITS.finditer(characters)):
+            yield first, characters, white, 0.0
+            continue
+        heights = [_height(text, first + at) if each in _NUMBER else 0.0 for at, each in enumerate(characters)]
+        begin = 0
+        for height, group in groupby(heights):
+            end = begin + len(list(group))
+            yield first + begin, characters[begin:end], white if end == len(characters) else 0, height
+            begin = end
 
+
+def _height(text: Any, index: int) -> float:
+    """Return how high a glyph is that is raised or lowered at full size, as OpenType's are; else 0."""
+    angle, baseline, size = _placed(text, index)
+    edges = [ctypes.c_double() for _ in range(4)]
+    raw.FPDFText_GetCharBox(text, index, *edges)
+    low, high = ((edge.value - baseline) / size for edge in edges[2:])
+    if angle or not 0 < high - low < _SMALL:
+        return 0.0
+    return _RAISED if low + high > _HIGH else _LOWERED if low + high < _LOW else 0.0
+
+
+def _character(handle: Any, index: int, code: int) -> str:
     if code == _HYPHEN and raw.FPDFText_IsHyphen(handle, index) == 1:
         return "-"
     if code < 0x20 or 0x7F <= code < 0xA0 or raw.FPDFText_HasUnicodeMapError(handle, index) == 1:
@@ -172,8 +225,6 @@ def _character(handle: Any, index: int, code: int) -> str:
 
 def _placed(text: Any, index: int) -> tuple[float, float, float]:
     """Return the angle, baseline and size of a character, of which those that are drawn with it have the same."""
-    from pypdfium2 import raw
-
     matrix, x, y = raw.FS_MATRIX(), ctypes.c_double(), ctypes.c_double()
     raw.FPDFText_GetMatrix(text, index, matrix)
     raw.FPDFText_GetCharOrigin(text, index, x, y)
@@ -221,8 +272,6 @@ def _upright(rules: list[_Line]) -> list[_Line]:
 
 def _rules(page: Any) -> list[_Line]:
     """Return the level and upright lines of a page; none of one with so many that it is a drawing."""
-    from pypdfium2 import raw
-
     found: list[_Line] = []
     left = _MOST_SEGMENTS
 
@@ -259,8 +308,6 @@ def _times(first: _Matrix, then: _Matrix) -> _Matrix:
 
 def _lines_of(path: Any, matrix: _Matrix) -> list[_Line]:
     """Return the edges of a stroked path, and the middles of thin boxes that are filled."""
-    from pypdfium2 import raw
-
     fill, stroke = ctypes.c_int(), ctypes.c_int()
     raw.FPDFPath_GetDrawMode(path, fill, stroke)
     found: list[_Line] = []
@@ -284,8 +331,6 @@ def _is_straight(x: float, y: float, to_x: float, to_y: float) -> bool:
 
 def _outlines(path: Any, matrix: _Matrix) -> Iterator[list[tuple[float, float]]]:
     """Yield the corners of each part of a path that has no curves, placed on the page."""
-    from pypdfium2 import raw
-
     a, b, c, d, e, f = matrix
     x, y, corners, is_curved = ctypes.c_float(), ctypes.c_float(), list[tuple[float, float]](), False
     for index in range(raw.FPDFPath_CountSegments(path)):
@@ -302,69 +347,6 @@ def _outlines(path: Any, matrix: _Matrix) -> Iterator[list[tuple[float, float]]]
             corners.append(corners[0])
     if len(corners) > 1 and not is_curved:
         yield corners
-
-
-def _fields(page: Any, form: Any, baselines: list[float]) -> list[_Placed]:
-    """Return the values of filled-in fields, on the lines of their labels."""
-    from pypdfium2 import raw
-
-    found = []
-    for annotation in _annotations(page, {_WIDGET, _FREE_TEXT}):
-        is_widget = raw.FPDFAnnot_GetSubtype(annotation) == _WIDGET
-        value = _value(annotation, form) if is_widget else _string(annotation, b"Contents")
-        box = raw.FS_RECTF()
-        raw.FPDFAnnot_GetRect(annotation, box)
-        low, high = min(box.bottom, box.top), max(box.bottom, box.top)
-        lines = [line for line in value.splitlines() if line.strip()]
-        step = (high - low) / max(1, len(lines))
-        for number, line in enumerate(lines):
-            bottom = high - (number + 1) * step
-            beside = [each for each in baselines if bottom - 1 <= each < bottom + 0.8 * step]
-            baseline = min(beside, key=lambda each: abs(each - bottom - 0.3 * step), default=bottom + 0.3 * step)
-            found.append([0.0, box.left, box.right, baseline, min(step, 12.0) or 1.0, 0.0, line.strip()])
-    return found
-
-
-def _comments(page: Any) -> list[list[str]]:
-    """Return the author and text of the remarks on the page; those without text are marks alone."""
-    found = [[_string(each, key) for key in (b"T", b"Contents")] for each in _annotations(page, _COMMENTS)]
-    return [each for each in found if each[1].strip()]
-
-
-def _annotations(page: Any, kinds: set[int]) -> Iterator[Any]:
-    """Yield the page's annotations of these kinds that are shown."""
-    from pypdfium2 import raw
-
-    for index in range(raw.FPDFPage_GetAnnotCount(page)):
-        annotation = raw.FPDFPage_GetAnnot(page, index)
-        if raw.FPDFAnnot_GetSubtype(annotation) in kinds and not raw.FPDFAnnot_GetFlags(annotation) & _HIDDEN:
-            yield annotation
-        raw.FPDFPage_CloseAnnot(annotation)
-
-
-def _value(annotation: Any, form: Any) -> str:
-    from pypdfium2 import raw
-
-    if form is None:
-        return _string(annotation, b"V")
-    kind = raw.FPDFAnnot_GetFormFieldType(form, annotation)
-    if kind in (_CHECKBOX, _RADIO):
-        return "☒" if raw.FPDFAnnot_IsChecked(form, annotation) else "☐"
-    if kind not in (_COMBO, _LIST, _FIELD) or raw.FPDFAnnot_GetFormFieldFlags(form, annotation) & _PASSWORD:
-        return ""
-    size = raw.FPDFAnnot_GetFormFieldValue(form, annotation, None, 0)
-    buffer = (ctypes.c_ushort * (size // 2 + 1))()
-    raw.FPDFAnnot_GetFormFieldValue(form, annotation, buffer, size)
-    return bytes(buffer)[:size].decode("utf-16-le", "replace").rstrip("\0")
-
-
-def _string(annotation: Any, key: bytes) -> str:
-    from pypdfium2 import raw
-
-    size = raw.FPDFAnnot_GetStringValue(annotation, key, None, 0)
-    buffer = (ctypes.c_ushort * (size // 2 + 1))()
-    raw.FPDFAnnot_GetStringValue(annotation, key, buffer, size)
-    return bytes(buffer)[:size].decode("utf-16-le", "replace").rstrip("\0")
 
 
 if __name__ == "__main__":

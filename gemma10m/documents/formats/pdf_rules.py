@@ -36,14 +36,14 @@ class Grid(NamedTuple):
 
 def grids_of(lines: Iterable[Sequence[float]], angle: float) -> list[Grid]:
     """Return the tables that are drawn by lines [x, y, x, y], turned as text at this angle runs."""
-    level, upright = _turned(lines, angle)
+    level, upright = map(_joined, turned(lines, angle))
     if len(level) + len(upright) > _MOST_LINES:
         return []
     return [grid for part in _touching(level, upright) if (grid := _grid(*part))]
 
 
-def _turned(lines: Iterable[Sequence[float]], angle: float) -> tuple[list[Stroke], list[Stroke]]:
-    """Return the level and the upright lines; pieces of one line are joined."""
+def turned(lines: Iterable[Sequence[float]], angle: float) -> tuple[list[Stroke], list[Stroke]]:
+    """Return the level and the upright lines of a page, turned as text at this angle runs."""
     cosine, sine = math.cos(angle), math.sin(angle)
     level, upright = [], []
     for x, y, to_x, to_y in lines:
@@ -53,7 +53,7 @@ def _turned(lines: Iterable[Sequence[float]], angle: float) -> tuple[list[Stroke
             level.append(Stroke((low + high) / 2, min(begin, end), max(begin, end)))
         else:
             upright.append(Stroke((begin + end) / 2, min(low, high), max(low, high)))
-    return _joined(level), _joined(upright)
+    return level, upright
 
 
 def _joined(rules: list[Stroke]) -> list[Stroke]:

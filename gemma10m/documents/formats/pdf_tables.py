@@ -97,7 +97,9 @@ def _row(grid: Grid, filled: Sequence[_Filled]) -> Fragment:
     first = max(lines, key=lambda line: line.baseline)
     alone = [line.baseline for each in filled if len(each.cell.rows) == 1 for line in each.lines]
     height = max(alone, default=grid.heights[filled[0].cell.rows.start] - first.size)
-    return first._replace(start=grid.edges[0], end=grid.edges[-1], baseline=height, pitch=0.0, text=CELL.join(texts))
+    edges = (grid.edges[0], grid.edges[-1])
+    text = CELL.join(texts)
+    return first._replace(start=edges[0], end=edges[1], baseline=height, pitch=0.0, gaps=(), text=text)
 
 
 def _are_several(filled: Sequence[_Filled]) -> bool:
