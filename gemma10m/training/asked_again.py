@@ -48,9 +48,9 @@ class AskedAgain:
     windows: Tensor  # (B) int64: what each row has in its window
 
 
-def read_windows(model: Decoder, prose: Sequence[Prose], seed: int) -> Windows:
+def read_windows(model: Decoder, prose: Sequence[Prose], opening: Sequence[int], seed: int) -> Windows:
     draw, length = random.Random(f"{seed} windows"), WINDOW_SEGMENTS * model.reading.segment
-    state, heard = read_and_hear(model, draw_prose(prose, WINDOWS, length, draw))
+    state, heard = read_and_hear(model, draw_prose(prose, opening, WINDOWS, length, draw))
     return Windows(state, heard[:, :, -CONTEXT_TOKENS:].clone())
 
 

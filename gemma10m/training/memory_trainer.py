@@ -33,7 +33,8 @@ class MemoryTrainer(Trainer):
     def read_plain(self) -> Iterator[int]:
         """Read the recipe's plain segments; yield how many there are so far. A step that finds none does it, too."""
         parts: list[torch.Tensor] = []
-        for part in read_plain(self.working, tuple(self.writer.prose), self.recipe.plain, self.recipe.seed):
+        prose, opening = self.writer.prose, self.writer.prompt.opening()
+        for part in read_plain(self.working, prose, opening, self.recipe.plain, self.recipe.seed):
             parts.append(part)
             yield sum(some.shape[1] for some in parts)
         self.plain = PlainSegments(torch.cat(parts, dim=1))
@@ -60,7 +61,8 @@ class MemoryTrainer(Trainer):
         return replace(learned, losses=replace(learned.losses, address=float(apart.detach())))
 
     def _ask_again(self, documents: Sequence[AddressedDocument], stage: Stage, step: int) -> Learned:
-        self.windows = self.windows or read_windows(self.working, self.writer.prose, self.recipe.seed)
+        opening = self.writer.prompt.opening()
+        self.windows = self.windows or read_windows(self.working, self.writer.prose, opening, self.recipe.seed)
         asked = draw_again(documents, self.recipe, stage, step, self.working.reading.segment)
         draw = random.Random(f"{self.recipe.seed} {step} plain")
         losses = again_backward(self.working, asked, self.windows, self.plain, self.recipe, draw)

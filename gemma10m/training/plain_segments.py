@@ -36,15 +36,21 @@ class PlainSegments:
         return self.inputs[:, places]
 
 
-def read_plain(model: Decoder, prose: tuple[Prose, ...], count: int, seed: int) -> Iterator[Tensor]:
+def read_plain(
+    model: Decoder, prose: Sequence[Prose], opening: Sequence[int], count: int, seed: int
+) -> Iterator[Tensor]:
     """Yield inputs (L, n, N, D) of segments of prose, `count` segments in all or a few more."""
     draw, segment = random.Random(f"{seed} plain"), model.reading.segment
     for _ in range(-(-count // (RUN * RUNS_TOGETHER))):
-        _, heard = read_and_hear(model, draw_prose(prose, RUNS_TOGETHER, RUN * segment, draw))
+        _, heard = read_and_hear(model, draw_prose(prose, opening, RUNS_TOGETHER, RUN * segment, draw))
         yield heard.flatten(1, 2).unflatten(1, (-1, segment))
 
 
-def draw_prose(prose: Sequence[Prose], rows: int, length: int, draw: random.Random) -> Tensor:
-    """Return stretches of drawn texts: (rows, length) int64."""
-    texts = [draw.choice(prose) for _ in range(rows)]
-    return torch.stack([text.cut(draw.randrange(text.ids.numel()), length) for text in texts])
+def draw_prose(prose: Sequence[Prose], opening: Sequence[int], rows: int, length: int, draw: random.Random) -> Tensor:
+    """Return stretches of drawn texts: (rows, length) int64.
+
+    Each begins with the opening, as documents do: a model that misses its first token gives its layers other inputs.
+    """
+    first, texts = torch.tensor(opening), [draw.choice(prose) for _ in range(rows)]
+    cut = [text.cut(draw.randrange(text.ids.numel()), length - len(opening)) for text in texts]
+    return torch.stack([torch.cat((first, ids)) for ids in cut])

@@ -194,7 +194,9 @@ def test_the_share_lost_is_what_other_tokens_bring_back() -> None:
 
 
 def plain() -> PlainSegments:
-    return PlainSegments(torch.cat(list(read_plain(model(), (Prose.of(tokenizer(), TEXT),), 4, seed=2)), dim=1))
+    return PlainSegments(
+        torch.cat(list(read_plain(model(), (Prose.of(tokenizer(), TEXT),), (tokenizer().first,), 4, seed=2)), dim=1)
+    )
 
 
 def test_prose_behind_documents_overwrites_and_adds_to_what_is_recalled() -> None:

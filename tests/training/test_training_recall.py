@@ -29,7 +29,7 @@ from gemma10m.training.asked_again import AGAIN, ROWS, AskedAgain, Windows, draw
 from gemma10m.training.heard_inputs import added_layers, read_and_hear
 from gemma10m.training.memory_trainer import MemoryTrainer
 from gemma10m.training.parameters import select_trained
-from gemma10m.training.plain_segments import PlainSegments, read_plain
+from gemma10m.training.plain_segments import PlainSegments, draw_prose, read_plain
 from gemma10m.training.recall_backprop import again_backward, recall_backward
 from gemma10m.training.recall_batch import RecallBatch, draw_recall_batch
 from gemma10m.training.recipe import Recipe, Stage
@@ -43,6 +43,10 @@ def model(dtype: torch.dtype = torch.float64) -> Decoder:
 
 def writer() -> Writer:
     return Writer(tokenizer(), [Prose.of(tokenizer(), TEXT)])
+
+
+def opening() -> list[int]:
+    return writer().prompt.opening()
 
 
 def recipe(**changes: object) -> Recipe:
@@ -94,7 +98,7 @@ def test_an_interlude_is_what_reading_its_segments_so_often_would_write(times: i
     mine, wanted = model(), recipe(kl_weight=0.0, plain_together=1)
     drawn = batch(wanted)
     drawn = replace(drawn, times=torch.full_like(drawn.times, times))
-    plain = PlainSegments(next(read_plain(mine, tuple(writer().prose), 1, seed=3))[:, :1])
+    plain = PlainSegments(next(read_plain(mine, writer().prose, opening(), 1, seed=3))[:, :1])
     losses = recall_backward(mine, drawn, plain, wanted, random.Random(0))
     state, heard = read_and_hear(mine, drawn.ids[:, : drawn.read])
     layers = list(state.layers)
@@ -133,8 +137,8 @@ def test_questions_asked_again_are_answered_from_all_documents_of_their_row() ->
         for again in (draw_again(documents, wanted, Stage(96, 1000, virtual=2), step, SEGMENT) for step in range(99))
         if len(again.documents) == 3 * ROWS
     )
-    plain = PlainSegments(next(read_plain(mine, tuple(writer().prose), 1, seed=3))[:, :1])
-    windows = read_windows(mine, writer().prose, seed=0)
+    plain = PlainSegments(next(read_plain(mine, writer().prose, opening(), 1, seed=3))[:, :1])
+    windows = read_windows(mine, writer().prose, opening(), seed=0)
     losses = again_backward(mine, asked, windows, plain, wanted, random.Random(0))
     total = 0.0
     for row in range(ROWS):
@@ -210,13 +214,20 @@ def test_interludes_are_drawn_where_a_stage_has_them() -> None:
 
 
 def test_plain_segments_are_as_many_as_wanted_in_a_drawn_order() -> None:
-    parts = list(read_plain(model(), tuple(writer().prose), 17, seed=1))
+    parts = list(read_plain(model(), writer().prose, opening(), 17, seed=1))
     plain = PlainSegments(torch.cat(parts, dim=1))
     assert len(plain) == 32
     assert plain.some(3, random.Random(0)).shape == (plain.inputs.shape[0], 3, SEGMENT, model().config.hidden_size)
     assert plain.some(99, random.Random(0)).shape[1] == 32
-    again = torch.cat(list(read_plain(model(), tuple(writer().prose), 17, seed=1)), dim=1)
+    again = torch.cat(list(read_plain(model(), writer().prose, opening(), 17, seed=1)), dim=1)
     assert torch.equal(again, plain.inputs)
+
+
+def test_plain_segments_and_windows_are_of_texts_that_begin_as_documents_do() -> None:
+    rows = draw_prose(writer().prose, opening(), 5, 40, random.Random(0))
+    assert rows.shape == (5, 40)
+    assert all(row[: len(opening())].tolist() == opening() for row in rows)
+    assert len({tuple(row.tolist()) for row in rows}) > 1
 
 
 def test_training_moves_the_memory_and_nothing_else() -> None:
