@@ -156,14 +156,14 @@ def test_an_interrupted_run_resumes_bit_for_bit(
 def test_a_run_that_is_stopped_before_its_first_step_is_saved(
     unbroken: Path, desk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    notes = train_adapter._Notes
+    notes = train_adapter._AdapterNotes
 
     def stopping(*arguments: Any) -> Any:
         signal.raise_signal(signal.SIGTERM)
         return notes(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(train_adapter, "_Notes", stopping)
+        patch.setattr(train_adapter, "_AdapterNotes", stopping)
         with pytest.raises(Interrupted, match="stopped after step 0; the run is saved in ") as caught:
             train(desk)
     assert caught.value.exit_code == 143
