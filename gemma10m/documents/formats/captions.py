@@ -6,8 +6,7 @@ import html
 import re
 from collections.abc import Iterator
 
-from gemma10m.documents.formats.xml_events import Attributes, parse_xml
-from gemma10m.documents.safe_open import UnreadableError
+from gemma10m.documents.formats.xml_events import Attributes, parse_to_damage
 from gemma10m.documents.spool import TextWriter
 
 Cue = tuple[str, list[str]]  # when it is shown or sung, and its lines
@@ -68,13 +67,8 @@ class TimedText:
 
     def read(self, text: str, writer: TextWriter) -> list[Cue]:
         """Return the paragraphs, up to damage. Raises `UnreadableError` where the damage is before the first."""
-        try:
-            whole = _DECLARATION.sub("", text, count=1).encode("utf-8", "replace")
-            parse_xml("text", [whole], self._start, self._end, self._text)
-        except UnreadableError as error:
-            if not self._cues:
-                raise
-            writer.note(f"part of it is not read ({error})")
+        whole = _DECLARATION.sub("", text, count=1).encode("utf-8", "replace")
+        parse_to_damage([whole], self._start, self._end, self._text, lambda: not self._cues, writer.note)
         return [(clock, "".join(parts).split("\n")) for clock, parts in self._cues]
 
     def _start(self, tag: str, given: Attributes) -> None:

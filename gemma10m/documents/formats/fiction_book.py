@@ -5,7 +5,7 @@ from __future__ import annotations
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content, ContentFile
 from gemma10m.documents.formats.raised import LOWERED, RAISED, Scripts
-from gemma10m.documents.formats.xml_events import Attributes, parse_xml
+from gemma10m.documents.formats.xml_events import Attributes, parse_to_damage
 from gemma10m.documents.safe_open import BLOCK, UnreadableError
 from gemma10m.documents.spool import TextWriter
 
@@ -20,12 +20,8 @@ def write_fiction_book(content: Content, writer: TextWriter, budget: Budget) -> 
     book = _Book(writer)
     with content.descriptor() as descriptor:
         file = ContentFile(content, descriptor)
-        try:
-            parse_xml("text", iter(lambda: file.read(BLOCK), b""), book.start, book.end, book.text)
-        except UnreadableError as error:
-            if writer.blank:
-                raise
-            writer.note(f"part of it is not read ({error})")
+        blocks = iter(lambda: file.read(BLOCK), b"")
+        parse_to_damage(blocks, book.start, book.end, book.text, lambda: writer.blank, writer.note)
     if writer.blank:
         raise UnreadableError("a FictionBook without text")
 

@@ -12,7 +12,7 @@ from gemma10m.documents.formats.docx_styles import Styles
 from gemma10m.documents.formats.docx_text import PartText
 from gemma10m.documents.formats.plain_text import whole_text
 from gemma10m.documents.formats.word_document import WordDocument
-from gemma10m.documents.formats.xml_events import Attributes, parse_xml
+from gemma10m.documents.formats.xml_events import Attributes, parse_to_damage
 from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import TextWriter
 
@@ -77,12 +77,8 @@ class _Body:
 def _write_body(text: str, writer: TextWriter) -> None:
     part = PartText(writer, WordDocument(Styles()))
     body = _Body(part)
-    try:
-        parse_xml("text", [text.encode("utf-8", "replace")], body.start, body.end, body.text)
-    except UnreadableError as error:
-        if writer.blank:
-            raise
-        writer.note(f"part of it is not read ({error})")
+    blocks = [text.encode("utf-8", "replace")]
+    parse_to_damage(blocks, body.start, body.end, body.text, lambda: writer.blank, writer.note)
     part.finish()
     if writer.blank:
         raise UnreadableError("a Word document without text")

@@ -23,7 +23,7 @@ from gemma10m.documents.formats.odt_styles import OdtStyles
 from gemma10m.documents.formats.odt_tables import OdtTables, repeats
 from gemma10m.documents.formats.raised import APART
 from gemma10m.documents.formats.symbols import UNKNOWN, in_font
-from gemma10m.documents.formats.xml_events import Attributes, parse_xml
+from gemma10m.documents.formats.xml_events import Attributes, parse_to_damage, parse_xml
 from gemma10m.documents.safe_open import BLOCK, UnreadableError
 from gemma10m.documents.spool import TextWriter
 
@@ -78,14 +78,8 @@ def write_flat(content: Content, writer: TextWriter, budget: Budget) -> None:
     text = _Text(writer, budget, _absent)
     with content.descriptor() as descriptor:
         file = ContentFile(content, descriptor)
-        try:
-            parse_xml("text", iter(lambda: file.read(BLOCK), b""), text.start, text.end, text.text)
-        except BombError:
-            raise
-        except UnreadableError as error:
-            if writer.blank:
-                raise
-            writer.note(f"part of it is not read ({error})")
+        blocks = iter(lambda: file.read(BLOCK), b"")
+        parse_to_damage(blocks, text.start, text.end, text.text, lambda: writer.blank, writer.note)
     text.finish()
 
 

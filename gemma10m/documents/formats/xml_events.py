@@ -8,9 +8,32 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from xml.parsers import expat
 
+from gemma10m.documents.budget import BombError
 from gemma10m.documents.safe_open import UnreadableError
 
 Attributes = dict[str, str]
+
+
+def parse_to_damage(
+    blocks: Iterable[bytes],
+    start: Callable[[str, Attributes], object],
+    end: Callable[[str], object],
+    text: Callable[[str], object],
+    is_blank: Callable[[], bool],
+    note: Callable[[str], object],
+) -> None:
+    """Parse a document as `parse_xml` does, up to damage, which is noted.
+
+    Raises `UnreadableError` for damage while it `is_blank`, `BombError`, and whatever the functions raise.
+    """
+    try:
+        parse_xml("text", blocks, start, end, text)
+    except BombError:
+        raise
+    except UnreadableError as error:
+        if is_blank():
+            raise
+        note(f"part of it is not read ({error})")
 
 
 def parse_xml(
