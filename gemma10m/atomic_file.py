@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
 import stat
 import tempfile
@@ -47,6 +48,17 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         yield file
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write the whole file as `atomic_file` does. Raises DiskError."""
+    with atomic_file(path) as file:
+        file.write(data)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a value that JSON can hold as a file of its own, indented. Raises DiskError."""
+    write_bytes(path, (json.dumps(value, indent=1) + "\n").encode())
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import hashlib
 from pathlib import Path
 
 from gemma10m.answering.map_reduce import Write
-from gemma10m.atomic_file import atomic_file
+from gemma10m.atomic_file import write_bytes
 from gemma10m.folders import summaries_folder
 from gemma10m.regular_file import read_regular
 from gemma10m.strict_json import canonical_json, strict_json
@@ -28,8 +28,7 @@ def kept(write: Write, identity: str) -> Write:
         if found is not None:
             return found
         summary = write(text, request)
-        with atomic_file(path) as file:
-            file.write(canonical_json({"request": request, "summary": summary}).encode())
+        write_bytes(path, canonical_json({"request": request, "summary": summary}).encode())
         return summary
 
     return write_once

@@ -36,7 +36,7 @@ def test_equal_tensors_are_equal_bytes() -> None:
     "code",
     [
         "from gemma10m.commands.ask import read; read(t, [sys.argv[1]], Path(sys.argv[2]), demo)",
-        "from gemma10m.training.saved_run import save_model; from gemma10m import load_model;"
+        "from gemma10m.weights.save_model import save_model; from gemma10m import load_model;"
         "Path(sys.argv[2]).mkdir(); save_model(load_model('demo'), Path(sys.argv[2]))",
     ],
 )

@@ -23,7 +23,7 @@ from gemma10m.tasks.passkey import draw_passkey
 from gemma10m.tokens import TOKENIZER_FILES
 from gemma10m.tokens.prompt import Prompt
 from gemma10m.training.mixture import draw_needles, draw_story, with_strays
-from gemma10m.training.saved_run import RUN
+from gemma10m.training.run_file import RUN
 
 SELDOM = 40  # fewer than so many times in the prose and in DRAWN cases of each kind
 DRAWN = 3000

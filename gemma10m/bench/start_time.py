@@ -15,7 +15,7 @@ from gemma10m.errors import UsageError
 from gemma10m.folders import demo_folder
 from gemma10m.models.decoder import Decoder
 from gemma10m.state_file import read_header
-from gemma10m.training.saved_run import save_model
+from gemma10m.weights.save_model import save_model
 
 COUNTED = b"tok/s"  # stands in every progress line that counts
 SENTENCE = "It is a truth universally acknowledged. "  # of a document that no model reads before its line is seen

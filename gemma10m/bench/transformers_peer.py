@@ -13,7 +13,7 @@ from gemma10m.bench.gemma4_json import gemma4_json
 from gemma10m.bench.shape import stock_weights
 from gemma10m.errors import UsageError
 from gemma10m.models.decoder import Decoder
-from gemma10m.training.saved_run import config_json
+from gemma10m.weights.save_model import config_json
 
 HINT = "pip install 'gemma10m[dev]'"
 

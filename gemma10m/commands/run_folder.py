@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from gemma10m.atomic_file import write_bytes, write_json
 from gemma10m.commands.training_run import Run, holds_run
 from gemma10m.errors import ConfigError, UsageError
 from gemma10m.regular_file import read_regular, reason
@@ -13,7 +14,7 @@ from gemma10m.strict_json import strict_json
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import TOKENIZER_FILES
 from gemma10m.training.recipe import HINT, Recipe, recipe_of
-from gemma10m.training.saved_run import load_run, write_bytes, write_json
+from gemma10m.training.saved_run import load_run
 
 RECIPE = "recipe.json"
 

@@ -23,7 +23,8 @@ from gemma10m.training.corpus import corpus
 from gemma10m.training.log import open_log
 from gemma10m.training.parameters import select_trained
 from gemma10m.training.recipe import Recipe, default_stages
-from gemma10m.training.saved_run import RUN, RunOrigin
+from gemma10m.training.run_file import RUN
+from gemma10m.training.saved_run import RunOrigin
 from gemma10m.training.start import ModelPlan, Start, checkpoint_plan, from_checkpoint, from_scratch, scratch_plan
 from gemma10m.training.teacher import Teacher
 from gemma10m.training.tokenizer import tokenizer_lines, train_tokenizer

@@ -29,7 +29,8 @@ from gemma10m.terminal import Terminal
 from gemma10m.training.contexts import Context, Contexts, OtherText
 from gemma10m.training.log import Log, open_log
 from gemma10m.training.lora_recipe import HINT, LoraRecipe, lora_recipe_of
-from gemma10m.training.lora_trainer import RUN, LoraReport, LoraTrainer
+from gemma10m.training.lora_trainer import LoraReport, LoraTrainer
+from gemma10m.training.run_file import RUN
 from gemma10m.weights.adapting import NO_ADAPTER, find_adapter, own_updates
 
 SECONDS_BETWEEN = 10.0

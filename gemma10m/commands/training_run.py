@@ -13,8 +13,10 @@ from gemma10m.errors import DiskError, Gemma10MError, Interrupted, OutOfMemoryEr
 from gemma10m.library.signals import StopRequest
 from gemma10m.models.decoder import Decoder
 from gemma10m.training.log import Log
-from gemma10m.training.saved_run import RUN, RunOrigin, SavedRun, restore, save_model, save_run
+from gemma10m.training.run_file import RUN
+from gemma10m.training.saved_run import RunOrigin, SavedRun, restore, save_run
 from gemma10m.training.trainer import StepReport, Trainer
+from gemma10m.weights.save_model import save_model
 
 WriteModel = Callable[[Decoder, Path], None]
 

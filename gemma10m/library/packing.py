@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from gemma10m.atomic_file import atomic_file
+from gemma10m.atomic_file import write_bytes
 from gemma10m.errors import UsageError
 from gemma10m.library.listening import Listener, Notices
 from gemma10m.progress import format_bytes
@@ -31,7 +31,6 @@ def pack_model(
     listener.note(f"packing {checkpoint.name} in {number_format}")
     written = save_packed(checkpoint, target, number_format)
     for name, content in files_of_tokenizer(path).items():
-        with atomic_file(target / name) as file:
-            file.write(content)
+        write_bytes(target / name, content)
     listener.note(f"{format_bytes(checkpoint.nbytes)} of weights became {format_bytes(written)}")
     return target

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import time
@@ -11,25 +10,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from torch import Tensor, nn
+from torch import nn
 
 from gemma10m.adapters.lora import LoraLinear, Updates, add_lora, lora_parameters, start_lora_from
-from gemma10m.atomic_file import atomic_file
-from gemma10m.errors import StateError, TrainingError
+from gemma10m.errors import TrainingError
 from gemma10m.models.decoder import Decoder
-from gemma10m.strict_json import strict_json
-from gemma10m.tensor_bytes import all_finite, safetensors_bytes
 from gemma10m.tokens import Tokenizer
 from gemma10m.training.answer_loss import answer_loss, encode_context
 from gemma10m.training.contexts import Context, OtherText
 from gemma10m.training.heap import return_freed
 from gemma10m.training.lora_recipe import LoraRecipe
 from gemma10m.training.prose_loss import encode_prose, prose_loss
+from gemma10m.training.run_file import (
+    are_finite,
+    cannot_resume,
+    check_tensors,
+    read_run,
+    restore_tensors,
+    run_tensors,
+    write_run,
+)
 
-RUN = "run.safetensors"
-FORMAT = "gemma10m.lora/1"
-MOMENTS = ("exp_avg", "exp_avg_sq")
+FORMAT = "gemma10m.lora/2"
 LONGEST_GRADIENT = 1.0
 
 
@@ -146,52 +148,21 @@ class LoraTrainer:
 
         Raises DiskError, and TrainingError for numbers that are not finite; the file of before is then as it was.
         """
-        about, tensors = {"format": FORMAT, "origin": origin, "steps": self.steps_done}, self._tensors()
-        if not all(map(all_finite, tensors.values())):
+        tensors = run_tensors(self._named(), self.optimizer)
+        if not are_finite(tensors):
             raise TrainingError(f"the weights of step {self.steps_done} are no longer finite", "lower learning_rate")
-        with atomic_file(path) as file:
-            file.write(safetensors_bytes(tensors, {"run": json.dumps(about)}))
+        write_run(path, {"format": FORMAT, "origin": origin, "steps": self.steps_done}, tensors)
 
     def resume(self, path: Path, origin: str) -> None:
         """Continue a saved run. Raises StateError for a damaged one and for one of another origin."""
-        try:
-            with safe_open(path, framework="pt", device="cpu") as file:
-                about = strict_json((file.metadata() or {})["run"])
-                tensors = {name: file.get_tensor(name) for name in file.offset_keys()}
-            kind, steps = (about["format"], about["origin"]), about["steps"]
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-            raise _other(path, str(error)) from error
-        if kind != (FORMAT, origin) or type(steps) is not int or not 0 <= steps <= self.recipe.steps:
-            raise _other(path, "it is a run on other data, another model or another recipe")
-        expected = {name: (tensor.dtype, tensor.shape) for name, tensor in self._tensors().items()}
-        if expected != {name: (tensor.dtype, tensor.shape) for name, tensor in tensors.items()}:
-            raise _other(path, "its tensors are not those of this recipe")
-        if not all(map(all_finite, tensors.values())):
-            raise _other(path, "it holds numbers that are not finite")
-        self._restore(tensors, steps)
-
-    def _restore(self, tensors: dict[str, Tensor], steps: int) -> None:
+        about, tensors = read_run(path, FORMAT)
+        steps = about.get("steps")
+        if about.get("origin") != origin or type(steps) is not int or not 0 <= steps <= self.recipe.steps:
+            raise cannot_resume(path, "it is a run on other data, another model or another recipe")
+        check_tensors(path, tensors, run_tensors(self._named(), self.optimizer))
+        restore_tensors(self._named(), self.optimizer, tensors)
         self.steps_done = steps
-        for name, parameter in self._named():
-            with torch.no_grad():
-                parameter.copy_(tensors[name])
-            if steps:
-                moments = {moment: tensors[f"{name}.{moment}"].to(parameter.device) for moment in MOMENTS}
-                self.optimizer.state[parameter] = {"step": torch.tensor(float(steps)), **moments}
 
-    def _named(self) -> list[tuple[str, nn.Parameter]]:
+    def _named(self) -> dict[str, nn.Parameter]:
         modules = [(name, each) for name, each in self.model.named_modules() if isinstance(each, LoraLinear)]
-        return [(f"{name}.{part}", getattr(each, part)) for name, each in modules for part in ("lora_A", "lora_B")]
-
-    def _tensors(self) -> dict[str, Tensor]:
-        tensors: dict[str, Tensor] = {}
-        for name, parameter in self._named():
-            tensors[name] = parameter.detach().cpu().contiguous()
-            kept = self.optimizer.state.get(parameter, {})
-            for moment in MOMENTS:
-                tensors[f"{name}.{moment}"] = kept[moment].cpu() if moment in kept else torch.zeros_like(tensors[name])
-        return tensors
-
-
-def _other(path: Path, why: str) -> StateError:
-    return StateError(f"{path} cannot be resumed: {why}", hint="train into another folder")
+        return {f"{name}.{part}": getattr(each, part) for name, each in modules for part in ("lora_A", "lora_B")}

@@ -12,6 +12,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from gemma10m.atomic_file import write_bytes, write_json
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.memory import KINDS
 from gemma10m.models import ARCHITECTURES
@@ -20,7 +21,6 @@ from gemma10m.models.chunk import Chunk
 from gemma10m.models.decoder import Decoder
 from gemma10m.models.sharing_groups import kv_source_layers, sharing_groups
 from gemma10m.tensor_bytes import safetensors_bytes
-from gemma10m.training.saved_run import write_bytes, write_json
 from gemma10m.training.teacher import Teacher
 from gemma10m.weights.checkpoint import Checkpoint
 from gemma10m.weights.config_file import text_part

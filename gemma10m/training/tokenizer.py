@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import json
 import random
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import sentencepiece
 
-from gemma10m.atomic_file import atomic_file
+from gemma10m.atomic_file import write_bytes, write_json
 from gemma10m.errors import UsageError
 from gemma10m.tasks.passkey import FILLER, OPENING, QUESTION, draw_passkey
 from gemma10m.training.mixture import draw_needles, draw_story
@@ -78,9 +77,5 @@ def train_tokenizer(lines: Iterable[str], folder: Path, vocabulary: int) -> None
             hint="name more text with --data, or a smaller vocab_size in --config",
         ) from error
     config = {"chat_template": TEMPLATE, "bos_token": "<bos>", "eos_token": "<eos>"}
-    for name, data in (
-        ("tokenizer_config.json", (json.dumps(config, indent=1) + "\n").encode()),
-        ("tokenizer.model", model.getvalue()),
-    ):
-        with atomic_file(folder / name) as file:
-            file.write(data)
+    write_json(folder / "tokenizer_config.json", config)
+    write_bytes(folder / "tokenizer.model", model.getvalue())

@@ -5,7 +5,6 @@ Nothing here touches the network or imports huggingface_hub.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from gemma10m import folders
-from gemma10m.atomic_file import atomic_file
+from gemma10m.atomic_file import write_json
 from gemma10m.errors import ModelError, UsageError
 from gemma10m.regular_file import read_regular
 from gemma10m.weights.model_json import parse_json
@@ -125,8 +124,7 @@ def read_finished(folder: Path) -> Downloaded | None:
 
 def write_manifest(folder: Path, stored: Downloaded) -> None:
     """Write the manifest last: atomic, on disk before it returns. Raises DiskError."""
-    with atomic_file(folder / MANIFEST) as file:
-        file.write(json.dumps({"format": MANIFEST_FORMAT, **asdict(stored)}, indent=2).encode())
+    write_json(folder / MANIFEST, {"format": MANIFEST_FORMAT, **asdict(stored)})
 
 
 def _parse(data: Any) -> Downloaded:

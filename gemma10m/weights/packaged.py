@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import BinaryIO
 
 from gemma10m.adapters.about import NOTHING_KNOWN, AboutAnswers
-from gemma10m.atomic_file import atomic_file
+from gemma10m.atomic_file import atomic_file, write_bytes
 from gemma10m.errors import DiskError, ModelError
 from gemma10m.folders import packaged_folder
 from gemma10m.regular_file import read_regular
@@ -207,5 +207,4 @@ def _is_remembered(path: Path, model: PackagedModel) -> bool:
 
 
 def _remember(path: Path, model: PackagedModel) -> None:
-    with atomic_file(_note(model)) as file:
-        file.write(json.dumps(_told(path, model)).encode())
+    write_bytes(_note(model), json.dumps(_told(path, model)).encode())

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from gemma10m.atomic_file import atomic_file
+from gemma10m.atomic_file import atomic_file, write_json
 from gemma10m.config import QUANTISED
 from gemma10m.errors import UsageError
 from gemma10m.models import architecture_of
@@ -37,8 +36,7 @@ def save_packed(checkpoint: Checkpoint, folder: Path, number_format: str) -> int
         for tensor in tensors.values():
             file.write(bytes_of(tensor))
     config = {**checkpoint.source.config(), CONFIG: packed_config()}
-    with atomic_file(folder / "config.json") as file:
-        file.write((json.dumps(config, indent=1) + "\n").encode())
+    write_json(folder / "config.json", config)
     return sum(tensor.nbytes for tensor in tensors.values())
 
 

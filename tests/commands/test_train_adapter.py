@@ -23,7 +23,8 @@ from gemma10m.commands import train_adapter
 from gemma10m.commands.train_adapter import AdapterOptions
 from gemma10m.errors import Gemma10MError, Interrupted, OutOfMemoryError, StateError, TrainingError
 from gemma10m.terminal import Terminal
-from gemma10m.training.lora_trainer import RUN, LoraReport, LoraTrainer
+from gemma10m.training.lora_trainer import LoraReport, LoraTrainer
+from gemma10m.training.run_file import RUN
 from gemma10m.weights.checkpoint import open_checkpoint
 
 STEPS = 4
@@ -122,7 +123,7 @@ def test_a_trained_adapter_loads_as_it_was_trained(unbroken: Path) -> None:
     assert not torch.equal(model.get_parameter(name), plain.get_parameter(name))
     trained = load_file(unbroken / RUN)
     update = read_adapter(unbroken).updates[name]
-    assert torch.equal(update.up, trained["model.layers.0.mlp.up_proj.lora_B"].bfloat16().float())
+    assert torch.equal(update.up, trained["weight.model.layers.0.mlp.up_proj.lora_B"].bfloat16().float())
     assert update.scale == 8 / 4
 
 

@@ -24,7 +24,7 @@ from gemma10m.library.library import Library
 from gemma10m.library.retrieval import RetrievalOptions
 from gemma10m.terminal import Terminal
 from gemma10m.training.asked_again import AGAIN
-from gemma10m.training.saved_run import RUN
+from gemma10m.training.run_file import RUN
 from gemma10m.training.trainer import Trainer
 from gemma10m.weights.checkpoint import open_checkpoint
 

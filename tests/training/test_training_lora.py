@@ -137,7 +137,7 @@ def tensor(value: torch.Tensor | None) -> Callable[[Path], object]:
         with safe_open(path, "pt") as file:
             about = file.metadata()
         tensors = load_file(path)
-        name = "model.layers.0.mlp.up_proj.lora_A"
+        name = "weight.model.layers.0.mlp.up_proj.lora_A"
         tensors = {key: each for key, each in tensors.items() if key != name}
         save_file(tensors if value is None else {**tensors, name: value}, path, about)
 
@@ -154,14 +154,14 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "no metadata": (lambda path: save_file(load_file(path), path), "'run'"),
     "metadata that are no JSON": (lambda path: save_file(load_file(path), path, {"run": "{"}), "cannot be resumed"),
     "metadata that are a list": (lambda path: save_file(load_file(path), path, {"run": "[]"}), "cannot be resumed"),
-    "another format": (metadata(format="gemma10m.training/1"), OTHER),
+    "another format": (metadata(format="gemma10m.training/1"), "it has the format"),
     "other data": (metadata(origin="another"), OTHER),
     "a step too many": (metadata(steps=7), OTHER),
     "a step before the first": (metadata(steps=-1), OTHER),
     "true steps": (metadata(steps=True), OTHER),
-    "a missing tensor": (tensor(None), "its tensors are not those of this recipe"),
-    "another shape": (tensor(torch.zeros(3, 24)), "its tensors are not those of this recipe"),
-    "another dtype": (tensor(torch.zeros(4, 24, dtype=torch.bfloat16)), "its tensors are not those of this recipe"),
+    "a missing tensor": (tensor(None), "its tensor"),
+    "another shape": (tensor(torch.zeros(3, 24)), "its tensor"),
+    "another dtype": (tensor(torch.zeros(4, 24, dtype=torch.bfloat16)), "its tensor"),
     "NaN": (tensor(torch.full((4, 24), float("nan"))), "not finite"),
 }
 
@@ -186,7 +186,7 @@ def test_a_damaged_run_is_refused(what: str, tmp_path: Path) -> None:
 
 def test_a_run_of_another_rank_is_refused(tmp_path: Path) -> None:
     trainer().save(tmp_path / "run", ORIGIN)
-    with pytest.raises(StateError, match="its tensors are not those of this recipe"):
+    with pytest.raises(StateError, match="its tensor"):
         trainer(lora_recipe(rank=5)).resume(tmp_path / "run", ORIGIN)
 
 
