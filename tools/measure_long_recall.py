@@ -4,16 +4,17 @@ The text is a book again and again. What a layer gets of a document does not dep
 further back than the book is long. So each segment of the second and every later round changes the memory by the same
 linear map as in the second: two rounds are read, and maps are applied for the others. Once a fact has left all windows,
 the text behind it has these maps as well: for each document its facts are read, and the segments that see them.
+A passkey's text is the paper's sentences again and again, whatever BOOK is.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from torch import Tensor
 
 from gemma10m.bench.rows import append_rows
 from gemma10m.evaluation.control import window_tokens
-from gemma10m.evaluation.task import Task
+from gemma10m.evaluation.task import Task, make_tasks
 from gemma10m.memory.added import CONTEXT_TOKENS
 from gemma10m.memory.maps import applied, composed
 from gemma10m.memory.state import State
@@ -31,13 +32,14 @@ from gemma10m.models.decoder import Decoder, without_memory
 from gemma10m.saved_states import Reader
 from gemma10m.tasks.case import Case
 from gemma10m.tasks.haystack import Prose
+from gemma10m.tasks.writer import Script, Writer
 from gemma10m.terminal import Terminal
-from gemma10m.tokens.prompt import Prompt
 from gemma10m.training.heard_inputs import added_layers
 
 SEED = 11
 POWERS = 12  # of two: rounds that are applied at once
-FACTS = {"single": 1, "multi-key": 4, "update": 1}
+FORMS = ("single", "multi-key", "update")  # of needles
+KINDS = (*FORMS, "passkey", "babi1")
 
 Maps = list[Tensor]  # a layer's [A | B] (1, K, E, 2E): M becomes A M + B
 
@@ -70,8 +72,7 @@ class Planted:
 def read_rounds(model: Decoder, opening: Tensor, book: Tensor) -> Rounds:
     """Read two rounds of a book, whose first tokens of all are the opening. Raises ValueError for a short one."""
     segment = model.reading.segment
-    count, seeing = len(book) // segment, _seeing(model)
-    behind = max(seeing, -(-window_tokens(without_memory(model))[1] // segment) + 1)
+    count, seeing, behind = len(book) // segment, _seeing(model), _behind(model)
     if count < 2 * behind:
         raise ValueError(f"the book has {count} segments, and {2 * behind} are needed")
     book = book[: count * segment]
@@ -120,6 +121,11 @@ def mapped(model: Decoder, ids: Tensor, state: State) -> tuple[State, Maps]:
     return state, found
 
 
+def _behind(model: Decoder) -> int:
+    """Count the segments from a fact's on after which no window holds anything of it."""
+    return max(_seeing(model), -(-window_tokens(without_memory(model))[1] // model.reading.segment) + 1)
+
+
 def _seeing(model: Decoder) -> int:
     reading, last = model.reading, max(added_layers(model))
     specs = map(model.config.attention_of, range(last))
@@ -160,18 +166,15 @@ def _composed(maps: Sequence[Maps]) -> Maps:
 
 def draw_places(text: Rounds, count: int, draw: random.Random) -> list[int]:
     """Return places in a round, in order: what sees one fact has no other, and no window at a text's end sees one."""
-    while True:
-        places = sorted(draw.sample(range(text.seeing, text.segments - text.behind), count))
-        if all(later - earlier >= text.seeing for earlier, later in pairwise(places)):
-            return places
+    apart = text.seeing - 1  # segments between two facts, at the least
+    free = range(text.seeing, text.segments - text.behind - apart * (count - 1))
+    return [place + apart * number for number, place in enumerate(sorted(draw.sample(free, count)))]
 
 
 def draw_facts(reader: Reader, case: Case, text: Rounds, draw: random.Random) -> list[Planted]:
-    """Plant the case's facts anywhere in a round. A value that changes comes before the one that counts."""
-    places, found = draw_places(text, len(case.facts), draw), []
-    if len(case.facts) != 2:
-        draw.shuffle(places)
-    for place, fact in zip(places, case.facts, strict=True):
+    """Plant the case's facts anywhere in a round, in the order that their case has them in."""
+    found = []
+    for place, fact in zip(draw_places(text, len(case.facts), draw), case.facts, strict=True):
         ids = torch.tensor(reader.tokenizer.encode(f" {fact.text}"))
         offset = draw.randrange(reader.model.reading.segment - len(ids))
         found.append(plant(reader.model, text, place, offset, ids))
@@ -179,37 +182,60 @@ def draw_facts(reader: Reader, case: Case, text: Rounds, draw: random.Random) ->
 
 
 def draw_rounds(facts: Sequence[Planted], rounds: int, draw: random.Random) -> list[tuple[int, Planted]]:
-    """Return each fact with a round for it; of two, the first in order is in the same one or an earlier one."""
-    numbers = [draw.randrange(rounds) for _ in facts]
-    return list(zip(sorted(numbers) if len(facts) == 2 else numbers, facts, strict=True))
+    """Return each fact with a round for it; they stay in order, as a value that changes and a story need it."""
+    return list(zip(sorted(draw.randrange(rounds) for _ in facts), facts, strict=True))
 
 
-def is_right(reader: Reader, state: State, case: Case) -> bool:
-    prompt, encode, model = Prompt(reader.tokenizer), reader.tokenizer.encode, reader.model
-    (turn,) = case.turns
-    answer = [*encode(turn.answer), prompt.stop]
-    ids = torch.tensor([prompt.question(turn.question) + answer])
-    hidden, _ = model.hidden(ids[:, :-1], state, ids.shape[1] - 1)
-    return model.head(hidden[0, -len(answer) :]).argmax(-1).tolist() == answer
+def is_right(model: Decoder, state: State, script: Script) -> bool:
+    """Tell if every token of the script's answer is the likeliest one behind the state and the question."""
+    ids = script.cut(len(script) - script.closing, len(script))
+    (answer,) = script.answers
+    count = answer.stop - answer.start
+    hidden, _ = model.hidden(ids[:-1].unsqueeze(0), state, len(ids) - 1)
+    return bool((model.head(hidden[0, -count:]).argmax(-1) == ids[-count:].to(hidden.device)).all())
+
+
+def read_haystack(model: Decoder, opening: Tensor, haystack: Tensor) -> Rounds:
+    """Read two rounds of a haystack; one that is shorter than a segment is a round again and again."""
+    segment = model.reading.segment
+    if len(haystack) < segment:
+        period = math.lcm(len(haystack), segment)
+        rounds = -(-2 * _behind(model) * segment // period)
+        haystack = haystack.repeat(rounds * period // len(haystack))
+    return read_rounds(model, opening, haystack)
 
 
 @torch.inference_mode()
-def measured(reader: Reader, text: Rounds, wanted: argparse.Namespace, terminal: Terminal) -> Iterator[dict[str, Any]]:
-    """Yield a row for each form of question and length; each document's facts are read once for all lengths."""
-    segment = reader.model.reading.segment
-    for form in wanted.form:
-        task, right = Task("needle", FACTS[form], wanted.unseen, form, "number"), dict.fromkeys(wanted.length, 0)
+def measured(reader: Reader, book: Prose, wanted: argparse.Namespace, terminal: Terminal) -> Iterator[dict[str, Any]]:
+    """Yield a row for each kind of question and length; each document's facts are read once for all lengths."""
+    segment, writer = reader.model.reading.segment, Writer(reader.tokenizer, [book])
+    texts: dict[str | None, Rounds] = {}
+    for task in map(task_of, wanted.form, [wanted.unseen] * len(wanted.form)):
+        right = dict.fromkeys(wanted.length, 0)
         for number in range(wanted.n):
             draw = random.Random(f"{SEED} {task.label} {number}")
             case = task.draw(draw, 0.5)
+            if task.form == "multi-key":  # the fact that is asked for is drawn first
+                case = replace(case, facts=tuple(draw.sample(case.facts, len(case.facts))))
+            script = writer.script(case, writer.least(case), draw)
+            if case.haystack not in texts:
+                opening, haystack = script.cut(0, len(script.parts[0])), writer.haystack(case, draw).ids
+                texts[case.haystack] = read_haystack(reader.model, opening, haystack)
+            text = texts[case.haystack]
             facts = draw_facts(reader, case, text, draw)
             for length in wanted.length:
                 segments = length // segment
                 placed = draw_rounds(facts, max(1, (segments - text.behind) // text.segments), draw)
-                right[length] += is_right(reader, state_after(reader.model, text, segments, placed), case)
+                right[length] += is_right(reader.model, state_after(reader.model, text, segments, placed), script)
             terminal.note(f"{task.label}: {right} of {number + 1}")
         for length in wanted.length:
             yield {"label": task.label, "tokens": length, "depth": "any", "n": wanted.n, "right": right[length]}
+
+
+def task_of(kind: str, unseen: bool) -> Task:
+    name, form = ("needle", kind) if kind in FORMS else (kind, None)
+    (task,) = make_tasks([name], form, None, None, unseen)
+    return task
 
 
 def main() -> None:
@@ -218,17 +244,15 @@ def main() -> None:
     parser.add_argument("book", type=Path)
     parser.add_argument("-m", "--model", default="small")
     parser.add_argument("--length", nargs="+", type=int, default=[131072, 1048576, 10485760], help="tokens")
-    parser.add_argument("--form", nargs="+", choices=FACTS, default=["single"])
+    parser.add_argument("--form", nargs="+", choices=KINDS, default=["single"])
     parser.add_argument("--unseen", action="store_true")
     parser.add_argument("-n", type=int, default=20, help="documents")
     parser.add_argument("--results", type=Path)
     wanted = parser.parse_args()
     terminal = Terminal()
     reader = reader_with_memory(terminal, wanted.model, wanted.adapter)
-    prose = Prose.of(reader.tokenizer, wanted.book.read_text(encoding="utf-8"))
-    with torch.inference_mode():
-        text = read_rounds(reader.model, torch.tensor(Prompt(reader.tokenizer).opening()), prose.ids)
-    if (shortest := min(wanted.length)) < (text.segments + 1) * reader.model.reading.segment:
+    book = Prose.of(reader.tokenizer, wanted.book.read_text(encoding="utf-8"))
+    if (shortest := min(wanted.length)) < len(book.ids) + reader.model.reading.segment:
         parser.error(f"--length {shortest} is less than the book")
     lengths, unseen = " ".join(map(str, wanted.length)), " --unseen" if wanted.unseen else ""
     command = (
@@ -236,7 +260,7 @@ def main() -> None:
         f"--form {' '.join(wanted.form)}{unseen} -n {wanted.n}"
     )
     about = {"model": wanted.model, "memory": "added", "model_fingerprint": reader.model.fingerprint}
-    for row in measured(reader, text, wanted, terminal):
+    for row in measured(reader, book, wanted, terminal):
         terminal.line(json.dumps(row))
         if wanted.results:
             append_rows(wanted.results, "long recall", command, [about | row])

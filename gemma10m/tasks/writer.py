@@ -101,7 +101,7 @@ class Writer:
 
     def _document(self, case: Case, room: int, draw: random.Random) -> Iterator[tuple[Tensor | ProseSpan, bool]]:
         """Return the document's parts, and if they are asked for."""
-        prose = self._haystack(case, draw)
+        prose = self.haystack(case, draw)
         start = 0 if case.haystack else draw.randrange(prose.ids.numel())
         facts = sorted(case.facts, key=lambda fact: fact.depth)
         spaced = [self.tokenizer.encode(f" {fact.text}") for fact in facts]
@@ -118,7 +118,8 @@ class Writer:
             last, room = place, room - len(written)
         yield ProseSpan(prose, start + last, room - last), False
 
-    def _haystack(self, case: Case, draw: random.Random) -> Prose:
+    def haystack(self, case: Case, draw: random.Random) -> Prose:
+        """Return the case's own text, one repeat of it, or prose that is drawn."""
         if case.haystack is None:
             return draw.choice(self.prose)
         if case.haystack not in self._haystacks:

@@ -7,10 +7,21 @@ from itertools import pairwise
 
 import pytest
 import torch
-from measure_long_recall import Planted, draw_places, draw_rounds, plant, read_rounds, state_after
+from measure_long_recall import (
+    Planted,
+    draw_places,
+    draw_rounds,
+    plant,
+    read_haystack,
+    read_rounds,
+    state_after,
+    task_of,
+)
 from models import random_ids, tiny_model
 
+from gemma10m.evaluation.task import Task
 from gemma10m.models.decoder import Decoder
+from gemma10m.tasks.passkey import FILLER
 
 FACT = torch.tensor([5, 3, 8])
 OPENING = torch.tensor([2, 9, 4])
@@ -62,3 +73,19 @@ def test_facts_are_apart_and_a_value_that_changes_changes_later(model: Decoder) 
 def test_a_book_that_its_windows_see_as_a_whole_is_refused(model: Decoder) -> None:
     with pytest.raises(ValueError, match="are needed"):
         read_rounds(model, OPENING, random_ids(model, 5 * model.reading.segment)[0])
+
+
+@torch.no_grad()
+def test_a_text_that_is_shorter_than_a_segment_repeats_without_a_seam(model: Decoder) -> None:
+    short = torch.tensor([7, 8, 9])
+    text = read_haystack(model, OPENING, short)
+    size = text.segments * model.reading.segment
+    assert size % len(short) == 0
+    assert text.ids.equal(short.repeat(size // len(short)))
+
+
+def test_what_is_asked_is_as_the_evaluation_asks_it() -> None:
+    assert task_of("single", unseen=True) == Task("needle", 1, True, "single", "number")
+    assert task_of("multi-key", unseen=False).facts == 4
+    assert task_of("passkey", unseen=False).draw(random.Random(1), 0.5).haystack == FILLER
+    assert task_of("babi1", unseen=False).name == "babi1"
