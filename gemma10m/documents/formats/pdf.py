@@ -67,7 +67,9 @@ class _Pages:
         self._kept, self._budget = kept, budget
         self._words: Counter[str] = Counter()
         self._heads = RunningHeads()
-        self._number = self._blank = self._nameless = self._more = self._attached = self._xfa = self._outside = 0
+        self._number = self._blank = self._nameless = self._more = self._attached = self._xfa = self._outside = (
+            self._hidden
+        ) = 0
         self._lost: list[int] = []
 
     def read(self, content: Content) -> None:
@@ -109,10 +111,11 @@ class _Pages:
         if found is None:
             self._lost.append(self._number)
         else:
-            fragments, rules, comments, outside = found
+            fragments, rules, comments, outside, hidden = found
             self._budget.spend(sum(len(each[-1]) for each in fragments + comments))
             page = self._page(fragments, rules)
             self._outside += outside
+            self._hidden += hidden
         self._blank += not any(line.strip() for line in page.lines) and found is not None
         for text in page.lines:
             if len(self._words) < _MOST_WORDS:
@@ -170,6 +173,8 @@ class _Pages:
             writer.note(f"{self._nameless:,} characters cannot be known: their font does not name them")
         if self._outside:
             writer.note(f"{counted(self._outside, 'character', ' outside of the pages')} not read")
+        if self._hidden:
+            writer.note(f"{counted(self._hidden, 'hidden character')} not read")
         if self._blank > self._number * _BLANK_PAGES:
             writer.note(f"{self._blank:,} of {self._number:,} pages hold no text (scanned?)")
 

@@ -1,12 +1,13 @@
 """Read the PDF on standard input, in a process of its own, and write the text of each page as a line of JSON.
 
 PDFs are read by a large program in C++ that hostile files are made for. Here it cannot write a file, has little memory,
-and can end without ending anything else. Of this package pdf_annotations.py alone is imported; errors are exit codes.
-The first line has the number of pages, of attached files, and 1 for a form that is not drawn (XFA). A page has four
-parts: its fragments, [angle, start, end, baseline, size, pitch, gaps, text], in the order in which they are drawn and
-turned so that the text runs to the right; the level and upright lines on it, [x, y, x, y]; its comments, [author,
-text]; and how many characters outside what is shown of the page are left out. Gaps are the wide ones between words,
-[place in the text, end of the word before it, start of that after it]. A page that does not load is null.
+and can end without ending anything else. Of this package only the modules beside it that ask PDFium are imported; errors
+are exit codes. The first line has the number of pages, of attached files, and 1 for a form that is not drawn (XFA). A
+page has five parts: its fragments, [angle, start, end, baseline, size, pitch, gaps, text], in the order in which they
+are drawn and turned so that the text runs to the right; the level and upright lines on it, [x, y, x, y]; its comments,
+[author, text]; how many characters outside what is shown of the page are left out; and how many hidden ones. Gaps are
+the wide ones between words, [place in the text, end of the word before it, start of that after it]. A page that does
+not load is null.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ if __name__ == "__main__":  # the package, which knows this file's exit codes, d
 
     sys.path.append(os.path.dirname(__file__))  # last: modules in it have common names
     from pdf_annotations import comments, fields  # type: ignore[import-not-found]  # it is beside this file
+    from pdf_hidden import hide  # type: ignore[import-not-found]
 
 ENCRYPTED, BROKEN = 3, 4
 _HYPHEN = 2  # what PDFium makes of one at a line's end
@@ -79,9 +81,10 @@ def main(memory: int, seconds: int, first: int) -> int:
             try:
                 page = document[number]
                 rules = _rules(page)
+                hidden = hide(page)
                 fragments, outside = _fragments(page.get_textpage(), page.get_bbox(), _upright(rules))
                 fragments += fields(page, document.formenv, [fragment[3] for fragment in fragments])
-                found = [fragments, rules, comments(page), outside]
+                found = [fragments, rules, comments(page), outside, hidden]
                 page.close()
             except pypdfium2.PdfiumError:
                 found = None
