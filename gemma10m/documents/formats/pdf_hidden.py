@@ -1,6 +1,6 @@
 """Take hidden text off a page of a PDF, in the process that reads the PDF: layers that are off, and what is clipped.
 
-PDFium shows no layer's state. So a small box is painted with each layer's mark: where nothing appears, the layer is off.
+PDFium shows no layer's state. So a small box is painted with each layer's mark: where nothing appears, it is off.
 """
 
 from __future__ import annotations

@@ -13,13 +13,14 @@ from gemma10m.documents.formats.pdf_columns import tables_of
 from gemma10m.documents.formats.pdf_fractions import with_fractions
 from gemma10m.documents.formats.pdf_fragments import SPACE, Fragment, from_the_right, joins_numbers, with_scripts
 from gemma10m.documents.formats.pdf_rules import grids_of, turned
+from gemma10m.documents.formats.pdf_sidebars import are_independent, stop
 from gemma10m.documents.formats.pdf_tables import CELL, with_ruled_rows
 
 _SAME_LINE = 0.35  # of the size: baselines of one line
 _TAB = 1.0  # of the size: the gap between cells of a line
 _ROWS = 3  # of a column, at least
 _CANDIDATES = 6  # places where a column may begin
-_FULL = 0.6  # of a column's width: lines of prose
+_FULL, _LONG, _LETTERS = 0.6, 15, 10  # of a column's width: lines of prose; characters and letters in most of them
 _LEADERS = re.compile(  # a few dots may be a pause, unless a page's number follows them
     r"\s*(?:(?:[.\u2024\u00b7]\s?){8,}|\u2026(?:\s?\u2026){2,})\s*"
     r"|\s*(?:(?:[.\u2024\u00b7]\s?){4,}|\u2026(?:\s?\u2026)+)\s*(?=(?:[^\s\d]{0,4}\d\S{0,8}|[ivxlc]{1,8})\s*$)"
@@ -165,13 +166,21 @@ def _in_order(rows: list[_Baseline], depth: int) -> list[_Baseline]:
     likely = [place for place, times in starts.most_common(_CANDIDATES) if times >= _ROWS]
     for place in likely:
         for begin, end in _runs(rows, place - 1.5):
-            left = [[each for each in row if each.start < place - 1.5] for row in rows[begin:end]]
-            right = [[each for each in row if each.start >= place - 1.5] for row in rows[begin:end]]
-            if _are_columns(left, right):
-                sides = [_in_order([row for row in side if row], depth + 1) for side in (left, right)]
-                rest = _in_order(rows[end:], depth + 1)
-                return [*_in_order(rows[:begin], depth + 1), *sides[0], *sides[1], *rest]
+            sides = _sides(rows[begin:end], place - 1.5)
+            if not all(_is_prose([row for row in side if row]) for side in sides):
+                if not are_independent(*sides):
+                    continue
+                if end < len(rows):
+                    end = begin + stop(rows[begin:end], place - 1.5)
+                    sides = _sides(rows[begin:end], place - 1.5)
+            parts = [rows[:begin], *([row for row in side if row] for side in sides), rows[end:]]
+            return [row for part in parts for row in _in_order(part, depth + 1)]
     return rows
+
+
+def _sides(rows: list[_Baseline], place: float) -> tuple[list[_Baseline], list[_Baseline]]:
+    left = [[each for each in row if each.start < place] for row in rows]
+    return left, [[each for each in row if each.start >= place] for row in rows]
 
 
 def _runs(rows: list[_Baseline], place: float) -> list[tuple[int, int]]:
@@ -185,15 +194,12 @@ def _runs(rows: list[_Baseline], place: float) -> list[tuple[int, int]]:
     return runs
 
 
-def _are_columns(left: list[_Baseline], right: list[_Baseline]) -> bool:
-    return all(_is_prose([row for row in side if row]) for side in (left, right))
-
-
 def _is_prose(rows: list[_Baseline]) -> bool:
     """Tell if most lines fill the column and are of one piece."""
     if len(rows) < _ROWS:
         return False
     begin, end = min(row[0].start for row in rows), max(row[-1].end for row in rows)
     full = [row for row in rows if row[-1].end - row[0].start > _FULL * (end - begin)]
-    letters = median(sum(len(each.text) for each in row) for row in rows)
-    return len(full) >= _FULL * len(rows) and letters >= 15
+    texts = ["".join(each.text for each in row) for row in rows]
+    letters = median(sum(map(str.isalpha, text)) for text in texts)
+    return len(full) >= _FULL * len(rows) and median(map(len, texts)) >= _LONG and letters >= _LETTERS

@@ -1,13 +1,13 @@
 """Read the PDF on standard input, in a process of its own, and write the text of each page as a line of JSON.
 
 PDFs are read by a large program in C++ that hostile files are made for. Here it cannot write a file, has little memory,
-and can end without ending anything else. Of this package only the modules beside it that ask PDFium are imported; errors
-are exit codes. The first line has the number of pages, of attached files, and 1 for a form that is not drawn (XFA). A
-page has five parts: its fragments, [angle, start, end, baseline, size, pitch, gaps, text], in the order in which they
-are drawn and turned so that the text runs to the right; the level and upright lines on it, [x, y, x, y]; its comments,
-[author, text]; how many characters outside what is shown of the page are left out; and how many hidden ones. Gaps are
-the wide ones between words, [place in the text, end of the word before it, start of that after it]. A page that does
-not load is null.
+and can end without ending anything else. Of this package only the modules beside it that ask PDFium are imported;
+errors are exit codes. The first line has the number of pages, of attached files, and 1 for a form that is not drawn
+(XFA). A page has five parts: its fragments, [angle, start, end, baseline, size, pitch, gaps, text], in the order in
+which they are drawn and turned so that the text runs to the right; the level and upright lines on it, [x, y, x, y]; its
+comments, [author, text]; how many characters outside what is shown of the page are left out; and how many hidden ones.
+Gaps are the wide ones between words, [place in the text, end of the word before it, start of that after it]. A page
+that does not load is null.
 """
 
 from __future__ import annotations
