@@ -111,9 +111,9 @@ class _Pages:
         if found is None:
             self._lost.append(self._number)
         else:
-            fragments, rules, comments, outside, hidden = found
+            fragments, rules, boxes, comments, outside, hidden = found
             self._budget.spend(sum(len(each[-1]) for each in fragments + comments))
-            page = self._page(fragments, rules)
+            page = self._page(fragments, rules, boxes)
             self._outside += outside
             self._hidden += hidden
         self._blank += not any(line.strip() for line in page.lines) and found is not None
@@ -123,8 +123,8 @@ class _Pages:
         self._heads.add(self._number, page)
         self._kept.write(json.dumps([page.lines, page.has_head, page.has_foot, comments]).encode() + b"\n")
 
-    def _page(self, fragments: list[list[Any]], rules: list[list[float]]) -> Page:
-        return page_of([_fragment(each, self._named(each[-1])) for each in fragments], rules)
+    def _page(self, fragments: list[list[Any]], *drawn: list[list[float]]) -> Page:
+        return page_of([_fragment(each, self._named(each[-1])) for each in fragments], *drawn)
 
     def _named(self, text: str) -> str:
         return _NAMELESS.sub(self._name, text)

@@ -69,7 +69,7 @@ def _table(rows: list[_Cells]) -> OpenTable:
 def _divided(cells: _Cells, columns: list[Column]) -> _Cells:
     """Return the row divided at its wide gaps, if each piece is then in a column of its own; else as it is."""
     pieces = [piece for cell in cells for piece in cell.divided()]
-    wider = _merged(columns, pieces)
+    wider = merged(columns, pieces)
     is_fit = len(wider) == len(columns) and len({_number(piece, wider) for piece in pieces}) == len(pieces)
     return pieces if is_fit else cells
 
@@ -86,7 +86,7 @@ def _with_heading(before: list[_Cells], table: OpenTable) -> tuple[list[_Cells],
 
 def _joined(table: OpenTable, between: list[_Cells], following: OpenTable) -> OpenTable | None:
     """Return one table of two if the columns of one fit the other's, and each row between them lies in a column."""
-    columns = _merged(table.columns, following.columns)
+    columns = merged(table.columns, following.columns)
     less, more = sorted((table.columns, following.columns), key=len)
     most = len(more)
     if not less or most < 2 or len(columns) != most or (len(less) < most and not _are_aligned(less, more)):
@@ -95,7 +95,7 @@ def _joined(table: OpenTable, between: list[_Cells], following: OpenTable) -> Op
         return None
     between = [_divided(cells, columns) for cells in between]
     for cells in between:
-        columns = _merged(columns, cells)
+        columns = merged(columns, cells)
         if len(columns) != most:
             return None
     return OpenTable([*table.rows, *between, *following.rows], columns)
@@ -116,7 +116,7 @@ def _ended(table: OpenTable, after: list[_Cells]) -> Iterator[OpenTable]:
     rows, columns, edges = list(table.rows), table.columns, _edges(table)
     for single in after if len(table.rows) > 1 else ():
         cells = _divided(single, columns)
-        wider = _merged(columns, cells)
+        wider = merged(columns, cells)
         is_fit = len(wider) == len(columns) > 1 and _hang_together(rows[-1], cells)
         if not is_fit or (len(cells) == 1 and not _is_cell(cells[0], rows[-1], wider, edges)):
             break
@@ -155,10 +155,10 @@ def _edges(table: OpenTable) -> set[tuple[int, int]]:
 
 
 def _columns(rows: Sequence[_Cells]) -> list[Column]:
-    return _merged(chain.from_iterable(rows))
+    return merged(chain.from_iterable(rows))
 
 
-def _merged(*parts: Iterable[Fragment | Column]) -> list[Column]:
+def merged(*parts: Iterable[Fragment | Column]) -> list[Column]:
     """Return where columns begin and end that none of these crosses."""
     found: list[Column] = []
     for each in sorted(chain.from_iterable(parts), key=lambda each: each.start):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from statistics import median
 
+from gemma10m.documents.formats.pdf_bands import banded_grids
 from gemma10m.documents.formats.pdf_columns import tables_of
 from gemma10m.documents.formats.pdf_fractions import with_fractions
 from gemma10m.documents.formats.pdf_fragments import SPACE, Fragment, from_the_right, joins_numbers, with_scripts
@@ -43,14 +44,21 @@ class Page:
 _Baseline = list[Fragment]
 
 
-def page_of(fragments: Sequence[Fragment], lines: Sequence[Sequence[float]] = ()) -> Page:
-    """Put the fragments in order; those at one angle come before those at another. lines: [x, y, x, y] of tables."""
+def page_of(
+    fragments: Sequence[Fragment], lines: Sequence[Sequence[float]] = (), boxes: Sequence[Sequence[float]] = ()
+) -> Page:
+    """Put the fragments in order; those at one angle come before those at another.
+
+    lines: [x, y, x, y] of tables; boxes: [x, y, x, y] that are filled, such as the ground of a row.
+    """
     found: list[str] = []
     angles = list(dict.fromkeys(fragment.angle for fragment in fragments))
     for angle in angles:
         level, _ = turned(lines, angle)
         drawn = with_scripts(with_fractions([each for each in fragments if each.angle == angle], level))
-        rows = from_the_right(_rows(with_ruled_rows(drawn, grids_of(lines, angle), _cell_lines)))
+        drawn = with_ruled_rows(drawn, grids_of(lines, angle), _cell_lines)
+        drawn = with_ruled_rows(drawn, banded_grids(drawn, boxes, angle), _cell_lines)
+        rows = from_the_right(_rows(drawn))
         found += _lines(_indented(_in_order(rows, 0)))
     if len(angles) != 1:
         return Page(tuple(found))

@@ -3,11 +3,11 @@
 PDFs are read by a large program in C++ that hostile files are made for. Here it cannot write a file, has little memory,
 and can end without ending anything else. Of this package only the modules beside it that ask PDFium are imported;
 errors are exit codes. The first line has the number of pages, of attached files, and 1 for a form that is not drawn
-(XFA). A page has five parts: its fragments, [angle, start, end, baseline, size, pitch, gaps, text], in the order in
-which they are drawn and turned so that the text runs to the right; the level and upright lines on it, [x, y, x, y]; its
-comments, [author, text]; how many characters outside what is shown of the page are left out; and how many hidden ones.
-Gaps are the wide ones between words, [place in the text, end of the word before it, start of that after it]. A page
-that does not load is null.
+(XFA). A page has six parts: its fragments, [angle, start, end, baseline, size, pitch, gaps, text], in the order in
+which they are drawn and turned so that the text runs to the right; the level and upright lines on it, and the filled
+boxes, [x, y, x, y]; its comments, [author, text]; how many characters outside what is shown of the page are left out;
+and how many hidden ones. Gaps are the wide ones between words, [place in the text, end of the word before it, start of
+that after it]. A page that does not load is null.
 """
 
 from __future__ import annotations
@@ -80,11 +80,11 @@ def main(memory: int, seconds: int, first: int) -> int:
             out.flush()
             try:
                 page = document[number]
-                rules = _rules(page)
+                rules, boxes = _rules(page)
                 hidden = hide(page)
                 fragments, outside = _fragments(page.get_textpage(), page.get_bbox(), _upright(rules))
                 fragments += fields(page, document.formenv, [fragment[3] for fragment in fragments])
-                found = [fragments, rules, comments(page), outside, hidden]
+                found = [fragments, rules, boxes, comments(page), outside, hidden]
                 page.close()
             except pypdfium2.PdfiumError:
                 found = None
@@ -273,8 +273,8 @@ def _upright(rules: list[_Line]) -> list[_Line]:
     return sorted((x, min(y, high), x, max(y, high)) for x, y, to_x, high in rules if abs(to_x - x) < abs(high - y))
 
 
-def _rules(page: Any) -> list[_Line]:
-    """Return the level and upright lines of a page; none of one with so many that it is a drawing."""
+def _rules(page: Any) -> tuple[list[_Line], list[_Line]]:
+    """Return the level and upright lines of a page, and filled boxes; none of one with so many that it is a drawing."""
     found: list[_Line] = []
     left = _MOST_SEGMENTS
 
@@ -300,7 +300,9 @@ def _rules(page: Any) -> list[_Line]:
 
     top = partial(raw.FPDFPage_GetObject, page)
     read(raw.FPDFPage_CountObjects(page), top, (1.0, 0.0, 0.0, 1.0, 0.0, 0.0), 0)
-    return found if left >= 0 else []
+    if left < 0:
+        return [], []
+    return [each for each in found if _is_straight(*each)], [each for each in found if _is_box(*each)]
 
 
 def _times(first: _Matrix, then: _Matrix) -> _Matrix:
@@ -310,7 +312,7 @@ def _times(first: _Matrix, then: _Matrix) -> _Matrix:
 
 
 def _lines_of(path: Any, matrix: _Matrix) -> list[_Line]:
-    """Return the edges of a stroked path, and the middles of thin boxes that are filled."""
+    """Return the edges of a stroked path, the middles of thin boxes that are filled, and two corners of other boxes."""
     fill, stroke = ctypes.c_int(), ctypes.c_int()
     raw.FPDFPath_GetDrawMode(path, fill, stroke)
     found: list[_Line] = []
@@ -323,13 +325,20 @@ def _lines_of(path: Any, matrix: _Matrix) -> list[_Line]:
             x, y = (max(xs) + min(xs)) / 2, (max(ys) + min(ys)) / 2
             edges = [(min(xs), y, max(xs), y)] if height < _THIN else []
             edges += [(x, min(ys), x, max(ys))] if width < _THIN < height else []
-        found += [each for each in edges if _is_straight(*each)]
+            edges += (
+                [(min(xs), min(ys), max(xs), max(ys))] if len({(round(x), round(y)) for x, y in corners}) == 4 else []
+            )
+        found += edges
     return found
 
 
 def _is_straight(x: float, y: float, to_x: float, to_y: float) -> bool:
     width, height = abs(to_x - x), abs(to_y - y)
     return min(width, height) < 0.5 and max(width, height) > _SHORTEST
+
+
+def _is_box(x: float, y: float, to_x: float, to_y: float) -> bool:
+    return min(to_x - x, to_y - y) > _THIN
 
 
 def _outlines(path: Any, matrix: _Matrix) -> Iterator[list[tuple[float, float]]]:
