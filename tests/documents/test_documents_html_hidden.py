@@ -45,7 +45,8 @@ PREHEADERS = {
         "a\nb",
     ),
     "one sign that does not hide": (
-        "<a style='mso-hide:all'>Pay now</a><div style='opacity:0'>a</div><div style='opacity:0;mso-hide:all'>no</div>",
+        "<a style='mso-hide:all'>Pay now</a><div style='opacity:0'>a</div><div style='opacity:0;mso-hide:all'>no</div>"
+        "<script></script>",
         "Pay now\na",
     ),
     "no size of letters": (

@@ -36,7 +36,7 @@ def is_nothing(size: str) -> bool:
 def is_hidden(said: Mapping[str, str]) -> bool:
     """Tell if a style hides its element, for good or as mails hide the text that a list of mails shows.
 
-    One of `opacity:0` and `mso-hide:all` is not enough: pages let a text appear, and mails hide buttons from Outlook.
+    One of `opacity:0` and `mso-hide:all` is not enough: scripts let a text appear, and mails hide buttons from Outlook.
     """
     is_flat = is_nothing(said.get("max-height", ""))
     signs = is_flat + is_nothing(said.get("opacity", "")) + (said.get("mso-hide") == "all")

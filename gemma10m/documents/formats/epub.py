@@ -17,6 +17,7 @@ from gemma10m.documents.formats.charset import decode_page
 from gemma10m.documents.formats.epub_package import PAGE_NAMES, Item, Package
 from gemma10m.documents.formats.epub_titles import titles
 from gemma10m.documents.formats.html_text import note_struck, write_page
+from gemma10m.documents.formats.page_styles import PageStyles, styles_of
 from gemma10m.documents.formats.page_titles import has_heading, title_of
 from gemma10m.documents.formats.xml_events import Attributes, parse_xml
 from gemma10m.documents.names import printable
@@ -40,7 +41,7 @@ def write_epub(book: Zip, writer: TextWriter) -> None:
     pages, last = files.pages()
     for number, item in enumerate(chain(pages, last), start=1):
         try:
-            title, page = files.page(item, writer)
+            title, page, styles = files.page(item, writer)
         except BombError:
             raise
         except UnreadableError as error:
@@ -49,7 +50,7 @@ def write_epub(book: Zip, writer: TextWriter) -> None:
         writer.write("" if writer.blank else "\n")
         writer.place(f"part {number}")
         before = writer.nbytes
-        struck += write_page(page, writer, "chapter", title)
+        struck += write_page(page, writer, "chapter", title, styles)
         outside += number > len(pages) and writer.nbytes > before
     if writer.blank:
         raise UnreadableError(next(chain(files.damage, missing), "a book without text"))
@@ -99,8 +100,11 @@ class _Files:
                 last.append(item)
         return pages, last
 
-    def page(self, item: Item | str, writer: TextWriter) -> tuple[str, Iterator[str]]:
-        """Return a page's title where it has no heading, and its text in blocks. Raises `UnreadableError`."""
+    def page(self, item: Item | str, writer: TextWriter) -> tuple[str, Iterator[str], PageStyles | None]:
+        """Return a page's title where it has no heading, its text in blocks, and its styles.
+
+        Raises `UnreadableError`.
+        """
         if isinstance(item, str):
             raise UnreadableError(f"its list of files has no {printable(item[:80])}")
         path = self._find(item.href)
@@ -119,7 +123,8 @@ class _Files:
         except UnreadableError as error:
             raise UnreadableError(str(error) if shown in str(error) else f"its {shown} is {error}") from error
         head = next(blocks, "")
-        return "" if has_heading(page) else self._title(path, head), chain([head], blocks)
+        title = "" if has_heading(page) else self._title(path, head)
+        return title, chain([head], blocks), styles_of(page)
 
     def _title(self, path: str, head: str) -> str:
         if self._titles:

@@ -25,6 +25,7 @@ from gemma10m.documents.formats.html_elements import (
 from gemma10m.documents.formats.html_tables import PageTables
 from gemma10m.documents.formats.inline_marks import END, NOTE, SUPERSCRIPT
 from gemma10m.documents.formats.name_prefixes import Prefixes
+from gemma10m.documents.formats.page_styles import PageStyles
 from gemma10m.documents.formats.permalinks import may_be_permalink, without_permalink
 from gemma10m.documents.formats.table_rows import LINE, PARAGRAPH
 from gemma10m.documents.formats.twins import Twins
@@ -39,8 +40,9 @@ _INITIAL = 2  # characters of a letter that begins a chapter, with a quotation m
 class PageText(PageTables):
     """Receive the parser's events, by the methods without an underscore."""
 
-    def __init__(self, writer: TextWriter, word: str, title: str) -> None:
+    def __init__(self, writer: TextWriter, word: str, title: str, styles: PageStyles | None = None) -> None:
         super().__init__(writer, word, title)
+        self._styles = styles
         self._hidden = ""  # the mark of the open element of which nothing is read
         self._shown_formula = ""
         self._in_frame = False
@@ -52,6 +54,8 @@ class PageText(PageTables):
 
     def start(self, tag: str, given: Attributes) -> None:
         self.depth += 1
+        if self._styles:
+            given = self._styles.styled(tag, given)
         if self._hidden and not self._shows_again(given):
             return
         tag = self._prefixes.of(tag, given)
@@ -237,6 +241,11 @@ class PageText(PageTables):
 
         self._at_end(end)
 
+    def _turned(self, tag: str, given: Attributes) -> None:
+        """Reverse letters that are shown from right to left, as addresses are that machines should not collect."""
+        if given.get("dir", "").lower() == "rtl":
+            self._rewrite(lambda text: text[::-1] if text.isascii() else text)
+
     def _image(self, tag: str, given: Attributes) -> None:
         if alternative := given.get("alt", "").strip():
             self._parts.append(f" {without_style(alternative)} ")
@@ -300,6 +309,7 @@ _BEGIN: dict[str, Callable[[PageText, str, Attributes], None]] = {
     **dict.fromkeys(("thead", "tbody", "tfoot"), PageText._begin_rows),
     **dict.fromkeys(_CELLS, PageText._begin_cell),
     "a": PageText._begin_link,
+    "bdo": PageText._turned,
     "br": PageText._line_break,
     "button": PageText._set_apart,
     "caption": PageText._begin_caption,

@@ -12,6 +12,7 @@ from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
 from gemma10m.documents.formats.charset import decode_page
 from gemma10m.documents.formats.html_page import PageText
+from gemma10m.documents.formats.page_styles import PageStyles, styles_of
 from gemma10m.documents.formats.page_titles import has_heading, title_of
 from gemma10m.documents.formats.xhtml import html_parts
 from gemma10m.documents.safe_open import UnreadableError
@@ -26,9 +27,8 @@ def write_html(content: Content, writer: TextWriter, budget: Budget, is_xml: boo
     page = content.whole("an HTML page")
     blocks = decode_page(page, writer, is_xml)
     head = next(blocks, "")
-    note_struck(
-        write_page(chain([head], blocks), writer, "section", "" if has_heading(page) else title_of(head)), writer
-    )
+    title = "" if has_heading(page) else title_of(head)
+    note_struck(write_page(chain([head], blocks), writer, "section", title, styles_of(page)), writer)
     if writer.blank:
         raise UnreadableError("an HTML page without text")
 
@@ -38,13 +38,15 @@ def write_xhtml(content: Content, writer: TextWriter, budget: Budget) -> None:
     write_html(content, writer, budget, is_xml=True)
 
 
-def write_page(blocks: Iterable[str], writer: TextWriter, word: str, title: str) -> int:
+def write_page(
+    blocks: Iterable[str], writer: TextWriter, word: str, title: str, styles: PageStyles | None = None
+) -> int:
     """Write the page's text, and return how many characters of struck text were left out. Raises `DiskError`.
 
     word: precedes a heading in the name of its place.
     title: goes before the text, if there is any, unless it begins with the same words.
     """
-    page, parser = PageText(writer, word, title), None
+    page, parser = PageText(writer, word, title, styles), None
     for part in html_parts(blocks):
         # libxml2 looks for a tag's end among all open elements: a page that opens too many is read on by a new parser.
         if parser and page.depth >= limits.DEEPEST:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gemma10m.documents.formats.charset import decode_page
 from gemma10m.documents.formats.html_text import note_struck, write_page
+from gemma10m.documents.formats.page_styles import styles_of
 from gemma10m.documents.spool import Spool, TextWriter
 
 
@@ -13,7 +14,7 @@ def page_text(page: bytes, outer: TextWriter) -> str:
     The page's headings are no places of the outer document, and its title is not read.
     """
     writer = TextWriter(Spool())
-    note_struck(write_page(decode_page(page, writer), writer, "section", title=""), writer)
+    note_struck(write_page(decode_page(page, writer), writer, "section", "", styles_of(page)), writer)
     content, _, notice = writer.finish()
     if notice:
         outer.note(notice)
