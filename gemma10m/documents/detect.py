@@ -67,7 +67,9 @@ _SUBTITLES = {  # what is in them, by their names
     **dict.fromkeys((".ass", ".ssa"), re.compile(rb"\[Script Info\]")),
     **dict.fromkeys((".smi", ".sami"), re.compile(rb"<SYNC\s", re.I)),
     ".sbv": re.compile(b":"),
-    ".sub": re.compile(rb"\{\d+\}\{\d*\}|\d:\d\d:\d\d\.\d+,\d+:"),
+    ".sub": re.compile(rb"\{\d+\}\{\d*\}|\[\d+\]\[\d*\]|\d:\d\d:\d\d\.\d+,\d+:"),
+    **dict.fromkeys((".mpl", ".mpl2"), re.compile(rb"\[\d+\]\[\d*\]")),
+    ".txt": re.compile(rb"\A(?:\xef\xbb\xbf)?(?:\s*(?:\[\d+\]\[\d+\]|\{\d+\}\{\d+\})[^\n]+(?:\n|\Z)){2}"),
     ".lrc": re.compile(rb"\[\d+:\d\d"),
 }
 _XML = re.compile(  # documents of one file, by their first element

@@ -1,4 +1,4 @@
-"""Captions that are counted in frames, sung, or markup: MicroDVD, LRC, SAMI, TTML."""
+"""Captions that are counted, sung, or markup: MicroDVD, MPL2, LRC, SAMI, TTML."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ CAPTIONS = {
     "a.sub": ("{1}{1}25.000\n{50}{75}{y:i}Hello|there\n{100}{}end\n", [("Hello", 2), ("end", 4)]),
     "b.sub": ("{2398}{2400}Hello\n", [("Hello", 100)]),
     "c.sub": ("[INFORMATION]\n00:00:02.00,00:00:03.00\nHello[br]there\n", [("Hello", 2)]),
+    "a.mpl": ("[10][20]/Hello|/there\n[250][]end | of it\n", [("Hello", 1), ("end", 25)]),
+    "d.sub": ("[10][20] Hello\n", [("Hello", 1)]),
+    "a.txt": ("\n[10][20]Hello\n[30][40]end\n", [("Hello", 1), ("end", 3)]),
+    "b.txt": ("{24}{48}Hello\n{72}{96}end\n", [("Hello", 1), ("end", 3)]),
     "a.lrc": (
         "[ti:Song]\n[00:01.00]<00:01.00>Line <00:01.50>one\n[00:02.50][01:09]again\n",
         [("Line one", 1), ("again", 2), ("again", 69)],
@@ -58,6 +62,7 @@ TEXTS = {
     "a.sub": "a{1}, b{2}\n",
     "a.lrc": "a song\n",
     "a.txt": "[00:01.00]a line\n",
+    "b.txt": "[1][2] are notes\nand text\n",
     "a.html.txt": "<tt>code</tt>\n",
 }
 

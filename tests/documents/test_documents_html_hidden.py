@@ -73,6 +73,15 @@ TWINS = {
         "<b aria-hidden=true>b</b>c<b class=sr-only>b</b>",
         "5five aa bcb",
     ),
+    "paragraphs": (
+        "<p aria-hidden=true>An <i>Engineer</i></p>\n<p class=sr-only>An Engineer</p><div class=sr-only>b</div>"
+        "<div aria-hidden=true>b</div><p aria-hidden=true>c</p><p>d</p><p class=sr-only>c</p>",
+        "An Engineer\n\nb\n\nc\n\nd\n\nc",
+    ),
+    "paragraphs that begin or end so": (
+        "<p><b aria-hidden=true>5</b> is it.</p><p><b class=sr-only>5</b></p>",
+        "5 is it.\n\n5",
+    ),
     "blocks": (
         "<b aria-hidden=true>x</b><b class=sr-only><p>y</p>x</b>",
         "x\n\ny\n\nx",

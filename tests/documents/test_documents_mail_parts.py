@@ -210,3 +210,9 @@ def test_tags_of_enriched_text_are_not_written(tmp_path: Path) -> None:
     )
     document = opened(tmp_path, "a.eml", HEAD + part("text/enriched", text).removesuffix("\n"))
     assert text_of(document) == f"{HEAD}\nBold text, 1 < 2 red\n\nnext\nas\nit is\nend\n"
+
+
+def test_tags_of_rich_text_are_not_written(tmp_path: Path) -> None:
+    text = "<Bold>Bold</Bold> text, 1 <lt> 2\nmore<nl>\n<italic>next</italic><comment>no\nno</comment><paragraph>end"
+    document = opened(tmp_path, "a.eml", HEAD + part("text/richtext", text))
+    assert text_of(document) == f"{HEAD}\nBold text, 1 < 2 more\nnext\nend\n"

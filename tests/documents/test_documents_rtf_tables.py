@@ -47,7 +47,7 @@ SHOWN = {
     "a table in a box": (rf"x{SHAPE.format(TABLE + ' after', '')}\par end\par", "x\nt1 t2 after\nend\n"),
     "a table in a box in a table": (
         rf"{HEAD}\trowd\cellx3000\cellx4500\intbl a{SHAPE.format(TABLE, '')}\cell b\cell\row\pard end\par",
-        "Item\t2019\t2020\na\t\tb\nend\nt1 t2\n",
+        "Item\t2019\t2020\na t1 t2\t\tb\nend\n",
     ),
     "a table in a note": (rf"x{{\footnote{TABLE} rest}}y\par", "x[1]y\n[1] t1 t2 rest\n"),
     "a drawn box": (r"a{\*\do\dobxcolumn\dptxbx{\dptxbxtext\pard in\par}}b\par", "ab\nin\n"),
@@ -57,6 +57,10 @@ SHOWN = {
     "a deleted end in a cell": (r"\pard\intbl jo{\deleted\par}ined\cell b\cell\row", "joined\tb\n"),
     "a deleted end in a note": (r"a{\footnote jo{\deleted\par}ined}\par", "a[1]\n[1] joined\n"),
     "a deleted end before a table": (rf"before{{\deleted\par}}{TABLE} end\par", "before\nt1\tt2\nend\n"),
+    "a box in a cell": (
+        r"\pard\intbl a{\shp{\*\shpinst{\shptxt boxed\par words\par}}}\cell b\cell\row\pard end\par",
+        "a boxed words\tb\nend\n",
+    ),
     "a deleted end before an empty cell": (
         r"before{\deleted\par}\pard\intbl\cell b\cell\row",
         "before\n\tb\n",

@@ -1,4 +1,4 @@
-"""Take times and lines out of captions that are counted in frames, sung, or markup: MicroDVD, LRC, SAMI, TTML."""
+"""Take times and lines out of captions that are counted, sung, or markup: MicroDVD, MPL2, LRC, SAMI, TTML."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from gemma10m.documents.spool import TextWriter
 Cue = tuple[str, list[str]]  # when it is shown or sung, and its lines
 
 _FRAMES = re.compile(r"\s*\{(\d{1,9})\}\{(\d{0,9})\}(.*)")
+_TENTHS = re.compile(r"\s*\[(\d{1,9})\]\[\d{0,9}\](.*)")
 _USUAL_RATE = 23.976  # frames in a second
 _CODES = re.compile(r"\{[A-Za-z]:[^{}]*\}")  # colour, font
 _RATE = re.compile(r"\d{1,9}(?:\.\d{1,3})?")
@@ -40,6 +41,13 @@ def by_frame(text: str) -> Iterator[Cue]:
             rate = float(said) or rate
         else:
             yield _clock(int(first) / rate), _CODES.sub("", said).split("|")
+
+
+def by_tenth(text: str) -> Iterator[Cue]:
+    """Yield the lines of MPL2, whose times are tenths of a second; a slash sets a line in italics."""
+    for line in text.splitlines():
+        if found := _TENTHS.fullmatch(line):
+            yield _clock(int(found[1]) / 10), [each.strip().removeprefix("/") for each in found[2].split("|")]
 
 
 def sung(text: str) -> Iterator[Cue]:

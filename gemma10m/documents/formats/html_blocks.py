@@ -32,6 +32,7 @@ class PageBlocks:
         self._writer, self._word = writer, word
         self._page_title = title  # that is not written yet
         self._parts: list[str] = []  # of the open block
+        self._shown = 0  # blocks with text before it
         self._link: Attributes = {}  # of the last link
         self._link_at = -1  # the parts of the open block before it
         self._closers: list[tuple[int, Callable[[], None]]] = []  # what is to be done where an element ends, by depth
@@ -93,6 +94,7 @@ class PageBlocks:
             text = text.rstrip() if self._continued else text.rstrip().removeprefix("\n")
         if not text:
             return False
+        self._shown += 1
         text = shortened(text, self._writer)
         if self._continued:
             self._writer.write(text if self._verbatim else f" {text}")

@@ -157,7 +157,8 @@ class PageText(PageTables):
     def _begin_shown(self, tag: str, given: Attributes) -> str:
         """Notice how the element is shown, and return its tag, or the one that a role or a style gives it."""
         self._begin_size(tag, given)
-        if end := self._twins.begin(given, self.depth, self._parts):
+        block = self._shown if tag in BLOCKS else -1
+        if end := self._twins.begin(given, self.depth, self._parts, block):
             self._at_end(end)
         if "style" in given:
             self._begin_style(tag, given)

@@ -22,6 +22,7 @@ from gemma10m.documents.formats.mail_parts import (
     appointment,
     enriched,
     payload,
+    rich,
     transfer_encoding,
     unflowed,
     without_files,
@@ -232,6 +233,8 @@ class _Mail:
         self._attached += [f"{name} (uuencoded)" for name in names]
         if part.get_content_type() == "text/enriched":
             return iter([enriched(text)])
+        if part.get_content_type() == "text/richtext":
+            return iter([rich(text)])
         if str(part.get_param("format", "")).lower() == "flowed":
             return unflowed(text, str(part.get_param("delsp", "")).lower() == "yes")
         return iter([text])

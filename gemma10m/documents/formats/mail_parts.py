@@ -15,6 +15,9 @@ _FLOWING = re.compile(r"(>*) ?([^\n]*)(\n|\Z)")
 _UUENCODED = re.compile(r"^begin [0-7]{3,4} ([^\n]{1,200})\n(?:[ -`]{0,62}\n)+end[ \t]*(?:\n|\Z)", re.MULTILINE)
 _FILLING = re.compile("</?nofill>", re.IGNORECASE)
 _ENRICHED = re.compile(r"<param>[^<]*</param>|</?[a-z][a-z\d-]{0,60}>", re.IGNORECASE)
+_COMMENT = re.compile(r"<comment>.*?(?:</comment>|\Z)", re.IGNORECASE)
+_NEW_LINE = re.compile(r"<(?:nl|np|/?paragraph)>", re.IGNORECASE)
+_LESS = re.compile("<lt>", re.IGNORECASE)
 _LINE_ENDS = re.compile(r"\n+")
 _SIGNATURE = "-- "
 _ENTRY = re.compile(r'^(SUMMARY|DTSTART|LOCATION)((?:;(?:"[^"\n]*"|[^":\n])*)?):([^\n]*)', re.MULTILINE)
@@ -72,6 +75,12 @@ def unflowed(text: str, deletes_space: bool) -> Iterator[str]:
 def without_files(text: str) -> tuple[str, list[str]]:
     """Return a text without the uuencoded files in it, and their names."""
     return _UUENCODED.sub("", text), [" ".join(name.split()) for name in _UUENCODED.findall(text)]
+
+
+def rich(text: str) -> str:
+    """Return the words of a text/richtext (RFC 1341), which names the ends of its lines and the sign `<`."""
+    text = _NEW_LINE.sub("\0", _COMMENT.sub("", text.replace("\n", " ")))
+    return re.sub(" *\0 *", "\n", "<".join(_ENRICHED.sub("", part) for part in _LESS.split(text))).rstrip()
 
 
 def enriched(text: str) -> str:

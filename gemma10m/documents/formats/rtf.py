@@ -386,7 +386,8 @@ class _RtfReader:
             self._write(" ")
         elif word == "cell":
             self._begin_paragraph("")
-            self._row.append(" ".join(self._taken().split()))
+            boxes, self._boxes = self._boxes, []
+            self._row.append(" ".join(" ".join([self._taken(), *boxes]).split()))
         else:
             self._end_row()
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
-from gemma10m.documents.formats.captions import Cue, TimedText, by_frame, sung, synchronised
+from gemma10m.documents.formats.captions import Cue, TimedText, by_frame, by_tenth, sung, synchronised
 from gemma10m.documents.formats.plain_text import whole_text
 from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import TextWriter
@@ -54,7 +54,7 @@ def _spoken(text: str, writer: TextWriter) -> Iterable[Cue]:
         return _dialogue(text)
     if _TIMED_TEXT.match(text):
         return TimedText().read(text, writer)
-    for read in (_cues, by_frame, sung, synchronised):
+    for read in (_cues, by_frame, by_tenth, sung, synchronised):
         cues = list(read(text))
         if any(said for _, said in cues):
             return cues

@@ -17,23 +17,25 @@ class _Piece(NamedTuple):
     text: str  # without white space
     last: str  # part of it
     end: int  # parts of the block up to its end
+    block: int  # the number of the block that the element is
 
 
 class Twins:
     """Hold the last text that only some readers get."""
 
     def __init__(self) -> None:
-        self._last = _Piece("", 0, "", "", 0)
+        self._last = _Piece("", 0, "", "", 0, -1)
 
-    def begin(self, given: Attributes, depth: int, parts: list[str]) -> Callable[[], None] | None:
+    def begin(self, given: Attributes, depth: int, parts: list[str], block: int) -> Callable[[], None] | None:
         """Return what is to be done where an element ends, None for an element that all readers get.
 
         parts: those of the open block. An element that holds blocks is left as it is.
+        block: the number of the block that the element is, -1 for an element in a block.
         """
         if not (reader := _reader(given)):
             return None
         start, before = len(parts), parts[-1] if parts else ""
-        twin = self._last.text if self._is_beside(reader, depth, parts) else ""
+        twin = self._last.text if self._is_beside(reader, depth, parts, block) else ""
 
         def end() -> None:
             is_whole = len(parts) >= start and (not start or parts[start - 1] is before)
@@ -41,19 +43,18 @@ class Twins:
             if text and text == twin:
                 del parts[start:]
             elif text:
-                self._last = _Piece(reader, depth, text, parts[-1], len(parts))
+                self._last = _Piece(reader, depth, text, parts[-1], len(parts), block)
 
         return end
 
-    def _is_beside(self, reader: str, depth: int, parts: list[str]) -> bool:
-        """Tell if nothing is between the last text, which the other readers get, and the end of the block."""
+    def _is_beside(self, reader: str, depth: int, parts: list[str], block: int) -> bool:
+        """Tell if nothing is between the last text, which the other readers get, and the end of what is written."""
         last = self._last
-        if (
-            reader == last.reader
-            or depth != last.depth
-            or len(parts) < last.end
-            or parts[last.end - 1] is not last.last
-        ):
+        if reader == last.reader or depth != last.depth:
+            return False
+        if block >= 0:
+            return block == last.block + 1 > 0
+        if len(parts) < last.end or parts[last.end - 1] is not last.last:
             return False
         return not "".join(parts[last.end :]).strip()
 
