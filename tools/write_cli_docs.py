@@ -149,7 +149,7 @@ its name and places. A folder is taken for a library if it holds `library.passag
 ## Sources
 
 A source is a text file (UTF-8, UTF-16 with its mark, else Windows-1252), PDF (`pip install 'gemma10m[pdf]'`), EPUB,
-HTML, DOCX (Word's XML, too), ODT, RTF, FB2, mail (`.eml`, `.emlx`, `.mbox`), notebook, Info manual or subtitles, also
+HTML, DOCX (Word's XML, too), ODT, RTF, FB2, mail (`.eml`, `.emlx`, `.mbox`), notebook, Info manual, man page or subtitles, also
 compressed by gzip, bzip2, xz or zstd (`gemma10m[zstd]`), or a folder, zip or tar of those. A warning names what could
 not be read, or was read differently: wrong bytes, missing chapters, files in base64.
 

@@ -62,6 +62,8 @@ _HTML = re.compile(
     re.I | re.S,
 )
 _INFO = re.compile(rb"This is [^\n]{1,200}, produced by\s+(?:GNU )?(?:makeinfo|texi2any)\b")
+_MANUAL = re.compile(rb"\s*[.'](?:\\\"|TH\s|\.?\n)")  # a comment, or the title
+_TITLE = re.compile(rb"^\.TH\s", re.MULTILINE)
 _SUBTITLES = {  # what is in them, by their names
     **dict.fromkeys((".srt", ".vtt"), re.compile(b"-->")),
     **dict.fromkeys((".ass", ".ssa"), re.compile(rb"\[Script Info\]")),
@@ -130,9 +132,9 @@ _LFS = re.compile(
 
 
 def kind_of(head: bytes, name: str) -> str:
-    """Return one of COMPRESSED, "zip", "tar", "pdf", "html", "xhtml", "info", "mail", "notebook", "odt", "rtf",
-    "subtitles", "fictionbook", "word" for one that is a file of XML, one of REFUSED, or "text", which it may still
-    not be.
+    """Return one of COMPRESSED, "zip", "tar", "pdf", "html", "xhtml", "info", "mail", "manual", "notebook", "odt",
+    "rtf", "subtitles", "fictionbook", "word" for one that is a file of XML, one of REFUSED, or "text", which it may
+    still not be.
     """
     ending = os.path.splitext(name)[1].lower()
     if marked := _packed(head) or _marked(head, ending):
@@ -145,6 +147,8 @@ def kind_of(head: bytes, name: str) -> str:
         return "xhtml" if ending in _XHTML_NAMES else "html"
     if _INFO.match(head):
         return "info"
+    if _MANUAL.match(head) and _TITLE.search(head):
+        return "manual"
     if ending == ".ipynb" and head.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{"):
         return "notebook"
     return "mail" if _is_mail(head, ending) else "text"

@@ -20,6 +20,7 @@ from gemma10m.documents.formats.flat_word import write_flat_word
 from gemma10m.documents.formats.html_text import write_html, write_xhtml
 from gemma10m.documents.formats.info_manual import write_info
 from gemma10m.documents.formats.mail import write_mail
+from gemma10m.documents.formats.manual_page import write_manual
 from gemma10m.documents.formats.notebook import write_notebook
 from gemma10m.documents.formats.pdf import write_pdf
 from gemma10m.documents.formats.plain_text import is_rewritten, write_text
@@ -33,6 +34,7 @@ _EXTRACTED: dict[str, Callable[[Content, TextWriter, Budget], None]] = {
     "html": write_html,
     "info": write_info,
     "mail": write_mail,
+    "manual": write_manual,
     "notebook": write_notebook,
     "odt": odt.write_flat,
     "pdf": write_pdf,
