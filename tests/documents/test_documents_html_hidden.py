@@ -71,12 +71,16 @@ TWINS = {
     "other texts": (
         "<p><b aria-hidden=true>5</b><b class=sr-only>five</b> <b aria-hidden=true>a</b><b aria-hidden=true>a</b> "
         "<b aria-hidden=true>b</b>c<b class=sr-only>b</b>",
-        "5five aa bcb",
+        "5 five aa bc b",
     ),
     "paragraphs": (
         "<p aria-hidden=true>An <i>Engineer</i></p>\n<p class=sr-only>An Engineer</p><div class=sr-only>b</div>"
         "<div aria-hidden=true>b</div><p aria-hidden=true>c</p><p>d</p><p class=sr-only>c</p>",
         "An Engineer\n\nb\n\nc\n\nd\n\nc",
+    ),
+    "words for screen readers": (
+        "<p><b class=sr-only>Page:</b>Home <a>Docs<b class=sr-only>(opens a tab)</b></a> 19<b class=sr-only>.</b>99",
+        "Page: Home Docs (opens a tab) 19.99",
     ),
     "paragraphs that begin or end so": (
         "<p><b aria-hidden=true>5</b> is it.</p><p><b class=sr-only>5</b></p>",

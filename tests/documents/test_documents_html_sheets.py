@@ -71,5 +71,11 @@ def test_what_may_be_shown_is_read(tmp_path: Path, case: str) -> None:
 
 
 def test_letters_that_run_from_right_to_left_are_read_as_they_are_shown(tmp_path: Path) -> None:
-    page = "<p>Write to <bdo dir=rtl>gro.elpmaxe@enna</bdo>, or <bdo dir=ltr>Eve</bdo> <bdo dir=RTL>שלום</bdo>."
-    assert text_of(opened(tmp_path, "a.html", page)) == "Write to anne@example.org, or Eve שלום.\n"
+    page = "<p>Write to <bdo dir=rtl>gro.elpmaxe@enna</bdo>, or <bdo dir=ltr>Eve</bdo> <bdo dir=RTL>שלום</bdo>, "
+    page += "<b style='unicode-bidi: bidi-override; direction: rtl'>mo<i>t</i></b> <b style='direction:rtl'>x y</b>."
+    assert text_of(opened(tmp_path, "a.html", page)) == "Write to anne@example.org, or Eve שלום, tom x y.\n"
+
+
+def test_numbers_of_lines_touch_no_code(tmp_path: Path) -> None:
+    page = "<pre><b class=linenos>1</b>x = 1\n<b class='linenos'>2 </b>y</pre><b class=source-line-no>001</b>package"
+    assert text_of(opened(tmp_path, "a.html", page)) == "1 x = 1\n2 y\n\n001 package\n"

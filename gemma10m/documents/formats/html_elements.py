@@ -32,6 +32,8 @@ _PARTS_OF_TABLES = {"table", "thead", "tbody", "tfoot", "tr", "td", "th"}
 _BY_ROLE = {"table": "table", "grid": "table", "treegrid": "table", "row": "tr", "cell": "td", "gridcell": "td"}
 _BY_ROLE |= {"columnheader": "th", "rowheader": "th"}
 _BY_DISPLAY = {"table": "table", "table-row": "tr", "table-cell": "td"}
+_OVERRIDES = ("bidi-override", "isolate-override")
+_LINE_NUMBERS = set("linenos lineno linenumber line-number source-line-no ln lnt".split())
 _KEEPS_LINES = ("pre", "break-spaces")
 
 
@@ -42,6 +44,7 @@ class StyleLayout(NamedTuple):
     keeps_lines: bool
     is_apart: bool  # it is set elsewhere on its line, so that it touches no word
     floats: bool  # as a column, or the first letter of a chapter
+    is_turned: bool  # its letters run from right to left
 
 
 def mark_of_tag(tag: str, given: Attributes) -> str:
@@ -61,6 +64,12 @@ def part_of_table(tag: str, given: Attributes) -> str:
 
 
 @lru_cache(1024)
+def is_line_number(classes: str) -> bool:
+    """Tell if an element with these classes is the number of a line of code."""
+    return not _LINE_NUMBERS.isdisjoint(classes.split())
+
+
+@lru_cache(1024)
 def layout_of(style: str) -> StyleLayout:
     said = declarations(style)
     display, white = said.get("display", ""), said.get("white-space", said.get("white-space-collapse", ""))
@@ -69,6 +78,7 @@ def layout_of(style: str) -> StyleLayout:
         keeps_lines=white.startswith(_KEEPS_LINES),
         is_apart=display == "table-cell" or said.get("position") in ("absolute", "fixed"),
         floats=said.get("float") in ("left", "right"),
+        is_turned=said.get("direction") == "rtl" and said.get("unicode-bidi") in _OVERRIDES,
     )
 
 

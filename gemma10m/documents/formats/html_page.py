@@ -18,6 +18,7 @@ from gemma10m.documents.formats.html_elements import (
     NOT_TYPED,
     SCRIPT_TAGS,
     VERBATIM,
+    is_line_number,
     layout_of,
     mark_of_tag,
     part_of_table,
@@ -160,6 +161,9 @@ class PageText(PageTables):
         block = self._shown if tag in BLOCKS else -1
         if end := self._twins.begin(given, self.depth, self._parts, block):
             self._at_end(end)
+        if "class" in given and block < 0 and is_line_number(given["class"]):
+            self._begin_word()
+            self._at_end(self._begin_word)
         if "style" in given:
             self._begin_style(tag, given)
         if (part := part_of_table(tag, given)) and self._fits(part):
@@ -177,6 +181,8 @@ class PageText(PageTables):
 
     def _begin_style(self, tag: str, given: Attributes) -> None:
         layout, is_block = layout_of(given["style"]), tag in BLOCKS
+        if layout.is_turned:
+            self._turn()
         if layout.is_block and not is_block:
             self._break(LINE)
             self._at_end(self._end_line)
@@ -242,10 +248,13 @@ class PageText(PageTables):
 
         self._at_end(end)
 
-    def _turned(self, tag: str, given: Attributes) -> None:
+    def _begin_override(self, tag: str, given: Attributes) -> None:
         """Reverse letters that are shown from right to left, as addresses are that machines should not collect."""
         if given.get("dir", "").lower() == "rtl":
-            self._rewrite(lambda text: text[::-1] if text.isascii() else text)
+            self._turn()
+
+    def _turn(self) -> None:
+        self._rewrite(lambda text: text[::-1] if text.isascii() else text)
 
     def _image(self, tag: str, given: Attributes) -> None:
         if alternative := given.get("alt", "").strip():
@@ -310,7 +319,7 @@ _BEGIN: dict[str, Callable[[PageText, str, Attributes], None]] = {
     **dict.fromkeys(("thead", "tbody", "tfoot"), PageText._begin_rows),
     **dict.fromkeys(_CELLS, PageText._begin_cell),
     "a": PageText._begin_link,
-    "bdo": PageText._turned,
+    "bdo": PageText._begin_override,
     "br": PageText._line_break,
     "button": PageText._set_apart,
     "caption": PageText._begin_caption,

@@ -43,6 +43,8 @@ class Twins:
             if text and text == twin:
                 del parts[start:]
             elif text:
+                if reader == _EARS:
+                    _set_apart(text, before, start, parts)
                 self._last = _Piece(reader, depth, text, parts[-1], len(parts), block)
 
         return end
@@ -57,6 +59,14 @@ class Twins:
         if len(parts) < last.end or parts[last.end - 1] is not last.last:
             return False
         return not "".join(parts[last.end :]).strip()
+
+
+def _set_apart(text: str, before: str, start: int, parts: list[str]) -> None:
+    """Part the words that only screen readers get from those around them, which a style keeps at a distance."""
+    if (text[0].isalnum() or text[0] == "(") and before[-1:].isalnum():
+        parts[start] = " " + parts[start]
+    if text[-1].isalnum() or text[-1] in "):":
+        parts[-1] += " "
 
 
 def _reader(given: Attributes) -> str:
