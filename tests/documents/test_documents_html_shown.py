@@ -128,6 +128,10 @@ INLINE = {
         "<tspan x=0 y=20>East</tspan><tspan x=9>West</tspan><tspan dy=-3>2</tspan></text></g></svg>",
         "Sales 2019\n48213\nNorth\nSouth\nEast West2",
     ),
+    "lines of Chinese and Japanese": (
+        "<p>東京\n   タワー、 \n日本 語\nx\n語<pre>東\n京</pre>",
+        "東京タワー、日本 語 x 語\n\n東\n京",
+    ),
     "a raised note in its link": (
         "<p>50<a href='#n'><sup>7</sup></a>, 50<a href='n.html#n' style='vertical-align: super'>7</a>,"
         "50<a href=#n><span class=sup>7</span></a>, 50<sup><a href='n.html#n'>7</a></sup>",

@@ -30,6 +30,8 @@ PIECES = {
     "note": ([("48213", ""), ("7", RAISED), (".", "")], "48213[7]."),
     "note with a parenthesis": ([("48213", ""), ("7)", RAISED), (".", "")], "48213[7)]."),
     "bus": ([("I", ""), ("2", RAISED), ("C", "")], "I2C"),
+    "degrees": ([("20", ""), ("o", RAISED), ("C to 5 ", ""), ("0", RAISED), ("F", "")], "20°C to 5 °F"),
+    "isotope": ([("the [", ""), ("14", RAISED), ("C] of 10", ""), ("6", RAISED), (" C", "")], "the [14C] of 10^6 C"),
     "price": ([("5", ""), (".99", RAISED)], "5.99"),
     "first": ([("7", RAISED), (" See", "")], "7 See"),
 }

@@ -9,14 +9,14 @@ from formats import opened, text_of
 
 SRT = (
     "1\r\n00:00:01,000 --> 00:00:04,000\r\n<I>Hello</I> <font color=red>there</font>,\r\n\r\n"
-    "2\r\n00:00:05 --> 00:00:06\r\n<laughs> 5 < 6<br>and\r\n"
+    "2\r\n00:00:05 --> 00:00:06\r\n<laughs> 5 < 6<br>and\\Nmore\r\n"
 )
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 def test_only_tags_are_left_out_and_times_may_be_whole_seconds(tmp_path: Path, encoding: str) -> None:
     document = opened(tmp_path, "a.srt", SRT.encode(encoding))
-    assert text_of(document) == "Hello there,\n<laughs> 5 < 6 and\n"
+    assert text_of(document) == "Hello there,\n<laughs> 5 < 6 and more\n"
     assert [label for _, label in document.files[0].places] == ["time 00:00:01", "time 00:00:05"]
 
 

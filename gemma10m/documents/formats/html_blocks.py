@@ -18,6 +18,8 @@ _GAPS = ("", " ", "\n", "\n\n")  # before a block, by what the block says of its
 _LONGEST_RAISED = 16 * limits.HTML_LONG
 _RECENT = 64  # parts of a long paragraph among which a space is looked for
 _NO_WIDTH = dict.fromkeys((0xAD, 0x200B, 0x2060, 0xFEFF))
+_WIDE = "[\u2e80-\u9fff\uf900-\ufaff\uff01-\uff60]"  # of Chinese and Japanese, which have no spaces
+_END_IN_WORDS = re.compile(rf"(?<={_WIDE})[ \t]*\n\s*(?={_WIDE})")
 _BREAK, _INDENT = "\ufddb\ufddc"  # a line's end that is kept, and a space behind it; they are no characters of any text
 _KEPT_END = re.compile(r"\n([ \t]*)")
 _KEPT_BREAK = re.compile(f" ?{_BREAK} ?")
@@ -86,6 +88,7 @@ class PageBlocks:
         is_plain = text.isascii()
         if not is_plain:
             text = without_marks(text).translate(_NO_WIDTH)
+            text = text if self._verbatim else _END_IN_WORDS.sub("", text)
         if not self._verbatim:
             text = " ".join(text.split())
             if not is_plain and _BREAK in text:

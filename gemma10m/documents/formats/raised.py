@@ -19,6 +19,7 @@ _TERM = r"(?:\d+(?:[.,]\d+)?[a-zα-ω]{0,2}|[a-zα-ω]{1,2}\d*)"
 _SIGN = r"\s*[-+\u2212*/·×=]\s*"
 _EXPRESSION = re.compile(rf"(?=.*[\d/*+=\u2212-])[-+\u2212]?{_TERM}(?:{_SIGN}{_TERM})*[-+\u2212]?")
 _NAME = re.compile(r"\w+|[-+\u2212]?\d+(?:[.,]\d+)?|\S")  # a subscript that needs no brackets
+_DEGREES = ("o", "0", "O", "º", "°")  # which some write before C and F
 FRACTION_SLASH = "\u2044"
 SLASH = ("/", FRACTION_SLASH)
 
@@ -31,8 +32,12 @@ def raised(before: str, text: str, after: str = "", is_numerator: bool = False) 
     inner = text.strip()
     if inner.isdecimal() and (is_numerator or after[:1] == FRACTION_SLASH):
         return (" " if before[-1:].isdecimal() else "") + inner  # 3 1/2
+    if inner in _DEGREES and before.rstrip()[-1:].isdecimal() and after[:1] in ("C", "F"):
+        return "°"  # 20 °C
     if not inner or not before or before[-1].isspace() or text[0].isspace():
         return text
+    if inner.isdecimal() and before[-1] in "([" and after[:1].isupper():
+        return text  # [14C]
     if inner.isdecimal() and _ends_in_capital(before) and _ends_in_capital(after[1::-1]):
         return text  # I2C
     base = before[-SEEN_BEFORE:]

@@ -24,7 +24,7 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _TIMED_TEXT = re.compile(r"\s*<(?=[?!]|(?:\w{1,20}:)?tt\s)")
-_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+_BREAK = re.compile(r"<br\s*/?>|(?-i:\\N)", re.IGNORECASE)
 _DRAWING = re.compile(r"\{(?=[^{}]*\\p[1-9])[^{}]*\}.*?(?=\{[^{}]*\\p[0\\}]|$)")
 _BLOCK = re.compile(r"\{[^{}]*\}")  # of SubStation Alpha: settings, and notes of who translated
 _NOT_SAID = ("WEBVTT", "NOTE", "STYLE", "REGION")
