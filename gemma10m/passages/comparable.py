@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from gemma10m.passages.dates import with_plain_dates
 from gemma10m.passages.folding import fold
 from gemma10m.passages.numbers import NUMBER, QUALIFIERS, Number, has_decimal_comma, read_number, with_qualifiers
 from gemma10m.passages.words import LETTER, UNSPACED, plain_letters, stems
@@ -45,7 +46,7 @@ _PARTICLES = frozenset(
 )
 _CUT = re.compile(f"[{''.join(_PARTICLES)}]|什么|几|哪里|哪儿|多少|何处|どこ|だれ|何|谁|誰")
 _NUMERALS = frozenset("零〇一二三四五六七八九十百千万萬億亿两兩半")
-_MONTH = re.compile(r"(?:(?<=\d )|(?<=\d(?:st|nd|rd|th) )|(?<=\d\. )|(?<=\b[io][nf] ))May\b|May(?=,? \d)")  # no "may"
+_MONTH = re.compile(r"(?:(?<=\d )|(?<=\d\. )|(?<=\b[io][nf] ))May\b|May(?=,? \d)")  # no "may"
 _NAME_GOES_ON = re.compile(r"[\s.]*")
 _SPACED = rf"(?:(?!{UNSPACED.pattern}){LETTER})+"
 _TOKEN = re.compile(
@@ -93,7 +94,7 @@ class Term:
 
 def read_terms(texts: Sequence[str]) -> list[list[Term]]:
     """Return each text's tokens in order; function words are left out."""
-    folded = [_BESIDE_DIGITS.sub(" ", " ".join(fold(text).split())) for text in texts]
+    folded = [_BESIDE_DIGITS.sub(" ", with_plain_dates(" ".join(fold(text).split()))) for text in texts]
     matches = [list(_TOKEN.finditer(text)) for text in folded]
     words = {_bare(match["word"])[0] for found in matches for match in found if match["word"]}
     known = stems(sorted(words))

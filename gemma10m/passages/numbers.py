@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
-_UNITS = """kg g mg µg lb lbs oz t km m cm mm nm mi ft in yd l ml cl km/h m/s mph s ms min h kb mb gb tb kib mib gib hz
+from gemma10m.passages.spelt_numbers import SCALES, SPELT, spelt_value
+
+_UNITS = """kg g mg µg lb lbs oz t km m cm mm nm mi ft in yd l ml cl mph s ms min h kb mb gb tb kib mib gib hz
 khz mhz ghz w kw mw kwh wh v kv a ma j kj pa kpa bar n am pm a.m. p.m. m^2 m^3 km^2 cm^2 cm^3
 ha °c °f ° px pt dpi rpm db""".split()
 _CURRENCIES = {"€": "eur", "euro": "eur", "$": "usd", "dollar": "usd", "£": "gbp", "¥": "jpy"}
-_SCALES = {"mio": "million", "millionen": "million", "mrd": "milliarde", "milliarden": "milliarde", "bn": "billion"}
-_SPELT = """zero two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
-eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion dozen half
-quarter second third fourth fifth sixth seventh eighth ninth tenth twice thrice""".split()
+_SCALES = {"mio": "million", "millionen": "million", "mrd": "milliarde", "milliarden": "milliarde"}
+_SCALES |= {"bn": "billion", "k": "thousand"}
 _BEFORE = """before after until till since about around nearly almost approximately circa roughly over under above below
 beyond more less fewer least most past up minus within between""".split()
-_SPELT_ONE = rf"(?:{'|'.join(_SPELT)})s?"
 _RUN = r"(?:\.\d+|\d+(?:(?:[.,:/'^-]|[ ])\d+)*)"
-_SCALE = "hundred|thousand|million|billion|trillion|dozen|" + "|".join(_SCALES)
-_UNIT = "|".join(re.escape(unit) for unit in sorted(_UNITS, key=len, reverse=True))
+_SCALE = "billion|trillion|" + "|".join((*SCALES, *_SCALES))
+_ONE_UNIT = "|".join(re.escape(unit) for unit in sorted(_UNITS, key=len, reverse=True))
+_UNIT = rf"(?:{_ONE_UNIT})(?:/(?:{_ONE_UNIT}))?"
+_MONEY = r"(?:[€$£¥]|(?:euro|dollar)s?\b|eur\b|usd\b)"
+_PERCENT = r"[ ]?(?:%|percent\b|per[ ]cent\b|prozent\b|pour[ ]cent\b)"
 NUMBER = rf"""(?:(?<![\w])(?P<sign>[-+]|(?:minus|plus)[ ])?(?P<money>(?:US)?[€$£¥][ ]?)?
     (?P<run>{_RUN}(?:[ ](?:-|to|bis|through|of|out[ ]of|von|sur)[ ]{_RUN})?)
     (?P<ordinal>st|nd|rd|th|er|e(?=[ ]))?(?![^\W_]*\d)
-    (?P<percent>[ ]?(?:%|percent\b|per[ ]cent\b|prozent\b|pour[ ]cent\b))?
+    (?P<percent>{_PERCENT})?
     (?P<scale>(?:[ ](?:{_SCALE})s?\b)+\.?|(?:k|bn)\b)?
-    (?P<unit>[ ]?(?:[€$£¥]|(?:euro|dollar)s?\b|eur\b|usd\b|(?:{_UNIT})(?![\w/^])))?
+    (?P<unit>[ ]?(?:{_MONEY}|{_UNIT}(?![\w/^])))?
     (?![^\W_]|-[^\W\d_])
     (?P<more>[ ](?:or|and|oder|ou)[ ](?:more|less|fewer|over|under|above|below|later|earlier|mehr|plus)\b)?
-    |(?P<spelt>\b{_SPELT_ONE}(?:(?:-|[ ]|[ ]and[ ]){_SPELT_ONE}|-one\b)*\b))"""
+    |(?P<spelt>{SPELT})(?P<spelt_percent>{_PERCENT})?(?P<spelt_unit>[ ]{_MONEY})?)"""
 _ENGLISH = re.compile(r"\b(?:the|of|and|is|was|are|for|to|with)\b", re.IGNORECASE)
 # Words of languages that write 1.250,50: German, French, Italian, Spanish, Portuguese, Dutch, the Nordic ones, Russian.
 _COMMA = re.compile(
@@ -58,16 +61,18 @@ def has_decimal_comma(text: str) -> bool:
 def read_number(match: re.Match[str], decimal_comma: bool) -> Number:
     """Return the number of a match of NUMBER in folded text."""
     if match["spelt"]:
-        words = [_SINGULAR.sub("", word) for word in re.findall(r"[a-z]+", match["spelt"].casefold()) if word != "and"]
-        return Number(" ".join(words), match["spelt"].casefold())
+        words, share = match["spelt"].casefold(), "%" if match["spelt_percent"] else ""
+        return Number(spelt_value(words) + share, words + share, unit_name(match["spelt_unit"] or ""))
     run = re.sub(" (?:of|out of|von|sur) ", "/", re.sub(" (?:-|to|bis|through) ", "-", match["run"]))
     sign = {"-": "-", "m": "-"}.get((match["sign"] or " ")[0].casefold(), "")
     phone = "+" if match["sign"] == "+" else ""
-    ends = ("th" if match["ordinal"] else "") + ("%" if match["percent"] else "") + _scale(match["scale"])
-    parts = [_value(part, decimal_comma) for part in run.split("-")]
+    ends = ("th" if match["ordinal"] else "") + ("%" if match["percent"] else "")
+    times, scale = _scale(match["scale"])
+    parts = [_times(_value(part, decimal_comma), times) for part in run.split("-")]
     more = frozenset((match["more"] or "").casefold().split()[1:])
     unit = unit_name(match["unit"] or match["money"] or "")
-    return Number(sign + phone + "-".join(parts) + ends, sign + phone + run + ends, unit, more)
+    value = sign + phone + "-".join(parts) + ends + scale
+    return Number(value, value if match["scale"] else sign + phone + run + ends, unit, more)
 
 
 def with_qualifiers(number: Number, words: frozenset[str]) -> Number:
@@ -77,9 +82,20 @@ def with_qualifiers(number: Number, words: frozenset[str]) -> Number:
 _SINGULAR = re.compile("(?<=[a-z])s$")
 
 
-def _scale(words: str | None) -> str:
-    found = [_SINGULAR.sub("", word.strip(".").casefold()) for word in (words or "").split()]
-    return "".join(f" {_SCALES.get(word, word)}" for word in found)
+def _scale(words: str | None) -> tuple[int, str]:
+    """Return what the number is multiplied by, and the scales that differ between languages."""
+    times, others = 1, ""
+    for word in (words or "").casefold().replace(".", "").split():
+        name = _SINGULAR.sub("", word)
+        name = _SCALES.get(name, name)
+        times, others = times * SCALES.get(name, 1), others if name in SCALES else f"{others} {name}"
+    return times, others
+
+
+def _times(value: str, times: int) -> str:
+    if times == 1 or not re.fullmatch(r"\d+(?:\.\d+)?", value):
+        return value if times == 1 else f"{value} times {times}"
+    return f"{(Decimal(value) * times).normalize():f}"
 
 
 def unit_name(text: str) -> str:
