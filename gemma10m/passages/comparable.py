@@ -27,9 +27,10 @@ NEGATIONS = frozenset(
 )
 NOBODY = frozenset("nobody none nothing nowhere niemand nichts personne rien nadie nada никто ничего".split())
 MODALS = frozenset(
-    """will would shall should can could may might must ought if unless whether perhaps maybe probably possibly
+    """will would shall should can could may might must ought
     i'll you'll he'll she'll it'll we'll they'll i'd you'd he'd she'd we'd they'd""".split()
 )
+CONDITIONS = frozenset("if unless whether perhaps maybe probably possibly".split())
 JOINTS = frozenset(
     "and but or while whereas whilst although though because und aber oder et mais ou y pero o e".split()
 )
@@ -62,7 +63,7 @@ CONTENT = frozenset(("word", "name", "number", "unspaced"))
 
 @dataclass(frozen=True)
 class Term:
-    kind: str  # one of CONTENT, "negation", "modal", "joint" or "strong", a joint that no negation crosses
+    kind: str  # one of CONTENT, "negation", "condition", "modal", "joint" or "strong": no negation or condition crosses it
     key: str  # stem of a word
     plain: str = ""  # the word as it is written, in lower case
     number: Number | None = None
@@ -148,7 +149,7 @@ class _Reader:
         word, possessive = _bare(match["word"])
         if word in JOINTS:
             self._add(Term("joint", word))
-        elif (marks := _marks(word)) and not _MONTH.match(self._text, match.start()):
+        elif (marks := _marks(word, self._link)) and not _MONTH.match(self._text, match.start()):
             self._found += [Term(kind, key, word) for kind, key in marks]
             self._waiting = 0
         elif word in FUNCTION:
@@ -169,8 +170,8 @@ class _Reader:
         return Term("name", self._stems[word], plain_letters(word), None, self._phrase, possessive, special=special)
 
 
-def _marks(word: str) -> list[tuple[str, str]]:
-    """Return the negation and the modal verb in a word."""
+def _marks(word: str, link: str) -> list[tuple[str, str]]:
+    """Return the negation, the condition and the modal verb in a word; "as if" makes no condition."""
     if word == "cannot" or word.endswith("n't"):
         verb = {"ca": "can", "wo": "will", "sha": "shall"}.get(word[:-3], word[:-3])
         return [("negation", ""), *([("modal", verb)] if verb in MODALS else [])]
@@ -178,6 +179,8 @@ def _marks(word: str) -> list[tuple[str, str]]:
         return [("negation", ""), ("word", word)]
     if word in NEGATIONS:
         return [("negation", "")]
+    if word in CONDITIONS:
+        return [] if link == "as" else [("condition", word)]
     if word in MODALS:
         return [("modal", {"'ll": "will", "'d": "would"}.get(word[word.find("'") :], word))]
     return []

@@ -115,9 +115,8 @@ def _stands(text: Terms, places: Sequence[int], said: Terms, marked: Terms) -> b
     if end < len(text) and text[end].key == "?":
         return False
     near = text[_back_to(text, first, _ENDS) : _on_to(text, last, _ENDS)]
-    return _marks("negation", text[clause:end]) == _marks("negation", marked) and (
-        _marks("modal", near) == _marks("modal", marked)
-    )
+    compared = (("negation", text[clause:end]), ("condition", text[clause:end]), ("modal", near))
+    return all(_marks(kind, there) == _marks(kind, marked) for kind, there in compared)
 
 
 def _counted(text: Terms, places: Sequence[int], said: Terms) -> frozenset[str]:
