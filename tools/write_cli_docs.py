@@ -59,9 +59,9 @@ and sampling, so that a killed run resumes.
 Unless `--recall` is `off`, the program compares each answer with the document, sentence by sentence. The verdict is
 one of three:
 
-* `verified`: the names, numbers, words and negations of each sentence are, in order, in one sentence or table row of
-  the text. Names and numbers of the question that the answer leaves out (`14 men.`) must be there, too, and of the
-  question's other words those that the sentence has must fit the order; no other name may come between, nor a
+* `verified`: the names, numbers, words, negations and conditions of each sentence are, in order, in one sentence or
+  table row of the text. Names and numbers of the question that the answer leaves out (`14 men.`) must be there, too,
+  at least one of its words, and those that the sentence has must fit the order; no other name may come between, nor a
   number that may be meant instead.
 * `unverified`: the answer is shown. A warning names each sentence that the text does not support, and tells if a
   sentence of the text has its words but not the question's, or in another order or with another negation.

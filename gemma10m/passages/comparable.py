@@ -63,7 +63,7 @@ CONTENT = frozenset(("word", "name", "number", "unspaced"))
 
 @dataclass(frozen=True)
 class Term:
-    kind: str  # one of CONTENT, "negation", "condition", "modal", "joint" or "strong": no negation or condition crosses it
+    kind: str  # one of CONTENT, "negation", "condition", "modal", "joint" or "strong", which the first two do not cross
     key: str  # stem of a word
     plain: str = ""  # the word as it is written, in lower case
     number: Number | None = None

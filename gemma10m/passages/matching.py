@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice, pairwise
 
 from gemma10m.passages.comparable import BEING, CONTENT, PREPOSITIONS, Term
@@ -25,13 +26,25 @@ def is_said(answer: Terms, asked: Terms, text: Terms, answer_first: bool | None 
     anywhere (None).
     """
     said, topic = content(answer), [token for token in content(asked) if any(token.says(each) for each in text)]
-    marked, free = [*answer, *asked], all(token.number for token in said)  # a number takes no one else's part
+    if _is_said(said, topic, text, [*answer, *asked], answer_first):
+        return True
+    if not answer_first or len(topic) < 2 or not said:
+        return False
+    by = [replace(each, link="by") if each.phrase == said[0].phrase >= 0 else each for each in said]
+    by[0], verb = replace(said[0], link="by"), replace(topic[0], link="was", asked=False)
+    return _is_said(by, [*topic[1:], verb], text, [*answer, *asked], False)
+
+
+def _is_said(said: Terms, topic: Terms, text: Terms, marked: Terms, answer_first: bool | None) -> bool:
+    free = all(token.number for token in said)  # a number takes no one else's part
     for own in islice(_ways(said, text), WAYS):
         if not _tied(said, own, text):
             continue
         for about in islice(_anywhere(topic, own, text) if free else _ways(topic, text), WAYS):
             misplaced = answer_first is not None and about and own and (own[0] < about[0]) is not answer_first
-            if not misplaced and _stands(text, sorted({*own, *about}), [*said, *topic], marked):
+            if misplaced or not (free or _same_doer(topic, about, text)):
+                continue
+            if _stands(text, sorted({*own, *about}), [*said, *topic], marked):
                 return True
     return False
 
@@ -82,6 +95,14 @@ def _same_part(word: Term, there: Term) -> bool:
     return word.asked or word.kind != "word" or there.kind != "word" or (word.link in BEING) == (there.link in BEING)
 
 
+def _same_doer(topic: Terms, places: Sequence[int], text: Terms) -> bool:
+    """Return whether those whom the question asks about do what they do in the text: both or neither stand after by."""
+    found = list(zip(topic, (text[place] for place in places), strict=True))
+    return all((word.link == "by") == (there.link == "by") for word, there in found if word.kind == "name") and all(
+        there.link in BEING for word, there in found if word.link == "was" and not word.asked
+    )
+
+
 def _stands(text: Terms, places: Sequence[int], said: Terms, marked: Terms) -> bool:
     if not places:
         return False
@@ -97,19 +118,23 @@ def _stands(text: Terms, places: Sequence[int], said: Terms, marked: Terms) -> b
             naming = token.kind == "name" and token.phrase not in phrases and not _is_month(text, at)
         return naming and not any(each.says(token) for each in said)
 
-    between = list(pairwise(places))
-    if any(_breaks(text[place + 1 : later]) for place, later in between):
+    between = [(place, later, _outside(text, place + 1, later)) for place, later in pairwise(places)]
+    gaps = [[text[at] for at in left_out] for _, _, left_out in between]
+    if any(map(_breaks, gaps)) or _drops_joint(text, places, marked):
         return False
     if any(
         intrudes(at) and not _beside(text[at], text[place + 1 : later], text[later])
-        for place, later in between
-        for at in range(place + 1, later)
+        for place, later, left_out in between
+        for at in left_out
     ):
         return False
     clause = _back_to(text, first, ("strong",))
-    if any(text[at].kind in _ENDS for at in range(first, last)) and any(
-        intrudes(at) or text[at].kind == "unspaced" for at in range(clause, first)
-    ):
+    repeated = _joined(marked)  # a list that the answer gives as the text does
+    crossed = any(
+        _ENDS & {token.kind for token in gap} and (content(gap) or (text[place].key, text[later].key) not in repeated)
+        for (place, later, _), gap in zip(between, gaps, strict=True)
+    )
+    if crossed and any(intrudes(at) or text[at].kind == "unspaced" for at in range(clause, first)):
         return False
     end = _on_to(text, last, ("strong",))
     if end < len(text) and text[end].key == "?":
@@ -117,6 +142,39 @@ def _stands(text: Terms, places: Sequence[int], said: Terms, marked: Terms) -> b
     near = text[_back_to(text, first, _ENDS) : _on_to(text, last, _ENDS)]
     compared = (("negation", text[clause:end]), ("condition", text[clause:end]), ("modal", near))
     return all(_marks(kind, there) == _marks(kind, marked) for kind, there in compared)
+
+
+def _outside(text: Terms, start: int, stop: int) -> list[int]:
+    """Return the places from start to stop, without those in parentheses: the rest is said without them, too."""
+    places, opened = list[int](), list[int]()
+    for at in range(start, stop):
+        if text[at].key == "(":
+            opened.append(len(places))
+        places.append(at)
+        if text[at].key == ")" and opened:
+            del places[opened.pop() :]
+    return places
+
+
+def _joined(tokens: Terms) -> set[tuple[str, str]]:
+    """Return the words between which nothing stands but a joint."""
+    at = [place for place, token in enumerate(tokens) if token.kind not in _ENDS]
+    return {(tokens[place].key, tokens[later].key) for place, later in pairwise(at) if later > place + 1}
+
+
+def _drops_joint(text: Terms, places: Sequence[int], marked: Terms) -> bool:
+    """Return whether the answer or the question puts two words side by side of which the text begins a clause with the
+    second: Anne left Mary, for `Anne left; Mary came`.
+    """
+    joined = {(word.key, other.key) for word, other in pairwise(marked)}
+    for place, later in pairwise(places):
+        word, other, gap = text[place], text[later], {token.key for token in text[place + 1 : later]}
+        if (word.key, other.key) not in joined or not gap:
+            continue
+        subject = word.kind == "word" and other.kind == "name" and not word.link and not other.link
+        if gap <= {";", "!", "?"} or (subject and gap <= {",", "and", "but", "or", "while"}):
+            return True
+    return False
 
 
 def _counted(text: Terms, places: Sequence[int], said: Terms) -> frozenset[str]:

@@ -16,16 +16,19 @@ _ONE, _TEN, _SCALE = (rf"(?:{'|'.join(words)})\b" for words in (_ONES, _TENS, SC
 _SMALL = rf"(?:{_ONE}(?:-and-|[ ]and[ ]){_TEN}|{_TEN}(?:[- ]{_ONE})?|(?:{'|'.join(_TEENS)})\b|{_ONE})"
 _GROUP = rf"(?:{_SMALL}[- ])?{_SCALE}(?:[- ]{_SCALE})*"
 # "one" alone is rarely a number; what is not a count, or is one of an unknown size, is compared as it is written.
-_OTHER = "half|quarter|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|twice|thrice|billion|" + "|".join(SCALES)
+_ORDINALS = "second third fourth fifth sixth seventh eighth ninth tenth".split()
+_OTHER = "|".join(["half", "quarter", "twice", "thrice", "billion", *_ORDINALS, *SCALES])
 _AS_WRITTEN = rf"(?:half[ ]an?[ ])?(?:(?:{_OTHER}|{'|'.join([*_ONES[1:], *_TEENS, *_TENS])})s?|zero)\b"
-_COUNT = rf"(?:{_GROUP}(?:[- ](?:and[- ])?{_GROUP})*(?:[- ](?:and[- ])?{_SMALL})?|(?!one\b(?!-and-|[ ]and[ ])){_SMALL}|zero\b)"
+_MORE = r"[- ](?:and[- ])?"
+_LONE_ONE = rf"one\b(?!(?:-and-|[ ]and[ ]){_TEN})"
+_COUNT = rf"(?:{_GROUP}(?:{_MORE}{_GROUP})*(?:{_MORE}{_SMALL})?|(?!{_LONE_ONE}){_SMALL}|zero\b)"
 SPELT = rf"\b(?:{_COUNT}(?![- ](?:{_OTHER})s?\b)|{_AS_WRITTEN}(?:[- ]{_AS_WRITTEN})*)"
 _IS_COUNT = re.compile(_COUNT, re.VERBOSE)
 _SINGULAR = re.compile("(?<=[a-z])s$")
 
 
 def spelt_value(words: str) -> str:
-    """Return the digits of a number in words; the words themselves where they count nothing: half, fourth, thousands."""
+    """Return the digits of a number in words; the words where they count nothing: half, fourth, thousands."""
     if not _IS_COUNT.fullmatch(words):
         return " ".join(_SINGULAR.sub("", word) for word in re.findall("[a-z]+", words))
     total = group = 0

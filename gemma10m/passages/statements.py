@@ -33,6 +33,7 @@ _ASSERTION = re.compile(r".*?\b(?:is|are|was|were)\b\W+(?!not?\b|n')(?:\d|\w{4}|
 _AMOUNT = re.compile(r"\b(how )(?:many|much|long|old|often|far|big|large|tall|high|wide|deep)\b", re.IGNORECASE)
 _FIRST = re.compile(r"\W*(\w+)")
 _AUXILIARY = "did|does|do|is|are|was|were|has|have|had|will|would|can|could|shall|should|may|might|must|else"
+_ASKING = frozenset(("who", "whom", "whose", "which"))
 _CHOICE = re.compile(r",|\bor\b")
 _SUBJECT_ASKED = re.compile(rf"\W*who (?!(?:{_AUXILIARY})\b)", re.IGNORECASE)
 _OBJECT_ASKED = re.compile(r"\W*(?:who|whom|what) (?:did|does|do)\b", re.IGNORECASE)
@@ -120,7 +121,7 @@ def _statement(question: str, asked: Sequence[Term], sentence: str, tokens: Sequ
     if yes_no and not said:
         denial = [Term("negation", "")] if yes_no[1] else []
         return Statement(sentence, [*as_asked(asked), *denial], question=asked)
-    asked = as_asked(asked)
+    asked = [token for token in as_asked(asked) if token.plain not in _ASKING]
     left = [token for token in _chosen(asked, said) if not any(each.says(token) for each in said)]
     names = [token for token in content(asked) if is_naming(token)]
     topic = content(left)
@@ -129,6 +130,8 @@ def _statement(question: str, asked: Sequence[Term], sentence: str, tokens: Sequ
         return Statement(sentence, tokens, question=asked)
     whole = fold(question)
     first = True if _SUBJECT_ASKED.match(whole) else False if _OBJECT_ASKED.match(whole) else None
+    if first and any(token.link == "by" for token in said):
+        first = False  # it was made by Anne: who did it stands last
     return Statement(sentence, tokens, left, asked, first)
 
 

@@ -129,7 +129,8 @@ def _supporting(units: Sequence[_Unit], statement: Statement) -> list[_Unit]:
     saying = [unit for unit in units if _says(unit, statement)]
     topic = content(statement.asked)
     unspaced = any(token.kind == "unspaced" for token in topic)
-    if unspaced or (topic and any(unit.has(token) for unit in units for token in topic)):
+    short = len(content(statement.tokens)) < WHOLE
+    if unspaced or (topic and (short or any(unit.has(token) for unit in units for token in topic))):
         saying = [unit for unit in saying if _repeats(unit, statement) or any(_about(unit, token) for token in topic)]
     best = [unit for unit in saying if not any(_outdoes(each, unit, topic, statement) for each in units)]
     best.sort(key=lambda unit: -sum(map(unit.has, content(statement.question))))

@@ -13,6 +13,7 @@ _OWN_LINE = re.compile(
 )
 _ROW = re.compile(r" \| |\S(?: {3,}|[ ]*\t)\S|\f")
 _HYPHEN = re.compile("[^\\W\\d_][-\u00ad\u2010\u2011][ \\t]*$")
+_ITEM = re.compile(r"\s*(?:[-*+•–—]|[(\[]?(?:\d{1,3}|[A-Za-z])[.)\]])\s+")  # the item's next lines begin below its text
 _INDENTED_CODE = re.compile(r"(?:\t| {4}).*[{}=;()<>\\]")
 
 
@@ -27,7 +28,7 @@ def _goes_on(before: str, line: str, following: str, after: str) -> bool:
         return True
     if not line.strip() or not following.strip() or not NARROWEST <= len(line) <= WIDEST:
         return False
-    if _OWN_LINE.match(following) or any(map(_stands_alone, (line, following))) or _indent(following) > _indent(line):
+    if _OWN_LINE.match(following) or any(map(_stands_alone, (line, following))) or _indent(following) > _margin(line):
         return False
     around = [len(each) for each in (before, following) if each.strip()]
     if len(line) < MUCH_SHORTER * min(around):
@@ -41,6 +42,11 @@ def _stands_alone(line: str) -> bool:
 
 def _indent(line: str) -> int:
     return len(line) - len(line.lstrip())
+
+
+def _margin(line: str) -> int:
+    item = _ITEM.match(line)
+    return item.end() if item else _indent(line)
 
 
 def _begins_anew(line: str) -> bool:
