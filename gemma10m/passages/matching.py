@@ -145,7 +145,7 @@ def _stands(text: Terms, places: Sequence[int], said: Terms, marked: Terms) -> b
 
 
 def _outside(text: Terms, start: int, stop: int) -> list[int]:
-    """Return the places from start to stop, without those in parentheses: the rest is said without them, too."""
+    """Return the places from start to stop that are not in parentheses."""
     places, opened = list[int](), list[int]()
     for at in range(start, stop):
         if text[at].key == "(":
