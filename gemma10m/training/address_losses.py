@@ -18,7 +18,7 @@ from gemma10m.training.plain_segments import PlainSegments
 
 GROUPS, TOGETHER = 2, 3  # of documents for each layer in a step of training; documents in a group
 STRETCHES = 6  # segments of prose that stand for all of it
-LEAST_PROSE, MOST_PROSE = 13.0, 20.5  # of tokens behind a group, as powers of 2
+LEAST_PROSE, MOST_PROSE = 13.0, 21.5  # of tokens behind a group, as powers of 2
 LEAST = 1e-9  # of a logarithm's argument
 
 
