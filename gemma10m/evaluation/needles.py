@@ -42,20 +42,28 @@ def answer(model: Decoder, scripts: Sequence[Script], tick: Tick, read_documents
     Teacher forcing: an answer is right when each of its ids is the likeliest after the ones before it, which is when
     greedy decoding gives it.
     """
-    first = questions_begin(model, scripts)
+    first, asked = questions_begin(model, scripts), min(map(question_begins, scripts))
     with torch.inference_mode():
-        state, read = read_documents(model, scripts, first, tick)
-        tail = _ids(scripts, first, len(scripts[0]))  # (B, S)
+        closed, read = read_documents(model, scripts, first, tick)
+        state = closed
+        if asked > first:  # without logits, as `ask` reads a document's end: tokens with logits also read some memories
+            _, state = model(_ids(scripts, first, asked), closed, logits="none")
+        tail = _ids(scripts, asked, len(scripts[0]))  # (B, S)
         hidden, _ = model.hidden(tail[:, :-1], state, tail.shape[1] - 1)  # (B, S - 1, D)
-        right = tuple(_is_right(model, *row, first) for row in zip(hidden, tail, scripts, strict=True))
-    return Answers(right, read + tail.numel(), state.nbytes // len(scripts))
+        right = tuple(_is_right(model, *row, asked) for row in zip(hidden, tail, scripts, strict=True))
+    read += len(scripts) * (len(scripts[0]) - first)
+    return Answers(right, read, closed.nbytes // len(scripts))
 
 
 def questions_begin(model: Decoder, scripts: Sequence[Script]) -> int:
     """Return the last start of a segment before any of the questions."""
     segment = model.reading.segment
-    first: int = min(min(len(script) - script.closing, script.answers[0].start - 1) for script in scripts)
-    return first // segment * segment
+    return min(map(question_begins, scripts)) // segment * segment
+
+
+def question_begins(script: Script) -> int:
+    """Return the first token that is not the document's."""
+    return min(len(script) - script.closing, script.answers[0].start - 1)
 
 
 def read_side_by_side(model: Decoder, scripts: Sequence[Script], stop: int, tick: Tick) -> tuple[State, int]:

@@ -71,6 +71,7 @@ def test_documents_side_by_side_are_as_each_alone(
     with last_hidden(model) as hidden:
         answers = answer(model, scripts, ignore, read_side_by_side)
         found = hidden()
+    assert found.shape[1] == max(script.closing for script in scripts) - 1  # nothing of a document, as in `ask`
     with torch.inference_mode():
         for row, script in enumerate(scripts):
             ids = script.cut(0, len(script) - 1).unsqueeze(0)
