@@ -200,7 +200,7 @@ def read_haystack(model: Decoder, opening: Tensor, haystack: Tensor) -> Rounds:
     segment = model.reading.segment
     if len(haystack) < segment:
         period = math.lcm(len(haystack), segment)
-        rounds = -(-2 * _behind(model) * segment // period)
+        rounds = -(-4 * _behind(model) * segment // period)  # facts are planted between the ends of two windows
         haystack = haystack.repeat(rounds * period // len(haystack))
     return read_rounds(model, opening, haystack)
 

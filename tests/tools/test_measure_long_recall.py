@@ -82,6 +82,7 @@ def test_a_text_that_is_shorter_than_a_segment_repeats_without_a_seam(model: Dec
     size = text.segments * model.reading.segment
     assert size % len(short) == 0
     assert text.ids.equal(short.repeat(size // len(short)))
+    assert draw_places(text, 1, random.Random(1))
 
 
 def test_what_is_asked_is_as_the_evaluation_asks_it() -> None:
