@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from gemma10m.passages.spelt_numbers import SCALES, SPELT, spelt_value
+from gemma10m.passages.spelt_numbers import SCALES, SPELT, singular, spelt_value
 
 _UNITS = """kg g mg µg lb lbs oz t km m cm mm nm mi ft in yd l ml cl mph s ms min h kb mb gb tb kib mib gib hz
 khz mhz ghz w kw mw kwh wh v kv a ma j kj pa kpa bar n am pm a.m. p.m. m^2 m^3 km^2 cm^2 cm^3
@@ -79,14 +79,11 @@ def with_qualifiers(number: Number, words: frozenset[str]) -> Number:
     return replace(number, qualifiers=number.qualifiers | words)
 
 
-_SINGULAR = re.compile("(?<=[a-z])s$")
-
-
 def _scale(words: str | None) -> tuple[int, str]:
     """Return what the number is multiplied by, and the scales that differ between languages."""
     times, others = 1, ""
     for word in (words or "").casefold().replace(".", "").split():
-        name = _SINGULAR.sub("", word)
+        name = singular(word)
         name = _SCALES.get(name, name)
         times, others = times * SCALES.get(name, 1), others if name in SCALES else f"{others} {name}"
     return times, others
@@ -100,8 +97,8 @@ def _times(value: str, times: int) -> str:
 
 def unit_name(text: str) -> str:
     word = text.strip().casefold().replace(".", "").removeprefix("us")
-    singular = word.removesuffix("s") if word.startswith(("euro", "dollar")) else word
-    return _CURRENCIES.get(singular, singular)
+    name = word.removesuffix("s") if word.startswith(("euro", "dollar")) else word
+    return _CURRENCIES.get(name, name)
 
 
 def _value(run: str, decimal_comma: bool) -> str:

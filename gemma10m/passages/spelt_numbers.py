@@ -30,7 +30,7 @@ _SINGULAR = re.compile("(?<=[a-z])s$")
 def spelt_value(words: str) -> str:
     """Return the digits of a number in words; the words where they count nothing: half, fourth, thousands."""
     if not _IS_COUNT.fullmatch(words):
-        return " ".join(_SINGULAR.sub("", word) for word in re.findall("[a-z]+", words))
+        return " ".join(singular(word) for word in re.findall("[a-z]+", words))
     total = group = 0
     for word in re.findall("[a-z]+", words):
         if word not in SCALES:
@@ -42,3 +42,8 @@ def spelt_value(words: str) -> str:
         else:
             total, group = total + (group or 1) * SCALES[word], 0
     return str(total + group)
+
+
+def singular(word: str) -> str:
+    """Return a number's word without the s of its plural."""
+    return _SINGULAR.sub("", word)

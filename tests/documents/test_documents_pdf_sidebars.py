@@ -49,7 +49,7 @@ APART = {
     "a sidebar on the left": (placed(SKILLS, DETAILS) + placed(WORK, HEIGHTS, 200), text(SKILLS, WORK)),
     "a sidebar on the right": (placed(WORK, HEIGHTS) + placed(SKILLS, DETAILS, 450), text(WORK, SKILLS)),
     "drawn by row": (
-        "".join(at(72, y, each) for each, y in zip(SKILLS[:4], DETAILS, strict=False))
+        "".join(at(72, y, each) for each, y in zip(SKILLS[:4], DETAILS[:4], strict=True))
         + placed(WORK, HEIGHTS, 200)
         + "".join(at(72, y, each) for each, y in zip(SKILLS[4:], DETAILS[4:], strict=True)),
         text(SKILLS, WORK),
