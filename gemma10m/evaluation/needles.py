@@ -63,7 +63,8 @@ def questions_begin(model: Decoder, scripts: Sequence[Script]) -> int:
 
 def question_begins(script: Script) -> int:
     """Return the first token that is not the document's."""
-    return min(len(script) - script.closing, script.answers[0].start - 1)
+    before_answer: int = script.answers[0].start - 1
+    return min(len(script) - script.closing, before_answer)
 
 
 def read_side_by_side(model: Decoder, scripts: Sequence[Script], stop: int, tick: Tick) -> tuple[State, int]:
