@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 
 import torch
 
@@ -10,11 +11,21 @@ from gemma10m.answering.refusing import Refusing
 from gemma10m.answering.sampling import Sampler, Sampling
 from gemma10m.errors import UsageError
 from gemma10m.memory.state import State
+from gemma10m.models.continuation import Continuation
 from gemma10m.models.decoder import Decoder
 from gemma10m.tokens import Tokenizer
 from gemma10m.tokens.prompt import Prompt
 
 LONGEST_QUESTION = 32_768  # characters: a question goes through the model at once, and is not cut as documents are
+
+
+@dataclass(frozen=True)
+class AfterAnswer:
+    """Hold what an answer leaves: a state, and those last ids of the answer that the state has not got."""
+
+    state: State
+    unread: tuple[int, ...]
+    cut_off: bool = False  # the answer did not end by itself
 
 
 def answer(
@@ -46,17 +57,16 @@ def speak(
     sampling: Sampling,
     several_lines: bool = False,
     refusing: Refusing | None = None,
-) -> Generator[str, None, tuple[State, list[int]]]:
+) -> Generator[str, None, AfterAnswer]:
     """Read `ids`, then yield what follows, in pieces; stop as `answer` does.
 
     refusing: decides about the first token.
-    Returns the state after all that was read, and the last generated ids that are not read yet: one, or none.
     """
-    sampler, decoder = Sampler(sampling), tokenizer.stream_decoder()
+    sampler, decoder, continued = Sampler(sampling), tokenizer.stream_decoder(), Continuation(model, state)
     ends_with_line, begun = tokenizer.turns is None and not several_lines, False
     for _ in range(sampling.max_new_tokens):
         with torch.inference_mode():
-            logits, state = model(torch.tensor([ids]), state, logits="last")  # (1, 1, V)
+            logits = continued.read(ids)  # (1, 1, V)
             following = logits[0, 0] if refusing is None else refusing.decided(logits[0, 0])  # (V)
         refusing = None
         token = sampler.choose(following)
@@ -69,13 +79,14 @@ def speak(
             begun = begun or bool(text.strip())
             if ended:
                 yield text
-                return state, []  # the line's end is not read: the next question brings its own
+                # The line's end is not read: the next question brings its own.
+                return AfterAnswer(continued.state, continued.unread)
         ids = [token]
         if text:
             yield text
     if rest := decoder.flush():
         yield rest
-    return state, ids
+    return AfterAnswer(continued.state, (*continued.unread, *ids), cut_off=bool(ids))
 
 
 def _first_line(text: str, begun: bool) -> tuple[str, bool]:

@@ -21,6 +21,7 @@ class Conversation:
     state: State
     unread: tuple[int, ...] = ()  # ids of the last answer that the state does not hold yet
     turns: int = 0
+    cut_off: bool = False  # the last answer did not end by itself
 
 
 def reply(
@@ -41,5 +42,5 @@ def reply(
     prompt = Prompt(tokenizer)
     asked = prompt.next_question if conversation.turns else prompt.question
     ids = [*conversation.unread, *asked(question.strip(), retrieved)]
-    state, unread = yield from speak(model, tokenizer, conversation.state, ids, sampling, refusing=refusing)
-    return Conversation(state, tuple(unread), conversation.turns + 1)
+    said = yield from speak(model, tokenizer, conversation.state, ids, sampling, refusing=refusing)
+    return Conversation(said.state, said.unread, conversation.turns + 1, said.cut_off)

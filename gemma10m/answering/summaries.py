@@ -72,8 +72,8 @@ def say(model: Decoder, tokenizer: Tokenizer, state: State, request: str, sampli
 
     def spoken(asked: str) -> Spoken:
         ids = Prompt(tokenizer).question(asked)
-        _, unread = yield from speak(model, tokenizer, state, ids, sampling, several_lines=True)
-        return bool(unread)
+        said = yield from speak(model, tokenizer, state, ids, sampling, several_lines=True)
+        return said.cut_off
 
     written = Written(words)
     cut_off = yield from new_sentences(spoken(request), written)

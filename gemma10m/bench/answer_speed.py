@@ -9,10 +9,11 @@ from pathlib import Path
 import torch
 
 from gemma10m.bench.ceiling import copy_rate
-from gemma10m.bench.timing import seconds, spread, synchronise
+from gemma10m.bench.timing import seconds, spread
 from gemma10m.bench.writers import OwnWriter, TokenWriter, writer_of
 from gemma10m.errors import UsageError
 from gemma10m.memory.state import State
+from gemma10m.models.continuation import Continuation
 from gemma10m.models.decoder import Decoder
 from gemma10m.reading.pace import Pace
 
@@ -23,7 +24,7 @@ def measure_answer(model: Decoder, tokens: int) -> dict[str, object]:
     """Time greedy tokens after a question of 32 tokens, on a state of `tokens`; a first question is not counted."""
     device = model.device.type
     state = Pace(model).read(torch.randint(model.config.vocabulary, (tokens,)).tolist(), model.empty_state())
-    question = torch.randint(model.config.vocabulary, (1, QUESTION), device=model.device)  # (B, S)
+    question = torch.randint(model.config.vocabulary, (QUESTION,)).tolist()
     asked = [_token_seconds(model, question, state) for _ in range(REPEATS + 1)][1:]
     rate = spread([1 / later for _, *others in asked for later in others])
     weights = sum(tensor.nbytes for tensor in model.state_dict().values())
@@ -89,15 +90,11 @@ def _written(writer: TokenWriter, ids: list[int]) -> tuple[float, float, list[in
     return first, seconds(rest, "cpu"), tokens
 
 
-@torch.inference_mode()
-def _token_seconds(model: Decoder, ids: torch.Tensor, state: State) -> list[float]:
+def _token_seconds(model: Decoder, ids: list[int], state: State) -> list[float]:
     """Return the seconds of an answer's first token, and of each after it."""
-    found = []
+    found, continued = [], Continuation(model, state)
     for _ in range(1 + ANSWER):
-        synchronise(model.device.type)
         started = time.perf_counter()
-        logits, state = model(ids, state, logits="last")  # (B, 1, V)
-        ids = logits.argmax(-1)  # (B, 1)
-        synchronise(model.device.type)
+        ids = [int(continued.read(ids).argmax())]  # waits for the device
         found.append(time.perf_counter() - started)
     return found

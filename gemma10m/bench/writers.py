@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 from gemma10m.bench import llama_cpp_peer, transformers_peer
-from gemma10m.bench.own_prefill import read_on
 from gemma10m.errors import UsageError
+from gemma10m.models.continuation import Continuation
 from gemma10m.models.decoder import Decoder
 
 
@@ -28,14 +28,13 @@ class TokenWriter(ABC):
 
 class OwnWriter(TokenWriter):
     def __init__(self, model: Decoder) -> None:
-        self._model, self._state = model, model.empty_state()
+        self._model, self._continued = model, Continuation(model, model.empty_state())
 
     def reset(self) -> None:
-        self._state = self._model.empty_state()
+        self._continued = Continuation(self._model, self._model.empty_state())
 
     def after(self, ids: list[int]) -> int:
-        logits, self._state = read_on(self._model, torch.tensor([ids]), self._state)
-        return int(logits.argmax())
+        return int(self._continued.read(ids).argmax())
 
 
 class TransformersWriter(TokenWriter):

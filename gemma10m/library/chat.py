@@ -191,9 +191,8 @@ class Chat:
                 yield made
         unseen = held and (self.waits or self.passages.waits or says_nothing(made))
         checked = self.passages.check(understood, made, unseen, parts=parts)
-        # What is left unread is the last token of an answer that did not end by itself.
         rewritten = "" if understood == question else understood
-        answer = replace(checked, question=question, understood_as=rewritten, truncated=bool(after.unread))
+        answer = replace(checked, question=question, understood_as=rewritten, truncated=after.cut_off)
         if held:
             yield answer.text
         self._conversation = after

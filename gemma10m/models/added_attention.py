@@ -18,9 +18,10 @@ from gemma10m.memory.added import CONTEXT, CONTEXT_TOKENS, WRITES
 from gemma10m.memory.matrix import scanned
 from gemma10m.memory.state import LayerState, last_rows
 from gemma10m.models.added_projections import CONTEXT_RANKS, AddedProjections, Writes
-from gemma10m.models.attention import Attention, Projected, queries_of
+from gemma10m.models.attention import Attention
 from gemma10m.models.chunk import Chunk, View
 from gemma10m.models.mixer import Cost
+from gemma10m.models.queries import Projected, queries_of
 from gemma10m.models.run_state import rows_at
 
 
@@ -35,6 +36,8 @@ class AddedMemoryAttention(Attention):
         """Do as Attention does, and with another memory kind nothing else."""
         if not self.memory.needs_added_memory:
             return super().forward(x, state, chunk, wanted)
+        if chunk.growing:
+            return self._next_and_recalled(x, state, chunk), state
         view = chunk.view(self.window, self.spec)
         new = self._project(x, wanted)
         before = self._before(state, new, view)
@@ -52,6 +55,15 @@ class AddedMemoryAttention(Attention):
         if chunk.asks:
             output = output + self._recalled(x[:, -wanted:], new, context, memories, chunk)
         return output, left
+
+    def _next_and_recalled(self, x: Tensor, state: LayerState, chunk: Chunk) -> Tensor:
+        """Return the output (B, 1, D) of one more token x (B, 1, D), and keep its context."""
+        output, new = self._next(x, chunk)
+        kept = chunk.growing[self]
+        before = state[CONTEXT] if kept.context is None else kept.context
+        nearby = torch.cat((before[:, :, -CONTEXT_TOKENS:], self.added_memory.contexts(x)), dim=2)
+        kept.context = nearby
+        return output + self._recalled(x, new, nearby, state["memory"].unsqueeze(2), chunk)
 
     def rewind(self, state: LayerState, position: int, tokens: int) -> LayerState | None:
         before = super().rewind(state, position, tokens)

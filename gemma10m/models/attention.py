@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -21,31 +19,15 @@ from gemma10m.memory.spans import Plan, SegmentWindow, SlidingWindow, Span, Wind
 from gemma10m.memory.state import LayerState, Layout, last_rows
 from gemma10m.models.buffer import Buffer, Quantised
 from gemma10m.models.chunk import Chunk, View, wide_dtype
+from gemma10m.models.growing import ONE_QUERY, GrowingKeys
 from gemma10m.models.layers import RMSNorm, fuse_bias, fuse_weights
 from gemma10m.models.mixer import Cost, Mixer
 from gemma10m.models.most_attended import MostAttended
+from gemma10m.models.queries import Projected, Queries, queries_of
 from gemma10m.models.run_state import open_after, state_after, state_before
 from gemma10m.models.scores import SCORES_AT_ONCE, attend
 
 WIDEST_IN_BLOCKS = 256  # numbers of a head
-
-
-class Projected(NamedTuple):
-    queries: Tensor  # (B, H, wanted, E)
-    keys: Tensor  # (B, K, S, E)
-    values: Tensor  # (B, K, S, E)
-
-
-@dataclass(frozen=True)
-class Queries:
-    plain: Tensor  # (B, H, S, E): what memory is asked with
-    turned: Tensor  # (B, H, S, E): at their positions in the buffer
-
-    def of(self, span: Span, skipped: int) -> Queries:
-        """Return a span's queries, each (B, H, G, Q, E)."""
-        first = span.first_query - skipped
-        here, shape = slice(first, first + span.segments * span.queries), (span.segments, span.queries)
-        return Queries(self.plain[:, :, here].unflatten(2, shape), self.turned[:, :, here].unflatten(2, shape))
 
 
 def window_of(spec: AttentionSpec, reading: ReadingConfig) -> Window:
@@ -97,6 +79,8 @@ class Attention(Mixer):
 
     def forward(self, x: Tensor, state: LayerState, chunk: Chunk, wanted: int) -> tuple[Tensor, LayerState]:
         """Map x (B, S, D) to the last `wanted` tokens' output (B, wanted, D) and the state after the chunk."""
+        if chunk.growing:
+            return self._next(x, chunk)[0], state
         view = chunk.view(self.window, self.spec)
         asking = wanted if self.most_attended is None else x.shape[1]  # every token, to count what each receives
         new, kept = self._project(x, asking, chunk.kv_input), dict[str, Tensor]()
@@ -111,6 +95,29 @@ class Attention(Mixer):
         written = {} if buffer.write_gates is None else {"write_gates": buffer.write_gates}
         left = self._next_state(view.plan, buffer, before).replace(**kept)
         return output, self._after(state, left, new, written, view)
+
+    @property
+    def can_grow(self) -> bool:
+        return self.quantiser is None and self.most_attended is None
+
+    def growing(self, state: LayerState, chunk: Chunk) -> GrowingKeys | None:
+        view, blank = chunk.view(self.window, self.spec), state["keys"][:, :, :0]  # (B, K, 0, E)
+        memories = self._remember(state, view, blank, blank, state.get("write_gates"))
+        return GrowingKeys(state, view, memories)
+
+    def _next(self, x: Tensor, chunk: Chunk) -> tuple[Tensor, Projected]:
+        """Return the output (B, 1, D) of one more token x (B, 1, D), whose key and value are kept."""
+        new, kept = self._project(x, 1, chunk.kv_input), chunk.growing[self]
+        kept.add(new.keys, new.values, chunk)
+        if self.lends_as is not None:
+            chunk.lent_keys[self.lends_as] = kept
+        return self._ask(new.queries, kept, chunk), new
+
+    def _ask(self, queries: Tensor, kept: GrowingKeys, chunk: Chunk) -> Tensor:
+        """Return the output (B, 1, D) of the last token that was added, with its queries (B, H, 1, E)."""
+        asked = Queries(queries.unsqueeze(2), kept.turned(queries, chunk).unsqueeze(2))
+        output: Tensor = self.o_proj(self._mixed(asked, kept.window, kept.memories, ONE_QUERY))
+        return output
 
     def _lend(self, chunk: Chunk, buffer: Buffer) -> None:
         if self.lends_as is not None:
@@ -329,20 +336,23 @@ class Attention(Mixer):
         return output
 
     def _span(self, queries: Queries, buffer: Buffer, view: View, span: Span) -> Tensor:
-        """Mix local attention and memory by the gates, for one batch of like windows -> (B, G * Q, H * E)."""
-        local = self._local(queries.turned, buffer, view, span)  # (B, H, G, Q, E)
+        """Return the output of one batch of like windows -> (B, G * Q, H * E)."""
+        return self._mixed(queries, buffer.windows(view, span), buffer.memories, span)
+
+    def _mixed(self, queries: Queries, window: tuple[Tensor, Tensor], memories: Memories | None, span: Span) -> Tensor:
+        """Mix local attention and memory by the gates -> (B, G * Q, H * E). window: keys and values."""
+        local = self._local(queries.turned, *window, span)  # (B, H, G, Q, E)
         # What reads everything, or a state vector, has no use for a mixture: there gates are ignored.
         if not self.has_gates or (self.memory.remembers and not self.memory.mixes):
             return _merge_heads(local)
         gate = self.gate.flatten()  # (H)
-        if buffer.memories is None:
+        if memories is None:
             kept = 1.0 - torch.sigmoid(ops.wide(gate)).view(-1, 1, 1, 1)  # (H, 1, 1, 1)
             return _merge_heads((kept * local).to(local.dtype))
-        return buffer.memories.mix(local, queries.plain, gate, span.first_segment)
+        return memories.mix(local, queries.plain, gate, span.first_segment)
 
-    def _local(self, queries: Tensor, buffer: Buffer, view: View, span: Span) -> Tensor:
-        """Attend inside each window. (B, H, G, Q, E) -> (B, H, G, Q, E)."""
-        keys, values = buffer.windows(view, span)  # (B, K, G, width, E) each
+    def _local(self, queries: Tensor, keys: Tensor, values: Tensor, span: Span) -> Tensor:
+        """Attend inside each window: (B, H, G, Q, E), keys and values (B, K, G, width, E) -> (B, H, G, Q, E)."""
         out = attend(
             _batch(queries),
             _batch(keys),
@@ -368,11 +378,6 @@ class Attention(Mixer):
         if buffer.write_gates is not None:
             tensors["write_gates"] = buffer.write_gates[:, :, plan.closed * self.segment :].clone()
         return LayerState(**tensors)
-
-
-def queries_of(queries: Tensor, view: View) -> Queries:
-    """Return the queries (B, H, wanted, E) of the chunk's last tokens, plain and turned."""
-    return Queries(queries, view.rotate(queries, len(view.cos) - queries.shape[2]))
 
 
 def _merge_heads(x: Tensor) -> Tensor:

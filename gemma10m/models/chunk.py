@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,9 @@ from gemma10m.models.rope import AngleTables, cos_sin_at
 
 if TYPE_CHECKING:
     from gemma10m.models.buffer import Buffer
+    from gemma10m.models.growing import GrowingKeys
     from gemma10m.models.layer_inputs import LayerInputs
+    from gemma10m.models.mixer import Mixer
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,8 @@ class Chunk:
     """Hold consecutive tokens at a position. Views are made once and shared by all layers of a kind.
 
     Layers whose keys and values others attend to lend them to those here. asks: the tokens are of a question or an
-    answer, and not of a document that is read for later: `added` memory recalls something for them.
+    answer, and not of a document that is read for later: `added` memory recalls something for them. growing: the chunk
+    is one token, and layers add it to these keys and values.
     """
 
     def __init__(
@@ -65,12 +69,15 @@ class Chunk:
         runs: Runs | None = None,
         angles: AngleTables | None = None,
         asks: bool = True,
+        growing: Mapping[Mixer, GrowingKeys] | None = None,
     ) -> None:
-        self._angles = angles or AngleTables()
+        self._angles, self.growing = angles or AngleTables(), growing or {}
         self.position, self.tokens, self.asks = position, tokens, asks
         self._device, self._wide, self._interludes, self._runs = device, wide_dtype(dtype), interludes, runs
         self._views: dict[tuple[Window, Rope, int], View] = {}
+        self._angles_at: dict[tuple[int, Rope, int], tuple[Tensor, Tensor]] = {}
         self.lent: dict[int, Buffer] = {}  # by layer: keys and values that later layers attend to
+        self.lent_keys: dict[int, GrowingKeys] = {}  # where the chunk is added to them
         self.kv_input: Tensor | None = (
             None  # (B, S, D), of the layer that runs, if its keys and values have a norm of their own
         )
@@ -84,6 +91,13 @@ class Chunk:
             angles = self._angles.cos_sin(width, spec.head_size, spec.rope, self._device, self._wide)  # (W + S, E) each
             self._views[key] = View(plan, *angles, spec, self._interludes, self._runs)
         return self._views[key]
+
+    def angles_at(self, place: int, spec: AttentionSpec) -> tuple[Tensor, Tensor]:
+        """Return cos and sin of one place, (1, E) each."""
+        key = (place, spec.rope, spec.head_size)
+        if key not in self._angles_at:
+            self._angles_at[key] = self._angles.at(place, spec.head_size, spec.rope, self._device, self._wide)
+        return self._angles_at[key]
 
 
 def wide_dtype(dtype: torch.dtype) -> torch.dtype:

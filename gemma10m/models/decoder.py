@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal, cast
 
@@ -18,6 +19,7 @@ from gemma10m.models.altup import AltUpLayer, joined, projections, spread
 from gemma10m.models.attention import Attention
 from gemma10m.models.blocks import Layer, PreNormLayer, SandwichNormLayer, ScaledLayer
 from gemma10m.models.chunk import Chunk
+from gemma10m.models.growing import GrowingKeys
 from gemma10m.models.layer_inputs import LayerInputs, table
 from gemma10m.models.layers import FeedForward, RMSNorm
 from gemma10m.models.megalodon_layer import MegalodonLayer, RopeFrequencies
@@ -140,6 +142,12 @@ class Decoder(nn.Module):
             if not self.quantised and isinstance(module, Mixer | FeedForward):
                 module.fuse()
 
+    def add_norm_offsets(self) -> None:
+        """Add the norms' offsets to their weights once, as kernels do by themselves; for inference on a CPU only."""
+        for module in self.model.modules():
+            if isinstance(module, RMSNorm):
+                module.add_offset()
+
     @property
     def device(self) -> torch.device:
         return numbers_of(self.model.embed_tokens).device
@@ -241,6 +249,26 @@ class Decoder(nn.Module):
         chunk = Chunk(start, ids.shape[1], self.device, self.dtype, interludes, runs, self._angles, wanted > 0)
         hidden, layers = self.model(ids.to(self.device), state, chunk, wanted)
         return hidden, State(layers, start + ids.shape[1] if runs is None else runs.round.end)
+
+    @property
+    def can_grow(self) -> bool:
+        """Tell if `growing` and `next` can read a token."""
+        return all(mixer.can_grow for mixer in self.mixers)
+
+    def growing(self, state: State) -> dict[Mixer, GrowingKeys]:
+        """Return what layers attend to in the state's open segment, which must have room for more than one token."""
+        chunk = Chunk(state.position, 1, self.device, self.dtype, angles=self._angles)
+        pairs = zip(self.mixers, state.layers, strict=True)
+        found = {mixer: mixer.growing(layer, chunk) for mixer, layer in pairs}
+        return {mixer: keys for mixer, keys in found.items() if keys is not None}
+
+    def next(self, ids: Tensor, state: State, growing: Mapping[Mixer, GrowingKeys], position: int) -> Tensor:
+        """Return the last logits (B, 1, V) as `forward` does, for one token ids (B, 1) at a position.
+
+        growing: that of the state, which this changes; with the tokens since then, all of them in the open segment.
+        """
+        chunk = Chunk(position, 1, self.device, self.dtype, angles=self._angles, growing=growing)
+        return self._last(self.model(ids.to(self.device), state, chunk, 1)[0])
 
     def _forgetting(self, ids: Tensor, state: State, wanted: int) -> tuple[Tensor, State]:
         """Return what `hidden` returns where nothing is carried over: each segment is read as the document's first."""

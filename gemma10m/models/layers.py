@@ -19,19 +19,31 @@ FEED_FORWARD_ROWS = 8192
 class RMSNorm(nn.Module):
     """Apply RMS norm with `offset` added to its weights: Gemma's are around 0, other models' around 1."""
 
+    scale: Tensor | None
+
     def __init__(self, size: int, eps: float, offset: float) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.full((size,), 1.0 - offset))
         self.eps, self.offset = eps, offset
+        self.register_buffer("scale", None, persistent=False)  # (D) float64, with the offset: exact in any type
+
+    def add_offset(self) -> None:
+        """Add the offset once, and not for each call; for weights that do not change any more."""
+        self.scale = self.offset + self.weight.detach().double()
 
     def forward(self, x: Tensor) -> Tensor:
-        return ops.rms_norm(x, self.weight, self.eps, self.offset)
+        return ops.rms_norm(x, *self._scaling)
+
+    @property
+    def _scaling(self) -> tuple[Tensor, float, float]:
+        """Return weights, eps and offset."""
+        return (self.weight, self.eps, self.offset) if self.scale is None else (self.scale, self.eps, 0.0)
 
     def after(self, x: Tensor, added: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return x + added and its norm, (..., D) each; added None adds nothing."""
         if added is None:
             return x, self(x)
-        return ops.add_rms_norm(x, added, self.weight, self.eps, self.offset)
+        return ops.add_rms_norm(x, added, *self._scaling)
 
 
 def fuse_weights(*linears: nn.Linear) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from gemma10m.memory.state import LayerState, Layout
 from gemma10m.models.chunk import Chunk
+from gemma10m.models.growing import GrowingKeys
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,15 @@ class Mixer(nn.Module):
     @abstractmethod
     def first_seen(self, position: int) -> int:
         """Return the first token whose input the output at `position` depends on, sinks aside."""
+
+    @property
+    def can_grow(self) -> bool:
+        """Tell if a token in an open segment changes nothing but keys and values."""
+        return False
+
+    def growing(self, state: LayerState, chunk: Chunk) -> GrowingKeys | None:
+        """Return what the chunk, one token in an open segment, is added to; None where a mixer keeps nothing."""
+        return None
 
     def fuse(self) -> None:
         """Join weights that are used together into one tensor; for inference only, and once."""

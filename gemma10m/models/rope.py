@@ -39,6 +39,15 @@ class AngleTables:
         cos, sin = self._kept[kind]
         return cos[:count], sin[:count]
 
+    def at(
+        self, position: int, head_size: int, rope: Rope, device: torch.device, dtype: torch.dtype
+    ) -> tuple[Tensor, Tensor]:
+        """Return cos and sin of one position, (1, E) each."""
+        if not 0 <= position < LONGEST_TABLE:
+            return cos_sin(position, 1, head_size, rope, device, dtype)
+        cos, sin = self.cos_sin(position + 1, head_size, rope, device, dtype)
+        return cos[position:], sin[position:]
+
 
 def cos_sin_at(
     positions: Tensor, head_size: int, rope: Rope, dtype: torch.dtype = torch.float32

@@ -52,7 +52,7 @@ def _alone(queries: Tensor, keys: Tensor, values: Tensor, scale: float) -> Tenso
     grouped = ops.wide(queries).unflatten(1, (keys.shape[1], -1)).squeeze(3)  # (B, K, H/K, E)
     scores = torch.matmul(grouped, ops.wide(keys).mT) * scale  # (B, K, H/K, width)
     found = torch.matmul(torch.softmax(scores, dim=-1), ops.wide(values))  # (B, K, H/K, E)
-    return found.flatten(1, 2).unsqueeze(2).to(values.dtype)  # (B, H, 1, E)
+    return found.flatten(1, 2).unsqueeze(2).to(queries.dtype)  # (B, H, 1, E)
 
 
 def received(queries: Tensor, keys: Tensor, *, scale: float, cap: float | None) -> Tensor:

@@ -9,9 +9,11 @@ from torch import Tensor
 
 from gemma10m.config import AttentionSpec, ModelConfig, ReadingConfig
 from gemma10m.memory.state import LayerState, Layout
-from gemma10m.models.attention import Attention, queries_of
+from gemma10m.models.attention import Attention
 from gemma10m.models.chunk import Chunk
+from gemma10m.models.growing import GrowingKeys
 from gemma10m.models.mixer import Cost
+from gemma10m.models.queries import queries_of
 
 
 class SharedAttention(Attention):
@@ -31,8 +33,13 @@ class SharedAttention(Attention):
         queries = self._heads(self.q_proj(x[:, x.shape[1] - wanted :]))  # (B, H, wanted, E)
         if self.spec.query_key_norm:
             queries = self.q_norm(queries)
+        if chunk.growing:
+            return self._ask(queries, chunk.lent_keys[self.spec.source], chunk), state
         view = chunk.view(self.window, self.spec)
         return self._attend(queries_of(queries, view), chunk.lent[self.spec.source], view, wanted), state
+
+    def growing(self, state: LayerState, chunk: Chunk) -> GrowingKeys | None:
+        return None
 
     def fuse(self) -> None:
         """Leave the weights as they are: there is one projection of the input alone."""

@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from gemma10m import ops
 from gemma10m.config import AttentionSpec, ModelConfig, ReadingConfig
 from gemma10m.memory.state import LayerState
-from gemma10m.models.attention import Attention, queries_of
+from gemma10m.models.attention import Attention
 from gemma10m.models.buffer import Buffer
 from gemma10m.models.chunk import Chunk, wide_dtype
+from gemma10m.models.queries import queries_of
 from gemma10m.models.rope import cos_sin
 
 
@@ -70,6 +71,10 @@ class StateVectorAttention(Attention):
         left = vector if plan.closed else state["state_vector"]
         output = torch.cat(outputs, dim=1)[:, plan.tokens - wanted :]  # (B, wanted, D)
         return output, self._next_state(plan, buffer, state).replace(state_vector=left, output_mean=mean)
+
+    @property
+    def can_grow(self) -> bool:
+        return super().can_grow and not self.memory.needs_state_vectors
 
     def rewind(self, state: LayerState, position: int, tokens: int) -> LayerState | None:
         """Go back by the whole open segment only: a mean cannot give back single tokens."""

@@ -89,6 +89,8 @@ def load_checkpoint(
     model.name, model.fingerprint = checkpoint.name, adapted_fingerprint(checkpoint, adapter, reading.memory)
     gates = [tensor for name, tensor in weights.items() if name.endswith("self_attn.gate")]
     model.warnings = (*checkpoint.notes, *_warnings(gates, reading, device))
+    if device == "cpu" and not trains:
+        model.add_norm_offsets()
     if device == "cuda" and not trains:
         del weights, gates  # a layer's own are free once it is fused
         with telling_what_is_needed(checkpoint, device, dtype):

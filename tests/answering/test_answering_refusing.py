@@ -30,6 +30,8 @@ READS = AboutAnswers(reads_passages=True, refusal_bias=2.0, strict_bias=5.0)
 class Steady:
     """Behave like a model that says three ids and would say `other` nearly as soon, each time."""
 
+    can_grow = False
+
     def __init__(self, other: int) -> None:
         self.other, self.asked = other, list[list[int]]()
 
@@ -49,7 +51,7 @@ def said(refusing: Refusing | None, other: int = 700) -> list[int]:
         try:
             next(speaking)
         except StopIteration as end:
-            return [ids[0] for ids in model.asked[1:]] + end.value[1]
+            return [ids[0] for ids in model.asked[1:]] + list(end.value.unread)
 
 
 def test_a_refusal_is_one_where_it_is_likelier_than_all_answers_together() -> None:

@@ -36,6 +36,7 @@ from torch import Tensor
 import gemma10m
 from gemma10m.errors import ModelError
 from gemma10m.memory.state import State
+from gemma10m.models.continuation import Continuation
 from gemma10m.state_file import load_state, save_state
 
 every_architecture = pytest.mark.parametrize("name", OFFICIAL)
@@ -202,6 +203,17 @@ def test_logits_equal_the_official_ones(folders: dict[str, Path], name: str) -> 
 @pytest.mark.parametrize("cuts", CUTS)
 def test_any_cut_equals_the_whole(folders: dict[str, Path], name: str, cuts: str) -> None:
     assert difference(read_in_float64(folders[name], cuts=CUTS[cuts]), truth(name)) < EXACT
+
+
+@every_architecture
+def test_tokens_by_themselves_equal_the_whole(folders: dict[str, Path], name: str) -> None:
+    model = loaded(folders[name]).double()
+    with Float64(), torch.no_grad():
+        before, state = read(model, IDS[:1, :5])
+        continued = Continuation(model, state)
+        assert model.can_grow
+        found = torch.cat([before, *(continued.read([token]) for token in IDS[0, 5:].tolist())], dim=1)
+    assert difference(found, truth(name)[:1]) < EXACT
 
 
 @every_architecture

@@ -143,12 +143,15 @@ def test_an_answer_is_taught_as_it_is_given(turns: bool) -> None:
         assert taught == Prompt(tokenizer).answer(one.answer)
         left = iter(taught)
 
-        def say(ids: Tensor, state: int, logits: str, left: object = left) -> tuple[Tensor, int]:
-            following = torch.zeros(1, 1, 1040)
-            following[0, 0, next(left)] = 9.0  # type: ignore[call-overload]
-            return following, state
+        class Saying:
+            can_grow = False
 
-        assert "".join(speak(say, tokenizer, 0, [5], Sampling())).strip() == one.answer  # type: ignore[arg-type]
+            def __call__(self, ids: Tensor, state: int, logits: str, left: object = left) -> tuple[Tensor, int]:
+                following = torch.zeros(1, 1, 1040)
+                following[0, 0, next(left)] = 9.0  # type: ignore[call-overload]
+                return following, state
+
+        assert "".join(speak(Saying(), tokenizer, 0, [5], Sampling())).strip() == one.answer  # type: ignore[arg-type]
         assert list(left) == []
 
 
