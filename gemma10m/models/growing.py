@@ -51,10 +51,9 @@ class GrowingKeys:
         """Add a token's key, which has no position yet, and value: (B, K, 1, E) each."""
         if self._count == self._keys.shape[2]:
             self._keys, self._values = self._with_room(self._keys), self._with_room(self._values)
-        here = slice(self._count, self._count + 1)
         self._count += 1
-        self._keys[:, :, here] = self.turned(key, chunk)
-        self._values[:, :, here] = value
+        self._keys.narrow(2, self._count - 1, 1).copy_(self.turned(key, chunk))
+        self._values.narrow(2, self._count - 1, 1).copy_(value)
 
     def turned(self, x: Tensor, chunk: Chunk) -> Tensor:
         """Rotate x (B, heads, 1, E) to the place of the token that was added last."""

@@ -143,6 +143,11 @@ def test_a_model_runs_on_a_gpu_and_waits_for_nothing(
                 found, state = model(ids, state, logits=cast(Logits, logits))
             assert found.device.type == "cuda"
         assert {tensor.device.type for layer in state.layers for _, tensor in layer.tensors()} == {"cuda"}
+        keys = model.growing(state) if model.can_grow else {}
+        for position in range(state.position, state.position + 2 * bool(keys)):
+            ids = torch.zeros(2, 1, dtype=torch.int64, device="cuda")
+            with torch.inference_mode():
+                assert model.next(ids, state, keys, position).device.type == "cuda"
     assert made.bytes.get("cpu", 0) <= 64  # the root of D that embeddings are scaled with, and counts
 
 

@@ -82,11 +82,18 @@ def _copied(x: torch.Tensor, memory_format: torch.memory_format = torch.contiguo
     return made
 
 
+def _filled(x: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
+    """Do as Tensor.copy_ does, which asks for one as well."""
+    torch.ops.aten.copy_.default(x, source)
+    return x
+
+
 @contextmanager
 def fake_cuda(monkeypatch: pytest.MonkeyPatch, flash: bool) -> Iterator[Made]:
     """Make tensors on a CUDA device that is not there. flash: what torch says of flash attention."""
     monkeypatch.setattr(scores, "_has_flash", lambda *_: flash)
     monkeypatch.setattr(torch.Tensor, "contiguous", _copied, raising=False)
+    monkeypatch.setattr(torch.Tensor, "copy_", _filled, raising=False)
     made = Made()
     with FakeTensorMode(), _Watch(made), _Indexing():
         yield made
