@@ -148,10 +148,11 @@ its name and places. A folder is taken for a library if it holds `library.passag
 
 ## Sources
 
-A source is a text file (UTF-8, UTF-16 with its mark, else Windows-1252), PDF (`pip install 'gemma10m[pdf]'`), EPUB,
-HTML, DOCX (Word's XML, too), ODT, RTF, FB2, mail (`.eml`, `.emlx`, `.mbox`), notebook, Info manual, man page or
-subtitles, also compressed by gzip, bzip2, xz or zstd (`gemma10m[zstd]`), or a folder, zip or tar of those. A warning
-names what could not be read, or was read differently: wrong bytes, missing chapters, files in base64.
+A source is a text file (UTF-8, UTF-16, or an old encoding that is guessed, with a notice),
+PDF (`pip install 'gemma10m[pdf]'`), EPUB, HTML, DOCX (Word's XML, too), ODT, RTF, FB2, mail (`.eml`, `.emlx`, `.mbox`),
+notebook, Info manual, man page or subtitles, also compressed by gzip, bzip2, xz or zstd (`gemma10m[zstd]`), or a
+folder, zip or tar of those. A warning names what could not be read, or was read differently: wrong bytes,
+missing chapters, files in base64.
 
 A folder or an archive begins with the list of its files, then the README, then the others in order. HTML and notebooks
 are read as their text, in a repository, too: `--exclude '*.html'` leaves them out. `--include` and `--exclude` are

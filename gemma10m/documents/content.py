@@ -31,6 +31,13 @@ class Content:
             most = BLOCK if self.nbytes is None else min(BLOCK, self.nbytes)
             return read_block(descriptor, self.start, most)
 
+    def blocks(self) -> Iterator[bytes]:
+        """Yield all bytes, a block at a time. Raises `UnreadableError`."""
+        with self.descriptor() as descriptor:
+            file = ContentFile(self, descriptor)
+            while block := file.read(BLOCK):
+                yield block
+
     def whole(self, what: str) -> bytes:
         """Return all bytes. Raises `UnreadableError`, also when that is more than may be held in memory."""
         with self.descriptor() as descriptor:

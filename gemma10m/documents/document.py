@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from gemma10m.documents.file_stat import Stamp
 from gemma10m.documents.safe_open import BLOCK, DIGEST, UnreadableError, block_digest, read_block
-from gemma10m.documents.text import decoder
+from gemma10m.documents.text import EncodingDetector, decoder
 from gemma10m.encodings import LOSSY
 from gemma10m.errors import DocumentError
 
@@ -204,14 +204,19 @@ class Document:
     def prefix_sha256(self, nbytes: int) -> str | None:
         """Return sha256 of the first `nbytes` bytes, to recognise a file that has grown.
 
-        Return None for a document of several files, and for one that is shorter.
+        Return None for a document of several files, for one that is shorter, and for one of which the first bytes alone
+        are another encoding, so that they were other text.
         """
         if self.headed or not 0 <= nbytes <= self.nbytes:
             return None
-        digest = hashlib.sha256()
-        for block in self.files[0].blocks():
-            digest.update(block[:nbytes])
-            nbytes -= len(block)
-            if nbytes <= 0:
-                break
-        return digest.hexdigest()
+        digest, detector = hashlib.sha256(), EncodingDetector(b"")
+        for position, block in zip(range(0, nbytes, BLOCK), self.files[0].blocks(), strict=False):
+            first = block[: nbytes - position]
+            digest.update(first)
+            detector = detector if position else EncodingDetector(first)
+            try:
+                detector.feed(first, final=position + len(first) == nbytes)
+            except UnreadableError:
+                return None
+        is_same = detector.is_ascii or detector.encoding == self.files[0].encoding
+        return digest.hexdigest() if is_same else None

@@ -15,7 +15,7 @@ from gemma10m.documents.content import Content
 from gemma10m.documents.document import Document, Origin, SkippedFile, SourceFile
 from gemma10m.documents.extraction import Text, open_content
 from gemma10m.documents.file_stat import Stamp
-from gemma10m.documents.formats.charset import NOT_UTF8
+from gemma10m.documents.guessing import WINDOWS_1252, not_utf8
 from gemma10m.documents.hashing import inspect
 from gemma10m.documents.left_out import left_out_by_text
 from gemma10m.documents.mistaken import missing, refuse_model
@@ -24,7 +24,7 @@ from gemma10m.documents.repository import Walk
 from gemma10m.documents.safe_open import BLOCK, FileBelow, UnreadableError, open_regular
 from gemma10m.documents.selection import Choice
 from gemma10m.documents.spool import Spool
-from gemma10m.documents.text import nul_bytes, wrong_bytes
+from gemma10m.documents.text import no_mark, nul_bytes, wrong_bytes
 from gemma10m.documents.whereabouts import working_folder
 from gemma10m.errors import DocumentError, UsageError
 from gemma10m.regular_file import reason
@@ -170,8 +170,10 @@ class _Gathering:
             self.notices.append(f"{file.path}: {wrong_bytes(file.wrong, 'UTF-8')}")
         if file.nuls:
             self.notices.append(f"{file.path}: {nul_bytes(file.nuls)}")
-        if file.encoding == "cp1252":
-            self.notices.append(f"{file.path} is {NOT_UTF8}")
+        if file.encoding == WINDOWS_1252.codec:
+            self.notices.append(f"{file.path} is {not_utf8(WINDOWS_1252)}")
+        if file.encoding.startswith(("utf-16", "utf-32")) and not file.mark:
+            self.notices.append(f"{file.path}: {no_mark(file.encoding)}")
 
     def document(self) -> Document:
         """Return the document. Raises `DocumentError` for one without text."""

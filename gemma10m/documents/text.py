@@ -1,7 +1,7 @@
 """Decode bytes: by the byte-order mark, then as UTF-8, where few bytes may be wrong, then as Windows-1252.
 
-A NUL byte in the first block makes a file binary, as it does for git; a later one is a wrong byte. No byte of a source
-is ever changed.
+A NUL byte in the first block makes a file binary, as it does for git, unless it is UTF-16 or UTF-32 without a mark; a
+later one is a wrong byte. No byte of a source is ever changed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 from typing import Protocol
 
 from gemma10m.documents.safe_open import UnreadableError
+from gemma10m.documents.unmarked import unmarked_encoding
 from gemma10m.encodings import LOSSY
 
 # UTF-32's little-endian mark begins with UTF-16's: it must be tried first.
@@ -23,6 +24,8 @@ _MARKS = (
 )
 
 _FIRST_BLOCK = 8000  # bytes in which git looks for a NUL
+_BEFORE = 4096  # bytes of the sample before the first that is not UTF-8: how rare such bytes are is telling
+_SAMPLE = 1 << 16  # bytes
 
 # The five bytes Windows-1252 leaves undefined stand for the C1 controls of the same number, so that each byte has a
 # character of its own. NUL is no text.
@@ -82,6 +85,11 @@ def wrong_bytes(number: int, encoding: str) -> str:
     return f"{are} {encoding}: read as U+FFFD"
 
 
+def no_mark(encoding: str) -> str:
+    """Return the notice for a text in UTF-16 or UTF-32 that does not say so."""
+    return f"no byte-order mark: read as {encoding.upper()}"
+
+
 def nul_bytes(number: int) -> str:
     """Return the notice for NUL bytes in a text."""
     return f"{number:,} NUL {'byte is' if number == 1 else 'bytes are'} read as U+FFFD"
@@ -96,17 +104,29 @@ class EncodingDetector:
     """Find the encoding of a file from its blocks, in one pass and constant memory."""
 
     def __init__(self, first_block: bytes) -> None:
-        self.mark, self._declared = next((m for m in _MARKS if first_block.startswith(m[0])), (b"", "utf-8"))
+        unmarked = b"", unmarked_encoding(first_block[:_FIRST_BLOCK]) or "utf-8"
+        self.mark, self._declared = next((m for m in _MARKS if first_block.startswith(m[0])), unmarked)
         self._decoder = codecs.getincrementaldecoder(self._declared.removesuffix("-sig"))("strict")
         self._position = 0
         self._wider = 0  # bytes more than characters: Windows-1252 hardly ever looks like UTF-8
         self.wrong = 0  # bytes that are not UTF-8
         self.nuls = 0
+        self.sample = b""  # of a text that is not UTF-8: what is around and after the first wrong byte
 
     @property
     def wide(self) -> bool:
-        """Tell if it is UTF-16 or UTF-32, by its mark."""
+        """Tell if it is UTF-16 or UTF-32."""
         return self._declared.startswith(("utf-16", "utf-32"))
+
+    @property
+    def unit(self) -> int:
+        """Return the least number of bytes that a character has."""
+        return int(self._declared[4:6]) // 8 if self.wide else 1
+
+    @property
+    def is_ascii(self) -> bool:
+        """Tell if all bytes so far are ASCII."""
+        return not self._wider and self.encoding == "utf-8"
 
     def feed(self, block: bytes, final: bool) -> None:
         """Count the next block. Raises `UnreadableError` for a binary file, and where the byte-order mark is wrong."""
@@ -114,10 +134,12 @@ class EncodingDetector:
             if (first := self._position + block.find(0)) < _FIRST_BLOCK:
                 raise UnreadableError(
                     f"binary (a NUL byte at offset {first})",
-                    hint="only text is read: convert it to text first (UTF-16 text needs its byte-order mark)",
+                    hint="only text is read: convert it to text first",
                 )
             self.nuls += nuls
         data = block[len(self.mark) :] if self._position == 0 else block
+        if self.sample:
+            self.sample += data[: _SAMPLE - len(self.sample)]
         try:
             text = self._decoder.decode(data, final)
         except UnicodeDecodeError as error:
@@ -125,6 +147,8 @@ class EncodingDetector:
                 raise UnreadableError(
                     f"broken: it begins as {self._declared.upper()} but is not", hint="save it as UTF-8"
                 ) from error
+            start = max(0, error.start - _BEFORE)
+            self.sample = error.object[start : start + _SAMPLE]
             self._decoder.errors = "surrogateescape"
             text = self._decoder.decode(data, final)
         if self._decoder.errors != "strict":

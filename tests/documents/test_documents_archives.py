@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemma10m.documents import Document, open_source
-from gemma10m.documents.formats.charset import NOT_UTF8
+from gemma10m.documents.guessing import WINDOWS_1252, not_utf8
 from gemma10m.errors import DocumentError
 
 Members = dict[str, bytes | str]
@@ -111,7 +111,7 @@ def test_an_archive_is_the_folder_it_was_made_of(
     assert texts(archive)["page.html"] == "Page\n"
     assert archive.fingerprint == tree.fingerprint
     assert text_of(archive) == text_of(tree) == text_of(archive)
-    assert archive.notices == tree.notices == (f"old.txt is {NOT_UTF8}",)
+    assert archive.notices == tree.notices == (f"old.txt is {not_utf8(WINDOWS_1252)}",)
     assert not list(scratch.iterdir())
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from formats import CONTAINER, epub, notebook, opened, places, text_of, zipped
 
-from gemma10m.documents.formats.charset import NOT_UTF8
+from gemma10m.documents.guessing import WINDOWS_1252, not_utf8
 
 TEX = '<annotation encoding="application/x-tex">x+2</annotation>'
 KATEX = (
@@ -162,7 +162,7 @@ def test_a_row_s_heading_is_its_place(tmp_path: Path) -> None:
     ]
 
 
-GUESSED = f"{{}}: it is {NOT_UTF8}"
+GUESSED = f"{{}}: it is {not_utf8(WINDOWS_1252)}"
 ONE = "{}: 1 byte is not UTF-8: read as U+FFFD"
 CHARSETS = {
     "gb2312 is gb18030": (b'<meta charset="gb2312"><p>' + "朱镕基在北京".encode("gbk"), "朱镕基在北京", ()),
@@ -181,7 +181,7 @@ CHARSETS = {
     "nothing declared": ("<p>Größe".encode("cp1252"), "Größe", (GUESSED,)),
     "a mark before what is declared": (codecs.BOM_UTF8 + "<meta charset=koi8-r><p>café".encode(), "café", ()),
     "UTF-16 says UTF-8": (codecs.BOM_UTF16_LE + "<meta charset=utf-8><p>café".encode("utf-16-le"), "café", ()),
-    "UTF-16 without a mark": ("<p>café".encode("utf-16-be"), "café", ()),
+    "UTF-16 without a mark": ("<p>café".encode("utf-16-be"), "café", ("{}: no byte-order mark: read as UTF-16-BE",)),
     "half a character of UTF-16": (codecs.BOM_UTF16_LE + "<p>a".encode("utf-16-le") + b"\0\xd8", "a\ufffd", (ONE,)),
     "declared in XML": ("<?xml version='1.0' encoding='windows-1251'?><p>Анна".encode("cp1251"), "Анна", ()),
 }

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gemma10m.documents import Document, git_folders, open_source
-from gemma10m.documents.formats.charset import NOT_UTF8
+from gemma10m.documents.guessing import WINDOWS_1252, not_utf8
 from gemma10m.errors import DocumentError
 
 
@@ -92,7 +92,7 @@ def test_rules_that_are_not_utf8_match_names_that_are_not(tmp_path: Path) -> Non
     document = open_source(tmp_path)
     assert paths(document) == [".gitignore", "a"]
     assert skipped(document) == {"caf\\xe9.txt": "ignored by .gitignore"}
-    assert document.notices == (f".gitignore is {NOT_UTF8}",)
+    assert document.notices == (f".gitignore is {not_utf8(WINDOWS_1252)}",)
 
 
 def test_rules_that_are_a_link_a_fifo_or_too_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemma10m.documents import Document, Piece, document, hashing, open_source
-from gemma10m.documents.formats.charset import NOT_UTF8
+from gemma10m.documents.guessing import WINDOWS_1252, not_utf8
 from gemma10m.documents.text import decoder
 from gemma10m.encodings import nbytes
 from gemma10m.errors import DocumentError
@@ -89,7 +89,7 @@ def test_every_byte_of_windows_1252_has_a_character_of_its_own(tmp_path: Path, b
     read = opened(tmp_path / "old.txt", content)
     text = whole(read.pieces())
     assert read.files[0].encoding == "cp1252"
-    assert read.notices == (f"{tmp_path}/old.txt is {NOT_UTF8}",)
+    assert read.notices == (f"{tmp_path}/old.txt is {not_utf8(WINDOWS_1252)}",)
     assert len(text) == len(content)
     assert len(set(text)) == 255
     assert text[0x7F:0x82] == "\u20ac\u0081\u201a"
@@ -97,7 +97,7 @@ def test_every_byte_of_windows_1252_has_a_character_of_its_own(tmp_path: Path, b
 
 
 def test_the_notice_of_a_guessed_encoding_says_how_to_convert() -> None:
-    assert "iconv -f" in NOT_UTF8
+    assert "iconv -f" in not_utf8(WINDOWS_1252)
 
 
 RUSSIAN = "# Привет, 48213\n"
@@ -131,7 +131,7 @@ def test_bytes_that_a_declared_encoding_lacks_are_replaced_and_reported(tmp_path
 def test_an_encoding_that_is_not_known_or_declared_too_late_is_guessed(tmp_path: Path, head: bytes) -> None:
     read = opened(tmp_path / "a.py", head + b"caf\xe9")
     assert read.files[0].encoding == "cp1252"
-    assert read.notices == (f"{tmp_path}/a.py is {NOT_UTF8}",)
+    assert read.notices == (f"{tmp_path}/a.py is {not_utf8(WINDOWS_1252)}",)
 
 
 @pytest.mark.parametrize("head", [b"# coding: latin-1\n", b"<?xml version='1.0' encoding='us-ascii'?>\n"])
@@ -239,12 +239,12 @@ def test_a_nul_byte_in_the_first_block_makes_a_file_binary(tmp_path: Path, at: i
     content[at] = 0
     with pytest.raises(DocumentError, match=rf"binary \(a NUL byte at offset {at}\)") as caught:
         opened(tmp_path / "a.bin", bytes(content))
-    assert "byte-order mark" in caught.value.hint
+    assert "convert it to text" in caught.value.hint
 
 
 @pytest.mark.parametrize(
     ("letters", "encoding", "more"),
-    [("e ", "lossy-utf-8", []), ("é ", "lossy-utf-8", []), ("\xe9 ", "cp1252", [f"is {NOT_UTF8}"])],
+    [("e ", "lossy-utf-8", []), ("é ", "lossy-utf-8", []), ("\xe9 ", "cp1252", [f"is {not_utf8(WINDOWS_1252)}"])],
 )
 def test_later_nul_bytes_are_replaced_one_by_one(
     tmp_path: Path, block: int, letters: str, encoding: str, more: list[str]

@@ -1,4 +1,4 @@
-"""Find a page's encoding as browsers do: by its mark, by what its first kilobyte declares, else as plain text.
+"""Find a page's encoding as browsers do: by its mark, by what its first kilobyte declares, else by a guess.
 
 The label of a part of a mail is taken as browsers take it, too: `iso-8859-1` is Windows-1252, `gb2312` is GB 18030.
 """
@@ -14,12 +14,12 @@ import webencodings
 
 from gemma10m.documents import limits
 from gemma10m.documents.formats.iso2022jp import decode_iso2022jp, is_iso2022jp
+from gemma10m.documents.guessing import WINDOWS_1252, guess_encoding, not_utf8
 from gemma10m.documents.safe_open import BLOCK
 from gemma10m.documents.spool import TextWriter
-from gemma10m.documents.text import EncodingDetector, TextDecoder, decoder, nul_bytes, wrong_bytes
+from gemma10m.documents.text import EncodingDetector, TextDecoder, decoder, no_mark, nul_bytes, wrong_bytes
 from gemma10m.encodings import LOSSY
 
-NOT_UTF8 = "not UTF-8: read as Windows-1252 (if letters look wrong, convert it: iconv -f ENCODING -t UTF-8)"
 _DECLARED_WITHIN = 1024  # bytes; as in the HTML standard
 _XML = re.compile(rb"""\s*<\?xml[^>]{0,200}?\sencoding\s*=\s*["']([^"'>]+)""")
 _COOKIE = re.compile(rb"(?:[ \t\f]*(?:#.*)?\r?\n)?[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")  # as in PEP 263
@@ -45,6 +45,8 @@ def decode_page(page: bytes, writer: TextWriter, is_xml: bool = False) -> Iterat
     wide = detector.encoding if detector.wide else _UNMARKED.get(page[:2], "")
     start = len(detector.mark)
     if wide:
+        if not detector.mark:
+            writer.note(no_mark(wide))
         return _decoded(page, start, wide, wide.upper(), writer)
     for at in range(0, len(page), BLOCK):
         detector.feed(page[at : at + BLOCK], final=at + BLOCK >= len(page))
@@ -57,8 +59,20 @@ def decode_page(page: bytes, writer: TextWriter, is_xml: bool = False) -> Iterat
     if name:
         return decoded(page, start, name, writer)
     if detector.encoding == "cp1252":
-        writer.note(f"it is {NOT_UTF8}")
+        return guessed(page, detector, writer)
     return _blocks(page, start, decoder(detector.encoding))
+
+
+def guessed(data: bytes, detector: EncodingDetector, writer: TextWriter, what: str = "it") -> Iterator[str]:
+    """Return a text that is not UTF-8 in blocks; the writer notes what it is read as.
+
+    what: the subject of the notice.
+    """
+    start, guess = len(detector.mark), guess_encoding(detector.sample)
+    writer.note(f"{what} is {not_utf8(guess)}")
+    if guess == WINDOWS_1252:
+        return _blocks(data, start, decoder(guess.codec))
+    return _decoded(data, start, guess.codec, guess.name, writer)
 
 
 def declared_by_text(text: bytes) -> str:
@@ -91,8 +105,10 @@ def decode_labelled(data: bytes, label: str, writer: TextWriter, what: str = "it
     what: the subject of the notice that they are not UTF-8.
     """
     detector = EncodingDetector(data)
-    if detector.mark:
+    if detector.mark or (detector.wide and (not label or label.lower() in _ONLY_ASCII)):
         name = detector.encoding.removesuffix("-sig")
+        if not detector.mark:
+            writer.note(no_mark(name))
         return "".join(_decoded(data, len(detector.mark), name, name.upper(), writer))
     if label.lower() not in _ONLY_ASCII:
         if (encoding := webencodings.lookup(label)) and encoding.name != "replacement":
@@ -104,8 +120,8 @@ def decode_labelled(data: bytes, label: str, writer: TextWriter, what: str = "it
             return text
     detector.feed(data.replace(b"\0", b" "), final=True)
     if detector.encoding == "cp1252":
-        writer.note(f"{what} is {NOT_UTF8}")
-    elif detector.wrong:
+        return "".join(guessed(data, detector, writer, what))
+    if detector.wrong:
         writer.note(wrong_bytes(detector.wrong, "UTF-8"))
     return decoder(detector.encoding).decode(data, True)
 

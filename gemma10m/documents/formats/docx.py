@@ -23,13 +23,13 @@ from gemma10m.documents.formats.docx_text import PartText
 from gemma10m.documents.formats.html_text import write_html, write_xhtml
 from gemma10m.documents.formats.lines import Kept
 from gemma10m.documents.formats.mail import write_mail
+from gemma10m.documents.formats.plain_text import whole_text
 from gemma10m.documents.formats.rtf import write_rtf
 from gemma10m.documents.formats.word_document import WordDocument
 from gemma10m.documents.formats.xml_events import Attributes, parse_xml
 from gemma10m.documents.names import printable
 from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import Spool, TextWriter
-from gemma10m.documents.text import EncodingDetector, decoder
 
 _USUAL = "word/document.xml"
 _NOTES = ("footnotes", "endnotes", "comments")
@@ -41,10 +41,7 @@ _DEEPEST = 4  # documents in documents
 
 
 def _write_plain(content: Content, writer: TextWriter, budget: Budget) -> None:
-    text = content.whole("a text")
-    detector = EncodingDetector(text)
-    detector.feed(text, final=True)
-    writer.write(decoder(detector.encoding).decode(text[len(detector.mark) :], True))
+    writer.write(whole_text(content, "a text", writer))
 
 
 _CHUNKS: dict[str, Callable[[Content, TextWriter, Budget], None]] = {
