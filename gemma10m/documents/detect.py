@@ -55,7 +55,8 @@ REFUSED = {  # why, and what to do about it
 }
 _BZIP2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")  # three letters alone may begin a text
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
-_ZIP_NAMES = (".zip", ".docx", ".epub", ".odt")  # of files that may begin with a program that unpacks them, or a header
+# Files with these names may begin with a program that unpacks them, or with a header.
+_ZIP_NAMES = (".zip", ".docx", ".epub", ".odp", ".ods", ".odt", ".pptx", ".xlsx")
 _TAR = slice(257, 262)  # of a header, where all but the oldest have a mark
 _HTML = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<!--(?:(?!-->).){0,1000}-->\s*|<\?xml[^>]{0,200}>\s*)*<(?:!doctype\s+html|html)[\s>]",

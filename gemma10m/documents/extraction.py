@@ -14,7 +14,8 @@ from gemma10m.documents.archives.zip_file import Zip
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
 from gemma10m.documents.detect import COMPRESSED, REFUSED, kind_of
-from gemma10m.documents.formats import docx, epub, odt
+from gemma10m.documents.formats import epub, odt
+from gemma10m.documents.formats.docx import write_docx
 from gemma10m.documents.formats.fiction_book import write_fiction_book
 from gemma10m.documents.formats.flat_word import write_flat_word
 from gemma10m.documents.formats.html_text import write_html, write_xhtml
@@ -22,10 +23,16 @@ from gemma10m.documents.formats.info_manual import write_info
 from gemma10m.documents.formats.mail import write_mail
 from gemma10m.documents.formats.manual_page import write_manual
 from gemma10m.documents.formats.notebook import write_notebook
+from gemma10m.documents.formats.odf_package import CONTENT, odf_kind
+from gemma10m.documents.formats.odp import write_odp
+from gemma10m.documents.formats.ods import write_ods
+from gemma10m.documents.formats.office_package import main_part
 from gemma10m.documents.formats.pdf import write_pdf
 from gemma10m.documents.formats.plain_text import is_rewritten, write_text
+from gemma10m.documents.formats.pptx import write_pptx
 from gemma10m.documents.formats.rtf import write_rtf
 from gemma10m.documents.formats.subtitles import write_subtitles
+from gemma10m.documents.formats.xlsx import write_xlsx
 from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import Places, Spool, TextWriter
 
@@ -46,15 +53,17 @@ _EXTRACTED: dict[str, Callable[[Content, TextWriter, Budget], None]] = {
 }
 _ZIPPED: dict[str, Callable[[Zip, TextWriter], None]] = {
     "epub": epub.write_epub,
-    "docx": docx.write_docx,
+    "docx": write_docx,
+    "odp": write_odp,
+    "ods": write_ods,
     "odt": odt.write_odt,
+    "pptx": write_pptx,
+    "xlsx": write_xlsx,
 }
 _MIMETYPE = "mimetype"
 _OFFICE = {  # documents that are not read, by a folder in them or by their MIME type
-    "xl/": "a spreadsheet",
-    "application/vnd.oasis.opendocument.spreadsheet": "a spreadsheet",
+    "xl/": "a spreadsheet in Excel's binary format (.xlsb)",
     "ppt/": "a slide presentation",
-    "application/vnd.oasis.opendocument.presentation": "a slide presentation",
     "visio/": "a drawing",
     "application/vnd.oasis.opendocument.graphics": "a drawing",
 }
@@ -111,15 +120,15 @@ def _read(kind: str, content: Content, spool: Spool, budget: Budget) -> Text | A
 
 
 def kind_of_zip(file: Zip) -> str:
-    """Return "epub", "docx", "odt", "office" for other programs' documents, or "zip"."""
+    """Return "epub", the ending of an office document that is read, "office" for others, or "zip"."""
     members = file.members
     if epub.CONTAINER in members:
         return "epub"
-    if docx.main_part(file):
-        return "docx"
-    if odt.is_odt(file):
-        return "odt"
-    return "office" if "[Content_Types].xml" in members or odt.CONTENT in members else "zip"
+    if kind := main_part(file)[0]:
+        return kind
+    if kind := odf_kind(file):
+        return kind
+    return "office" if "[Content_Types].xml" in members or CONTENT in members else "zip"
 
 
 def _office(file: Zip) -> str:

@@ -85,9 +85,9 @@ def test_a_text_that_begins_like_one_of_them_is_text(tmp_path: Path, text: str) 
 @pytest.mark.parametrize(
     ("member", "what"),
     [
-        ({"xl/workbook.xml": ""}, "a spreadsheet"),
-        ({"ppt/presentation.xml": ""}, "a slide presentation"),
-        ({"mimetype": "application/vnd.oasis.opendocument.spreadsheet", "content.xml": ""}, "a spreadsheet"),
+        ({"xl/workbook.bin": ""}, "a spreadsheet in Excel's binary format"),
+        ({"visio/document.xml": ""}, "a drawing"),
+        ({"mimetype": "application/vnd.oasis.opendocument.graphics", "content.xml": ""}, "a drawing"),
         ({"mimetype": "", "content.xml": ""}, "an office document"),
     ],
 )

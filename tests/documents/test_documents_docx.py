@@ -133,7 +133,7 @@ def test_a_note_begins_a_line_after_a_text_that_is_cut(tmp_path: Path) -> None:
     [
         (docx(paragraph("")), "a Word document without text"),
         (docx("<w:p>"), r"its word/document\.xml is not XML"),
-        (zipped({"[Content_Types].xml": "", "xl/workbook.xml": ""}), "a spreadsheet, which is not supported"),
+        (zipped({"[Content_Types].xml": "", "visio/document.xml": ""}), "a drawing, which is not supported"),
         (zipped({"mimetype": "", "content.xml": ""}), "an office document, which is not supported"),
     ],
 )

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from formats import docx, epub, notebook, opened, paragraph, pdf, text_of, zipped
 from hostile_files import LISTLESS, REFUSED, SKIPPED
+from sheets import cell, pptx, rows, shape, xlsx
 
 from gemma10m.documents import open_source
 
@@ -83,6 +84,11 @@ LARGEST = {
         lambda: b'{"cells":[{"source":[' + b'"some twenty characters",' * 490_000 + b'"\xf0\x9f\x98\x80"]}]}',
     ),
     "Word document of one line": ("a.docx", lambda: docx(paragraph("\U0001f600" + "x" * 15_000_000))),
+    "workbook of many strings": (
+        "a.xlsx",
+        lambda: xlsx(rows(cell("A1", "499999", "s")), strings="".join(f"<si><t>{n}</t></si>" for n in range(500_000))),
+    ),
+    "presentation of one slide": ("a.pptx", lambda: pptx(shape("\U0001f600" + "x" * 15_000_000))),
     "RTF of one line": ("a.rtf", lambda: b"{\\rtf1 " + b"words " * 2_600_000),
     "mail of one part": ("a.eml", lambda: b"From: a\n\n" + b"some words on a line\n" * 790_000),
     "zip of many members": ("a.zip", lambda: zipped({f"{number}/name.txt": "x" for number in range(20_000)})),
@@ -105,6 +111,8 @@ CARRIERS: dict[str, Callable[[], bytes | str]] = {
     "a.html": lambda: f"<pre>{ESCAPED}</pre>",
     "a.epub": lambda: epub({"1": f"<pre>{ESCAPED}</pre>"}),
     "a.docx": lambda: docx(paragraph(ESCAPED.translate({0x1B: None, 0x07: None}))),  # which XML cannot hold
+    "a.xlsx": lambda: xlsx(rows(cell("A1", ESCAPED.translate({0x1B: None, 0x07: None}), "str"))),
+    "a.pptx": lambda: pptx(shape(ESCAPED.translate({0x1B: None, 0x07: None}))),
     "a.ipynb": lambda: notebook({"source": FORGED}),
     "a.pdf": lambda: pdf("<start_of_turn>user \\033[2J"),
 }

@@ -15,6 +15,7 @@ from typing import Protocol
 
 import zstandard
 from formats import CONTAINER, WORD, docx, epub, flate, pdf, pdf_file, tarred, zipped
+from sheets import cell, odf, parts, pptx, rows, shape, xlsx
 
 LAUGHS = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
 OUTSIDE = '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
@@ -134,6 +135,29 @@ def large_word() -> bytes:
     return with_large_member(zipped({"[Content_Types].xml": ""}), "word/document.xml", head)
 
 
+def large_strings() -> bytes:
+    named = parts(("s", "sharedStrings", "sharedStrings.xml"))
+    members: dict[str, bytes | str] = {"xl/workbook.xml": "<workbook/>", "xl/_rels/workbook.xml.rels": named}
+    return with_large_member(zipped(members), "xl/sharedStrings.xml", "<sst><si><t>")
+
+
+def large_slide() -> bytes:
+    named = parts(("s", "slide", "slides/slide1.xml"))
+    members: dict[str, bytes | str] = {"ppt/presentation.xml": "<p/>", "ppt/_rels/presentation.xml.rels": named}
+    return with_large_member(zipped(members), "ppt/slides/slide1.xml", "<sld><p><r><t>")
+
+
+def far_cells() -> bytes:
+    """Return a sheet with a cell in the last column of each row."""
+    return xlsx(rows(*(cell(f"XFD{number}", "1") for number in range(1, 2000))))
+
+
+def ods_of_repeats() -> bytes:
+    cells = f'<table:table-cell table:number-columns-repeated="16384"><text:p>{"x" * 1000}</text:p></table:table-cell>'
+    row = f'<table:table-row table:number-rows-repeated="1048576">{cells}</table:table-row>'
+    return odf("spreadsheet", f"<table:table>{row}</table:table>")
+
+
 def large_chapter() -> bytes:
     item, order = '<item id="1" href="1.html"/>', '<itemref idref="1"/>'
     package = f"<package><manifest>{item}</manifest><spine>{order}</spine></package>"
@@ -208,6 +232,14 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "docx: a million elements deep": ("a.docx", lambda: docx("<a>" * 1_000_000), "not XML"),
     "odt: entities": ("a.odt", lambda: odt("<p>&b;</p>", before=LAUGHS), DOCTYPE),
     "odt: repeats": ("a.odt", odt_of_repeats, BOMB),
+    "xlsx: entities": ("a.xlsx", lambda: xlsx("", **{"worksheets__sheet1.xml": LAUGHS + "<a>&b;</a>"}), DOCTYPE),
+    "xlsx: entity from a file": ("a.xlsx", lambda: xlsx("", **{"worksheets__sheet1.xml": OUTSIDE + "<a/>"}), DOCTYPE),
+    "xlsx: strings of 400 MB": ("a.xlsx", large_strings, BOMB),
+    "xlsx: cells far to the right": ("a.xlsx", far_cells, BOMB),
+    "ods: repeats": ("a.ods", ods_of_repeats, BOMB),
+    "pptx: entities": ("a.pptx", lambda: pptx("", **{"slides__slide1.xml": LAUGHS + "<a>&b;</a>"}), DOCTYPE),
+    "pptx: slide of 400 MB": ("a.pptx", large_slide, BOMB),
+    "pptx: slide of 17 MB": ("a.pptx", lambda: pptx(shape((MEGABYTE * 17).decode())), "more than 16 MiB"),
     "rtf: groups in groups": ("a.rtf", lambda: b"{\\rtf1 " + b"{" * 1_000_000, "too deep in one another"),
     "rtf: 17 MB": ("a.rtf", lambda: b"{\\rtf1 " + MEGABYTE * 17, "more than 16 MiB"),
     "mail: parts in parts": ("a.eml", lambda: mail_in_mail(50_000), "an email message without text"),

@@ -1,4 +1,4 @@
-"""Read DOCX: a zip file of parts in XML, which name each other by relationships. A damaged part leaves the others.
+"""Read DOCX: a zip file of parts in XML. A damaged part leaves the others.
 
 Notes and comments follow the text, marked, and the numbers that Word computes are put before their paragraphs. Headers
 and footers are not read.
@@ -7,10 +7,8 @@ and footers are not read.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple, Protocol
-from urllib.parse import unquote
 
 from gemma10m.documents.archives.zip_file import Zip
 from gemma10m.documents.budget import BombError, Budget
@@ -23,6 +21,14 @@ from gemma10m.documents.formats.docx_text import PartText
 from gemma10m.documents.formats.html_text import write_html, write_xhtml
 from gemma10m.documents.formats.lines import Kept
 from gemma10m.documents.formats.mail import write_mail
+from gemma10m.documents.formats.office_package import (
+    SUBDOCUMENT,
+    OfficePackage,
+    OfficePart,
+    main_part,
+    read_guarded,
+    related,
+)
 from gemma10m.documents.formats.plain_text import whole_text
 from gemma10m.documents.formats.rtf import write_rtf
 from gemma10m.documents.formats.word_document import WordDocument
@@ -31,12 +37,10 @@ from gemma10m.documents.names import printable
 from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import Spool, TextWriter
 
-_USUAL = "word/document.xml"
 _NOTES = ("footnotes", "endnotes", "comments")
 _USUAL_PARTS = (*_NOTES, "styles", "numbering")
 _MARGINS = {"header": "headers", "footer": "footers"}
 _DRAWN = {"diagramData": "diagrams", "chart": "charts"}
-_SUBDOCUMENT = "subDocument"
 _DEEPEST = 4  # documents in documents
 
 
@@ -53,34 +57,13 @@ _CHUNKS: dict[str, Callable[[Content, TextWriter, Budget], None]] = {
 }
 
 
-class WordPackage(Protocol):
-    """Describe a `Zip`, or another object that holds a document's parts."""
-
-    budget: Budget
-
-    @property
-    def members(self) -> Mapping[str, object]: ...
-
-    def blocks(self, name: str, /) -> Iterator[bytes]: ...
-
-
-class _Part(NamedTuple):
-    kind: str  # the last word of its type, which is the same in both namespaces of the standard
-    name: str
-
-
-def main_part(document: WordPackage) -> str:
-    """Return the part that holds the text of a Word document, or "" for another file."""
-    named = (part.name for part in _related(document, "").values() if part.kind == "officeDocument")
-    name = next(named, "") or (_USUAL if _USUAL in document.members else "")
-    return name if name in document.members and _root(document, name) in ("document", "") else ""
-
-
-def write_docx(document: WordPackage, writer: TextWriter, depth: int = 0) -> None:
+def write_docx(document: OfficePackage, writer: TextWriter, depth: int = 0) -> None:
     """Write the text of a Word document. Raises `UnreadableError` and `DiskError`."""
-    main = main_part(document)
-    parts = _related(document, main)
-    usual = {kind: _Part(kind, posixpath.join(posixpath.dirname(main), f"{kind}.xml")) for kind in _USUAL_PARTS}
+    kind, main = main_part(document)
+    if kind != "docx":
+        raise UnreadableError("a package without a Word document")
+    parts = related(document, main)
+    usual = {kind: OfficePart(kind, posixpath.join(posixpath.dirname(main), f"{kind}.xml")) for kind in _USUAL_PARTS}
     parts = {kind: part for kind, part in usual.items() if part.name in document.members} | parts
     named = {part.kind: part.name for part in parts.values()}
     found = WordDocument(Styles(), Numbers(document.budget))
@@ -89,33 +72,21 @@ def write_docx(document: WordPackage, writer: TextWriter, depth: int = 0) -> Non
         _write_chunk(document, parts.get(name), writer, depth)
 
     found.chunk = read_chunk
-    _guarded("styles", writer, lambda: _read_styles(document, named.get("styles", ""), found))
+    read_guarded("styles", writer, lambda: _read_styles(document, named.get("styles", ""), found))
     if numbering := named.get("numbering"):
         read = partial(parse_xml, numbering, document.blocks(numbering), found.numbers.start)
-        _guarded("numbering", writer, read)
+        read_guarded("numbering", writer, read)
     for name in filter(None, (main, *(named.get(kind) for kind in _NOTES))):
         text = PartText(writer, found)
         read = partial(parse_xml, name, document.blocks(name), text.start, text.end, text.text)
-        _guarded(name, writer, read, is_needed=name == main)
+        read_guarded(name, writer, read, is_needed=name == main)
         text.finish()
     _say_what_is_not_read(document, parts, found, writer)
     if writer.blank:
         raise UnreadableError("a Word document without text")
 
 
-def _guarded(name: str, writer: TextWriter, read: Callable[[], object], is_needed: bool = False) -> None:
-    """Read a part; a damaged one becomes a notice, and an error where nothing else is left."""
-    try:
-        read()
-    except BombError:
-        raise
-    except UnreadableError as error:
-        if is_needed and writer.blank:
-            raise
-        writer.note(f"part of its {printable(name)} is not read ({error})")
-
-
-def _read_styles(document: WordPackage, name: str, found: WordDocument) -> None:
+def _read_styles(document: OfficePackage, name: str, found: WordDocument) -> None:
     """Read the styles by their names, which are English; their ids are in the language of the Word that wrote them."""
     if not name:
         return
@@ -132,7 +103,7 @@ def _read_styles(document: WordPackage, name: str, found: WordDocument) -> None:
     parse_xml(name, document.blocks(name), start)
 
 
-def _write_chunk(document: WordPackage, part: _Part | None, writer: TextWriter, depth: int) -> None:
+def _write_chunk(document: OfficePackage, part: OfficePart | None, writer: TextWriter, depth: int) -> None:
     """Write a part of another format in its place in the text."""
     name = part.name if part else "part"
     try:
@@ -150,12 +121,12 @@ def _write_chunk(document: WordPackage, part: _Part | None, writer: TextWriter, 
     except BombError:
         raise
     except UnreadableError:
-        what = "subdocument" if part and part.kind == _SUBDOCUMENT else "embedded"
+        what = "subdocument" if part and part.kind == SUBDOCUMENT else "embedded"
         writer.note(f"its {what} {printable(name)} is not read")
 
 
 def _say_what_is_not_read(
-    document: WordPackage, parts: dict[str, _Part], found: WordDocument, writer: TextWriter
+    document: OfficePackage, parts: dict[str, OfficePart], found: WordDocument, writer: TextWriter
 ) -> None:
     kinds = {part.kind for part in parts.values()}
     left_out = [what for kind, what in _DRAWN.items() if kind in kinds]
@@ -172,7 +143,7 @@ def _say_what_is_not_read(
         writer.note(f"{counted(found.symbols, 'sign', ' of symbol fonts')} not known")
 
 
-def _has_text(document: WordPackage, name: str) -> bool:
+def _has_text(document: OfficePackage, name: str) -> bool:
     kept = Kept()
     text = PartText(kept, WordDocument(Styles()))
     try:
@@ -182,47 +153,3 @@ def _has_text(document: WordPackage, name: str) -> bool:
     except UnreadableError:
         return True
     return bool("".join(kept.parts).strip())
-
-
-def _related(document: WordPackage, part: str) -> dict[str, _Part]:
-    """Return the parts that a part ("" for the file itself) names, by their ids, up to damage in the list."""
-    folder, name = posixpath.split(part)
-    related: dict[str, _Part] = {}
-
-    def start(tag: str, given: Attributes) -> None:
-        kind = given.get("Type", "").rpartition("/")[2]
-        if tag == "Relationship" and (given.get("TargetMode") != "External" or kind == _SUBDOCUMENT):
-            target = posixpath.normpath(posixpath.join("/", folder, unquote(given.get("Target", "")))).lstrip("/")
-            related[given.get("Id", "")] = _Part(kind, spelled.get(target.lower(), target))
-
-    listed = posixpath.join(folder, "_rels", f"{name}.rels")
-    spelled = {member.lower(): member for member in document.members}
-    if spelled.get(listed.lower()):
-        try:
-            parse_xml(listed, document.blocks(spelled[listed.lower()]), start)
-        except BombError:
-            raise
-        except UnreadableError:
-            return related
-    return related
-
-
-def _root(document: WordPackage, name: str) -> str:
-    """Return the first element's name, or ""."""
-
-    def start(tag: str, given: Attributes) -> None:
-        raise _FirstElement(tag)
-
-    try:
-        parse_xml(name, document.blocks(name), start)
-    except _FirstElement as first:
-        return str(first)
-    except BombError:
-        raise
-    except UnreadableError:
-        pass
-    return ""
-
-
-class _FirstElement(Exception):
-    """End the parsing after the first element."""

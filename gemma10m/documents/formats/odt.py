@@ -15,6 +15,7 @@ from gemma10m.documents.archives.zip_file import Zip
 from gemma10m.documents.budget import BombError, Budget
 from gemma10m.documents.content import Content, ContentFile
 from gemma10m.documents.counts import counted
+from gemma10m.documents.formats.odf_package import CONTENT
 from gemma10m.documents.formats.odt_forms import OdtForms
 from gemma10m.documents.formats.odt_line import Line
 from gemma10m.documents.formats.odt_numbers import OdtNumbers
@@ -27,9 +28,7 @@ from gemma10m.documents.formats.xml_events import Attributes, parse_to_damage, p
 from gemma10m.documents.safe_open import BLOCK, UnreadableError
 from gemma10m.documents.spool import TextWriter
 
-CONTENT = "content.xml"
-_MIMETYPE, _MANIFEST, _STYLES = "mimetype", "META-INF/manifest.xml", "styles.xml"
-_KIND = b"application/vnd.oasis.opendocument.text"
+_MANIFEST, _STYLES = "META-INF/manifest.xml", "styles.xml"
 _UNREAD = {"tracked-changes", "ruby-text", "note-citation", "sequence-decls", "binary-data", "script"}
 _UNREAD |= {"date-string", "creator-initials", "sender-initials"}  # of comments
 _ABOUT = {"title", "desc", "creator", "date"}  # of a drawing or a comment; in a paragraph they are fields
@@ -40,18 +39,6 @@ _BOXES = ("text-box", "connector", "measure", "caption", *_SHAPES)
 _ASIDE = ("note", "annotation", "number", *_BOXES)  # what is written after the paragraph it is in
 _PICTURES = {"title", "desc"}  # the texts of a drawing, which are written in its place
 _WHITE = re.compile(r"[ \t\r\n]+")
-
-
-def is_odt(document: Zip) -> bool:
-    """Tell if a zip file is an OpenDocument text."""
-    if CONTENT not in document.members or _MIMETYPE not in document.members:
-        return False
-    try:
-        return next(document.blocks(_MIMETYPE), b"").startswith(_KIND)
-    except BombError:
-        raise
-    except UnreadableError:
-        return False
 
 
 def write_odt(document: Zip, writer: TextWriter) -> None:

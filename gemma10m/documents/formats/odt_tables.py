@@ -48,7 +48,7 @@ class OdtTables:
         return ["\t".join(texts)] * (times if any(texts) else 1)
 
 
-def repeats(given: Attributes, name: str) -> int:
+def repeats(given: Attributes, name: str, most: int = _MOST_REPEATED) -> int:
     """Return how often something comes; it comes once where the file says nothing, or nonsense."""
     value = given.get(name, "1")
-    return min(int(value), _MOST_REPEATED) if value.isdecimal() and len(value) < 10 else 1
+    return min(int(value), most) if value.isdecimal() and len(value) < 10 else 1

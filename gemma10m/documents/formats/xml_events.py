@@ -14,6 +14,19 @@ from gemma10m.documents.safe_open import UnreadableError
 Attributes = dict[str, str]
 
 
+class XmlReceiver:
+    """Receive the events of a document; what is not overridden is passed over."""
+
+    def start(self, tag: str, given: Attributes) -> object:
+        return None
+
+    def end(self, tag: str) -> object:
+        return None
+
+    def text(self, text: str) -> object:
+        return None
+
+
 def parse_to_damage(
     blocks: Iterable[bytes],
     start: Callable[[str, Attributes], object],
@@ -56,7 +69,7 @@ def parse_xml(
     parser.buffer_text = True
     parser.EntityDeclHandler = entity
     parser.DefaultHandler = lambda _: None  # with one, no entity of the file's own is expanded
-    parser.StartElementHandler = lambda tag, given: start(_local(tag), {_local(key): given[key] for key in given})
+    parser.StartElementHandler = lambda tag, given: start(_local(tag), _locals(given))
     parser.EndElementHandler = lambda tag: end(_local(tag))
     parser.CharacterDataHandler = text
     try:
@@ -65,6 +78,14 @@ def parse_xml(
         parser.Parse(b"", True)
     except (expat.ExpatError, LookupError, ValueError) as error:
         raise UnreadableError(f"damaged: its {name} is not XML") from error
+
+
+def _locals(given: Attributes) -> Attributes:
+    """Return the attributes without namespaces; of two with one name that with a namespace counts: `r:id`, not `id`."""
+    found = {_local(key): given[key] for key in given}
+    if len(found) < len(given):
+        found |= {_local(key): given[key] for key in given if " " in key}
+    return found
 
 
 def _local(name: str) -> str:
