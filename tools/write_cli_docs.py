@@ -83,13 +83,13 @@ withheld, and `sources`. Each item of the last two lists has:
 | --- | --- |
 | `file` | its path from the current folder (for an archive, the path inside it), as in `files` of `read --json` |
 | `line` | the line of the quote's first character, from 1 |
-| `place` | the page, chapter, cell or node with the quote; `""` if the format has no such places |
+| `place` | the page, chapter, sheet, slide, cell or node with the quote; `""` if the format has no such places |
 | `start`, `stop` | byte offsets: the quote is the bytes from `start` up to, not including, `stop` |
 | `quote` | the quoted text, null if the file is not available as it was read |
 | `status` | the state of that file: `as read`, `changed`, `gone`, or `not found` if it cannot be looked up |
 
-Lines and bytes of plain text are the file's own; those of PDF, EPUB, HTML, DOCX, notebooks, Info manuals and
-compressed files count in the text that was extracted from them.
+Lines and bytes of plain text are the file's own; those of PDF, EPUB, HTML, office documents, notebooks, Info manuals
+and compressed files count in the text that was extracted from them.
 
 Every answer in `--json` also describes the document: `fingerprint` (the same for the same text), `files_in_document`,
 `files_skipped`, `bytes_in_document` (of text), `tokens_in_document` and `tokens_read`. `read --json` lists the files:
@@ -149,10 +149,10 @@ its name and places. A folder is taken for a library if it holds `library.passag
 ## Sources
 
 A source is a text file (UTF-8, UTF-16, or an old encoding that is guessed, with a notice),
-PDF (`pip install 'gemma10m[pdf]'`), EPUB, HTML, DOCX (Word's XML, too), ODT, RTF, FB2, mail (`.eml`, `.emlx`, `.mbox`),
-notebook, Info manual, man page or subtitles, also compressed by gzip, bzip2, xz or zstd (`gemma10m[zstd]`), or a
-folder, zip or tar of those. A warning names what could not be read, or was read differently: wrong bytes,
-missing chapters, files in base64.
+PDF (`pip install 'gemma10m[pdf]'`), EPUB, HTML, DOCX (Word's XML, too), XLSX, PPTX, ODT, ODS, ODP,
+XLS (`gemma10m[office]`), RTF, FB2, mail (`.eml`, `.emlx`, `.mbox`), notebook, Info manual, man page or subtitles,
+also compressed by gzip, bzip2, xz or zstd (`gemma10m[zstd]`), or a folder, zip or tar of those. A warning names what
+could not be read, or was read differently: wrong bytes, missing chapters, hidden sheets, files in base64.
 
 A folder or an archive begins with the list of its files, then the README, then the others in order. HTML and notebooks
 are read as their text, in a repository, too: `--exclude '*.html'` leaves them out. `--include` and `--exclude` are

@@ -22,6 +22,7 @@ from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
 from gemma10m.documents.detect import COMPRESSED, kind_of
 from gemma10m.documents.extraction import kind_of_zip
+from gemma10m.documents.formats.ole_file import kind_of_content
 from gemma10m.documents.names import printable
 from gemma10m.documents.safe_open import UnreadableError, open_regular
 from gemma10m.errors import DocumentError, UsageError
@@ -58,7 +59,7 @@ def _format(path: str) -> str:
     """Name the format of what is in a file that is compressed, too: `pdf in gzip`."""
     content = Content(partial(open_regular, path, follow_links=False))
     try:
-        kind = kind_of(content.head(), path)
+        kind = kind_of_content(content, path)
         if kind in COMPRESSED:
             head = next(unpacked(kind, content, Budget(content.size()), lambda notice: None), b"")
             return f"{kind_of(head, os.path.splitext(path)[0])} in {kind}"

@@ -35,7 +35,9 @@ _SIGNATURES = {  # of binary files that are not read: where and by which bytes e
 }
 _UNPACK, _EXPORT = "unpack it, and name the folder", "save it as DOCX, PDF or text"
 REFUSED = {  # why, and what to do about it
-    "ole": ("an old Office file (.doc, .xls, .ppt, .msg), or an encrypted one", _EXPORT),
+    "ole": ("an old Office file (.doc, .ppt, .msg), which is not supported", _EXPORT),
+    "broken": ("damaged: it begins as an old Office file, and is cut short or broken", "get an undamaged copy of it"),
+    "encrypted": ("an Office document that only a password opens", "save it without a password"),
     "lfs": ("a git-LFS pointer, not the file: run `git lfs pull`", "run `git lfs pull` where it comes from"),
     "state": ("a saved state, which is asked alone", "name it as the only source: gemma10m ask FILE"),
     "image": ("an image", "recognise its text with another program (OCR), and name that text"),

@@ -13,7 +13,7 @@ from gemma10m.documents.archives.zip_archive import ZipArchive
 from gemma10m.documents.archives.zip_file import Zip
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
-from gemma10m.documents.detect import COMPRESSED, REFUSED, kind_of
+from gemma10m.documents.detect import COMPRESSED, REFUSED
 from gemma10m.documents.formats import epub, odt
 from gemma10m.documents.formats.docx import write_docx
 from gemma10m.documents.formats.fiction_book import write_fiction_book
@@ -27,11 +27,13 @@ from gemma10m.documents.formats.odf_package import CONTENT, odf_kind
 from gemma10m.documents.formats.odp import write_odp
 from gemma10m.documents.formats.ods import write_ods
 from gemma10m.documents.formats.office_package import main_part
+from gemma10m.documents.formats.ole_file import kind_of_content
 from gemma10m.documents.formats.pdf import write_pdf
 from gemma10m.documents.formats.plain_text import is_rewritten, write_text
 from gemma10m.documents.formats.pptx import write_pptx
 from gemma10m.documents.formats.rtf import write_rtf
 from gemma10m.documents.formats.subtitles import write_subtitles
+from gemma10m.documents.formats.xls import write_xls
 from gemma10m.documents.formats.xlsx import write_xlsx
 from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import Places, Spool, TextWriter
@@ -49,6 +51,7 @@ _EXTRACTED: dict[str, Callable[[Content, TextWriter, Budget], None]] = {
     "subtitles": write_subtitles,
     "text": write_text,
     "word": write_flat_word,
+    "xls": write_xls,
     "xhtml": write_xhtml,
 }
 _ZIPPED: dict[str, Callable[[Zip, TextWriter], None]] = {
@@ -91,11 +94,11 @@ def open_content(content: Content, name: str, spool: Spool, budget: Budget) -> T
 
 
 def _opened(content: Content, name: str, spool: Spool, budget: Budget) -> Text | Archive:
-    kind = kind_of(content.head(), name)
+    kind = kind_of_content(content, name)
     notices: list[str] = []
     if kind in COMPRESSED:
         content = spool.keep(unpacked(kind, content, budget, notices.append))
-        kind = kind_of(content.head(), os.path.splitext(name)[0])
+        kind = kind_of_content(content, os.path.splitext(name)[0])
     if kind in COMPRESSED:
         raise UnreadableError("compressed more than once", hint="unpack it yourself if you trust it")
     if kind in REFUSED:

@@ -21,3 +21,5 @@ ALWAYS = 16 << 20  # bytes that any source may unpack to, whatever the ratio
 WINDOW = 128 << 20  # bytes of memory for a decompressor; `xz -9` asks for 65 MiB
 PDF_MEMORY = 256 << 20  # bytes of memory for the process that reads a PDF
 PDF_SECONDS = 30  # of computing, for one page
+XLS_MEMORY = 256 << 20  # bytes of memory for the process that reads an old Excel file
+XLS_SECONDS = 60  # of computing, for one sheet

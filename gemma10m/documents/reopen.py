@@ -7,8 +7,9 @@ from collections.abc import Collection, Mapping
 from functools import partial
 
 from gemma10m.documents.content import Content
-from gemma10m.documents.detect import REFUSED, kind_of
+from gemma10m.documents.detect import REFUSED
 from gemma10m.documents.document import Document, Origin
+from gemma10m.documents.formats.ole_file import kind_of_content
 from gemma10m.documents.formats.plain_text import is_rewritten
 from gemma10m.documents.names import printable
 from gemma10m.documents.repository import Walk
@@ -62,7 +63,7 @@ def _read_as(path: str, follow_links: bool = False) -> str:
     try:
         content = Content(partial(open_regular, path, follow_links=follow_links))
         head = content.head()
-        kind = kind_of(head, path)
+        kind = kind_of_content(content, path)
         if kind == "text" and is_rewritten(content):
             return "rewritten text"
     except UnreadableError:

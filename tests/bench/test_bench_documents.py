@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from formats import docx, epub, notebook, paragraph, pdf, tarred, zipped
+from old_excel import label, xls
+from sheets import cell, rows, xlsx
 
 from gemma10m.bench.documents import measure_documents
 from gemma10m.commands.bench import BenchOptions, bench
@@ -22,7 +24,9 @@ FILES: dict[str, bytes] = {
     "b/a.epub": epub({"a": "<h1>Sea</h1>"}),
     "b/a.docx": docx(paragraph("One.")),
     "b/a.pdf.gz": gzip.compress(pdf("One.", "", "Three.")),
-    "b/a.xlsx": zipped({"[Content_Types].xml": "", "xl/book.xml": ""}),
+    "b/a.vsdx": zipped({"[Content_Types].xml": "", "visio/document.xml": ""}),
+    "b/a.xls": xls(label(0, 0, "One.")),
+    "b/a.xlsx": xlsx(rows(cell("A1", "1"))),
     "c.html": b"<p>One.</p>",
     "c.ipynb": notebook({"source": "1"}).encode(),
     "c.tar": tarred({"a.txt": "one", "b.png": b"\x00"}),
@@ -48,27 +52,29 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_every_file_is_counted_under_its_format(folder: Path) -> None:
-    rows: dict[str, dict[str, Any]] = {str(row["format"]): row for row in measure_documents(folder)}
-    counts = {name: (row["files"], row["read"], row["skipped"]) for name, row in rows.items()}
+    measured: dict[str, dict[str, Any]] = {str(row["format"]): row for row in measure_documents(folder)}
+    counts = {name: (row["files"], row["read"], row["skipped"]) for name, row in measured.items()}
     assert counts == {
         "docx": (1, 1, {}),
         "epub": (1, 1, {}),
         "html": (1, 1, {}),
         "notebook": (1, 1, {}),
-        "office": (1, 0, {"a spreadsheet, which is not supported": 1}),
+        "office": (1, 0, {"a drawing, which is not supported": 1}),
         "pdf": (1, 1, {}),
         "pdf in gzip": (1, 1, {}),
         "tar": (1, 1, {"binary": 1}),
         "text": (5, 2, {"binary": 2, "is empty": 1}),
         "unreadable": (2, 0, {"a link, not followed": 1, "a FIFO": 1}),
+        "xls": (1, 1, {}),
+        "xlsx": (1, 1, {}),
         "zip": (1, 1, {}),
     }
-    assert (rows["pdf"]["pages"], rows["pdf in gzip"]["pages"], rows["html"]["pages"]) == (2, 3, 0)
-    text = rows["text"]
+    assert (measured["pdf"]["pages"], measured["pdf in gzip"]["pages"], measured["html"]["pages"]) == (2, 3, 0)
+    text = measured["text"]
     assert text["disk_bytes"] == sum(len(FILES[name]) for name in ("d.png", "d.txt", "e.png", "e.txt", "f.txt"))
     assert text["text_bytes"] == len(FILES["d.txt"] + FILES["f.txt"])
     assert (text["control_characters"], text["control_characters_shown"]) == (1, 0)
-    for row in rows.values():
+    for row in measured.values():
         assert row["slowest_file"].startswith("folder/")
         assert 0 <= row["slowest_seconds"] <= row["seconds"]
         assert 0 <= row["slowest_cpu_seconds"] <= row["cpu_seconds"]

@@ -85,7 +85,7 @@ def test_a_text_that_begins_like_one_of_them_is_text(tmp_path: Path, text: str) 
 @pytest.mark.parametrize(
     ("member", "what"),
     [
-        ({"xl/workbook.bin": ""}, "a spreadsheet in Excel's binary format"),
+        ({"xl/workbook.bin": ""}, r"a spreadsheet in Excel's binary format \(.xlsb\)"),
         ({"visio/document.xml": ""}, "a drawing"),
         ({"mimetype": "application/vnd.oasis.opendocument.graphics", "content.xml": ""}, "a drawing"),
         ({"mimetype": "", "content.xml": ""}, "an office document"),

@@ -29,7 +29,7 @@ def test_pages_are_places(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pages", [["a" * 70] * 40, ["café \\(1\\)"], ["x\\fy"]])
 def test_the_text_of_every_page_comes_whole(tmp_path: Path, pages: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from gemma10m.documents.formats import pdf as module
+    from gemma10m.documents.formats import own_process as module
 
     monkeypatch.setattr(module, "BLOCK", 7)
     document = opened(tmp_path, "book", pdf(*pages))
@@ -73,7 +73,7 @@ def test_a_pdf_of_mostly_scans_is_told(
     (tmp_path / "half.pdf").write_bytes(pdf(*["It was late."] * texts, *[""] * blank))
     assert list(open_source(tmp_path).notices) == notices
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("gemma10m.documents.formats.pdf.BLOCK", 7)
+    monkeypatch.setattr("gemma10m.documents.formats.own_process.BLOCK", 7)
     assert list(open_source("half.pdf").notices) == notices
     archive = opened(tmp_path, "a.tar", tarred({"half.pdf": (tmp_path / "half.pdf").read_bytes()}))
     assert list(archive.notices) == notices

@@ -29,7 +29,7 @@ class ZipArchive(Archive):
         blocks = self._file.blocks(name)
         first = next(blocks, b"")
         kind = kind_of(first, name)
-        if kind in REFUSED:
+        if kind in REFUSED and kind != "ole":  # whose list of streams may be further behind
             raise UnreadableError(*REFUSED[kind])
         if kind == "text":
             EncodingDetector(first).feed(first, final=False)  # which keeps pictures and programs out of the spool

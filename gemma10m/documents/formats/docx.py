@@ -61,7 +61,7 @@ def write_docx(document: OfficePackage, writer: TextWriter, depth: int = 0) -> N
     """Write the text of a Word document. Raises `UnreadableError` and `DiskError`."""
     kind, main = main_part(document)
     if kind != "docx":
-        raise UnreadableError("a package without a Word document")
+        raise UnreadableError("a Word document without text")
     parts = related(document, main)
     usual = {kind: OfficePart(kind, posixpath.join(posixpath.dirname(main), f"{kind}.xml")) for kind in _USUAL_PARTS}
     parts = {kind: part for kind, part in usual.items() if part.name in document.members} | parts

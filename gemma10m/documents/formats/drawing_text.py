@@ -89,10 +89,13 @@ class DrawingText(XmlReceiver):
         elif self._is_struck:
             self.left_out["struck"] += len(text)
         else:
-            self._size += len(text)
-            if self._size > limits.LARGEST_WHOLE:
-                raise UnreadableError(f"a text of more than {limits.LARGEST_WHOLE >> 20} MiB")
+            self._count(len(text))
             self._line.write(text, self._script)
+
+    def _count(self, size: int) -> None:
+        self._size += size
+        if self._size > limits.LARGEST_WHOLE:
+            raise UnreadableError(f"a text of more than {limits.LARGEST_WHOLE >> 20} MiB")
 
     def _describe(self, given: Attributes) -> None:
         """Receive the name and the description of a shape; this element is two levels below the shape's own."""
@@ -100,6 +103,7 @@ class DrawingText(XmlReceiver):
         if given.get("hidden") in _TRUE:
             self._unread, self._why = 3, "hidden"
         elif text := " ".join(given.get("descr", "").split()):
+            self._count(len(text))
             self.lines.append(text)
 
     def _begin_slide(self, given: Attributes) -> None:
@@ -132,7 +136,9 @@ class DrawingText(XmlReceiver):
 
     def _embed(self, given: Attributes) -> None:
         if reference := given.get("dm") or given.get("id"):
-            self.lines += self._drawn(reference)
+            lines = self._drawn(reference)
+            self._count(sum(map(len, lines)))
+            self.lines += lines
 
     def _end_paragraph(self) -> None:
         text = self._line.take().strip(" ")

@@ -37,6 +37,7 @@ class OdfParagraphs:
         self._open = 0  # paragraphs
         self._unread = 0  # elements that are open from the one on that is not read
         self._author = ""
+        self._commented = 0  # characters of all comments
         self._has_picture = False  # the open frame shows something
         self._sizes = [0]  # characters of these
 
@@ -86,7 +87,7 @@ class OdfParagraphs:
         elif tag == "annotation":
             text = " ".join(self.take()).strip()
             of = f" on {place}" if place else ""
-            self.comments += [f"[comment by {self._author or 'somebody'}{of}] {text}"] if text else []
+            self._comment(f"[comment by {self._author or 'somebody'}{of}] {text}" if text else "")
         elif tag == "style":
             self._styles.end()
         return True
@@ -112,6 +113,12 @@ class OdfParagraphs:
         """Note what is not read."""
         for (what, why), number in (+self.left_out).items():
             writer.note(f"{counted(number, what, why)} not read")
+
+    def _comment(self, line: str) -> None:
+        self._commented += len(line)
+        if self._commented > limits.LARGEST_WHOLE:
+            raise UnreadableError(f"comments of more than {limits.LARGEST_WHOLE >> 20} MiB")
+        self.comments += [line] if line else []
 
     def _see_drawing(self, tag: str) -> None:
         """Count what is not read; the picture after an object or a table in a frame shows that again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from gemma10m.documents import limits
@@ -18,6 +19,7 @@ _MOST_ROWS = 1 << 20  # as LibreOffice has them
 _MOST_STYLES = 10_000
 _GROUPS = ("table-row-group", "table-column-group")
 _CELLS = ("table-cell", "covered-table-cell")
+_ZEROS = re.compile(r"(?:T00:00|(?<=:\d\d)):00(?:\.0+)?$")
 _VALUES = ("string-value", "time-value", "boolean-value", "value")  # shown where a cell has no text
 
 
@@ -165,9 +167,9 @@ def column_name(column: int) -> str:
 
 
 def _shown(given: Attributes, text: str) -> str:
-    """Return a cell's text, or its value where it has none; a date without the time at midnight."""
+    """Return a cell's text, or its value where it has none; a date without seconds or a time that are zero."""
     if date := given.get("date-value"):
-        return date.removesuffix("T00:00:00").replace("T", " ")[: limits.LABEL]
+        return _ZEROS.sub("", date[: limits.LABEL]).replace("T", " ")
     return text or next((given[name] for name in _VALUES if given.get(name)), "")
 
 

@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from gemma10m.documents import limits
 from gemma10m.documents.budget import Budget
-from gemma10m.documents.content import Content, ContentFile
+from gemma10m.documents.content import Content
 from gemma10m.documents.counts import counted
 from gemma10m.documents.formats import pdf_process
 from gemma10m.documents.formats.hyphens import WORD, Hyphens
+from gemma10m.documents.formats.own_process import own_process
 from gemma10m.documents.formats.pdf_fragments import Fragment, Gap
 from gemma10m.documents.formats.pdf_layout import Page, page_of
 from gemma10m.documents.formats.running_heads import RunningHeads
 from gemma10m.documents.formats.symbols import UNKNOWN, symbol
-from gemma10m.documents.safe_open import BLOCK, UnreadableError
+from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import TextWriter
 
-_PROGRAM = Path(pdf_process.__file__)
 _BLANK_PAGES = 0.25  # of all; so many are covers and separators
 _MOST_FAILURES = 5  # pages that end the process
 _PAGES_NAMED = 10
@@ -93,7 +88,7 @@ class _Pages:
 
     def _run(self, content: Content) -> tuple[int, int]:
         """Return the process's exit code, and the number of pages it reports."""
-        with _process(content, self._number) as process:
+        with own_process(pdf_process, content, limits.PDF_MEMORY, limits.PDF_SECONDS, self._number) as process:
             assert process.stdout is not None
             count, self._attached, self._xfa = map(int, process.stdout.readline(50).split() or (0, 0, 0))
             while self._number < min(count, limits.PLACES):
@@ -181,40 +176,3 @@ class _Pages:
 
 def _fragment(each: list[Any], text: str) -> Fragment:
     return Fragment._make([*each[:-2], tuple(map(Gap._make, each[-2])), text])
-
-
-@contextmanager
-def _process(content: Content, first: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Start the process; it has ended when the block is left, whatever ends it."""
-    # -P: its own folder holds modules with common names.
-    limited = (str(limits.PDF_MEMORY), str(limits.PDF_SECONDS), str(first))
-    with (
-        _file(content) as file,
-        subprocess.Popen(  # noqa: S603
-            [sys.executable, "-P", str(_PROGRAM), *limited],
-            stdin=file,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        ) as process,
-    ):
-        try:
-            yield process
-        except BaseException:
-            process.kill()
-            raise
-
-
-@contextmanager
-def _file(content: Content) -> Iterator[int]:
-    """Open a file that holds the content and nothing else; return its descriptor, at the start."""
-    with content.descriptor() as descriptor:
-        if content.start == 0 and content.nbytes is None:
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            yield descriptor
-            return
-        whole = ContentFile(content, descriptor)
-        with tempfile.TemporaryFile() as part:
-            while block := whole.read(BLOCK):
-                part.write(block)
-            part.seek(0)
-            yield part.fileno()
