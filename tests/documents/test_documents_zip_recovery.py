@@ -106,3 +106,13 @@ def test_a_file_with_its_list_is_read_at_any_place(tmp_path: Path) -> None:
             assert listed.read(size) == whole[start : start + size]
     with zipfile.ZipFile(io.BytesIO(whole)) as file:
         assert {name: file.read(name).decode() for name in file.namelist()} == TEXTS
+
+
+def test_a_version_of_the_format_that_nobody_has_is_damage(tmp_path: Path) -> None:
+    content = (
+        zipped({"a.txt": "text"})
+        .replace(b"PK\x03\x04\x14", b"PK\x03\x04\xcd")
+        .replace(b"PK\x01\x02\x14\x03\x14", b"PK\x01\x02\x14\x03\xcd")
+    )
+    with pytest.raises(DocumentError, match=r"a\.zip cannot be read: damaged: its list of members cannot be read"):
+        opened(tmp_path, "a.zip", content)

@@ -23,6 +23,7 @@ _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImp
 _UNIX = 3
 _ENCRYPTED = 1
 _METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "XZ", 98: "PPMd"}
+_NO_LIST = "damaged: its list of members cannot be read"
 _NAMED = 20  # members with a wrong checksum, at most
 
 
@@ -51,10 +52,13 @@ class Zip:
             return zipfile.ZipFile(cast(IO[bytes], file))
         except _DAMAGE as error:
             if (found := new_list(file)) is None:
-                raise UnreadableError("damaged: its list of members cannot be read") from error
+                raise UnreadableError(_NO_LIST) from error
         listed, count = found
         self.notices.append(f"damaged: its list of members is lost; {counted(count, 'member')} found without it")
-        return zipfile.ZipFile(cast(IO[bytes], ContentFile(content, descriptor, listed)))
+        try:
+            return zipfile.ZipFile(cast(IO[bytes], ContentFile(content, descriptor, listed)))
+        except _DAMAGE as error:  # such as a version of the format that nobody has
+            raise UnreadableError(_NO_LIST) from error
 
     def why_not(self, name: str) -> str:
         """Return why a member cannot be read; "" when it can, as far as the list of members knows."""
