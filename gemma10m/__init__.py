@@ -13,13 +13,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gemma10m.answering.answer import answer
-    from gemma10m.answering.sampling import Sampling
-    from gemma10m.documents import open_source
-    from gemma10m.library import Library
-    from gemma10m.reading import read
-    from gemma10m.tokens import load_tokenizer
-    from gemma10m.weights.loading import load_model
+    from gemma10m.answering.answer import answer as answer
+    from gemma10m.answering.sampling import Sampling as Sampling
+    from gemma10m.documents import open_source as open_source
+    from gemma10m.library import Library as Library
+    from gemma10m.reading import read as read
+    from gemma10m.tokens import load_tokenizer as load_tokenizer
+    from gemma10m.weights.loading import load_model as load_model
 
 if sys.platform == "win32":
     # Files are opened without following links, locked, and processes limited, by calls that Windows does not have.
@@ -37,16 +37,7 @@ _HOMES = {
     "read": "gemma10m.reading",
 }
 
-__all__ = [
-    "Library",
-    "Sampling",
-    "__version__",
-    "answer",
-    "load_model",
-    "load_tokenizer",
-    "open_source",
-    "read",
-]
+__all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:

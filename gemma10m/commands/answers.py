@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from gemma10m.documents import CHANGED, GONE
 from gemma10m.errors import NoAnswer
-from gemma10m.library.checking import UNVERIFIED, Answer, Source
+from gemma10m.library.checking import UNVERIFIED, Answer
+from gemma10m.passages.quotes import Source
 from gemma10m.sanitise import sanitise_line
 from gemma10m.terminal import Terminal
 

@@ -31,8 +31,8 @@ from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
 from gemma10m.weights.config_file import StatedReading, parse_config
 from gemma10m.weights.downloads import DEFAULT_MODEL, find_downloaded, list_downloaded
 from gemma10m.weights.gates import read_gates
-from gemma10m.weights.loading import closed_gate_warning, resolve_device, resolve_reading
-from gemma10m.weights.options import Described
+from gemma10m.weights.loading import resolve_device
+from gemma10m.weights.options import Described, closed_gate_warning, resolve_reading
 from gemma10m.weights.packaged import PACKAGED, about_weights, find_packaged
 from gemma10m.weights.plan import MemoryPlan, memory_plan
 from gemma10m.weights.published import Published, find_published

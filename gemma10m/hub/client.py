@@ -17,25 +17,7 @@ from gemma10m.hub.listing import ask_hub, choose_files
 from gemma10m.hub.partial_file import Meter, RemoteFile, part_path, verify
 from gemma10m.hub.transfer import fetch
 from gemma10m.weights import downloads
-from gemma10m.weights.downloads import (
-    DEFAULT_MODEL,
-    Downloaded,
-    StoredFile,
-    find_downloaded,
-    is_wanted,
-    list_downloaded,
-)
-
-__all__ = [
-    "DEFAULT_MODEL",
-    "DownloadPlan",
-    "Downloaded",
-    "RemoteFile",
-    "download",
-    "find_downloaded",
-    "list_downloaded",
-    "plan_download",
-]
+from gemma10m.weights.downloads import Downloaded, StoredFile, is_wanted
 
 LOCK = ".lock"
 

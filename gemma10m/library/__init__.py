@@ -35,51 +35,41 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gemma10m.library.chat import AnswerStream, Chat
-    from gemma10m.library.checking import Answer, Source
-    from gemma10m.library.library import Library
-    from gemma10m.library.listening import Listener, Notices
-    from gemma10m.library.read_many import RunView
-    from gemma10m.library.read_one import DocumentOutcome
-    from gemma10m.library.reading import Reading
-    from gemma10m.library.retrieval import RetrievalOptions
-    from gemma10m.library.sources import Patterns
-    from gemma10m.library.states_library import StatesLibrary
+    from gemma10m.library.chat import AnswerStream as AnswerStream
+    from gemma10m.library.chat import Chat as Chat
+    from gemma10m.library.checking import Answer as Answer
+    from gemma10m.library.library import Library as Library
+    from gemma10m.library.listening import Listener as Listener
+    from gemma10m.library.listening import Notices as Notices
+    from gemma10m.library.read_many import RunView as RunView
+    from gemma10m.library.read_one import DocumentOutcome as DocumentOutcome
+    from gemma10m.library.reading import Reading as Reading
+    from gemma10m.library.retrieval import RetrievalOptions as RetrievalOptions
+    from gemma10m.library.sources import Patterns as Patterns
+    from gemma10m.library.states_library import StatesLibrary as StatesLibrary
+    from gemma10m.passages.quotes import Source as Source
 
 _HOMES = {
-    "Answer": "checking",
-    "AnswerStream": "chat",
-    "Library": "library",
-    "Listener": "listening",
-    "Notices": "listening",
-    "DocumentOutcome": "read_one",
-    "Patterns": "sources",
-    "Reading": "reading",
-    "RetrievalOptions": "retrieval",
-    "RunView": "read_many",
-    "Source": "checking",
-    "StatesLibrary": "states_library",
+    "Answer": "gemma10m.library.checking",
+    "AnswerStream": "gemma10m.library.chat",
+    "Chat": "gemma10m.library.chat",
+    "DocumentOutcome": "gemma10m.library.read_one",
+    "Library": "gemma10m.library.library",
+    "Listener": "gemma10m.library.listening",
+    "Notices": "gemma10m.library.listening",
+    "Patterns": "gemma10m.library.sources",
+    "Reading": "gemma10m.library.reading",
+    "RetrievalOptions": "gemma10m.library.retrieval",
+    "RunView": "gemma10m.library.read_many",
+    "Source": "gemma10m.passages.quotes",
+    "StatesLibrary": "gemma10m.library.states_library",
 }
 
-__all__ = [
-    "Answer",
-    "AnswerStream",
-    "Chat",
-    "DocumentOutcome",
-    "Library",
-    "Listener",
-    "Notices",
-    "Patterns",
-    "Reading",
-    "RetrievalOptions",
-    "RunView",
-    "Source",
-    "StatesLibrary",
-]
+__all__ = [*_HOMES]
 
 
 def __getattr__(name: str) -> Any:
     """Import a name when it is first used: `find`, `text` and `states` do without torch."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(_HOMES[name]), name)

@@ -12,10 +12,11 @@ from gemma10m.answering.conversation import Conversation, reply
 from gemma10m.answering.instruction import instructed
 from gemma10m.answering.refusing import Refusing
 from gemma10m.answering.sampling import Sampling
-from gemma10m.library.checking import Answer, Source
+from gemma10m.library.checking import Answer
 from gemma10m.library.retrieval import Passages
 from gemma10m.memory.state import State
 from gemma10m.passages.follow_ups import standalone
+from gemma10m.passages.quotes import Source
 from gemma10m.passages.statements import REFUSAL, begins_to_say, says_nothing
 from gemma10m.saved_states import Reader
 from gemma10m.tokens.prompt import Prompt

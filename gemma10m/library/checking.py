@@ -19,22 +19,6 @@ VERIFIED, UNVERIFIED, NO_ANSWER, UNCHECKED = "verified", "unverified", "no answe
 SHOWN = 3  # passages, where there is no answer
 Files = Callable[[], Document | FilesNow | None]  # a document's files, opened when they are asked for
 
-__all__ = [
-    "NOT_IN_TEXT",
-    "NO_ANSWER",
-    "UNCHECKED",
-    "UNVERIFIED",
-    "VERIFIED",
-    "Answer",
-    "Found",
-    "Source",
-    "closest",
-    "look_up",
-    "look_up_parts",
-    "matching",
-    "without_index",
-]
-
 
 @dataclass(frozen=True)
 class Found:

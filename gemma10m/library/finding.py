@@ -9,11 +9,12 @@ from pathlib import Path
 
 from gemma10m.documents import Whereabouts
 from gemma10m.errors import StateError, UsageError
-from gemma10m.library.checking import Files, Source, matching
+from gemma10m.library.checking import Files, matching
 from gemma10m.library.indexing import index_path, indexed_somewhere, is_index_of
 from gemma10m.library.listening import Listener
 from gemma10m.library.sources import ALL, Patterns, open_document, refuse_patterns, saved_state, whereabouts
 from gemma10m.passages.index import open_index
+from gemma10m.passages.quotes import Source
 from gemma10m.passages.words import telling
 from gemma10m.saved_states import files_of, whereabouts_of
 from gemma10m.state_file import read_header

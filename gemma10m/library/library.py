@@ -9,7 +9,6 @@ from pathlib import Path
 from gemma10m.config import ReadingConfig
 from gemma10m.documents import Document
 from gemma10m.errors import UsageError
-from gemma10m.library.checking import Source
 from gemma10m.library.finding import find_passages
 from gemma10m.library.listening import Listener, Notices, OnProgress, WithProgress
 from gemma10m.library.model_choice import (
@@ -28,6 +27,7 @@ from gemma10m.library.retrieval import RetrievalOptions
 from gemma10m.library.sources import ALL, Patterns, open_document, refuse_patterns, saved_state
 from gemma10m.library.state_model import as_saved
 from gemma10m.models.decoder import Decoder
+from gemma10m.passages.quotes import Source
 from gemma10m.ranks.group import Ranks
 from gemma10m.saved_states import Reader
 from gemma10m.state_file import read_header

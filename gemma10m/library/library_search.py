@@ -8,10 +8,11 @@ from pathlib import Path
 
 from gemma10m.documents import NOT_AVAILABLE, FileNow, FileRead, FilesNow, Whereabouts
 from gemma10m.errors import StateError, UsageError
-from gemma10m.library.checking import Source, matching
+from gemma10m.library.checking import matching
 from gemma10m.library.library_index import library_index
 from gemma10m.library.listening import Listener
 from gemma10m.passages.merging import MergedIndex
+from gemma10m.passages.quotes import Source
 from gemma10m.passages.searching import find
 from gemma10m.passages.words import telling
 from gemma10m.saved_states import files_of, whereabouts_of

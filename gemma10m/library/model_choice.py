@@ -27,15 +27,8 @@ from gemma10m.tokens import Tokenizer, gguf_tokenizer, load_tokenizer
 from gemma10m.weights.adapting import find_adapter, with_adapter
 from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
 from gemma10m.weights.downloads import DEFAULT_MODEL, find_downloaded
-from gemma10m.weights.loading import (
-    closed_gate_warning,
-    gpu_dtype,
-    load_checkpoint,
-    multiplies_packed,
-    resolve_device,
-    resolve_model,
-    resolve_reading,
-)
+from gemma10m.weights.loading import gpu_dtype, load_checkpoint, multiplies_packed, resolve_device, resolve_model
+from gemma10m.weights.options import closed_gate_warning, resolve_reading
 from gemma10m.weights.packaged import about_weights, find_packaged
 from gemma10m.weights.plan import memory_plan
 from gemma10m.weights.sources.gguf import GgufSource

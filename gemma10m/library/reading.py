@@ -10,11 +10,12 @@ from typing import Self
 from gemma10m.answering.sampling import Sampling
 from gemma10m.errors import UsageError
 from gemma10m.library.chat import AnswerStream, Chat
-from gemma10m.library.checking import Answer, Source
+from gemma10m.library.checking import Answer
 from gemma10m.library.listening import Listener
 from gemma10m.library.read_source import ReadSource, read_document
 from gemma10m.library.retrieval import Passages, RetrievalOptions, retrieved_from
 from gemma10m.library.summarizing import Summarizing, SummaryOptions, from_state
+from gemma10m.passages.quotes import Source
 from gemma10m.saved_states import Reader
 
 

@@ -20,7 +20,6 @@ from gemma10m.library.checking import (
     Answer,
     Files,
     Found,
-    Source,
     look_up,
     look_up_parts,
     matching,
@@ -35,6 +34,7 @@ from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, open_index
+from gemma10m.passages.quotes import Source
 from gemma10m.passages.retrieve import SEARCHED, Excerpt, default_budget, has_room_for_passages, retrieve, shown
 from gemma10m.saved_states import Reader, document_of, files_of, whereabouts_of
 from gemma10m.tokens import Tokenizer

@@ -13,12 +13,13 @@ from gemma10m.answering.answer import check_question
 from gemma10m.answering.sampling import Sampling
 from gemma10m.errors import StateError
 from gemma10m.library.chat import AnswerStream
-from gemma10m.library.checking import Answer, Source
+from gemma10m.library.checking import Answer
 from gemma10m.library.library import WITH_SOURCES, Library
 from gemma10m.library.library_index import library_index
 from gemma10m.library.library_search import best_states, find_in_library
 from gemma10m.library.reading import Reading
 from gemma10m.library.retrieval import RetrievalOptions
+from gemma10m.passages.quotes import Source
 from gemma10m.sanitise import sanitise_line
 from gemma10m.state_file import read_header
 

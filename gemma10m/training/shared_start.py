@@ -25,7 +25,9 @@ from gemma10m.training.teacher import Teacher
 from gemma10m.weights.checkpoint import Checkpoint
 from gemma10m.weights.config_file import text_part
 from gemma10m.weights.expected import EMBEDDING, loaded_dtype
-from gemma10m.weights.loading import load_checkpoint, load_weights, resolve_reading
+from gemma10m.weights.loading import load_checkpoint
+from gemma10m.weights.options import resolve_reading
+from gemma10m.weights.tensors import load_weights
 
 WHOLE = ReadingConfig("full", segment=1)  # segments never close: a stage's documents are of one length
 MOST_FITTED = 4096  # tokens of text

@@ -20,8 +20,8 @@ from gemma10m.training.recipe import DEMO_READING, Recipe, demo_config
 from gemma10m.weights.checkpoint import Checkpoint
 from gemma10m.weights.config_file import StatedReading, parse_config
 from gemma10m.weights.files import read_json_object
-from gemma10m.weights.loading import load_weights
 from gemma10m.weights.options import CLOSED_GATE, refuse_any_but, resolve_reading
+from gemma10m.weights.tensors import load_weights
 
 SCRATCH = "scratch"
 DEMO_VOCABULARY = 4096

@@ -24,16 +24,6 @@ from gemma10m.weights.packaged import PACKAGED, packaged_path
 from gemma10m.weights.quantising import prepare
 from gemma10m.weights.tensors import load_weights, telling_what_is_needed
 
-__all__ = [
-    "closed_gate_warning",
-    "load_checkpoint",
-    "load_model",
-    "load_weights",
-    "resolve_device",
-    "resolve_model",
-    "resolve_reading",
-]
-
 
 def load_model(
     path: str | Path,

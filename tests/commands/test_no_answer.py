@@ -17,9 +17,8 @@ from gemma10m.cli import app
 from gemma10m.commands.answers import CUT_OFF, NOT_FOUND, NOT_SEARCHED, SAME_WORDS
 from gemma10m.commands.ask import ask
 from gemma10m.errors import NoAnswer
-from gemma10m.library.checking import NOT_IN_TEXT
 from gemma10m.library.retrieval import RetrievalOptions
-from gemma10m.passages.statements import REFUSAL, begins_to_say
+from gemma10m.passages.statements import NOT_IN_TEXT, REFUSAL, begins_to_say
 from gemma10m.terminal import Terminal
 
 pytestmark = pytest.mark.usefixtures("cache")

@@ -18,12 +18,13 @@ from gemma10m.config import ReadingConfig
 from gemma10m.documents import FilesNow
 from gemma10m.errors import NoAnswer, UsageError
 from gemma10m.library.chat import AnswerStream
-from gemma10m.library.checking import NOT_IN_TEXT, Answer
+from gemma10m.library.checking import Answer
 from gemma10m.library.indexing import index_path
 from gemma10m.library.retrieval import Passages, RetrievalOptions
 from gemma10m.library.sources import Patterns
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import open_index
+from gemma10m.passages.statements import NOT_IN_TEXT
 from gemma10m.saved_states import files_of
 from gemma10m.state_file import DocumentRecord
 from gemma10m.terminal import Terminal

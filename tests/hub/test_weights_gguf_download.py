@@ -52,8 +52,8 @@ def test_one_file_is_fetched_and_its_folder_is_a_finished_download(fake: FakeHub
     folder = fetch()
     assert weights_in(folder) == {"model-Q4_K_M.gguf": QUANTISED["model-Q4_K_M.gguf"]}
     assert set(fake.sent) == {"model-Q4_K_M.gguf"}
-    assert client.find_downloaded(REPOSITORY) == folder
-    assert [file.path for file in client.list_downloaded()[0].files] == ["model-Q4_K_M.gguf"]
+    assert downloads.find_downloaded(REPOSITORY) == folder
+    assert [file.path for file in downloads.list_downloaded()[0].files] == ["model-Q4_K_M.gguf"]
 
 
 def test_another_file_takes_the_place_of_the_first(fake: FakeHub) -> None:

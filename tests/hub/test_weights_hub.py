@@ -63,7 +63,7 @@ def test_manifest_names_the_commit_and_every_hash(fake: FakeHub) -> None:
     assert (manifest["repository"], manifest["revision"], manifest["commit"]) == (REPOSITORY, None, COMMIT)
     found = {file["path"]: (file["bytes"], file["sha256"]) for file in manifest["files"]}
     assert found == {name: (len(FILES[name]), hashlib.sha256(FILES[name]).hexdigest()) for name in WANTED}
-    (stored,) = client.list_downloaded()
+    (stored,) = downloads.list_downloaded()
     assert (stored.name, stored.commit, stored.folder, stored.total_bytes) == (REPOSITORY, COMMIT, folder, TOTAL)
 
 
@@ -71,7 +71,7 @@ def test_a_plan_fetches_no_file_and_makes_no_folder(fake: FakeHub) -> None:
     client.plan_download(REPOSITORY)
     assert [seen.path for seen in fake.seen] == [f"/api/models/{REPOSITORY}"]
     assert not models_folder().exists()
-    assert client.list_downloaded() == []
+    assert downloads.list_downloaded() == []
 
 
 def test_a_complete_model_is_verified_without_fetching_a_byte(fake: FakeHub) -> None:
@@ -88,10 +88,10 @@ def test_another_revision_gets_its_own_folder(fake: FakeHub) -> None:
     folders = {fetch_all(revision) for revision in ("refs/pr/1", "refs-pr-1", "main")}
     assert len(folders) == 3
     assert {folder.parent for folder in folders} == {models_folder()}
-    assert client.find_downloaded(f"{REPOSITORY}@refs/pr/1") in folders
-    assert client.find_downloaded(f"{REPOSITORY}@main") == client.find_downloaded(REPOSITORY)
-    assert client.find_downloaded(f"{REPOSITORY}@v2") is None
-    assert {stored.revision for stored in client.list_downloaded()} == {None, "refs/pr/1", "refs-pr-1"}
+    assert downloads.find_downloaded(f"{REPOSITORY}@refs/pr/1") in folders
+    assert downloads.find_downloaded(f"{REPOSITORY}@main") == downloads.find_downloaded(REPOSITORY)
+    assert downloads.find_downloaded(f"{REPOSITORY}@v2") is None
+    assert {stored.revision for stored in downloads.list_downloaded()} == {None, "refs/pr/1", "refs-pr-1"}
 
 
 def test_a_new_commit_replaces_what_changed_and_removes_what_is_gone(fake: FakeHub) -> None:
@@ -102,7 +102,7 @@ def test_a_new_commit_replaces_what_changed_and_removes_what_is_gone(fake: FakeH
     fetch_all()
     assert not fake.sent
     assert not (folder / OTHER).exists()
-    assert client.list_downloaded()[0].commit == "d" * 40
+    assert downloads.list_downloaded()[0].commit == "d" * 40
 
 
 def test_an_empty_file_is_fetched_without_a_request(fake: FakeHub) -> None:
@@ -274,7 +274,7 @@ def test_a_repository_this_program_cannot_use_says_what_it_has(fake: FakeHub, lo
 def test_impossible_names(fake: FakeHub, name: str) -> None:
     with pytest.raises(UsageError, match="is not the name of a model"):
         client.plan_download(name)
-    assert client.find_downloaded(name) is None
+    assert downloads.find_downloaded(name) is None
     assert not fake.seen
 
 
@@ -282,7 +282,7 @@ def test_impossible_names(fake: FakeHub, name: str) -> None:
 def test_impossible_revisions(fake: FakeHub, revision: str) -> None:
     with pytest.raises(UsageError, match="is not a revision"):
         client.plan_download(REPOSITORY, revision)
-    assert client.find_downloaded(f"{REPOSITORY}@{revision}") is None
+    assert downloads.find_downloaded(f"{REPOSITORY}@{revision}") is None
 
 
 @given(revision=st.from_regex(r"[!-~]{1,100}", fullmatch=True))

@@ -31,6 +31,7 @@ from hub_client import (
 from gemma10m.errors import DiskError, NetworkError
 from gemma10m.folders import models_folder
 from gemma10m.hub import client, partial_file, transfer
+from gemma10m.weights import downloads
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -46,10 +47,11 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
 IN_A_NEW_PROCESS = """
 from gemma10m.errors import Gemma10MError
 from gemma10m.hub import client, transfer
+from gemma10m.weights import downloads
 import sys
 transfer.BACKOFF_SECONDS = 0
 try:
-    plan = client.plan_download(client.DEFAULT_MODEL)
+    plan = client.plan_download(downloads.DEFAULT_MODEL)
     print(plan.bytes_here)
     client.download(plan, lambda done, total: None)
 except Gemma10MError as error:
@@ -177,7 +179,7 @@ def test_a_damaged_file_on_disk_is_fetched_again(fake: FakeHub, damage: str) -> 
     content = bytearray(FILES[SHARD])
     content[MIB] ^= 1
     shard.write_bytes(content if damage == "flip" else content[:-1])
-    assert (client.find_downloaded(REPOSITORY) is None) == (damage == "truncate")
+    assert (downloads.find_downloaded(REPOSITORY) is None) == (damage == "truncate")
     fake.sent.clear()
     assert_finished(fetch_all())
     assert set(fake.sent) == {SHARD}

@@ -69,9 +69,9 @@ def assert_finished(folder: Path) -> None:
     assert {path.name for path in folder.iterdir()} == WANTED | {downloads.MANIFEST, client.LOCK}
     for name in WANTED:
         assert (folder / name).read_bytes() == FILES[name]
-    assert client.find_downloaded(REPOSITORY) == folder
+    assert downloads.find_downloaded(REPOSITORY) == folder
 
 
 def assert_unfinished() -> None:
-    assert client.find_downloaded(REPOSITORY) is None
-    assert client.list_downloaded() == []
+    assert downloads.find_downloaded(REPOSITORY) is None
+    assert downloads.list_downloaded() == []

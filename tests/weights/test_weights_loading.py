@@ -17,15 +17,10 @@ from gemma10m.config import ReadingConfig
 from gemma10m.errors import ConfigError, ModelError, OutOfMemoryError, UsageError
 from gemma10m.weights import loading
 from gemma10m.weights.checkpoint import open_checkpoint
-from gemma10m.weights.loading import (
-    closed_gate_warning,
-    load_model,
-    load_weights,
-    resolve_device,
-    resolve_model,
-    resolve_reading,
-)
+from gemma10m.weights.loading import load_model, resolve_device, resolve_model
+from gemma10m.weights.options import closed_gate_warning, resolve_reading
 from gemma10m.weights.sources.safetensors_folder import SafetensorsFolder
+from gemma10m.weights.tensors import load_weights
 
 GATES = ("self_attn.gate", "self_attn.write_gate.weight", "self_attn.write_gate.bias")
 
@@ -90,7 +85,7 @@ import sys, threading
 from pathlib import Path
 import torch
 from gemma10m.weights.checkpoint import open_checkpoint
-from gemma10m.weights.loading import load_weights
+from gemma10m.weights.tensors import load_weights
 
 def anonymous():
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("RssAnon")) * 1024

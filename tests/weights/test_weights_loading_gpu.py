@@ -8,7 +8,8 @@ from gemma10m.errors import OutOfMemoryError
 from gemma10m.library.model_choice import ModelOptions, resolve_dtype
 from gemma10m.models.decoder import Decoder
 from gemma10m.weights.checkpoint import open_checkpoint
-from gemma10m.weights.loading import load_checkpoint, resolve_reading
+from gemma10m.weights.loading import load_checkpoint
+from gemma10m.weights.options import resolve_reading
 from gemma10m.weights.sources.safetensors_folder import SafetensorsFolder
 
 

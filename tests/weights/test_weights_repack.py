@@ -22,7 +22,8 @@ from gemma10m.library.number_format import fitting_format
 from gemma10m.models.quantised import quantised_modules
 from gemma10m.weights.checkpoint import open_checkpoint
 from gemma10m.weights.headers import TensorEntry
-from gemma10m.weights.loading import load_checkpoint, load_model, resolve_reading
+from gemma10m.weights.loading import load_checkpoint, load_model
+from gemma10m.weights.options import resolve_reading
 from gemma10m.weights.plan import memory_plan
 from gemma10m.weights.sources import FOUR_BITS, repack
 from gemma10m.weights.sources.repack import load_packed
