@@ -7,10 +7,7 @@ from collections.abc import Callable
 from gemma10m.config import FORMATS, KV_FORMATS, MEMORY_KINDS, QUANTISED
 from gemma10m.errors import Gemma10MError
 
-FORMS = ("single", "multi-key", "multi-value", "multi-query", "update", "absent")
-VALUES = ("number", "word", "uuid")
-DEVICES = ("auto", "cpu", "cuda")
-TASKS = ("passkey", "needle", "babi1", "babi2", "babi3", "babi4", "babi5", "perplexity", "qa")
+# Written again here, because their own files import torch; a test compares them.
 BENCHES = ("answer", "documents", "first-minute", "index", "kernels", "length", "load", "read", "scale", "start")
 WAYS = ("state", "sections", "refine")
 
@@ -20,6 +17,17 @@ def among(*names: str) -> Callable[[str], list[str]]:
 
     def complete(incomplete: str) -> list[str]:
         return [name for name in names if name.startswith(incomplete)]
+
+    return complete
+
+
+def of_trials(name: str) -> Callable[[str], list[str]]:
+    """Return a function that completes a prefix to one of a tuple of `evaluation.task`, imported at a key press."""
+
+    def complete(incomplete: str) -> list[str]:
+        from gemma10m.evaluation import task as trials
+
+        return among(*getattr(trials, name))(incomplete)
 
     return complete
 
@@ -60,7 +68,7 @@ def kept(incomplete: str) -> list[str]:
     return among(*dict.fromkeys(names))(incomplete)
 
 
-device, dtype, packed_dtype = among(*DEVICES), among("auto", *FORMATS), among(*QUANTISED)
+device, dtype, packed_dtype = among("auto", "cpu", "cuda"), among("auto", *FORMATS), among(*QUANTISED)
 memory, kv = among(*MEMORY_KINDS), among(*KV_FORMATS)
-form, values, way = among(*FORMS), among(*VALUES), among(*WAYS)
-task, bench = among(*TASKS), among(*BENCHES)
+form, values, task = of_trials("FORMS"), of_trials("VALUES"), of_trials("TASKS")
+bench, way = among(*BENCHES), among(*WAYS)

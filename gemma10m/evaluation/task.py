@@ -18,6 +18,7 @@ STORIES = {f"babi{number}": number for number in range(1, 6)}
 RECALL_TASKS = ("passkey", "needle", *STORIES)
 PERPLEXITY = "perplexity"
 QA = "qa"  # measured by itself, about a document that the user has
+TASKS = (*RECALL_TASKS, PERPLEXITY, QA)
 FORMS, VALUES = get_args(Form), get_args(ValueKind)
 SEVERAL = ("multi-key", "multi-value", "multi-query")  # forms that need more than one fact
 MOST_FACTS = 1000
@@ -56,12 +57,10 @@ def make_tasks(
     names: Sequence[str], form: str | None, facts: int | None, values: str | None, unseen: bool
 ) -> tuple[Task, ...]:
     """Return the recall tasks among `names`. None leaves a task its default. Raises UsageError."""
-    known = (*RECALL_TASKS, PERPLEXITY)
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        if QA in unknown:
-            raise UsageError(f"{QA} is measured by itself", hint="name it alone, and the other tasks in another run")
-        raise UsageError(f"there is no task {unknown[0]!r}", hint=f"known: {', '.join((*known, QA))}")
+    if QA in names:
+        raise UsageError(f"{QA} is measured by itself", hint="name it alone, and the other tasks in another run")
+    if unknown := [name for name in names if name not in TASKS]:
+        raise UsageError(f"there is no task {unknown[0]!r}", hint=f"known: {', '.join(TASKS)}")
     for option, value, choices in (("form", form, FORMS), ("values", values, VALUES)):
         if value is not None and value not in choices:
             raise UsageError(f"--{option} must be one of {', '.join(choices)}, found {value!r}")
