@@ -187,9 +187,10 @@ def files_of(record: DocumentRecord) -> FilesNow:
     return FilesNow(Origin(*record.origin) if record.origin else None, record.name, files)
 
 
-def whereabouts_of(record: DocumentRecord) -> Whereabouts:
+def whereabouts(described: Document | DocumentRecord) -> Whereabouts:
     """Return what makes the document's paths open from the working folder."""
-    return Whereabouts(record.origin.folder, record.origin.names) if record.origin else Whereabouts()
+    origin = described.origin
+    return Whereabouts(origin.folder, origin.names) if origin else Whereabouts()
 
 
 def find_bookmark(

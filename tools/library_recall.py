@@ -24,8 +24,8 @@ from gemma10m.bench.rows import append_rows
 from gemma10m.documents import open_source
 from gemma10m.library.indexing import index_path
 from gemma10m.library.library_index import LIBRARY_INDEX, ensure_library_index
-from gemma10m.library.library_search import BEST, best_states
 from gemma10m.library.listening import Notices
+from gemma10m.library.states_library import BEST, best_states
 from gemma10m.passages.building import build_index
 from gemma10m.passages.merging import MergedIndex, open_merged
 from gemma10m.passages.words import telling

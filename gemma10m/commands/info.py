@@ -21,9 +21,10 @@ from gemma10m.errors import DocumentError
 from gemma10m.folders import config_file, models_folder, states_folder
 from gemma10m.library.defaults import DefaultModel, default_model, unknown_settings
 from gemma10m.library.model_choice import ModelOptions, installed_default, model_path, resolve_dtype
-from gemma10m.library.sources import ALL, Patterns, open_chosen, refuse_patterns, whereabouts
+from gemma10m.library.sources import ALL, Patterns, open_chosen, refuse_patterns
 from gemma10m.progress import format_bytes, format_duration
 from gemma10m.reading.stretch import process_memory
+from gemma10m.saved_states import whereabouts
 from gemma10m.state_file import is_state_file, read_header
 from gemma10m.terminal import Terminal
 from gemma10m.weights.adapting import find_adapter, with_adapter

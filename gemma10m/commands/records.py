@@ -6,7 +6,7 @@ import torch
 
 from gemma10m.library.reading import Reading
 from gemma10m.reading.stretch import peak_memory
-from gemma10m.saved_states import Reader, whereabouts_of
+from gemma10m.saved_states import Reader, whereabouts
 from gemma10m.state_file import DocumentRecord
 
 
@@ -46,7 +46,7 @@ def model_facts(reader: Reader) -> dict[str, object]:
 
 def manifest(record: DocumentRecord) -> dict[str, object]:
     """Return every file by name; only `read --json` prints it."""
-    where = whereabouts_of(record)
+    where = whereabouts(record)
     return {
         "files": [entry._asdict() | {"path": where.path(entry.path)} for entry in record.sources],
         "skipped": [entry._asdict() | {"path": where.path(entry.path)} for entry in record.skipped],

@@ -13,9 +13,9 @@ from gemma10m.commands.records import document_facts, facts, model_facts
 from gemma10m.library.library import Library
 from gemma10m.library.model_choice import ModelOptions, named_model, remembers
 from gemma10m.library.reading import Reading, no_text
-from gemma10m.library.sources import ALL, Patterns, saved_state, whereabouts
+from gemma10m.library.sources import ALL, Patterns, saved_state
 from gemma10m.library.summarizing import Summarizing, SummaryOptions, from_state
-from gemma10m.saved_states import document_record
+from gemma10m.saved_states import document_record, whereabouts
 from gemma10m.terminal import Terminal
 from gemma10m.weights.adapting import NO_ADAPTER
 

@@ -14,7 +14,7 @@ checking.py      an answer -> its verdict and its sources
 retrieval.py     a question -> the passages that are read again before it
 chat.py          a question -> an answer
 summarizing.py   a document -> its summary
-finding.py       words -> passages, without a model
+finding.py       words -> passages of a document, or of a library, without a model
 kept.py          the states and passages in the cache
 defaults.py      the model that is used when none is named
 reading.py       a document that was read
@@ -25,7 +25,6 @@ workers.py       workers in processes of this machine
 ray_workers.py   workers on the machines of Ray
 read_many.py     many documents -> a folder of states
 library_index.py a folder of states -> one index of all their passages
-library_search.py words -> the best of the library's documents, without a model
 states_library.py a folder of states -> answers of its best documents
 """
 

@@ -36,7 +36,7 @@ from gemma10m.passages.building import build_index
 from gemma10m.passages.index import PassageIndex, open_index
 from gemma10m.passages.quotes import Source
 from gemma10m.passages.retrieve import SEARCHED, Excerpt, default_budget, has_room_for_passages, retrieve, shown
-from gemma10m.saved_states import Reader, document_of, files_of, whereabouts_of
+from gemma10m.saved_states import Reader, document_of, files_of, whereabouts
 from gemma10m.tokens import Tokenizer
 from gemma10m.tokens.prompt import Prompt
 
@@ -217,7 +217,7 @@ def retrieved_from(listener: Listener, source: ReadSource, options: RetrievalOpt
 
         there = options.checks and _is_indexed(listener, source, document)
         index = opened.enter_context(open_index(path)) if there else None
-        yield Passages(index, files, options, mend, listener.warn, whereabouts_of(source.record))
+        yield Passages(index, files, options, mend, listener.warn, whereabouts(source.record))
 
 
 def _is_indexed(listener: Listener, source: ReadSource, document: Callable[[], Document | None]) -> bool:

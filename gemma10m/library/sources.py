@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gemma10m.documents import Document, Whereabouts, open_source
+from gemma10m.documents import Document, open_source
 from gemma10m.documents.skips import named_skips, skipped_sentence
 from gemma10m.errors import UsageError
 from gemma10m.library.listening import Listener
+from gemma10m.saved_states import whereabouts
 from gemma10m.state_file import is_state_file
 
 
@@ -35,11 +36,6 @@ def open_document(listener: Listener, sources: Sequence[str], patterns: Patterns
     if document.skipped:
         listener.note(skipped_sentence(document.skipped, len(document.files)))
     return document
-
-
-def whereabouts(document: Document) -> Whereabouts:
-    """Return what makes the document's paths open from the working folder."""
-    return Whereabouts(document.origin.folder, document.origin.names) if document.origin else Whereabouts()
 
 
 def open_chosen(listener: Listener, sources: Sequence[str], patterns: Patterns) -> Document:

@@ -14,14 +14,25 @@ from gemma10m.answering.sampling import Sampling
 from gemma10m.errors import StateError
 from gemma10m.library.chat import AnswerStream
 from gemma10m.library.checking import Answer
+from gemma10m.library.finding import find_in_states
 from gemma10m.library.library import WITH_SOURCES, Library
 from gemma10m.library.library_index import library_index
-from gemma10m.library.library_search import best_states, find_in_library
 from gemma10m.library.reading import Reading
 from gemma10m.library.retrieval import RetrievalOptions
+from gemma10m.passages.merging import MergedIndex
 from gemma10m.passages.quotes import Source
+from gemma10m.passages.searching import find
 from gemma10m.sanitise import sanitise_line
 from gemma10m.state_file import read_header
+
+BEST = 3  # documents that answer
+LOOKED_AT = 32  # passages that documents are ranked by
+
+
+def best_states(index: MergedIndex, question: str) -> list[str]:
+    """Return the names of the states whose documents have the best passages for the question, the best first."""
+    states = (index.state_of(passage.file)[0] for passage in find(index, question, LOOKED_AT))
+    return list(dict.fromkeys(states))[:BEST]
 
 
 @dataclass(frozen=True)
@@ -87,7 +98,7 @@ class StatesLibrary:
 
         Raises UsageError for words that are all too common.
         """
-        return find_in_library(self.library.listener, self.folder, words, limit)
+        return find_in_states(self.library.listener, self.folder, words, limit)
 
     def _open(self, path: Path) -> Reading:
         """Open a state; the first one says which model answers. Raises StateError for one of another model."""
