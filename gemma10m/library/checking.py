@@ -9,27 +9,15 @@ from gemma10m.answering.comparing import AnswerPart
 from gemma10m.documents import Document, FilesNow
 from gemma10m.passages.index import PassageIndex, damaged
 from gemma10m.passages.quotes import Source, locate
+from gemma10m.passages.retrieve import Excerpt
 from gemma10m.passages.statements import NOT_IN_TEXT, says_nothing
-from gemma10m.passages.verdicts import closest as closest_sentences
+from gemma10m.passages.verdicts import closest, verify
 from gemma10m.passages.verdicts import matching as matching_sentences
-from gemma10m.passages.verdicts import verify
 from gemma10m.passages.words import telling
 
 VERIFIED, UNVERIFIED, NO_ANSWER, UNCHECKED = "verified", "unverified", "no answer", "unchecked"
 SHOWN = 3  # passages, where there is no answer
 Files = Callable[[], Document | FilesNow | None]  # a document's files, opened when they are asked for
-
-
-@dataclass(frozen=True)
-class Found:
-    """Hold the verdict on an answer with its sources, or the passages closest to the question."""
-
-    verdict: str = UNCHECKED
-    sources: tuple[Source, ...] = ()
-    unsupported: tuple[str, ...] = ()  # sentences of the answer that no passage says
-    same_words: tuple[str, ...] = ()  # of these, those whose words are all in one sentence or row of the text
-    closest: tuple[Source, ...] = ()
-    absent: bool = False  # no passage has a word of the question
 
 
 @dataclass(frozen=True)
@@ -75,42 +63,41 @@ class Answer:
         }
 
 
-def look_up(
-    index: PassageIndex, question: str, made: str, files: Files, quoted: bool = True, strict: bool = False
-) -> Found:
-    """Return the verdict on an answer and its sources. quoted: compare quotes with the files.
+def look_up(index: PassageIndex, question: str, made: str, files: Files, quoted: bool, strict: bool) -> Answer:
+    """Return an answer with its verdict and its sources. quoted: compare quotes with the files.
 
     An unverified answer gets the passages closest to question and answer where quotes are wanted, or with `strict`.
     Raises StateError for a damaged index.
     """
     found = verify(index, question, made)
-    document = _opened(index, files) if quoted and found.quotes else None
-    sources = tuple(locate(found.quotes, index, document))
-    near: tuple[Source, ...] = ()
-    absent = False
+    sources = tuple(_located(index, found.quotes, files if quoted else lambda: None))
+    near, absent = list[Source](), False
     if found.verdict == NO_ANSWER:
-        near = tuple(closest(index, question, SHOWN, files))
+        near = _located(index, closest(index, question, SHOWN), files)
         absent = not near and bool(telling(question))
     elif found.verdict == UNVERIFIED and (strict or quoted):
-        near = tuple(closest(index, f"{question} {made}", SHOWN, files))
-    return Found(found.verdict, sources, found.unsupported, found.same_words, near, absent)
+        near = _located(index, closest(index, f"{question} {made}", SHOWN), files)
+    return Answer(question, made, found.verdict, sources, found.unsupported, found.same_words, tuple(near), absent)
 
 
 def look_up_parts(
     index: PassageIndex,
     question: str,
+    made: str,
     parts: Sequence[AnswerPart],
     files: Files,
-    quoted: bool = True,
-    strict: bool = False,
-) -> Found:
-    """Return the verdict on an answer that was made from parts: it is verified if each part is.
+    quoted: bool,
+    strict: bool,
+) -> Answer:
+    """Return an answer that was made from parts with its verdict: it is verified if each part is.
 
     Raises StateError for a damaged index.
     """
     found = [(part, look_up(index, part.question, part.answer, files, quoted, strict)) for part in parts]
     without = [(_said(part, question), each) for part, each in found if each.verdict != VERIFIED]
-    return Found(
+    return Answer(
+        question,
+        made,
         UNVERIFIED if without else VERIFIED,
         _once(source for _, each in found for source in each.sources),
         tuple(said for said, _ in without),
@@ -127,25 +114,19 @@ def _once(sources: Iterable[Source]) -> tuple[Source, ...]:
     return tuple(dict.fromkeys(sources))
 
 
-def without_index(made: str) -> Found:
-    """Return the verdict on an answer that is compared with nothing: one that says nothing counts as no answer."""
-    return Found(NO_ANSWER if says_nothing(made) else UNCHECKED)
-
-
-def closest(index: PassageIndex, words: str, limit: int, files: Files) -> list[Source]:
-    """Return, for each of the best passages, its sentence with the most of the words; the best passage first."""
-    best = closest_sentences(index, words, limit)
-    return locate(best, index, _opened(index, files) if best else None)
+def without_index(question: str, made: str) -> Answer:
+    """Return an answer that is compared with nothing: one that says nothing counts as no answer."""
+    return Answer(question, made, NO_ANSWER if says_nothing(made) else UNCHECKED)
 
 
 def matching(index: PassageIndex, words: str, limit: int, files: Files) -> list[Source]:
     """Return all sentences with any of the words in the best passages; the best passage first."""
-    found = matching_sentences(index, words, limit)
-    return locate(found, index, _opened(index, files) if found else None)
+    return _located(index, matching_sentences(index, words, limit), files)
 
 
-def _opened(index: PassageIndex, files: Files) -> Document | FilesNow | None:
-    document = files()
+def _located(index: PassageIndex, excerpts: Sequence[Excerpt], files: Files) -> list[Source]:
+    """Return the excerpts' places, and their words if the files, opened where there is an excerpt, still have them."""
+    document = files() if excerpts else None
     if document and len(document.files) != len(index.files):
         raise damaged()
-    return document
+    return locate(excerpts, index, document)

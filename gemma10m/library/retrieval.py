@@ -19,7 +19,6 @@ from gemma10m.library.checking import (
     VERIFIED,
     Answer,
     Files,
-    Found,
     look_up,
     look_up_parts,
     matching,
@@ -138,23 +137,20 @@ class Passages:
         """
         strict, quoted = self.options.strict, quoted or self.options.sources
 
-        def compared(index: PassageIndex) -> Found:
+        def compared(index: PassageIndex) -> Answer:
             if parts:
-                return look_up_parts(index, question, parts, self.document, quoted, strict)
+                return look_up_parts(index, question, made, parts, self.document, quoted, strict)
             return look_up(index, question, made, self.document, quoted, strict)
 
-        found = self._look(compared, without_index(made))
+        found = self._look(compared, without_index(question, made))
         shown_anyway = found.verdict == NO_ANSWER and not waited
         verdict = UNVERIFIED if shown_anyway else found.verdict
-        return Answer(
-            question,
-            made,
-            verdict,
-            self._shown(found.sources),
-            found.unsupported or ((made.strip(),) if shown_anyway else ()),
-            found.same_words,
-            self._shown(found.closest),
-            absent=found.absent,
+        return replace(
+            found,
+            verdict=verdict,
+            sources=self._shown(found.sources),
+            unsupported=found.unsupported or ((made.strip(),) if shown_anyway else ()),
+            closest=self._shown(found.closest),
             parts=tuple(parts),
             withheld=waited and (verdict == NO_ANSWER or (strict and verdict != VERIFIED)),
         )
