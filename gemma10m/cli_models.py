@@ -77,9 +77,9 @@ def quantize(
     No adapter is added, the packaged one neither: name one when you use the packed model.
     """
     with command_terminal() as terminal:
-        from gemma10m.commands.quantize import quantize as pack
+        from gemma10m.library.packing import pack_model
 
-        pack(terminal, model, out, dtype)
+        terminal.line(str(pack_model(model, out, dtype, terminal)))
 
 
 @app.command(short_help="Describe a model, state or source and what it will need.")

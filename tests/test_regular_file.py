@@ -12,7 +12,7 @@ import pytest
 
 from gemma10m.adapters import added_memory, peft_folder
 from gemma10m.commands.qa_run import _refuse_other_details
-from gemma10m.commands.question_file import read_questions
+from gemma10m.commands.questions import read_questions
 from gemma10m.commands.run_folder import read_recipe
 from gemma10m.commands.train_adapter import _recipe
 from gemma10m.errors import Gemma10MError

@@ -8,7 +8,6 @@ from pathlib import Path
 from gemma10m.answering.sampling import Sampling
 from gemma10m.commands.answers import refuse_without_answer
 from gemma10m.commands.answers_file import Record, add_answer, answers_in, matched
-from gemma10m.commands.question_file import checked, read_questions
 from gemma10m.commands.records import facts
 from gemma10m.errors import UsageError
 from gemma10m.library.checking import NO_ANSWER, VERIFIED
@@ -17,7 +16,11 @@ from gemma10m.library.model_choice import ModelOptions
 from gemma10m.library.reading import Reading
 from gemma10m.library.retrieval import RetrievalOptions
 from gemma10m.library.sources import ALL, Patterns
+from gemma10m.tasks.question_lines import question_lines, question_object, refuse_unaskable
 from gemma10m.terminal import Terminal
+
+LINES = "name a file of UTF-8 text with one question a line"
+OBJECTS = 'write objects like {"question": "Who is Anne?", "id": 1}, or a .txt with one question a line'
 
 
 def refuse_mixed(questions: list[str], file: str | None, output: Path | None) -> None:
@@ -70,15 +73,32 @@ def ask_all(
     refuse_without_answer(without, len(wanted), retrieval.strict)
 
 
-def _has_no_answer(record: Record, strict: bool) -> bool:
-    """Tell if an answer of an earlier run counts as none."""
-    verdict = record.get("verdict")
-    return verdict == NO_ANSWER or (strict and verdict != VERIFIED)
+def read_questions(path: Path) -> list[Record]:
+    """Read a file of questions: one a line, or in a `.jsonl` an object a line with `question` and an optional `id`.
+
+    Returns records in the file's order, without blank lines. Raises UsageError.
+    """
+    lines = question_lines(path, LINES)
+    if path.suffix.lower() != ".jsonl":
+        return [_asked(line, place) for place, line in lines]
+    values = [question_object(line, place, OBJECTS) for place, line in lines]
+    return [{name: value[name] for name in ("question", "id") if name in value} for value in values]
 
 
 def _from_input(terminal: Terminal) -> list[Record]:
     lines = enumerate(terminal.prompt(), start=1)
-    return [checked({"question": line}, f"question {number} of standard input") for number, line in lines]
+    return [_asked(line, f"question {number} of standard input") for number, line in lines]
+
+
+def _asked(question: str, place: str) -> Record:
+    refuse_unaskable(question, place)
+    return {"question": question}
+
+
+def _has_no_answer(record: Record, strict: bool) -> bool:
+    """Tell if an answer of an earlier run counts as none."""
+    verdict = record.get("verdict")
+    return verdict == NO_ANSWER or (strict and verdict != VERIFIED)
 
 
 def _circumstances(reading: Reading, sampling: Sampling) -> Record:

@@ -20,8 +20,7 @@ from gemma10m import Sampling
 from gemma10m.commands import questions as command
 from gemma10m.commands.answers_file import add_answer, answers_in
 from gemma10m.commands.ask import ask
-from gemma10m.commands.question_file import read_questions
-from gemma10m.commands.questions import ask_all, refuse_mixed
+from gemma10m.commands.questions import ask_all, read_questions, refuse_mixed
 from gemma10m.errors import DiskError, NoAnswer, UsageError
 from gemma10m.library import chat
 from gemma10m.library.library import Library

@@ -15,15 +15,15 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from gemma10m.commands.quantize import quantize
+from gemma10m.cli_models import quantize
 from gemma10m.config import QUANTISED
 from gemma10m.errors import Gemma10MError, ModelError, UsageError
 from gemma10m.library import model_choice
 from gemma10m.library.listening import Notices
 from gemma10m.library.model_choice import ModelOptions, choose_model
+from gemma10m.library.packing import pack_model
 from gemma10m.models.decoder import Decoder
 from gemma10m.models.quantised import quantised_modules
-from gemma10m.terminal import Terminal
 from gemma10m.tokens import load_tokenizer
 from gemma10m.weights.checkpoint import open_checkpoint
 from gemma10m.weights.loading import load_model, resolve_model
@@ -177,12 +177,12 @@ def test_other_readers_find_the_tensors(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("cache")
 def test_the_command_saves_the_tokenizer_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "demo"
-    quantize(Terminal(), "demo", folder, "int8")
+    quantize("demo", folder, "int8")
     assert capsys.readouterr().out == f"{folder}\n"
     assert load_tokenizer(folder).fingerprint == load_tokenizer(resolve_model("demo")).fingerprint
     assert same(load_model(folder, dtype="int8"), load_model("demo", dtype="int8"))
     with pytest.raises(UsageError, match="is not an empty folder"):
-        quantize(Terminal(), "demo", folder, "int8")
+        pack_model("demo", folder, "int8")
 
 
 @pytest.mark.parametrize("name", OFFICIAL)
