@@ -91,10 +91,9 @@ def ask(
     Without a question, on a terminal, hold a conversation.
     """
     with command_terminal(json) as terminal:
-        from gemma10m.commands.arguments import refuse_options, sources_and_question
+        from gemma10m.commands.arguments import named_states, refuse_options, sources_and_question
         from gemma10m.commands.ask import ask as answer_questions
-        from gemma10m.commands.ask_library import ask_library
-        from gemma10m.commands.named_library import named_library
+        from gemma10m.commands.ask_states import ask_states
         from gemma10m.commands.questions import ask_all, refuse_mixed
 
         chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all, adapter, kv)
@@ -104,9 +103,9 @@ def ask(
         named, asked = sources_and_question(words, question or [], terminal.warn)
         sources = [*named, *(also or [])]
         refuse_mixed(asked, question_file, output)
-        if library := named_library(sources, chosen_files):
+        if folder := named_states(sources, chosen_files):
             refuse_options("a folder of states", {"--questions": question_file})
-            ask_library(terminal, library, asked, chosen, sampling, retrieval)
+            ask_states(terminal, folder, asked, chosen, sampling, retrieval)
         elif question_file:
             ask_all(terminal, sources, question_file, output, chosen, sampling, retrieval, chosen_files)
         else:

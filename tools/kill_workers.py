@@ -27,7 +27,7 @@ from pathlib import Path
 from kill_at_random import leftovers, rows, tensors
 
 from gemma10m.bench.rows import append_rows
-from gemma10m.library.library_index import LIBRARY_INDEX, states_in
+from gemma10m.library.states_index import MERGED_INDEX, states_in
 from gemma10m.state_file import read_header
 
 BOOK = Path(__file__).parents[1] / "examples" / "persuasion.txt"
@@ -116,7 +116,7 @@ def measure_kills(base: Path, count: int, seconds: float, words: list[str]) -> d
         "ended_twice": sum(number > 1 for number in times.values()),
         "never_ended": count - len(times),
         "temporary_files": leftovers(base / "states"),
-        "library_differs": rows(base / "states" / LIBRARY_INDEX) != rows(base / "undisturbed" / LIBRARY_INDEX),
+        "library_differs": rows(base / "states" / MERGED_INDEX) != rows(base / "undisturbed" / MERGED_INDEX),
         "seconds": round(took, 1),
         "seconds_undisturbed": round(undisturbed, 1),
     }

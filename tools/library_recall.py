@@ -23,8 +23,8 @@ from pathlib import Path
 from gemma10m.bench.rows import append_rows
 from gemma10m.documents import open_source
 from gemma10m.library.indexing import index_path
-from gemma10m.library.library_index import LIBRARY_INDEX, ensure_library_index
 from gemma10m.library.listening import Notices
+from gemma10m.library.states_index import MERGED_INDEX, ensure_states_index
 from gemma10m.library.states_library import BEST, best_states
 from gemma10m.passages.building import build_index
 from gemma10m.passages.merging import MergedIndex, open_merged
@@ -121,7 +121,7 @@ def index_pages(pages: Path, states: Path) -> None:
         state = states / f"{path.name}.state"
         state.touch()
         build_index(open_source(path), index_path(state))
-    ensure_library_index(Notices(), states)
+    ensure_states_index(Notices(), states)
 
 
 def ranked(index: MergedIndex, asked: list[Asked], misses: bool) -> dict[str, float]:
@@ -148,7 +148,7 @@ def measure(count: int, misses: bool) -> list[dict[str, object]]:
         index_pages(pages, states)
         about = {"pages": len(descriptions), "text_bytes": nbytes, "seconds_to_index": time.monotonic() - started}
         by_hand = [Asked(page, question) for page, question in BY_HAND.items() if page in descriptions]
-        with open_merged(states / LIBRARY_INDEX) as index:
+        with open_merged(states / MERGED_INDEX) as index:
             sets = {"descriptions": questions(descriptions), "by hand": by_hand}
             return [{"set": name, **about, **ranked(index, asked, misses)} for name, asked in sets.items()]
 

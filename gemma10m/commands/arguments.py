@@ -1,13 +1,16 @@
-"""Tell the sources on a command line from the question, and refuse options that do not go together."""
+"""Tell what a command line names: sources, a folder of states, a question; refuse options that do not go together."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from gemma10m.documents.mistaken import missing
 from gemma10m.errors import DocumentError, UsageError
+from gemma10m.library.sources import Patterns, refuse_patterns
+from gemma10m.library.states_index import holds_states
 
 STANDARD_INPUT = "-"
 _LIKE_A_FILE = re.compile(r"\S*(?:/|\.[A-Za-z0-9]{1,5})")  # a folder's slash, or a suffix, and no space
@@ -39,6 +42,17 @@ def sources_and_words(arguments: list[str], words: str | None) -> tuple[list[str
     if not questions:
         raise UsageError("no words to find were given", hint='give them last, or as -q "WORDS" if a file has that name')
     return sources, questions[0]
+
+
+def named_states(sources: list[str], patterns: Patterns) -> Path | None:
+    """Return the folder of states that was named, else None. Raises UsageError if more than it was named."""
+    found = next((name for name in sources if holds_states(Path(name))), None)
+    if found is None:
+        return None
+    if len(sources) > 1:
+        raise UsageError(f"{found} is a folder of states, and other sources were named", hint="name it alone")
+    refuse_patterns(f"{found} is a folder of states", patterns)
+    return Path(found)
 
 
 def refuse_options(task: str, options: Mapping[str, object]) -> None:

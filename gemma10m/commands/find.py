@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from gemma10m.commands.answers import described
-from gemma10m.commands.named_library import named_library
+from gemma10m.commands.arguments import named_states
 from gemma10m.errors import NoAnswer
 from gemma10m.library.finding import find_in_states, find_passages
 from gemma10m.library.sources import ALL, Patterns
@@ -13,7 +13,7 @@ from gemma10m.terminal import Terminal
 
 
 def find(terminal: Terminal, sources: list[str], words: str, limit: int, patterns: Patterns = ALL) -> None:
-    if folder := named_library(sources, patterns):
+    if folder := named_states(sources, patterns):
         found = find_in_states(terminal, folder, words, limit)
     else:
         found = find_passages(terminal, sources, words, limit, patterns)

@@ -24,7 +24,7 @@ read_one.py      the task of one document of many, in a worker's process
 workers.py       workers in processes of this machine
 ray_workers.py   workers on the machines of Ray
 read_many.py     many documents -> a folder of states
-library_index.py a folder of states -> one index of all their passages
+states_index.py a folder of states -> one index of all their passages
 states_library.py a folder of states -> answers of its best documents
 """
 

@@ -12,9 +12,9 @@ from gemma10m.documents import NOT_AVAILABLE, FileNow, FileRead, FilesNow, Where
 from gemma10m.errors import StateError, UsageError
 from gemma10m.library.checking import Files, matching
 from gemma10m.library.indexing import index_path, indexed_somewhere, is_index_of
-from gemma10m.library.library_index import library_index
 from gemma10m.library.listening import Listener
 from gemma10m.library.sources import ALL, Patterns, open_document, refuse_patterns, saved_state
+from gemma10m.library.states_index import states_index
 from gemma10m.passages.index import PassageIndex, open_index
 from gemma10m.passages.merging import MergedIndex
 from gemma10m.passages.quotes import Source
@@ -50,7 +50,7 @@ def find_passages(
 def find_in_states(listener: Listener, folder: Path, words: str, limit: int) -> list[Source]:
     """Do as `find_passages` does, in all documents of a folder of states."""
     _refuse_common(words)
-    with library_index(listener, folder) as index:
+    with states_index(listener, folder) as index:
         return _found(listener, index, words, limit, lambda: StatesFiles(folder, index))
 
 

@@ -14,13 +14,13 @@ import torch
 
 from gemma10m.errors import DocumentError, Interrupted
 from gemma10m.library.library import Library
-from gemma10m.library.library_index import ensure_library_index, refuse_other_folder
 from gemma10m.library.listening import Notices
 from gemma10m.library.many import OneOfMany, documents_of
 from gemma10m.library.model_choice import ChosenModel, ModelOptions, choose_reading, memory_size
 from gemma10m.library.read_one import DocumentOutcome, WorkerJob, lost, on_card
 from gemma10m.library.signals import StopRequest, stop_on_signals
 from gemma10m.library.sources import ALL, Patterns
+from gemma10m.library.states_index import ensure_states_index, refuse_other_folder
 from gemma10m.library.workers import Processes, Workers
 from gemma10m.saved_states import PROGRAM
 from gemma10m.weights.plan import memory_plan
@@ -80,7 +80,7 @@ def read_many(
             hint="run the same command again to resume",
             signal_number=stop.signal_number,
         )
-    ensure_library_index(library.listener, target)
+    ensure_states_index(library.listener, target)
     return outcomes
 
 

@@ -16,9 +16,9 @@ from gemma10m.library.chat import AnswerStream
 from gemma10m.library.checking import Answer
 from gemma10m.library.finding import find_in_states
 from gemma10m.library.library import WITH_SOURCES, Library
-from gemma10m.library.library_index import library_index
 from gemma10m.library.reading import Reading
 from gemma10m.library.retrieval import RetrievalOptions
+from gemma10m.library.states_index import states_index
 from gemma10m.passages.merging import MergedIndex
 from gemma10m.passages.quotes import Source
 from gemma10m.passages.searching import find
@@ -58,7 +58,7 @@ class StatesLibrary:
         """Open the index of all passages, or make it. Raises StateError for a folder without states, and DiskError."""
         self.library, self.folder, self.retrieval = library, folder, retrieval
         self._opened = ExitStack()
-        self.index = self._opened.enter_context(library_index(library.listener, folder))
+        self.index = self._opened.enter_context(states_index(library.listener, folder))
         self._model: tuple[str, str] | None = None  # name and fingerprint
 
     def documents(self, question: str) -> list[Path]:

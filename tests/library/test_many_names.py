@@ -9,8 +9,8 @@ from many_documents import write_documents
 
 from gemma10m.errors import DocumentError, UsageError
 from gemma10m.library import Notices, Patterns
-from gemma10m.library.library_index import is_library, refuse_other_folder
 from gemma10m.library.many import documents_of
+from gemma10m.library.states_index import holds_states, refuse_other_folder
 
 
 def states_of(named: Path, patterns: Patterns | None = None) -> list[str]:
@@ -82,6 +82,6 @@ def test_states_are_not_put_among_other_files(tmp_path: Path) -> None:
     folder = write_documents(tmp_path / "papers", ("one",))
     with pytest.raises(UsageError, match=r"holds files that are no states, such as one\.txt"):
         refuse_other_folder(folder)
-    assert not is_library(folder)
-    assert not is_library(tmp_path / "gone")
+    assert not holds_states(folder)
+    assert not holds_states(tmp_path / "gone")
     refuse_other_folder(tmp_path / "gone")

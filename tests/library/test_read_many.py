@@ -21,11 +21,11 @@ from gemma10m import Library
 from gemma10m.cli import app
 from gemma10m.errors import NetworkError, StateError, UsageError
 from gemma10m.library import Notices
-from gemma10m.library.library_index import LIBRARY_INDEX, refuse_other_folder, states_in
 from gemma10m.library.many import OneOfMany, documents_of
 from gemma10m.library.read_many import ManyReads, RunView, failures, jobs_here, read_many
 from gemma10m.library.read_one import DocumentOutcome, WorkerJob, read_one
 from gemma10m.library.signals import StopRequest
+from gemma10m.library.states_index import MERGED_INDEX, refuse_other_folder, states_in
 from gemma10m.library.states_library import StatesLibrary
 from gemma10m.library.workers import Processes
 from gemma10m.saved_states import PROGRAM
@@ -286,7 +286,7 @@ def test_ray_reads_them_too_though_an_actor_is_killed_and_the_folder_answers(
     assert capfd.readouterr().out == ""
     assert [view.documents for view in views] == [0, 1, 2, 3, 4]
     assert views[-1].tokens > 0
-    assert Path("states", LIBRARY_INDEX).exists()
+    assert Path("states", MERGED_INDEX).exists()
     done = CliRunner().invoke(app, ["ask", "states", "What is the special magic number for quiet-harbor?", "--json"])
     assert done.exit_code == 0
     best = json.loads(done.stdout.splitlines()[0])

@@ -19,7 +19,7 @@ from gemma10m.library.states_library import StatesLibrary
 from gemma10m.terminal import Terminal
 
 
-def ask_library(
+def ask_states(
     terminal: Terminal,
     folder: Path,
     questions: list[str],

@@ -19,7 +19,7 @@ from gemma10m.passages.merging import MergedIndex, merge_indexes, open_merged
 from gemma10m.state_file import is_state_file
 
 INDEX_SUFFIX = ".passages"
-LIBRARY_INDEX = "library" + INDEX_SUFFIX  # in the folder of states; also its mark
+MERGED_INDEX = "library" + INDEX_SUFFIX  # in the folder of states; also its mark
 NAMED = 3  # states in a warning
 
 
@@ -72,12 +72,12 @@ def _files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
                         yield path, entry.stat(follow_symlinks=False)
 
 
-def is_library(folder: Path) -> bool:
+def holds_states(folder: Path) -> bool:
     """Tell if the folder is one of states: it has a library's index, or states and no other files."""
     try:
         if not folder.is_dir():
             return False
-        return is_index_file(folder / LIBRARY_INDEX) or (_other_file(folder) is None and bool(states_in(folder).states))
+        return is_index_file(folder / MERGED_INDEX) or (_other_file(folder) is None and bool(states_in(folder).states))
     except (OSError, ValueError, StateError):
         return False
 
@@ -85,7 +85,7 @@ def is_library(folder: Path) -> bool:
 def refuse_other_folder(folder: Path) -> None:
     """Raise UsageError rather than put states among other files, where nobody could tell what the folder is."""
     try:
-        other = _other_file(folder) if folder.is_dir() and not is_index_file(folder / LIBRARY_INDEX) else None
+        other = _other_file(folder) if folder.is_dir() and not is_index_file(folder / MERGED_INDEX) else None
     except OSError as error:
         raise _unreadable(folder, error) from error
     if other is not None:
@@ -104,14 +104,14 @@ def _other_file(folder: Path) -> str | None:
     return None
 
 
-def ensure_library_index(listener: Listener, folder: Path) -> StatesFound:
+def ensure_states_index(listener: Listener, folder: Path) -> StatesFound:
     """Merge the passage indexes unless the merged one is of these very files; return what was found. Raises DiskError.
 
     A warning names states that are not searched because their read did not end or their index is damaged.
     """
     found = states_in(folder)
     _warn_of_unindexed(listener, found)
-    path = folder / LIBRARY_INDEX
+    path = folder / MERGED_INDEX
     if not is_index_of(path, found.fingerprint) and found.indexed:
         _merge(listener, found, path)
     return found
@@ -139,7 +139,7 @@ def _warn_of_unindexed(listener: Listener, found: StatesFound) -> None:
 
 
 @contextmanager
-def library_index(listener: Listener, folder: Path) -> Iterator[MergedIndex]:
+def states_index(listener: Listener, folder: Path) -> Iterator[MergedIndex]:
     """Give the merged index of a folder of states, made now if it is missing or the states have changed.
 
     If the folder cannot be written, the index is made in a temporary one, with a warning. Raises StateError for a
@@ -147,11 +147,11 @@ def library_index(listener: Listener, folder: Path) -> Iterator[MergedIndex]:
     """
     with ExitStack() as stack:
         try:
-            found, path = ensure_library_index(listener, folder), folder / LIBRARY_INDEX
+            found, path = ensure_states_index(listener, folder), folder / MERGED_INDEX
         except DiskError as error:
             listener.warn(f"{error.message}: the passages are indexed again each time; {error.hint}")
             found = states_in(folder)
-            path = Path(stack.enter_context(TemporaryDirectory(prefix="gemma10m-"))) / LIBRARY_INDEX
+            path = Path(stack.enter_context(TemporaryDirectory(prefix="gemma10m-"))) / MERGED_INDEX
             _merge(listener, found, path)
         if not found.indexed:
             raise StateError(f"{folder} has no state with an index of passages", hint="run read-all again")
