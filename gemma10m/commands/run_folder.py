@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from gemma10m.atomic_file import write_bytes, write_json
-from gemma10m.commands.training_run import Run, holds_run
+from gemma10m.commands.training_run import Run, holds_run, refuse_held
 from gemma10m.errors import ConfigError, UsageError
 from gemma10m.regular_file import read_regular, reason
 from gemma10m.strict_json import strict_json
@@ -21,11 +21,15 @@ RECIPE = "recipe.json"
 
 def read_recipe(path: Path) -> Recipe:
     """Read a recipe. Raises UsageError for a file that is not JSON, ConfigError for its words and numbers."""
+    return recipe_of(recipe_object(path, HINT))
+
+
+def recipe_object(path: Path, hint: str) -> object:
+    """Return the value in a recipe's file. Raises UsageError for a file that is not JSON."""
     try:
-        said = strict_json(read_regular(path).decode())
+        return strict_json(read_regular(path).decode())
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} is not a recipe: {reason(error)}", hint=HINT) from error
-    return recipe_of(said)
+        raise UsageError(f"{path} is not a recipe: {reason(error)}", hint) from error
 
 
 def check_folder(out: Path, recipe: Recipe) -> None:
@@ -36,11 +40,7 @@ def check_folder(out: Path, recipe: Recipe) -> None:
     if not holds_run(out):
         kept = () if _has_begun(out, recipe) else TOKENIZER_FILES
         held = [name for name in ("config.json", *kept) if (out / name).exists()]
-        if held := [*held, *sorted(path.name for path in out.glob("*.safetensors*"))]:
-            raise UsageError(
-                f"{out} holds {held[0]} but no training run: a checkpoint there would be overwritten",
-                hint="give --out another folder",
-            )
+        refuse_held(out, [*held, *sorted(path.name for path in out.glob("*.safetensors*"))], "a checkpoint there")
         return
     if differences := recipe.differences(read_recipe(out / RECIPE)):
         raise UsageError(

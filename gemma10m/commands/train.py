@@ -9,18 +9,15 @@ from tempfile import TemporaryDirectory
 import torch
 
 from gemma10m.commands.run_folder import begin, check_folder, read_recipe
-from gemma10m.commands.training_notes import Notes
-from gemma10m.commands.training_run import Run, refuse_data_around
+from gemma10m.commands.training_run import Run, refuse_data_around, refuse_start
 from gemma10m.config import DTYPES
 from gemma10m.errors import ModelError, UsageError
-from gemma10m.library.signals import stop_on_signals
 from gemma10m.library.sources import open_document
 from gemma10m.memory import KINDS
 from gemma10m.tasks.writer import Writer
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import Tokenizer, files_of_tokenizer, load_tokenizer
 from gemma10m.training.corpus import corpus
-from gemma10m.training.log import open_log
 from gemma10m.training.parameters import select_trained
 from gemma10m.training.recipe import Recipe, default_stages
 from gemma10m.training.run_file import RUN
@@ -78,9 +75,7 @@ def train(terminal: Terminal, options: TrainOptions) -> None:
     trainer.teacher, taught_by = _teacher(options, trainer, vocabulary.tokenizer, device, dtype)
     run = Run(trainer, RunOrigin(document.fingerprint, start.fingerprint, taught_by), options.out)
     begin(terminal, run, vocabulary.files, start.notes)
-    with stop_on_signals() as stop, open_log(options.out, trainer.position.step) as log:
-        run.go(Notes(terminal, trainer), log, stop)
-    terminal.line(str(options.out))
+    run.go(terminal)
 
 
 def _check_words(options: TrainOptions) -> None:
@@ -99,10 +94,7 @@ def _checkpoint(options: TrainOptions) -> Checkpoint | None:
     if options.checkpoint is None:
         return None
     folder = resolve_model(options.checkpoint)
-    if folder.resolve() == options.out.resolve():
-        raise UsageError(
-            f"{options.out} is the checkpoint itself and would be overwritten", hint="give --out another folder"
-        )
+    refuse_start(folder, "checkpoint", options.out)
     checkpoint = open_checkpoint(folder)
     if checkpoint.config.architecture not in TRAINED or not isinstance(checkpoint.source, SafetensorsFolder):
         raise UsageError(

@@ -14,16 +14,16 @@ from tempfile import TemporaryDirectory
 from gemma10m.adapters.about import AboutAnswers
 from gemma10m.adapters.lora import MOST_RANK, updates_of
 from gemma10m.adapters.peft_folder import ABOUT, CONFIG, write_adapter
-from gemma10m.commands.training_run import holds_run, refuse_data_around
+from gemma10m.commands.run_folder import recipe_object
+from gemma10m.commands.training_run import holds_run, refuse_data_around, refuse_held
 from gemma10m.errors import Interrupted, OutOfMemoryError, TrainingError, UsageError, is_out_of_memory
 from gemma10m.library.model_choice import ModelOptions, choose_model, choose_reading, load_chosen
-from gemma10m.library.signals import StopRequest, stop_on_signals
+from gemma10m.library.signals import stop_on_signals
 from gemma10m.library.sources import open_document
 from gemma10m.passages.building import build_index
 from gemma10m.passages.index import open_index
 from gemma10m.progress import format_count, format_duration
-from gemma10m.regular_file import read_regular, reason
-from gemma10m.strict_json import canonical_json, strict_json
+from gemma10m.strict_json import canonical_json
 from gemma10m.tasks.question_set import read_question_set
 from gemma10m.terminal import Terminal
 from gemma10m.training.contexts import Context, Contexts, OtherText
@@ -69,9 +69,7 @@ def train_adapter(terminal: Terminal, options: AdapterOptions) -> None:
     run = _AdapterRun(options, trainer, hashlib.sha256(" ".join(started).encode()).hexdigest())
     if holds_run(options.out):
         run.resume(terminal)
-    with stop_on_signals() as stop, open_log(options.out, run.trainer.steps_done) as log:
-        run.go(_AdapterNotes(terminal, run.trainer), log, stop)
-    terminal.line(str(options.out))
+    run.go(terminal)
 
 
 class _AdapterRun:
@@ -95,22 +93,28 @@ class _AdapterRun:
         else:
             terminal.note(f"resuming after step {self._held:,} of the run in {self._out}")
 
-    def go(self, notes: _AdapterNotes, log: Log, stop: StopRequest) -> None:
-        """Train to the last step. Raises Interrupted, or the error of a step; the steps before are then saved."""
+    def go(self, terminal: Terminal) -> None:
+        """Train to the last step, and print the folder.
+
+        Raises Interrupted, or the error of a step; the steps before are then saved.
+        """
         trainer = self.trainer
-        while not trainer.done and not stop():
-            notes.step(self._step(log))
-            if trainer.done or trainer.steps_done % trainer.recipe.save_every == 0:
+        with stop_on_signals() as stop, open_log(self._out, trainer.steps_done) as log:
+            notes = _AdapterNotes(terminal, trainer)
+            while not trainer.done and not stop():
+                notes.step(self._step(log))
+                if trainer.done or trainer.steps_done % trainer.recipe.save_every == 0:
+                    self._save()
+            if stop():
                 self._save()
-        if stop():
-            self._save()
-            left = "" if trainer.done else "run the same command again to resume"
-            raise Interrupted(
-                f"stopped after step {trainer.steps_done}{'' if left else ', the last one'}; the run is saved in "
-                f"{self._out}",
-                hint=left,
-                signal_number=stop.signal_number,
-            )
+                left = "" if trainer.done else "run the same command again to resume"
+                raise Interrupted(
+                    f"stopped after step {trainer.steps_done}{'' if left else ', the last one'}; the run is saved in "
+                    f"{self._out}",
+                    hint=left,
+                    signal_number=stop.signal_number,
+                )
+        terminal.line(str(self._out))
 
     def _step(self, log: Log) -> LoraReport:
         number = self.trainer.steps_done + 1
@@ -153,25 +157,13 @@ def _check(options: AdapterOptions) -> None:
         return
     if options.out.exists() and not options.out.is_dir():
         raise UsageError(f"{options.out} is a file, a folder expected", hint="give --out another name")
-    kept = ("config.json", CONFIG, ABOUT)
-    if held := [*(name for name in kept if (options.out / name).exists()), *_weights_in(options.out)]:
-        raise UsageError(
-            f"{options.out} holds {held[0]} but no training run: what is there would be overwritten",
-            hint="give --out another folder",
-        )
-
-
-def _weights_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.glob("*") if path.suffix in (".safetensors", ".gguf"))
+    held = [name for name in ("config.json", CONFIG, ABOUT) if (options.out / name).exists()]
+    weights = sorted(path.name for path in options.out.glob("*") if path.suffix in (".safetensors", ".gguf"))
+    refuse_held(options.out, [*held, *weights])
 
 
 def _recipe(path: Path | None) -> LoraRecipe:
-    if path is None:
-        return LoraRecipe()
-    try:
-        return lora_recipe_of(strict_json(read_regular(path).decode()))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} is not a recipe: {reason(error)}", hint=HINT) from error
+    return lora_recipe_of(recipe_object(path, HINT)) if path else LoraRecipe()
 
 
 def _examples(terminal: Terminal, options: AdapterOptions, recipe: LoraRecipe) -> tuple[list[Context | OtherText], str]:

@@ -14,12 +14,10 @@ from gemma10m.adapters.peft_folder import ABOUT, CONFIG, TENSORS, Adapter
 from gemma10m.atomic_file import atomic_file
 from gemma10m.commands.before_memory import prepare
 from gemma10m.commands.run_folder import begin, check_folder, read_recipe
-from gemma10m.commands.training_notes import Notes
-from gemma10m.commands.training_run import Run, holds_run, refuse_data_around
+from gemma10m.commands.training_run import Run, holds_run, refuse_data_around, refuse_held, refuse_start
 from gemma10m.config import MOST_ADDED_RANK, AttentionSpec, ModelConfig, ReadingConfig
 from gemma10m.errors import UsageError
 from gemma10m.library.model_choice import ChosenModel, ModelOptions, choose_model, load_chosen
-from gemma10m.library.signals import stop_on_signals
 from gemma10m.library.sources import open_document
 from gemma10m.models.decoder import Decoder
 from gemma10m.strict_json import canonical_json
@@ -28,7 +26,6 @@ from gemma10m.tasks.writer import Writer
 from gemma10m.terminal import Terminal
 from gemma10m.training.added_start import adapter_with, memory_of, untrained_memory
 from gemma10m.training.corpus import corpus
-from gemma10m.training.log import open_log
 from gemma10m.training.memory_trainer import MemoryTrainer
 from gemma10m.training.parameters import select_trained
 from gemma10m.training.recipe import Recipe, default_stages
@@ -85,9 +82,7 @@ def train_memory(terminal: Terminal, options: MemoryOptions) -> None:
     begin(terminal, run, {}, ())
     if resumes and not trainer.done:
         prepare(terminal, trainer, fits=False)
-    with stop_on_signals() as stop, open_log(options.out, trainer.position.step) as log:
-        run.go(Notes(terminal, trainer), log, stop)
-    terminal.line(str(options.out))
+    run.go(terminal)
 
 
 def _check(options: MemoryOptions) -> None:
@@ -95,17 +90,10 @@ def _check(options: MemoryOptions) -> None:
     if not 1 <= options.rank <= MOST_ADDED_RANK:
         raise UsageError(f"--memory is {options.rank}, and is from 1 to {MOST_ADDED_RANK:,}", hint="32 is a good start")
     refuse_data_around(options.data, options.out)
-    if options.adapter and Path(options.adapter).resolve() == options.out.resolve():
-        raise UsageError(
-            f"{options.out} is the adapter itself and would be overwritten", hint="give --out another folder"
-        )
-    if holds_run(options.out):
-        return
-    if held := [name for name in (CONFIG, ABOUT, MEMORY_CONFIG) if (options.out / name).exists()]:
-        raise UsageError(
-            f"{options.out} holds {held[0]} but no training run: what is there would be overwritten",
-            hint="give --out another folder",
-        )
+    if options.adapter:
+        refuse_start(options.adapter, "adapter", options.out)
+    if not holds_run(options.out):
+        refuse_held(options.out, [name for name in (CONFIG, ABOUT, MEMORY_CONFIG) if (options.out / name).exists()])
 
 
 def _recipe(path: Path | None, reading: ReadingConfig) -> Recipe:

@@ -9,12 +9,10 @@ from pathlib import Path
 import torch
 
 from gemma10m.commands.run_folder import begin, check_folder, read_recipe
-from gemma10m.commands.training_notes import Notes
-from gemma10m.commands.training_run import Run, holds_run, refuse_data_around
+from gemma10m.commands.training_run import Run, holds_run, refuse_data_around, refuse_start
 from gemma10m.config import QUANTISED, ModelConfig
 from gemma10m.errors import UsageError
 from gemma10m.library.model_choice import ChosenModel, ModelOptions, choose_model
-from gemma10m.library.signals import stop_on_signals
 from gemma10m.library.sources import open_document
 from gemma10m.memory import KINDS
 from gemma10m.models.decoder import Decoder
@@ -25,7 +23,6 @@ from gemma10m.tasks.writer import Writer
 from gemma10m.terminal import Terminal
 from gemma10m.tokens import files_of_tokenizer, load_tokenizer
 from gemma10m.training.corpus import corpus
-from gemma10m.training.log import open_log
 from gemma10m.training.parameters import select_trained
 from gemma10m.training.recipe import Recipe, Stage
 from gemma10m.training.saved_run import RunOrigin
@@ -76,10 +73,7 @@ def train_share(terminal: Terminal, options: ShareOptions) -> None:
     chosen = choose_model(terminal, wanted, trains=True)
     reading = training_reading(chosen.checkpoint)
     recipe = replace(recipe, memory=reading.memory, segment=reading.segment, carry=reading.carry, sinks=reading.sinks)
-    if chosen.path.resolve() == options.out.resolve():
-        raise UsageError(
-            f"{options.out} is the checkpoint itself and would be overwritten", hint="give --out another folder"
-        )
+    refuse_start(chosen.path, "checkpoint", options.out)
     config = share_in_groups(chosen.checkpoint.config, options.factor)
     check_folder(options.out, recipe)
     _check_groups(options.out, config)
@@ -92,9 +86,7 @@ def train_share(terminal: Terminal, options: ShareOptions) -> None:
     start = canonical_json([chosen.checkpoint.fingerprint, sharing_groups(config)])
     run = Run(trainer, RunOrigin(document.fingerprint, start, "same"), options.out, _writes(chosen), again=None)
     begin(terminal, run, files_of_tokenizer(chosen.path), ())
-    with stop_on_signals() as stop, open_log(options.out, trainer.position.step) as log:
-        run.go(Notes(terminal, trainer), log, stop)
-    terminal.line(str(options.out))
+    run.go(terminal)
 
 
 def _recipe(options: ShareOptions) -> Recipe:

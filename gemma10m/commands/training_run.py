@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gemma10m.commands.training_notes import Notes
 from gemma10m.errors import DiskError, Gemma10MError, Interrupted, OutOfMemoryError, UsageError, is_out_of_memory
-from gemma10m.library.signals import StopRequest
+from gemma10m.library.signals import stop_on_signals
 from gemma10m.models.decoder import Decoder
-from gemma10m.training.log import Log
+from gemma10m.terminal import Terminal
+from gemma10m.training.log import Log, open_log
 from gemma10m.training.run_file import RUN
 from gemma10m.training.saved_run import RunOrigin, SavedRun, restore, save_run
 from gemma10m.training.trainer import StepReport, Trainer
@@ -45,16 +46,22 @@ class Run:
         with self._telling_what_is_held():
             self._save_model()
 
-    def go(self, notes: Notes, log: Log, stop: StopRequest) -> None:
-        """Train to the last step. Raises Interrupted, or the error of a step, with the step that the folder holds."""
-        while not self.trainer.done and not stop():
-            notes.stage()
-            notes.step(self._step(log))
-            if self.trainer.done or self.trainer.position.step % self.trainer.recipe.save_every == 0:
-                with self._telling_what_is_held():
-                    self.save()
-        if stop():
-            raise self._interrupted(stop.signal_number)
+    def go(self, terminal: Terminal) -> None:
+        """Train to the last step, and print the folder.
+
+        Raises Interrupted, or the error of a step, with the step that the folder holds.
+        """
+        with stop_on_signals() as stop, open_log(self.out, self.trainer.position.step) as log:
+            notes = Notes(terminal, self.trainer)
+            while not self.trainer.done and not stop():
+                notes.stage()
+                notes.step(self._step(log))
+                if self.trainer.done or self.trainer.position.step % self.trainer.recipe.save_every == 0:
+                    with self._telling_what_is_held():
+                        self.save()
+            if stop():
+                raise self._interrupted(stop.signal_number)
+        terminal.line(str(self.out))
 
     def save(self) -> None:
         """Save the run and its model. Raises DiskError and TrainingError."""
@@ -141,6 +148,20 @@ def refuse_data_around(data: list[str], out: Path) -> None:
                 f"{out} lies in {source}, and the run would train on what it writes there",
                 hint="give --out a folder outside of --data",
             )
+
+
+def refuse_start(start: str | Path, what: str, out: Path) -> None:
+    """Refuse a folder for the run that holds what the run starts from. Raises UsageError."""
+    if Path(start).resolve() == out.resolve():
+        raise UsageError(f"{out} is the {what} itself and would be overwritten", hint="give --out another folder")
+
+
+def refuse_held(out: Path, held: Sequence[str], what: str = "what is there") -> None:
+    """Refuse a folder for a new run that holds files of these names. Raises UsageError."""
+    if held:
+        raise UsageError(
+            f"{out} holds {held[0]} but no training run: {what} would be overwritten", hint="give --out another folder"
+        )
 
 
 def holds_run(out: Path) -> bool:
