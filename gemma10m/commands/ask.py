@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 from gemma10m.answering.answer import check_question
@@ -36,10 +36,8 @@ def ask(
             "standard input cannot be the document and the questions at once",
             hint="give the question on the command line: gemma10m ask - 'What happened?'",
         )
-    for question in questions:
-        check_question(question)  # before a read of hours
     talks = not questions and terminal.interactive
-    asked = () if talks else questions or begun(terminal.prompt())
+    asked = () if talks else askable(terminal, questions)
     retrieval = replace(retrieval, sources=retrieval.sources or terminal.json)
     model, wanted = named_model(options), None if talks else questions
     for warning in demo_warnings(model, wanted):
@@ -84,11 +82,16 @@ def read(
         ranks.leave()
 
 
-def begun(asked: Iterator[str]) -> Iterable[str]:
-    """Wait for the first question, so that a run without any is refused before a read of hours begins."""
-    first = next(asked, None)
-    if first is None:
+def askable(terminal: Terminal, questions: list[str]) -> Iterable[str]:
+    """Return the questions, or without any those on standard input, one a line.
+
+    All that are known, and at least the first one, are checked before a read of hours begins. Raises UsageError.
+    """
+    typed = terminal.prompt() if not questions else iter(())
+    known = questions or list(islice(typed, 1))
+    if not known:
         hint = "give one on the command line, or one a line on standard input; to read only, use `gemma10m read`"
         raise UsageError("no question was asked", hint)
-    check_question(first)
-    return chain([first], asked)
+    for question in known:
+        check_question(question)
+    return chain(known, typed)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from gemma10m.answering.answer import check_question
 from gemma10m.answering.sampling import Sampling
 from gemma10m.commands.answers import AnswerPrinter
-from gemma10m.commands.ask import begun
+from gemma10m.commands.ask import askable
 from gemma10m.commands.records import facts
 from gemma10m.errors import NoAnswer
 from gemma10m.library.checking import NO_ANSWER, Answer
@@ -31,9 +30,7 @@ def ask_states(
 
     Raises NoAnswer, after all questions, if some have no answer from any document.
     """
-    for question in questions:
-        check_question(question)
-    asked = questions or begun(terminal.prompt())
+    asked = askable(terminal, questions)
     without = number = 0
     retrieval = replace(retrieval, sources=True)
     with StatesLibrary(Library(**vars(options), listener=terminal), folder, retrieval) as states:
