@@ -61,9 +61,9 @@ def models(incomplete: str) -> list[str]:
 
 def kept(incomplete: str) -> list[str]:
     """Complete the documents that the cache keeps something of, and the names of what it keeps."""
-    from gemma10m.library.kept import KeptPassages, KeptState, kept_passages, kept_states
+    from gemma10m.library.kept import in_cache
 
-    entries: list[KeptState | KeptPassages] = [*kept_states(), *kept_passages()]
+    entries = in_cache()
     names = [*(entry.document for entry in entries if entry.document), *(entry.name[:8] for entry in entries)]
     return among(*dict.fromkeys(names))(incomplete)
 

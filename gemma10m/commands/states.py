@@ -6,18 +6,16 @@ import time
 from collections.abc import Iterator
 
 from gemma10m.errors import UsageError
-from gemma10m.library.kept import KeptPassages, KeptState, kept_passages, kept_states, leftovers, remove
+from gemma10m.library.kept import InCache, in_cache, leftovers, remove
 from gemma10m.progress import format_bytes, format_duration
 from gemma10m.terminal import Terminal
 
 SHORTEST_NAME = 8  # characters
 
-InCache = KeptState | KeptPassages
-
 
 def states(terminal: Terminal, name: str | None, everything: bool) -> None:
     """List what is kept, remove some of it by its name or its document's, or all. Raises UsageError and DiskError."""
-    kept: list[InCache] = [*kept_states(), *kept_passages()]
+    kept = in_cache()
     if name is not None and everything:
         raise UsageError("--remove and --remove-all were both given", hint="give only one of them")
     if everything:
@@ -52,15 +50,14 @@ def _line(kept: InCache) -> str:
 def _about(kept: InCache) -> str:
     if kept.document is None:
         return "cannot be read"
-    if isinstance(kept, KeptPassages) or kept.header is None:
+    if (header := kept.header) is None:
         return f"{kept.document}  passages only"
-    header = kept.header
     unfinished = "" if header.complete else ", unfinished"
     return f"{kept.document}  {header.model}, {header.reading.memory}  {header.position:,} tokens{unfinished}"
 
 
 def _record(kept: InCache) -> dict[str, object]:
-    header = kept.header if isinstance(kept, KeptState) else None
+    header = kept.header
     return {
         "name": kept.name,
         "path": str(kept.path),
@@ -86,12 +83,12 @@ def _named(kept: list[InCache], name: str) -> list[InCache]:
 
 def _remove(kept: InCache) -> str:
     document = kept.document or kept.name
-    about = f"the passages of {document}" if isinstance(kept, KeptPassages) else f"the state and passages of {document}"
-    return f"removed {about}: {format_bytes(remove(kept.files))}"
+    what = "the state and passages" if kept.is_state else "the passages"
+    return f"removed {what} of {document}: {format_bytes(remove(kept.files))}"
 
 
 def _remove_all(kept: list[InCache]) -> str:
-    left, number = leftovers(), sum(isinstance(each, KeptState) for each in kept)
+    left, number = leftovers(), sum(each.is_state for each in kept)
     freed = remove([*(path for each in kept for path in each.files), *left])
     counts = f"{_count(number, 'state')} with passages, passages of {_count(len(kept) - number, 'other document')}"
     return f"removed {counts} and {_count(len(left), 'leftover')}: {format_bytes(freed)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gemma10m.atomic_file import left_behind
@@ -15,87 +15,66 @@ from gemma10m.state_file import StateHeader, read_header
 
 
 @dataclass(frozen=True)
-class KeptState:
+class InCache:
+    """Describe a state with the passages beside it, or passages alone.
+
+    `find` leaves passages without a state, and so does `ask` with a model that only searches.
+    """
+
     path: Path
-    header: StateHeader | None  # None for one that cannot be read
+    is_state: bool
     nbytes: int  # with the passages beside it
     modified: float  # seconds since 1970
+    document: str | None = None  # None for what cannot be read
+    fingerprint: str | None = None
+    header: StateHeader | None = None  # of a state that can be read
 
     @property
     def name(self) -> str:
-        return self.path.stem
-
-    @property
-    def document(self) -> str | None:
-        return self.header.document.name if self.header else None
-
-    @property
-    def fingerprint(self) -> str | None:
-        return self.header.document.fingerprint if self.header else None
+        return self.path.name.removesuffix(".passages").removesuffix(".safetensors")
 
     @property
     def files(self) -> list[Path]:
         return [path for path in (self.path, index_path(self.path)) if path.exists()]
 
 
-@dataclass(frozen=True)
-class KeptPassages:
-    """Hold an index that has no state beside it, as `find` leaves it, and `ask` with a model that only searches."""
-
-    path: Path
-    document: str | None  # None for one that cannot be read
-    fingerprint: str | None
-    nbytes: int
-    modified: float
-
-    @property
-    def name(self) -> str:
-        return self.path.name.partition(".")[0]
-
-    @property
-    def files(self) -> list[Path]:
-        return [self.path]
+def in_cache() -> list[InCache]:
+    """Return the states in the cache, the newest first, and then the indexes without a state beside them."""
+    alone = [path for path in states_folder().glob("*.passages") if not path.with_suffix("").exists()]
+    states = filter(None, map(_state, states_folder().glob("*.safetensors")))
+    passages = filter(None, map(_passages, [*alone, *indexes_folder().glob("*.passages")]))
+    return [kept for found in (states, passages) for kept in sorted(found, key=lambda kept: -kept.modified)]
 
 
-def kept_states() -> list[KeptState]:
-    """Return the states in the cache, the newest first."""
-    found = filter(None, map(_state, states_folder().glob("*.safetensors")))
-    return sorted(found, key=lambda state: -state.modified)
-
-
-def _state(path: Path) -> KeptState | None:
+def _state(path: Path) -> InCache | None:
     """Describe a state; None for one that is gone meanwhile."""
     try:
         own = path.lstat()
         beside = index_path(path).lstat().st_size if index_path(path).exists() else 0
     except FileNotFoundError:
         return None
+    kept = InCache(path, True, own.st_size + beside, own.st_mtime)
     try:
         header = read_header(path)
     except StateError:
-        header = None
-    return KeptState(path, header, own.st_size + beside, own.st_mtime)
+        return kept
+    return replace(kept, document=header.document.name, fingerprint=header.document.fingerprint, header=header)
 
 
-def kept_passages() -> list[KeptPassages]:
-    """Return the indexes in the cache that have no state beside them, the newest first."""
-    beside = [path for path in states_folder().glob("*.passages") if not path.with_suffix("").exists()]
-    found = filter(None, map(_passages, [*beside, *indexes_folder().glob("*.passages")]))
-    return sorted(found, key=lambda kept: -kept.modified)
-
-
-def _passages(path: Path) -> KeptPassages | None:
+def _passages(path: Path) -> InCache | None:
     """Describe an index; None for one that is gone meanwhile."""
     try:
         found = path.lstat()
+    except FileNotFoundError:
+        return None
+    kept = InCache(path, False, found.st_size, found.st_mtime)
+    try:
         with open_index(path, whole=False) as index:
             paths = [file for file, _ in index.files]
             more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-            return KeptPassages(path, f"{paths[0]}{more}", index.fingerprint, found.st_size, found.st_mtime)
-    except FileNotFoundError:
-        return None
+            return replace(kept, document=f"{paths[0]}{more}", fingerprint=index.fingerprint)
     except (StateError, IndexError):
-        return KeptPassages(path, None, None, found.st_size, found.st_mtime)
+        return kept
 
 
 def leftovers() -> list[Path]:

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from gemma10m.cli import app
 from gemma10m.documents import open_source
 from gemma10m.folders import indexes_folder
-from gemma10m.library.kept import kept_states
+from gemma10m.library.kept import in_cache
 
 
 def told(*words: str) -> tuple[int, str, str]:
@@ -94,7 +94,7 @@ def test_passages_without_a_state_are_listed_and_removed_by_their_document(book:
 def test_a_link_to_nothing_is_listed_as_damaged(book: Path, cache: Path) -> None:
     cache.mkdir(parents=True, exist_ok=True)
     (cache / "gone.safetensors").symlink_to("nowhere")
-    (state,) = kept_states()
+    (state,) = in_cache()
     assert (state.name, state.header) == ("gone", None)
 
 
