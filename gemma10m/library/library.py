@@ -10,7 +10,7 @@ from gemma10m.config import ReadingConfig
 from gemma10m.documents import Document
 from gemma10m.errors import UsageError
 from gemma10m.library.finding import find_passages
-from gemma10m.library.listening import Listener, Notices, OnProgress, WithProgress
+from gemma10m.library.listening import Listener, Notices, OnProgress
 from gemma10m.library.model_choice import (
     ChosenModel,
     ModelOptions,
@@ -132,9 +132,9 @@ class Library:
         progress: OnProgress | None = None,
     ) -> Reading:
         """Read an open document. output: file for its state, instead of the cache. Raises as `open` does."""
-        listener = WithProgress(self.listener, progress) if progress else self.listener
         reader = self.reader(document.nbytes, state_alone=retrieval.recall == "off")
-        return Reading(self.listener, reader, read_document(listener, reader, document, output), retrieval)
+        source = read_document(self.listener, reader, document, output, progress)
+        return Reading(self.listener, reader, source, retrieval)
 
     def reader(self, nbytes: int = 0, state_alone: bool = False) -> Reader:
         """Return the loaded model for a document of `nbytes` bytes. state_alone: answers come from its state alone."""

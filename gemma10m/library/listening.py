@@ -51,43 +51,12 @@ class Notices:
             self.warnings.append(text)
 
     def progress(self, label: str) -> AbstractContextManager[ProgressSink]:
-        return nullcontext(CalledBack(lambda view: None))
+        return nullcontext(_Unseen())
 
     def count_progress(self, label: str, unit: str, total: int) -> AbstractContextManager[CountSink]:
-        return nullcontext(_NoCount())
+        return nullcontext(_Unseen())
 
 
-class _NoCount:
-    def update(self, done: int, total: int | None = None) -> None:
+class _Unseen:
+    def update(self, *_: object, **__: object) -> None:
         """Show nothing."""
-
-
-@dataclass(frozen=True)
-class CalledBack:
-    on_progress: OnProgress
-
-    def update(self, view: ProgressView) -> None:
-        self.on_progress(view)
-
-
-@dataclass(frozen=True)
-class WithProgress:
-    """Pass notes and warnings to a listener, and progress to a function."""
-
-    listener: Listener
-    on_progress: OnProgress
-
-    def note(self, text: str) -> None:
-        self.listener.note(text)
-
-    def warn(self, text: str) -> None:
-        self.listener.warn(text)
-
-    def warn_once(self, text: str) -> None:
-        self.listener.warn_once(text)
-
-    def progress(self, label: str) -> AbstractContextManager[ProgressSink]:
-        return nullcontext(CalledBack(self.on_progress))
-
-    def count_progress(self, label: str, unit: str, total: int) -> AbstractContextManager[CountSink]:
-        return self.listener.count_progress(label, unit, total)

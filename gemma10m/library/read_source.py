@@ -11,7 +11,7 @@ from pathlib import Path
 from gemma10m.documents import Document
 from gemma10m.errors import Interrupted, StateError, UsageError
 from gemma10m.library.indexing import ensure_index, indexed, indexing, refuse_other_file
-from gemma10m.library.listening import Listener
+from gemma10m.library.listening import Listener, OnProgress
 from gemma10m.library.ranked import meet, shared
 from gemma10m.library.signals import stop_on_signals
 from gemma10m.memory.state import State
@@ -71,9 +71,12 @@ def search_document(listener: Listener, reader: Reader, document: Document) -> R
     return ReadSource(reader.model.empty_state(), path, document, record, True, 0, 0, 0, seconds, seconds)
 
 
-def read_document(listener: Listener, reader: Reader, document: Document, path: Path | None) -> ReadSource:
+def read_document(
+    listener: Listener, reader: Reader, document: Document, path: Path | None, progress: OnProgress | None = None
+) -> ReadSource:
     """Return the state of the whole document, resuming from `path` or the cache, and write an index beside it.
 
+    progress: called with each step's view in the place of the listener's progress line.
     SIGINT and SIGTERM stop the read at the end of a segment and save the state. Raises Interrupted then, DocumentError
     for more files than a state can list, and UsageError rather than overwrite a file that is not a state or an index.
     Of several ranks, all of which must call this, the first one writes; raises also what `meet` raises.
@@ -99,7 +102,7 @@ def read_document(listener: Listener, reader: Reader, document: Document, path: 
         if leads:
             ensure_index(listener, document, target)
         return _read_source(reader, start, target, document, document_record(document, start.file_tokens))
-    return _read_on(listener, reader, document, target, start)
+    return _read_on(listener, reader, document, target, start, progress)
 
 
 def _refuse_other_files(path: Path) -> None:
@@ -117,7 +120,12 @@ def _resuming(step: Step, start: Bookmark | None) -> str:
 
 
 def _read_on(
-    listener: Listener, reader: Reader, document: Document, target: Path, start: Bookmark | None
+    listener: Listener,
+    reader: Reader,
+    document: Document,
+    target: Path,
+    start: Bookmark | None,
+    progress: OnProgress | None,
 ) -> ReadSource:
     said, halvings, told, ranks = start is None, 0, False, reader.ranks
     with ExitStack() as stack:
@@ -127,7 +135,7 @@ def _read_on(
             listener.note(f"{ranks.size} ranks read together")
         if ranks is None or ranks.leads:
             stack.enter_context(indexing(listener, document, target, asked))
-        bar = stack.enter_context(listener.progress("reading"))
+        show = progress or stack.enter_context(listener.progress("reading")).update
         for step in read_and_save(reader, document, target, start, stop):
             if not said and step.started_at:
                 listener.note(_resuming(step, start))
@@ -138,7 +146,7 @@ def _read_on(
             if step.skipped and not told:
                 told = True
                 listener.note(_tail_sentence(step))
-            bar.update(step.progress)
+            show(step.progress)
     record = document_record(document, step.bookmark.file_tokens)
     source = _read_source(reader, step.bookmark, target, document, record, step.tokens_read_now, step.seconds)
     if stop():

