@@ -9,31 +9,17 @@ import typer
 
 from gemma10m import completions
 from gemma10m.cli_options import (
-    AdapterOption,
-    Carry,
-    Device,
     Documents,
-    Dtype,
-    Everything,
-    Exclude,
-    Include,
+    Group,
     Json,
-    KvOption,
     MaxNewTokens,
-    MemoryOption,
-    Model,
-    Offline,
     OutputOption,
     QuestionFile,
-    ReadAll,
-    RecallOption,
     Seed,
-    Sinks,
     Sources,
-    SourcesOption,
-    Strict,
     Temperature,
     TopP,
+    grouped,
     model_options,
     patterns,
     retrieval_options,
@@ -43,6 +29,7 @@ from gemma10m.program import app, command_terminal
 
 
 @app.command(short_help="Answer questions about a source.")
+@grouped
 def ask(
     words: Annotated[
         list[str],
@@ -64,27 +51,14 @@ def ask(
     also: Annotated[
         list[str] | None, typer.Option("--with", metavar="SOURCE", help="Read this source, too; repeatable.")
     ] = None,
-    include: Include = None,
-    exclude: Exclude = None,
-    everything: Everything = False,
-    model: Model = None,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    memory: MemoryOption = None,
-    carry: Carry = None,
-    sinks: Sinks = None,
-    kv: KvOption = None,
-    read_all: ReadAll = False,
-    adapter: AdapterOption = None,
-    offline: Offline = False,
+    files: Group = patterns,
+    model: Group = model_options,
     json: Json = False,
     temperature: Temperature = 0.0,
     top_p: TopP = 1.0,
     seed: Seed = 0,
     max_new_tokens: MaxNewTokens = 512,
-    recall: RecallOption = "auto",
-    quoted: SourcesOption = False,
-    strict: Strict = False,
+    passages: Group = retrieval_options,
 ) -> None:
     """Answer questions about SOURCE, which is read unless it was read before.
 
@@ -96,10 +70,10 @@ def ask(
         from gemma10m.commands.ask_states import ask_states
         from gemma10m.commands.questions import ask_all, refuse_mixed
 
-        chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all, adapter, kv)
+        chosen = model()
         sampling = sampling_options(temperature, top_p, seed, max_new_tokens)
-        retrieval = retrieval_options(recall, quoted, strict)
-        chosen_files = patterns(include, exclude, everything)
+        retrieval = passages()
+        chosen_files = files()
         named, asked = sources_and_question(words, question or [], terminal.warn)
         sources = [*named, *(also or [])]
         refuse_mixed(asked, question_file, output)
@@ -113,6 +87,7 @@ def ask(
 
 
 @app.command(short_help="Summarize a source.")
+@grouped
 def summarize(
     sources: Sources,
     words: Annotated[int, typer.Option(metavar="NUMBER", help="Approximate length of the summary, in words.")] = 200,
@@ -131,19 +106,8 @@ def summarize(
     outline: Annotated[
         bool, typer.Option("--outline", help="Write one sentence for each section, with its place.")
     ] = False,
-    include: Include = None,
-    exclude: Exclude = None,
-    everything: Everything = False,
-    model: Model = None,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    memory: MemoryOption = None,
-    carry: Carry = None,
-    sinks: Sinks = None,
-    kv: KvOption = None,
-    read_all: ReadAll = False,
-    adapter: AdapterOption = None,
-    offline: Offline = False,
+    files: Group = patterns,
+    model: Group = model_options,
     json: Json = False,
     temperature: Temperature = 0.0,
     top_p: TopP = 1.0,
@@ -156,31 +120,21 @@ def summarize(
         from gemma10m.library.summarizing import SummaryOptions
 
         wanted = SummaryOptions(words, focus, by, outline)
-        chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all, adapter, kv)
+        chosen = model()
         sampling = sampling_options(temperature, top_p, seed, max_new_tokens)
-        write_summary(terminal, sources, wanted, chosen, sampling, patterns(include, exclude, everything))
+        write_summary(terminal, sources, wanted, chosen, sampling, files())
 
 
 @app.command(short_help="Read a source and save its state.")
+@grouped
 def read(
     sources: Documents,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="File to save the state to. Default: one in the cache."),
     ] = None,
-    include: Include = None,
-    exclude: Exclude = None,
-    everything: Everything = False,
-    model: Model = None,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    memory: MemoryOption = None,
-    carry: Carry = None,
-    sinks: Sinks = None,
-    kv: KvOption = None,
-    read_all: ReadAll = False,
-    adapter: AdapterOption = None,
-    offline: Offline = False,
+    files: Group = patterns,
+    model: Group = model_options,
     json: Json = False,
 ) -> None:
     """Read SOURCE, save its state and print the state's path.
@@ -192,11 +146,12 @@ def read(
     with command_terminal(json, ranks=True) as terminal:
         from gemma10m.commands.ask import read as read_sources
 
-        chosen = model_options(model, device, dtype, memory, carry, sinks, offline, read_all, adapter, kv)
-        read_sources(terminal, sources, output, chosen, patterns(include, exclude, everything))
+        chosen = model()
+        read_sources(terminal, sources, output, chosen, files())
 
 
 @app.command(name="read-all", short_help="Read many documents into a folder of states.")
+@grouped
 def read_all(
     named: Annotated[
         str,
@@ -218,19 +173,8 @@ def read_all(
             "address, start Ray here. Default: processes of this machine.",
         ),
     ] = None,
-    include: Include = None,
-    exclude: Exclude = None,
-    everything: Everything = False,
-    model: Model = None,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    memory: MemoryOption = None,
-    carry: Carry = None,
-    sinks: Sinks = None,
-    kv: KvOption = None,
-    whole: ReadAll = False,
-    adapter: AdapterOption = None,
-    offline: Offline = False,
+    files: Group = patterns,
+    model: Group = model_options,
     json: Json = False,
 ) -> None:
     """Read each document of LIST or FOLDER into a state in STATES, and index all of them together.
@@ -240,11 +184,12 @@ def read_all(
     with command_terminal(json) as terminal:
         from gemma10m.commands.read_all import read_all as read_documents
 
-        chosen = model_options(model, device, dtype, memory, carry, sinks, offline, whole, adapter, kv)
-        read_documents(terminal, named, output, ray, chosen, patterns(include, exclude, everything))
+        chosen = model()
+        read_documents(terminal, named, output, ray, chosen, files())
 
 
 @app.command(short_help="Find passages by their words.")
+@grouped
 def find(
     words: Annotated[
         list[str],
@@ -261,9 +206,7 @@ def find(
     limit: Annotated[
         int, typer.Option(min=1, max=1000, metavar="NUMBER", help="Maximum number of passages to show.")
     ] = 10,
-    include: Include = None,
-    exclude: Exclude = None,
-    everything: Everything = False,
+    files: Group = patterns,
     json: Json = False,
 ) -> None:
     """Find the passages of SOURCE that contain the most of WORDS, with file and line. This needs no model."""
@@ -271,10 +214,11 @@ def find(
         from gemma10m.commands.arguments import sources_and_words
         from gemma10m.commands.find import find as find_words
 
-        find_words(terminal, *sources_and_words(words, query), limit, patterns(include, exclude, everything))
+        find_words(terminal, *sources_and_words(words, query), limit, files())
 
 
 @app.command(short_help="Print the text of a source.")
+@grouped
 def text(
     sources: Documents,
     page: Annotated[
@@ -282,15 +226,13 @@ def text(
         typer.Option(metavar="A[-B]", help="Print only these pages, chapters or cells, or the one of this name."),
     ] = None,
     lines: Annotated[str | None, typer.Option(metavar="A[-B]", help="Print only these lines of one file.")] = None,
-    include: Include = None,
-    exclude: Exclude = None,
-    everything: Everything = False,
+    files: Group = patterns,
 ) -> None:
     """Print the text of SOURCE as a model reads it. Citations count its lines and bytes."""
     with command_terminal() as terminal:
         from gemma10m.commands.extracted_text import text as print_text
 
-        print_text(terminal, sources, page, lines, patterns(include, exclude, everything))
+        print_text(terminal, sources, page, lines, files())
 
 
 @app.command(short_help="List or remove what is kept of documents.")

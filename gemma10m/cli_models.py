@@ -12,13 +12,12 @@ from gemma10m.cli_options import (
     Carry,
     Device,
     Dtype,
-    Everything,
-    Exclude,
-    Include,
+    Group,
     KvOption,
     MemoryOption,
     Offline,
     Sinks,
+    grouped,
     model_options,
     patterns,
 )
@@ -83,6 +82,7 @@ def quantize(
 
 
 @app.command(short_help="Describe a model, state or source and what it will need.")
+@grouped
 def info(
     target: Annotated[
         str | None,
@@ -98,16 +98,14 @@ def info(
     carry: Carry = None,
     sinks: Sinks = None,
     kv: KvOption = None,
-    include: Include = None,
-    exclude: Exclude = None,
-    everything: Everything = False,
+    files: Group = patterns,
 ) -> None:
     """Describe a model, state or source: what it needs, where it will run, and which files are left out and why."""
     with command_terminal() as terminal:
         from gemma10m.commands.info import info as describe
 
         options = model_options(None, device, dtype, memory, carry, sinks, offline=False, kv=kv)
-        describe(terminal, target, options, patterns(include, exclude, everything))
+        describe(terminal, target, options, files())
 
 
 @app.command(short_help="Teach a model to remember.")

@@ -1,7 +1,14 @@
-"""Options and arguments that several commands share. Heavy modules are imported only when a command runs."""
+"""Options and arguments that several commands share, alone and in groups.
+
+A group is a function: its parameters are options, and it returns what they say together. Heavy modules are imported
+only when a command runs.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial, update_wrapper
+from inspect import isfunction, signature
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -176,17 +183,39 @@ MaxNewTokens = Annotated[
 ]
 
 
+Group = Callable[[], Any]
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of each group that is the default of a parameter, in the parameter's place.
+
+    The parameter becomes the group with the options that were typed, to be called where an error is reported.
+    """
+    own = signature(command, eval_str=True)
+    groups = {name: each.default for name, each in own.parameters.items() if isfunction(each.default)}
+    options = {name: signature(group, eval_str=True).parameters for name, group in groups.items()}
+
+    def run(**typed: Any) -> None:
+        for name, group in groups.items():
+            typed[name] = partial(group, **{option: typed.pop(option) for option in options[name]})
+        command(**typed)
+
+    every = [each for name, one in own.parameters.items() for each in options.get(name, {name: one}).values()]
+    run.__signature__ = own.replace(parameters=every)  # type: ignore[attr-defined]  # the parser reads it
+    return update_wrapper(run, command)
+
+
 def model_options(
-    model: str | None,
-    device: str,
-    dtype: str,
-    memory: str | None,
-    carry: int | None,
-    sinks: int | None,
-    offline: bool,
-    read_all: bool = False,
-    adapter: str | None = None,
-    kv: str | None = None,
+    model: Model = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    memory: MemoryOption = None,
+    carry: Carry = None,
+    sinks: Sinks = None,
+    kv: KvOption = None,
+    read_all: ReadAll = False,
+    adapter: AdapterOption = None,
+    offline: Offline = False,
 ) -> Any:
     from gemma10m.library.model_choice import ModelOptions, go_offline
 
@@ -201,13 +230,13 @@ def model_options(
     return ModelOptions(model, device, dtype, memory, carry, sinks, read_all, adapter, kv)
 
 
-def patterns(include: list[str] | None, exclude: list[str] | None, everything: bool) -> Any:
+def patterns(include: Include = None, exclude: Exclude = None, everything: Everything = False) -> Any:
     from gemma10m.library.sources import Patterns
 
     return Patterns(tuple(include or ()), tuple(exclude or ()), everything)
 
 
-def retrieval_options(recall: str, quoted: bool, strict: bool) -> Any:
+def retrieval_options(recall: RecallOption = "auto", quoted: SourcesOption = False, strict: Strict = False) -> Any:
     from gemma10m.library.retrieval import RetrievalOptions
 
     if recall.isdecimal() and len(recall) > MOST_DIGITS:
