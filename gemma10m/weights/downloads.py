@@ -65,10 +65,6 @@ class Downloaded:
     def folder(self) -> Path:
         return folder_for(self.repository, self.revision)
 
-    @property
-    def total_bytes(self) -> int:
-        return sum(file.bytes for file in self.files)
-
 
 def is_wanted(path: object) -> bool:
     """Tell if a file of this name belongs to a model: a plain name, never one that leaves its folder."""

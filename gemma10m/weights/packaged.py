@@ -35,7 +35,6 @@ class PackagePiece:
 
 @dataclass(frozen=True)
 class PackagedModel:
-    name: str
     title: str
     file: str
     bytes: int
@@ -52,7 +51,6 @@ _SMOLLM = "SmolLM2-135M-Instruct.Q4_1.gguf"
 PACKAGED = MappingProxyType(
     {
         "small": PackagedModel(
-            name="small",
             title="Gemma 3 270M",
             file=_GEMMA,
             bytes=253_113_024,
@@ -65,7 +63,6 @@ PACKAGED = MappingProxyType(
             ),
         ),
         "large": PackagedModel(
-            name="large",
             title="Qwen2.5 Coder 1.5B Instruct",
             file=_CODER,
             bytes=1_117_320_768,
@@ -85,7 +82,6 @@ PACKAGED = MappingProxyType(
         ),
         # An extra cannot say --no-deps, and what this package depends on is a C++ build of minutes that is not used.
         "chat": PackagedModel(
-            name="chat",
             title="SmolLM2 135M Instruct",
             file=_SMOLLM,
             bytes=98_362_432,

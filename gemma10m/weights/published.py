@@ -7,8 +7,6 @@ configurations of its released code, after whose repository they are named: no w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -264,12 +262,6 @@ def find_published(name: str) -> Published | None:
             if repository in (listed, listed.rpartition("/")[2]):
                 return entry
     return None
-
-
-def published_config(name: str) -> Mapping[str, Any] | None:
-    """Return the config.json of a published model's text part, as `find_published` finds it."""
-    entry = find_published(name)
-    return None if entry is None else deepcopy(entry.config)
 
 
 def _without_suffixes(name: str) -> str:

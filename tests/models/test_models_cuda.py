@@ -18,7 +18,7 @@ from gemma10m.models.layers import FeedForward
 from gemma10m.models.scores import attend
 from gemma10m.weights.config_file import parse_config
 from gemma10m.weights.expected import loaded_device, loaded_dtype
-from gemma10m.weights.published import published_config
+from gemma10m.weights.published import find_published
 
 MIB = 1 << 20
 
@@ -154,10 +154,10 @@ def test_a_model_runs_on_a_gpu_and_waits_for_nothing(
 @pytest.mark.parametrize("name", ["gemma-4-E2B", "gemma-3n-E2B"])
 def test_the_table_of_the_layers_inputs_stays_in_main_memory(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A few rows of it go to the GPU, and no more."""
-    found = published_config(name)
+    found = find_published(name)
     assert found is not None
     with fake_cuda(monkeypatch, flash=True) as made:
-        model = on_cuda(parse_config(found).config, ReadingConfig("window", 64, 64, 4))
+        model = on_cuda(parse_config(found.config).config, ReadingConfig("window", 64, 64, 4))
         table = model.model.embed_tokens_per_layer.weight
         assert (table.device.type, model.device.type) == ("cpu", "cuda")
         made.bytes.clear()

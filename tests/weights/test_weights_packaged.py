@@ -34,7 +34,7 @@ def _package(site: Path, module: str, file: str, content: bytes) -> PackagePiece
 
 def _model(name: str, pieces: tuple[PackagePiece, ...]) -> PackagedModel:
     sha256 = hashlib.sha256(CONTENT).hexdigest()
-    return PackagedModel(name, "A Model", f"{name}.gguf", len(CONTENT), sha256, "a licence", "pip install it", pieces)
+    return PackagedModel("A Model", f"{name}.gguf", len(CONTENT), sha256, "a licence", "pip install it", pieces)
 
 
 @pytest.fixture
