@@ -145,7 +145,8 @@ class NeedleRun:
             try:
                 batch = self._batch(job, indices, label, clock, stop)
             except Interrupted as stopped:
-                raise self._interrupted(stopped, label) from None
+                hint = "run the same command again to resume"
+                raise Interrupted(f"stopped in {label}", hint, stopped.exit_code - 128) from None
             self.journal.add(job.key, batch)
             batches.append(batch)
             done.update(indices)
@@ -180,10 +181,6 @@ class NeedleRun:
             state_bytes=answers.state_bytes,
             peak_memory_bytes=_peak_memory(job.model),
         )
-
-    def _interrupted(self, stopped: Interrupted, label: str) -> Interrupted:
-        hint = "run the same command again to resume"
-        return Interrupted(f"stopped in {label}", hint, stopped.exit_code - 128)
 
 
 def seconds_per_token(model: Decoder, documents: int) -> float:

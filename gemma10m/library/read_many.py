@@ -17,7 +17,7 @@ from gemma10m.library.library import Library
 from gemma10m.library.listening import Notices
 from gemma10m.library.many import OneOfMany, documents_of
 from gemma10m.library.model_choice import ChosenModel, ModelOptions, choose_reading, memory_size
-from gemma10m.library.read_one import DocumentOutcome, WorkerJob, lost, on_card
+from gemma10m.library.read_one import DocumentOutcome, WorkerJob, lost
 from gemma10m.library.signals import StopRequest, stop_on_signals
 from gemma10m.library.sources import ALL, Patterns
 from gemma10m.library.states_index import ensure_states_index, refuse_other_folder
@@ -130,7 +130,8 @@ def jobs_here(job: WorkerJob, device: str, documents: int, need: int) -> list[Wo
     if device == "cuda":
         if job.options.device.partition(":")[2]:  # a card that the user named
             return [job]
-        return [on_card(job, card) for card in range(min(documents, torch.cuda.device_count()))]
+        cards = [f"cuda:{number}" for number in range(min(documents, torch.cuda.device_count()))]
+        return [replace(job, options=replace(job.options, device=card)) for card in cards]
     fitting = int(SHARE * (memory_size("cpu") or need)) // need
     count = max(1, min(job.threads, documents, fitting))
     return [replace(job, threads=max(1, job.threads // count))] * count

@@ -9,7 +9,7 @@ import os
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -193,8 +193,3 @@ def lost(document: OneOfMany, times: int) -> DocumentOutcome:
     said = f"the process that read it was ended {times} times"
     hint = "the system ends processes where memory runs out: choose a smaller model, or fewer threads (OMP_NUM_THREADS)"
     return DocumentOutcome(document, "failed", 0, 0.0, said, hint, OutOfMemoryError.exit_code)
-
-
-def on_card(job: WorkerJob, card: int) -> WorkerJob:
-    """Return the job for a worker that has one GPU of several."""
-    return replace(job, options=replace(job.options, device=f"cuda:{card}"))

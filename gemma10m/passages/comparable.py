@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from gemma10m.passages.dates import with_plain_dates
 from gemma10m.passages.folding import fold
-from gemma10m.passages.numbers import NUMBER, QUALIFIERS, Number, has_decimal_comma, read_number, with_qualifiers
+from gemma10m.passages.numbers import NUMBER, QUALIFIERS, Number, has_decimal_comma, read_number
 from gemma10m.passages.words import LETTER, UNSPACED, plain_letters, stems
 
 # Words that a sentence may leave out or put in. What changes a meaning is compared: before, all, above, more.
@@ -142,7 +142,8 @@ class _Reader:
         before = frozenset(token.plain for token in self._found[len(self._found) - self._waiting :])
         if self._waiting:
             del self._found[-self._waiting :]
-        number = with_qualifiers(read_number(match, self._comma), before)
+        number = read_number(match, self._comma)
+        number = replace(number, qualifiers=number.qualifiers | before)
         self._add(Term("number", number.value, number=number))
 
     def _word(self, match: re.Match[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from gemma10m.passages.spelt_numbers import SCALES, SPELT, singular, spelt_value
@@ -73,10 +73,6 @@ def read_number(match: re.Match[str], decimal_comma: bool) -> Number:
     unit = unit_name(match["unit"] or match["money"] or "")
     value = sign + phone + "-".join(parts) + ends + scale
     return Number(value, value if match["scale"] else sign + phone + run + ends, unit, more)
-
-
-def with_qualifiers(number: Number, words: frozenset[str]) -> Number:
-    return replace(number, qualifiers=number.qualifiers | words)
 
 
 def _scale(words: str | None) -> tuple[int, str]:

@@ -41,9 +41,5 @@ def _texts(value: object, place: str) -> tuple[str, ...]:
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip()) and _is_encodable(value)
-
-
-def _is_encodable(text: str) -> bool:
-    """Tell if the text has no half of a character, which JSON can hold."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+    """Tell if the value is a text with words, and without half a character, which JSON can hold."""
+    return isinstance(value, str) and bool(value.strip()) and not any("\ud800" <= one <= "\udfff" for one in value)
