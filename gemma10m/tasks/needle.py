@@ -15,21 +15,12 @@ Form = Literal["single", "multi-key", "multi-value", "multi-query", "update", "a
 ANSWER, ANSWERS = "The {kind} for {name} is: {value}.", "The {kind}s for {name} are: {value}."
 KINDS = {"number": "magic number", "word": "magic word", "uuid": "magic uuid"}
 SENTENCE, QUESTION = "One of the special {kind}s for {name} is: {value}.", "What is the special {kind} for {name}?"
-SENTENCES = (
+TRAINED_SENTENCES = (  # no name comes after its value, which is addressed by the tokens before it
     SENTENCE,
     "The special {kind} for {name} is {value}.",
     "Remember that the {kind} of {name} is {value}.",
     "For {name} the special {kind} is: {value}.",
     "As for {name}, its {kind} is {value}.",
-)
-QUESTIONS = (
-    QUESTION,
-    "What is the {kind} of {name}?",
-    "Which {kind} does {name} have?",
-    "Tell me the special {kind} for {name}.",
-)
-TRAINED_SENTENCES = (  # no name comes after its value, which is addressed by the tokens before it
-    *SENTENCES,
     "{name} has the {kind} {value}.",
     "The {kind} that {name} carries is {value}.",
     "Everyone knew {name} by the {kind} {value}.",
@@ -47,7 +38,10 @@ TRAINED_SENTENCES = (  # no name comes after its value, which is addressed by th
     "At {name} the {kind} was found to be {value}.",
 )
 TRAINED_QUESTIONS = (
-    *QUESTIONS,
+    QUESTION,
+    "What is the {kind} of {name}?",
+    "Which {kind} does {name} have?",
+    "Tell me the special {kind} for {name}.",
     "Give the {kind} of {name}.",
     "{name} has which {kind}?",
     "Say the {kind} that goes with {name}.",
@@ -72,9 +66,8 @@ def draw_needle(
     facts: int = 1,
     kind: ValueKind = "number",
     unseen: bool = False,
-    varied: bool = False,
 ) -> Case:
-    """Draw `facts` facts, the one asked for at `depth`; `varied` draws sentence patterns, else they are RULER's.
+    """Draw `facts` facts, the one asked for at `depth`, in RULER's sentence or, if `unseen`, in others.
 
     multi-value: one name has all the values; multi-query: every name is asked for in one question; update: the asked
     name has another value earlier, and the later one, at `depth`, counts; absent: the asked name is not in the text.
@@ -83,7 +76,7 @@ def draw_needle(
     values = [make_value(draw, kind) for _ in range(facts)]
     owners = names * facts if form == "multi-value" else names[:facts]
     depths = [depth, *(draw.random() for _ in range(facts - 1))]
-    sentences = UNSEEN_SENTENCES if unseen else SENTENCES if varied else SENTENCES[:1]
+    sentences = UNSEEN_SENTENCES if unseen else (SENTENCE,)
 
     def say(name: str, value: str) -> str:
         return draw.choice(sentences).format(kind=KINDS[kind], name=name, value=value)
@@ -91,7 +84,7 @@ def draw_needle(
     planted = [Fact(say(*pair), at) for *pair, at in zip(owners, values, depths, strict=True)]
     if form == "update":
         planted.insert(0, Fact(say(names[0], make_value(draw, kind)), depth * draw.random()))
-    question = draw.choice(UNSEEN_QUESTIONS if unseen else QUESTIONS if varied else QUESTIONS[:1])
+    question = draw.choice(UNSEEN_QUESTIONS if unseen else (QUESTION,))
     turn = _turn(form, question, KINDS[kind], names, planted, values)
     asked = len(values) if form in ("multi-value", "multi-query") else 1
     return Case(tuple(planted), (Turn(turn.question, turn.answer, 0.0 if form == "absent" else CHANCE[kind] ** asked),))
