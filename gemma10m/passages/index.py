@@ -13,7 +13,8 @@ from urllib.parse import quote
 
 from gemma10m.errors import StateError
 from gemma10m.passages.building import APPLICATION, CHECKSUM, PAGES_KNOWN, VERSION, file_checksum, page_bytes
-from gemma10m.passages.cutting import Heading, Passage
+from gemma10m.passages.code_files import is_by_line
+from gemma10m.passages.cutting import Heading, Passage, sentences
 from gemma10m.passages.words import as_trigrams, as_words, is_unspaced
 from gemma10m.regular_file import open_regular_file
 from gemma10m.strict_json import strict_json
@@ -104,6 +105,10 @@ class PassageIndex:
             raise damaged()
         text = _unpacked(packed)
         return Passage(file, start, stop, first_line, last_line, text, _places(places), _heading(heading))
+
+    def spans(self, passage: Passage) -> list[tuple[int, int]]:
+        """Return where each sentence of a passage begins and ends, or each line where the file is read by line."""
+        return list(sentences(passage.text, is_by_line(self.files[passage.file][0])))
 
     def _ranked(self, table: str, query: str, limit: int) -> list[int]:
         if not query:

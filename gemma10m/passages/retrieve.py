@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 
 from gemma10m.config import ReadingConfig
 from gemma10m.memory import KINDS
-from gemma10m.passages.code_files import is_by_line
-from gemma10m.passages.cutting import Passage, sentences
+from gemma10m.passages.cutting import Passage
 from gemma10m.passages.index import PassageIndex
 from gemma10m.passages.searching import find
 from gemma10m.passages.words import standing, telling
@@ -85,9 +84,8 @@ def retrieve(
         if len(found) == most:
             break
         whole = Excerpt(passage, 0, len(passage.text), index.files[passage.file][0] if roomy else "")
-        spans = list(sentences(passage.text, is_by_line(index.files[passage.file][0])))
         room = min(left, budget // SHARE)
-        excerpt = best_excerpt(whole, spans, words, tokenizer, room)
+        excerpt = best_excerpt(whole, index.spans(passage), words, tokenizer, room)
         if excerpt is not None:
             excerpt = excerpt if roomy else _filled(excerpt, tokenizer, room)
             found.append(excerpt)

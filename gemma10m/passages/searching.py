@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import islice, pairwise
 
-from gemma10m.passages.code_files import is_by_line
-from gemma10m.passages.cutting import Passage, sentences
+from gemma10m.passages.cutting import Passage
 from gemma10m.passages.folding import fold, is_in
 from gemma10m.passages.index import SEARCHED_WORDS, PassageIndex, fused
 from gemma10m.passages.words import name_spans, standing, telling
@@ -48,15 +47,11 @@ def holding(index: PassageIndex, sentence: str) -> int | None:
 def _covered(index: PassageIndex, words: Sequence[str], numbers: Sequence[int]) -> list[float]:
     """Return the share of the words, by rarity, that two neighbouring sentences of each passage have."""
     rarity = {word: math.log1p(index.count / (1 + index.holders(word))) for word in words}
-    cut = [_sentences(index, index.passage(number)) for number in numbers]
+    passages = [index.passage(number) for number in numbers]
+    cut = [[each.text[slice(*span)] for span in index.spans(each)] for each in passages]
     had = map(set, standing(words, [sentence for each in cut for sentence in each]))
     whole = sum(rarity.values()) or 1.0
     return [_nearest(rarity, list(islice(had, len(each)))) / whole for each in cut]
-
-
-def _sentences(index: PassageIndex, passage: Passage) -> list[str]:
-    by_line = is_by_line(index.files[passage.file][0])
-    return [passage.text[first:last] for first, last in sentences(passage.text, by_line)]
 
 
 def _nearest(rarity: dict[str, float], had: list[set[str]]) -> float:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Literal
 
-from gemma10m.passages.code_files import is_by_line, is_csv
+from gemma10m.passages.code_files import is_csv
 from gemma10m.passages.comparable import Term, read_terms
-from gemma10m.passages.cutting import Passage, sentences
+from gemma10m.passages.cutting import Passage
 from gemma10m.passages.index import PassageIndex
 from gemma10m.passages.matching import content, is_said
 from gemma10m.passages.retrieve import Excerpt, scored
@@ -103,7 +103,7 @@ def matching(index: PassageIndex, words: str, limit: int) -> list[Excerpt]:
 def _sentences_of_the_best(index: PassageIndex, words: list[str], limit: int) -> Iterator[list[tuple[Excerpt, float]]]:
     """Yield each of the best passages as its sentences, with their scores."""
     for passage in index.search(words, limit):
-        spans = list(sentences(passage.text, is_by_line(index.files[passage.file][0])))
+        spans = index.spans(passage)
         scores = scored(words, [passage.text[slice(*span)] for span in spans])
         yield [(Excerpt(passage, *span), score) for span, score in zip(spans, scores, strict=True)]
 
@@ -167,7 +167,7 @@ def _units(index: PassageIndex, passages: Iterable[Passage]) -> Iterator[_Unit]:
         path = index.files[passage.file][0]
         rows = [row for row in _rows(passage, path) if row.columns]
         title = _BETWEEN.sub(" ", " ".join((PurePath(path).name, *(name for _, name in passage.places))))
-        spans = [span for span in sentences(passage.text, is_by_line(path)) if not _overlap(span, rows)]
+        spans = [span for span in index.spans(passage) if not _overlap(span, rows)]
         texts = [
             title,
             *(passage.text[slice(*span)] for span in spans),
