@@ -128,6 +128,6 @@ def packed_linear(x: Tensor, packed: Tensor, scales: Tensor) -> Tensor:
     if packed.shape[1] != size:  # 8 bits are 4 and 4
         columns = torch.cat((columns, columns), dim=1)
     found: Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(
-        columns, packed.view(scales.shape[1], -1), columns.shape[1] // scales.shape[0], scales
+        columns, packed.view(scales.shape[1], -1), columns.shape[1] // scales.shape[0], scales.contiguous()
     )
     return found.view(*x.shape[:-1], -1)

@@ -89,7 +89,7 @@ def add_lora(model: Decoder, config: LoraConfig, seed: int) -> None:
     For training. The seed decides A. Raises UsageError for a fused model, whose joined weights would hide the updates,
     and for one that has no such weights.
     """
-    if any(name.endswith(("qkv", "gate_up")) for name, _ in model.named_buffers()):
+    if model.is_fused:
         raise UsageError("the model is fused, and a fused model cannot be trained", hint="load it without fusing it")
     linears = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Linear)]
     named = [(name, linear) for name, linear in linears if name.rpartition(".")[2] in config.modules]

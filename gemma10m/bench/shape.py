@@ -74,9 +74,10 @@ def random_model(
         _ = torch.nn.init.normal_(tensor, std=0.02) if tensor.is_floating_point() else tensor.zero_()
     model.load_state_dict(weights | packed, strict=True, assign=True)
     model.requires_grad_(False)
-    if device == "cuda":
-        del weights, tensor
+    if model.gains_by_fusing(device):
+        del weights, packed, tensor
         model.fuse()
+    if device == "cuda":
         torch.cuda.empty_cache()
     return model.eval()
 

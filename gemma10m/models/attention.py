@@ -20,7 +20,8 @@ from gemma10m.memory.state import LayerState, Layout, last_rows
 from gemma10m.models.buffer import Buffer, Quantised
 from gemma10m.models.chunk import Chunk, View, wide_dtype
 from gemma10m.models.growing import ONE_QUERY, GrowingKeys
-from gemma10m.models.layers import RMSNorm, fuse_bias, fuse_weights
+from gemma10m.models.joined import Joined, JoinedPacked, joined
+from gemma10m.models.layers import RMSNorm
 from gemma10m.models.mixer import Cost, Mixer
 from gemma10m.models.most_attended import MostAttended
 from gemma10m.models.queries import Projected, Queries, queries_of
@@ -46,8 +47,7 @@ def memory_of(spec: AttentionSpec, reading: ReadingConfig) -> Memory:
 
 
 class Attention(Mixer):
-    qkv: Tensor | None
-    qkv_bias: Tensor | None
+    joined: Joined | JoinedPacked | None = None  # projections of queries, keys and values, once fused
     lends_as: int | None = None  # its number, for the layers that attend to its keys and values
 
     def __init__(self, config: ModelConfig, spec: AttentionSpec, reading: ReadingConfig) -> None:
@@ -66,8 +66,6 @@ class Attention(Mixer):
         if not spec.key_is_value:
             self.v_proj = nn.Linear(config.hidden_size, spec.kv_size, bias=bias)
         self.o_proj = nn.Linear(spec.query_size, config.hidden_size, bias=False)
-        self.register_buffer("qkv", None, persistent=False)  # (H * E + 2 * K * E, D) once fused
-        self.register_buffer("qkv_bias", None, persistent=False)  # (H * E + 2 * K * E)
         if spec.query_key_norm:
             self.q_norm = RMSNorm(spec.head_size, config.norm_eps, config.norm_offset)
             self.k_norm = RMSNorm(spec.head_size, config.norm_eps, config.norm_offset)
@@ -126,8 +124,12 @@ class Attention(Mixer):
     def fuse(self) -> None:
         if self.has_kv_norm:  # which reads another input
             return
-        linears = (self.q_proj, self.k_proj) if self.spec.key_is_value else (self.q_proj, self.k_proj, self.v_proj)
-        self.qkv, self.qkv_bias = fuse_weights(*linears), fuse_bias(*linears)
+        self.joined = joined(*self._projections)
+
+    @property
+    def _projections(self) -> tuple[nn.Linear, ...]:
+        own = (self.q_proj, self.k_proj)
+        return own if self.spec.key_is_value else (*own, self.v_proj)
 
     def layout(self, position: int, batch: int, dtype: torch.dtype) -> Layout:
         spec = self.spec
@@ -219,23 +221,14 @@ class Attention(Mixer):
     def _project(self, x: Tensor, wanted: int, kv_input: Tensor | None = None) -> Projected:
         """Return the queries of the last `wanted` tokens, and all keys and values, of kv_input (B, S, D) if given."""
         asking = x[:, x.shape[1] - wanted :]  # (B, wanted, D)
-        if self.qkv is None:
-            kept = x if kv_input is None else kv_input
-            parts = [self.q_proj(asking), self.k_proj(kept)]
-            if not self.spec.key_is_value:
-                parts.append(self.v_proj(kept))
+        if self.joined and asking.shape[1] == x.shape[1]:
+            parts = self.joined.products(x)
         else:
-            parts = self._fused_products(x, asking, self.qkv)
+            kept = x if kv_input is None else kv_input
+            later = self.joined.later_products(kept) if self.joined else [part(kept) for part in self._projections[1:]]
+            parts = [self.q_proj(asking), *later]
         queries, keys, values = (self._heads(part) for part in (*parts[:2], parts[-1]))
         return Projected(*self._normed(queries, keys), self._normed_values(values))
-
-    def _fused_products(self, x: Tensor, asking: Tensor, weights: Tensor) -> list[Tensor]:
-        first = self.spec.query_size
-        sizes = [first, *([self.spec.kv_size] * (1 if self.spec.key_is_value else 2))]
-        if asking.shape[1] == x.shape[1]:
-            return list(F.linear(x, weights, self.qkv_bias).split(sizes, dim=-1))
-        bias = None if self.qkv_bias is None else self.qkv_bias[first:]
-        return [self.q_proj(asking), *F.linear(x, weights[first:], bias).split(sizes[1:], dim=-1)]
 
     def _normed(self, queries: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
         """Normalise before the cache, so that kept keys are normalised and have no position."""

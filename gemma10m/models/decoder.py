@@ -123,6 +123,7 @@ class Decoder(nn.Module):
     fingerprint: str = ""
     warnings: tuple[str, ...] = ()
     quantised: str | None = None  # the weights' format where that is no float type
+    is_fused = False
 
     def __init__(self, config: ModelConfig, reading: ReadingConfig) -> None:
         super().__init__()
@@ -133,13 +134,15 @@ class Decoder(nn.Module):
         if not config.tied_head:
             self.lm_head = nn.Linear(config.hidden_size, config.vocabulary, bias=False)
 
-    def fuse(self) -> None:
-        """Join each layer's q, k and v weights into one tensor, and its gate and up; for inference only, and once.
+    def gains_by_fusing(self, device: str) -> bool:
+        """Tell if `fuse` helps: floats on a GPU, packed weights on a CPU, whose floats stay a mapped file's pages."""
+        return (device == "cuda") != bool(self.quantised)
 
-        Packed weights stay apart.
-        """
+    def fuse(self) -> None:
+        """Join each layer's q, k and v weights into one tensor, and its gate and up; for inference only, and once."""
+        self.is_fused = True
         for module in self.model.modules():
-            if not self.quantised and isinstance(module, Mixer | FeedForward):
+            if isinstance(module, Mixer | FeedForward):
                 module.fuse()
 
     def add_norm_offsets(self) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from gemma10m import ops
 from gemma10m.config import ModelConfig
+from gemma10m.models.joined import Joined, JoinedPacked, joined
 
 # Rows of all documents that go through the feed-forward together: bounds its (rows, 2F) of scratch for any stretch.
 FEED_FORWARD_ROWS = 8192
@@ -19,46 +20,34 @@ FEED_FORWARD_ROWS = 8192
 class RMSNorm(nn.Module):
     """Apply RMS norm with `offset` added to its weights: Gemma's are around 0, other models' around 1."""
 
-    scale: Tensor | None
+    _scale: Tensor | None = None  # (D) with the offset, in float32 or wider, where it is added once
 
     def __init__(self, size: int, eps: float, offset: float) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.full((size,), 1.0 - offset))
         self.eps, self.offset = eps, offset
-        self.register_buffer("scale", None, persistent=False)  # (D) float64, with the offset: exact in any type
 
     def add_offset(self) -> None:
-        """Add the offset once, and not for each call; for weights that do not change any more."""
-        self.scale = self.offset + self.weight.detach().double()
+        """Add the offset once, and not for each call; for weights that change no more, but for their type."""
+        self._scale, self._scaled = self.offset + ops.wide(self.weight.detach()), self.weight.dtype
 
     def forward(self, x: Tensor) -> Tensor:
-        return ops.rms_norm(x, *self._scaling)
+        return ops.rms_norm(x, *self._scaling())
 
-    @property
     def _scaling(self) -> tuple[Tensor, float, float]:
         """Return weights, eps and offset."""
-        return (self.weight, self.eps, self.offset) if self.scale is None else (self.scale, self.eps, 0.0)
+        if self._scale is None:
+            return self.weight, self.eps, self.offset
+        if self._scaled != self.weight.dtype:
+            with torch.inference_mode(False):
+                self.add_offset()
+        return self._scale, self.eps, 0.0
 
     def after(self, x: Tensor, added: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return x + added and its norm, (..., D) each; added None adds nothing."""
         if added is None:
             return x, self(x)
-        return ops.add_rms_norm(x, added, *self._scaling)
-
-
-def fuse_weights(*linears: nn.Linear) -> Tensor:
-    """Join the linears' weights into one (rows, D), of which theirs become views: one product suits a GPU better."""
-    fused = torch.cat([linear.weight.detach() for linear in linears])  # (rows, D)
-    parts = fused.split([linear.out_features for linear in linears])
-    for linear, part in zip(linears, parts, strict=True):
-        linear.weight = nn.Parameter(part, requires_grad=False)
-    return fused
-
-
-def fuse_bias(*linears: nn.Linear) -> Tensor | None:
-    """Join the linears' biases into one (rows), or return None where they have none."""
-    biases = [linear.bias.detach() for linear in linears if linear.bias is not None]
-    return torch.cat(biases) if biases else None
+        return ops.add_rms_norm(x, added, *self._scaling())
 
 
 def in_rows(run: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
@@ -75,7 +64,7 @@ class FeedForward(nn.Module):
     sparsity: the share of a token's gates that is cut off, as if they were normally distributed (Gemma 3n).
     """
 
-    gate_up: Tensor | None
+    joined: Joined | JoinedPacked | None = None  # gate and up, once fused
 
     def __init__(self, config: ModelConfig, size: int, sparsity: float = 0.0) -> None:
         super().__init__()
@@ -84,19 +73,15 @@ class FeedForward(nn.Module):
         self.gate_proj = nn.Linear(config.hidden_size, size, bias=False)
         self.up_proj = nn.Linear(config.hidden_size, size, bias=False)
         self.down_proj = nn.Linear(size, config.hidden_size, bias=False)
-        self.register_buffer("gate_up", None, persistent=False)  # (2F, D) once fused
 
     def fuse(self) -> None:
-        self.gate_up = fuse_weights(self.gate_proj, self.up_proj)
+        self.joined = joined(self.gate_proj, self.up_proj)
 
     def forward(self, x: Tensor) -> Tensor:
         return in_rows(self._rows, x)
 
     def _rows(self, x: Tensor) -> Tensor:
-        if self.gate_up is None:
-            gate, up = self.gate_proj(x), self.up_proj(x)  # (B, rows, F) each
-        else:
-            gate, up = F.linear(x, self.gate_up).chunk(2, dim=-1)  # (B, rows, F) each
+        gate, up = self.joined.products(x) if self.joined else (self.gate_proj(x), self.up_proj(x))  # (B, rows, F)
         if self.deviations is not None:
             gate = _cut_off(gate, self.deviations)
         rows: Tensor = self.down_proj(self.gated(gate, up))  # (B, rows, D)

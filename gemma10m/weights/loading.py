@@ -81,11 +81,12 @@ def load_checkpoint(
     model.warnings = (*checkpoint.notes, *_warnings(gates, reading, device))
     if device == "cpu" and not trains:
         model.add_norm_offsets()
-    if device == "cuda" and not trains:
+    if model.gains_by_fusing(device) and not trains:
         del weights, gates  # a layer's own are free once it is fused
         with telling_what_is_needed(checkpoint, device, dtype):
-            model.fuse()  # not on the CPU, where weights stay the mapped file's pages
-        torch.cuda.empty_cache()  # the parts are smaller than the next layer's whole, so torch would keep them
+            model.fuse()
+        if device == "cuda":
+            torch.cuda.empty_cache()  # the parts are smaller than the next layer's whole, so torch would keep them
     return model.requires_grad_(False).eval()
 
 

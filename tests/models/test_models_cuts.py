@@ -294,7 +294,7 @@ def test_fused_weights_give_the_same_and_are_the_same_numbers(kind: MemoryKind) 
         torch.testing.assert_close(found, expected, atol=1e-10, rtol=0)
         assert_close_state(fused_state, state)
     layer = fused.model.layers[0]
-    assert layer.mlp.up_proj.weight.data_ptr() == layer.mlp.gate_up[fused.config.feed_forward_size].data_ptr()
+    assert layer.mlp.up_proj.weight.data_ptr() == layer.mlp.joined.weight[fused.config.feed_forward_size].data_ptr()
     weights = fused.state_dict()
     assert weights.keys() == model.state_dict().keys()
     assert all(torch.equal(weights[name], weight) for name, weight in model.state_dict().items())
