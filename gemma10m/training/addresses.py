@@ -17,6 +17,7 @@ from gemma10m.training.recipe import HAVE_VALUES, Recipe
 
 LENGTH = 1024  # tokens of a document with its questions
 FACTS = 12  # of a document, each asked for: names are told from one another only where there are many
+FEW = 3  # at most, of every second document: alone in a memory, a fact comes back where nothing is to be said, too
 BEFORE = (16, 64)  # tokens of other prose before the questions
 
 
@@ -43,9 +44,10 @@ def gather(model: Decoder, writer: Writer, recipe: Recipe, count: int) -> Iterat
     """Yield `count` documents of the recipe's tasks; those whose answers are not in the document have no targets."""
     tasks = {task: weight for task, weight in recipe.tasks.items() if task in HAVE_VALUES}
     crowded = replace(recipe, tasks=tasks, facts=FACTS, fewest_facts=FACTS, questions=FACTS)
+    sparse = replace(crowded, facts=FEW, fewest_facts=1, strays=0)
     for number in range(count):
         draw = random.Random(f"{recipe.seed} address {number}")
-        script = _script(writer, crowded, draw)
+        script = _script(writer, sparse if number % 2 else crowded, draw)
         yield _document(model, writer, script, draw)
 
 
