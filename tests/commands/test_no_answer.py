@@ -29,7 +29,7 @@ UNHEARD = "Why do elephants dance?"
 def model_says(monkeypatch: pytest.MonkeyPatch, *pieces: str, cut: bool = False) -> None:
     def reply(_: object, __: object, before: Conversation, *___: object) -> Generator[str, None, Conversation]:
         yield from pieces
-        return replace(before, unread=(5,) if cut else ())
+        return replace(before, cut_off=cut)
 
     monkeypatch.setattr("gemma10m.library.chat.reply", reply)
 
