@@ -24,11 +24,8 @@ WINDOWS_1252 = Guess("cp1252", "Windows-1252")
 _CONFIDENT, _CONFIDENT_OF_FEW = 0.1, 0.15
 _SOME = 8  # bytes beyond ASCII; fewer are few
 _DIFFERENT = 3  # of such bytes, at least: one or two letters alone tell no language
-_NO_PROSE = (
-    re.compile(  # markup, which is ASCII in all languages, and words by which chardet takes text for a declaration
-        rb"<(script|style)\b.*?(?:</\1|\Z)|</?[a-z!][^<>]*>|charset|coding", re.IGNORECASE | re.DOTALL
-    )
-)
+# Markup, which is ASCII in all languages, and words by which chardet takes text for a declaration.
+_NO_PROSE = re.compile(rb"<(script|style)\b.*?(?:</\1|\Z)|</?[a-z!][^<>]*>|charset|coding", re.IGNORECASE | re.DOTALL)
 _GUESSES = {  # chardet's name, and what the text is read as: an encoding that holds it, where there is a larger one
     **dict.fromkeys(("ascii", "cp1252", "iso8859-1", "iso8859-15"), WINDOWS_1252),  # the last has 8 others, all rare
     "cp932": Guess("cp932", "Shift-JIS"),

@@ -20,7 +20,7 @@ from gemma10m.memory.state import LayerState, Layout, last_rows
 from gemma10m.models.buffer import Buffer, Quantised
 from gemma10m.models.chunk import Chunk, View, wide_dtype
 from gemma10m.models.growing import ONE_QUERY, GrowingKeys
-from gemma10m.models.joined import Joined, JoinedPacked, joined
+from gemma10m.models.joined import Joined, JoinedPacked, join_matrices
 from gemma10m.models.layers import RMSNorm
 from gemma10m.models.mixer import Cost, Mixer
 from gemma10m.models.most_attended import MostAttended
@@ -124,7 +124,7 @@ class Attention(Mixer):
     def fuse(self) -> None:
         if self.has_kv_norm:  # which reads another input
             return
-        self.joined = joined(*self._projections)
+        self.joined = join_matrices(*self._projections)
 
     @property
     def _projections(self) -> tuple[nn.Linear, ...]:

@@ -11,7 +11,10 @@ from gemma10m.models.quantised import QuantisedLinear
 
 
 class Joined:
-    """Hold matrices below each other. For inference only: the parts' own tensors become views of these."""
+    """Hold matrices below each other. For inference only: the parts' own tensors become views of these.
+
+    They are no part of the module that holds them, and are not moved or cast with it.
+    """
 
     def __init__(self, *parts: nn.Linear) -> None:
         self.weight = torch.cat([part.weight.detach() for part in parts])  # (rows, D)
@@ -54,7 +57,7 @@ class JoinedPacked:
         return [part(x) for part in self._parts[1:]]
 
 
-def joined(*parts: nn.Module) -> Joined | JoinedPacked | None:
+def join_matrices(*parts: nn.Module) -> Joined | JoinedPacked | None:
     """Join matrices; return None for those that have to stay apart: packed differently, or not in whole blocks."""
     floats = [part for part in parts if isinstance(part, nn.Linear)]
     packed = [part for part in parts if isinstance(part, QuantisedLinear)]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gemma10m import ops
 from gemma10m.config import ModelConfig
-from gemma10m.models.joined import Joined, JoinedPacked, joined
+from gemma10m.models.joined import Joined, JoinedPacked, join_matrices
 
 # Rows of all documents that go through the feed-forward together: bounds its (rows, 2F) of scratch for any stretch.
 FEED_FORWARD_ROWS = 8192
@@ -28,8 +28,9 @@ class RMSNorm(nn.Module):
         self.eps, self.offset = eps, offset
 
     def add_offset(self) -> None:
-        """Add the offset once, and not for each call; for weights that change no more, but for their type."""
-        self._scale, self._scaled = self.offset + ops.wide(self.weight.detach()), self.weight.dtype
+        """Add the offset once, and not for each call; for weights that only change their type or device."""
+        self._scale = self.offset + ops.wide(self.weight.detach())
+        self._scaled = self.weight.dtype, self.weight.device
 
     def forward(self, x: Tensor) -> Tensor:
         return ops.rms_norm(x, *self._scaling())
@@ -38,7 +39,7 @@ class RMSNorm(nn.Module):
         """Return weights, eps and offset."""
         if self._scale is None:
             return self.weight, self.eps, self.offset
-        if self._scaled != self.weight.dtype:
+        if self._scaled != (self.weight.dtype, self.weight.device):
             with torch.inference_mode(False):
                 self.add_offset()
         return self._scale, self.eps, 0.0
@@ -75,7 +76,7 @@ class FeedForward(nn.Module):
         self.down_proj = nn.Linear(size, config.hidden_size, bias=False)
 
     def fuse(self) -> None:
-        self.joined = joined(self.gate_proj, self.up_proj)
+        self.joined = join_matrices(self.gate_proj, self.up_proj)
 
     def forward(self, x: Tensor) -> Tensor:
         return in_rows(self._rows, x)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gemma10m.models.joined import Joined, JoinedPacked, joined
+from gemma10m.models.joined import Joined, JoinedPacked, join_matrices
 from gemma10m.models.quantised import QuantisedLinear
 
 SIZE, BLOCK = 64, 64
@@ -34,7 +34,7 @@ def test_packed_parts_give_what_they_gave_alone(bits: int, has_bias: bool, token
     parts = [packed(rows, bits, seed, has_bias) for seed, rows in enumerate((2 * BLOCK, BLOCK, 3 * BLOCK))]
     x = given(tokens)
     expected = [part(x) for part in parts]
-    whole = joined(*parts)
+    whole = join_matrices(*parts)
     assert isinstance(whole, JoinedPacked)
     for found in (whole.products(x), [parts[0](x), *whole.later_products(x)]):
         assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
@@ -43,7 +43,7 @@ def test_packed_parts_give_what_they_gave_alone(bits: int, has_bias: bool, token
 def test_packed_parts_are_views_of_the_whole() -> None:
     parts = [packed(rows, 4, seed) for seed, rows in enumerate((2 * BLOCK, BLOCK))]
     kept = [(part.packed.clone(), part.scales.clone()) for part in parts]
-    joined(*parts)
+    join_matrices(*parts)
     assert len({part.packed.untyped_storage().data_ptr() for part in parts}) == 1
     assert len({part.scales.untyped_storage().data_ptr() for part in parts}) == 1
     for part, (levels, scales) in zip(parts, kept, strict=True):
@@ -62,8 +62,8 @@ def test_packed_parts_are_views_of_the_whole() -> None:
     ids=["bits", "bias", "part of a block", "float"],
 )
 def test_what_is_packed_differently_stays_apart(other: nn.Module) -> None:
-    assert joined(packed(BLOCK, 4, 0), other) is None
-    assert joined(other, packed(BLOCK, 4, 0)) is None
+    assert join_matrices(packed(BLOCK, 4, 0), other) is None
+    assert join_matrices(other, packed(BLOCK, 4, 0)) is None
 
 
 @torch.inference_mode()
@@ -73,7 +73,7 @@ def test_float_parts_give_what_they_gave_alone(has_bias: bool) -> None:
     parts = [nn.Linear(SIZE, rows, bias=has_bias, dtype=torch.float64) for rows in (5, 3, 4)]
     x = given(4).double()
     expected = [part(x) for part in parts]
-    whole = joined(*parts)
+    whole = join_matrices(*parts)
     assert isinstance(whole, Joined)
     for found in (whole.products(x), [parts[0](x), *whole.later_products(x)]):
         for one, other in zip(found, expected, strict=True):

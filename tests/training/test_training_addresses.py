@@ -37,7 +37,7 @@ from gemma10m.training.address_losses import (
     recalled,
     written_behind,
 )
-from gemma10m.training.addresses import AddressedDocument, gather
+from gemma10m.training.addresses import FACTS, FEW, AddressedDocument, gather
 from gemma10m.training.heard_inputs import added_layers
 from gemma10m.training.parameters import is_address
 from gemma10m.training.plain_segments import PlainSegments, read_plain
@@ -79,6 +79,13 @@ def test_a_target_is_a_value_as_the_document_has_it_for_the_last_time() -> None:
             assert same[-1] == int(target.places[0])
     assert min(counts) > 0
     assert max(counts) > 6
+
+
+def test_every_second_document_has_few_facts() -> None:
+    """Training on many alone lets a single fact come back where nothing is to be said."""
+    counts = [len(document.answers) for document in gathered(10, tasks={"needle": 1.0}, strays=4)]
+    assert max(counts[1::2]) <= FEW < max(counts[::2]) <= FACTS
+    assert len(set(counts[1::2])) > 1
 
 
 def test_the_answer_to_a_question_is_found_in_its_sentence() -> None:
