@@ -24,6 +24,7 @@ from gemma10m.kernels.fft_ema import complex_ema_by_fft as complex_ema_by_fft  #
 from gemma10m.kernels.reference import complex_ema as complex_ema  # for one token at a time
 from gemma10m.kernels.reference import packed_weights as packed_weights  # for rows that are looked up
 from gemma10m.kernels.reference import recall as recall  # one product, which torch runs as fast as any kernel
+from gemma10m.kernels.reference import rms_norm_of_one as rms_norm_of_one  # of operations that torch has on a CPU
 from gemma10m.kernels.reference import unit as unit  # used on its own in training alone
 from gemma10m.kernels.reference import wide as wide  # part of this module's functions, and the same everywhere
 

@@ -31,6 +31,15 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float, offset: float = 1.0) -> Tens
     return (numbers * inverse).mul_(scale).to(x.dtype)
 
 
+def rms_norm_of_one(x: Tensor, twice: Tensor, eps: float) -> Tensor:
+    """Do as `rms_norm` does, without an offset; twice (2D) holds the weights two times. x (..., D) -> (..., D).
+
+    A layer norm of x and -x, whose mean is 0. For one token on a CPU, where it is one operation in place of seven.
+    """
+    size = x.shape[-1]
+    return F.layer_norm(torch.cat((x, -x), dim=-1), (2 * size,), twice, None, eps)[..., :size]
+
+
 def add_rms_norm(x: Tensor, added: Tensor, weight: Tensor, eps: float, offset: float = 1.0) -> tuple[Tensor, Tensor]:
     """Return x + added and its RMS norm. x, added (..., D) -> (..., D), (..., D)."""
     total = x + added

@@ -19,7 +19,7 @@ from gemma10m.memory.spans import Plan, SegmentWindow, SlidingWindow, Span, Wind
 from gemma10m.memory.state import LayerState, Layout, last_rows
 from gemma10m.models.buffer import Buffer, Quantised
 from gemma10m.models.chunk import Chunk, View, wide_dtype
-from gemma10m.models.growing import ONE_QUERY, GrowingKeys
+from gemma10m.models.growing import GrowingKeys
 from gemma10m.models.joined import Joined, JoinedPacked, join_matrices
 from gemma10m.models.layers import RMSNorm
 from gemma10m.models.mixer import Cost, Mixer
@@ -106,15 +106,15 @@ class Attention(Mixer):
     def _next(self, x: Tensor, chunk: Chunk) -> tuple[Tensor, Projected]:
         """Return the output (B, 1, D) of one more token x (B, 1, D), whose key and value are kept."""
         new, kept = self._project(x, 1, chunk.kv_input), chunk.growing[self]
-        kept.add(new.keys, new.values, chunk)
+        turned = kept.add(new, chunk)  # (B, H, 1, E)
         if self.lends_as is not None:
             chunk.lent_keys[self.lends_as] = kept
-        return self._ask(new.queries, kept, chunk), new
+        return self._ask(Queries(new.queries, turned), kept), new
 
-    def _ask(self, queries: Tensor, kept: GrowingKeys, chunk: Chunk) -> Tensor:
+    def _ask(self, queries: Queries, kept: GrowingKeys) -> Tensor:
         """Return the output (B, 1, D) of the last token that was added, with its queries (B, H, 1, E)."""
-        asked = Queries(queries.unsqueeze(2), kept.turned(queries, chunk).unsqueeze(2))
-        output: Tensor = self.o_proj(self._mixed(asked, kept.window, kept.memories, ONE_QUERY))
+        local = self._local(queries.turned, *kept.window, None).unsqueeze(2)  # (B, H, 1, 1, E)
+        output: Tensor = self.o_proj(self._mixed(local, queries.plain.unsqueeze(2), kept.memories, 0))
         return output
 
     def _lend(self, chunk: Chunk, buffer: Buffer) -> None:
@@ -330,11 +330,14 @@ class Attention(Mixer):
 
     def _span(self, queries: Queries, buffer: Buffer, view: View, span: Span) -> Tensor:
         """Return the output of one batch of like windows -> (B, G * Q, H * E)."""
-        return self._mixed(queries, buffer.windows(view, span), buffer.memories, span)
+        # The segments of a batch are documents to attention: (B * G, heads, rows, E) each.
+        queries_in, keys, values = map(_batch, (queries.turned, *buffer.windows(view, span)))
+        local = self._local(queries_in, keys, values, span.reach)
+        split = local.unflatten(0, (-1, span.segments)).transpose(1, 2)  # (B, H, G, Q, E)
+        return self._mixed(split, queries.plain, buffer.memories, span.first_segment)
 
-    def _mixed(self, queries: Queries, window: tuple[Tensor, Tensor], memories: Memories | None, span: Span) -> Tensor:
-        """Mix local attention and memory by the gates -> (B, G * Q, H * E). window: keys and values."""
-        local = self._local(queries.turned, *window, span)  # (B, H, G, Q, E)
+    def _mixed(self, local: Tensor, queries: Tensor, memories: Memories | None, first_segment: int) -> Tensor:
+        """Mix local attention and what memory answers to plain queries (B, H, G, Q, E) -> (B, G * Q, H * E)."""
         # What reads everything, or a state vector, has no use for a mixture: there gates are ignored.
         if not self.has_gates or (self.memory.remembers and not self.memory.mixes):
             return _merge_heads(local)
@@ -342,21 +345,12 @@ class Attention(Mixer):
         if memories is None:
             kept = 1.0 - torch.sigmoid(ops.wide(gate)).view(-1, 1, 1, 1)  # (H, 1, 1, 1)
             return _merge_heads((kept * local).to(local.dtype))
-        return memories.mix(local, queries.plain, gate, span.first_segment)
+        return memories.mix(local, queries, gate, first_segment)
 
-    def _local(self, queries: Tensor, keys: Tensor, values: Tensor, span: Span) -> Tensor:
-        """Attend inside each window: (B, H, G, Q, E), keys and values (B, K, G, width, E) -> (B, H, G, Q, E)."""
-        out = attend(
-            _batch(queries),
-            _batch(keys),
-            _batch(values),
-            reach=span.reach,
-            scale=self.spec.scale,
-            cap=self.spec.score_cap,
-            in_blocks=self.in_blocks,
-        )  # (B * G, H, Q, E)
-        split: Tensor = out.unflatten(0, (-1, span.segments))  # (B, G, H, Q, E)
-        return split.transpose(1, 2)  # (B, H, G, Q, E)
+    def _local(self, queries: Tensor, keys: Tensor, values: Tensor, reach: int | None) -> Tensor:
+        """Attend inside one window: (B, H, Q, E), keys and values (B, K, width, E) -> (B, H, Q, E)."""
+        scale, cap = self.spec.scale, self.spec.score_cap
+        return attend(queries, keys, values, reach=reach, scale=scale, cap=cap, in_blocks=self.in_blocks)
 
     def _next_state(self, plan: Plan, buffer: Buffer, state: LayerState) -> LayerState:
         count = plan.exact_after

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor
 
@@ -36,7 +39,8 @@ class Continuation:
     def _add(self, token: int) -> Tensor:
         self._growing = self._growing or self._model.growing(self.state)
         position = self.state.position + len(self.unread)
-        logits = self._model.next(torch.tensor([[token]]), self.state, self._growing, position)
+        with _without_onednn():
+            logits = self._model.next(torch.tensor([[token]]), self.state, self._growing, position)
         self.unread = (*self.unread, token)
         return logits
 
@@ -52,3 +56,13 @@ class Continuation:
         if not KINDS[reading.memory].closes:
             return float("inf")
         return reading.segment - (self.state.position + len(self.unread)) % reading.segment
+
+
+@contextmanager
+def _without_onednn() -> Iterator[None]:
+    """Multiply by torch's own kernels: with one row and a bfloat16 matrix oneDNN takes half as long again or more."""
+    was_enabled, *_ = torch.backends.mkldnn.set_flags(False, _fp32_precision=None)
+    try:
+        yield
+    finally:
+        torch.backends.mkldnn.set_flags(was_enabled, _fp32_precision=None)

@@ -365,7 +365,8 @@ def _product_apart(hidden: Tensor, matrix: Matrix) -> Tensor:
         exact: Tensor = torch.mm(hidden.flatten(0, 1), matrix.weight.T, out_dtype=torch.float32)
         return exact.view(*hidden.shape[:2], -1)
     logits = product(matrix, hidden).float()
-    rows, tokens, ids = (logits == logits.amax(-1, keepdim=True)).nonzero(as_tuple=True)
-    if not len(logits) < len(ids) <= MOST_TIES * len(logits):
+    highest = logits == logits.amax(-1, keepdim=True)
+    if not len(logits) < int(highest.count_nonzero()) <= MOST_TIES * len(logits):
         return logits
+    rows, tokens, ids = highest.nonzero(as_tuple=True)
     return logits.index_put((rows, tokens, ids), (hidden[rows, tokens].float() * rows_of(matrix, ids).float()).sum(-1))

@@ -11,13 +11,12 @@ from torch import Tensor
 
 from gemma10m import ops
 from gemma10m.memory.matrix import Memories
-from gemma10m.memory.spans import Span
 from gemma10m.memory.state import LayerState
 from gemma10m.models.chunk import Chunk, View
+from gemma10m.models.queries import Projected
 
 ROOM = 256  # tokens for which there is room at first, and as many more whenever it is used up
 WIDE_KEYS = 4096  # at most so many are kept as float32 on a CPU, whose products with one query are in float32
-ONE_QUERY = Span(segments=1, first_segment=0, first_key=0, carried=0, sinks=0, seen=0, queries=1, first_query=0, step=1)
 
 
 class GrowingKeys:
@@ -47,13 +46,16 @@ class GrowingKeys:
         room = kept.new_empty(*kept.shape[:2], ROOM, kept.shape[3])
         return torch.cat((kept, room), dim=2)
 
-    def add(self, key: Tensor, value: Tensor, chunk: Chunk) -> None:
-        """Add a token's key, which has no position yet, and value: (B, K, 1, E) each."""
+    def add(self, new: Projected, chunk: Chunk) -> Tensor:
+        """Add one token's key, which has no position yet, and value; return its queries turned (B, H, 1, E)."""
         if self._count == self._keys.shape[2]:
             self._keys, self._values = self._with_room(self._keys), self._with_room(self._values)
         self._count += 1
-        self._keys.narrow(2, self._count - 1, 1).copy_(self.turned(key, chunk))
-        self._values.narrow(2, self._count - 1, 1).copy_(value)
+        heads = new.queries.shape[1]
+        turned = self.turned(torch.cat((new.queries, new.keys), dim=1), chunk)  # (B, H + K, 1, E)
+        self._keys.narrow(2, self._count - 1, 1).copy_(turned[:, heads:])
+        self._values.narrow(2, self._count - 1, 1).copy_(new.values)
+        return turned[:, :heads]
 
     def turned(self, x: Tensor, chunk: Chunk) -> Tensor:
         """Rotate x (B, heads, 1, E) to the place of the token that was added last."""
@@ -61,6 +63,6 @@ class GrowingKeys:
 
     @property
     def window(self) -> tuple[Tensor, Tensor]:
-        """Return the keys and values that the last token sees, (B, K, 1, width, E) each."""
-        seen = slice(0 if self._reach is None else max(0, self._count - self._reach), self._count)
-        return self._keys[:, :, seen].unsqueeze(2), self._values[:, :, seen].unsqueeze(2)
+        """Return the keys and values that the last token sees, (B, K, width, E) each."""
+        first = 0 if self._reach is None else max(0, self._count - self._reach)
+        return self._keys[:, :, first : self._count], self._values[:, :, first : self._count]

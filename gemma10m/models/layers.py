@@ -31,9 +31,17 @@ class RMSNorm(nn.Module):
         """Add the offset once, and not for each call; for weights that only change their type or device."""
         self._scale = self.offset + ops.wide(self.weight.detach())
         self._scaled = self.weight.dtype, self.weight.device
+        self._twice = torch.cat((self._scale, self._scale))  # (2D)
 
     def forward(self, x: Tensor) -> Tensor:
-        return ops.rms_norm(x, *self._scaling())
+        scaling = self._scaling()
+        if self._is_quick(x):
+            return ops.rms_norm_of_one(x, self._twice, self.eps)
+        return ops.rms_norm(x, *scaling)
+
+    def _is_quick(self, x: Tensor) -> bool:
+        """Tell if x (..., S, D) is one token on a CPU, and the offset is added."""
+        return self._scale is not None and x.shape[-2] == 1 and x.is_cpu
 
     def _scaling(self) -> tuple[Tensor, float, float]:
         """Return weights, eps and offset."""
@@ -46,8 +54,9 @@ class RMSNorm(nn.Module):
 
     def after(self, x: Tensor, added: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return x + added and its norm, (..., D) each; added None adds nothing."""
-        if added is None:
-            return x, self(x)
+        if added is None or self._is_quick(x):
+            total = x if added is None else x + added
+            return total, self(total)
         return ops.add_rms_norm(x, added, *self._scaling())
 
 

@@ -13,7 +13,7 @@ from gemma10m.models.attention import Attention
 from gemma10m.models.chunk import Chunk
 from gemma10m.models.growing import GrowingKeys
 from gemma10m.models.mixer import Cost
-from gemma10m.models.queries import queries_of
+from gemma10m.models.queries import Queries, queries_of
 
 
 class SharedAttention(Attention):
@@ -34,7 +34,8 @@ class SharedAttention(Attention):
         if self.spec.query_key_norm:
             queries = self.q_norm(queries)
         if chunk.growing:
-            return self._ask(queries, chunk.lent_keys[self.spec.source], chunk), state
+            kept = chunk.lent_keys[self.spec.source]
+            return self._ask(Queries(queries, kept.turned(queries, chunk)), kept), state
         view = chunk.view(self.window, self.spec)
         return self._attend(queries_of(queries, view), chunk.lent[self.spec.source], view, wanted), state
 

@@ -37,6 +37,23 @@ def test_rms_norm_divides_by_the_root_of_the_mean_square(size: int) -> None:
     assert_near(reference.rms_norm(x, weight, 1e-6), expected)
 
 
+@pytest.mark.parametrize("shape", [(1, 1, 640), (2, 3, 1, 7)])
+@pytest.mark.parametrize("size", [1e-4, 1.0, 1e4])
+def test_the_norm_of_one_token_is_the_rms_norm(shape: tuple[int, ...], size: float) -> None:
+    x, weight = size * torch.randn(shape, dtype=torch.float64), torch.randn(shape[-1], dtype=torch.float64)
+    expected = reference.rms_norm(x, weight, 1e-6, 0.0)
+    found = reference.rms_norm_of_one(x, torch.cat((weight, weight)), 1e-6)
+    torch.testing.assert_close(found, expected, atol=1e-10, rtol=1e-10)
+
+
+def test_the_norm_of_one_token_is_computed_in_float32() -> None:
+    x, weight = torch.randn(1, 1, 640, dtype=torch.bfloat16), torch.randn(640)
+    expected = reference.rms_norm(x, weight, 1e-6, 0.0)
+    found = reference.rms_norm_of_one(x, torch.cat((weight, weight)), 1e-6)
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found, expected, atol=0, rtol=2**-7)  # one rounding apart
+
+
 def test_rms_norm_of_zeros_is_zero() -> None:
     assert torch.equal(reference.rms_norm(torch.zeros(2, 5), torch.ones(5), 1e-6), torch.zeros(2, 5))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from types import ModuleType
 from typing import Any
 
@@ -30,6 +31,35 @@ def continued(model: Decoder, state: State, ids: Tensor) -> tuple[Tensor, Contin
     """Return the logits behind each of ids (1, S): (S, V)."""
     found = Continuation(model, state)
     return torch.cat([found.read([token])[0] for token in ids[0].tolist()]), found
+
+
+@every_kind
+def test_tokens_by_themselves_do_so_with_offsets_added_to_norms(kind: MemoryKind) -> None:
+    """The norms of one token are computed in another way on a CPU."""
+    model = model_of(kind)
+    ids = random_ids(model, READ + SINGLE)
+    expected, _ = read_cut(model, ids)
+    model.add_norm_offsets()
+    _, state = read_cut(model, ids[:, :READ])
+    found, _ = continued(model, state, ids[:, READ:])
+    torch.testing.assert_close(found, expected[0, READ:], atol=1e-10, rtol=0)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_onednn_is_used_again_behind_a_token(fails: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, enabled = model_of("window"), list[bool]()
+    _, state = read_cut(model, random_ids(model, READ))
+
+    def watched(*_: object) -> Tensor:
+        enabled.append(torch._C._get_mkldnn_enabled())
+        if fails:
+            raise MemoryError
+        return torch.zeros(1, 1, 1)
+
+    monkeypatch.setattr(Decoder, "next", watched)
+    with pytest.raises(MemoryError) if fails else nullcontext():
+        Continuation(model, state).read([1])
+    assert [*enabled, torch._C._get_mkldnn_enabled()] == [False, True]
 
 
 @every_kind
@@ -134,4 +164,4 @@ def test_a_sliding_window_lets_go_of_old_keys() -> None:
     _, state = read_cut(model, ids[:, :READ])
     found, left = continued(model, state, ids[:, READ:])
     torch.testing.assert_close(found, expected[0, READ:], atol=1e-10, rtol=0)
-    assert [keys.window[0].shape[3] for keys in left._growing.values()] == [4, READ + SINGLE]
+    assert [keys.window[0].shape[2] for keys in left._growing.values()] == [4, READ + SINGLE]
