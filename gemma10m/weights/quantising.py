@@ -84,11 +84,18 @@ def packed_bytes(shape: tuple[int, ...], bits: int) -> int:
 def quantise(name: str, weight: Tensor, bits: int) -> dict[str, Tensor]:
     """Return the packed form of a matrix (rows, size) by its tensors' names. Raises ModelError."""
     check_size(name, weight.shape[1], bits)
-    packed, scales = [], []
+    blocks, columns = -(-weight.shape[0] // ops.PACKED_ROWS), weight.shape[1] * bits // 4
+    groups = columns // group_size(weight.shape[1], bits)
+    # Filled a piece at a time: joining the pieces would take as long as rounding them.
+    packed = weight.new_empty(blocks, columns, ops.PACKED_ROWS // 2, dtype=torch.uint8)
+    scales = weight.new_empty(groups, blocks * ops.PACKED_ROWS, 2, dtype=torch.bfloat16)
+    first = 0
     for levels, own in map(_ROUNDED[bits], _pieces(name, weight)):
-        packed.append(pack(levels))
-        scales.append(own.transpose(0, 1))
-    return packed_tensors(name, torch.cat(packed), torch.cat(scales, dim=1).bfloat16())
+        end = first + len(levels)
+        packed[first // ops.PACKED_ROWS : end // ops.PACKED_ROWS] = pack(levels)
+        scales[:, first:end] = own.transpose(0, 1)
+        first = end
+    return packed_tensors(name, packed, scales)
 
 
 def packed_tensors(name: str, packed: Tensor, scales: Tensor) -> dict[str, Tensor]:
