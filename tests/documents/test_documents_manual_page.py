@@ -38,6 +38,7 @@ BODIES = {
     ),
     "a link": (".UR http://x.org\nthe site\n.UE .", "http://x.org the site"),
     "a macro of its own": (".OPTION -x words", "-x words"),
+    "a macro that the page defines": (".de opt\nno\n..\n.opt -x words\n.in 4", "-x words"),
     "joined lines": ("one\\\ntwo\n three\n\nfour", "onetwo\nthree\n\nfour".replace("\n\n", "\n")),
 }
 
@@ -57,7 +58,6 @@ def test_headings_are_places(tmp_path: Path) -> None:
 
 def test_only_a_page_with_a_title_is_one(tmp_path: Path) -> None:
     assert kind_of(b".SH NAME\n", "a.1") == kind_of(b".. a note\n\n.TH x\n", "a.rst") == "text"
-    assert kind_of(b".Dd May 1\n.Dt X 1\n", "a.1") == "text"
     with pytest.raises(DocumentError, match="without text"):
         opened(tmp_path, "a.1", ".TH\n")
 

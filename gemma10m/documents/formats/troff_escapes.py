@@ -23,6 +23,7 @@ _GLYPHS = dict(
 )
 _ACCENTS = {"'": "\u0301", "`": "\u0300", "^": "\u0302", "~": "\u0303", ":": "\u0308", ",": "\u0327", "v": "\u030c"}
 _STRINGS = {"Aq": "'", "lq": "“", "rq": "”", "R": "®", "Tm": "™", 'L"': "“", 'R"': "”", "C'": "'", "--": "—"}
+_STRINGS |= dict(zip("Gt Lt Ge Le Ne Am Ba Pm If Pi q".split(), '> < ≥ ≤ ≠ & | ± ∞ π "'.split(), strict=True))  # mdoc's
 _MOST_STRINGS, _LONGEST = 200, 200
 
 
