@@ -301,7 +301,10 @@ def test_auto_recalls_what_helps() -> None:
     assert RetrievalOptions().budget(load_model("demo", memory="full")) == 0
     tiny = load_model("demo")
     tiny.reading = ReadingConfig("gated", 2048, 2048, 4)
-    assert RetrievalOptions().budget(tiny) == 1024
+    assert RetrievalOptions().budget(tiny) == RetrievalOptions().budget(tiny, reads_passages=True) == 1024
+    tiny.reading = ReadingConfig("gated", 512, 512, 4)  # whose window has no room for two whole passages
+    assert RetrievalOptions().budget(tiny) == 0
+    assert RetrievalOptions().budget(tiny, reads_passages=True) == 384
 
 
 def test_what_is_not_recalled_is_checked_all_the_same() -> None:
