@@ -65,7 +65,7 @@ _HTML = re.compile(
     re.I | re.S,
 )
 _INFO = re.compile(rb"This is [^\n]{1,200}, produced by\s+(?:GNU )?(?:makeinfo|texi2any)\b")
-_MANUAL = re.compile(rb"\s*[.'](?:\\\"|(?:TH|D[dt])\s|\.?\n)")  # a comment, or the title
+_MANUAL = re.compile(rb"\s*[.'](?:\\\"|(?:TH|D[dt]|ig)\s|\.?\n)")  # a comment, or the title
 _TITLE = re.compile(rb"^\.(?:TH|D[dt])\s", re.MULTILINE)
 _SUBTITLES = {  # what is in them, by their names
     **dict.fromkeys((".srt", ".vtt"), re.compile(b"-->")),

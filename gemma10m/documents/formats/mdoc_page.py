@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import takewhile
 from typing import NamedTuple
 
+from gemma10m.documents import limits
 from gemma10m.documents.formats import mdoc_words as words
 from gemma10m.documents.formats.troff_page import TroffPage
 from gemma10m.documents.spool import TextWriter
 
-_JOINED = "\x1f"  # where no space is: a mark of our own, which is taken out of a page
-_JOINTS, _CELLS = re.compile(f" *(?:{_JOINED} *)+"), re.compile(" *\t *")
+_JOINED, _KEPT = "\x1f", "\x1e"  # no space, and a space that is kept: marks of our own, which are taken out of a page
+_OWN_MARKS = re.compile(f"[{_JOINED}{_KEPT}]")
+# A run of spaces is looked at once, from its begin: from each space it would take time that grows with the square.
+_JOINTS, _CELLS = re.compile(f"(?<! ) *(?:{_JOINED} *)+"), re.compile("(?<! ) *\t *")
 _TOKEN = re.compile(r'"((?:[^"]|"")*)"?|((?:\\.|[^\s\\]|\\$)+)')
+_BAR = re.compile(r"\\\*(?:\(Ba|\[Ba\])")
 _AFTER, _BEFORE = set(".,:;)]?!"), set("([")  # signs that are joined to what is before them, or behind
 _LINES = set("Ft Fn Fo In Fd Vt Cd".split())  # which begin a line of a synopsis
 _AS_IT_IS = ("-literal", "-unfilled")
@@ -44,11 +49,13 @@ class MdocPage(TroffPage):
         self._function: list[str] = []  # name and arguments of an open one
         self._enclosures = 0  # open ones of a line
         self._head_is_open = False  # that of a list's item, over several lines
-        self._is_spaced, self._is_joined = True, False  # words of a line; the next line to this one
+        self._gap, self._is_joined = " ", False  # between words of a line; is the next line joined to this one?
         self._blocks: dict[str, Callable[[list[_Token]], None]] = {
             "Dt": self._title,
             "Pp": lambda _: self.end_paragraph(),
             "Lp": lambda _: self.end_paragraph(),
+            "br": lambda _: self.end_paragraph(),
+            "sp": lambda _: self.end_paragraph(),
             "Bl": self._open_list,
             "It": self._item,
             "El": self._close_list,
@@ -62,30 +69,35 @@ class MdocPage(TroffPage):
         }
 
     def read(self, line: str) -> None:
-        super().read(line.replace(_JOINED, ""))
+        super().read(_OWN_MARKS.sub("", line))
 
     def shown(self, text: str) -> str:
-        return _CELLS.sub("\t", _JOINTS.sub("", text))
+        return _CELLS.sub("\t", _JOINTS.sub("", text)).replace(_KEPT, " ")
 
     def macro(self, name: str, rest: str) -> None:
+        rest = _BAR.sub("|", rest)
         found = _TOKEN.findall(rest.replace("\t", " Ta ") if name == "It" else rest)
         tokens = [_Token(quoted.replace('""', '"') or plain, bool(plain)) for quoted, plain in reversed(found)]
-        if name in ("Sh", "Ss"):
+        if name in self.defined:
+            self.expand(name, [token.text for token in reversed(tokens)])
+        elif name in ("Sh", "Ss"):
             self._begin_section(name, self._said(tokens))
+        elif name in ("nf", "fi"):
+            self.end_paragraph()
+            self.is_filled = name == "fi"
         elif name in self._blocks:
             self._blocks[name](tokens)
         elif name in words.SENTENCES:
             self._say(words.SENTENCES[name])
         elif name in words.ENDS:
             named = [token.text for token in reversed(tokens) if token.text != "-std"]
-            self._say(words.ENDS[name].format(", ".join(named) or self._name))
+            self.end_paragraph()
+            self._say(words.ending(name, named or ([self._name] if name == "Ex" else [])))
         elif name.startswith("%"):
             self._reference.setdefault(name[1:], []).append(self._said(tokens))
-        elif name in words.CALLED or name in self.defined:  # of which the words are shown
+        elif name in words.CALLED:
             self._begin_line(name)
-            if name in words.CALLED:
-                tokens.append(_Token(name, True))
-            self._say(self._said(tokens))
+            self._say(self._said([*tokens, _Token(name, True)]))
         self._last = name
 
     # --- words of a line; `tokens` are in reverse, and the last is the next ---
@@ -95,7 +107,7 @@ class MdocPage(TroffPage):
             self.add(text)
         elif text:
             self.words.append(_JOINED + text if self._is_joined else text)
-            self._is_joined = not self._is_spaced
+            self._is_joined = self._gap == _JOINED
 
     def _said(self, tokens: list[_Token]) -> str:
         """Return the words of tokens, which are used up."""
@@ -103,14 +115,14 @@ class MdocPage(TroffPage):
         while tokens:
             token = tokens.pop()
             said.append(self._called(token.text, tokens) if token.calls else self._word(token))
-        return (" " if self._is_spaced else _JOINED).join(filter(None, said))
+        return self._gap.join(filter(None, said))
 
     def _word(self, token: _Token) -> str:
         if token.ends:
             return _JOINED + token.text
         if token.is_plain and token.text in _BEFORE:
             return token.text + _JOINED
-        return self.escapes.text(token.text)
+        return self.escapes.text(token.text).replace(" ", _KEPT)
 
     def _own(self, tokens: list[_Token]) -> list[str]:
         """Take the words up to the next macro or sign."""
@@ -135,8 +147,8 @@ class MdocPage(TroffPage):
         if name == "Pf":
             return self.escapes.text(tokens.pop().text) + _JOINED if tokens else ""
         if name == "Nm":
-            own = " ".join(self._own(tokens))
-            self._name = self._name or own
+            own = self._gap.join(self._own(tokens))
+            self._name = (self._name or own)[: limits.LABEL]
             return own or self._name
         if name in ("Fn", "Fo", "Fa", "Fc"):
             return self._function_part(name, tokens)
@@ -152,33 +164,35 @@ class MdocPage(TroffPage):
         if name == "Lk":
             return f"{' '.join(others)}: {first}" if others else first
         if name == "Lb":
-            return f"library ({first}, -l{first.removeprefix('lib')})"
+            return words.library_name(first)
         if name == "St":
             return " ".join((words.standard_name(first), *others))
         if name in words.SYSTEMS:
-            return " ".join((words.system_name(name, first), *others))
+            return words.system_name(name, first, *others)
         if name == "An" and first in ("-split", "-nosplit"):
             return ""
-        return " ".join(own) or words.SHOWN.get(name, "")
+        return self._gap.join(own) or words.SHOWN.get(name, "")
 
     def _enclosed(self, signs: str, tokens: list[_Token]) -> str:
         """Return the rest of the line in signs, with what ends the sentence behind them."""
         if self._enclosures == _DEEPEST:
             return ""
-        behind, self._enclosures = "", self._enclosures + 1
-        while tokens and tokens[0].ends:
-            behind = _JOINED + tokens.pop(0).text + behind
-        content, self._enclosures = self._said(tokens), self._enclosures - 1
-        return f"{signs[0]}{_JOINED}{content}{_JOINED}{signs[1]}{behind}"
+        self._enclosures += 1
+        behind = [self._word(token) for token in takewhile(lambda token: token.ends, tokens)]
+        del tokens[: len(behind)]
+        joined = _JOINED if tokens[:1] == [_Token("Ns", True)] else ""  # at the end it counts for what follows
+        content = self._said(tokens)
+        self._enclosures -= 1
+        return _JOINED.join((signs[0], content, signs[1], *reversed(behind))) + joined
 
     def _closed(self, name: str) -> str:
         if name == "Xc" and self._head_is_open:
             self._head_is_open = False
-            self.words.append("")  # the text of the item begins
+            return _JOINED + _KEPT  # the text of the item begins
         return _JOINED + words.CLOSED[name] if words.CLOSED[name] else ""
 
     def _flags(self, tokens: list[_Token]) -> str:
-        if not tokens or tokens[-1].ends:
+        if not tokens or tokens[-1].ends or tokens[-1].text == "|":
             return "-"
         if tokens[-1].calls:
             return "-" + _JOINED
@@ -187,7 +201,7 @@ class MdocPage(TroffPage):
             token = tokens.pop()
             is_sign = token.is_plain and (token.text in _AFTER or token.text in _BEFORE or token.text == "|")
             said.append(self._word(token) if is_sign else "-" + self.escapes.text(token.text))
-        return " ".join(said)
+        return self._gap.join(said)
 
     def _function_part(self, name: str, tokens: list[_Token]) -> str:
         own = self._own(tokens)
@@ -265,12 +279,15 @@ class MdocPage(TroffPage):
     def _close_reference(self, tokens: list[_Token]) -> None:
         """Say the parts of a reference in their usual order."""
         authors = self._reference.pop("A", [])
-        self._reference["A"] = [" and ".join(filter(None, (", ".join(authors[:-1]), *authors[-1:])))] if authors else []
-        parts = [part for name in words.REFERENCE for part in self._reference.get(name, ())]
+        self._reference["A"] = [words.listed(authors)]
+        if self._reference.keys() & {"B", "J"}:  # the title is of a part
+            self._reference["T"] = [f"“{title}”" for title in self._reference.get("T", ())]
+        parts = [part for name in words.REFERENCE for part in self._reference.get(name, ()) if part]
         self._reference.clear()
         if parts:
             self._say(", ".join(parts) + ".")
 
     def _space(self, tokens: list[_Token]) -> None:
-        self._is_spaced = tokens[-1].text != "off" if tokens else not self._is_spaced
+        is_spaced = tokens[-1].text != "off" if tokens else self._gap == _JOINED
+        self._gap = " " if is_spaced else _JOINED
         self._is_joined = False

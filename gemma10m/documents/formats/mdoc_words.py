@@ -20,10 +20,18 @@ SYSTEMS = {
 }
 CALLED = set("Fl Nm Xr Fn Fo Fc In Ap Ns Pf Ta Lk St Lb".split()).union(ENCLOSED, OPENED, CLOSED, SHOWN, SYSTEMS)
 SENTENCES = {"Bt": "is currently in beta test.", "Ud": "currently under development."}
-ENDS = {
-    "Ex": "The {} utility exits 0 on success, and >0 if an error occurs.",
-    "Rv": "The {}() function returns the value 0 if successful; otherwise the value -1 is returned and the global "
-    "variable errno is set to indicate the error.",
+_FAILED = "otherwise the value -1 is returned and the global variable errno is set to indicate the error."
+ENDS = {  # about none, one or several
+    "Ex": (
+        "",
+        "The {} utility exits 0 on success, and >0 if an error occurs.",
+        "The {} utilities exit 0 on success, and >0 if an error occurs.",
+    ),
+    "Rv": (
+        f"Upon successful completion, the value 0 is returned; {_FAILED}",
+        f"The {{}} function returns the value 0 if successful; {_FAILED}",
+        f"The {{}} functions return the value 0 if successful; {_FAILED}",
+    ),
 }
 MARKS = {"-bullet": "•", "-dash": "-", "-hyphen": "-", "-item": ""}  # of a list's items
 REFERENCE = "A T B I J R N V U P Q C D O".split()  # parts of a reference, in their order
@@ -35,21 +43,53 @@ _UNIX = (
     (r"V\.([1-4])", r"AT&T System V Release \1 UNIX"),
 )
 _STANDARDS = (
-    (r"-p?(1003[\w.-]*)", r"IEEE Std \1 (“POSIX.1”)"),
+    (r"-p?(1003\.(\d)[\w.-]*)", r"IEEE Std \1 (“POSIX.\2”)"),
     (r"-ansiC(?:-89)?", "ANSI X3.159-1989 (“ANSI C89”)"),
     (r"-isoC(?:-90)?", "ISO/IEC 9899:1990 (“ISO C90”)"),
     (r"-isoC-99", "ISO/IEC 9899:1999 (“ISO C99”)"),
     (r"-isoC-2011", "ISO/IEC 9899:2011 (“ISO C11”)"),
-    (r"-xpg(\d)[\d.]*", r"X/Open Portability Guide Issue \1 (“XPG\1”)"),
+    (r"-xpg4\.2", "X/Open Portability Guide Issue 4, Version 2 (“XPG4.2”)"),
+    (r"-xpg(\d)", r"X/Open Portability Guide Issue \1 (“XPG\1”)"),
     (r"-susv(\d)", r"Version \1 of the Single UNIX Specification (“SUSv\1”)"),
 )
+_LIBRARIES = {
+    "libc": "Standard C Library",
+    "libcrypt": "Crypt Library",
+    "libcurses": "Curses Library",
+    "libedit": "Command Line Editor Library",
+    "libkvm": "Kernel Data Access Library",
+    "libm": "Math Library",
+    "libmagic": "Magic Number Recognition Library",
+    "libpthread": "POSIX Threads Library",
+    "librt": "POSIX Real-time Library",
+    "libutil": "System Utilities Library",
+    "libz": "Compression Library",
+}
 
 
-def system_name(name: str, version: str) -> str:
+def system_name(name: str, version: str, *others: str) -> str:
     """Return an operating system's name with its version."""
-    if name == "At":
-        return _spelt(version, _UNIX) or SYSTEMS[name]
-    return version + SYSTEMS[name] if name == "Bx" else f"{SYSTEMS[name]} {version}".strip()
+    if name == "Bx":
+        return "-".join((version + SYSTEMS[name], *others))
+    shown = _spelt(version, _UNIX) or SYSTEMS[name] if name == "At" else f"{SYSTEMS[name]} {version}".strip()
+    return " ".join((shown, *others))
+
+
+def library_name(name: str) -> str:
+    """Return the name of a library, such as `libc`."""
+    return f"{_LIBRARIES.get(name, 'library')} ({name}, -l{name.removeprefix('lib')})"
+
+
+def ending(name: str, named: list[str]) -> str:
+    """Return the sentence about the exit status of programs, or about the values that functions return."""
+    return ENDS[name][min(len(named), 2)].format(listed([each + "()" * (name == "Rv") for each in named]))
+
+
+def listed(names: list[str]) -> str:
+    """Return names as a sentence lists them."""
+    if len(names) < 3:
+        return " and ".join(names)
+    return ", ".join((*names[:-1], f"and {names[-1]}"))
 
 
 def standard_name(option: str) -> str:

@@ -11,7 +11,7 @@ _ESCAPE = re.compile(
     r"""|[fFmMnkgYV][+-]?(?:\[[^\]\n]{0,60}\]|\(..|.)|s[+-]?(?:\[[^\]\n]{0,60}\]|\(..|'[^'\n]{0,200}'|[1-3]\d|\d)"""
     r"""|[hvwlLDZbxXSHANRCoB]'[^'\n]{0,200}'|(.)|$)"""
 )
-_SIGNS = {"-": "-", "e": "\\", "\\": "\\", " ": " ", "~": " ", "0": " ", "t": "\t", "'": "'", "`": "`", ".": "."}
+_SIGNS = {sign: sign for sign in "-\\ \t'`."} | {"e": "\\", "~": " ", "0": " ", "t": "\t"}
 _GLYPHS = dict(
     zip(
         "em en hy bu aq dq lq rq oq cq co rg tm rs ti ha ga at sh Do pl mi mu de ct Eu po sc dg dd <= >= != -> <- +- "

@@ -9,10 +9,16 @@ from gemma10m.documents.formats.troff_escapes import TroffEscapes
 from gemma10m.documents.spool import TextWriter
 
 _REQUEST = re.compile(r"[.'][ \t]*([^\s\\]{1,20})(.*)")
-_CONDITION = re.compile(r"\s*(!?)\s*(\\n\[[^\]]*\]|\\n\(..|[^\s\\]*)\s*(.*)")
+_CONDITION = re.compile(
+    r"""\s*(!?)\s*("[^"]*"[^"]*"|'[^']*'[^']*'|\\n\[[^\]]*\]|\\n\(..|[^\s\\]*)\s*(.*)"""  # equal texts come first
+)
+_GIVEN = re.compile(r"\\\$(?:([1-9])|[*@])")
 _TAB = re.compile(r"\btab\s*\((.)\)")
 _DEEPEST = 8
-_MOST_MACROS = 200
+_MOST_MACROS, _MOST_LINES, _LONGEST = 200, 200, 1000  # macros, lines of one, and characters of a line or argument
+_MOST_EXPANDED = 1 << 22  # characters that macros of the page's own become
+_A_LINE = 50  # characters that reading a line costs at least
+_LONGEST_REQUEST = 1 << 18  # a longer one is text: its arguments would take many times its memory
 _ENDS = {"ig": "..", "de": "..", "de1": "..", "am": "..", "EQ": ".EN"}  # of what is not shown
 
 
@@ -23,9 +29,11 @@ class TroffPage:
         self.escapes = TroffEscapes()
         self.words: list[str] = []  # of the open paragraph
         self.is_filled = True
-        self.defined: set[str] = set()  # macros of the page's own
+        self.defined: dict[str, list[str]] = {}  # macros of the page's own, and their lines
         self._writer = writer
         self._until = ""  # the request that ends what is not shown
+        self._definition: list[str] = []  # lines up to there
+        self._expanded = 0
         self._skipped = 0  # open blocks of a condition that is not met
         self._met = True  # the last condition
         self._tab = ""  # between the cells of the open table
@@ -36,7 +44,7 @@ class TroffPage:
     def read(self, line: str) -> None:
         """Read the next line."""
         if self._until:
-            self._until = "" if line.startswith(self._until) else self._until
+            self._read_definition(line)
         elif self._skipped:
             self._skipped = max(0, self._skipped + line.count("\\{") - line.count("\\}"))
         elif self._tab and not line.startswith(".TE"):
@@ -52,6 +60,18 @@ class TroffPage:
     def macro(self, name: str, rest: str) -> None:
         """Read a macro with the rest of its line."""
         raise NotImplementedError
+
+    def expand(self, name: str, given: list[str]) -> None:
+        """Read the lines of a macro of the page's own, as often and as deep as limits allow."""
+        given = [each[:_LONGEST] for each in given[:9]]
+        for line in tuple(self.defined[name]):
+            if self._depth == _DEEPEST or self._expanded > _MOST_EXPANDED:
+                return
+            line = _GIVEN.sub(lambda found: " ".join(given[int(found[1]) - 1 :][:1] if found[1] else given), line)
+            self._expanded += len(line) + _A_LINE
+            self._depth += 1
+            self.read(line)
+            self._depth -= 1
 
     def add(self, text: str) -> None:
         """Add text to the open paragraph, or as a line of its own where lines are kept."""
@@ -87,8 +107,9 @@ class TroffPage:
         elif name in _ENDS:
             named, end, *_ = [*rest.split(), "", ""]
             self._until = f".{end}" if name != "ig" and end else _ENDS[name]
+            self._definition = []
             if name.startswith("de") and len(self.defined) < _MOST_MACROS:
-                self.defined.add(named)
+                self.defined[named] = self._definition
         elif name == "ds":
             self.escapes.define(rest)
         elif name == "TS":
@@ -96,16 +117,23 @@ class TroffPage:
             self._tab, self._is_format = "\t", True
         elif name == "TE":
             self._tab = ""
+        elif len(rest) > _LONGEST_REQUEST:
+            self.add(self.escapes.text(rest))
         else:
             self.macro(name, rest)
+
+    def _read_definition(self, line: str) -> None:
+        if line.startswith(self._until):
+            self._until = ""
+        elif len(self._definition) < _MOST_LINES:
+            self._definition.append(line[:_LONGEST].replace("\\\\", "\\"))
 
     def _read_if(self, name: str, rest: str) -> None:
         """Read what a condition is for, or skip it: text for a terminal is shown, text for a printer is not."""
         if name == "el":
             self._met = not self._met
         elif found := _CONDITION.match(rest):
-            is_met = found[2] == "n" or found[2].startswith(("\\n(.g", "\\n[.g]"))
-            self._met, rest = is_met != bool(found[1]), found[3]
+            self._met, rest = _is_met(found[2]) != bool(found[1]), found[3]
         opened = rest.count("\\{") - rest.count("\\}")
         if not self._met:
             self._skipped = max(0, opened)
@@ -129,3 +157,11 @@ class TroffPage:
                 self.words = ["\t".join(self.escapes.text(cell).strip() for cell in row)]
                 self._open_cells = 0
                 self.end_paragraph()
+
+
+def _is_met(condition: str) -> bool:
+    """Tell if a condition is met for a terminal: `n`, groff's own number, or two equal texts."""
+    if condition.startswith(('"', "'")):
+        _, *texts = condition.split(condition[0])
+        return texts[:1] == texts[1:2]
+    return condition == "n" or condition.startswith(("\\n(.g", "\\n[.g]"))
