@@ -15,9 +15,9 @@ from pathlib import Path
 
 import kv_tables
 import library_tables
+import megalodon_tables
 import memory_tables
 import packed_tables
-from megalodon_tables import megalodon_rows, megalodon_table
 from sharing_tables import sharing_rows, sharing_table
 from tables import ROOT, ResultRow, against, rows
 
@@ -167,7 +167,7 @@ def speed_lines() -> str:
 
 def answer_rows() -> list[ResultRow]:
     """Return the newest row of each model and set of questions in each document, a set's shortest document first."""
-    parts = ("model", "questions_sha256", "document", "given", "recall")
+    parts = ("model", "questions_sha256", "document", "given", "recall", "memory")
     found = {tuple(row[part] for part in parts): row for row in rows("qa")}
     return sorted(found.values(), key=lambda row: (_set_place(row), not row["given"], row["bytes"], row["model"]))
 
@@ -195,7 +195,9 @@ def answers_table() -> str:
     for row in answer_rows():
         asked = SETS.get(Path(row["questions"]).stem, "written by hand")
         passages = "the right ones, given" if row["given"] else READ_IN[Path(row["document_name"]).name]
-        passages = passages if row["recall"] else passages.replace("found in", "none, the window alone after")
+        passages = passages if row["recall"] else passages.replace("found in", f"none, the {row['memory']} alone after")
+        passages = passages.replace("added", "memory")
+        passages += ", beside its memory" if row["recall"] and row["memory"] == "added" else ""
         every, found = row["all"], row["all"]["source_found"]
         shares = (every["exact"], every["f1"], found, row["false_answers"], row["refused"])
         cells = [f"{100 * share:.1f} %" if share is not None else "" for share in shares]
@@ -266,8 +268,9 @@ def used_rows() -> list[ResultRow]:
     remembering += [*kv_tables.loss_rows(), *kv_tables.cell_rows()]
     asked = [*answer_rows(), *list_rows(), *timing_rows(), *verdict_rows()]
     asked += [*library_tables.recall_rows(), *library_tables.run_rows()]
+    megalodon = [*megalodon_tables.loss_rows(), *megalodon_tables.speed_rows()]
     packed = packed_tables.page_rows()
-    return [*kept, *asked, rows("kills")[-1], *remembering, *sharing_rows(), *megalodon_rows(), *packed]
+    return [*kept, *asked, rows("kills")[-1], *remembering, *sharing_rows(), *megalodon, *packed]
 
 
 def filled(text: str) -> str:
@@ -290,7 +293,8 @@ def filled(text: str) -> str:
         "parts": memory_tables.parts_table(),
         "addresses": memory_tables.address_table(),
         "sharing": sharing_table(),
-        "megalodon": megalodon_table(),
+        "megalodon": megalodon_tables.loss_table(),
+        "megalodon speed": megalodon_tables.speed_table(),
         "kv losses": kv_tables.loss_table(),
         "kv cells": kv_tables.cell_table(),
         "packed losses": packed_tables.loss_table(),

@@ -12,6 +12,7 @@ from gemma10m import ops
 from gemma10m.bench.ceiling import matrix_peak
 from gemma10m.bench.flops import needed_flops
 from gemma10m.bench.timing import spread, synchronise
+from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
 from gemma10m.reading.pace import Pace
 from gemma10m.reading.stretch import peak_memory
@@ -23,6 +24,7 @@ WARM_UP = 2  # stretches
 class RandomRead:
     pace: Pace
     stretches: list[tuple[int, float]]  # tokens and seconds of each
+    state: State
 
 
 def measure_read(model: Decoder, tokens: int) -> dict[str, object]:
@@ -51,6 +53,10 @@ def measure_read(model: Decoder, tokens: int) -> dict[str, object]:
         "flops_per_token": flops,
         "peak_flops_per_second": peak,
         "utilisation": tokens / seconds * flops / peak,
+        "state_bytes": found.state.nbytes,
+        "is_finite": all(
+            bool(tensor.isfinite().all()) for layer in found.state.layers for _, tensor in layer.tensors()
+        ),
         "peak_device_memory_bytes": torch.cuda.max_memory_allocated() if device == "cuda" else None,
         "peak_memory_bytes": peak_memory(),
     }
@@ -71,4 +77,4 @@ def read_random(model: Decoder, tokens: int) -> RandomRead:
     if model.device.type == "cuda":
         ends.append(time.perf_counter())
     taken = [after - before for before, after in pairwise(ends)]
-    return RandomRead(pace, list(zip(counts, taken, strict=True)))
+    return RandomRead(pace, list(zip(counts, taken, strict=True)), state)
