@@ -98,10 +98,11 @@ _PDF_WITHIN = 1024  # bytes; as other readers accept it
 _BLANK = re.compile(rb"(?:\xef\xbb\xbf)?[\s\0]*")
 _NO_TEXT = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _RTF = re.compile(rb"\{\\rtf\d")
-_FLAT_ODT = re.compile(
+_FLAT_ODF = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}>\s*)?<office:document\s[^>]{0,16000}"
-    rb"mimetype=[\"']application/vnd\.oasis\.opendocument\.text[\"']"
+    rb"mimetype=[\"']application/vnd\.oasis\.opendocument\.(text|spreadsheet|presentation)(?:-template)?[\"']"
 )
+_FLAT_KINDS = {b"text": "flat-odt", b"spreadsheet": "flat-ods", b"presentation": "flat-odp"}
 _STATE = re.compile(rb'.{8}\{"__metadata__":\{"format":"gemma10m\.state/', re.S)
 
 
@@ -135,9 +136,9 @@ _LFS = re.compile(
 
 
 def kind_of(head: bytes, name: str) -> str:
-    """Return one of COMPRESSED, "zip", "tar", "pdf", "html", "xhtml", "info", "mail", "manual", "notebook", "odt",
-    "rtf", "subtitles", "fictionbook", "word" for one that is a file of XML, one of REFUSED, or "text", which it may
-    still not be.
+    """Return one of COMPRESSED, "zip", "tar", "pdf", "html", "xhtml", "info", "mail", "manual", "notebook", "rtf",
+    "flat-odt" and its like, "subtitles", "fictionbook", "word" for one that is a file of XML, one of REFUSED, or
+    "text", which it may still not be.
     """
     ending = os.path.splitext(name)[1].lower()
     if marked := _packed(head) or _marked(head, ending):
@@ -168,8 +169,8 @@ def _marked(head: bytes, ending: str) -> str:
         return "zip"
     if _RTF.match(head):
         return "rtf"
-    if _FLAT_ODT.match(head):
-        return "odt"
+    if flat := _FLAT_ODF.match(head):
+        return _FLAT_KINDS[flat[1]]
     return "ole" if head.startswith(_OLE) else _signed(head)
 
 

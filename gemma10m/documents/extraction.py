@@ -24,8 +24,8 @@ from gemma10m.documents.formats.mail import write_mail
 from gemma10m.documents.formats.manual_page import write_manual
 from gemma10m.documents.formats.notebook import write_notebook
 from gemma10m.documents.formats.odf_package import CONTENT, odf_kind
-from gemma10m.documents.formats.odp import write_odp
-from gemma10m.documents.formats.ods import write_ods
+from gemma10m.documents.formats.odp import write_flat_odp, write_odp
+from gemma10m.documents.formats.ods import write_flat_ods, write_ods
 from gemma10m.documents.formats.office_package import main_part
 from gemma10m.documents.formats.ole_file import kind_of_content
 from gemma10m.documents.formats.pdf import write_pdf
@@ -40,12 +40,14 @@ from gemma10m.documents.spool import Places, Spool, TextWriter
 
 _EXTRACTED: dict[str, Callable[[Content, TextWriter, Budget], None]] = {
     "fictionbook": write_fiction_book,
+    "flat-odp": write_flat_odp,
+    "flat-ods": write_flat_ods,
+    "flat-odt": odt.write_flat,
     "html": write_html,
     "info": write_info,
     "mail": write_mail,
     "manual": write_manual,
     "notebook": write_notebook,
-    "odt": odt.write_flat,
     "pdf": write_pdf,
     "rtf": write_rtf,
     "subtitles": write_subtitles,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from formats import opened, places, text_of
-from sheets import odf
+from sheets import flat_odf, odf
 
 from gemma10m.errors import DocumentError
 
@@ -58,6 +58,7 @@ def test_what_a_slide_shows_is_read_once(tmp_path: Path, case: str) -> None:
     shapes, text = SHAPES[case]
     document = opened(tmp_path, "nameless", odf("presentation", page(shapes)))
     assert text_of(document) == f"Slide 1{text}"
+    assert text_of(opened(tmp_path, "a.fodp", flat_odf("presentation", page(shapes)))) == text_of(document)
     assert document.notices == ()
 
 

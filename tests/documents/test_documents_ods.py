@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from formats import opened, places, text_of
-from sheets import odf
+from sheets import flat_odf, odf
 
 from gemma10m.errors import DocumentError
 
@@ -58,6 +58,22 @@ def test_a_row_is_a_line_with_tabs_between_cells(tmp_path: Path, case: str) -> N
     document = opened(tmp_path, "a.ods", odf("spreadsheet", sheet(rows), RAISED))
     assert text_of(document) == f"S1\n\n{text}"
     assert document.notices == ()
+    flat = opened(tmp_path, "a.fods", flat_odf("spreadsheet", sheet(rows), RAISED))
+    assert text_of(flat) == text_of(document)
+    assert flat.notices == ()
+
+
+def test_a_flat_file_is_read_up_to_the_damage(tmp_path: Path) -> None:
+    flat = flat_odf("spreadsheet", sheet(row(cell("1")) + row(cell("2"))))
+    cut = opened(tmp_path, "a.fods", flat[: flat.index("<text:p>2")])
+    assert text_of(cut) == "S1\n\n1\n"
+    assert "part of its XML is not read" in str(cut.notices)
+    with pytest.raises(DocumentError, match="damaged: its XML is not XML"):
+        opened(tmp_path, "b.fods", flat[: flat.index("<office:body")])
+    with pytest.raises(DocumentError, match="without text"):
+        opened(tmp_path, "c.fods", flat_odf("spreadsheet", sheet("")))
+    picture = "<draw:frame><draw:image><office:binary-data>QUJD</office:binary-data></draw:image></draw:frame>"
+    assert text_of(opened(tmp_path, "d", flat_odf("spreadsheet", sheet(row(cell(f"a{picture}b")))))) == "S1\n\nab\n"
 
 
 def test_sheets_are_places(tmp_path: Path) -> None:

@@ -93,12 +93,28 @@ def shape(*paragraphs: str, kind: str = "", given: str = "") -> str:
     return f"<p:sp>{properties}<p:txBody>{text}</p:txBody></p:sp>"
 
 
+_OTHERS = (
+    'xmlns:presentation="urn:oasis:names:tc:opendocument:xmlns:presentation:1.0"'
+    ' xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xlink="http://www.w3.org/1999/xlink"'
+)
+
+
+def _inside(kind: str, body: str, styles: str) -> str:
+    kept = f"<office:automatic-styles>{styles}</office:automatic-styles>"
+    return f"{kept}<office:body><office:{kind}>{body}</office:{kind}></office:body>"
+
+
 def odf(kind: str, body: str, styles: str = "", **more: str) -> bytes:
     """Make an OpenDocument file. kind: spreadsheet or presentation."""
-    presentation = 'xmlns:presentation="urn:oasis:names:tc:opendocument:xmlns:presentation:1.0"'
-    others = f'{presentation} xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xlink="http://www.w3.org/1999/xlink"'
-    content = (
-        f"<office:document-content {ODF} {others}><office:automatic-styles>{styles}</office:automatic-styles>"
-        f"<office:body><office:{kind}>{body}</office:{kind}></office:body></office:document-content>"
-    )
+    content = f"<office:document-content {ODF} {_OTHERS}>{_inside(kind, body, styles)}</office:document-content>"
     return zipped({"mimetype": f"application/vnd.oasis.opendocument.{kind}", "content.xml": content, **more})
+
+
+def flat_odf(kind: str, body: str, styles: str = "") -> str:
+    """Make an OpenDocument file of one piece, with what a zip file has in other parts."""
+    meta = "<office:meta><dc:title>No text</dc:title></office:meta>"
+    header = f"<style:header><text:p>No text</text:p></style:header><draw:page><text:p>{kind}</text:p></draw:page>"
+    masters = f"<office:master-styles>{header}</office:master-styles>"
+    mimetype = f'office:mimetype="application/vnd.oasis.opendocument.{kind}"'
+    inside = f"{meta}{masters}{_inside(kind, body, styles)}"
+    return f'<?xml version="1.0"?>\n<office:document {ODF} {_OTHERS} {mimetype}>{inside}</office:document>'

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from gemma10m.documents import limits
 from gemma10m.documents.archives.zip_file import Zip
-from gemma10m.documents.formats.odf_package import read_odf
+from gemma10m.documents.budget import Budget
+from gemma10m.documents.content import Content
+from gemma10m.documents.formats.odf_package import read_flat_odf, read_odf
 from gemma10m.documents.formats.odf_paragraphs import OdfParagraphs
 from gemma10m.documents.formats.slides import Slide, Slides
 from gemma10m.documents.formats.xml_events import Attributes, XmlReceiver
@@ -19,9 +21,19 @@ _MOST_STYLES = 10_000
 
 def write_odp(document: Zip, writer: TextWriter) -> None:
     """Write the text of a presentation. Raises `UnreadableError` and `DiskError`."""
+    _write(lambda reader: read_odf(document, "an OpenDocument presentation", reader, writer), writer)
+
+
+def write_flat_odp(content: Content, writer: TextWriter, budget: Budget) -> None:
+    """Write the text of a presentation that is one file of XML. Raises `UnreadableError` and `DiskError`."""
+    _write(lambda reader: read_flat_odf(content, reader, writer), writer)
+
+
+def _write(read: Callable[[XmlReceiver], str], writer: TextWriter) -> None:
+    """Write what `read` gives a reader. It returns the damage that ended it, if any."""
     slides = Slides(writer)
     reader = _OdpReader(slides)
-    damage = read_odf(document, "an OpenDocument presentation", reader, writer)
+    damage = read(reader)
     reader.finish()
     slides.tell(damage)
     reader.paragraphs.tell(writer)

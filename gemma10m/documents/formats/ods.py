@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 from gemma10m.documents import limits
 from gemma10m.documents.archives.zip_file import Zip
-from gemma10m.documents.formats.odf_package import read_odf
+from gemma10m.documents.budget import Budget
+from gemma10m.documents.content import Content
+from gemma10m.documents.formats.odf_package import read_flat_odf, read_odf
 from gemma10m.documents.formats.odf_paragraphs import OdfParagraphs
 from gemma10m.documents.formats.odt_tables import repeats
 from gemma10m.documents.formats.sheet_rows import MOST_COLUMNS, WITHOUT_TEXT, SheetRows
@@ -25,9 +27,19 @@ _VALUES = ("string-value", "time-value", "boolean-value", "value")  # shown wher
 
 def write_ods(document: Zip, writer: TextWriter) -> None:
     """Write the text of a spreadsheet. Raises `UnreadableError` and `DiskError`."""
-    rows = SheetRows(writer, document.budget)
-    reader = _OdsReader(rows, document)
-    damage = read_odf(document, "an OpenDocument spreadsheet", reader, writer)
+    _write(lambda reader: read_odf(document, "an OpenDocument spreadsheet", reader, writer), writer, document.budget)
+
+
+def write_flat_ods(content: Content, writer: TextWriter, budget: Budget) -> None:
+    """Write the text of a spreadsheet that is one file of XML. Raises `UnreadableError` and `DiskError`."""
+    _write(lambda reader: read_flat_odf(content, reader, writer), writer, budget)
+
+
+def _write(read: Callable[[XmlReceiver], str], writer: TextWriter, budget: Budget) -> None:
+    """Write what `read` gives a reader. It returns the damage that ended it, if any."""
+    rows = SheetRows(writer, budget)
+    reader = _OdsReader(rows, budget)
+    damage = read(reader)
     reader.finish()
     if writer.blank:
         raise UnreadableError(damage or WITHOUT_TEXT)
@@ -36,9 +48,9 @@ def write_ods(document: Zip, writer: TextWriter) -> None:
 
 
 class _OdsReader(XmlReceiver):
-    def __init__(self, rows: SheetRows, document: Zip) -> None:
+    def __init__(self, rows: SheetRows, budget: Budget) -> None:
         self.paragraphs = OdfParagraphs()
-        self._rows, self._budget = rows, document.budget
+        self._rows, self._budget = rows, budget
         self._style = ""  # that is open
         self._hidden_styles: set[str] = set()  # of sheets
         self._tables = self._groups = 0  # that are open
