@@ -43,7 +43,7 @@ Choose = Callable[[PassageIndex, Tokenizer, str, int, int], list[Excerpt]]  # fo
 T = TypeVar("T")
 NUMBER = re.compile(r"[0-9]{1,9}")
 SHORT_ANSWER = 64  # tokens
-BESIDE_MEMORY = 0.75  # of a segment, for passages: with 700 tokens of 512 its questions without an answer were answered
+BESIDE_MEMORY = 0.75  # of a segment, for passages; more of them leave the window before the answer begins
 
 
 @dataclass(frozen=True)
