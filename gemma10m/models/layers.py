@@ -34,7 +34,7 @@ class RMSNorm(nn.Module):
         self._twice = torch.cat((self._scale, self._scale))  # (2D)
 
     def forward(self, x: Tensor) -> Tensor:
-        scaling = self._scaling()
+        scaling = self._scaling()  # first, as it renews what the quick way takes
         if self._is_quick(x):
             return ops.rms_norm_of_one(x, self._twice, self.eps)
         return ops.rms_norm(x, *scaling)

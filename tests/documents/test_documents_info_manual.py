@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from formats import opened, places, text_of
 
 from gemma10m.documents import limits
-from gemma10m.documents.formats import info_manual
+from gemma10m.documents.content import Content
 from gemma10m.errors import DocumentError
 
 INTRODUCTION = "This is sea.info, produced by makeinfo version 6.8 from\nsea.texi.\n\n   Copyright © Jane.\n\n"
@@ -24,7 +25,11 @@ MANUAL = "\x1f".join([INTRODUCTION, *NODES, *TABLES])
 
 @pytest.mark.parametrize("block", [1 << 16, 7])
 def test_a_manual_is_read_by_its_nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
-    monkeypatch.setattr(info_manual, "BLOCK", block)
+    def blocks(content: Content) -> Iterator[bytes]:
+        whole = content.whole("a manual")
+        yield from (whole[start : start + block] for start in range(0, len(whole), block))
+
+    monkeypatch.setattr(Content, "blocks", blocks)
     document = opened(tmp_path, "sea.info", MANUAL)
     text = text_of(document)
     assert text.startswith(INTRODUCTION + "File: sea.info,  Node: Top")

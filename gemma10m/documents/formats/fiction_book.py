@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from gemma10m.documents.budget import Budget
-from gemma10m.documents.content import Content, ContentFile
+from gemma10m.documents.content import Content
 from gemma10m.documents.formats.raised import LOWERED, RAISED, Scripts
 from gemma10m.documents.formats.xml_events import Attributes, parse_to_damage
-from gemma10m.documents.safe_open import BLOCK, UnreadableError
+from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import TextWriter
 
 _LINES = {"p", "v", "subtitle", "text-author", "date", "tr"}
@@ -18,10 +18,7 @@ _SCRIPTS = {"sup": RAISED, "sub": LOWERED}
 def write_fiction_book(content: Content, writer: TextWriter, budget: Budget) -> None:
     """Write the text of a book. Raises `UnreadableError` and `DiskError`."""
     book = _Book(writer)
-    with content.descriptor() as descriptor:
-        file = ContentFile(content, descriptor)
-        blocks = iter(lambda: file.read(BLOCK), b"")
-        parse_to_damage(blocks, book.start, book.end, book.text, lambda: writer.blank, writer.note)
+    parse_to_damage(content.blocks(), book.start, book.end, book.text, lambda: writer.blank, writer.note)
     if writer.blank:
         raise UnreadableError("a FictionBook without text")
 

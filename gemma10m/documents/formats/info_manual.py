@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from gemma10m.documents import limits
 from gemma10m.documents.budget import Budget
-from gemma10m.documents.content import Content, ContentFile
-from gemma10m.documents.safe_open import BLOCK, UnreadableError
+from gemma10m.documents.content import Content
+from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import TextWriter
 from gemma10m.documents.text import wrong_bytes
 
@@ -35,11 +35,9 @@ def write_info(content: Content, writer: TextWriter, budget: Budget) -> None:
 
 def _nodes(content: Content) -> Iterator[str]:
     decoder, node = codecs.getincrementaldecoder("utf-8")("replace"), ""
-    with content.descriptor() as descriptor:
-        file = ContentFile(content, descriptor)
-        while block := file.read(BLOCK):
-            *ended, node = (node + decoder.decode(block)).split(_SEPARATOR)
-            yield from ended
-            if len(node) > limits.LARGEST_WHOLE:
-                raise UnreadableError(f"an Info manual with a node of more than {limits.LARGEST_WHOLE >> 20} MiB")
+    for block in content.blocks():
+        *ended, node = (node + decoder.decode(block)).split(_SEPARATOR)
+        yield from ended
+        if len(node) > limits.LARGEST_WHOLE:
+            raise UnreadableError(f"an Info manual with a node of more than {limits.LARGEST_WHOLE >> 20} MiB")
     yield node + decoder.decode(b"", True)

@@ -8,11 +8,10 @@ from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
 from gemma10m.documents.formats.mdoc_page import MdocPage
 from gemma10m.documents.formats.plain_text import whole_text
-from gemma10m.documents.formats.troff_page import TroffPage
+from gemma10m.documents.formats.troff_page import TroffPage, arguments
 from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import TextWriter
 
-_ARGUMENT = re.compile(r'"((?:[^"]|"")*)"?|((?:\\.|[^\s\\]|\\$)+)')
 _TITLE = re.compile(r"^\.(TH|Dd|Dt)\s", re.MULTILINE)
 _PARAGRAPHS = set("PP P LP HP IP TP TQ sp RS RE br SY YS Sp ti bp".split())
 _FONTS = set("B I SM SB R CW".split())  # their words are apart
@@ -53,7 +52,7 @@ class ManPage(TroffPage):
     def macro(self, name: str, rest: str) -> None:
         if name in _NOT_SHOWN:
             return
-        given = [quoted.replace('""', '"') or plain for quoted, plain in _ARGUMENT.findall(rest)]
+        given = [text for text, _ in arguments(rest)]
         if name == "TH" and given:
             self._say(f"{given[0]}({given[1]})" if len(given) > 1 else given[0])
             self.end_paragraph()

@@ -9,14 +9,13 @@ from typing import NamedTuple
 
 from gemma10m.documents import limits
 from gemma10m.documents.formats import mdoc_words as words
-from gemma10m.documents.formats.troff_page import TroffPage
+from gemma10m.documents.formats.troff_page import TroffPage, arguments
 from gemma10m.documents.spool import TextWriter
 
 _JOINED, _KEPT = "\x1f", "\x1e"  # no space, and a space that is kept: marks of our own, which are taken out of a page
 _OWN_MARKS = re.compile(f"[{_JOINED}{_KEPT}]")
 # A run of spaces is looked at once, from its begin: from each space it would take time that grows with the square.
 _JOINTS, _CELLS = re.compile(f"(?<! ) *(?:{_JOINED} *)+"), re.compile("(?<! ) *\t *")
-_TOKEN = re.compile(r'"((?:[^"]|"")*)"?|((?:\\.|[^\s\\]|\\$)+)')
 _BAR = re.compile(r"\\\*(?:\(Ba|\[Ba\])")
 _AFTER, _BEFORE = set(".,:;)]?!"), set("([")  # signs that are joined to what is before them, or behind
 _LINES = set("Ft Fn Fo In Fd Vt Cd".split())  # which begin a line of a synopsis
@@ -76,8 +75,8 @@ class MdocPage(TroffPage):
 
     def macro(self, name: str, rest: str) -> None:
         rest = _BAR.sub("|", rest)
-        found = _TOKEN.findall(rest.replace("\t", " Ta ") if name == "It" else rest)
-        tokens = [_Token(quoted.replace('""', '"') or plain, bool(plain)) for quoted, plain in reversed(found)]
+        found = arguments(rest.replace("\t", " Ta ") if name == "It" else rest)
+        tokens = [_Token(text, not is_quoted) for text, is_quoted in reversed(found)]
         if name in self.defined:
             self.expand(name, [token.text for token in reversed(tokens)])
         elif name in ("Sh", "Ss"):

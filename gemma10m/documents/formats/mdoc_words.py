@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-ENCLOSED = {  # macros around the rest of their line
-    **{"Op": "[]", "Bq": "[]", "Pq": "()", "Brq": "{}", "Aq": "<>", "Dq": "“”", "Sq": "‘’", "Ql": "‘’", "Qq": '""'}
-}
+# Macros around the rest of their line, with the signs that they put there.
+ENCLOSED = dict(zip("Op Bq Pq Brq Aq Dq Sq Ql Qq".split(), '[] [] () {} <> “” ‘’ ‘’ ""'.split(), strict=True))
 OPENED = {"Oo": "[", "Bo": "[", "Po": "(", "Bro": "{", "Ao": "<", "Do": "“", "So": "‘", "Qo": '"', "Xo": "", "Eo": ""}
 CLOSED = {"Oc": "]", "Bc": "]", "Pc": ")", "Brc": "}", "Ac": ">", "Dc": "”", "Sc": "’", "Qc": '"', "Xc": "", "Ec": ""}
 # Macros whose words are shown, with what is shown where there are none.
@@ -15,8 +14,14 @@ SHOWN = dict.fromkeys("Cm Li Em Sy Va Vt Ft Fa Ev Er Dv Ic Ad An Tn Sx No Ms Cd 
     "Pa": "~",
 }
 SYSTEMS = {
-    **{"Nx": "NetBSD", "Ox": "OpenBSD", "Fx": "FreeBSD", "Dx": "DragonFly", "Bsx": "BSD/OS", "Ux": "UNIX"},
-    **{"Bx": "BSD", "At": "AT&T UNIX"},
+    "Nx": "NetBSD",
+    "Ox": "OpenBSD",
+    "Fx": "FreeBSD",
+    "Dx": "DragonFly",
+    "Bsx": "BSD/OS",
+    "Bx": "BSD",
+    "Ux": "UNIX",
+    "At": "AT&T UNIX",
 }
 CALLED = set("Fl Nm Xr Fn Fo Fc In Ap Ns Pf Ta Lk St Lb".split()).union(ENCLOSED, OPENED, CLOSED, SHOWN, SYSTEMS)
 SENTENCES = {"Bt": "is currently in beta test.", "Ud": "currently under development."}

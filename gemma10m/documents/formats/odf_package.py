@@ -6,10 +6,10 @@ from functools import partial
 
 from gemma10m.documents.archives.zip_file import Zip
 from gemma10m.documents.budget import BombError
-from gemma10m.documents.content import Content, ContentFile
+from gemma10m.documents.content import Content
 from gemma10m.documents.formats.office_package import read_guarded
 from gemma10m.documents.formats.xml_events import Attributes, XmlReceiver, parse_xml
-from gemma10m.documents.safe_open import BLOCK, UnreadableError
+from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import TextWriter
 
 CONTENT = "content.xml"
@@ -51,10 +51,8 @@ def read_odf(document: Zip, what: str, reader: XmlReceiver, writer: TextWriter) 
 def read_flat_odf(content: Content, reader: XmlReceiver, writer: TextWriter) -> str:
     """Read a document that is one file of XML, as `read_odf` does."""
     inside = _ContentAlone(reader)
-    with content.descriptor() as descriptor:
-        file = ContentFile(content, descriptor)
-        blocks = iter(lambda: file.read(BLOCK), b"")
-        return read_guarded("XML", writer, partial(parse_xml, "XML", blocks, inside.start, inside.end, inside.text))
+    read = partial(parse_xml, "XML", content.blocks(), inside.start, inside.end, inside.text)
+    return read_guarded("XML", writer, read)
 
 
 class _ContentAlone(XmlReceiver):

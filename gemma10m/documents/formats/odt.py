@@ -13,7 +13,7 @@ from functools import partial
 from gemma10m.documents import limits
 from gemma10m.documents.archives.zip_file import Zip
 from gemma10m.documents.budget import BombError, Budget
-from gemma10m.documents.content import Content, ContentFile
+from gemma10m.documents.content import Content
 from gemma10m.documents.counts import counted
 from gemma10m.documents.formats.odf_package import CONTENT
 from gemma10m.documents.formats.odt_forms import OdtForms
@@ -25,7 +25,7 @@ from gemma10m.documents.formats.odt_tables import OdtTables, repeats
 from gemma10m.documents.formats.raised import APART
 from gemma10m.documents.formats.symbols import UNKNOWN, in_font
 from gemma10m.documents.formats.xml_events import Attributes, parse_to_damage, parse_xml
-from gemma10m.documents.safe_open import BLOCK, UnreadableError
+from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import TextWriter
 
 _MANIFEST, _STYLES = "META-INF/manifest.xml", "styles.xml"
@@ -63,10 +63,7 @@ def write_odt(document: Zip, writer: TextWriter) -> None:
 def write_flat(content: Content, writer: TextWriter, budget: Budget) -> None:
     """Write the text of an OpenDocument text that is one file of XML. Raises `UnreadableError` and `DiskError`."""
     text = _Text(writer, budget, _absent)
-    with content.descriptor() as descriptor:
-        file = ContentFile(content, descriptor)
-        blocks = iter(lambda: file.read(BLOCK), b"")
-        parse_to_damage(blocks, text.start, text.end, text.text, lambda: writer.blank, writer.note)
+    parse_to_damage(content.blocks(), text.start, text.end, text.text, lambda: writer.blank, writer.note)
     text.finish()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 
 from gemma10m.documents import limits
 from gemma10m.documents.formats.troff_escapes import TroffEscapes
@@ -12,6 +13,7 @@ _REQUEST = re.compile(r"[.'][ \t]*([^\s\\]{1,20})(.*)")
 _CONDITION = re.compile(
     r"""\s*(!?)\s*("[^"]*"[^"]*"|'[^']*'[^']*'|\\n\[[^\]]*\]|\\n\(..|[^\s\\]*)\s*(.*)"""  # equal texts come first
 )
+_ARGUMENT = re.compile(r'"((?:[^"]|"")*)"?|((?:\\.|[^\s\\]|\\$)+)')
 _GIVEN = re.compile(r"\\\$(?:([1-9])|[*@])")
 _TAB = re.compile(r"\btab\s*\((.)\)")
 _DEEPEST = 8
@@ -22,7 +24,7 @@ _LONGEST_REQUEST = 1 << 18  # a longer one is text: its arguments would take man
 _ENDS = {"ig": "..", "de": "..", "de1": "..", "am": "..", "EQ": ".EN"}  # of what is not shown
 
 
-class TroffPage:
+class TroffPage(ABC):
     """Write each paragraph as a line, and headings as places. What is no request goes to `macro`."""
 
     def __init__(self, writer: TextWriter) -> None:
@@ -57,9 +59,9 @@ class TroffPage:
         else:
             self.end_paragraph()
 
+    @abstractmethod
     def macro(self, name: str, rest: str) -> None:
         """Read a macro with the rest of its line."""
-        raise NotImplementedError
 
     def expand(self, name: str, given: list[str]) -> None:
         """Read the lines of a macro of the page's own, as often and as deep as limits allow."""
@@ -165,3 +167,8 @@ def _is_met(condition: str) -> bool:
         _, *texts = condition.split(condition[0])
         return texts[:1] == texts[1:2]
     return condition == "n" or condition.startswith(("\\n(.g", "\\n[.g]"))
+
+
+def arguments(rest: str) -> list[tuple[str, bool]]:
+    """Return a macro's arguments, and of each if it is in quotes."""
+    return [(plain or quoted.replace('""', '"'), not plain) for quoted, plain in _ARGUMENT.findall(rest)]
