@@ -19,8 +19,8 @@ from torch import Tensor
 
 from gemma10m.errors import UsageError
 from gemma10m.kernels import reference
-from gemma10m.kernels.fft_ema import BLOCK as BLOCK
-from gemma10m.kernels.fft_ema import complex_ema_by_fft as complex_ema_by_fft  # plain PyTorch, on every device
+from gemma10m.kernels.block_ema import BLOCK as BLOCK
+from gemma10m.kernels.block_ema import complex_ema_in_blocks as complex_ema_in_blocks  # plain PyTorch, on every device
 from gemma10m.kernels.reference import complex_ema as complex_ema  # for one token at a time
 from gemma10m.kernels.reference import packed_weights as packed_weights  # for rows that are looked up
 from gemma10m.kernels.reference import recall as recall  # one product, which torch runs as fast as any kernel

@@ -35,7 +35,14 @@ class ComplexEMA(nn.Module):
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Average x (B, S, D) on from h (B, D, J) complex; return (B, S, D) and h after the last token."""
-        channels = ops.wide(x).mT  # (B, D, S)
-        average = ops.complex_ema if x.shape[1] == 1 else ops.complex_ema_by_fft
+        wide = ops.wide(x)
+        average = ops.complex_ema if x.shape[1] == 1 else ops.complex_ema_in_blocks
+        channels = _turned(wide.flatten(0, 1)).unflatten(1, x.shape[:2]).transpose(0, 1)  # (B, D, S)
         averaged, state = average(channels, state, *self.coefficients())
-        return torch.addcmul(averaged, channels, ops.wide(self.omega)).mT.to(x.dtype), state
+        rows = _turned(averaged.transpose(0, 1).flatten(1)).view_as(wide)  # (B, S, D)
+        return torch.addcmul(rows, wide, ops.wide(self.omega).mT).to(x.dtype), state
+
+
+def _turned(matrix: Tensor) -> Tensor:
+    """Return the transpose, copied: PyTorch copies that of a matrix six times as fast as that of a batch of them."""
+    return matrix.mT.contiguous()

@@ -6,8 +6,6 @@ statistics of the norm alone.
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -114,8 +112,8 @@ class MovingAverageAttention(RecurrentMixer):
 
     def cost(self) -> Cost:
         z, value, D = self.spec.query_size, self.value_size, self.hidden_size
-        # A channel's FFTs of 2T numbers there and back, their product, and twice a product with 2J rows of powers.
-        averaging = 10 * math.log2(2 * ops.BLOCK) + 6 + 8 * self.ema_size
+        # Half of a product with a Toeplitz matrix of T numbers, and twice a product with 2J rows of powers.
+        averaging = ops.BLOCK + 8 * self.ema_size
         return Cost(
             projection_flops=2 * D * (z + 3 * value + D),
             mixing_flops=2 * self.window.mean_keys * (z + value) + D * averaging,
@@ -128,10 +126,11 @@ class MovingAverageAttention(RecurrentMixer):
     def scratch(self, tokens: int, item: int) -> int:
         cost, D = self.cost(), self.hidden_size
         rows = tokens * (cost.narrow_scratch * item + cost.wide_scratch * 4)
-        powers = 2 * self.ema_size * D * ops.BLOCK * (4 + 16)  # once in double precision
+        powers = 2 * self.ema_size * D * ops.BLOCK * (4 + 4 + 16)  # once in double precision, once beside the matrices
+        matrices = 2 * D * ops.BLOCK * ops.BLOCK * 4
         chunks = -(-tokens // self.segment)
         scores = 3 * chunks * self.spec.heads * min(QUERY_ROWS, tokens) * min(self.segment, tokens) * 4
-        return rows + powers + scores
+        return rows + powers + matrices + scores
 
 
 def _attend(queries: Tensor, keys: Tensor, values: Tensor, plan: Plan) -> Tensor:

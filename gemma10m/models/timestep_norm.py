@@ -92,8 +92,9 @@ def statistics(grouped: Tensor, mean: Tensor, variance: Tensor, count: int) -> S
 
     Squares are summed up around a number near the mean, or two large ones would be left to tell a small variance apart.
     """
-    own = grouped.mean(-1).double()  # (B, S, Y)
-    spread = grouped.var(-1, unbiased=False).double()  # (B, S, Y)
+    mean_of_group = grouped.mean(-1, keepdim=True)  # (B, S, Y, 1)
+    own = mean_of_group.squeeze(-1).double()  # (B, S, Y)
+    spread = (grouped - mean_of_group).square().mean(-1).double()  # (B, S, Y); `var` takes twenty times as long
     centre = mean.double().unsqueeze(1) if count else own[:, :1]  # (B, 1, Y)
     counts = torch.arange(count + 1, count + own.shape[1] + 1, device=own.device).double().view(1, -1, 1)  # (1, S, 1)
     away = own - centre  # (B, S, Y)

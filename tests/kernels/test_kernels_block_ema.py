@@ -1,4 +1,4 @@
-"""The moving average by FFT equals the recurrence: outputs, state and gradients, for any length, block and start."""
+"""The moving average in blocks equals the recurrence: outputs, state and gradients, for any length, block and start."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from models import difference
 from torch import Tensor
 
 from gemma10m.kernels import reference
-from gemma10m.kernels.fft_ema import complex_ema_by_fft
+from gemma10m.kernels.block_ema import complex_ema_in_blocks
 
 EXACT = 1e-10
 FLOAT32 = 1e-5
@@ -42,7 +42,7 @@ def arguments(tokens: int, seed: int, dtype: torch.dtype = torch.float64, slowes
 @given(tokens=st.integers(1, 200), block=st.sampled_from([1, 2, 7, 64, 256]), seed=st.integers(0, 999))
 def test_both_ways_give_the_same_outputs_and_state(tokens: int, block: int, seed: int) -> None:
     given_ = arguments(tokens, seed)
-    expected, found = reference.complex_ema(*given_), complex_ema_by_fft(*given_, block)
+    expected, found = reference.complex_ema(*given_), complex_ema_in_blocks(*given_, block)
     assert found[0].shape == (2, 3, tokens)
     assert difference(found[0], expected[0]) < EXACT
     assert difference(found[1], expected[1]) < EXACT
@@ -52,7 +52,7 @@ def test_both_ways_give_the_same_outputs_and_state(tokens: int, block: int, seed
 def test_in_float32_they_differ_by_rounding_alone(tokens: int) -> None:
     rounded = arguments(tokens, 0, torch.float32)
     truth = reference.complex_ema(*(part.to(torch.promote_types(part.dtype, torch.float64)) for part in rounded))
-    for way in (reference.complex_ema, complex_ema_by_fft):
+    for way in (reference.complex_ema, complex_ema_in_blocks):
         found = way(*rounded)
         assert found[0].dtype == torch.float32
         for part, expected in zip(found, truth, strict=True):
@@ -61,7 +61,7 @@ def test_in_float32_they_differ_by_rounding_alone(tokens: int) -> None:
 
 def test_they_have_the_same_gradients() -> None:
     found = []
-    for way in (reference.complex_ema, complex_ema_by_fft):
+    for way in (reference.complex_ema, complex_ema_in_blocks):
         leaves = [part.requires_grad_() for part in arguments(150, 1)]
         outputs, state = way(*leaves)
         (outputs.square().sum() + state.abs().square().sum()).backward()
