@@ -57,8 +57,7 @@ class Attention(Mixer):
         self.quantiser, self.most_attended = quantiser_of(reading), None
         if self.memory.keeps_attended and isinstance(self.window, SegmentWindow):
             self.most_attended = MostAttended(spec, self.window)
-        # Gemma 1 reads as it always did, bit for bit; scores of wider heads are too large for bfloat16 (Gemma 4).
-        self.in_blocks = config.architecture != "gemma" and spec.head_size <= WIDEST_IN_BLOCKS
+        self.in_blocks = spec.head_size <= WIDEST_IN_BLOCKS  # wider heads' scores are too large for bfloat16 (Gemma 4)
         self.norm_eps, self.has_kv_norm = config.norm_eps, config.has_kv_norms
         bias = spec.projection_bias
         self.q_proj = nn.Linear(config.hidden_size, spec.query_size, bias=bias)

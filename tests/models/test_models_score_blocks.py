@@ -14,7 +14,7 @@ from official_models import random_ids as official_ids
 from torch import Tensor
 
 import gemma10m
-from gemma10m.models import score_blocks, scores
+from gemma10m.models import attention, score_blocks, scores
 from gemma10m.models.score_blocks import FEWEST_QUERIES, attend_in_blocks, faster_in_blocks
 
 EXACT = 1e-10
@@ -80,7 +80,7 @@ def test_products_of_a_long_read_have_few_shapes(monkeypatch: pytest.MonkeyPatch
     assert 1 < len(shapes) <= 8 * 9  # 8 to each doubling of the width, from 4 to 2048
 
 
-@pytest.mark.parametrize("name", ["gemma3_text", "llama", "qwen3"])
+@pytest.mark.parametrize("name", ["gemma", "gemma3_text", "llama", "qwen3"])
 @pytest.mark.parametrize("rows", [512, 6])
 def test_a_model_that_reads_in_blocks_equals_the_official_one(
     name: str, rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: list[int]
@@ -127,9 +127,12 @@ def test_blocks_are_for_many_queries_in_bfloat16_on_a_cpu(queries: Callable[[], 
     assert not faster_in_blocks(queries())  # with gradients never
 
 
-@pytest.mark.parametrize(("architecture", "expected"), [("gemma", []), ("llama", [MANY, MANY])])
-def test_gemma_1_never_reads_in_blocks(architecture: str, expected: list[int], calls: list[int]) -> None:
-    model = tiny_model("full", dtype=torch.bfloat16, architecture=architecture)
+@pytest.mark.parametrize(("widest", "expected"), [(256, [MANY, MANY]), (4, [])])
+def test_wide_heads_are_never_read_in_blocks(
+    widest: int, expected: list[int], calls: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attention, "WIDEST_IN_BLOCKS", widest)
+    model = tiny_model("full", dtype=torch.bfloat16)
     with torch.inference_mode():
         model(random_ids(model, MANY), model.empty_state())
     assert calls == expected
