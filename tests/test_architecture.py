@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "progress": set(),
     "keyboard": set(),
     "threads": set(),
+    "heap": set(),
     "encodings": set(),
     "regular_file": set(),
     "documents": {"encodings", "errors", "regular_file"},
@@ -54,6 +55,7 @@ MAY_IMPORT = {
     "hub": {"weights", "errors", "atomic_file", "strict_json"},
     "answering": {"models", "tokens", "memory", "documents", "passages", "config", "errors"},
     "reading": {
+        "heap",
         "progress",
         "models",
         "ranks",

@@ -10,7 +10,7 @@ from gemma10m.models.decoder import Decoder
 
 @dataclass(frozen=True)
 class TokenFlops:
-    """Count a token's FLOPs far into a long document, without the head and what no state depends on.
+    """Count a token's FLOPs without the head and what no state depends on.
 
     That is what the last layer with keys and values of its own does with its queries, and all layers after it.
     """
@@ -24,18 +24,19 @@ class TokenFlops:
         return self.products + self.mixing + self.writing
 
 
-def token_flops(model: Decoder) -> TokenFlops:
+def token_flops(model: Decoder, tokens: int) -> TokenFlops:
+    """Count the FLOPs of a token of a document of `tokens` tokens on average."""
     config = model.config
-    costs = [mixer.cost() for mixer in model.mixers[: config.last_owner + 1]]
+    costs = [mixer.cost(tokens) for mixer in model.mixers[: config.last_owner + 1]]
     products = sum(cost.projection_flops for cost in costs) - costs[-1].query_flops
     products += sum(_beside_attention(config, layer) for layer in range(config.last_owner))
     mixing, writing = sum(cost.mixing_flops for cost in costs[:-1]), sum(cost.writing_flops for cost in costs)
     return TokenFlops(products, mixing, writing)
 
 
-def needed_flops(model: Decoder) -> float:
+def needed_flops(model: Decoder, tokens: int) -> float:
     """Count all that `token_flops` counts."""
-    return token_flops(model).all
+    return token_flops(model, tokens).all
 
 
 def _beside_attention(config: ModelConfig, layer: int) -> int:

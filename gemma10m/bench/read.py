@@ -12,6 +12,7 @@ from gemma10m import ops
 from gemma10m.bench.ceiling import matrix_peak
 from gemma10m.bench.flops import needed_flops
 from gemma10m.bench.timing import spread, synchronise
+from gemma10m.heap import keeping_freed
 from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
 from gemma10m.reading.pace import Pace
@@ -36,7 +37,7 @@ def measure_read(model: Decoder, tokens: int) -> dict[str, object]:
         torch.cuda.reset_peak_memory_stats()
     found = read_random(model, tokens)
     seconds = sum(taken for _, taken in found.stretches)
-    flops = needed_flops(model)
+    flops = needed_flops(model, tokens)
     return {
         "layers": model.config.layers,
         "memory": model.reading.memory,
@@ -67,12 +68,13 @@ def read_random(model: Decoder, tokens: int) -> RandomRead:
     pace, state, counts, ends = Pace(model), model.empty_state(), list[int](), [0.0]
     synchronise(model.device.type)
     ends[0] = time.perf_counter()
-    while state.position < tokens:
-        count = min(tokens - state.position, pace.room(state.position))
-        state = pace.read(torch.randint(model.config.vocabulary, (count,)).tolist(), state)
-        counts.append(count)
-        if model.device.type != "cuda" or len(counts) > 1:
-            ends.append(time.perf_counter())
+    with keeping_freed():  # as a read of a document does
+        while state.position < tokens:
+            count = min(tokens - state.position, pace.room(state.position))
+            state = pace.read(torch.randint(model.config.vocabulary, (count,)).tolist(), state)
+            counts.append(count)
+            if model.device.type != "cuda" or len(counts) > 1:
+                ends.append(time.perf_counter())
     pace.finish()
     if model.device.type == "cuda":
         ends.append(time.perf_counter())

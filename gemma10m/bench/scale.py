@@ -59,7 +59,7 @@ def simulate(model: Decoder, card: Card, cards: int, tokens: int) -> Simulated:
     full, last = deal(1 << 30, at_once, segment, cards), deal(1 << 30, rest, segment, cards) if rest else None
     assert full is not None
     own = rounds * LONGEST + (max(len(last.run(rank)) for rank in range(cards)) if last else rest)
-    flops = token_flops(model)
+    flops = token_flops(model, tokens)
     count = rounds + (last is not None)
     return Simulated(
         rounds=count,

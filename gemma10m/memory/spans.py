@@ -160,10 +160,18 @@ class SegmentWindow(KeptWindow):
         """Return the first token that the token at `position` sees, sinks aside."""
         return max(0, position - self.open_tokens(position) - self.carry)
 
-    @property
-    def mean_keys(self) -> float:
-        """Return how many keys a token far into the document sees; within one segment where segments never close."""
-        return self.sinks + self.carry + (self.segment + 1) / 2
+    def mean_keys(self, tokens: int) -> float:
+        """Return how many keys each token of a document of `tokens` tokens sees on average."""
+        if not self.closes:
+            return (tokens + 1) / 2
+        seen = 0
+        for start in range(0, min(tokens, self.carry + self.segment), self.segment):  # all before it is carried
+            count = min(self.segment, tokens - start)
+            seen += count * start + count * (count + 1) // 2
+        later, rest = divmod(max(0, tokens - self.carry - self.segment), self.segment)
+        seen += (later * self.segment + rest) * (self.sinks + self.carry)
+        seen += later * self.segment * (self.segment + 1) // 2 + rest * (rest + 1) // 2
+        return seen / tokens
 
     def plan(self, position: int, tokens: int) -> Plan:
         spans = self._segments(position, tokens)
@@ -215,9 +223,9 @@ class SlidingWindow(KeptWindow):
     def first_seen(self, position: int) -> int:
         return self.block_start(max(0, position - self.width + 1))
 
-    @property
-    def mean_keys(self) -> float:
-        return self.width
+    def mean_keys(self, tokens: int) -> float:
+        full = max(0, tokens - self.width)
+        return (full * self.width + (tokens - full) * (tokens - full + 1) / 2) / tokens
 
     def plan(self, position: int, tokens: int) -> Plan:
         return self._plan(position, tokens, _joined(self._blocks(position, tokens)), closed=0)

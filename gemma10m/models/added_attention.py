@@ -73,9 +73,9 @@ class AddedMemoryAttention(Attention):
         rows = dict.fromkeys(WRITES, kept) | {CONTEXT: CONTEXT_TOKENS + kept}
         return before.replace(**{name: state[name][:, :, :count].clone() for name, count in rows.items()})
 
-    def cost(self) -> Cost:
+    def cost(self, tokens: int) -> Cost:
         """Count what reading a document costs, which asks the memory for nothing, and the room of a chunk that asks."""
-        plain = super().cost()
+        plain = super().cost(tokens)
         if not self.memory.needs_added_memory:
             return plain
         spec, D, R = self.spec, self.hidden_size, self.added_memory.query.down.out_features

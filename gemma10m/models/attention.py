@@ -178,9 +178,9 @@ class Attention(Mixer):
         kept = {name: tensor for name, tensor in state.tensors() if name in ("sink_keys", "sink_values")}
         return LayerState(**(blank | kept))
 
-    def cost(self) -> Cost:
+    def cost(self, tokens: int) -> Cost:
         spec, D = self.spec, self.hidden_size
-        keys, products = self.window.mean_keys, 4
+        keys, products = self.window.mean_keys(tokens), 4
         if self.most_attended is not None:  # as many kept tokens as carried ones, and a second product with all
             keys, products = keys + self.most_attended.window.carry, 6
         return Cost(

@@ -110,13 +110,13 @@ class MovingAverageAttention(RecurrentMixer):
             return None
         return before.replace(keys=state["keys"][:, :, :0].clone(), values=state["values"][:, :, :0].clone())
 
-    def cost(self) -> Cost:
+    def cost(self, tokens: int) -> Cost:
         z, value, D = self.spec.query_size, self.value_size, self.hidden_size
         # Half of a product with a Toeplitz matrix of T numbers, and twice a product with 2J rows of powers.
         averaging = ops.BLOCK + 8 * self.ema_size
         return Cost(
             projection_flops=2 * D * (z + 3 * value + D),
-            mixing_flops=2 * self.window.mean_keys * (z + value) + D * averaging,
+            mixing_flops=2 * self.window.mean_keys(tokens) * (z + value) + D * averaging,
             writing_flops=0,
             narrow_scratch=3 * (D + z + value),
             wide_scratch=8 * D + 3 * z,
@@ -124,7 +124,7 @@ class MovingAverageAttention(RecurrentMixer):
         )
 
     def scratch(self, tokens: int, item: int) -> int:
-        cost, D = self.cost(), self.hidden_size
+        cost, D = self.cost(tokens), self.hidden_size
         rows = tokens * (cost.narrow_scratch * item + cost.wide_scratch * 4)
         powers = 2 * self.ema_size * D * ops.BLOCK * (4 + 4 + 16)  # once in double precision, once beside the matrices
         matrices = 2 * D * ops.BLOCK * ops.BLOCK * 4

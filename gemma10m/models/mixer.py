@@ -15,7 +15,7 @@ from gemma10m.models.growing import GrowingKeys
 
 @dataclass(frozen=True)
 class Cost:
-    """Count what a mixer costs far into a long document; a multiplication with its addition is 2 FLOPs."""
+    """Count what a mixer costs a token of a document; a multiplication with its addition is 2 FLOPs."""
 
     projection_flops: int  # a token's products with weights
     mixing_flops: float  # a token's scores, weighted values and reads of memory
@@ -51,7 +51,8 @@ class Mixer(nn.Module):
         """
 
     @abstractmethod
-    def cost(self) -> Cost: ...
+    def cost(self, tokens: int) -> Cost:
+        """Count what a token of a document of `tokens` tokens costs on average."""
 
     @abstractmethod
     def scratch(self, tokens: int, item: int) -> int:

@@ -57,8 +57,8 @@ class SharedAttention(Attention):
     def first_kept(self, position: int) -> int:
         return position
 
-    def cost(self) -> Cost:
-        asked, found = 4 * self.hidden_size * self.spec.query_size, super().cost()
+    def cost(self, tokens: int) -> Cost:
+        asked, found = 4 * self.hidden_size * self.spec.query_size, super().cost(tokens)
         once = 1.0 if self.most_attended is None else 2 / 3  # what keys receive is counted for the owner's queries
         return replace(
             found,

@@ -79,7 +79,7 @@ class TimestepNorm(RecurrentMixer):
         kept = (wide_dtype(dtype), (batch, self.groups))
         return {name + end: kept for name in self.carried for end in ("", BEFORE)}
 
-    def cost(self) -> Cost:
+    def cost(self, tokens: int) -> Cost:
         """Count nothing: there are no products."""
         return Cost(0, 0.0, 0, 0, 0, 0)
 

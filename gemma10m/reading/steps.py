@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gemma10m.documents import Document
+from gemma10m.heap import keeping_freed
 from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
 from gemma10m.progress import ProgressView
@@ -65,7 +66,9 @@ def read_steps(
             stream.close()
             stream, start = IdStream(tokenizer, document, opening, ranks.post() if ranks else None), None
         state, digest = found or (model.empty_state(), IdDigest(model.reading))
-        yield from _Run(model, stream, digest, document, state, start, len(opening), ranks).steps(read_all)
+        run = _Run(model, stream, digest, document, state, start, len(opening), ranks)
+        with keeping_freed():
+            yield from run.steps(read_all)
     finally:
         stream.close()
 

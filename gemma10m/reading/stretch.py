@@ -39,12 +39,12 @@ def product_flops(model: Decoder) -> int:
     """Count the FLOPs of a token's products with weights, in the layers that leave something in the state."""
     config, run = model.config, model.config.last_owner + 1
     feed_forward = sum(config.feed_forward_flops(layer) for layer in range(min(run, config.layers)))
-    return feed_forward + sum(mixer.cost().projection_flops for mixer in model.mixers[:run])
+    return feed_forward + sum(mixer.cost(LONGEST).projection_flops for mixer in model.mixers[:run])
 
 
 def scratch_per_token(model: Decoder) -> int:
     """Count the bytes that the hungriest layer needs per token: residual, norm, projections, float32 copies."""
-    costs = [mixer.cost() for mixer in model.mixers]
+    costs = [mixer.cost(LONGEST) for mixer in model.mixers]
     narrow = 6 * model.config.hidden_size + max(cost.narrow_scratch for cost in costs)
     return narrow * model.dtype.itemsize + max(cost.wide_scratch for cost in costs) * 4
 

@@ -14,11 +14,11 @@ from torch import nn
 
 from gemma10m.adapters.lora import LoraLinear, Updates, add_lora, lora_parameters, start_lora_from
 from gemma10m.errors import TrainingError
+from gemma10m.heap import return_freed
 from gemma10m.models.decoder import Decoder
 from gemma10m.tokens import Tokenizer
 from gemma10m.training.answer_loss import answer_loss, encode_context
 from gemma10m.training.contexts import Context, OtherText
-from gemma10m.training.heap import return_freed
 from gemma10m.training.lora_recipe import LoraRecipe
 from gemma10m.training.prose_loss import encode_prose, prose_loss
 from gemma10m.training.run_file import (

@@ -11,12 +11,12 @@ from torch import nn
 
 from gemma10m.config import ReadingConfig
 from gemma10m.errors import TrainingError
+from gemma10m.heap import return_freed
 from gemma10m.memory import KINDS
 from gemma10m.models.decoder import Decoder
 from gemma10m.tasks.writer import Writer
 from gemma10m.training.backprop import Losses, backward, recompute_layers
 from gemma10m.training.batch import draw_batch, is_without_memory, seen_in_the_window
-from gemma10m.training.heap import return_freed
 from gemma10m.training.parameters import is_gate, make_optimizer, reading_as, refresh, working_copy
 from gemma10m.training.recipe import Recipe, Stage
 from gemma10m.training.schedule import Position

@@ -210,8 +210,8 @@ def test_gemma_2b_needs_the_operations_that_were_counted_by_hand() -> None:
     with torch.device("meta"):
         remembering = Decoder(SHAPES["gemma-2b"], READING)
         local = Decoder(SHAPES["gemma-2b"], replace(READING, memory="window"))
-    assert needed_flops(remembering) / 1e9 == pytest.approx(3.7455 + 0.4285 + 0.0226, abs=5e-4)
-    assert needed_flops(local) / 1e9 == pytest.approx(3.7455 + 0.4285, abs=5e-4)
+    assert needed_flops(remembering, 10**9) / 1e9 == pytest.approx(3.7455 + 0.4285 + 0.0226, abs=5e-4)
+    assert needed_flops(local, 10**9) / 1e9 == pytest.approx(3.7455 + 0.4285, abs=5e-4)
 
 
 @pytest.mark.usefixtures("_small_ceilings")

@@ -35,13 +35,13 @@ def test_eight_cards_read_ten_million_tokens_in_twelve_seconds_on_paper(gemma: D
 
 def test_products_take_their_flops_at_the_share_of_the_peak(gemma: Decoder) -> None:
     tokens = 8 * LONGEST * 3
-    expected = tokens * token_flops(gemma).products / (8 * SHARE * 989e12)
+    expected = tokens * token_flops(gemma, tokens).products / (8 * SHARE * 989e12)
     assert math.isclose(simulate(gemma, H200, 8, tokens).products, expected)
 
 
 def test_the_parts_of_a_tokens_flops_are_all_of_them(gemma: Decoder) -> None:
-    flops = token_flops(gemma)
-    assert flops.products + flops.mixing + flops.writing == needed_flops(gemma)
+    flops = token_flops(gemma, TOKENS)
+    assert flops.products + flops.mixing + flops.writing == needed_flops(gemma, TOKENS)
 
 
 def test_one_card_passes_nothing(gemma: Decoder) -> None:

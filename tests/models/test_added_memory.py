@@ -85,7 +85,7 @@ def test_the_cost_is_what_is_counted():
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             each(random_ids(each, 4), each.empty_state(), logits="none")
         counted.append(counter.get_total_flops() / 4)
-        costs.append([mixer.cost() for mixer in each.mixers])
+        costs.append([mixer.cost(4) for mixer in each.mixers])
     written = [mine.projection_flops - theirs.projection_flops for mine, theirs in zip(*costs, strict=True)]
     assert min(written) > 0
     assert counted[0] - counted[1] == sum(written)

@@ -141,8 +141,8 @@ def test_what_leaves_nothing_in_the_state_is_not_computed() -> None:
         model(random_ids(model, TOKENS), model.empty_state(), logits="none")
     assert ran == [0, 1, 2]
     alone = shared_model(range(3), "window")
-    assert needed_flops(model) == needed_flops(alone)
-    assert needed_flops(model) < 0.5 * needed_flops(shared_model(range(6), "window"))
+    assert needed_flops(model, 64) == needed_flops(alone, 64)
+    assert needed_flops(model, 64) < 0.5 * needed_flops(shared_model(range(6), "window"), 64)
 
 
 def test_the_state_shrinks_by_the_sharing_factor() -> None:
