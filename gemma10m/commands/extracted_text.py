@@ -41,20 +41,23 @@ def _single(document: Document) -> SourceFile:
     return document.files[0]
 
 
-def _range(option: str, words: str) -> tuple[int, int]:
-    """Return the first and the last number of a range, from 1."""
+def _range(option: str, words: str, place: str = "") -> tuple[int, int]:
+    """Return the first and the last number of a range, from 1. place: a name that may be given in its stead."""
     match = RANGE.fullmatch(words)
     first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
     if not 1 <= first <= last:
-        raise UsageError(f"{option} must be a number or a range such as 3-7, found {words!r}")
+        name = f", or a name such as {place!r}" if place else ""
+        raise UsageError(f"{option} must be a number or a range such as 3-7{name}, found {words!r}")
     return first, last
 
 
 def _page(file: SourceFile, words: str) -> str:
     """Return the text of pages, chapters or cells by number, or of one place by name."""
     numbers = [place for place, (_, name) in enumerate(file.places) if name == words]
+    if not numbers and not RANGE.fullmatch(words):  # `sheet Costs` has the name Costs
+        numbers = [place for place, (_, name) in enumerate(file.places) if name.partition(" ")[2] == words]
     if not numbers:
-        first, last = _range("--page", words)
+        first, last = _range("--page", words, file.places[0][1] if file.places else "")
         numbers = [place for place, name in enumerate(_numbers(file)) if first <= name <= last]
     if not numbers:
         names = [name for _, name in file.places]

@@ -174,6 +174,15 @@ def test_places_of_one_name_come_without_what_is_between_them(tmp_path: Path) ->
     assert (code, "Notes 0." in out, "Notes 2." in out, "Two" in out) == (0, True, True, False)
 
 
+def test_a_place_may_be_named_without_its_kind(tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text(
+        "<html><body><h2 id=a>One</h2><p>First.</p><h2 id=b>Two</h2><p>Last.</p></body></html>"
+    )
+    code, out, _ = told("text", str(tmp_path / "page.html"), "--page", "Two")
+    assert (code, "Last." in out, "First." in out) == (0, True, False)
+    assert "or a name such as 'section One'" in told("text", str(tmp_path / "page.html"), "--page", "Six")[2]
+
+
 def test_a_folder_of_states_is_searched_alone(tale: Path, tmp_path: Path) -> None:
     (tmp_path / "states").mkdir()
     read_book(reader(), tale, tmp_path / "states" / "tale.txt.state")

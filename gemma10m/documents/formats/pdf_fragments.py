@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from itertools import pairwise
@@ -12,10 +13,12 @@ from gemma10m.documents.formats.raised import SLASH, lowered, raised
 SPACE = 0.18  # of the size: the gap between words
 WIDE = 0.6  # of the size: what may be a gap between columns
 SMALL = 0.87  # of the size around it: what is raised or lowered
+_HARDLY_SMALLER, _LONGEST_SIGN = 0.95, 3  # of the size, too, where it has so few characters
 _BESIDE = 0.5  # of the size: what belongs to the text before it
 _LONGEST = 20_000  # characters that are put together one by one
 _LOWEST, SMALLEST = -0.5, 0.45  # of the size: a subscript, and not a line beside a large letter
 _LONGEST_SUBSCRIPT = 12  # characters
+_NOTE, _WORD = re.compile(r"\d{1,3}"), re.compile(r"[\"\u201c(]?[^\W\d_]{3}")
 _LEFTWARDS = ("R", "AL")  # classes of letters that are written from right to left
 
 
@@ -74,11 +77,23 @@ def with_scripts(fragments: Sequence[Fragment]) -> list[Fragment]:
             found[-1] = last._replace(end=each.end, text=last.text + text)
             is_script = True
             continue
+        if following and _marks_a_note(last, each, following):
+            each = each._replace(text=f"[{each.text.strip()}] ", baseline=following.baseline)
         if last and is_script and joins_numbers(last, each) and each.start - last.end <= SPACE * each.size:
             found[-1] = last._replace(text=f"{last.text} ")
         found.append(each)
         is_script = False
     return found
+
+
+def _marks_a_note(last: Fragment | None, each: Fragment, following: Fragment) -> bool:
+    """Tell if a line begins with a raised number right before a word, as a note at the foot of a page does."""
+    if not _NOTE.fullmatch(each.text.strip()) or not _WORD.match(following.text):
+        return False
+    if last and abs(last.baseline - following.baseline) < following.size and last.end <= each.start:
+        return False
+    is_near = -0.1 < (following.start - each.end) / each.size < 0.6
+    return is_near and _height(following._replace(end=each.start), each) > 0
 
 
 def joins_numbers(left: Fragment, right: Fragment) -> bool:
@@ -88,7 +103,8 @@ def joins_numbers(left: Fragment, right: Fragment) -> bool:
 
 def _height(last: Fragment, each: Fragment) -> float:
     """Return how far a small fragment is raised, in sizes of the one before it; 0 if it does not belong to that."""
-    if each.size >= SMALL * last.size or abs(each.start - last.end) >= _BESIDE * last.size:
+    smaller = SMALL if len(each.text) > _LONGEST_SIGN else _HARDLY_SMALLER
+    if each.size >= smaller * last.size or abs(each.start - last.end) >= _BESIDE * last.size:
         return 0.0
     height = (each.baseline - last.baseline) / last.size
     return height if 0.1 < abs(height) < 0.8 else 0.0

@@ -13,6 +13,7 @@ from gemma10m.documents.formats.pdf_bands import banded_grids
 from gemma10m.documents.formats.pdf_columns import tables_of
 from gemma10m.documents.formats.pdf_fractions import with_fractions
 from gemma10m.documents.formats.pdf_fragments import SPACE, Fragment, from_the_right, joins_numbers, with_scripts
+from gemma10m.documents.formats.pdf_row_rules import grids_of_row_rules
 from gemma10m.documents.formats.pdf_rules import grids_of, turned
 from gemma10m.documents.formats.pdf_sidebars import are_independent, stop
 from gemma10m.documents.formats.pdf_tables import CELL, with_ruled_rows
@@ -30,6 +31,7 @@ _HEADINGS = re.compile(r"[^\t]*:(?:\t+[^\t]*:)+")  # labels beside each other
 _HEAD_GAP = 1.3  # times the usual distance of lines: what stands apart at a page's edge
 _LONGEST = 20_000  # characters that are put together one by one
 _DEEPEST = 6  # columns in columns
+_FOLIO = re.compile(r"[^\w\t]{0,3}(?:\d{1,4}|[ivxlc]{1,8})[^\w\t]{0,3}")
 _CODE = re.compile(r"(?=.*[ijlt.,:;()\[\]])(?=.*[abdeghmnopqsuwz]).{6}")  # of one width only in a typewriter's font
 _DEEPEST_CODE = 40  # characters that a line is indented by
 
@@ -58,8 +60,10 @@ def page_of(
         drawn = with_scripts(with_fractions([each for each in fragments if each.angle == angle], level))
         drawn = with_ruled_rows(drawn, grids_of(lines, angle), _cell_lines)
         drawn = with_ruled_rows(drawn, banded_grids(drawn, boxes, angle), _cell_lines)
+        drawn = with_ruled_rows(drawn, grids_of_row_rules(drawn, lines, angle), _cell_lines)
         rows = from_the_right(_rows(drawn))
-        found += _lines(_indented(_in_order(rows, 0)))
+        begin, end = _between_folios(rows)
+        found += _lines(_indented([*rows[:begin], *_in_order(rows[begin:end], 0), *rows[end:]]))
     if len(angles) != 1:
         return Page(tuple(found))
     heights = [max(each.baseline for each in row) for row in rows]
@@ -164,6 +168,16 @@ def _cells(row: _Baseline) -> _Baseline:
         else:
             found.append(each)
     return found
+
+
+def _between_folios(rows: list[_Baseline]) -> tuple[int, int]:
+    """Return where the rows begin and end that are between page numbers: one in the middle is of no column."""
+    starts = Counter(round(each.start) for row in rows for each in row)
+    is_folio = [
+        len(row) == 1 and bool(_FOLIO.fullmatch(row[0].text.strip())) and starts[round(row[0].start)] < _ROWS
+        for row in (rows[:1] + rows[-1:])
+    ]
+    return (int(is_folio[0]), len(rows) - is_folio[-1]) if len(rows) > 2 else (0, len(rows))
 
 
 def _in_order(rows: list[_Baseline], depth: int) -> list[_Baseline]:

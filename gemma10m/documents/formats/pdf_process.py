@@ -34,6 +34,7 @@ if __name__ == "__main__":  # the package, which knows this file's exit codes, d
     sys.path.append(os.path.dirname(__file__))  # last: modules in it have common names
     from pdf_annotations import comments, fields  # type: ignore[import-not-found]  # it is beside this file
     from pdf_hidden import hide  # type: ignore[import-not-found]
+    from pdf_strays import with_strays_placed  # type: ignore[import-not-found]
 
 ENCRYPTED, BROKEN = 3, 4
 _HYPHEN = 2  # what PDFium makes of one at a line's end
@@ -122,7 +123,7 @@ def _fragments(text: Any, shown: _Line, upright: list[_Line]) -> tuple[list[_Pla
             found.append(last)
             is_leftwards = any(unicodedata.bidirectional(character) in _LEFTWARDS for character in characters)
         spaces = white
-    return [[*each[:6], *_joined(each[7])] for each in found], outside
+    return [[*each[:6], *_joined(each[7])] for each in with_strays_placed(found)], outside
 
 
 def _joined(words: list[_Piece]) -> tuple[list[_Placed], str]:

@@ -36,7 +36,7 @@ class Grid(NamedTuple):
 
 def grids_of(lines: Iterable[Sequence[float]], angle: float) -> list[Grid]:
     """Return the tables that are drawn by lines [x, y, x, y], turned as text at this angle runs."""
-    level, upright = map(_joined, turned(lines, angle))
+    level, upright = map(joined, turned(lines, angle))
     if len(level) + len(upright) > _MOST_LINES:
         return []
     return [grid for part in _touching(level, upright) if (grid := _grid(*part))]
@@ -56,7 +56,8 @@ def turned(lines: Iterable[Sequence[float]], angle: float) -> tuple[list[Stroke]
     return level, upright
 
 
-def _joined(rules: list[Stroke]) -> list[Stroke]:
+def joined(rules: list[Stroke]) -> list[Stroke]:
+    """Return the lines in order, those that lie on each other or touch as one."""
     places: list[list[Stroke]] = []
     for rule in sorted(rules):
         if places and rule.place - places[-1][0].place <= _TOUCH / 2:

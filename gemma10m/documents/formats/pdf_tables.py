@@ -34,6 +34,7 @@ def with_ruled_rows(fragments: Sequence[Fragment], grids: Sequence[Grid], lines_
     """
     left = list(fragments)
     for grid in grids:
+        left = [piece for each in left for piece in _divided(each, grid)]
         held = _held(grid, left)
         rows, taken = list[Fragment](), set[int]()
         for together in _bands(grid):
@@ -44,6 +45,14 @@ def with_ruled_rows(fragments: Sequence[Fragment], grids: Sequence[Grid], lines_
         if len(rows) >= _FEWEST_ROWS:
             left = [each for each in left if id(each) not in taken] + rows
     return left
+
+
+def _divided(each: Fragment, grid: Grid) -> list[Fragment]:
+    """Return the pieces of a text in the grid between gaps in which a column ends."""
+    if not each.gaps or not grid.heights[-1] < each.baseline < grid.heights[0]:
+        return [each]
+    gaps = tuple(gap for gap in each.gaps if any(gap.end <= edge <= gap.start for edge in grid.edges[1:-1]))
+    return each._replace(gaps=gaps).divided()
 
 
 def _held(grid: Grid, fragments: Sequence[Fragment]) -> dict[GridCell, list[Fragment]]:
