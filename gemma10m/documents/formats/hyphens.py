@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.util import find_spec
 
@@ -13,7 +13,7 @@ LINE = "\v"  # between the lines of a cell of a table
 _TAIL = re.compile(r"([^\W\d_]+)(-|\u2010|\u00ad)$")
 _HEAD = re.compile(r"[^\W\d_]\S*")
 _LETTERS = re.compile(r"[^\W\d_]+")
-WORD = re.compile(r"[^\W\d_]+(?:[-\u2010][^\W\d_]+)*")
+_WORD = re.compile(r"[^\W\d_]+(?:[-\u2010][^\W\d_]+)*")
 # Words by which a language is known, of the languages that pyspellchecker has lists of.
 _USUAL = {
     "en": "the of and to in is that",
@@ -26,8 +26,20 @@ _USUAL = {
 }
 
 
+def whole_words(lines: Sequence[str]) -> Iterator[str]:
+    """Yield the words of the lines in lower case, without the rests of words that a line's end divides."""
+    is_rest = False
+    for line in (part for line in lines for cell in line.split("\t") for part in cell.split(LINE)):
+        words = _WORD.findall(line.lower())
+        yield from words[is_rest and bool(_HEAD.match(line)) :]
+        is_rest = bool(_TAIL.search(line))
+
+
 class Hyphens:
-    """Decide by the words of the document, then by a list of its language's words; in doubt, keep the hyphen."""
+    """Decide by the words of the document, then by a list of its language's words.
+
+    In doubt, the hyphen is kept before a word that is one by itself, as in `well-known`.
+    """
 
     def __init__(self, words: Counter[str]) -> None:
         self._words = words
@@ -74,7 +86,8 @@ class Hyphens:
         one, two = (begin + rest).lower(), f"{begin}-{rest}".lower()
         if self._words[one] or self._words[two]:
             return self._words[one] >= self._words[two]
-        return one in _known(self._language)
+        known = _known(self._language)
+        return one in known or not (self._words[rest.lower()] or rest.lower() in known)
 
 
 @cache

@@ -16,7 +16,7 @@ from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
 from gemma10m.documents.counts import counted
 from gemma10m.documents.formats import pdf_process
-from gemma10m.documents.formats.hyphens import WORD, Hyphens
+from gemma10m.documents.formats.hyphens import Hyphens, whole_words
 from gemma10m.documents.formats.own_process import own_process
 from gemma10m.documents.formats.pdf_fragments import Fragment, Gap
 from gemma10m.documents.formats.pdf_layout import Page, page_of
@@ -112,9 +112,8 @@ class _Pages:
             self._outside += outside
             self._hidden += hidden
         self._blank += not any(line.strip() for line in page.lines) and found is not None
-        for text in page.lines:
-            if len(self._words) < _MOST_WORDS:
-                self._words.update(WORD.findall(text.lower()))
+        if len(self._words) < _MOST_WORDS:
+            self._words.update(whole_words(page.lines))
         self._heads.add(self._number, page)
         self._kept.write(json.dumps([page.lines, page.has_head, page.has_foot, comments]).encode() + b"\n")
 
