@@ -29,10 +29,10 @@ _USUAL = {
 def whole_words(lines: Sequence[str]) -> Iterator[str]:
     """Yield the words of the lines in lower case, without the rests of words that a line's end divides."""
     is_rest = False
-    for line in (part for line in lines for cell in line.split("\t") for part in cell.split(LINE)):
-        words = _WORD.findall(line.lower())
-        yield from words[is_rest and bool(_HEAD.match(line)) :]
-        is_rest = bool(_TAIL.search(line))
+    for part in (part for line in lines for cell in line.split("\t") for part in cell.split(LINE)):
+        words = _WORD.findall(part.lower())
+        yield from words[is_rest and bool(_HEAD.match(part)) :]
+        is_rest = bool(_TAIL.search(part))
 
 
 class Hyphens:

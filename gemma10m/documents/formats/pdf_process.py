@@ -33,6 +33,7 @@ if __name__ == "__main__":  # the package, which knows this file's exit codes, d
 
     sys.path.append(os.path.dirname(__file__))  # last: modules in it have common names
     from pdf_annotations import comments, fields  # type: ignore[import-not-found]  # it is beside this file
+    from pdf_covered import Covered  # type: ignore[import-not-found]
     from pdf_hidden import hide  # type: ignore[import-not-found]
     from pdf_strays import with_strays_placed  # type: ignore[import-not-found]
 
@@ -83,7 +84,8 @@ def main(memory: int, seconds: int, first: int) -> int:
                 page = document[number]
                 rules, boxes = _rules(page)
                 hidden = hide(page)
-                fragments, outside = _fragments(page.get_textpage(), page.get_bbox(), _upright(rules))
+                fragments, outside, covered = _fragments(page, _upright(rules))
+                hidden += covered
                 fragments += fields(page, document.formenv, [fragment[3] for fragment in fragments])
                 found = [fragments, rules, boxes, comments(page), outside, hidden]
                 page.close()
@@ -93,22 +95,26 @@ def main(memory: int, seconds: int, first: int) -> int:
     return 0
 
 
-def _fragments(text: Any, shown: _Line, upright: list[_Line]) -> tuple[list[_Placed], int]:
-    """Return pieces of lines, in which words close together are one, and how many characters are outside `shown`.
+def _fragments(page: Any, upright: list[_Line]) -> tuple[list[_Placed], int, int]:
+    """Return pieces of lines, in which words close together are one, and how many characters are outside and covered.
 
     upright: lines that divide cells, from the left; words on both sides of one are not one piece.
     """
+    text, shown, cover = page.get_textpage(), page.get_bbox(), Covered(page)
     words = list(_words(text, is_doubtful=False))
     if any(_NAMELESS in characters for _, characters, _ in words):
         words = list(_words(text, is_doubtful=True))
 
     found: list[_Placed] = []
     last: _Placed | None = None
-    outside, spaces, is_leftwards = 0, 0, False
+    outside, covered, spaces, is_leftwards = 0, 0, 0, False
     for first, characters, white, height in _with_scripts_apart(text, words):
         word, is_outside = _word(text, first, characters, height, shown)
         if is_outside:
             outside, last = outside + len(characters), None
+            continue
+        if not word[0] and cover.hides(raw.FPDFText_GetTextObject(text, first), _middle(word)):
+            covered, last = covered + len(characters), None
             continue
         angle, start, end, baseline, size, pitch, *_ = word
         gap = (last[1] - end if is_leftwards else start - last[2]) / size if last else 0
@@ -123,7 +129,7 @@ def _fragments(text: Any, shown: _Line, upright: list[_Line]) -> tuple[list[_Pla
             found.append(last)
             is_leftwards = any(unicodedata.bidirectional(character) in _LEFTWARDS for character in characters)
         spaces = white
-    return [[*each[:6], *_joined(each[7])] for each in with_strays_placed(found)], outside
+    return [[*each[:6], *_joined(each[7])] for each in with_strays_placed(found)], outside, covered
 
 
 def _joined(words: list[_Piece]) -> tuple[list[_Placed], str]:
@@ -165,6 +171,11 @@ def _word(text: Any, first: int, characters: str, height: float, shown: _Line) -
     if abs((end - start) / len(characters) - pitch) > _SAME_WIDTH * size:
         pitch = 0.0
     return [round(angle, 2), start, end, baseline, size, pitch, [], characters], is_outside
+
+
+def _middle(word: _Placed) -> _Line:
+    """Return the box of a word's small letters."""
+    return word[1], word[3], word[2], word[3] + 0.4 * word[4]
 
 
 def _words(text: Any, is_doubtful: bool) -> Iterator[tuple[int, str, int]]:
