@@ -5,17 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gemma10m.heap import keeping_freed
 from gemma10m.models.decoder import Decoder
 from gemma10m.reading.pace import Pace
 
 
 def own_prefill(model: Decoder, ids: Tensor) -> Tensor:
-    """Read all but the last segment of ids (1, S) as a document is read, then compute the last one's logits (1, V)."""
-    state, segment = model.empty_state(), model.reading.segment
-    closed = (ids.shape[1] - 1) // segment * segment
-    if closed:
-        state = Pace(model).read(ids[0, :closed].tolist(), state)
-    with torch.inference_mode():
+    """Read ids (1, S) stretch by stretch as a document is read, the last stretch for its last logits (1, V)."""
+    pace, state = Pace(model), model.empty_state()
+    with keeping_freed(), torch.inference_mode():
+        while ids.shape[1] - state.position > (room := pace.room(state.position)):
+            state = pace.read(ids[0, state.position : state.position + room].tolist(), state)
         logits: Tensor
-        logits, _ = model(ids[:, closed:], state, logits="last")  # (1, 1, V)
+        logits, _ = model(ids[:, state.position :], state, logits="last")  # (1, 1, V)
         return logits[:, 0]
