@@ -18,6 +18,7 @@ CASES = {
     "white on a white box": (SEEN + WHITE + BOX + SECRET, "seen"),
     "a box over a word": (at(72, 700, "this is secret here") + "99 696 30 14 re f\n", "this is\there"),
     "white on black": (SEEN + BOX + WHITE + SECRET, "seen\nsecret"),
+    "white with black edges": (SEEN + WHITE + SECRET.replace("BT", "BT 2 Tr"), "seen\nsecret"),
     "a box under it": (SEEN + "0.9 g\n" + BOX + "0 g\n" + SECRET, "seen\nsecret"),
     "a box beside it": (SEEN + SECRET + "60 640 100 24 re f\n", "seen\nsecret"),
     "a box that is cut off": (f"{SEEN}{SECRET}q 60 640 100 30 re W n\n{BOX}Q\n", "seen\nsecret"),

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 from pypdfium2 import raw
 
-_TEXT, _PATH, _INVISIBLE = 1, 2, 3  # kinds of objects; the mode of text that scans have under their picture
+_TEXT, _PATH = 1, 2  # kinds of objects
+_FILLED, _INVISIBLE = 0, 3  # modes of text; the second is under the picture of a scan
+_MOST_OBJECTS = 20_000  # of a page; more are a drawing, whose text is taken to be shown
 _MOST_BOXES, _MOST_PAIRS = 500, 500_000  # of a page; of a text and a box
 _MOST_SEGMENTS = 6  # of a rectangle
 _WHITE, _OPAQUE = 250, 255
@@ -34,7 +36,8 @@ class Covered:
         self._texts: list[tuple[int, Any]] = []
         self._white: set[int] = set()
         grounds = []
-        for order in range(raw.FPDFPage_CountObjects(page)):
+        count = raw.FPDFPage_CountObjects(page)
+        for order in range(count if count <= _MOST_OBJECTS else 0):
             each = raw.FPDFPage_GetObject(page, order)
             if raw.FPDFPageObj_GetType(each) == _TEXT:
                 self._add(each, order)
@@ -49,12 +52,13 @@ class Covered:
             self._white = set()
 
     def _add(self, text: Any, order: int) -> None:
-        if raw.FPDFTextObj_GetTextRenderMode(text) == _INVISIBLE:
+        mode = raw.FPDFTextObj_GetTextRenderMode(text)
+        if mode == _INVISIBLE:
             return
         address = ctypes.addressof(text.contents)
         self._order[address] = order
         self._texts.append((order, text))
-        if _is_white(text):
+        if mode == _FILLED and _is_white(text):
             self._white.add(address)
 
     def hides(self, drawn_by: Any, word: _Box) -> bool:
