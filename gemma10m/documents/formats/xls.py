@@ -13,7 +13,7 @@ from gemma10m.documents import limits
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
 from gemma10m.documents.formats import xls_process
-from gemma10m.documents.formats.cell_formats import CellFormat, parsed
+from gemma10m.documents.formats.cell_formats import HIDDEN_BY_FORMAT, CellFormat, parsed
 from gemma10m.documents.formats.own_process import own_process
 from gemma10m.documents.formats.sheet_rows import WITHOUT_TEXT, SheetRows
 from gemma10m.documents.safe_open import UnreadableError
@@ -90,18 +90,21 @@ class _XlsSheets:
         for column, kind, value, code, in_hidden in cells:
             if in_hidden:
                 self.rows.leave_out("cell", " in hidden columns")
-            else:
-                self.rows.cell(column, self._shown(kind, value, code))
+            elif text := self._shown(kind, value, code):
+                self.rows.cell(column, text)
+            elif str(value).strip():
+                self.rows.leave_out(*HIDDEN_BY_FORMAT)
         self.rows.end_row()
 
     def _shown(self, kind: int, value: Any, code: str) -> str:
         if kind == xls_process.BOOLEAN:
             return "TRUE" if value else "FALSE"
-        if kind == xls_process.TEXT:
-            return " ".join(str(value).split())
         if code not in self._formats and len(self._formats) < _MOST_FORMATS:
             self._formats[code] = parsed(code)
-        return (self._formats.get(code) or parsed(code)).text(repr(value), self._is_1904)
+        shown = self._formats.get(code) or parsed(code)
+        if kind == xls_process.TEXT:
+            return shown.words(" ".join(str(value).split()))
+        return shown.text(repr(value), self._is_1904)
 
     def _note(self, cell: str, author: str, text: str) -> None:
         self._notes.append(f"[comment by {' '.join(author.split()) or 'somebody'} on {cell}] {' '.join(text.split())}")

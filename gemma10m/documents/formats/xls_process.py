@@ -84,7 +84,7 @@ def _sheet(book: Any, number: int, name: str) -> Iterator[list[Any]]:
 def _cell(book: Any, column: int, cell: Any, is_hidden: bool) -> list[Any]:
     value = xlrd.error_text_from_code.get(cell.value, "#ERR!") if cell.ctype == xlrd.XL_CELL_ERROR else cell.value
     style = book.xf_list[cell.xf_index] if cell.xf_index is not None else None
-    known = book.format_map.get(style.format_key) if style and cell.ctype in (2, 3) else None
+    known = book.format_map.get(style.format_key) if style and cell.ctype in (1, 2, 3) else None
     return [column, _KINDS[cell.ctype], value, known.format_str if known else "", int(is_hidden)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from gemma10m.documents.formats.cell_formats import CellFormats
+from gemma10m.documents.formats.cell_formats import HIDDEN_BY_FORMAT, CellFormats
 from gemma10m.documents.formats.shared_strings import RichText, SharedStrings, unescaped
 from gemma10m.documents.formats.sheet_rows import MOST_COLUMNS, SheetRows
 from gemma10m.documents.formats.xml_events import Attributes, XmlReceiver
@@ -14,6 +14,7 @@ _COLUMN = re.compile(r"\$?([A-Za-z]{1,3})\$?\d")
 _MIDNIGHT = re.compile(r"T00:00(?::00(?:\.0+)?)?Z?$")
 _LONGEST = 1 << 20  # characters of a value; what formulas give has 32,767 at most
 _TRUE = ("1", "true")
+_WORDS = ("inlineStr", "s", "str")  # kinds of cells with text
 
 
 @dataclass
@@ -38,7 +39,7 @@ class SheetReader(XmlReceiver):
         self._is_hidden = self._has_text = False  # the open row
         self._column = -1  # of the open cell
         self._tag = self._kind = self._style = ""
-        self._has_formula = False
+        self._has_formula = self._has_value = False
 
     def start(self, tag: str, given: Attributes) -> None:
         self._tag = tag
@@ -49,6 +50,8 @@ class SheetReader(XmlReceiver):
             self._is_hidden = _is_hidden(given) and not self._is_filtered
         elif tag == "f":
             self._has_formula = True
+        elif tag == "v":
+            self._has_value = True
         elif tag == "col" and _is_hidden(given):
             self._hide(given)
         else:
@@ -84,13 +87,14 @@ class SheetReader(XmlReceiver):
     def _begin_cell(self, given: Attributes) -> None:
         self._column = column_of(given.get("r", ""), self._column + 1)
         self._kind, self._style = given.get("t", "n"), given.get("s", "")
-        self._has_formula = False
+        self._has_formula = self._has_value = False
 
     def _end_cell(self) -> None:
-        text = self._shown(self._value)
+        text, value = self._shown(" ".join(self._value.split())), self._value
+        has_result = bool(value.strip()) or (self._has_value and self._kind == "str")  # which may be no text
         self._value = self._kind = ""
         if not text:
-            if self._has_formula:
+            if self._has_formula and not has_result:
                 self._book.rows.leave_out("formula", " without a stored value")
         elif self._is_hidden:
             self._has_text = True
@@ -100,21 +104,29 @@ class SheetReader(XmlReceiver):
             self._book.rows.cell(self._column, text)
 
     def _shown(self, value: str) -> str:
-        if self._kind == "inlineStr":
-            return unescaped(self._rich.cell.take())
-        if not (value := " ".join(value.split())):
+        if self._kind != "inlineStr" and not value:
             return ""
-        if self._kind == "s":
-            if (text := self._book.strings.get(value)) is None:
-                self._book.rows.leave_out("cell", " whose text is lost")
-            return text or ""
         if self._kind == "b":
             return "TRUE" if value in _TRUE else "FALSE"
         if self._kind == "d":
             return _MIDNIGHT.sub("", value).replace("T", " ")
-        if self._kind in ("str", "e"):
+        if self._kind == "e":
             return unescaped(value)
-        return self._book.formats.of(self._style).text(value, self._book.is_1904)
+        shown_as = self._book.formats.of(self._style)
+        text = self._words(value) if self._kind in _WORDS else value
+        shown = shown_as.words(text) if self._kind in _WORDS else shown_as.text(value, self._book.is_1904)
+        if text and not shown:
+            self._book.rows.leave_out(*HIDDEN_BY_FORMAT)
+        return shown
+
+    def _words(self, value: str) -> str:
+        if self._kind == "inlineStr":
+            return unescaped(self._rich.cell.take())
+        if self._kind == "str":
+            return unescaped(value)
+        if (text := self._book.strings.get(value)) is None:
+            self._book.rows.leave_out("cell", " whose text is lost")
+        return text or ""
 
     def _hide(self, given: Attributes) -> None:
         first, last = (given.get(name, "") for name in ("min", "max"))
