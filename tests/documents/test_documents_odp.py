@@ -53,6 +53,23 @@ SHAPES = {
 }
 
 
+NUMBER = '<text:list-level-style-number text:level="{}" style:num-format="{}" style:num-suffix="{}"/>'
+LEVELS = (
+    f'<text:list-style style:name="L1">{NUMBER.format(1, 1, ".")}{NUMBER.format(2, "a", ")")}</text:list-style>'
+    '<text:list-style style:name="L2"><text:list-level-style-bullet text:level="1"/></text:list-style>'
+)
+ITEM = "<text:list-item><text:p>{}</text:p>{}</text:list-item>"
+
+
+def test_lists_have_their_numbers(tmp_path: Path) -> None:
+    items = ITEM.format("One", f"<text:list>{ITEM.format('In', '')}</text:list>") + ITEM.format("Two", "")
+    lists = (f'<text:list text:style-name="{style}">{items}</text:list>' for style in ("L1", "L2", "L1"))
+    boxes = "".join(f"<draw:frame><draw:text-box>{each}</draw:text-box></draw:frame>" for each in lists)
+    document = opened(tmp_path, "a.odp", odf("presentation", page(boxes), LEVELS))
+    numbered = "1. One\na) In\n2. Two\n"
+    assert text_of(document) == f"Slide 1\n\n{numbered}One\nIn\nTwo\n{numbered}"
+
+
 @pytest.mark.parametrize("case", SHAPES)
 def test_what_a_slide_shows_is_read_once(tmp_path: Path, case: str) -> None:
     shapes, text = SHAPES[case]

@@ -57,6 +57,63 @@ def test_what_a_slide_shows_is_read_once(tmp_path: Path, case: str) -> None:
     assert document.notices == ()
 
 
+AUTO = '<a:buAutoNum type="{}"/>'
+
+
+def item(text: str, mark: str = "", level: int = 0) -> str:
+    return f'<a:p><a:pPr lvl="{level}">{mark}</a:pPr>{RUN.format("", text) if text else ""}</a:p>'
+
+
+def text_box(*items: str, style: str = "") -> str:
+    body = f"<p:txBody><a:bodyPr/><a:lstStyle>{style}</a:lstStyle>{''.join(items)}</p:txBody>"
+    return f"<p:sp><p:nvSpPr><p:cNvPr/></p:nvSpPr>{body}</p:sp>"
+
+
+DOT, PAREN = AUTO.format("arabicPeriod"), AUTO.format("alphaLcParenR")
+FROM = '<a:buAutoNum type="romanUcPeriod" startAt="{}"/>'
+NUMBERS = {
+    "of one kind": ([item("a", DOT), item("b", DOT)], ["1. a", "2. b"]),
+    "of levels": (
+        [item("a", DOT), item("b", PAREN, 1), item("c", PAREN, 1), item("d", DOT), item("e", PAREN, 1)],
+        ["1. a", "a) b", "b) c", "2. d", "a) e"],
+    ),
+    "after a bullet": ([item("a", DOT), item("b", "<a:buChar char='x'/>"), item("c", DOT)], ["1. a", "b", "1. c"]),
+    "after a bullet on a lower level": ([item("a", DOT), item("b", "", 1), item("c", DOT)], ["1. a", "b", "2. c"]),
+    "after another kind": ([item("a", DOT), item("b", PAREN), item("c", DOT)], ["1. a", "a) b", "1. c"]),
+    "after a paragraph without text": ([item("a", DOT), item("", DOT), item("b", DOT)], ["1. a", "2. b"]),
+    "that begin later": ([item("a", FROM.format(4)), item("b", FROM.format(4))], ["IV. a", "V. b"]),
+    "that begin anew": ([item("a", FROM.format(4)), item("b", FROM.format(2))], ["IV. a", "II. b"]),
+}
+SHOWN = {
+    "arabicParenBoth": "(1)",
+    "arabicPlain": "1",
+    "alphaUcPeriod": "A.",
+    "romanLcParenR": "i)",
+    "ea1JpnKorPlain": "一",
+}
+SHOWN |= {"circleNumWdBlackPlain": "①", "thaiNumPeriod": "1.", "arabic1Minus": "1-"}
+
+
+@pytest.mark.parametrize("case", NUMBERS)
+def test_paragraphs_have_their_numbers(tmp_path: Path, case: str) -> None:
+    items, lines = NUMBERS[case]
+    assert text_of(opened(tmp_path, "a.pptx", pptx(text_box(*items)))) == "\n".join(("Slide 1\n", *lines, ""))
+
+
+@pytest.mark.parametrize("kind", SHOWN)
+def test_numbers_are_of_many_kinds(tmp_path: Path, kind: str) -> None:
+    document = opened(tmp_path, "a.pptx", pptx(text_box(item("a", AUTO.format(kind)))))
+    assert text_of(document) == f"Slide 1\n\n{SHOWN[kind]} a\n"
+
+
+def test_each_shape_and_cell_counts_its_own_numbers(tmp_path: Path) -> None:
+    style = f"<a:lvl1pPr>{DOT}</a:lvl1pPr><a:lvl2pPr>{PAREN}</a:lvl2pPr>"
+    boxes = text_box(item("a"), item("b", level=1), item("c", "<a:buNone/>"), style=style) + text_box(item("d", DOT))
+    cell = f"<a:tc><a:txBody>{item('x', DOT)}{item('y', DOT)}</a:txBody></a:tc>"
+    document = opened(tmp_path, "a.pptx", pptx(boxes + frame(f"<a:tbl><a:tr>{cell}{cell}</a:tr></a:tbl>")))
+    assert text_of(document) == "Slide 1\n\n1. a\na) b\nc\n1. d\n1. x 2. y\t1. x 2. y\n"
+
+
 def test_slides_come_in_the_order_of_the_presentation(tmp_path: Path) -> None:
     slides = (shape(f"Slide {n}", kind="title") for n in ("b", "c", "a"))
     document = opened(tmp_path, "nameless", pptx(*slides, order=(3, 1, 2)))

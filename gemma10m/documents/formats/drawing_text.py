@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from gemma10m.documents import limits
 from gemma10m.documents.formats.docx_formula import WordFormula
+from gemma10m.documents.formats.drawing_numbers import DrawingNumbers
 from gemma10m.documents.formats.odt_line import Line
 from gemma10m.documents.formats.raised import APART, LOWERED, RAISED
 from gemma10m.documents.formats.xml_events import Attributes, XmlReceiver
@@ -37,7 +38,7 @@ class DrawingText(XmlReceiver):
         self._why = ""  # what is not read is left out
         self._shape = 0  # how many elements are open around the open shape and with it
         self._placeholder = ""  # the kind of the open shape
-        self._line = Line()
+        self._line, self._numbers = Line(), DrawingNumbers()
         self._script = ""
         self._is_struck = False
         self._row: list[str] | None = None  # cells of the open row
@@ -53,8 +54,10 @@ class DrawingText(XmlReceiver):
             self._unread += 1
         elif tag in _UNREAD:
             self._unread, self._why = 1, ""
-        elif tag in _STARTS:
-            _STARTS[tag](self, given)
+        else:
+            self._numbers.start(tag, given)
+            if tag in _STARTS:
+                _STARTS[tag](self, given)
 
     def end(self, tag: str) -> None:
         self._open.pop()
@@ -142,6 +145,9 @@ class DrawingText(XmlReceiver):
 
     def _end_paragraph(self) -> None:
         text = self._line.take().strip(" ")
+        if number := self._numbers.next(bool(text)):
+            self._count(len(number))
+            text = f"{number} {text}"
         if self._cell is not None:
             self._cell += text.split()
         elif text and self._placeholder in _TITLES:

@@ -6,8 +6,10 @@ import re
 from collections import Counter
 
 from gemma10m.documents import limits
+from gemma10m.documents.budget import Budget
 from gemma10m.documents.counts import counted
 from gemma10m.documents.formats.odt_line import Line
+from gemma10m.documents.formats.odt_numbers import NUMBERED, OdtNumbers
 from gemma10m.documents.formats.odt_styles import OdtStyles
 from gemma10m.documents.formats.odt_tables import repeats
 from gemma10m.documents.formats.xml_events import Attributes
@@ -29,11 +31,12 @@ _COUNTED = {
 class OdfParagraphs:
     """Receive elements; hold the paragraphs of what is open, and comments as lines."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget) -> None:
         self.comments: list[str] = []
         self.left_out = Counter[tuple[str, str]]()  # what is not read, and why
         self._kept: list[list[str]] = [[]]  # paragraphs, of what is open in one another
         self._line, self._styles, self._spans = Line(), OdtStyles(), list[str]()
+        self._numbers, self._number = OdtNumbers(budget), ""  # the number of the open paragraph
         self._open = 0  # paragraphs
         self._unread = 0  # elements that are open from the one on that is not read
         self._author = ""
@@ -47,6 +50,8 @@ class OdfParagraphs:
             self._unread += 1
             return False
         if tag in _TEXTS or tag == "span":
+            if tag in ("p", "h") and not self._open:
+                self._number = self._numbers.next(None, given)
             self._open += tag != "span"
             self._spans.append(given.get("style-name", ""))
         elif tag in _WHITE and self._open:
@@ -54,6 +59,8 @@ class OdfParagraphs:
         elif tag == "annotation":
             self._author = ""
             self.begin()
+        elif tag in NUMBERED:
+            self._numbers.start(tag, given)
         elif tag == "style":
             self._styles.begin(given)
         elif tag == "text-properties":
@@ -88,6 +95,8 @@ class OdfParagraphs:
             text = " ".join(self.take()).strip()
             of = f" on {place}" if place else ""
             self._comment(f"[comment by {self._author or 'somebody'}{of}] {text}" if text else "")
+        elif tag == "list":
+            self._numbers.end_list()
         elif tag == "style":
             self._styles.end()
         return True
@@ -130,8 +139,8 @@ class OdfParagraphs:
     def _end_text(self, tag: str) -> None:
         if self._open:  # a field in a paragraph
             return
-        text = self._line.take().strip(" ")
+        text, number, self._number = self._line.take().strip(" "), self._number, ""
         if tag == "creator":
             self._author = " ".join(text.split())
         elif text:
-            self._kept[-1].append(text)
+            self._kept[-1].append(f"{number} {text}" if number else text)

@@ -21,18 +21,18 @@ _MOST_STYLES = 10_000
 
 def write_odp(document: Zip, writer: TextWriter) -> None:
     """Write the text of a presentation. Raises `UnreadableError` and `DiskError`."""
-    _write(lambda reader: read_odf(document, "an OpenDocument presentation", reader, writer), writer)
+    _write(lambda reader: read_odf(document, "an OpenDocument presentation", reader, writer), writer, document.budget)
 
 
 def write_flat_odp(content: Content, writer: TextWriter, budget: Budget) -> None:
     """Write the text of a presentation that is one file of XML. Raises `UnreadableError` and `DiskError`."""
-    _write(lambda reader: read_flat_odf(content, reader, writer), writer)
+    _write(lambda reader: read_flat_odf(content, reader, writer), writer, budget)
 
 
-def _write(read: Callable[[XmlReceiver], str], writer: TextWriter) -> None:
+def _write(read: Callable[[XmlReceiver], str], writer: TextWriter, budget: Budget) -> None:
     """Write what `read` gives a reader. It returns the damage that ended it, if any."""
     slides = Slides(writer)
-    reader = _OdpReader(slides)
+    reader = _OdpReader(slides, budget)
     damage = read(reader)
     reader.finish()
     slides.tell(damage)
@@ -40,8 +40,8 @@ def _write(read: Callable[[XmlReceiver], str], writer: TextWriter) -> None:
 
 
 class _OdpReader(XmlReceiver):
-    def __init__(self, slides: Slides) -> None:
-        self.paragraphs = OdfParagraphs()
+    def __init__(self, slides: Slides, budget: Budget) -> None:
+        self.paragraphs = OdfParagraphs(budget)
         self._slides = slides
         self._slide: Slide | None = None  # that is open
         self._style = ""  # that is open

@@ -49,7 +49,7 @@ def _write(read: Callable[[XmlReceiver], str], writer: TextWriter, budget: Budge
 
 class _OdsReader(XmlReceiver):
     def __init__(self, rows: SheetRows, budget: Budget) -> None:
-        self.paragraphs = OdfParagraphs()
+        self.paragraphs = OdfParagraphs(budget)
         self._rows, self._budget = rows, budget
         self._style = ""  # that is open
         self._hidden_styles: set[str] = set()  # of sheets

@@ -18,7 +18,7 @@ from gemma10m.documents.counts import counted
 from gemma10m.documents.formats.odf_package import CONTENT
 from gemma10m.documents.formats.odt_forms import OdtForms
 from gemma10m.documents.formats.odt_line import Line
-from gemma10m.documents.formats.odt_numbers import OdtNumbers
+from gemma10m.documents.formats.odt_numbers import NUMBERED, OdtNumbers
 from gemma10m.documents.formats.odt_objects import OdtFormula, formula_in
 from gemma10m.documents.formats.odt_styles import OdtStyles
 from gemma10m.documents.formats.odt_tables import OdtTables, repeats
@@ -320,7 +320,6 @@ def _is_hidden(tag: str, given: Attributes) -> bool:
 
 
 _MARGINS = ("header", "footer", "header-left", "footer-left", "header-first", "footer-first")
-_LIST_LEVELS = ("list-level-style-number", "outline-level-style", "list-level-style-bullet", "list-level-style-image")
 _STARTS: dict[str, Callable[[_Text, str, Attributes], None]] = {
     "encryption-data": _Text._encrypted,
     "font-face": lambda text, tag, given: text._styles.declare_font(given),
@@ -331,10 +330,7 @@ _STARTS: dict[str, Callable[[_Text, str, Attributes], None]] = {
     "math": _Text._begin_formula,
     "object": _Text._object,
     **dict.fromkeys(("object-ole", "document"), _Text._leave_object),
-    **dict.fromkeys(("list-style", "outline-style"), lambda text, tag, given: text._numbers.begin_style(tag, given)),
-    **dict.fromkeys(_LIST_LEVELS, lambda text, tag, given: text._numbers.set_level(given)),
-    "list": lambda text, tag, given: text._numbers.begin_list(given),
-    "list-item": lambda text, tag, given: text._numbers.begin_item(given),
+    **dict.fromkeys(NUMBERED, lambda text, tag, given: text._numbers.start(tag, given)),
     **dict.fromkeys(("p", "h"), _Text._begin_paragraph),
     "span": lambda text, tag, given: text._spans.append(given.get("style-name", "")),
     **dict.fromkeys(_ASIDE, _Text._begin_aside),

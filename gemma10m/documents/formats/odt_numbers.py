@@ -13,6 +13,10 @@ from gemma10m.documents.formats.list_numbers import Bounds, Counts, formatted, w
 from gemma10m.documents.formats.xml_events import Attributes
 
 _LEVELS = 10
+NUMBERED = (
+    *("list-style", "outline-style", "list", "list-item"),
+    *("list-level-style-number", "list-level-style-bullet", "list-level-style-image", "outline-level-style"),
+)
 _OUTLINE = ""  # the style of headings that are in no list
 
 
@@ -47,10 +51,22 @@ class OdtNumbers:
         self._style = _OUTLINE  # that is open
         self._open: list[_OdtList] = []
 
-    def begin_style(self, tag: str, given: Attributes) -> None:
-        self._style = given.get("name", "") if tag == "list-style" else _OUTLINE
+    def start(self, tag: str, given: Attributes) -> None:
+        """Receive an element, one of `NUMBERED`."""
+        if tag in ("list-style", "outline-style"):
+            self._style = given.get("name", "") if tag == "list-style" else _OUTLINE
+        elif tag == "list":
+            self._begin_list(given)
+        elif tag == "list-item":
+            self._begin_item(given)
+        else:
+            self._set_level(given)
 
-    def set_level(self, given: Attributes) -> None:
+    def end_list(self) -> None:
+        if self._open:
+            self._open.pop()
+
+    def _set_level(self, given: Attributes) -> None:
         """Receive a level of the open style."""
         number = whole(given.get("level", ""), 0)
         if 1 <= number <= _LEVELS:
@@ -64,18 +80,14 @@ class OdtNumbers:
             )
             self._bounds.keep(style.levels, number, level)
 
-    def begin_list(self, given: Attributes) -> None:
+    def _begin_list(self, given: Attributes) -> None:
         style = given.get("style-name") or (self._open[-1].style if self._open else "")
         self._open.append(_OdtList(style))
         continues = given.get("continue-numbering") == "true" or "continue-list" in given
         if style in self._styles and not continues:
             self._styles[style].counts.forget(range(len(self._open), _LEVELS + 1))
 
-    def end_list(self) -> None:
-        if self._open:
-            self._open.pop()
-
-    def begin_item(self, given: Attributes) -> None:
+    def _begin_item(self, given: Attributes) -> None:
         if self._open:
             self._open[-1].is_open = True
             self._open[-1].start = whole(given.get("start-value", ""), None)
