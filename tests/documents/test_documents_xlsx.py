@@ -120,6 +120,29 @@ def test_comments_and_shapes_follow_the_rows(tmp_path: Path) -> None:
     assert document.notices == (f"{tmp_path}/a.xlsx: 1 picture is not read",)
 
 
+def test_threads_of_comments_have_their_authors(tmp_path: Path) -> None:
+    """The copy for older programs, which names no author, is read only where the thread is not."""
+    copy = "<comment ref='{}' authorId='{}'><text><t>[Threaded comment] Comment:\n {}</t></text></comment>"
+    comments = "<authors><author>tc={1}</author><author>Eve</author><author>tc={3}</author></authors><commentList>"
+    comments += copy.format("A1", 0, "Right? Reply: Yes") + copy.format("B1", 2, "Lost")
+    comments += "<comment ref='C1' authorId='1'><text><t>A note</t></text></comment></commentList>"
+    threads = '<threadedComment ref="A1" personId="{P}" id="{1}"><text>Right?</text></threadedComment>'
+    threads += '<threadedComment ref="A1" personId="{Q}" id="{2}" parentId="{1}"><text>Yes</text></threadedComment>'
+    more = {
+        "worksheets___rels__sheet1.xml.rels": parts(
+            ("1", "comments", "../comments1.xml"), ("2", "threadedComment", "../threads.xml")
+        ),
+        "comments1.xml": f"<comments {SHEET}>{comments}</comments>",
+        "threads.xml": f"<ThreadedComments>{threads}</ThreadedComments>",
+        "persons__person.xml": '<list><person displayName="Ann" id="{P}"/><person displayName="Bob" id="{Q}"/></list>',
+    }
+    document = opened(tmp_path, "a.xlsx", xlsx(rows(cell("A1", "1")), **more))
+    assert text_of(document) == (
+        "S1\n\n1\n\n[comment by Ann on A1] Right?\n[comment by Bob on A1] Yes\n"
+        "[comment by somebody on B1] Lost\n[comment by Eve on C1] A note\n"
+    )
+
+
 def test_what_has_no_value_is_counted(tmp_path: Path) -> None:
     cells = cell("A1", "1") + '<c r="B1"><f>A1+1</f></c>' + cell("C1", "7", "s") + cell("A1", "2")
     struck = "<si><t>Ann</t></si><si><r><rPr><strike/></rPr><t>old</t></r><r><t>new</t></r></si>"
@@ -130,6 +153,12 @@ def test_what_has_no_value_is_counted(tmp_path: Path) -> None:
     assert document.notices[0].partition(": ")[2] == "; ".join(
         f"{each} not read" for each in (*said, "1 misplaced cell is")
     )
+
+
+def test_a_formula_that_gives_no_text_has_a_value(tmp_path: Path) -> None:
+    data = rows(cell("A1", "1") + "<c r='B1' t='str'><f>A2</f><v></v></c><c r='C1'><f>A2</f><v></v></c>")
+    document = opened(tmp_path, "a.xlsx", xlsx(data))
+    assert document.notices == (f"{tmp_path}/a.xlsx: 1 formula without a stored value is not read",)
 
 
 def test_a_sheet_may_claim_any_size(tmp_path: Path) -> None:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from gemma10m.documents import limits
 from gemma10m.documents.archives.zip_file import Zip
 from gemma10m.documents.formats.sheet_rows import CellText
 from gemma10m.documents.formats.xml_events import Attributes, XmlReceiver, parse_xml
 from gemma10m.documents.safe_open import UnreadableError
 
-_COMMENTS = ("comment", "cm", "reply")  # of sheets, of slides, and of slides since 2021
+_COMMENTS = ("comment", "threadedComment", "cm", "reply")  # of sheets, of slides, and of slides since 2021
+_AUTHORS = ("cmAuthor", "author", "person")
 _MOST_AUTHORS = 10_000
 _THREADED, _BEFORE = "tc=", "Comment:"  # a copy for older programs, which says so in a paragraph before the comment
 
 
 class OfficeComments(XmlReceiver):
-    """Receive a part of comments or of their authors; hold each comment as a line."""
+    """Receive a part of comments or of their authors; hold each comment as a line.
 
-    def __init__(self) -> None:
+    threads: the cells whose threads of comments have been read; their copies for older programs are not.
+    """
+
+    def __init__(self, threads: Collection[str] = ()) -> None:
         self.lines: list[str] = []
         self.authors: dict[str, str] = {}  # by their ids, which are their places in a list where they have none
+        self.cells: set[str] = set()  # that have comments
+        self._threads = threads
         self._open: list[tuple[int, str, str, CellText]] = []  # the line's place, author, cell reference, and text
         self._author: CellText | None = None
         self._is_text = False
@@ -27,10 +35,11 @@ class OfficeComments(XmlReceiver):
     def start(self, tag: str, given: Attributes) -> None:
         self._is_text = tag in ("t", "text")
         if tag in _COMMENTS:
-            self._open.append((len(self.lines), given.get("authorId", ""), given.get("ref", ""), CellText()))
-        elif tag in ("cmAuthor", "author") and len(self.authors) < _MOST_AUTHORS:
+            author = given.get("authorId") or given.get("personId", "")
+            self._open.append((len(self.lines), author, given.get("ref", ""), CellText()))
+        elif tag in _AUTHORS and len(self.authors) < _MOST_AUTHORS:
             self._author = CellText()
-            self.authors[given.get("id", str(len(self.authors)))] = given.get("name", "")
+            self.authors[given.get("id", str(len(self.authors)))] = given.get("name") or given.get("displayName", "")
         elif tag == "p" and self._open:
             self._open[-1][-1].add(" ")
 
@@ -52,11 +61,14 @@ class OfficeComments(XmlReceiver):
 
     def _add(self, at: int, author: str, place: str, text: str) -> None:
         if author.startswith(_THREADED):
+            if place in self._threads:
+                return
             author, text = "", text.partition(_BEFORE)[2].strip() or text
         self._size += len(text)
         if self._size > limits.LARGEST_WHOLE:
             raise UnreadableError(f"comments of more than {limits.LARGEST_WHOLE >> 20} MiB")
         if text:
+            self.cells.add(place)
             of = f" on {place}" if place else ""
             self.lines.insert(at, f"[comment by {' '.join(author.split()) or 'somebody'}{of}] {text}")
 

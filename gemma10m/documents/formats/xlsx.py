@@ -22,6 +22,7 @@ from gemma10m.documents.spool import TextWriter
 
 _FILTER = "_xlnm._FilterDatabase"  # the name of the rows that a sheet's filter chooses from
 _SHEETS = ("worksheet", "chartsheet", "dialogsheet")
+_PERSONS = "xl/persons/person.xml"  # its usual name, which some programs list nowhere
 _MOST_SHEETS = 10_000
 _MACROS = ("vbaProject", "xlMacrosheet")
 
@@ -75,14 +76,18 @@ class _XlsxReader:
         self._document, self._writer = document, writer
         self._damage = ""  # the first that was found
         self._drawn = DrawnParts(document, has_values=False)
+        self._persons = OfficeComments()
         self.book = Workbook(SheetRows(writer, document.budget))
 
     def read_book(self, main: str, parts: dict[str, OfficePart]) -> _SheetList:
         """Read what the sheets share, and return the list of them."""
         listed, named = _SheetList(), {part.kind: part.name for part in parts.values()}
+        if _PERSONS in self._document.members:
+            named.setdefault("person", _PERSONS)
         self._guarded(main, partial(self._parse, main, listed))
         self.book.is_1904 = listed.is_1904
-        for kind, receiver in (("styles", self.book.formats), ("sharedStrings", self.book.strings)):
+        shared = (("styles", self.book.formats), ("sharedStrings", self.book.strings), ("person", self._persons))
+        for kind, receiver in shared:
             if name := named.get(kind):
                 self._guarded(name, partial(self._parse, name, receiver))
         count_unread(self.book.rows, self.book.strings.rich)
@@ -90,7 +95,7 @@ class _XlsxReader:
 
     def read_sheet(self, title: str, name: str, is_filtered: bool) -> None:
         """Write a sheet as far as it is whole, then what is drawn on it and its comments."""
-        sheet, comments, parts = SheetReader(self.book, is_filtered), OfficeComments(), related(self._document, name)
+        sheet, parts = SheetReader(self.book, is_filtered), related(self._document, name)
         self.book.rows.begin_sheet(title)
         self._guarded(name, partial(self._parse, name, sheet))
         sheet.finish()
@@ -98,9 +103,13 @@ class _XlsxReader:
         for part in parts.values():
             if part.kind == "drawing":
                 self._guarded(part.name, partial(self._write_drawing, part.name))
-            elif part.kind == "comments":
-                self._guarded(part.name, partial(self._parse, part.name, comments))
-        self.book.rows.remarks(comments.lines)
+        threads = OfficeComments()
+        threads.authors, notes = self._persons.authors, OfficeComments(threads.cells)
+        for kind, comments in (("threadedComment", threads), ("comments", notes)):
+            for part in parts.values():
+                if part.kind == kind:
+                    self._guarded(part.name, partial(self._parse, part.name, comments))
+        self.book.rows.remarks(threads.lines + notes.lines)
 
     def tell(self, has_macros: bool) -> None:
         """Note what is not read. Raises `UnreadableError` where there is no text."""
