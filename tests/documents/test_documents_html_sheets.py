@@ -65,6 +65,37 @@ def test_what_a_sheet_hides_for_good_is_not_read(tmp_path: Path, case: str) -> N
     assert text_of(opened(tmp_path, "a.eml", f"Subject: s\nContent-Type: text/html\n\n{page}\n")).endswith(text + "\n")
 
 
+LINK = '<link rel="stylesheet" href="css/s%20s.css"/>'
+BOOK = {
+    "a class and a sign that cannot be seen": (LINK, ".x{display:none} .y{visibility:hidden}", "a"),
+    "a sheet without quotation marks": ("<LINK REL=StyleSheet HREF=css/s%20s.css>", ".x,.y{display:none}", "a"),
+    "an own rule after it": (LINK + "<style>.y{display:block}</style>", ".x,.y{display:none}", "b\n\na"),
+    "a sheet for printers": (LINK.replace("rel", 'media="print" rel'), ".x{display:none}", "b\n\nb\n\na"),
+    "rules for another reader": (LINK, "@media amzn-mobi{.x,.y{display:none}}", "b\n\nb\n\na"),
+    "another sheet": (LINK.replace('"st', '"alternate st'), ".x{display:none}", "b\n\nb\n\na"),
+    "another link": (LINK.replace("stylesheet", "next"), ".x{display:none}", "b\n\nb\n\na"),
+    "a comment": (f"<!-- {LINK} -->", ".x{display:none}", "b\n\nb\n\na"),
+    "no sheet": (LINK.replace("css/", "../../"), ".x{display:none}", "b\n\nb\n\na"),
+    "too long a sheet": (LINK, ".x{display:none}" + " " * (1 << 20), "b\n\nb\n\na"),
+    "what lets a text appear": (LINK, ".x{opacity:0;animation: k 1s}", "b\n\nb\n\na"),
+}
+
+
+@pytest.mark.parametrize("case", BOOK)
+def test_the_sheets_of_a_book_count_as_those_of_a_page(tmp_path: Path, case: str) -> None:
+    link, sheet, text = BOOK[case]
+    page = f"<html><head>{link}</head><body><p class='x'>b</p><p class='y'>b</p><p>a</p></body></html>"
+    book = epub({"1.xhtml": ""}, **{"OPS__css__s s.css": sheet, "OPS__1.xhtml": page})
+    assert text_of(opened(tmp_path, "a.epub", book)) == text + "\n"
+    assert text_of(opened(tmp_path, "a.html", page.replace(">b<", ">c<"))).startswith("c\n\nc")
+
+
+def test_a_note_that_a_reader_opens_is_read(tmp_path: Path) -> None:
+    notes = "<aside epub:type='footnote'>a</aside><p role='doc-endnote'>b</p><p class='footnote'>c</p><p>d</p>"
+    page = f"<style>aside,p{{display:none}}</style>{notes}"
+    assert text_of(opened(tmp_path, "a.epub", epub({"1.xhtml": page}))) == "a\n\nb\n\nc\n"
+
+
 @pytest.mark.parametrize("case", SHOWN)
 def test_what_may_be_shown_is_read(tmp_path: Path, case: str) -> None:
     assert text_of(opened(tmp_path, "a.html", SHOWN[case])) == "a\n"

@@ -17,7 +17,7 @@ from gemma10m.documents.formats.charset import decode_page
 from gemma10m.documents.formats.epub_package import PAGE_NAMES, Item, Package
 from gemma10m.documents.formats.epub_titles import titles
 from gemma10m.documents.formats.html_text import note_struck, write_page
-from gemma10m.documents.formats.page_styles import PageStyles, styles_of
+from gemma10m.documents.formats.page_styles import LARGEST_SHEETS, PageStyles, styles_of
 from gemma10m.documents.formats.page_titles import has_heading, title_of
 from gemma10m.documents.formats.xml_events import Attributes, parse_xml
 from gemma10m.documents.names import printable
@@ -27,6 +27,7 @@ from gemma10m.documents.spool import TextWriter
 CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
 _NAVIGATION = 4  # tables of contents that are read
+_SHEETS = 16  # that are kept
 _NAMED = 5  # chapters that are missing
 
 
@@ -85,6 +86,7 @@ class _Files:
         self.is_ordered = bool(self._member) and not why
         self._titles = self._titles_of_pages()
         self._shown = {""}  # pages' own titles
+        self._sheets: dict[str, bytes] = {}  # of styles, that have been read
 
     def pages(self) -> tuple[list[Item | str], list[Item | str]]:
         """Return the pages in the order of the book, and those that are read after them."""
@@ -124,7 +126,26 @@ class _Files:
             raise UnreadableError(str(error) if shown in str(error) else f"its {shown} is {error}") from error
         head = next(blocks, "")
         title = "" if has_heading(page) else self._title(path, head)
-        return title, chain([head], blocks), styles_of(page)
+        return title, chain([head], blocks), styles_of(page, lambda href: self._sheet(href, path))
+
+    def _sheet(self, href: str, page: str) -> bytes:
+        """Return a style sheet that a page names, up to what is more than all may have; none of another place."""
+        path = self._path(href, page)
+        if path in self._sheets:
+            return self._sheets[path]
+        sheet = bytearray()
+        try:
+            for block in self.book.blocks(path) if path in self.book.members and path not in self._encrypted else ():
+                sheet += block
+                if len(sheet) > LARGEST_SHEETS:
+                    break
+        except BombError:
+            raise
+        except UnreadableError:
+            sheet.clear()
+        if len(self._sheets) < _SHEETS:
+            self._sheets[path] = bytes(sheet)
+        return bytes(sheet)
 
     def _title(self, path: str, head: str) -> str:
         if self._titles:
@@ -172,10 +193,10 @@ class _Files:
             return str(error)
         return ""
 
-    def _path(self, href: str) -> str:
-        """Return the member that an address means, "" where it leads out of the book."""
+    def _path(self, href: str, member: str = "") -> str:
+        """Return what a member, or the list of files, means by an address; "" where it leads out of the book."""
         try:
-            return self._find(href)
+            return self._find(href, member)
         except UnreadableError:
             return ""
 

@@ -1,4 +1,4 @@
-"""Hide what a page's own style sheets hide on a screen, where neither a script nor the reader can show it.
+"""Hide what the sheets of a page, or of its book, hide on a screen, where neither a script nor the reader shows it.
 
 Only selectors that name an element, its classes and its id are understood. In doubt a text is read.
 """
@@ -6,7 +6,9 @@ Only selectors that name an element, its classes and its id are understood. In d
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from html import unescape
 from typing import NamedTuple
 
 from gemma10m.documents import limits
@@ -14,8 +16,10 @@ from gemma10m.documents.formats.css_style import declarations, is_nothing
 from gemma10m.documents.formats.screen_query import applies
 from gemma10m.documents.formats.xml_events import Attributes
 
-_SHEET = re.compile(rb"<!--.*?(?:-->|\Z)|<style\b([^<>]*)>(.*?)(?:</style|\Z)", re.IGNORECASE | re.DOTALL)
-_MEDIA = re.compile(rb"""\bmedia\s*=\s*(?:"([^"]*)|'([^']*)|([^\s"'>]+))""", re.IGNORECASE)
+_SHEET = re.compile(
+    rb"<!--.*?(?:-->|\Z)|<link\b([^<>]*)>|<style\b([^<>]*)>(.*?)(?:</style|\Z)", re.IGNORECASE | re.DOTALL
+)
+_GIVEN = re.compile(rb"""\b(media|rel|href)\s*=\s*(?:"([^"]*)|'([^']*)|([^\s"'>]+))""", re.IGNORECASE)
 _CHANGES = re.compile(  # a script, or what lets a text appear by itself
     rb"""<script\b(?![^>]{0,200}json)|\son[a-z]{3,20}\s*=\s*["']|@(?:-[a-z]+-)?keyframes|\banimation[a-z-]*\s*:""",
     re.IGNORECASE,
@@ -27,9 +31,13 @@ _SIMPLE = re.compile(r"([a-zA-Z][\w-]*)?((?:[.#][\w-]+)*)")
 _NAME = re.compile(r"[.#][\w-]+")
 _COMBINATOR = re.compile(r"[\s>+~]+")
 _OF_STATE = re.compile(r":(?!:|before|after|first-l)")  # :hover, :checked, :target
-_CLOSED = re.compile(r"accordion|collaps|expand|fold|panel|spoiler|tab-?(?:pane|content)|tabs|toggle", re.IGNORECASE)
+_CLOSED = re.compile(
+    r"accordion|collaps|duokan|(?:end|foot|rear)-?note|expand|fold|panel|spoiler|tab-?(?:pane|content)|tabs|toggle",
+    re.IGNORECASE,
+)
 _WHOLE_PAGE = ("html", "body", "main", "article")
-_LARGEST = 4 * limits.HTML_BLOCK  # bytes of the sheets
+LARGEST_SHEETS = 4 * limits.HTML_BLOCK  # bytes of them
+_MOST_LINKED = 16  # sheets of a page
 _DEEPEST = 8  # rules in rules
 _SAME_NAME = 8  # selectors that are looked at for one name of an element
 
@@ -43,7 +51,7 @@ class _Selector(NamedTuple):
 class PageStyles:
     """Hold what the rules of a page say of its elements' being shown."""
 
-    def __init__(self, sheets: list[str]) -> None:
+    def __init__(self, sheets: Iterable[str]) -> None:
         self._looks: dict[_Selector, dict[str, str]] = {}
         self._opened = set[str]()  # names of what rules that are not understood show
         for sheet in sheets:
@@ -101,15 +109,33 @@ class PageStyles:
             self._opened.add("*")
 
 
-def styles_of(page: bytes) -> PageStyles | None:
-    """Return the styles of a page in which no text can appear later; None for another, and where none hides a text."""
-    if not any(word in page for word in (b"<style", b"<STYLE", b"opacity")) or _CHANGES.search(page):
+def styles_of(page: bytes, linked: Callable[[str], bytes] | None = None) -> PageStyles | None:
+    """Return the styles of a page in which no text can appear later; None for another, and where none hides a text.
+
+    linked: returns a sheet that the page names, for a page that comes with its sheets.
+    """
+    telling = (b"<style", b"<STYLE", b"opacity", *([b"<link", b"<LINK"] if linked else []))
+    if not any(word in page for word in telling) or _CHANGES.search(page):
         return None
-    sheets = []
-    for given, sheet in _SHEET.findall(page):
-        media = b"".join(_MEDIA.findall(given)[0] if _MEDIA.search(given) else ())
-        sheets.append(f"@media {media.decode('latin-1')} {{{sheet.decode('utf-8', 'replace')}}}")
-    return PageStyles(sheets) if sum(map(len, sheets)) <= _LARGEST else None
+    sheets = list[str]()
+    left = _MOST_LINKED if linked else 0
+    for link, style, sheet in _SHEET.findall(page):
+        given = {name.lower(): b"".join(value).decode("latin-1") for name, *value in _GIVEN.findall(link or style)}
+        if link:
+            kinds = given.get(b"rel", "").lower().split()
+            is_sheet = left > 0 and "stylesheet" in kinds and "alternate" not in kinds
+            sheet = linked(unescape(given.get(b"href", ""))) if linked and is_sheet else b""
+            left -= is_sheet
+        if _CHANGES.search(sheet):
+            return None
+        sheets.append(f"@media {given.get(b'media', '')} {{{sheet.decode('utf-8', 'replace')}}}")
+    return _parsed(tuple(sheets)) if sum(map(len, sheets)) <= LARGEST_SHEETS else None
+
+
+@lru_cache(4)
+def _parsed(sheets: tuple[str, ...]) -> PageStyles:
+    """Return the styles; the pages of a book have the same ones."""
+    return PageStyles(sheets)
 
 
 def _rules(sheet: str) -> Iterator[tuple[str, str, bool]]:
@@ -131,5 +157,6 @@ def _hides(name: str, value: str) -> bool:
 
 
 def _may_be_opened(given: Attributes) -> bool:
-    """Tell if an element is a part of the page that a reader opens."""
-    return given.get("role") == "tabpanel" or bool(_CLOSED.search(given.get("class", "") + given.get("id", "")))
+    """Tell if an element is a part of the page that a reader opens, such as a note of a book."""
+    names = " ".join(given.get(name, "") for name in ("class", "id", "role", "epub:type"))
+    return given.get("role") == "tabpanel" or bool(_CLOSED.search(names))

@@ -7,7 +7,8 @@ from functools import lru_cache
 
 _FEATURE = re.compile(r"\(\s*([\w-]+)\s*(?::\s*([^()]{1,40}?)\s*)?\)")
 _LENGTH = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)(px|r?em)?")
-_OTHER_MEDIA = set("print speech aural braille embossed handheld projection tty tv".split())
+_KIND = re.compile(r"[a-z][a-z-]*")
+_SCREENS = ("all", "screen", "and", "or")  # kinds of media that a screen is of, and words that name none
 _WIDTH, _EM = 1280, 16  # pixels
 
 
@@ -26,7 +27,8 @@ def _applies_one(query: str) -> bool | None:
     answers = [_has(*feature) for feature in _FEATURE.findall(query)]
     words = _FEATURE.sub(" ", query).split()
     answers += [None] * any("(" in word or word == "or" for word in words)
-    answers += [False] * (not _OTHER_MEDIA.isdisjoint(words))
+    kind = next((word for word in words if word not in ("not", "only")), "all")
+    answers += [False] * (kind not in _SCREENS and bool(_KIND.fullmatch(kind)))
     answer = False if False in answers else None if None in answers else True
     return answer if answer is None or words[:1] != ["not"] else not answer
 
