@@ -160,3 +160,11 @@ def test_a_file_that_was_cut_off_is_read_as_far_as_it_reaches(tmp_path: Path) ->
 def test_what_cannot_be_read_is_refused_in_one_sentence(tmp_path: Path, content: bytes, why: str) -> None:
     with pytest.raises(DocumentError, match=f"a.ods cannot be read: {why}"):
         opened(tmp_path, "a.ods", content)
+
+
+def test_formulas_without_a_value_are_counted(tmp_path: Path) -> None:
+    formula = 'table:formula="of:=1+2"'
+    empty = cell(given=f'{formula} office:value-type="string"')
+    document = opened(tmp_path, "a.fods", flat_odf("spreadsheet", sheet(row(cell("Sum"), cell(given=formula), empty))))
+    assert text_of(document) == "S1\n\nSum\n"
+    assert document.notices == (f"{tmp_path}/a.fods: 1 formula without a stored value is not read",)

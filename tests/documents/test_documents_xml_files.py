@@ -11,20 +11,26 @@ from gemma10m.errors import DocumentError
 
 BOOK = """<?xml version="1.0" encoding="{}"?>
 <FictionBook xmlns="http://www.gribuser.ru/xml/fictionbook/2.0" xmlns:l="http://www.w3.org/1999/xlink">
-<description><title-info><book-title>not read</book-title></title-info></description>
+<description><title-info><genre>no</genre><author><first-name>Ада</first-name><last-name>Лис</last-name></author>
+<book-title>Море</book-title><annotation><p>О море.</p></annotation><date>2020</date><lang>ru</lang></title-info>
+<document-info><author><nickname>scanner</nickname></author><date>2021</date></document-info></description>
 <body><title><p>Глава</p><p>первая</p></title><section><p>He paid
-48213<a l:href="#n1" type="note">1</a> for H<sub>2</sub>O.</p><poem><stanza><v>One</v><v>Two</v></stanza></poem>
+48213<a l:href="#n1" type="note">1</a> for H<sub>2</sub>O.</p>
+<poem><title><p>Song</p></title><stanza><v>One</v><v>Two</v></stanza></poem>
 <table><tr><td/><th>a</th></tr><tr><td>b</td><td>c</td></tr></table></section></body>
 <body name="notes"><section id="n1"><title><p>1</p></title><p>A note.</p></section></body>
 <binary id="c">AAAA</binary></FictionBook>"""
-READ = "Глава\nпервая\nHe paid 48213[1] for H2O.\nOne\nTwo\n\ta\nb\tc\n1\nA note.\n"
+READ = "Ада Лис\nМоре\nО море.\nГлава\nпервая\nHe paid 48213[1] for H2O.\nSong\nOne\nTwo\n\ta\nb\tc\n1\nA note.\n"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "windows-1251", "utf-16"])
 def test_a_fiction_book_is_read_without_its_pictures(tmp_path: Path, encoding: str) -> None:
     document = opened(tmp_path, "a.fb2", BOOK.format(encoding).encode(encoding))
     assert text_of(document) == READ
-    assert places(document) == [("Глава", "section Глава первая"), ("1", "section 1")]
+    assert places(document) == [
+        ("Глава", "section Глава первая"),
+        ("1", "section 1"),
+    ]  # a poem is a part of its chapter
 
 
 def test_a_fiction_book_that_is_cut_off_is_read_up_to_the_damage(tmp_path: Path) -> None:

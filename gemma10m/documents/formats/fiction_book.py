@@ -1,4 +1,4 @@
-"""Read FictionBook (FB2): the paragraphs, verses and tables of a book that is one file of XML."""
+"""Read FictionBook (FB2): author, title and annotation, paragraphs, verses and tables of a book in one file of XML."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from gemma10m.documents.formats.xml_events import Attributes, parse_to_damage
 from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import TextWriter
 
-_LINES = {"p", "v", "subtitle", "text-author", "date", "tr"}
+_LINES = {"p", "v", "subtitle", "text-author", "date", "tr", "book-title", "author"}
+_NAMES = {"first-name", "middle-name", "last-name", "nickname"}  # of an author
 _CELLS = {"td", "th"}
-_UNREAD = {"description", "stylesheet", "binary"}
+_UNREAD = {
+    *("stylesheet", "binary", "src-title-info", "document-info", "publish-info", "custom-info", "output"),
+    *("genre", "keywords", "coverpage", "lang", "src-lang", "translator", "sequence", "home-page", "email", "id"),
+}
 _SCRIPTS = {"sup": RAISED, "sub": LOWERED}
 
 
@@ -33,10 +37,19 @@ class _Book:
         self._script, self._scripts = "", Scripts()
         self._title: list[str] | None = None  # the lines of the one that is open
         self._title_at = 0
+        self._about = self._poems = 0  # elements that are open: of what is told of the book, and poems
 
     def start(self, tag: str, given: Attributes) -> None:
         if self._unread or tag in _UNREAD:
             self._unread += 1
+        elif tag == "title-info":
+            self._about += 1
+        elif tag == "poem":
+            self._poems += 1
+        elif tag == "date" and self._about:
+            self._unread = 1
+        elif tag in _NAMES:
+            self._line.append(" ")
         elif tag == "title":
             self._title, self._title_at = [], self._writer.nbytes
         elif tag in _LINES:
@@ -51,10 +64,14 @@ class _Book:
     def end(self, tag: str) -> None:
         if self._unread:
             self._unread -= 1
+        elif tag == "title-info":
+            self._about -= 1
+        elif tag == "poem":
+            self._poems -= 1
         elif tag in _LINES and self._open:
             self._end_line()
         elif tag == "title" and self._title is not None:
-            if title := " ".join(self._title):
+            if (title := " ".join(self._title)) and not self._poems:  # what follows a poem is no part of it
                 self._writer.place(f"section {title}", self._title_at)
             self._title = None
         elif tag in _SCRIPTS or tag == "a":

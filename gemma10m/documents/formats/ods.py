@@ -156,6 +156,8 @@ class _OdsReader(XmlReceiver):
             if self._size > limits.LARGEST_WHOLE:
                 raise UnreadableError(f"a row of more than {limits.LARGEST_WHOLE >> 20} MiB")
             self._cells.append((self._column, min(number, MOST_COLUMNS - self._column), shown))
+        elif "formula" in self._given and "value-type" not in self._given and not self._is_hidden_sheet:
+            self._rows.leave_out("formula", " without a stored value")
         self._column = min(self._column + number, MOST_COLUMNS)
 
     def _write_cell(self, column: int, text: str) -> None:
