@@ -65,8 +65,10 @@ _HTML = re.compile(
     re.I | re.S,
 )
 _INFO = re.compile(rb"This is [^\n]{1,200}, produced by\s+(?:GNU )?(?:makeinfo|texi2any)\b")
-_MANUAL = re.compile(rb"\s*[.'](?:\\\"|(?:TH|D[dt]|ig)\s|\.?\n)")  # a comment, or the title
-_TITLE = re.compile(rb"^\.(?:TH|D[dt])\s", re.MULTILINE)
+_MANUAL = re.compile(  # a comment, the title, or a request that may come before it
+    rb"\s*(?:[.'][ \t]*(?:\\[\"#]|(?:TH|D[dt]|ig|lf|rn|als|de1?|am1?|if|ie|nr|ds|tr|so|mso|ss|nh)\s|\.?\n)|\\\")"
+)
+_TITLE = re.compile(rb"^[.'][ \t]*(?:TH|D[dt])\s", re.MULTILINE)
 _SUBTITLES = {  # what is in them, by their names
     **dict.fromkeys((".srt", ".vtt"), re.compile(b"-->")),
     **dict.fromkeys((".ass", ".ssa"), re.compile(rb"\[Script Info\]")),

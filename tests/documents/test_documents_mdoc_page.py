@@ -138,6 +138,10 @@ def test_headings_are_places_and_a_synopsis_has_lines(tmp_path: Path) -> None:
 def test_a_page_is_found_by_its_title() -> None:
     licence = b'.\\" a licence\n' * 60
     ignored = b'.ig \\" a comment\nlicence\n..\n'
+    requests = b'.lf 1|.rn a b|.de EX\t\\"x\n.nf\n..|.if \\n(.g .ds x y|.nr x 1|. ds x y|\\" bare|.\\# bare'.split(b"|")
+    for head in requests:
+        assert kind_of(head + b"\n.TH X 1\n", "page") == kind_of(head + b"\n.  TH X 1\n", "page") == "manual"
+        assert kind_of(head + b"\nTH X 1\n", "page") == "text"
     for head in (b".Dd May 1\n.Dt X 1\n", licence + b".Dd $Mdocdate$\n", b".\n.Dt X 1\n", ignored + b".Dd May 1\n"):
         assert kind_of(head, "page") == kind_of(head, "page.5") == "manual"
     for head in (b"int x;\n.Dd y\n", b"/* mdoc\n.Dd y\n*/\n", b"text\n\n.Dt X 1\n", b".Ddx\n", ignored):
