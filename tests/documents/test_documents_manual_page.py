@@ -36,9 +36,23 @@ BODIES = {
         ".TS\ntab(@) allbox;\nlb lb\nl l.\nName@Price\n_\namber@T{\nlong\n\\fIcell\\fP\nT}\n@5\n.TE\nend",
         "Name\tPrice\namber\tlong cell\n\t5\nend",
     ),
-    "a link": (".UR http://x.org\nthe site\n.UE .", "http://x.org the site"),
+    "links": (
+        ".UR http://x.org\nthe site\n.UE .\n.MT a@b.org\n.ME",
+        "the site <http://x.org>. <a@b.org>",
+    ),
     "a macro of its own": (".OPTION -x words", "-x words"),
-    "a macro that the page defines": (".de opt\nno\n..\n.opt -x words\n.in 4", "-x words"),
+    "a macro that the page defines": (
+        ".de OPT\n.  RB [ \\-\\-all\n.  IR id ]\n..\n.de CMD\n.BR prog\n.OPT\n..\n.CMD\n.CMD x\n.in 4",
+        "prog [--all id] prog [--all id]",
+    ),
+    "lines that touch": (
+        ".BR a | \\c\n.B b\n.TP\n.B c\\c\n.I d\ne \\c\nf\n.nf\n g\\c\nh\n.fi\n\\h'-04'\\(bu\\h'+03'\\c\n.if t no\ni",
+        "a|b\ncd  e f\n gh\n• i",
+    ),
+    "a page in reStructuredText": (
+        ".de1 INDENT\n. RS \\\\$1\n..\n.de UNINDENT\n. RE\n..\n.INDENT 0.0\n.INDENT 3.5\na\n.UNINDENT\n.UNINDENT\nb",
+        "a\nb",
+    ),
     "joined lines": ("one\\\ntwo\n three\n\nfour", "onetwo\nthree\n\nfour".replace("\n\n", "\n")),
 }
 

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from gemma10m.documents import limits
 from gemma10m.documents.formats import mdoc_words as words
+from gemma10m.documents.formats.troff_escapes import JOINED
 from gemma10m.documents.formats.troff_page import TroffPage, arguments
 from gemma10m.documents.spool import TextWriter
 
-_JOINED, _KEPT = "\x1f", "\x1e"  # no space, and a space that is kept: marks of our own, which are taken out of a page
-_OWN_MARKS = re.compile(f"[{_JOINED}{_KEPT}]")
+_KEPT = "\x1e"  # a space that is kept: a mark of our own, which is taken out of a page
 # A run of spaces is looked at once, from its begin: from each space it would take time that grows with the square.
-_JOINTS, _CELLS = re.compile(f"(?<! ) *(?:{_JOINED} *)+"), re.compile("(?<! ) *\t *")
+_JOINTS, _CELLS = re.compile(f"(?<! ) *(?:{JOINED} *)+"), re.compile("(?<! ) *\t *")
 _BAR = re.compile(r"\\\*(?:\(Ba|\[Ba\])")
 _AFTER, _BEFORE = set(".,:;)]?!"), set("([")  # signs that are joined to what is before them, or behind
 _LINES = set("Ft Fn Fo In Fd Vt Cd".split())  # which begin a line of a synopsis
@@ -68,7 +68,7 @@ class MdocPage(TroffPage):
         }
 
     def read(self, line: str) -> None:
-        super().read(_OWN_MARKS.sub("", line))
+        super().read(line.replace(_KEPT, ""))
 
     def shown(self, text: str) -> str:
         return _CELLS.sub("\t", _JOINTS.sub("", text)).replace(_KEPT, " ")
@@ -77,9 +77,7 @@ class MdocPage(TroffPage):
         rest = _BAR.sub("|", rest)
         found = arguments(rest.replace("\t", " Ta ") if name == "It" else rest)
         tokens = [_Token(text, not is_quoted) for text, is_quoted in reversed(found)]
-        if name in self.defined:
-            self.expand(name, [token.text for token in reversed(tokens)])
-        elif name in ("Sh", "Ss"):
+        if name in ("Sh", "Ss"):
             self._begin_section(name, self._said(tokens))
         elif name in ("nf", "fi"):
             self.end_paragraph()
@@ -105,8 +103,8 @@ class MdocPage(TroffPage):
         if not self.is_filled:
             self.add(text)
         elif text:
-            self.words.append(_JOINED + text if self._is_joined else text)
-            self._is_joined = self._gap == _JOINED
+            self.words.append(JOINED + text if self._is_joined else text)
+            self._is_joined = self._gap == JOINED
 
     def _said(self, tokens: list[_Token]) -> str:
         """Return the words of tokens, which are used up."""
@@ -118,9 +116,9 @@ class MdocPage(TroffPage):
 
     def _word(self, token: _Token) -> str:
         if token.ends:
-            return _JOINED + token.text
+            return JOINED + token.text
         if token.is_plain and token.text in _BEFORE:
-            return token.text + _JOINED
+            return token.text + JOINED
         return self.escapes.text(token.text).replace(" ", _KEPT)
 
     def _own(self, tokens: list[_Token]) -> list[str]:
@@ -134,17 +132,17 @@ class MdocPage(TroffPage):
         if name in words.ENCLOSED:
             return self._enclosed(words.ENCLOSED[name], tokens)
         if name in words.OPENED:
-            return words.OPENED[name] + _JOINED if words.OPENED[name] else ""
+            return words.OPENED[name] + JOINED if words.OPENED[name] else ""
         if name in words.CLOSED:
             return self._closed(name)
         if name == "Fl":
             return self._flags(tokens)
         if name in ("Ap", "Ns"):
-            return _JOINED + ("'" + _JOINED if name == "Ap" else "")
+            return JOINED + ("'" + JOINED if name == "Ap" else "")
         if name == "Ta":
             return "\t"
         if name == "Pf":
-            return self.escapes.text(tokens.pop().text) + _JOINED if tokens else ""
+            return self.escapes.text(tokens.pop().text) + JOINED if tokens else ""
         if name == "Nm":
             own = self._gap.join(self._own(tokens))
             self._name = (self._name or own)[: limits.LABEL]
@@ -179,22 +177,22 @@ class MdocPage(TroffPage):
         self._enclosures += 1
         behind = [self._word(token) for token in takewhile(lambda token: token.ends, tokens)]
         del tokens[: len(behind)]
-        joined = _JOINED if tokens[:1] == [_Token("Ns", True)] else ""  # at the end it counts for what follows
+        joined = JOINED if tokens[:1] == [_Token("Ns", True)] else ""  # at the end it counts for what follows
         content = self._said(tokens)
         self._enclosures -= 1
-        return _JOINED.join((signs[0], content, signs[1], *reversed(behind))) + joined
+        return JOINED.join((signs[0], content, signs[1], *reversed(behind))) + joined
 
     def _closed(self, name: str) -> str:
         if name == "Xc" and self._head_is_open:
             self._head_is_open = False
-            return _JOINED + _KEPT  # the text of the item begins
-        return _JOINED + words.CLOSED[name] if words.CLOSED[name] else ""
+            return JOINED + _KEPT  # the text of the item begins
+        return JOINED + words.CLOSED[name] if words.CLOSED[name] else ""
 
     def _flags(self, tokens: list[_Token]) -> str:
         if not tokens or tokens[-1].ends or tokens[-1].text == "|":
             return "-"
         if tokens[-1].calls:
-            return "-" + _JOINED
+            return "-" + JOINED
         said = []
         while tokens and not tokens[-1].calls:
             token = tokens.pop()
@@ -287,6 +285,6 @@ class MdocPage(TroffPage):
             self._say(", ".join(parts) + ".")
 
     def _space(self, tokens: list[_Token]) -> None:
-        is_spaced = tokens[-1].text != "off" if tokens else self._gap == _JOINED
-        self._gap = " " if is_spaced else _JOINED
+        is_spaced = tokens[-1].text != "off" if tokens else self._gap == JOINED
+        self._gap = " " if is_spaced else JOINED
         self._is_joined = False

@@ -3,61 +3,77 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
-_LETTERS = r"(?:\[([^\]\n]{0,60})\]|\((..)|(.))"
+from gemma10m.documents.formats.troff_glyphs import glyph, numbered
+from gemma10m.documents.formats.troff_numbers import NAME, TroffNumbers, bare
+
+JOINED = "\x1f"  # the next text follows without a space: a mark of our own, which is taken out of a page
+_INTERPOLATED = re.compile(rf"\\\*({NAME})")
 _ESCAPE = re.compile(
-    rf"""\\(?:["\#].*|\*{_LETTERS}|\[([^\]\n]{{0,60}})\]|\((..)"""
-    r"""|[fFmMnkgYV][+-]?(?:\[[^\]\n]{0,60}\]|\(..|.)|s[+-]?(?:\[[^\]\n]{0,60}\]|\(..|'[^'\n]{0,200}'|[1-3]\d|\d)"""
-    r"""|[hvwlLDZbxXSHANRCoB]'[^'\n]{0,200}'|(.)|$)"""
+    rf"""\\(?:["\#].*
+    |\*(?P<string>{NAME})
+    |n(?P<sign>[+-]?)(?P<register>{NAME})
+    |(?P<glyph>\[[^\]\n]{{0,60}}\]|\(..)|C'(?P<named>[^'\n]{{0,200}})'|N'(?P<number>\d{{1,7}})'
+    |[obZ]'(?P<drawn>[^'\n]{{0,200}})'
+    |[fFmMkgYV$][+-]?(?:\[(?:\\n\[[^\]\n]{{0,60}}\]|[^\]\n]){{0,60}}\]|{NAME})
+    |s(?:[1-3]\d|[+-]?(?:\[[^\]\n]{{0,60}}\]|\(..|'[^'\n]{{0,200}}'|\d))
+    |(?P<space>h'[+|]?0*[1-9][\d.]*[mnipc]?'(?![ ]))
+    |[hvwlLDxXSHARB]'(?:\\w'[^'\n]{{0,200}}'|[^'\n]){{0,200}}'
+    |(?P<other>.)|$)""",
+    re.VERBOSE,
 )
-_SIGNS = {sign: sign for sign in "-\\ \t'`."} | {"e": "\\", "~": " ", "0": " ", "t": "\t"}
-_GLYPHS = dict(
-    zip(
-        "em en hy bu aq dq lq rq oq cq co rg tm rs ti ha ga at sh Do pl mi mu de ct Eu po sc dg dd <= >= != -> <- +- "
-        "ss oa oA /o /O ae AE <> Fo Fc bv ba sl ul or lB rB lC rC la ra md if 12 14 34 r! r? ps mc eq".split(),
-        "— – - • ' \" “ ” ‘ ’ © ® ™ \\ ~ ^ ` @ # $ + − × ° ¢ € £ § † ‡ ≤ ≥ ≠ → ← ± "
-        "ß å Å ø Ø æ Æ ↔ « » | | / _ | [ ] { } ⟨ ⟩ · ∞ ½ ¼ ¾ ¡ ¿ ¶ µ =".split(),
-        strict=True,
-    )
-)
-_ACCENTS = {"'": "\u0301", "`": "\u0300", "^": "\u0302", "~": "\u0303", ":": "\u0308", ",": "\u0327", "v": "\u030c"}
+_SIGNS = {"e": "\\", "~": " ", "0": " ", "t": "\t", "c": JOINED}
+_SIGNS |= dict.fromkeys("&)|^/,%:{}adurp!?zEO" + "fFmMkgYV$snCNobZhvwlLDxXSHARB*([", "")  # motions, and cut escapes
 _STRINGS = {"Aq": "'", "lq": "“", "rq": "”", "R": "®", "Tm": "™", 'L"': "“", 'R"': "”", "C'": "'", "--": "—"}
 _STRINGS |= dict(zip("Gt Lt Ge Le Ne Am Ba Pm If Pi q".split(), '> < ≥ ≤ ≠ & | ± ∞ π "'.split(), strict=True))  # mdoc's
 _MOST_STRINGS, _LONGEST = 200, 200
+_CHARACTER = re.compile(rf"\\{NAME}|.")
 
 
 class TroffEscapes:
-    """Hold the strings that a page defines."""
+    """Hold the strings and numbers that a page defines."""
 
     def __init__(self) -> None:
+        self.numbers = TroffNumbers()
         self._strings = dict(_STRINGS)
+        self._changed: dict[int, str] = {}  # characters that are shown as others
 
-    def define(self, rest: str) -> None:
-        """Define a string: its name and its text."""
-        name, _, text = rest.partition(" ")
-        if len(self._strings) < _MOST_STRINGS and name not in _STRINGS:
-            self._strings[name] = self.text(text.strip().removeprefix('"'))[:_LONGEST]
+    def define(self, request: str, rest: str) -> None:
+        """Define what escapes stand for: by `ds` and `as` strings, by `nr` numbers, by `tr` other characters."""
+        if request == "nr":
+            self.numbers.define(rest)
+        elif request == "tr":
+            rest = _INTERPOLATED.sub(lambda found: self._strings.get(bare(found[1]), ""), rest)
+            characters = [self.text(each) for each in _CHARACTER.findall(rest)]
+            pairs = zip(characters[::2], [*characters[1::2], " "], strict=False)
+            self._changed |= {ord(old): new for old, new in pairs if len(old) == 1}
+        else:
+            name, text, *_ = [*rest.split(maxsplit=1), "", ""]
+            text = self.text(text.removeprefix('"').replace("\\\\", "\\"))
+            if name in self._strings or len(self._strings) < _MOST_STRINGS:
+                self._strings[name] = (self._strings.get(name, "") * (request == "as") + text)[:_LONGEST]
+
+    def is_defined(self, name: str) -> bool:
+        """Tell if there is a string of this name."""
+        return name in self._strings
 
     def text(self, line: str) -> str:
         """Return a line without escapes."""
-        return _ESCAPE.sub(self._shown, line) if "\\" in line else line
+        shown = _ESCAPE.sub(self._shown, line) if "\\" in line else line
+        return shown.translate(self._changed) if self._changed else shown
 
     def _shown(self, found: re.Match[str]) -> str:
-        *string, glyph, short, sign = found.groups()
-        if name := "".join(filter(None, string)):
-            return self._strings.get(name, "")
-        if glyph or short:
-            return _glyph(glyph or short)
-        return _SIGNS.get(sign or "", "")
-
-
-def _glyph(name: str) -> str:
-    if re.fullmatch("u[0-9A-F]{4,6}", name):
-        code = int(name[1:], 16)
-        return chr(code) if code < 0x110000 and not 0xD800 <= code < 0xE000 else "\ufffd"
-    if name in _GLYPHS:
-        return _GLYPHS[name]
-    if len(name) == 2 and name[0] in _ACCENTS:
-        return unicodedata.normalize("NFC", name[1] + _ACCENTS[name[0]])
-    return name if len(name) == 1 else ""
+        if name := found["string"]:
+            return self._strings.get(bare(name), "")
+        if name := found["register"]:
+            return self.numbers.shown(found["sign"], bare(name))
+        if found["glyph"]:
+            return glyph(bare(found["glyph"]))
+        if found["named"]:
+            return glyph(found["named"])
+        if found["number"]:
+            return numbered(found["number"])
+        if found["drawn"]:
+            return self.text(found["drawn"])
+        sign = " " if found["space"] else found["other"] or ""
+        return _SIGNS.get(sign, sign)
