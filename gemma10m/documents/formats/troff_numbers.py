@@ -11,12 +11,16 @@ _REGISTER = re.compile(rf"\\n([+-]?)({NAME})")
 _DEFINED = re.compile(r"(\S+)[ \t]+([+-]?)([0-9]{1,9})[a-z]?(?:[ \t]+([0-9]{1,9}))?")
 _WIDTH = r"\\w(?:'[^']*'|\"[^\"]*\"|\|[^|]*\|)"
 _CONDITION = re.compile(
-    rf"""\s*(?P<not>!?)\s*(?:(?P<texts>"[^"]*"[^"]*"|'[^']*'[^']*')|(?P<named>[dr][ \t]*\S+)|(?P<letter>[a-zA-Z])"""
+    rf"""\s*(?P<not>!?)\s*(?:(?P<texts>"[^"]*"[^"]*"|'[^']*'[^']*')|(?P<named>[cdFmrS][ \t]*\S+)|(?P<letter>[a-zA-Z])"""
     rf"""|(?P<number>(?:\\n[+-]?{NAME}|{_WIDTH}|[0-9.]+[a-z]?|[-+*/%&:=<>!()])+)|[^\s\\]*)\s*(?P<rest>.*)"""
 )
-_COMPARED = re.compile(r"(!?)(-?[0-9]{1,9})[a-z]?(?:([=<>]{1,2})(-?[0-9]{1,9})[a-z]?)?")
-_JOINED_PARTS = re.compile("([&:]?)([^&:]+)")
-_COMPARISONS = {
+_PART = re.compile(r"(!?)([0-9]{1,9})[a-z]?|([-+*/%&:]|[=<>]{1,2})")
+_OPERATORS: dict[str, Callable[[int, int], int]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": lambda left, right: left // (right or 1),
+    "%": lambda left, right: left % (right or 1),
     "=": operator.eq,
     "==": operator.eq,
     "<": operator.lt,
@@ -24,7 +28,11 @@ _COMPARISONS = {
     "<=": operator.le,
     ">=": operator.ge,
     "<>": operator.ne,
+    "&": lambda left, right: left > 0 and right > 0,
+    ":": lambda left, right: left > 0 or right > 0,
 }
+_GROUP = re.compile(r"\(([^()]*)\)")
+_LARGEST, _DEEPEST = 10**8, 10  # value of an expression, which has to be read again, and groups in one another
 _MOST = 1000  # registers
 
 
@@ -32,7 +40,7 @@ class TroffNumbers:
     """Hold the number registers of a page, with the steps that some of them take."""
 
     def __init__(self) -> None:
-        self._numbers = {".g": 1, ".x": 1, ".y": 22}  # groff's version
+        self._numbers = {".g": 1, ".x": 1, ".y": 22, ".H": 24, ".V": 40}  # groff's version, and its terminal
         self._steps: dict[str, int] = {}
 
     def define(self, rest: str) -> None:
@@ -60,7 +68,7 @@ class TroffNumbers:
             met = first == second
         elif named := found["named"]:
             name = named[1:].strip()
-            met = is_defined(name) if named[0] == "d" else name in self._numbers
+            met = {"c": True, "d": is_defined(name), "r": name in self._numbers}.get(named[0], False)
         elif found["letter"]:
             met = found["letter"] in ("n", "o")  # nroff, and the first page
         else:
@@ -68,25 +76,26 @@ class TroffNumbers:
         return met != bool(found["not"]), found["rest"]
 
     def _is_positive(self, expression: str) -> bool:
-        """Tell if comparisons hold, which are joined from left to right."""
         expression = re.sub(_WIDTH, lambda found: str(len(found[0]) - 4), expression)
         expression = _REGISTER.sub(lambda found: self.shown(found[1], bare(found[2])) or "0", expression)
-        result = False
-        for joint, part in _JOINED_PARTS.findall(re.sub("[()]", "", expression)):
-            holds = _holds(part)
-            result = (result and holds) if joint == "&" else (result or holds)
-        return result
+        for _ in range(_DEEPEST):
+            expression, count = _GROUP.subn(lambda found: str(max(0, _reckoned(found[1]))), expression)
+            if not count:
+                break
+        return _reckoned(expression) > 0
+
+
+def _reckoned(expression: str) -> int:
+    """Return the value of an expression from left to right, as troff has it."""
+    result, sign = 0, "+"
+    for negated, number, next_sign in _PART.findall(expression):
+        if number:
+            value = int(not int(number)) if negated else int(number)
+            result = int(max(-_LARGEST, min(_OPERATORS.get(sign, _OPERATORS["="])(result, value), _LARGEST)))
+        sign = next_sign
+    return result
 
 
 def bare(name: str) -> str:
     """Return a name without the sign before it, or the brackets around it."""
     return name if len(name) == 1 else name[1:].removesuffix("]" if name[0] == "[" else "")
-
-
-def _holds(part: str) -> bool:
-    found = _COMPARED.fullmatch(part)
-    if not found:
-        return False
-    number = int(found[2])
-    holds = _COMPARISONS.get(found[3], operator.eq)(number, int(found[4])) if found[3] else number > 0
-    return bool(holds) != bool(found[1])
