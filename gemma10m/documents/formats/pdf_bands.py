@@ -83,8 +83,10 @@ def grid_of_bands(bands: list[Band], fragments: Sequence[Fragment]) -> Grid | No
         return None
     for low, high in ((top, top + least), (bottom - least, bottom)):  # a row more, such as the heading
         wider = merged(columns, [each for each in beside if low < each.baseline < high])
-        is_fit = all(new.start <= old.start and old.end <= new.end for old, new in zip(columns, wider, strict=False))
-        columns = wider if is_fit and len(wider) == len(columns) else columns
+        if len(wider) == len(columns) and all(
+            new.start <= old.start and old.end <= new.end for old, new in zip(columns, wider, strict=True)
+        ):
+            columns = wider
     heights = [top + least, *(high for high, low in pairwise(places) if high - low > _LOWEST), bottom, bottom - least]
     edges = [left, *((first.end + second.start) / 2 for first, second in pairwise(columns)), right]
     rows, count = len(heights) - 1, len(columns)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 from typing import Any, NamedTuple
 
+from pdf_hidden import bounds, clip_box  # type: ignore[import-not-found]  # it is beside this file
 from pypdfium2 import raw
 
 _TEXT, _PATH = 1, 2  # kinds of objects
@@ -42,7 +43,7 @@ class Covered:
             if raw.FPDFPageObj_GetType(each) == _TEXT:
                 self._add(each, order)
             else:
-                grounds.append(_Ground(order, _bounds(each), _hides(each), _is_white(each)))
+                grounds.append(_Ground(order, bounds(each), _hides(each), _is_white(each)))
         first = min(self._order.values(), default=0)
         self._covers = [each for each in grounds if each.hides and each.order > first]
         self._grounds = [each for each in grounds if not each.is_white]
@@ -72,7 +73,7 @@ class Covered:
         middle = ((word[0] + word[2]) / 2, (word[1] + word[3]) / 2) * 2
         over = [each.order for each in self._covers if each.order > order and _is_in(word, each.box, _EDGE)]
         if over:  # PDFium tells of the first of two texts that are alike and in one place
-            return not any(after > over[-1] and _is_in(middle, _bounds(text), 0.0) for after, text in self._texts)
+            return not any(after > over[-1] and _is_in(middle, bounds(text), 0.0) for after, text in self._texts)
         if address not in self._white:
             return False
         return not any(each.order < order and _is_in(middle, each.box, 0.0) for each in self._grounds)
@@ -112,21 +113,10 @@ def _is_rectangle(path: Any) -> bool:
 
 def _is_whole(path: Any) -> bool:
     """Tell if no clip cuts the path off."""
-    clip, x, y = raw.FPDFPageObj_GetClipPath(path), ctypes.c_float(), ctypes.c_float()
-    box = _bounds(path)
-    for part in range(max(0, raw.FPDFClipPath_CountPaths(clip))):
-        xs, ys = [], []
-        for number in range(raw.FPDFClipPath_CountPathSegments(clip, part)):
-            raw.FPDFPathSegment_GetPoint(raw.FPDFClipPath_GetPathSegment(clip, part, number), x, y)
-            xs.append(x.value)
-            ys.append(y.value)
-        if len(xs) > _MOST_SEGMENTS or not xs or not _is_in(box, (min(xs), min(ys), max(xs), max(ys)), _EDGE):
+    clip, box = raw.FPDFPageObj_GetClipPath(path), bounds(path)
+    for number in range(max(0, raw.FPDFClipPath_CountPaths(clip))):
+        is_simple = raw.FPDFClipPath_CountPathSegments(clip, number) <= _MOST_SEGMENTS
+        around = clip_box(clip, number) if is_simple else None
+        if around is None or not _is_in(box, around, _EDGE):
             return False
     return True
-
-
-def _bounds(each: Any) -> _Box:
-    edges = [ctypes.c_float() for _ in range(4)]
-    raw.FPDFPageObj_GetBounds(each, *edges)
-    left, bottom, right, top = (edge.value for edge in edges)
-    return left, bottom, right, top

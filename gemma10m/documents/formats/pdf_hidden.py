@@ -68,18 +68,24 @@ def _is_clipped(text: Any) -> bool:
     paths = raw.FPDFClipPath_CountPaths(clip)
     if paths < 1:
         return False
-    edges = [ctypes.c_float() for _ in range(4)]
-    raw.FPDFPageObj_GetBounds(text, *edges)
-    left, bottom, right, top = (edge.value for edge in edges)
+    left, bottom, right, top = bounds(text)
     for number in range(min(paths, _MOST_SEGMENTS)):
-        box = _box(clip, number)
+        box = clip_box(clip, number)
         if box and (right < box[0] - _EDGE or left > box[2] + _EDGE or top < box[1] - _EDGE or bottom > box[3] + _EDGE):
             return True
     return False
 
 
-def _box(clip: Any, number: int) -> _Box | None:
-    """Return the box around a path; None for one of very many segments."""
+def bounds(each: Any) -> _Box:
+    """Return the box around an object."""
+    edges = [ctypes.c_float() for _ in range(4)]
+    raw.FPDFPageObj_GetBounds(each, *edges)
+    left, bottom, right, top = (edge.value for edge in edges)
+    return left, bottom, right, top
+
+
+def clip_box(clip: Any, number: int) -> _Box | None:
+    """Return the box around a path that clips; None for one of very many segments."""
     x, y, xs, ys = ctypes.c_float(), ctypes.c_float(), [], []
     count = raw.FPDFClipPath_CountPathSegments(clip, number)
     for index in range(count if count <= _MOST_SEGMENTS else 0):

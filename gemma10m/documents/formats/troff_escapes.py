@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 
 from gemma10m.documents.formats.troff_glyphs import glyph, numbered
 from gemma10m.documents.formats.troff_numbers import NAME, TroffNumbers, bare
@@ -45,7 +46,7 @@ class TroffEscapes:
         elif request == "tr":
             rest = _INTERPOLATED.sub(lambda found: self._strings.get(bare(found[1]), ""), rest)
             characters = [self.text(each) for each in _CHARACTER.findall(rest)]
-            pairs = zip(characters[::2], [*characters[1::2], " "], strict=False)
+            pairs = zip_longest(characters[::2], characters[1::2], fillvalue=" ")
             self._changed |= {ord(old): new for old, new in pairs if len(old) == 1}
         else:
             name, text, *_ = [*rest.split(maxsplit=1), "", ""]
