@@ -115,13 +115,15 @@ def draw_babi(
 def _one_fact(story: Story, sentences: int) -> Asked:
     for _ in range(sentences):
         story.move(story.draw.choice(story.people))
-    return [(_where(who, who, place), story.moved[who]) for who, place in story.place.items()]
+    return [
+        (_where(who, who, place, story.lines[story.moved[who]]), story.moved[who]) for who, place in story.place.items()
+    ]
 
 
 def _two_facts(story: Story, sentences: int) -> Asked:
     story.carry(sentences)
     last = [(thing, *trail[-1]) for thing, trail in story.trail.items()]
-    return [(_where(f"the {thing}", f"The {thing}", place), line) for thing, place, line in last]
+    return [(_where(f"the {thing}", f"The {thing}", place, ""), line) for thing, place, line in last]
 
 
 def _three_facts(story: Story, sentences: int) -> Asked:
@@ -130,8 +132,8 @@ def _three_facts(story: Story, sentences: int) -> Asked:
     return [(_before(thing, was[0], now[0]), now[1]) for thing, was, now in trails]
 
 
-def _where(what: str, subject: str, place: str) -> Turn:
-    return Turn(f"Where is {what}?", f"{subject} is in the {place}.", 1 / len(PLACES))
+def _where(what: str, subject: str, place: str, sentence: str) -> Turn:
+    return Turn(f"Where is {what}?", f"{subject} is in the {place}.", 1 / len(PLACES), sentence)
 
 
 def _before(thing: str, was: str, now: str) -> Turn:
@@ -140,7 +142,7 @@ def _before(thing: str, was: str, now: str) -> Turn:
 
 def _other(question: str, answer: str) -> Turn:
     """Draw a person whose place is not the one in the question."""
-    return Turn(question, answer, 1 / (len(PLACES) - 1))
+    return Turn(question, answer, 1 / (len(PLACES) - 1), "")
 
 
 def _two_arguments(story: Story, sentences: int) -> Asked:
@@ -176,9 +178,9 @@ def _three_arguments(story: Story, sentences: int) -> Asked:
     for thing, (giver, taker, line) in gifts.items():
         anyone, other = 1 / len(story.people), 1 / (len(story.people) - 1)
         by, to = f"The {thing} was given to {taker} by {giver}.", f"{giver} gave the {thing} to {taker}."
-        asked += [(Turn(f"Who gave the {thing} to {taker}?", by, other), line)]
-        asked += [(Turn(f"Who did {giver} give the {thing} to?", to, other), line)]
-        asked += [(Turn(f"Who received the {thing}?", f"The {thing} was given to {taker}.", anyone), line)]
+        asked += [(Turn(f"Who gave the {thing} to {taker}?", by, other, ""), line)]
+        asked += [(Turn(f"Who did {giver} give the {thing} to?", to, other, ""), line)]
+        asked += [(Turn(f"Who received the {thing}?", f"The {thing} was given to {taker}.", anyone, ""), line)]
     return asked
 
 

@@ -18,6 +18,7 @@ class Turn:
     question: str
     answer: str
     chance: float = 0.0  # how often blind guessing among the answers that could be is right
+    sentence: str | None = None  # the fact that says it; "": no single one does; None: the last that has the value
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gemma10m.models.decoder import Decoder
+from gemma10m.tasks.case import Case
 from gemma10m.tasks.writer import Script, Writer
 from gemma10m.training.batch import draw_case
 from gemma10m.training.heard_inputs import read_and_hear
@@ -47,18 +48,18 @@ def gather(model: Decoder, writer: Writer, recipe: Recipe, count: int) -> Iterat
     sparse = replace(crowded, facts=FEW, fewest_facts=1, strays=0)
     for number in range(count):
         draw = random.Random(f"{recipe.seed} address {number}")
-        script = _script(writer, sparse if number % 2 else crowded, draw)
-        yield _document(model, writer, script, draw)
+        case = _case(writer, sparse if number % 2 else crowded, draw)
+        yield _document(model, writer, case, writer.script(case, LENGTH, draw), draw)
 
 
-def _script(writer: Writer, recipe: Recipe, draw: random.Random) -> Script:
+def _case(writer: Writer, recipe: Recipe, draw: random.Random) -> Case:
     while True:
         _, case = draw_case(recipe, LENGTH // 2, draw, writer.questions)
         if writer.least(case) < LENGTH:
-            return writer.script(case, LENGTH, draw)
+            return case
 
 
-def _document(model: Decoder, writer: Writer, script: Script, draw: random.Random) -> AddressedDocument:
+def _document(model: Decoder, writer: Writer, case: Case, script: Script, draw: random.Random) -> AddressedDocument:
     ids = script.cut(0, len(script))  # (S)
     opened = len(script) - script.closing
     document, closing = ids[:opened], ids[opened:]
@@ -67,10 +68,11 @@ def _document(model: Decoder, writer: Writer, script: Script, draw: random.Rando
     asking = torch.cat((ids[:1], before, closing))
     skipped = len(asking) - len(closing)
     heard = _inputs(model, asking)  # (L, S, D)
-    targets, last = [], 0
-    for answer in script.answers:
+    targets, last, written = [], 0, document.tolist()
+    for turn, answer in zip(case.turns, script.answers, strict=True):
         start, stop = answer.start - opened, answer.stop - opened
-        found = _value(writer, closing[last:start].tolist(), closing[start:stop].tolist(), document.tolist())
+        said = _said(writer, turn.sentence, written)
+        found = _value(writer, closing[last:start].tolist(), closing[start:stop].tolist(), said)
         if found is not None:
             value, first = found
             at = torch.arange(start + value.start, start + value.stop)
@@ -79,6 +81,16 @@ def _document(model: Decoder, writer: Writer, script: Script, draw: random.Rando
         last = stop
     answers = tuple(slice(skipped - opened + each.start, skipped - opened + each.stop) for each in script.answers)
     return AddressedDocument(document, _inputs(model, document), asking, answers, skipped, heard, tuple(targets))
+
+
+def _said(writer: Writer, sentence: str | None, document: list[int]) -> list[int]:
+    """Return the document up to the end of what says the answer, without what is before it: padded with -1."""
+    if sentence is None:
+        return document
+    after_word, after_line = (writer.tokenizer.encode(f"{lead}{sentence}") for lead in " \n")
+    spans = [(_last_place(document, tokens), len(tokens)) for tokens in (after_word, after_line) if sentence]
+    first, size = max(((at, size) for at, size in spans if at is not None), default=(0, 0))
+    return [-1] * first + document[first : first + size]
 
 
 def _value(writer: Writer, question: list[int], answer: list[int], document: list[int]) -> tuple[slice, int] | None:

@@ -12,7 +12,7 @@ from gemma10m.errors import ConfigError
 
 TASKS = ("needle", "pairs", "passkey", "question", "repeat", "story", "text")
 SEEN_IN_A_WINDOW = ("needle", "passkey", "repeat", "text")  # tasks that ask for what can stand just before
-HAVE_VALUES = ("needle", "pairs", "passkey", "question")  # tasks whose answer is where the document last has it
+HAVE_VALUES = ("needle", "pairs", "passkey", "question", "story")  # tasks with answers that one place has
 TRAINABLE = ("gates", "attention", "all", "memory")
 MOST_VIRTUAL = 20
 NOT_FOR_MEMORY = ("backprop", "recompute", "end_share", "start_share", "window_share", "mixer_weight")

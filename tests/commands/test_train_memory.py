@@ -265,8 +265,8 @@ def test_recipes_and_questions_that_do_not_fit_are_refused(desk: Path, unbroken:
     addressed(desk)
     with pytest.raises(UsageError, match="fits what an untrained memory is addressed with"):
         train(desk, adapter=str(unbroken))
-    addressed(desk, tasks={"story": 1})
-    with pytest.raises(ConfigError, match="addressed needs one of the tasks needle, pairs, passkey, question"):
+    addressed(desk, tasks={"repeat": 1})
+    with pytest.raises(ConfigError, match="addressed needs one of the tasks needle, pairs, passkey, question, story"):
         train(desk)
     addressed(desk, tasks={"question": 1})
     asked.write_text(json.dumps(QUESTION | {"question": "Does Tobias Grey keep bees?"}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Iterator
 from functools import cache, partial
 from typing import Any
@@ -19,6 +20,7 @@ from gemma10m.adapters.added_memory import PART
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.models.added_attention import AddedMemoryAttention
 from gemma10m.models.decoder import Decoder
+from gemma10m.tasks.babi import MOVES, PEOPLE, draw_babi
 from gemma10m.tasks.haystack import Prose
 from gemma10m.tasks.question_set import AskedQuestion
 from gemma10m.tasks.writer import Writer
@@ -67,7 +69,7 @@ def gathered(count: int, **changes: Any) -> list[AddressedDocument]:
 
 def test_a_target_is_a_value_as_the_document_has_it_for_the_last_time() -> None:
     decode, counts = tokenizer().decode, []
-    for document in gathered(6):
+    for document in gathered(6, tasks={"needle": 2, "pairs": 1}):
         counts.append(len(document.targets))
         for target in document.targets:
             said = document.ids[target.places].tolist()
@@ -92,6 +94,28 @@ def test_the_answer_to_a_question_is_found_in_its_sentence() -> None:
     (document,) = gathered(1, tasks={"question": 1.0})
     (target,) = document.targets
     assert tokenizer().decode(document.ids[target.places].tolist()).endswith("Tobias Grey")
+
+
+def test_where_somebody_is_is_found_in_the_last_move_and_not_where_another_went_later() -> None:
+    decode, found = tokenizer().decode, 0
+    for document in gathered(12, tasks={"story": 1.0}):
+        text, said = decode(document.ids.tolist()), decode(document.questions.tolist())
+        for target in document.targets:
+            first, last = int(target.places[0]), int(target.places[-1])
+            place = decode(document.ids[first : last + 1].tolist())
+            before = decode(document.ids[:first].tolist())
+            who = max(PEOPLE, key=before.rfind)
+            moves = re.findall(rf"{who} (?:{'|'.join(MOVES)}) the (\w+)\.", text)
+            assert moves[-1].startswith(place.split()[-1])  # a tokenizer may join the last letter with the stop
+            assert f"{who} is in the {moves[-1]}." in said
+            found += 1
+    assert found > 5
+
+
+def test_no_place_is_asked_for_where_several_sentences_together_say_the_answer() -> None:
+    turns = [turn for task in (2, 3, 4, 5) for turn in draw_babi(random.Random(task), task, questions=9).turns]
+    assert turns
+    assert {turn.sentence for turn in turns} == {""}
 
 
 def test_inputs_are_what_each_layer_with_a_memory_gets() -> None:
