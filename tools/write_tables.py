@@ -5,7 +5,8 @@ docs/state-file.md what was killed at random, docs/concepts.md how many verdicts
 docs/remembering.md what a pretrained model recalls, docs/training.md what sharing keys and values costs one
 and how a Megalodon reads on,
 docs/kept.md what keys and values in fewer bits change, docs/packed.md what weights in fewer bits do,
-docs/guides/library.md how often the right one of many documents is found, and what disturbed runs leave.
+docs/guides/library.md how often the right one of many documents is found, and what disturbed runs leave,
+docs/distributed.md how far several ranks are from one process.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import library_tables
 import megalodon_tables
 import memory_tables
 import packed_tables
+import rank_tables
 from sharing_tables import sharing_rows, sharing_table
 from tables import ROOT, ResultRow, against, rows
 
@@ -35,6 +37,7 @@ PAGES = (
     "docs/kept.md",
     "docs/packed.md",
     "docs/guides/library.md",
+    "docs/distributed.md",
 )
 SETS = {
     "squad-asked": "SQuAD 2.0",
@@ -270,7 +273,8 @@ def used_rows() -> list[ResultRow]:
     asked += [*library_tables.recall_rows(), *library_tables.run_rows()]
     megalodon = [*megalodon_tables.loss_rows(), *megalodon_tables.speed_rows()]
     packed = packed_tables.page_rows()
-    return [*kept, *asked, rows("kills")[-1], *remembering, *sharing_rows(), *megalodon, *packed]
+    apart = [rows("kills")[-1], *rank_tables.rank_rows()]
+    return [*kept, *asked, *apart, *remembering, *sharing_rows(), *megalodon, *packed]
 
 
 def filled(text: str) -> str:
@@ -286,6 +290,7 @@ def filled(text: str) -> str:
         "timing": timing_table(),
         "library": library_tables.recall_table(),
         "runs": library_tables.runs_table(),
+        "ranks": rank_tables.rank_table(),
         "kills": kills_line(),
         "verdicts": verdicts_line(),
         "remembering": memory_tables.remembering_table(),
