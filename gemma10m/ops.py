@@ -125,7 +125,7 @@ def packed_linear(x: Tensor, packed: Tensor, scales: Tensor) -> Tensor:
             return compiled.packed_linear(x, packed, scales)
     if not x.is_cpu or x.dtype != torch.bfloat16 or not has_torchs_layout():
         return reference.packed_linear(x, packed, scales)
-    columns = x.reshape(rows, size)
+    columns = x.reshape(rows, size).contiguous()  # one row of each of several documents is a view
     if packed.shape[1] != size:  # 8 bits are 4 and 4
         columns = torch.cat((columns, columns), dim=1)
     found: Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(

@@ -61,6 +61,17 @@ def test_torchs_kernel_for_few_rows_is_as_exact_as_the_reference(bits: int, monk
     assert_as_exact(found, plain, x.double() @ matrix.T)
 
 
+@BITS
+def test_the_last_token_of_each_of_several_documents_is_multiplied(bits: int) -> None:
+    """It is a row of a larger tensor, which torch's kernel does not take."""
+    _, packed, scales = drawn(64, 64, bits, torch.bfloat16)
+    x = asking(6, 64, torch.bfloat16).view(2, 3, 64)
+    with torch.no_grad():
+        found = ops.packed_linear(x[:, -1:], packed, scales)
+        assert torch.equal(found, ops.packed_linear(x[:, -1:].contiguous(), packed, scales))
+    assert found.shape == (2, 1, 64)
+
+
 def test_many_rows_are_the_references() -> None:
     _, packed, scales = drawn(64, 64, 4, torch.bfloat16)
     x = asking(33, 64, torch.bfloat16)
