@@ -113,7 +113,7 @@ _MAIL_NAMES = (".eml", ".emlx", ".mbox", ".mbx", ".mht", ".mhtml")
 _HEADER = re.compile(rb"(?:From \S+ [^\n]{10,200}\n>?|\s*)[!-9;-~]{1,80}:[ \t\r\n]")
 MAIL_LENGTH = re.compile(rb"\d{1,10}[ \t]*\r?\n")  # before a message of Apple Mail
 _FIELD = re.compile(rb">?[!-9;-~]{1,80}:(?:[ \t\r\n]|\Z)")
-_MAIL_FIRST = re.compile(rb"(?:Received|Return-Path|Delivered-To|Message-ID|MIME-Version): ", re.IGNORECASE)
+_OF_MAIL_ALONE = re.compile(rb"(?:Received|Return-Path|Delivered-To|Message-ID|MIME-Version): ", re.IGNORECASE)
 _SEPARATOR = re.compile(  # with an address, or with a date as RFC 4155 has it: a sentence may begin with "From"
     rb"From (?:(?:[^\s@]*@\S*|-) [^\n]*\d:\d\d\b[^\n]*\b\d{4}\b"
     rb"|[^\n]{1,200} (?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} [ \d]?\d \d?\d:\d\d\b[^\n]*\b\d{4}\b)"
@@ -220,7 +220,7 @@ def _is_mail(head: bytes, ending: str) -> bool:
         length = MAIL_LENGTH.match(head) if ending == ".emlx" else None
         return bool(_HEADER.match(head, length.end() if length else 0))
     lines = head.split(b"\n", _LONGEST_HEADERS)
-    return _separates(lines[0], b"".join(lines[1:2])) or (bool(_MAIL_FIRST.match(head)) and _are_headers(lines))
+    return _separates(lines[0], b"".join(lines[1:2])) or _are_headers(lines)
 
 
 def _separates(line: bytes, following: bytes) -> bool:
@@ -229,15 +229,16 @@ def _separates(line: bytes, following: bytes) -> bool:
 
 
 def _are_headers(lines: list[bytes]) -> bool:
-    """Tell if all lines up to an empty one are headers, and enough of them hold what a mail's do."""
-    known = 0
+    """Tell if all lines up to an empty one are headers, enough are plausible, and one is of mail alone."""
+    known, is_mail = 0, False
     for line in lines[:_LONGEST_HEADERS]:
         if not line.strip():
             break
         if line[:1] not in b" \t" and not _FIELD.match(line):
             return False
         known += bool(_PLAUSIBLE_FIELD.match(line[:_LONGEST_LINE]))
-    return known >= _ENOUGH_FIELDS
+        is_mail = is_mail or bool(_OF_MAIL_ALONE.match(line))
+    return is_mail and known >= _ENOUGH_FIELDS
 
 
 def is_tar_header(block: bytes) -> bool:

@@ -18,6 +18,7 @@ TEXTS = {
     "mail.md": "MIME-Version: 1.0 is a header.\n\nText here.\n",
     "path.md": "Return-Path: what it is\n\nSome text on mail.\n",
     "quarter": "From January to March 2021\nSales: 500\n\nAll in all a good quarter.\n",
+    "template": "From: Ann <a@example.org>\nSubject: hi\nDate: Mon, 4 Mar 2024 10:00:00 +0000\n\nThree fields.\n",
     "path": "Return-Path: <a@example.org>\nDate: Mon, 4 Mar 2024 10:00:00 +0000\nare two headers.\n\nText here.\n",
 }
 
@@ -30,6 +31,7 @@ def test_a_text_that_begins_like_mail_is_text(tmp_path: Path, name: str) -> None
 MAILS = {
     "from a folder": "Return-Path: <a@example.org>\nReceived: from x.example.org (x)\n\tby y; Mon, 4 Mar 2024\n",
     "from a program": "MIME-Version: 1.0\nMessage-ID: <1@example.org>\n",
+    "sent by this account": "User-Agent: Mutt\nMessage-ID: <1@example.org>\n",
     "of a mailbox": "From - Mon Mar  4 10:00:00 2024\nX-Mozilla-Status: 0001\n",
     "of a local mailbox": "From ann Mon Mar  4 10:00 2024\nX-Status: 0001\n",
 }
