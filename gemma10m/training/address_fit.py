@@ -30,7 +30,7 @@ from gemma10m.training.address_losses import (
     layer_document,
     share_found,
 )
-from gemma10m.training.addresses import AddressedDocument
+from gemma10m.training.addresses import AddressedDocument, draw_together
 from gemma10m.training.plain_segments import PlainSegments
 
 STEPS = 900
@@ -87,14 +87,11 @@ class _Fit:
         )
 
     def step(self, step: int) -> tuple[float, float]:
-        apart, found = self._contrast(self._sample(APART))
-        losses = torch.stack([self._memory_loss(self._sample(TOGETHER)) for _ in range(MEMORIES)])
+        apart, found = self._contrast(self._draw.sample(self._documents, min(APART, len(self._documents))))
+        losses = torch.stack([self._memory_loss() for _ in range(MEMORIES)])
         loss = apart + losses.mean()
         self._move(loss, step)
         return float(loss.detach()), found
-
-    def _sample(self, count: int) -> list[LayerDocument]:
-        return self._draw.sample(self._documents, min(count, len(self._documents)))
 
     def _contrast(self, documents: Sequence[LayerDocument]) -> tuple[Tensor, float]:
         losses, found, sharpness = [], 0.0, self._sharpness.exp()
@@ -104,8 +101,8 @@ class _Fit:
             found += share_found(alike, right)
         return torch.stack(losses).mean(), found / len(documents)
 
-    def _memory_loss(self, documents: Sequence[LayerDocument]) -> Tensor:
-        together = joined(documents)
+    def _memory_loss(self) -> Tensor:
+        together = joined(draw_together(self._documents, TOGETHER, self._draw))
         lost, found = group_loss(self._layer, together, self._plain, self._inputs, self._draw)
         return lost + _gate_loss(found, together.places.to(self._sharpness.device))
 

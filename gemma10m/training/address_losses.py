@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gemma10m import ops
 from gemma10m.models.added_attention import AddedMemoryAttention
-from gemma10m.training.addresses import AddressedDocument
+from gemma10m.training.addresses import AddressedDocument, draw_together
 from gemma10m.training.plain_segments import PlainSegments
 
 GROUPS, TOGETHER = 2, 3  # of documents for each layer in a step of training; documents in a group
@@ -30,6 +30,7 @@ class LayerDocument:
     asking: Tensor  # (T, D)
     asked: Tensor  # (Q) int64: which of the T tokens ask
     places: Tensor  # (Q) int64: which of the S tokens each asks for
+    is_common: bool  # as of an AddressedDocument
 
 
 class Addresses(NamedTuple):
@@ -75,7 +76,7 @@ def address_loss(
     losses = []
     for number, layer in enumerate(layers):
         for _ in range(GROUPS):
-            chosen = draw.sample(documents, min(TOGETHER, len(documents)))
+            chosen = draw_together(documents, TOGETHER, draw)
             together = joined([layer_document(document, number) for document in chosen])
             losses.append(group_loss(layer, together, plain, number, draw)[0])
     return torch.stack(losses).mean()
@@ -99,7 +100,7 @@ def layer_document(document: AddressedDocument, inputs: int) -> LayerDocument:
     """Return the document as the layer has it whose place among the gathered inputs is `inputs`."""
     asked = torch.cat([target.asked for target in document.targets])
     places = torch.cat([target.places for target in document.targets])
-    return LayerDocument(document.inputs[inputs], document.asking[inputs], asked, places)
+    return LayerDocument(document.inputs[inputs], document.asking[inputs], asked, places, document.is_common)
 
 
 def joined(documents: Sequence[LayerDocument]) -> LayerDocument:
@@ -114,6 +115,7 @@ def joined(documents: Sequence[LayerDocument]) -> LayerDocument:
         torch.cat([document.asking for document in documents]),
         torch.cat(asked),
         torch.cat(places),
+        any(document.is_common for document in documents),
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -39,6 +40,24 @@ class AddressedDocument:
     prose: int  # tokens of them before the first question
     asking: Tensor  # (L, T, D): what each of the layers gets of them
     targets: tuple[Target, ...]
+    is_common: bool  # others say something else of the same names, so that only one of them can be in a memory
+
+
+class OneOfMany(Protocol):
+    @property
+    def is_common(self) -> bool: ...
+
+
+SomeDocument = TypeVar("SomeDocument", bound=OneOfMany)
+
+
+def draw_together(documents: Sequence[SomeDocument], count: int, draw: random.Random) -> list[SomeDocument]:
+    """Draw documents for one memory: `count`, or as many as there are; of the common ones one at most."""
+    places = draw.sample(range(len(documents)), min(count, len(documents)))
+    extra = [at for at in places if documents[at].is_common][1:]
+    others = [at for at, document in enumerate(documents) if not document.is_common and at not in places]
+    kept = [at for at in places if at not in extra] + draw.sample(others, min(len(extra), len(others)))
+    return [documents[at] for at in kept]
 
 
 def gather(model: Decoder, writer: Writer, recipe: Recipe, count: int) -> Iterator[AddressedDocument]:
@@ -80,7 +99,10 @@ def _document(model: Decoder, writer: Writer, case: Case, script: Script, draw: 
             targets.append(Target(skipped + at - 1, places))
         last = stop
     answers = tuple(slice(skipped - opened + each.start, skipped - opened + each.stop) for each in script.answers)
-    return AddressedDocument(document, _inputs(model, document), asking, answers, skipped, heard, tuple(targets))
+    is_common = any(turn.sentence is not None for turn in case.turns)
+    return AddressedDocument(
+        document, _inputs(model, document), asking, answers, skipped, heard, tuple(targets), is_common
+    )
 
 
 def _said(writer: Writer, sentence: str | None, document: list[int]) -> list[int]:

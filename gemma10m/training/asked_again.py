@@ -19,7 +19,7 @@ from gemma10m.memory.state import State
 from gemma10m.models.decoder import Decoder
 from gemma10m.tasks.haystack import Prose
 from gemma10m.tasks.writer import TrainingRow
-from gemma10m.training.addresses import AddressedDocument
+from gemma10m.training.addresses import AddressedDocument, draw_together
 from gemma10m.training.batch import answer_mask
 from gemma10m.training.heard_inputs import read_and_hear
 from gemma10m.training.plain_segments import draw_prose
@@ -59,10 +59,11 @@ def draw_again(
 ) -> AskedAgain:
     """Draw a step's rows. Each document must have an answer to find."""
     draw = random.Random(f"{recipe.seed} {step} again")
-    together = draw.randint(1, min(TOGETHER, len(documents)))
-    rows = [draw.sample(documents, together) for _ in range(ROWS)]
-    asked = [draw.choice(row) for row in rows]
-    chosen = tuple(document for row in rows for document in row)
+    count = draw.randint(1, TOGETHER)
+    rows = [draw_together(documents, count, draw) for _ in range(ROWS)]
+    together = min(map(len, rows))
+    chosen = tuple(document for row in rows for document in row[:together])
+    asked = [draw.choice(row[:together]) for row in rows]
     segments = -(-max(len(document.ids) for document in chosen) // segment)
     windows = torch.tensor([draw.randrange(WINDOWS) for _ in rows])
     return AskedAgain(_batch(asked, recipe, together * segments, stage.virtual, draw), chosen, windows)

@@ -6,6 +6,7 @@ import math
 import random
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
@@ -39,7 +40,7 @@ from gemma10m.training.address_losses import (
     recalled,
     written_behind,
 )
-from gemma10m.training.addresses import FACTS, FEW, AddressedDocument, gather
+from gemma10m.training.addresses import FACTS, FEW, AddressedDocument, draw_together, gather
 from gemma10m.training.heard_inputs import added_layers
 from gemma10m.training.parameters import is_address
 from gemma10m.training.plain_segments import PlainSegments, read_plain
@@ -110,6 +111,24 @@ def test_where_somebody_is_is_found_in_the_last_move_and_not_where_another_went_
             assert f"{who} is in the {moves[-1]}." in said
             found += 1
     assert found > 5
+
+
+@dataclass(frozen=True)
+class Told:
+    number: int
+    is_common: bool
+
+
+def test_of_documents_that_say_something_else_of_the_same_names_one_is_in_a_memory() -> None:
+    told, sizes = [Told(number, number % 2 == 0) for number in range(8)], set()
+    for seed in range(40):
+        found = draw_together(told, 4, random.Random(seed))
+        assert len({one.number for one in found}) == 4
+        sizes.add(sum(one.is_common for one in found))
+    assert sizes == {0, 1}
+    assert len(draw_together(told[::2], 3, random.Random(0))) == 1
+    assert [one.is_common for one in gathered(2, tasks={"story": 1.0})] == [True, True]
+    assert [one.is_common for one in gathered(2, tasks={"needle": 1.0})] == [False, False]
 
 
 def test_no_place_is_asked_for_where_several_sentences_together_say_the_answer() -> None:
