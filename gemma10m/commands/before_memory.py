@@ -6,7 +6,7 @@ import time
 
 from gemma10m.errors import ConfigError
 from gemma10m.terminal import Terminal
-from gemma10m.training.address_fit import STEPS, fit_layer
+from gemma10m.training.address_fit import fit_layer, fit_steps
 from gemma10m.training.addresses import AddressedDocument, gather
 from gemma10m.training.heard_inputs import added_layers
 from gemma10m.training.memory_trainer import MemoryTrainer
@@ -39,7 +39,7 @@ def _address(terminal: Terminal, trainer: MemoryTrainer, *, fits: bool) -> None:
 
 def _fit(terminal: Terminal, trainer: MemoryTrainer, documents: list[AddressedDocument]) -> None:
     for place, (number, layer) in enumerate(added_layers(trainer.model).items()):
-        with terminal.count_progress(f"fitting the memory of layer {number}", "steps", STEPS) as progress:
+        with terminal.count_progress(f"fitting the memory of layer {number}", "steps", fit_steps()) as progress:
             for report in fit_layer(number, layer, place, documents, trainer.plain, trainer.recipe.seed):
                 progress.update(report.step)
         terminal.note(f"layer {number} recalls {report.found:.0%} of the tokens asked for")

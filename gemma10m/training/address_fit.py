@@ -33,12 +33,22 @@ from gemma10m.training.address_losses import (
 from gemma10m.training.addresses import AddressedDocument, draw_together
 from gemma10m.training.plain_segments import PlainSegments
 
-STEPS = 900
 APART, MEMORIES = 6, 2  # documents of a step, each for itself; memories of a few of them
-MAP_RATE, GATE_RATE, SHARPNESS_RATE = 2e-3, 1e-2, 5e-3
+GATE_RATE, SHARPNESS_RATE = 1e-2, 5e-3
 DECAY, WARMUP, LEAST_RATE = 0.05, 20, 0.05
 OPEN_GATES, SHUT_GATES = 0.03, 0.02  # the losses of gates that are open on every token, and shut on the right one
 SHARPNESS = math.log(15.0)
+
+
+@dataclass(frozen=True)
+class Phase:
+    steps: int
+    rate: float  # of maps, at its highest
+    recalls: bool  # the loss of what memories recall is added to the contrast
+
+
+# What memories recall is hardly a function of names that are not told apart yet: the contrast comes first.
+PHASES = (Phase(300, 4e-3, recalls=False), Phase(600, 2e-3, recalls=True))
 
 
 @dataclass(frozen=True)
@@ -57,21 +67,30 @@ def fit_layer(
     seed: int,
 ) -> Iterator[FitReport]:
     """Fit the layer's added memory in place, one step at a time; `inputs` is its place among the gathered inputs."""
-    fit = _Fit(layer, inputs, documents, plain, random.Random(f"{seed} fit {number}"))
-    for step in range(1, STEPS + 1):
-        loss, found = fit.step(step - 1)
-        yield FitReport(step, loss, found)
+    draw, count = random.Random(f"{seed} fit {number}"), 0
+    for phase in PHASES:
+        fit = _Fit(phase, layer, inputs, documents, plain, draw)
+        for step in range(phase.steps):
+            loss, found = fit.step(step)
+            count += 1
+            yield FitReport(count, loss, found)
+
+
+def fit_steps() -> int:
+    return sum(phase.steps for phase in PHASES)
 
 
 class _Fit:
     def __init__(
         self,
+        phase: Phase,
         layer: AddedMemoryAttention,
         inputs: int,
         documents: Sequence[AddressedDocument],
         plain: PlainSegments | None,
         draw: random.Random,
     ) -> None:
+        self._phase = phase
         self._layer, self._inputs, self._plain, self._draw = layer, inputs, plain, draw
         self._documents = [layer_document(document, inputs) for document in documents if document.targets]
         named = dict(layer.added_memory.named_parameters())
@@ -80,7 +99,7 @@ class _Fit:
         self._sharpness = nn.Parameter(torch.tensor(SHARPNESS, device=self._maps[0].device))
         self._optimizer = torch.optim.AdamW(
             [
-                {"params": self._maps, "base": MAP_RATE, "weight_decay": DECAY},
+                {"params": self._maps, "base": phase.rate, "weight_decay": DECAY},
                 {"params": self._gates, "base": GATE_RATE, "weight_decay": 0.0},
                 {"params": [self._sharpness], "base": SHARPNESS_RATE, "weight_decay": 0.0},
             ]
@@ -88,10 +107,10 @@ class _Fit:
 
     def step(self, step: int) -> tuple[float, float]:
         apart, found = self._contrast(self._draw.sample(self._documents, min(APART, len(self._documents))))
-        losses = torch.stack([self._memory_loss() for _ in range(MEMORIES)])
-        loss = apart + losses.mean()
-        self._move(loss, step)
-        return float(loss.detach()), found
+        if self._phase.recalls:
+            apart = apart + torch.stack([self._memory_loss() for _ in range(MEMORIES)]).mean()
+        self._move(apart, step)
+        return float(apart.detach()), found
 
     def _contrast(self, documents: Sequence[LayerDocument]) -> tuple[Tensor, float]:
         losses, found, sharpness = [], 0.0, self._sharpness.exp()
@@ -107,7 +126,7 @@ class _Fit:
         return lost + _gate_loss(found, together.places.to(self._sharpness.device))
 
     def _move(self, loss: Tensor, step: int) -> None:
-        share = min(1.0, (step + 1) / WARMUP) * max(LEAST_RATE, 1.0 - step / STEPS)
+        share = min(1.0, (step + 1) / WARMUP) * max(LEAST_RATE, 1.0 - step / self._phase.steps)
         for group in self._optimizer.param_groups:
             group["lr"] = group["base"] * share
         self._optimizer.zero_grad(set_to_none=True)

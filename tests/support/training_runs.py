@@ -6,6 +6,7 @@ import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,6 @@ from readers import checkpoint, workshop
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from gemma10m.commands import before_memory
 from gemma10m.commands.train import TrainOptions, train
 from gemma10m.config import ModelConfig, ReadingConfig
 from gemma10m.memory.interludes import Interludes
@@ -164,8 +164,8 @@ def acting_before(number: int, act: Callable[[Trainer], object]) -> Iterator[pyt
 
 def shorten_fit(patch: pytest.MonkeyPatch, steps: int) -> None:
     """Fit what a memory is addressed with in fewer steps."""
-    for module in (address_fit, before_memory):
-        patch.setattr(module, "STEPS", steps)
+    first, last = address_fit.PHASES
+    patch.setattr(address_fit, "PHASES", (replace(first, steps=steps // 2), replace(last, steps=steps - steps // 2)))
 
 
 def interrupted_before(number: int) -> AbstractContextManager[pytest.MonkeyPatch]:
