@@ -115,15 +115,15 @@ class _Fit:
     def _contrast(self, documents: Sequence[LayerDocument]) -> tuple[Tensor, float]:
         losses, found, sharpness = [], 0.0, self._sharpness.exp()
         for document in documents:
-            alike, right = alikeness(addresses(self._layer, document)), document.places.to(sharpness.device)
-            losses.append(contrast(alike, right, sharpness))
+            where, right = addresses(self._layer, document), document.places.to(sharpness.device)
+            alike = alikeness(where)
+            losses.append(contrast(alike, right, sharpness) + _gate_loss(where, right))
             found += share_found(alike, right)
         return torch.stack(losses).mean(), found / len(documents)
 
     def _memory_loss(self) -> Tensor:
         together = joined(draw_together(self._documents, TOGETHER, self._draw))
-        lost, found = group_loss(self._layer, together, self._plain, self._inputs, self._draw)
-        return lost + _gate_loss(found, together.places.to(self._sharpness.device))
+        return group_loss(self._layer, together, self._plain, self._inputs, self._draw)
 
     def _move(self, loss: Tensor, step: int) -> None:
         share = min(1.0, (step + 1) / WARMUP) * max(LEAST_RATE, 1.0 - step / self._phase.steps)

@@ -78,7 +78,7 @@ def address_loss(
         for _ in range(GROUPS):
             chosen = draw_together(documents, TOGETHER, draw)
             together = joined([layer_document(document, number) for document in chosen])
-            losses.append(group_loss(layer, together, plain, number, draw)[0])
+            losses.append(group_loss(layer, together, plain, number, draw))
     return torch.stack(losses).mean()
 
 
@@ -88,12 +88,12 @@ def group_loss(
     plain: PlainSegments | None,
     number: int,
     draw: random.Random,
-) -> tuple[Tensor, Addresses]:
-    """Return the share that is lost of documents in one memory, and their addresses; `number` as in the inputs."""
+) -> Tensor:
+    """Return the share that is lost of documents in one memory; `number` as in the inputs."""
     found = addresses(layer, together)
     right = together.places.to(found.keys.device)
     behind = None if plain is None else written_behind(found, right, draw_prose_behind(layer, plain, number, draw))
-    return lost_share(recalled(found), right, behind), found
+    return lost_share(recalled(found), right, behind)
 
 
 def layer_document(document: AddressedDocument, inputs: int) -> LayerDocument:
