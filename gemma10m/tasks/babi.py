@@ -115,9 +115,8 @@ def draw_babi(
 def _one_fact(story: Story, sentences: int) -> Asked:
     for _ in range(sentences):
         story.move(story.draw.choice(story.people))
-    return [
-        (_where(who, who, place, story.lines[story.moved[who]]), story.moved[who]) for who, place in story.place.items()
-    ]
+    last = [(who, place, story.moved[who]) for who, place in story.place.items()]
+    return [(_where(who, who, place, story.lines[line]), line) for who, place, line in last]
 
 
 def _two_facts(story: Story, sentences: int) -> Asked:
