@@ -43,12 +43,12 @@ class AddressedDocument:
     is_common: bool  # others say something else of the same names, so that only one of them can be in a memory
 
 
-class OneOfMany(Protocol):
+class PerhapsCommon(Protocol):
     @property
     def is_common(self) -> bool: ...
 
 
-SomeDocument = TypeVar("SomeDocument", bound=OneOfMany)
+SomeDocument = TypeVar("SomeDocument", bound=PerhapsCommon)
 
 
 def draw_together(documents: Sequence[SomeDocument], count: int, draw: random.Random) -> list[SomeDocument]:
