@@ -28,7 +28,7 @@ from gemma10m.models.queries import Projected, Queries, queries_of
 from gemma10m.models.run_state import open_after, state_after, state_before
 from gemma10m.models.scores import SCORES_AT_ONCE, attend
 
-WIDEST_IN_BLOCKS = 256  # numbers of a head
+WIDEST_UNSHIFTED = 256  # numbers of a head, of which wider ones have scores of hundreds (Gemma 4)
 
 
 def window_of(spec: AttentionSpec, reading: ReadingConfig) -> Window:
@@ -57,7 +57,7 @@ class Attention(Mixer):
         self.quantiser, self.most_attended = quantiser_of(reading), None
         if self.memory.keeps_attended and isinstance(self.window, SegmentWindow):
             self.most_attended = MostAttended(spec, self.window)
-        self.in_blocks = spec.head_size <= WIDEST_IN_BLOCKS  # wider heads' scores are too large for bfloat16 (Gemma 4)
+        self.shifts_scores = spec.head_size > WIDEST_UNSHIFTED
         self.norm_eps, self.has_kv_norm = config.norm_eps, config.has_kv_norms
         bias = spec.projection_bias
         self.q_proj = nn.Linear(config.hidden_size, spec.query_size, bias=bias)
@@ -349,7 +349,7 @@ class Attention(Mixer):
     def _local(self, queries: Tensor, keys: Tensor, values: Tensor, reach: int | None) -> Tensor:
         """Attend inside one window: (B, H, Q, E), keys and values (B, K, width, E) -> (B, H, Q, E)."""
         scale, cap = self.spec.scale, self.spec.score_cap
-        return attend(queries, keys, values, reach=reach, scale=scale, cap=cap, in_blocks=self.in_blocks)
+        return attend(queries, keys, values, reach=reach, scale=scale, cap=cap, shifted=self.shifts_scores)
 
     def _next_state(self, plan: Plan, buffer: Buffer, state: LayerState) -> LayerState:
         count = plan.exact_after

@@ -21,19 +21,19 @@ def attend(
     reach: int | None,
     scale: float | None,
     cap: float | None,
-    in_blocks: bool,
+    shifted: bool,
 ) -> Tensor:
     """Return softmax(cap(q k^T scale)) v; the queries are their window's last tokens, and each sees it up to itself.
 
     queries (B, H, Q, E), keys and values (B, K, width, E) -> (B, H, Q, E). reach: keys that a query sees, itself
     included; None for all. scale: None for 1 / sqrt(E). cap: c in c tanh(score / c), before the mask (Gemma 2, arXiv
-    2408.00118). in_blocks: by `attend_in_blocks` where that is faster.
+    2408.00118). shifted: scores may be hundreds, so that blocks of them shift them before they are rounded.
     """
     score_scale = queries.shape[-1] ** -0.5 if scale is None else scale
     if cap is not None:
         return _capped(queries, keys, values, reach, score_scale, cap)
-    if in_blocks and faster_in_blocks(queries):
-        return attend_in_blocks(queries, keys, values, reach=reach, scale=score_scale)
+    if faster_in_blocks(queries):
+        return attend_in_blocks(queries, keys, values, reach=reach, scale=score_scale, shifted=shifted)
     if queries.is_cuda:
         return _on_cuda(queries, keys, values, reach, score_scale)
     mask = window_mask(queries.shape[2], keys.shape[2], reach, keys.device)

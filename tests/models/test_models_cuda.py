@@ -34,7 +34,7 @@ def test_flash_attention_sees_the_lower_right_and_nothing_is_made_on_the_host(
 ) -> None:
     with fake_cuda(monkeypatch, flash=True) as made:
         given = parts(queries, width, 8, 1, 256, device="cuda", dtype=torch.bfloat16)
-        found = attend(*given, reach=None, scale=0.0625, cap=None, in_blocks=True)
+        found = attend(*given, reach=None, scale=0.0625, cap=None, shifted=False)
     assert (found.shape, found.device.type) == ((1, 8, queries, 256), "cuda")
     (((_, _, _, dropout, causal), words),) = made.named("_scaled_dot_product_flash_attention")
     assert (dropout, causal, words["scale"]) == (0.0, True, 0.0625)
@@ -44,7 +44,7 @@ def test_flash_attention_sees_the_lower_right_and_nothing_is_made_on_the_host(
 def test_head_sizes_that_flash_attention_does_not_take_are_padded(monkeypatch: pytest.MonkeyPatch) -> None:
     with fake_cuda(monkeypatch, flash=True) as made:
         given = parts(5, 9, 4, 2, 6, device="cuda", dtype=torch.bfloat16)
-        found = attend(*given, reach=9, scale=None, cap=None, in_blocks=True)
+        found = attend(*given, reach=9, scale=None, cap=None, shifted=False)
     assert found.shape == (1, 4, 5, 6)
     (((queries, keys, _, _, _), words),) = made.named("_scaled_dot_product_flash_attention")
     assert (queries.shape[-1], keys.shape[-1], words["scale"]) == (8, 8, 6**-0.5)
@@ -59,7 +59,7 @@ def test_masks_of_a_long_window_stay_small_without_flash_attention(
     with fake_cuda(monkeypatch, flash=False) as made:
         given = parts(16384, 147456, 8, kv_heads, 64, device="cuda", dtype=dtype)
         largest = max(part.untyped_storage().nbytes() for part in given)
-        found = attend(*given, reach=reach, scale=None, cap=None, in_blocks=True)
+        found = attend(*given, reach=reach, scale=None, cap=None, shifted=False)
     assert found.shape == (1, 8, 16384, 64)
     copies = 1 if kv_heads == 1 else 8 // kv_heads
     assert made.bytes["cuda"] <= max(largest * copies, 8 * 113 * 147456 * 4, found.untyped_storage().nbytes())
@@ -73,7 +73,7 @@ def test_masks_by_parts_give_what_one_mask_gives(
     kv_heads: int, reach: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = parts(23, 40, 4, kv_heads, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    expected = attend(*given, reach=reach, scale=None, cap=None, in_blocks=False)
+    expected = attend(*given, reach=reach, scale=None, cap=None, shifted=False)
     monkeypatch.setattr(scores, "SCORES_AT_ONCE", 40 * 5)
     found = scores._masked(*given, reach, 6**-0.5)
     assert torch.allclose(found, expected, rtol=0.0, atol=1e-12)

@@ -49,9 +49,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return the number of queries of each call of `attend_in_blocks` from now on."""
     found: list[int] = []
 
-    def counted(queries: Tensor, *others: Tensor, reach: int | None, scale: float) -> Tensor:
+    def counted(queries: Tensor, *others: Tensor, reach: int | None, scale: float, shifted: bool) -> Tensor:
         found.append(queries.shape[2])
-        return attend_in_blocks(queries, *others, reach=reach, scale=scale)
+        return attend_in_blocks(queries, *others, reach=reach, scale=scale, shifted=shifted)
 
     monkeypatch.setattr(scores, "attend_in_blocks", counted)
     return found
@@ -60,9 +60,13 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 @pytest.mark.usefixtures("sizes")
 @pytest.mark.parametrize("reach", [None, 1, 5, 28, 40, 57, 80])
 @pytest.mark.parametrize("queries", [1, 7, 30, 57])
-def test_blocks_equal_pytorchs_attention(queries: int, reach: int | None) -> None:
+@pytest.mark.parametrize("shifted", [False, True])
+def test_blocks_equal_pytorchs_attention(queries: int, reach: int | None, shifted: bool) -> None:
     inputs = drawn(queries)
-    assert difference(attend_in_blocks(*inputs, reach=reach, scale=0.3), by_torch(*inputs, reach, 0.3)) < EXACT
+    given = [part.clone() for part in inputs]
+    found = attend_in_blocks(*given, reach=reach, scale=0.3, shifted=shifted)
+    assert difference(found, by_torch(*inputs, reach, 0.3)) < EXACT
+    assert all(torch.equal(*pair) for pair in zip(given, inputs, strict=True))
 
 
 def test_products_of_a_long_read_have_few_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +80,7 @@ def test_products_of_a_long_read_have_few_shapes(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(torch, "bmm", counted)
     for width in range(64, 2049, 64):
-        attend_in_blocks(*drawn(64, width), reach=None, scale=0.3)
+        attend_in_blocks(*drawn(64, width), reach=None, scale=0.3, shifted=False)
     assert 1 < len(shapes) <= 8 * 9  # 8 to each doubling of the width, from 4 to 2048
 
 
@@ -103,7 +107,7 @@ def test_in_bfloat16_blocks_are_as_exact_as_eager_attention() -> None:
     queries, keys, values = drawn(MANY, 300, torch.bfloat16)
     queries = queries * 4  # scores up to some twenty, as in real models
     exact = by_torch(queries.double(), keys.double(), values.double(), 90, 0.5)
-    found = attend_in_blocks(queries, keys, values, reach=90, scale=0.5)
+    found = attend_in_blocks(queries, keys, values, reach=90, scale=0.5, shifted=False)
     seen = scores.window_mask(MANY, 300, 90, keys.device)
     assert seen is not None
     eager_scores = (queries @ keys.repeat_interleave(2, 1).mT * 0.5).masked_fill(~seen, float("-inf"))
@@ -127,15 +131,34 @@ def test_blocks_are_for_many_queries_in_bfloat16_on_a_cpu(queries: Callable[[], 
     assert not faster_in_blocks(queries())  # with gradients never
 
 
-@pytest.mark.parametrize(("widest", "expected"), [(256, [MANY, MANY]), (4, [])])
-def test_wide_heads_are_never_read_in_blocks(
-    widest: int, expected: list[int], calls: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(attention, "WIDEST_IN_BLOCKS", widest)
+@pytest.mark.parametrize("highest", [30, 300])
+def test_shifted_scores_are_as_exact_as_unrounded_ones(highest: int) -> None:
+    """Rounded scores are not: a score of 300 would move by up to 1."""
+    queries, keys, values = drawn(MANY, 300, torch.bfloat16)
+    queries = queries * (highest / 8)
+    exact = by_torch(queries.double(), keys.double(), values.double(), None, 1.0)
+    flash = by_torch(queries, keys, values, None, 1.0)  # PyTorch keeps scores in float32
+    shifted, rounded = (
+        attend_in_blocks(queries, keys, values, reach=None, scale=1.0, shifted=shifted) for shifted in (True, False)
+    )
+    assert difference(shifted, exact) < 3 * difference(flash, exact)
+    assert difference(shifted, exact) < difference(rounded, exact) / 4
+
+
+@pytest.mark.parametrize(("widest", "shifts"), [(256, False), (4, True)])
+def test_scores_of_wide_heads_are_shifted(widest: int, shifts: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attention, "WIDEST_UNSHIFTED", widest)
+    found = []
+
+    def noted(*tensors: Tensor, reach: int | None, scale: float, shifted: bool) -> Tensor:
+        found.append(shifted)
+        return attend_in_blocks(*tensors, reach=reach, scale=scale, shifted=shifted)
+
+    monkeypatch.setattr(scores, "attend_in_blocks", noted)
     model = tiny_model("full", dtype=torch.bfloat16)
     with torch.inference_mode():
         model(random_ids(model, MANY), model.empty_state())
-    assert calls == expected
+    assert found == [shifts] * model.config.layers
 
 
 @pytest.mark.parametrize(("heads", "kv_heads"), [(4, 1), (6, 2), (3, 3)])
@@ -143,7 +166,7 @@ def test_wide_heads_are_never_read_in_blocks(
 def test_one_query_sees_what_it_would_among_others(heads: int, kv_heads: int, reach: int | None) -> None:
     queries = torch.randn(2, heads, 3, 16, dtype=torch.float64)
     keys, values = torch.randn(2, 2, kv_heads, 40, 16, dtype=torch.float64)
-    how = {"reach": reach, "scale": 0.3, "cap": None, "in_blocks": False}
+    how = {"reach": reach, "scale": 0.3, "cap": None, "shifted": False}
     with torch.inference_mode():
         together = scores.attend(queries, keys, values, **how)
         alone = scores.attend(queries[:, :, -1:], keys, values, **how)
@@ -156,7 +179,7 @@ def test_one_query_sees_what_it_would_among_others(heads: int, kv_heads: int, re
 def test_one_query_in_bfloat16_is_rounded_once() -> None:
     queries = torch.randn(1, 4, 1, 32).bfloat16()
     keys, values = torch.randn(2, 1, 2, 300, 32).bfloat16()
-    how = {"reach": None, "scale": None, "cap": None, "in_blocks": True}
+    how = {"reach": None, "scale": None, "cap": None, "shifted": False}
     with torch.inference_mode():
         found = scores.attend(queries, keys, values, **how)
         exact = scores.attend(queries.double(), keys.double(), values.double(), **how)
