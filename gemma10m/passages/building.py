@@ -18,10 +18,10 @@ from gemma10m.passages.code_files import is_code
 from gemma10m.passages.cutting import Passage, cut_document
 from gemma10m.passages.folding import searchable
 from gemma10m.passages.titles import titled
-from gemma10m.passages.words import STEMMED, is_unspaced
+from gemma10m.passages.words import STEMMED, spaced
 
 APPLICATION = 0x67313069  # SQLite's own mark for whose file it is
-VERSION = 7
+VERSION = 8
 PAGES_KNOWN = 100  # bytes of the file that tell how many pages it has
 CHECKSUM = 4  # bytes after them
 SHRINKING = "PRAGMA auto_vacuum = FULL;"  # what FTS5 rewrites while it merges would stay as holes
@@ -87,8 +87,9 @@ def fill(
         values = (*where, json.dumps(passage.places), _packed(passage.text), heading)
         database.execute("INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
         text = searchable(f"{passage.heading.text}\n{passage.text}" if passage.heading else passage.text)
-        database.execute("INSERT INTO words (rowid, text, titles) VALUES (?, ?, ?)", (number, text, searchable(titles)))
-        if exact[passage.file] or is_unspaced(passage.text):
+        row = (number, spaced(text), spaced(searchable(titles)))
+        database.execute("INSERT INTO words (rowid, text, titles) VALUES (?, ?, ?)", row)
+        if exact[passage.file]:
             database.execute("INSERT INTO trigrams (rowid, text) VALUES (?, ?)", (number, text))
     database.execute("INSERT INTO about VALUES (?)", (fingerprint,))
     database.executemany("INSERT INTO files VALUES (?, ?, ?)", [(number, *file) for number, file in enumerate(files)])

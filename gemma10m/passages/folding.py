@@ -13,6 +13,10 @@ _DIGITS_END = re.compile("[-\u2010-\u2013](?<=\\d.)[ \\t]*\\r?\\n[ \\t]*(?=\\d)"
 _INVISIBLE = dict.fromkeys([0xAD, 0x34F, 0x61C, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065)])
 _MARKS = str.maketrans("‘’‚‛′ʼ`“”„‟«»″‐‑‒–−⁄", "'''''''\"\"\"\"\"\"\"-----/") | _INVISIBLE | {0xFEFF: None}
 _MARKS |= {n: str(unicodedata.digit(chr(n))) for n in range(0x660, 0x20000) if unicodedata.category(chr(n)) == "Nd"}
+# Vowel points of Hebrew and Arabic, which few texts write, and the stroke that makes an Arabic word longer.
+_MARKS |= dict.fromkeys(
+    [*range(0x591, 0x5BE), 0x5BF, 0x5C1, 0x5C2, 0x5C4, 0x5C5, 0x5C7, 0x640, *range(0x64B, 0x653), 0x670]
+)
 _DASHES = str.maketrans({"—": " -- ", "―": " -- "})
 
 _COMPOUND = re.compile(r"-(?<=\w-)(?=\w)")

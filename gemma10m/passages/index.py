@@ -15,7 +15,7 @@ from gemma10m.errors import StateError
 from gemma10m.passages.building import APPLICATION, CHECKSUM, PAGES_KNOWN, VERSION, file_checksum, page_bytes
 from gemma10m.passages.code_files import is_by_line
 from gemma10m.passages.cutting import Heading, Passage, sentences
-from gemma10m.passages.words import as_trigrams, as_words, is_unspaced
+from gemma10m.passages.words import as_phrases, as_trigrams, as_words
 from gemma10m.regular_file import open_regular_file
 from gemma10m.strict_json import strict_json
 
@@ -59,9 +59,7 @@ class PassageIndex:
         return fused([self._ranked("words", as_words(words), limit), self.with_parts(words, limit)])[:limit]
 
     def with_parts(self, words: list[str], limit: int) -> list[int]:
-        """Return the numbers of the passages of code, or of a script without spaces, that have the words as parts of
-        others.
-        """
+        """Return the numbers of the passages of code that have the words as parts of others."""
         return self._ranked("trigrams", as_trigrams(words[:SEARCHED_WORDS]), limit)
 
     def holders(self, word: str) -> int:
@@ -74,7 +72,7 @@ class PassageIndex:
 
         BM25 counts a heading's words twice; its measure against long passages (b = 0.75, which FTS5 fixes) is softened.
         """
-        query = " OR ".join(filter(None, (as_words(words[:SEARCHED_WORDS]), *(f'"{name}"' for name in names))))
+        query = " OR ".join(filter(None, (as_words(words[:SEARCHED_WORDS]), as_phrases(names))))
         if not query:
             return {}
         rows = self._rows(_RATED, (query, limit))
@@ -86,12 +84,8 @@ class PassageIndex:
         """Return the passages that have all of the first words and one of the others, the best first."""
         if len(every) > SEARCHED_WORDS:
             return []
-        either = any_of[:SEARCHED_WORDS]
-        table, query = "words", as_words
-        if any(map(is_unspaced, (*every, *either))):
-            table, query = "trigrams", as_trigrams
-        terms = [*(query([word]) for word in every), query(either)]
-        found = self._ranked(table, " AND ".join(f"({term})" for term in terms if term), limit)
+        terms = [*(as_words([word]) for word in every), as_words(any_of[:SEARCHED_WORDS])]
+        found = self._ranked("words", " AND ".join(f"({term})" for term in terms if term), limit)
         return [self.passage(number) for number in found]
 
     def passage(self, number: int) -> Passage:

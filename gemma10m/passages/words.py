@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 
 from gemma10m.passages.folding import fold, searchable
@@ -26,19 +26,27 @@ EMPTY = frozenset(
     what'll what're who'd who'll who're who've won't wouldn't you'd you'll you're you've""".split()
 )
 TITLES = frozenset(("Mr", "Mrs", "Ms", "Dr", "St"))  # whose full stop ends no sentence
-# Chinese, Japanese, Thai, Lao, Khmer, Burmese, Tibetan: words stand side by side.
-UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
-)
+# Scripts that put no spaces between words: Chinese and Japanese, whose words have two characters or more (Korean, where
+# particles follow without a space, is read alike), and Thai, Lao, Tibetan, Burmese and Khmer, whose words are longer.
+_SHORT = "\u3005-\u3007\u3040-\u30ff\u3105-\u312f\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
+_LONG = "\u0e00-\u109f\u1780-\u17ff"
+UNSPACED = re.compile(f"[{_SHORT}{_LONG}]")
+_RUNS = re.compile(f"[{_SHORT}]+|[{_LONG}]+|[^{_SHORT}{_LONG}]+")
+_SHORT_GRAM, _LONG_GRAM, TRIGRAM = 2, 3, 3  # characters that are searched together; in code
 STEMMED = "porter unicode61 remove_diacritics 2"  # FTS5's tokenizer: what it takes for one word
 
 
 def telling(text: str) -> list[str]:
     """Return the words that carry meaning, each once, in their order and in lower case; of a script that puts no spaces
-    between them, every three characters.
+    between them, every two or three characters.
     """
     words = (match[0].removesuffix("'s") for match in WORD.finditer(fold(text).casefold()))
-    return list(dict.fromkeys(piece for word in words if word not in EMPTY for piece in _pieces(word)))
+    return list(dict.fromkeys(piece for word in words for piece in _pieces(word) if piece not in EMPTY))
+
+
+def spaced(text: str) -> str:
+    """Put spaces around each character of a script that has none: FTS5 takes all between two spaces for one word."""
+    return text if text.isascii() else UNSPACED.sub(r" \g<0> ", text)
 
 
 def name_spans(text: str) -> Iterator[tuple[int, int]]:
@@ -96,29 +104,39 @@ def _terms(texts: Sequence[str]) -> list[str]:
     with closing(sqlite3.connect(":memory:")) as database:
         database.execute(f"CREATE VIRTUAL TABLE words USING fts5(text, content='', tokenize='{STEMMED}')")
         database.execute("CREATE VIRTUAL TABLE terms USING fts5vocab(words, instance)")
-        database.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", enumerate(texts))
+        database.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", enumerate(map(spaced, texts)))
         for term, number in database.execute("SELECT term, doc FROM terms ORDER BY doc, offset"):
             found[number].append(term)
     return [f" {' '.join(terms)} " for terms in found]
 
 
-def _pieces(word: str) -> list[str]:
-    return _threes(word) or [word] if is_unspaced(word) else [word]
+def _pieces(word: str) -> Iterator[str]:
+    for run in [word] if word.isascii() else _RUNS.findall(word):
+        if UNSPACED.match(run):
+            yield from _grams(run, _SHORT_GRAM if run[0] > "\u3000" else _LONG_GRAM)
+        elif WORD.search(run):
+            yield run
 
 
-def _threes(word: str) -> list[str]:
-    return list(dict.fromkeys(word[start : start + 3] for start in range(len(word) - 2)))
+def _grams(word: str, size: int) -> list[str]:
+    """Return every so many characters of the word, each once; all of a shorter word."""
+    return list(dict.fromkeys(word[start : start + size] for start in range(max(1, len(word) - size + 1))))
 
 
-def is_unspaced(text: str) -> bool:
-    """Tell if more than a tenth of the text is in a script that puts no spaces between words."""
-    return not text.isascii() and 10 * len(UNSPACED.findall(text)) > len(text)
+def is_unspaced(word: str) -> bool:
+    """Tell if a word is in a script that puts no spaces between words."""
+    return not word.isascii() and bool(UNSPACED.search(word))
 
 
 def as_words(words: list[str]) -> str:
     """Return an FTS5 query for passages that have any of the words; one with a hyphen is a phrase, or one word."""
     spelt = dict.fromkeys(each for word in words for each in (word, word.replace("-", "")))
-    return " OR ".join(f'"{word}"' for word in spelt)
+    return as_phrases(spelt)
+
+
+def as_phrases(words: Iterable[str]) -> str:
+    """Return an FTS5 query for any of the words or names, each a phrase."""
+    return " OR ".join(f'"{spaced(word).strip()}"' for word in words)
 
 
 def as_trigrams(words: list[str]) -> str:
@@ -127,4 +145,4 @@ def as_trigrams(words: list[str]) -> str:
 
 
 def _trigrams(word: str) -> str:
-    return " AND ".join(f'"{piece}"' for piece in _threes(word))
+    return " AND ".join(f'"{piece}"' for piece in _grams(word, TRIGRAM) if len(piece) == TRIGRAM)
