@@ -53,14 +53,14 @@ def _range(option: str, words: str, place: str = "") -> tuple[int, int]:
 
 def _page(file: SourceFile, words: str) -> str:
     """Return the text of pages, chapters or cells by number, or of one place by name."""
-    numbers = [place for place, (_, name) in enumerate(file.places) if name == words]
-    if not numbers and not RANGE.fullmatch(words):  # `sheet Costs` has the name Costs
-        numbers = [place for place, (_, name) in enumerate(file.places) if name.partition(" ")[2] == words]
-    if not numbers:
-        first, last = _range("--page", words, file.places[0][1] if file.places else "")
+    names = [name for _, name in file.places]
+    named = [place for place, name in enumerate(names) if name.partition(" ")[2] == words]  # `sheet 2024`
+    numbers = [place for place, name in enumerate(names) if name == words]
+    if not numbers and (RANGE.fullmatch(words) or not named):
+        first, last = _range("--page", words, names[0] if names else "")
         numbers = [place for place, name in enumerate(_numbers(file)) if first <= name <= last]
+    numbers = numbers or named
     if not numbers:
-        names = [name for _, name in file.places]
         found = f"{names[0]} to {names[-1]}" if names else "no pages, chapters or cells"
         raise UsageError(f"{file.path} has no text at --page {words}: it has {found}")
     ends = [offset for offset, _ in file.places[1:]] + [file.nbytes]

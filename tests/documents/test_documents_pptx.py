@@ -165,6 +165,21 @@ def test_charts_and_diagrams_are_read_where_they_are(tmp_path: Path) -> None:
     assert document.notices == (f"{tmp_path}/a.pptx: 1 embedded object is not read",)
 
 
+def test_the_points_of_a_diagram_come_in_the_order_of_their_connections(tmp_path: Path) -> None:
+    point = '<dgm:pt modelId="{0}"><dgm:t><a:p><a:r><a:t>{0}</a:t></a:r></a:p></dgm:t></dgm:pt>'
+    joined = '<dgm:cxn modelId="x" srcId="{}" destId="{}" srcOrd="{}"/>'
+    points = "".join(point.format(name) for name in ("alone", "ship", "test", "plan", "build", "cycle"))
+    cuts = (("d", "ship", 2), ("d", "plan", 0), ("build", "test", 0), ("d", "build", 1), ("cycle", "cycle", 0))
+    shown = '<dgm:cxn type="presOf" srcId="ship" destId="plan" srcOrd="0"/>'
+    data = f'<dgm:pt modelId="d" type="doc"/>{points}{"".join(joined.format(*cut) for cut in cuts)}{shown}'
+    more = {
+        "slides___rels__slide1.xml.rels": parts(("d", "diagramData", "../d.xml")),
+        "d.xml": f"<dgm:dataModel {SLIDE}>{data}</dgm:dataModel>",
+    }
+    document = opened(tmp_path, "a.pptx", pptx(frame('<dgm:relIds r:dm="d"/>'), **more))
+    assert text_of(document) == "Slide 1\n\nplan\nbuild\ntest\nship\nalone\ncycle\n"
+
+
 def test_what_is_not_read_has_a_notice(tmp_path: Path) -> None:
     struck = paragraph(RUN.format('<a:rPr strike="sngStrike"/>', "old") + RUN.format("", "new"))
     hidden = shape("hid", given='hidden="1"') + GROUP.format('hidden="1"', shape("den"))

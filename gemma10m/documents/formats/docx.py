@@ -18,6 +18,7 @@ from gemma10m.documents.detect import kind_of
 from gemma10m.documents.formats.docx_numbers import Numbers
 from gemma10m.documents.formats.docx_styles import Styles
 from gemma10m.documents.formats.docx_text import PartText
+from gemma10m.documents.formats.drawn_parts import DrawnParts
 from gemma10m.documents.formats.html_text import write_html, write_xhtml
 from gemma10m.documents.formats.lines import Kept
 from gemma10m.documents.formats.mail import write_mail
@@ -40,7 +41,6 @@ from gemma10m.documents.spool import Spool, TextWriter
 _NOTES = ("footnotes", "endnotes", "comments")
 _USUAL_PARTS = (*_NOTES, "styles", "numbering")
 _MARGINS = {"header": "headers", "footer": "footers"}
-_DRAWN = {"diagramData": "diagrams", "chart": "charts"}
 _DEEPEST = 4  # documents in documents
 
 
@@ -71,7 +71,8 @@ def write_docx(document: OfficePackage, writer: TextWriter, depth: int = 0) -> N
     def read_chunk(name: str) -> None:
         _write_chunk(document, parts.get(name), writer, depth)
 
-    found.chunk = read_chunk
+    drawn = DrawnParts(document, has_values=True)
+    found.chunk, found.drawn = read_chunk, lambda name: drawn.drawn(parts.get(name))
     read_guarded("styles", writer, lambda: _read_styles(document, named.get("styles", ""), found))
     if numbering := named.get("numbering"):
         read = partial(parse_xml, numbering, document.blocks(numbering), found.numbers.start)
@@ -81,6 +82,7 @@ def write_docx(document: OfficePackage, writer: TextWriter, depth: int = 0) -> N
         read = partial(parse_xml, name, document.blocks(name), text.start, text.end, text.text)
         read_guarded(name, writer, read, is_needed=name == main)
         text.finish()
+    drawn.tell(writer)
     _say_what_is_not_read(document, parts, found, writer)
     if writer.blank:
         raise UnreadableError("a Word document without text")
@@ -129,7 +131,7 @@ def _say_what_is_not_read(
     document: OfficePackage, parts: dict[str, OfficePart], found: WordDocument, writer: TextWriter
 ) -> None:
     kinds = {part.kind for part in parts.values()}
-    left_out = [what for kind, what in _DRAWN.items() if kind in kinds]
+    left_out = ["charts of a new kind"] if "chartEx" in kinds else []
     for kind, what in _MARGINS.items():
         if any(part.kind == kind and _has_text(document, part.name) for part in parts.values()):
             left_out.append(what)

@@ -20,7 +20,8 @@ _WHITE = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n"}
 _SPACES = str.maketrans("\t\n\r", "   ")  # a tab and a line's end are elements
 _ALTERNATIVES = {"docPr": "descr", "shape": "alt", "textpath": "string"}  # of pictures, and of letters that are drawn
 _DELETED = {"del", "moveFrom"}
-_UNREAD = {"Fallback", "rt"}  # what repeats a drawing for older programs, how a word is pronounced
+_UNREAD = {"rt"}  # how a word is pronounced
+_ALTERNATIVE = {"Choice", "Fallback"}  # of which the first that has a text is read
 _NOTES = ("footnote", "endnote", "comment")
 _REFERENCES = ("footnoteReference", "endnoteReference")
 _SEPARATORS = {"separator", "continuationSeparator", "continuationNotice"}  # lines above notes
@@ -38,7 +39,8 @@ class PartText:
         self._formula: WordFormula | None = None  # that is open
         self._formulas = 0  # of the open formula paragraph
         self._fields = Fields()
-        self._choices: list[bool] = []  # of open alternatives: one was read
+        self._written = 0  # texts
+        self._choices: list[int] = []  # texts before open alternatives
         self._form = WordForm()  # in the open field
         self._columns: list[int] = []  # of open tables
         self._rows: list[int | None] = []  # of open rows: columns before the first cell; None once that has begun
@@ -87,6 +89,7 @@ class PartText:
             self._box.end(tag)
         elif self._box:
             text, self._box = self._box.kept(), None
+            self._written += bool(text.strip())
             if why := self._why_left_out():
                 self._found.left_out[why] += len(text.strip())
             else:
@@ -118,13 +121,13 @@ class PartText:
         return "".join(self._writer.parts)
 
     def _is_unread(self, tag: str, parent: str) -> bool:
-        if tag == "Choice" and self._choices:  # of several the first
-            taken, self._choices[-1] = self._choices[-1], True
-            return taken
+        if tag in _ALTERNATIVE:
+            return self._choices[-1] != self._written if self._choices else tag == "Fallback"
         is_deleted = tag in _DELETED and parent not in ("rPr", "mark")
         return is_deleted or tag in _UNREAD or tag.endswith("PrChange")
 
     def _write(self, text: str, script: str = "", is_apart: bool = False) -> None:
+        self._written += bool(text)
         if self._fields.in_code:
             self._fields.add(text)
             return
@@ -172,6 +175,11 @@ class PartText:
 
     def _meet_object(self, tag: str, given: Attributes) -> None:
         self._found.objects += 1
+
+    def _draw(self, tag: str, given: Attributes) -> None:
+        lines = [] if self._why_left_out() else self._found.drawn(given.get("dm") or given.get("id", ""))
+        self._written += bool(lines)
+        self._boxes += lines
 
     def _alternative(self, tag: str, given: Attributes) -> None:
         if text := " ".join(given.get(_ALTERNATIVES[tag], "").split()):
@@ -224,10 +232,6 @@ class PartText:
         self._fields.begin()
         self._fields.add(given.get("instr", ""))
         self._fields.separate()
-
-    def _fill_in(self, text: str) -> None:
-        """Keep what is chosen in a field whose code is still open."""
-        self._fields.fill_in(text)
 
     def _end_run(self) -> None:
         self._left_out.clear()
@@ -374,15 +378,16 @@ _STARTS: dict[str, Callable[[PartText, str, Attributes], None]] = {
     "fldSimple": PartText._begin_simple_field,
     "tc": PartText._begin_cell,
     "tr": lambda part, tag, given: part._rows.append(0),
-    "AlternateContent": lambda part, tag, given: part._choices.append(False),
+    "AlternateContent": lambda part, tag, given: part._choices.append(part._written),
     **dict.fromkeys(("altChunk", "subDoc"), lambda part, tag, given: part._found.chunk(given.get("id", ""))),
     "OLEObject": PartText._meet_object,
+    **dict.fromkeys(("chart", "relIds"), PartText._draw),
 }
 _ENDS: dict[str, Callable[[PartText], None]] = {
     "r": PartText._end_run,
     "p": PartText._end_paragraph,
-    "checkBox": lambda part: part._fill_in(part._form.box()),
-    "ddList": lambda part: part._fill_in(part._form.entry()),
+    "checkBox": lambda part: part._fields.fill_in(part._form.box()),
+    "ddList": lambda part: part._fields.fill_in(part._form.entry()),
     "ffData": lambda part: part._form.end(),
     "fldSimple": PartText._end_field,
     "oMathPara": PartText._end_formulas,
@@ -390,5 +395,5 @@ _ENDS: dict[str, Callable[[PartText], None]] = {
     "tr": PartText._end_row,
     "tc": PartText._end_cell,
     **dict.fromkeys(_NOTES, PartText._close_joined),
-    "AlternateContent": lambda part: part._choices.clear() if len(part._choices) < 2 else part._choices.__delitem__(-1),
+    "AlternateContent": lambda part: part._choices.__delitem__(slice(-1, None)),
 }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
-from gemma10m.documents.archives.zip_file import Zip
 from gemma10m.documents.budget import BombError
 from gemma10m.documents.counts import counted
 from gemma10m.documents.formats.chart_text import ChartText
+from gemma10m.documents.formats.diagram_text import DiagramText
 from gemma10m.documents.formats.drawing_text import DrawingText
-from gemma10m.documents.formats.office_package import OfficePart, related
+from gemma10m.documents.formats.office_package import OfficePackage, OfficePart, related
 from gemma10m.documents.formats.xml_events import parse_xml
 from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import TextWriter
@@ -30,7 +30,7 @@ class DrawnParts:
     has_values: charts show values that are nowhere else in the document.
     """
 
-    def __init__(self, document: Zip, has_values: bool) -> None:
+    def __init__(self, document: OfficePackage, has_values: bool) -> None:
         self._document, self._has_values = document, has_values
         self._left_out = Counter[tuple[str, str]]()  # what, and why
         self._has_margins = False
@@ -39,7 +39,7 @@ class DrawnParts:
         """Return the text of a part as far as it is whole. Raises `UnreadableError` for damage before any text."""
         parts = related(self._document, name)
         self.count(parts)
-        return self._read(name, parts)
+        return self._read(name, DrawingText(lambda reference: self.drawn(parts.get(reference))))
 
     def count(self, parts: dict[str, OfficePart]) -> None:
         """Count what is not read of these parts."""
@@ -53,8 +53,7 @@ class DrawnParts:
         for (what, why), number in self._left_out.items():
             writer.note(f"{counted(number, what, why)} not read")
 
-    def _read(self, name: str, parts: dict[str, OfficePart]) -> DrawingText:
-        text = DrawingText(lambda reference: self._drawn(parts.get(reference)))
+    def _read(self, name: str, text: DrawingText) -> DrawingText:
         try:
             parse_xml(name, self._document.blocks(name), text.start, text.end, text.text)
         except BombError:
@@ -69,10 +68,11 @@ class DrawnParts:
             self._left_out["character", f" of {why} text"] += number
         return text
 
-    def _drawn(self, part: OfficePart | None) -> list[str]:
+    def drawn(self, part: OfficePart | None) -> list[str]:
+        """Return the lines of a chart or a diagram; a damaged one is counted."""
         try:
             if part and part.kind == "diagramData":
-                return self._read(part.name, {}).lines
+                return self._read(part.name, DiagramText()).lines
             if part and part.kind == "chart":
                 chart = ChartText()
                 parse_xml(part.name, self._document.blocks(part.name), chart.start, chart.end, chart.text)

@@ -22,4 +22,5 @@ class WordDocument:
     dropped: dict[tuple[str, str], str] = field(default_factory=dict)  # notes of text that is left out: the reason
     symbols: int = 0  # that are not known
     objects: int = 0  # of other programs
+    drawn: Callable[[str], list[str]] = lambda name: []  # returns the lines of the chart or diagram that has this id
     chunk: Callable[[str], None] = lambda name: None  # reads the part of another format that has this id
