@@ -20,7 +20,7 @@ class Guess(NamedTuple):
     name: str
 
 
-WINDOWS_1252 = Guess("cp1252", "Windows-1252")
+WINDOWS_1252, MAC_ROMAN = Guess("cp1252", "Windows-1252"), Guess("mac-roman", "Mac Roman")
 _CONFIDENT, _CONFIDENT_OF_FEW = 0.1, 0.15
 _SOME = 8  # bytes beyond ASCII; fewer are few
 _DIFFERENT = 3  # of such bytes, at least: one or two letters alone tell no language
@@ -40,7 +40,7 @@ _GUESSES = {  # chardet's name, and what the text is read as: an encoding that h
     "iso8859-9": Guess("cp1254", "Windows-1254"),
     "tis-620": Guess("cp874", "Windows-874"),
     "cp874": Guess("cp874", "Windows-874"),
-    "mac-roman": Guess("mac-roman", "Mac Roman"),
+    "mac-roman": MAC_ROMAN,
     "mac-cyrillic": Guess("mac-cyrillic", "Mac Cyrillic"),
     **{f"cp{page}": Guess(f"cp{page}", f"Windows-{page}") for page in (1250, 1251, 1253, 1254, 1255, 1256, 1257)},
     **{f"cp{page}": Guess(f"cp{page}", f"IBM {page}") for page in (437, 850, 852, 866)},
@@ -70,14 +70,15 @@ def guess_of(blocks: Iterable[bytes]) -> Guess | None:
 
 
 def guess_encoding(sample: bytes) -> Guess:
-    """Return the encoding of a text with this sample, `WINDOWS_1252` where nothing is clear.
+    """Return the encoding of a text with this sample, `WINDOWS_1252` where nothing is clear, or Mac Roman with lines that
+    end as on old Macs.
 
     chardet drops an encoding for one wrong byte, so that the halves are looked at, too.
     """
     prose = _NO_PROSE.sub(b"", sample)
     middle = prose.find(b"\n", len(prose) // 2) + 1 or len(prose) // 2
     guesses = (_clear_guess(part) for part in (prose, prose[:middle], prose[middle:]) if part)
-    return next(filter(None, guesses), WINDOWS_1252)
+    return next(filter(None, guesses), MAC_ROMAN if b"\r" in sample and b"\n" not in sample else WINDOWS_1252)
 
 
 def _clear_guess(prose: bytes) -> Guess | None:

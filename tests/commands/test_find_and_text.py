@@ -181,6 +181,11 @@ def test_a_place_may_be_named_without_its_kind(tmp_path: Path) -> None:
     code, out, _ = told("text", str(tmp_path / "page.html"), "--page", "Two")
     assert (code, "Last." in out, "First." in out) == (0, True, False)
     assert "or a name such as 'section One'" in told("text", str(tmp_path / "page.html"), "--page", "Six")[2]
+    (tmp_path / "page.html").write_text(
+        "<html><body><h2 id=a>2023</h2><p>First.</p><h2 id=b>2024</h2><p>Last.</p></body></html>"
+    )
+    assert "Last." in told("text", str(tmp_path / "page.html"), "--page", "2024")[1]
+    assert "Last." in told("text", str(tmp_path / "page.html"), "--page", "2")[1]
 
 
 def test_a_folder_of_states_is_searched_alone(tale: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from formats import WORD, docx, opened, paragraph, places, text_of, zipped
+from sheets import SLIDE, parts
 
 from gemma10m.errors import DocumentError
 
@@ -32,6 +33,16 @@ def test_what_is_and_is_not_text(tmp_path: Path) -> None:
         "<w:Choice><w:t>drawn</w:t></w:Choice><w:Fallback><w:t>drawn</w:t></w:Fallback>"
     )
     assert text_of(opened(tmp_path, "a", docx(runs))) == "a \tb\nc & <d>\ndrawn\n"
+
+
+def test_an_alternative_without_a_text_gives_way_to_the_next(tmp_path: Path) -> None:
+    either = (
+        "<mc:AlternateContent><mc:Choice Requires='x'>{}</mc:Choice><mc:Fallback>{}</mc:Fallback></mc:AlternateContent>"
+    )
+    emoji = either.format("<w16se:symEx w16se:char='1F60A'/>", "<w:t>\U0001f60a</w:t>")
+    box = "<w:txbxContent>" + paragraph("boxed") + "</w:txbxContent>"
+    said = f"<w:p xmlns:mc='m' xmlns:w16se='s'><w:r><w:t>Happy </w:t>{emoji}<w:t> day</w:t>{either.format(box, box)}</w:r></w:p>"
+    assert text_of(opened(tmp_path, "a", docx(said))) == "Happy \U0001f60a day\nboxed\n"
 
 
 def row(*cells: str) -> str:
@@ -158,3 +169,23 @@ def test_a_note_with_a_mark_of_its_own_has_no_number(tmp_path: Path) -> None:
     )
     document = opened(tmp_path, "a.docx", docx(body, footnotes=f"<w:footnotes {WORD}>{notes}</w:footnotes>"))
     assert text_of(document) == "*[1] end\n* A star.\n[1] Another.\n"
+
+
+def test_diagrams_and_charts_are_read_behind_their_paragraph(tmp_path: Path) -> None:
+    point = '<dgm:pt modelId="{0}"><dgm:t><a:p><a:r><a:t>{0}</a:t></a:r></a:p></dgm:t></dgm:pt>'
+    data = f'{point.format("Build")}{point.format("Plan")}<dgm:cxn srcId="Plan" destId="Build" srcOrd="0"/>'
+    series = '<c:ser><c:val><c:numCache><c:pt idx="0"><c:v>0.5</c:v></c:pt></c:numCache></c:val></c:ser>'
+    more = {
+        "_rels/document.xml.rels": parts(("c", "chart", "c"), ("d", "diagramData", "d"), ("x", "chartEx", "x")),
+        "c": f"<c:chartSpace {SLIDE}><c:chart>{series}</c:chart></c:chartSpace>",
+        "d": f"<dgm:dataModel {SLIDE}>{data}</dgm:dataModel>",
+    }
+    drawings = (
+        f'<w:drawing {SLIDE}><dgm:relIds r:dm="d"/></w:drawing><w:drawing {SLIDE}><c:chart r:id="c"/></w:drawing>'
+    )
+    members = {"word/document.xml": f"<w:document {WORD}><w:body><w:p><w:r><w:t>Before</w:t>{drawings}</w:r></w:p>"}
+    members["word/document.xml"] += f"{paragraph('After')}</w:body></w:document>"
+    members |= {f"word/{name}": text for name, text in more.items()}
+    document = opened(tmp_path, "a.docx", zipped({"[Content_Types].xml": "<Types/>"} | members))
+    assert text_of(document) == "Before\nPlan\nBuild\n\t0.5\nAfter\n"
+    assert document.notices == (f"{tmp_path}/a.docx: its charts of a new kind are not read",)

@@ -47,6 +47,16 @@ ROWS = {
         row(cell(given='office:value="3.5"'), cell(given='office:boolean-value="true"')),
         "3.5\ttrue\n",
     ),
+    "values of a type without a text": (
+        row(
+            cell(given='office:value-type="percentage" office:value="0.125"'),
+            cell(given='office:value-type="time" office:time-value="PT26H05M00S"'),
+            cell(given='office:value-type="boolean" office:boolean-value="true"'),
+            cell(given='office:value-type="currency" office:currency="EUR" office:value="5.5"'),
+            cell(given='office:value-type="percentage" office:value="none"'),
+        ),
+        "12.5%\t26:05:00\tTRUE\t5.5 EUR\tnone\n",
+    ),
     "a raised number": (row(cell('10<text:span text:style-name="up">6</text:span>')), "10^6\n"),
     "rows in a header": (f"<table:table-header-rows>{row(cell('h'))}</table:table-header-rows>", "h\n"),
 }

@@ -301,6 +301,15 @@ def test_a_grown_file_begins_as_it_was_unless_its_encoding_is_another_now(tmp_pa
     assert not begins("naïve\n".encode("cp1252"), "naïve\n".encode() * 9)
 
 
+def test_a_short_text_with_lines_of_an_old_mac_is_mac_roman(tmp_path: Path) -> None:
+    text = "name,city\rJosé,Málaga\rFrançois,Orléans\r"
+    document = opened(tmp_path, "a.csv", text.encode("mac_roman"))
+    assert text_of(document) == text.replace("\r", "\n")
+    assert "read as Mac Roman" in document.notices[0]
+    lines = text.replace("\r", "\n").replace("Fran", "Jean")
+    assert text_of(opened(tmp_path, "b.csv", lines.encode("cp1252"))) == lines
+
+
 def test_chardet_is_not_imported_for_utf_8() -> None:
     program = (
         "import pathlib, sys, tempfile; from gemma10m.documents import open_source\n"

@@ -15,6 +15,7 @@ PIECES = {
     "logarithm": ([("log", ""), ("2", LOWERED), ("8", "")], "log2 8"),
     "water": ([("H", ""), ("2", LOWERED), ("O", "")], "H2O"),
     "index": ([("x", ""), ("k", LOWERED), ("+1", LOWERED), (" y", "")], "x_(k+1) y"),
+    "Greek exponent": ([("e", ""), ("iπ", RAISED), (" + 1", "")], "e^(iπ) + 1"),
     "exponent in two pieces": ([("2", ""), ("k", RAISED), ("+1", RAISED)], "2^(k+1)"),
     "fraction": ([("3", ""), ("1/2", RAISED)], "3^(1/2)"),
     "decimal": ([("10", ""), ("-3.5", RAISED), (" m", "")], "10^(-3.5) m"),
@@ -47,7 +48,11 @@ def test_scripts_in_all_formats(tmp_path: Path, case: str) -> None:
     assert text_of(opened(tmp_path, "a.docx", docx(f"<w:p>{word}</w:p>"))) == f"{text}\n"
     spans = "".join(f"<text:span text:style-name='{ODF_NAMES[kind]}'>{piece}</text:span>" for piece, kind in pieces)
     assert text_of(opened(tmp_path, "a.odt", odt(f"<text:p>{spans}</text:p>", ODF_STYLES))) == f"{text}\n"
-    rich = "".join(f"{{{RTF_WORDS[kind]} {piece}}}" for piece, kind in pieces).replace("−", r"\u8722?")
+    rich = (
+        "".join(f"{{{RTF_WORDS[kind]} {piece}}}" for piece, kind in pieces)
+        .replace("−", r"\u8722?")
+        .replace("π", r"\u960?")
+    )
     assert text_of(opened(tmp_path, "a.rtf", rf"{{\rtf1 {rich}\par}}")) == f"{text}\n"
 
 

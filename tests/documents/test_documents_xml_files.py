@@ -79,3 +79,18 @@ def test_word_2003_s_own_format(tmp_path: Path) -> None:
     assert cut.notices == (f"{tmp_path}/b.xml: part of it is not read (damaged: its text is not XML)",)
     with pytest.raises(DocumentError, match="a Word document without text"):
         opened(tmp_path, "c.xml", f"<w:wordDocument {WORD}><w:body/></w:wordDocument>")
+
+
+def test_notes_comments_and_numbers_of_word_2003(tmp_path: Path) -> None:
+    note = f"<w:footnote>{paragraph('See the ledger.')}</w:footnote>"
+    comment = f'<aml:annotation aml:author="Ann" w:type="Word.Comment"><aml:content>{paragraph("Odd.")}</aml:content>'
+    said = "<w:p><w:r><w:t>Built in 1755</w:t></w:r><w:r>{}</w:r><w:r><w:t> by the council.</w:t></w:r></w:p>"
+    item = (
+        '<w:p><w:pPr><w:listPr><w:ilvl w:val="0"/><wx:t wx:val="{}"/></w:listPr></w:pPr><w:r><w:t>{}</w:t></w:r></w:p>'
+    )
+    body = said.format(note + comment + "</aml:annotation>") + item.format("1.", "First") + item.format("·", "Second")
+    spaces = f'{WORD} xmlns:wx="x" xmlns:aml="y"'
+    document = opened(tmp_path, "a.xml", f"<w:wordDocument {spaces}><w:body>{body}</w:body></w:wordDocument>")
+    assert text_of(document) == (
+        "Built in 1755[1] by the council.\n1. First\nSecond\n[1] See the ledger.\n[comment by Ann] Odd.\n"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
@@ -19,7 +20,8 @@ from gemma10m.documents.spool import TextWriter
 _WHAT = "a Word document"
 _DECLARATION = re.compile(r"\s*<\?xml[^<>]*\?>")
 _PART = re.compile(r"""<pkg:part\s[^<>]*?pkg:name\s*=\s*["']/([^"'<>]+)["'][^<>]*>\s*<pkg:xmlData[^<>]*>""")
-_BODY, _MARGINS = "body", ("hdr", "ftr")
+_BODY, _MARGINS, _LIST = "body", ("hdr", "ftr"), "listPr"
+_NOTES, _COMMENT = ("footnote", "endnote"), "Word.Comment"
 
 
 def write_flat_word(content: Content, writer: TextWriter, budget: Budget) -> None:
@@ -49,36 +51,104 @@ class _FlatPackage:
 
 
 class _Body:
-    """Pass on the elements of Word 2003's body; those of text are as in later versions."""
+    """Pass on the elements of Word 2003's body, whose text is as in later versions.
+
+    Notes and comments, which are inside the runs that they belong to, follow the body as they do in later versions;
+    a list's number is written where it is.
+    """
 
     def __init__(self, part: PartText) -> None:
         self._part = part
         self._open = self._unread = 0  # elements, from the one on that is read, and from the one on that is not
+        self._in_list, self._number = False, ""  # in a paragraph's properties of a list, and its number
+        self._notes: list[_Note] = []
+        self._depth = 0  # elements that are open in the last note
 
     def start(self, tag: str, given: Attributes) -> None:
-        if self._unread or tag in _MARGINS:
+        if self._depth:
+            self._depth += 1
+            self._notes[-1].events.append((tag, given))
+        elif self._unread or tag in _MARGINS:
             self._unread += 1
-        elif self._open or tag == _BODY:
+        elif not self._open and tag != _BODY:
+            return
+        elif tag in _NOTES or given.get("type") == _COMMENT:
+            self._begin_note(tag, given)
+        else:
             self._open += 1
             self._part.start(tag, given)
+            self._in_list |= tag == _LIST
+            if self._in_list and tag == "t":
+                self._number = given.get("val", "")
 
     def end(self, tag: str) -> None:
-        if self._unread:
+        if self._depth:
+            self._depth -= 1
+            self._notes[-1].events += [tag] if self._depth else []
+        elif self._unread:
             self._unread -= 1
         elif self._open:
             self._open -= 1
             self._part.end(tag)
+            self._in_list &= tag != _LIST
+            if tag == "pPr" and any(map(str.isalnum, self._number)):  # a bullet has no text, as in later versions
+                self._write(f"{self._number} ")
+            self._number = "" if tag == "pPr" else self._number
 
     def text(self, text: str) -> None:
-        if self._open and not self._unread:
+        if self._depth:
+            self._notes[-1].events.append(_Text(text))
+        elif self._open and not self._unread:
             self._part.text(text)
+
+    def write_notes(self, part: PartText) -> None:
+        """Write what each note says, marked, behind the body."""
+        for note in self._notes:
+            part.start(note.kind, note.given)
+            for event in note.events:
+                if isinstance(event, _Text):
+                    part.text(event)
+                elif isinstance(event, str):
+                    part.end(event)
+                else:
+                    part.start(*event)
+            part.end(note.kind)
+
+    def _begin_note(self, tag: str, given: Attributes) -> None:
+        kind = tag if tag in _NOTES else "comment"
+        self._notes.append(_Note(kind, {"id": str(len(self._notes)), "author": given.get("author", "somebody")}))
+        self._depth = 1
+        if kind in _NOTES:
+            self._part.start(f"{kind}Reference", self._notes[-1].given)
+            self._part.end(f"{kind}Reference")
+
+    def _write(self, text: str) -> None:
+        self._part.start("t", {})
+        self._part.text(text)
+        self._part.end("t")
+
+
+class _Text(str):
+    """Mark a text among the names of elements that end."""
+
+
+@dataclass
+class _Note:
+    """Hold a note until the body ends: elements that begin and end, and texts."""
+
+    kind: str
+    given: Attributes
+    events: list[tuple[str, Attributes] | str] = field(default_factory=list)
 
 
 def _write_body(text: str, writer: TextWriter) -> None:
-    part = PartText(writer, WordDocument(Styles()))
+    found = WordDocument(Styles())
+    part, notes = PartText(writer, found), PartText(writer, found)
     body = _Body(part)
     blocks = [text.encode("utf-8", "replace")]
     parse_to_damage(blocks, body.start, body.end, body.text, lambda: writer.blank, writer.note)
     part.finish()
+    body.write_notes(notes)
+    notes.finish()
     if writer.blank:
         raise UnreadableError("a Word document without text")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 
 from gemma10m.documents import limits
 from gemma10m.documents.archives.zip_file import Zip
@@ -23,6 +24,8 @@ _GROUPS = ("table-row-group", "table-column-group")
 _CELLS = ("table-cell", "covered-table-cell")
 _ZEROS = re.compile(r"(?:T00:00|(?<=:\d\d)):00(?:\.0+)?$")
 _VALUES = ("string-value", "time-value", "boolean-value", "value")  # shown where a cell has no text
+_TIME = re.compile(r"PT([0-9]{1,6})H([0-9]{1,2})M([0-9]{1,2})(?:[.,][0-9]*)?S")
+_SHARE = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?")
 
 
 def write_ods(document: Zip, writer: TextWriter) -> None:
@@ -184,7 +187,19 @@ def _shown(given: Attributes, text: str) -> str:
     """Return a cell's text, or its value where it has none; a date without seconds or a time that are zero."""
     if date := given.get("date-value"):
         return _ZEROS.sub("", date[: limits.LABEL]).replace("T", " ")
-    return text or next((given[name] for name in _VALUES if given.get(name)), "")
+    return text or _value(given.get("value-type", ""), given)
+
+
+def _value(kind: str, given: Attributes) -> str:
+    """Return a value as cells of its type show it by default."""
+    value = next((given[name] for name in _VALUES if given.get(name)), "")
+    if kind == "time" and (time := _TIME.fullmatch(value)):
+        return f"{time[1]}:{time[2]:0>2}:{time[3]:0>2}"
+    if kind == "percentage" and _SHARE.fullmatch(value):
+        return f"{(100 * Decimal(value)).normalize():f}%"
+    if kind == "currency":
+        return f"{value} {given.get('currency', '')}".rstrip()
+    return value.upper() if kind == "boolean" else value
 
 
 _STARTS: dict[str, Callable[[_OdsReader, Attributes], None]] = {

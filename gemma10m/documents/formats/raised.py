@@ -17,7 +17,7 @@ _POWER = re.compile(r"[-+\u2212]?(?:\d+|[a-z])")
 _MARK = re.compile(r"\d+(?:\s*[,\u2013-]\s*\d+)*\)?|[a-z](?:,[a-z])*")
 _TERM = r"(?:\d+(?:[.,]\d+)?[a-zα-ω]{0,2}|[a-zα-ω]{1,2}\d*)"
 _SIGN = r"\s*[-+\u2212*/·×=]\s*"
-_EXPRESSION = re.compile(rf"(?=.*[\d/*+=\u2212-])[-+\u2212]?{_TERM}(?:{_SIGN}{_TERM})*[-+\u2212]?")
+_EXPRESSION = re.compile(rf"(?=.*[\d/*+=\u2212-])[-+\u2212]?{_TERM}(?:{_SIGN}{_TERM})*[-+\u2212]?|[a-z][α-ω][a-zα-ω]?")
 _NAME = re.compile(r"\w+|[-+\u2212]?\d+(?:[.,]\d+)?|\S")  # a subscript that needs no brackets
 _DEGREES = ("o", "0", "O", "º", "°")  # which some write before C and F
 FRACTION_SLASH = "\u2044"
