@@ -70,9 +70,9 @@ def guess_of(blocks: Iterable[bytes]) -> Guess | None:
 
 
 def guess_encoding(sample: bytes) -> Guess:
-    """Return the encoding of a text with this sample, `WINDOWS_1252` where nothing is clear, or Mac Roman with lines that
-    end as on old Macs.
+    """Return the encoding of a text with this sample, `WINDOWS_1252` where nothing is clear.
 
+    Lines that end as on old Macs are clear enough for Mac Roman.
     chardet drops an encoding for one wrong byte, so that the halves are looked at, too.
     """
     prose = _NO_PROSE.sub(b"", sample)

@@ -41,7 +41,8 @@ def test_an_alternative_without_a_text_gives_way_to_the_next(tmp_path: Path) -> 
     )
     emoji = either.format("<w16se:symEx w16se:char='1F60A'/>", "<w:t>\U0001f60a</w:t>")
     box = "<w:txbxContent>" + paragraph("boxed") + "</w:txbxContent>"
-    said = f"<w:p xmlns:mc='m' xmlns:w16se='s'><w:r><w:t>Happy </w:t>{emoji}<w:t> day</w:t>{either.format(box, box)}</w:r></w:p>"
+    runs = f"<w:r><w:t>Happy </w:t>{emoji}<w:t> day</w:t>{either.format(box, box)}</w:r>"
+    said = f"<w:p xmlns:mc='m' xmlns:w16se='s'>{runs}</w:p>"
     assert text_of(opened(tmp_path, "a", docx(said))) == "Happy \U0001f60a day\nboxed\n"
 
 

@@ -9,6 +9,7 @@ import pytest
 from formats import opened, text_of
 from test_documents_pdf_layout import at, drawn
 
+NOTES = ("1 A note on grain:", "see the ledger", "of the mill.", "2 The mill was", "sold in May.")
 SKILLS = ("Skills", "Python", "Rust", "French and Danish", "Sailing", "Choir")
 STORY = (
     "Anne built the mill beside the weir and ran it for her whole village,",
@@ -53,6 +54,11 @@ APART = {
         + placed(WORK, HEIGHTS, 200)
         + "".join(at(72, y, each) for each, y in zip(SKILLS[4:], DETAILS[4:], strict=True)),
         text(SKILLS, WORK),
+    ),
+    "small notes beside a text that goes on": (
+        spaced(STORY[:3] * 4, step=14)
+        + "".join(at(450, 690 - 9 * n - 40 * (n > 2), note, 7) for n, note in enumerate(NOTES)),
+        text(STORY[:3] * 4, NOTES),
     ),
     "lines at the same heights": (spaced(SKILLS) + spaced(STORY[:3] * 2, 160), text(SKILLS, STORY[:3] * 2)),
     "an address beside a date": (

@@ -97,7 +97,7 @@ class _Body:
 
     def text(self, text: str) -> None:
         if self._depth:
-            self._notes[-1].events.append(_Text(text))
+            self._notes[-1].events.append(_Words(text))
         elif self._open and not self._unread:
             self._part.text(text)
 
@@ -106,7 +106,7 @@ class _Body:
         for note in self._notes:
             part.start(note.kind, note.given)
             for event in note.events:
-                if isinstance(event, _Text):
+                if isinstance(event, _Words):
                     part.text(event)
                 elif isinstance(event, str):
                     part.end(event)
@@ -128,7 +128,7 @@ class _Body:
         self._part.end("t")
 
 
-class _Text(str):
+class _Words(str):
     """Mark a text among the names of elements that end."""
 
 

@@ -14,9 +14,10 @@ from gemma10m.documents.formats.pdf_columns import tables_of
 from gemma10m.documents.formats.pdf_fractions import with_fractions
 from gemma10m.documents.formats.pdf_fragments import SPACE, Fragment, from_the_right, joins_numbers, with_scripts
 from gemma10m.documents.formats.pdf_row_rules import grids_of_row_rules
-from gemma10m.documents.formats.pdf_rules import grids_of, turned
+from gemma10m.documents.formats.pdf_rules import Stroke, grids_of, turned
 from gemma10m.documents.formats.pdf_sidebars import are_independent, stop
 from gemma10m.documents.formats.pdf_tables import CELL, with_ruled_rows
+from gemma10m.documents.formats.pdf_wide_tables import wide_table
 
 _SAME_LINE = 0.35  # of the size: baselines of one line
 _TAB = 1.0  # of the size: the gap between cells of a line
@@ -63,7 +64,7 @@ def page_of(
         drawn = with_ruled_rows(drawn, grids_of_row_rules(drawn, lines, angle), _cell_lines)
         rows = from_the_right(_rows(drawn))
         begin, end = _between_folios(rows)
-        found += _lines(_indented([*rows[:begin], *_in_order(rows[begin:end], 0), *rows[end:]]))
+        found += _lines(_indented([*rows[:begin], *_in_order(rows[begin:end], level, 0), *rows[end:]]))
     if len(angles) != 1:
         return Page(tuple(found))
     heights = [max(each.baseline for each in row) for row in rows]
@@ -180,24 +181,37 @@ def _between_folios(rows: list[_Baseline]) -> tuple[int, int]:
     return (int(is_folio[0]), len(rows) - is_folio[-1]) if len(rows) > 2 else (0, len(rows))
 
 
-def _in_order(rows: list[_Baseline], depth: int) -> list[_Baseline]:
+def _in_order(rows: list[_Baseline], level: list[Stroke], depth: int) -> list[_Baseline]:
     """Return columns of prose one after another, and rows of a table as they are."""
     if depth >= _DEEPEST or len(rows) < _ROWS:
         return rows
     starts = Counter(round(each.start) for row in rows for each in row)
-    likely = [place for place, times in starts.most_common(_CANDIDATES) if times >= _ROWS]
+    likely = [place - 1.5 for place, times in starts.most_common(_CANDIDATES) if times >= _ROWS]
     for place in likely:
-        for begin, end in _runs(rows, place - 1.5):
-            sides = _sides(rows[begin:end], place - 1.5)
-            if not all(_is_prose([row for row in side if row]) for side in sides):
-                if not are_independent(*sides):
-                    continue
-                if end < len(rows):
-                    end = begin + stop(rows[begin:end], place - 1.5)
-                    sides = _sides(rows[begin:end], place - 1.5)
+        for begin, end in _runs(rows, place):
+            if _are_prose(rows[begin:end], place):
+                begin, end = _beside_no_table(rows, begin, end, place, level)
+            elif not are_independent(*_sides(rows[begin:end], place)):
+                continue
+            elif end < len(rows):
+                end = begin + stop(rows[begin:end], place)
+            sides = _sides(rows[begin:end], place)
             parts = [rows[:begin], *([row for row in side if row] for side in sides), rows[end:]]
-            return [row for part in parts for row in _in_order(part, depth + 1)]
+            return [row for part in parts for row in _in_order(part, level, depth + 1)]
     return rows
+
+
+def _beside_no_table(rows: list[_Baseline], begin: int, end: int, place: float, level: list[Stroke]) -> tuple[int, int]:
+    """Return the first rows of a run of prose in columns that are above or below a table as wide as the page."""
+    table = wide_table([_cells(row) for row in rows[begin:end]], place, level, is_captioned=begin > 0)
+    for first, last in [(begin, begin + table.start), (begin + table.stop, end)] if table else []:
+        if _are_prose(rows[first:last], place):
+            return first, last
+    return begin, end
+
+
+def _are_prose(rows: list[_Baseline], place: float) -> bool:
+    return all(_is_prose([row for row in side if row]) for side in _sides(rows, place))
 
 
 def _sides(rows: list[_Baseline], place: float) -> tuple[list[_Baseline], list[_Baseline]]:

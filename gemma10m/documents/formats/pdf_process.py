@@ -32,6 +32,7 @@ if __name__ == "__main__":  # the package, which knows this file's exit codes, d
     from pypdfium2 import raw
 
     sys.path.append(os.path.dirname(__file__))  # last: modules in it have common names
+    from pdf_accents import accented  # type: ignore[import-not-found]
     from pdf_annotations import comments, fields  # type: ignore[import-not-found]  # it is beside this file
     from pdf_covered import Covered  # type: ignore[import-not-found]
     from pdf_hidden import hide  # type: ignore[import-not-found]
@@ -186,12 +187,16 @@ def _words(text: Any, is_doubtful: bool) -> Iterator[tuple[int, str, int]]:
     handle = text.raw
     unicode, drawn_by, address = raw.FPDFText_GetUnicode, raw.FPDFText_GetTextObject, ctypes.addressof
     first, characters, spaces, drawn = 0, "", 0, 0
+    joined = accented(handle, text.get_text_range())
     for index in range(raw.FPDFText_CountChars(handle)):
         code = unicode(handle, index)
         if code in _WHITE:
             spaces += raw.FPDFText_IsGenerated(handle, index) != 1  # a gap speaks for itself
             if characters and drawn:
                 drawn = 0
+            continue
+        if joined and joined.get(index) == "":  # an accent, whose letter has it
+            drawn = 0
             continue
         pointer = drawn_by(handle, index)
         now = address(pointer.contents) if pointer else -1
@@ -200,7 +205,8 @@ def _words(text: Any, is_doubtful: bool) -> Iterator[tuple[int, str, int]]:
                 yield first, characters, spaces
             first, characters, spaces, drawn = index, "", 0, now
         is_asked = is_doubtful or not characters or not 0x20 < code < 0x7F
-        characters += _character(handle, index, code) if is_asked else chr(code)
+        whole = joined.get(index) if joined else None
+        characters += whole or (_character(handle, index, code) if is_asked else chr(code))
     if characters:
         yield first, characters, spaces
 

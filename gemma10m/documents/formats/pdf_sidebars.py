@@ -2,6 +2,7 @@
 
 In a table, lines side by side belong together: they have one height, or all are moved alike, as in centred cells. The
 lines of a column by itself are at any height beside the other column, and some follow each other beside one paragraph.
+Notes in the margin are smaller than the text beside them.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from itertools import accumulate, pairwise
 from statistics import median
 from typing import NamedTuple
 
-from gemma10m.documents.formats.pdf_fragments import SPACE, Fragment
+from gemma10m.documents.formats.pdf_fragments import SMALL, SPACE, Fragment
 
 _SAME_LINE, _CLASH = 0.35, 0.9  # of the size: baselines of one line; of lines too close to be rows
 _OTHERWISE = 0.15  # of the size: lines that are moved by so much more than others are not moved alike
 _APART = 1.7  # of the size: lines of a paragraph are no further apart
 _FEWEST_LINES, _FEWEST_LETTERS = 4, 3  # on each side; in most of its lines
 _PROSE = 25  # characters of a line that the next one continues
+_GOING_ON = 0.5  # of the lines of a text
 _FEWEST_SIGNS, _FEWEST_PAIRS = 2, 3
 
 _Rows = Sequence[Sequence[Fragment]]
@@ -41,8 +43,17 @@ def are_independent(left: _Rows, right: _Rows) -> bool:
             return False
     pairs = _pairs(*sides) + _pairs(*reversed(sides))
     moves = sorted(_moves(*sides))
-    ways = 1 + (moves[-1] - moves[0] > _OTHERWISE) if len(moves) > 1 else 0
+    ways = 1 + (moves[-1] - moves[0] > _OTHERWISE or _are_text_and_notes(sides)) if len(moves) > 1 else 0
     return pairs >= _FEWEST_PAIRS or (ways > 0 and pairs + ways >= _FEWEST_SIGNS)
+
+
+def _are_text_and_notes(sides: list[list[_TextLine]]) -> bool:
+    """Tell if one side is smaller than the other, whose lines continue each other."""
+    notes, text = sorted(sides, key=lambda side: median(each.size for each in side))
+    edge = max(each.end for each in text)
+    going_on = sum(_continues(above, below, edge) for above, below in pairwise(text))
+    is_smaller = median(each.size for each in notes) < SMALL * median(each.size for each in text)
+    return is_smaller and going_on > _GOING_ON * len(text)
 
 
 def stop(rows: _Rows, place: float) -> int:
