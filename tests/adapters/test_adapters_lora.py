@@ -54,6 +54,18 @@ def test_a_weight_is_rounded_once() -> None:
     assert float(added) == 1 + 2.0**-7  # 1 + 2 * 0.75 * 2^-8
 
 
+def test_an_update_in_bfloat16_is_added_as_exactly_as_one_in_float32() -> None:
+    generator = torch.Generator().manual_seed(0)
+    down, up, weight = (torch.randn(shape, generator=generator) / 8 for shape in ((16, 96), (64, 16), (64, 96)))
+    down, up, weight = down.bfloat16(), up.bfloat16(), weight.bfloat16()
+    exact = weight.double() + 2.0 * up.double() @ down.double()
+    quick = LowRankUpdate(down.float(), up.float(), 2.0).added_to(weight)
+    thirds = LowRankUpdate(down.float() / 3, up.float(), 6.0).added_to(weight)  # which bfloat16 does not hold
+    assert quick.dtype == thirds.dtype == torch.bfloat16
+    for found in (quick, thirds):
+        assert (found.double() - exact).abs().le(exact.abs() * 2.0**-8 + 1e-7).all()
+
+
 @pytest.mark.parametrize("name", BASES)
 def test_a_model_with_updates_beside_its_weights_is_the_one_with_merged_weights(name: str, tmp_path: Path) -> None:
     base = exact_base(name, tmp_path / "base")
