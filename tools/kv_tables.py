@@ -25,6 +25,20 @@ def loss_rows() -> list[ResultRow]:
     return list({tuple(row.get(name) for name in places): row for row in found}.values())
 
 
+def budget_rows() -> list[ResultRow]:
+    """Return the newest row over a whole text of heavy memory with each carry, and of full memory in that text."""
+    read = [row for row in rows("perplexity") if row["model"] == "small" and not is_of_formats(row)]
+    whole = [row for row in read if (row["start"], row["stop"]) == (0, row["tokens"])]
+    heavy = {row["carry"]: row for row in whole if row["memory"] == "heavy"}
+    texts = {_text(row) for row in heavy.values()}
+    full = {_text(row): row for row in whole if row["memory"] == "full" and _text(row) in texts}
+    return [*(heavy[carry] for carry in sorted(heavy)), *full.values()]
+
+
+def _text(row: ResultRow) -> tuple[object, ...]:
+    return row["text_sha256"], row["tokens"], row["dtype"]
+
+
 def cell_rows() -> list[ResultRow]:
     """Return the newest row of each cell and format, and those of heavy memory with its control."""
     found = [row for row in rows("recall") if is_of_the_page(row)]
@@ -52,6 +66,19 @@ def _change(row: ResultRow, exact: ResultRow) -> str:
     change = 100 * (row["perplexity_on"] / exact["perplexity_on"] - 1)
     verdict = "within" if abs(change) <= BARS[row["kv"]] else "not within"
     return f"{row['perplexity_on']:.3f} ({change:+.3f} %, {verdict} {BARS[row['kv']]:g} %)"
+
+
+def budget_table() -> str:
+    """Return perplexities by the tokens that are kept: heavy memory keeps a carry twice, its control once."""
+    found = budget_rows()
+    heavy = {2 * row["carry"]: row["perplexity_on"] for row in found if row["memory"] == "heavy"}
+    window = {row["carry"]: row["perplexity_off"] for row in found if row["memory"] == "heavy"}
+    lines = ["| tokens kept | the newest | half of them the most attended |", "| --- " * 3 + "|"]
+    for kept in sorted({*heavy, *window}):
+        shown = (f"{losses[kept]:.3f}" if kept in losses else "" for losses in (window, heavy))
+        lines.append(f"| {kept:,} | {' | '.join(shown)} |")
+    full = (row["perplexity_on"] for row in found if row["memory"] == "full")
+    return "\n".join([*lines, *(f"| all | {loss:.3f} | |" for loss in full)])
 
 
 def cell_table() -> str:

@@ -268,7 +268,7 @@ def used_rows() -> list[ResultRow]:
     kept = [*_demo_cells().values(), *_demo_perplexity(), *against("small", 16_384)]
     remembering = [*memory_tables.cell_rows().values(), *memory_tables.loss_rows(), *memory_tables.part_rows()]
     remembering += [row for _, row in memory_tables.address_rows()]
-    remembering += [*kv_tables.loss_rows(), *kv_tables.cell_rows()]
+    remembering += [*kv_tables.loss_rows(), *kv_tables.cell_rows(), *kv_tables.budget_rows()]
     asked = [*answer_rows(), *list_rows(), *timing_rows(), *verdict_rows()]
     asked += [*library_tables.recall_rows(), *library_tables.run_rows()]
     megalodon = [*megalodon_tables.loss_rows(), *megalodon_tables.speed_rows()]
@@ -301,6 +301,7 @@ def filled(text: str) -> str:
         "megalodon": megalodon_tables.loss_table(),
         "megalodon speed": megalodon_tables.speed_table(),
         "kv losses": kv_tables.loss_table(),
+        "budgets": kv_tables.budget_table(),
         "kv cells": kv_tables.cell_table(),
         "packed losses": packed_tables.loss_table(),
         "packed answers": packed_tables.answer_table(),
