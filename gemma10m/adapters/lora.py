@@ -57,8 +57,8 @@ class LowRankUpdate:
     def added_to(self, weight: Tensor) -> Tensor:
         """Return the weight (out, in) with the update added in float32 and rounded once to the weight's dtype.
 
-        One product does that, in a tenth of the time, where the weight's type holds the update exactly, as bfloat16 does that
-        of most adapters.
+        One product does that, in a tenth of the time, where the weight's type holds the update exactly, as bfloat16
+        does that of most adapters.
         """
         down, up = (part.to(weight.device, torch.float32) for part in (self.down, self.up))
         same = [part.to(weight.dtype) for part in (up, down)]
