@@ -1,4 +1,4 @@
-"""Read what is drawn on a slide or a sheet and has a part of its own: charts and diagrams. Pictures are counted."""
+"""Read what is drawn in an Office document and has a part of its own: charts and diagrams. Pictures are counted."""
 
 from __future__ import annotations
 
