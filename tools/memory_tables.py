@@ -13,6 +13,14 @@ TEXTS = {
     "persuasion.txt": "*Persuasion*",
     "kjv.txt": "King James Bible",
 }
+SHORT = {  # a label: what the README calls it
+    "needle single": "a planted number",
+    "needle single, unseen": "the same, with names and sentences that training never drew",
+    "needle multi-key, 4 facts": "one of four numbers, by its name",
+    "needle update": "a number that changed later in the text",
+    "babi1, 8 facts": "where a person is, after a story (bAbI task 1)",
+}
+SHORT_LENGTHS = (2_048, 32_768, 1_048_576, 10_485_760)
 MEMORIES = ("packaged", "the one before")  # the newest first
 Cell = tuple[str, str, int, float | str]  # task, text, tokens, depth
 
@@ -68,6 +76,21 @@ def remembering_table() -> str:
         found = [cells.get((cell, memory)) for memory in ("added", "window")]
         shown = " | ".join(f"{row['right']}/{row['n']}" if row else "" for row in found)
         lines.append(f"| {label} | {text} | {tokens:,} | {depth} | {shown} |")
+    return "\n".join(lines)
+
+
+def short_table() -> str:
+    """Return the README's table: rows of *Persuasion*, and the control's at the greatest length that it has."""
+    cells = {
+        (*cell[:3], memory): row for (cell, memory), row in cell_rows().items() if cell[1] == TEXTS["persuasion.txt"]
+    }
+    heads = [f"{tokens:,} tokens" for tokens in SHORT_LENGTHS]
+    lines = [f"| asked for | {' | '.join(heads)} | without memory |", "| --- " * (len(heads) + 2) + "|"]
+    for label, words in SHORT.items():
+        named = {place[2:]: f"{row['right']}/{row['n']}" for place, row in cells.items() if place[0] == label}
+        shown = [named.get((tokens, "added"), "") for tokens in SHORT_LENGTHS]
+        without = [right for (_, memory), right in sorted(named.items()) if memory == "window"]
+        lines.append(f"| {words} | {' | '.join(shown)} | {without[-1] if without else ''} |")
     return "\n".join(lines)
 
 

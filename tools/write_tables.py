@@ -1,7 +1,7 @@
 """Write measured tables from docs/benchmarks/results.jsonl: `python tools/write_tables.py`.
 
-README.md has five cells, docs/recall.md all of them; docs/answers.md has what is asked of real documents,
-docs/state-file.md what was killed at random, docs/concepts.md how many verdicts are wrong,
+README.md has what a pretrained model recalls, in short; docs/recall.md what the demo does; docs/answers.md what is
+asked of real documents, docs/state-file.md what was killed at random, docs/concepts.md how many verdicts are wrong,
 docs/remembering.md what a pretrained model recalls, docs/training.md what sharing keys and values costs one
 and how a Megalodon reads on,
 docs/kept.md what keys and values in fewer bits change, docs/packed.md what weights in fewer bits do,
@@ -74,26 +74,8 @@ BARS = (  # what, label, tokens, memory, share
     ("stretch: a fact changed later", "needle update", 1_048_576, "gated", 0.9),
     ("stretch: babi1", "babi1, 8 facts", 10_485_760, "gated", 0.89),
 )
-SHORT = (  # the README's rows: what, label, tokens
-    ("a passkey in repeated filler", "passkey", 1_048_576),
-    ("one planted number in a novel", "needle single", 1_048_576),
-    ("a number that changed later in the text", "needle update", 1_048_576),
-    ("where a person is (bAbI task 1)", "babi1, 8 facts", 1_048_576),
-    ("one of four numbers, by its name", FOUR, 131_072),
-)
 OTHER_TEXTS = {"King James": "kjv", "numbered pages": "persuasion-numbered"}  # name: the part of a file name
 Place = tuple[str, int, str, float]
-
-
-def short_table() -> str:
-    """Return the README's table: right answers with the fact in the middle of the document, newest rows."""
-    cells = _demo_cells()
-    lines = ["| asked for | tokens | with memory | without | without, with passages |", "| --- " * 5 + "|"]
-    for what, label, tokens in SHORT:
-        found = [cells.get((label, tokens, memory, 0.5)) for memory in ("gated", "window", "window + passages")]
-        shown = " | ".join(f"{row['right']}/{row['n']}" if row else "" for row in found)
-        lines.append(f"| {what} | {tokens:,} | {shown} |")
-    return "\n".join(lines)
 
 
 def recall_table() -> str:
@@ -280,7 +262,7 @@ def used_rows() -> list[ResultRow]:
 def filled(text: str) -> str:
     """Return the page with the tables between its marks written anew."""
     made_of = {
-        "short": short_table(),
+        "short": memory_tables.short_table(),
         "all recall": recall_table(),
         "bars": bars_table(),
         "perplexity": perplexity_table(),
