@@ -26,6 +26,11 @@ _SOME = 8  # bytes beyond ASCII; fewer are few
 _DIFFERENT = 3  # of such bytes, at least: one or two letters alone tell no language
 # Markup, which is ASCII in all languages, and words by which chardet takes text for a declaration.
 _NO_PROSE = re.compile(rb"<(script|style)\b.*?(?:</\1|\Z)|</?[a-z!][^<>]*>|charset|coding", re.IGNORECASE | re.DOTALL)
+# In Windows-1252: a capital behind a small letter, a sign in a word, a byte that is no character.
+_ODD = re.compile(
+    rb"[a-z][\x8a\x8c\x8e\x9f\xc0-\xde]|[A-Za-z][\x83\x84\x86-\x89\x8b\x98\x99\x9b\xa1-\xac\xae-\xb6\xb8-\xbf][a-z]"
+    rb"|[\x81\x8d\x8f\x90\x9d]"
+)
 _GUESSES = {  # chardet's name, and what the text is read as: an encoding that holds it, where there is a larger one
     **dict.fromkeys(("ascii", "cp1252", "iso8859-1", "iso8859-15"), WINDOWS_1252),  # the last has 8 others, all rare
     "cp932": Guess("cp932", "Shift-JIS"),
@@ -72,13 +77,14 @@ def guess_of(blocks: Iterable[bytes]) -> Guess | None:
 def guess_encoding(sample: bytes) -> Guess:
     """Return the encoding of a text with this sample, `WINDOWS_1252` where nothing is clear.
 
-    Lines that end as on old Macs are clear enough for Mac Roman.
+    Lines that end as on old Macs are clear enough for Mac Roman, if anything is odd in Windows-1252.
     chardet drops an encoding for one wrong byte, so that the halves are looked at, too.
     """
     prose = _NO_PROSE.sub(b"", sample)
     middle = prose.find(b"\n", len(prose) // 2) + 1 or len(prose) // 2
     guesses = (_clear_guess(part) for part in (prose, prose[:middle], prose[middle:]) if part)
-    return next(filter(None, guesses), MAC_ROMAN if b"\r" in sample and b"\n" not in sample else WINDOWS_1252)
+    is_of_a_mac = b"\r" in sample and b"\n" not in sample and _ODD.search(sample)
+    return next(filter(None, guesses), MAC_ROMAN if is_of_a_mac else WINDOWS_1252)
 
 
 def _clear_guess(prose: bytes) -> Guess | None:
