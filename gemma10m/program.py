@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import zip_longest
 from typing import Annotated
 
 import typer
@@ -156,7 +157,7 @@ def shared_options_first(words: list[str]) -> list[str]:
 def with_ray_address(words: list[str]) -> list[str]:
     """Add "local" behind a --ray without an address, as the parser knows no option whose value may be missing."""
     found = list[str]()
-    for word, after in zip(words, [*words[1:], ""], strict=True):
+    for word, after in zip_longest(words, words[1:], fillvalue=""):
         found.append(word)
         if word == "--ray" and not (after in ("auto", "local") or _PORT.search(after)):
             found.append("local")

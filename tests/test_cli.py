@@ -153,6 +153,19 @@ def test_failures_are_a_sentence_a_hint_and_a_code(home: Path, words: list[str],
     assert failed.stdout == ""
 
 
+def test_without_a_command_the_help_is_shown(home: Path) -> None:
+    done = run(home)
+    assert (done.returncode, done.stderr) == (2, "")
+    assert done.stdout.startswith("Usage: gemma10m [OPTIONS] COMMAND")
+
+
+def test_a_shell_s_call_without_words_completes(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"_GEMMA10M_COMPLETE": "complete_bash", "COMP_WORDS": "gemma10m as", "COMP_CWORD": "1"}.items():
+        monkeypatch.setenv(name, value)
+    done = run(home)
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["ask"], "")
+
+
 def test_info_says_what_the_demo_is(home: Path) -> None:
     told = run(home, "info", "demo")
     assert "knows nothing but planted facts" in told.stdout
