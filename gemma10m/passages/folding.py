@@ -14,7 +14,7 @@ _INVISIBLE = dict.fromkeys([0xAD, 0x34F, 0x61C, *range(0x200B, 0x2010), *range(0
 _MARKS = str.maketrans("‘’‚‛′ʼ`“”„‟«»″‐‑‒–−⁄", "'''''''\"\"\"\"\"\"\"-----/") | _INVISIBLE | {0xFEFF: None}
 _MARKS |= {n: str(unicodedata.digit(chr(n))) for n in range(0x660, 0x20000) if unicodedata.category(chr(n)) == "Nd"}
 # Vowel points of Hebrew and Arabic, which few texts write, and the stroke that makes an Arabic word longer.
-_MARKS |= dict.fromkeys(
+_POINTS = dict.fromkeys(
     [*range(0x591, 0x5BE), 0x5BF, 0x5C1, 0x5C2, 0x5C4, 0x5C5, 0x5C7, 0x640, *range(0x64B, 0x653), 0x670]
 )
 _DASHES = str.maketrans({"—": " -- ", "―": " -- "})
@@ -39,9 +39,15 @@ def is_in(sentence: str, text: str) -> bool:
     return " ".join(sentence.split()) in " ".join(text.split())
 
 
+def unpointed(text: str) -> str:
+    """Fold the text for a search, in lower case; what is compared keeps its vowel points, which tell words apart."""
+    folded = fold(text).casefold()
+    return folded if folded.isascii() else folded.translate(_POINTS)
+
+
 def searchable(text: str) -> str:
     """Fold the text, in lower case; a word with a hyphen is also kept as a whole."""
-    folded = fold(text).casefold()
+    folded = unpointed(text)
     if not _COMPOUND.search(folded):
         return folded
     return "\n".join((folded, *(word.replace("-", "") for word in folded.split() if "-" in word.strip("-"))))

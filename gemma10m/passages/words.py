@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 
-from gemma10m.passages.folding import fold, searchable
+from gemma10m.passages.folding import searchable, unpointed
 
 # Letters, digits, and the marks above and below them that are no letters: accents, points, vowels of Indian scripts.
 LETTER = r"[\w\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u109f\u1780-\u17d3]"
@@ -26,13 +26,14 @@ EMPTY = frozenset(
     what'll what're who'd who'll who're who've won't wouldn't you'd you'll you're you've""".split()
 )
 TITLES = frozenset(("Mr", "Mrs", "Ms", "Dr", "St"))  # whose full stop ends no sentence
-# Scripts that put no spaces between words: Chinese and Japanese, whose words have two characters or more (Korean, where
-# particles follow without a space, is read alike), and Thai, Lao, Tibetan, Burmese and Khmer, whose words are longer.
+# Chinese, Japanese, Thai, Lao, Khmer, Burmese, Tibetan: words stand side by side.
+_LONG = "\u0e00-\u109f\u1780-\u17ff"  # whose words are longer than two characters
+UNSPACED = re.compile(f"[{_LONG}\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+# Searched by characters, as words of two are common; so is Korean, where particles follow a word without a space.
 _SHORT = "\u3005-\u3007\u3040-\u30ff\u3105-\u312f\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
-_LONG = "\u0e00-\u109f\u1780-\u17ff"
-UNSPACED = re.compile(f"[{_SHORT}{_LONG}]")
+_CHARACTER = re.compile(f"[{_SHORT}{_LONG}]")
 _RUNS = re.compile(f"[{_SHORT}]+|[{_LONG}]+|[^{_SHORT}{_LONG}]+")
-_SHORT_GRAM, _LONG_GRAM, TRIGRAM = 2, 3, 3  # characters that are searched together; in code
+_SHORT_GRAM, _LONG_GRAM, _TRIGRAM = 2, 3, 3  # characters that are searched together; in code
 STEMMED = "porter unicode61 remove_diacritics 2"  # FTS5's tokenizer: what it takes for one word
 
 
@@ -40,13 +41,13 @@ def telling(text: str) -> list[str]:
     """Return the words that carry meaning, each once, in their order and in lower case; of a script that puts no spaces
     between them, every two or three characters.
     """
-    words = (match[0].removesuffix("'s") for match in WORD.finditer(fold(text).casefold()))
+    words = (match[0].removesuffix("'s") for match in WORD.finditer(unpointed(text)))
     return list(dict.fromkeys(piece for word in words for piece in _pieces(word) if piece not in EMPTY))
 
 
 def spaced(text: str) -> str:
     """Put spaces around each character of a script that has none: FTS5 takes all between two spaces for one word."""
-    return text if text.isascii() else UNSPACED.sub(r" \g<0> ", text)
+    return text if text.isascii() else _CHARACTER.sub(r" \g<0> ", text)
 
 
 def name_spans(text: str) -> Iterator[tuple[int, int]]:
@@ -74,7 +75,7 @@ def standing(words: Sequence[str], texts: Sequence[str]) -> list[list[str]]:
     asked = dict(zip(words, terms[len(texts) :], strict=True))
 
     def stands(word: str, text: str, found: str) -> bool:
-        return word in text if is_unspaced(word) else bool(asked[word].strip()) and asked[word] in found
+        return word in text if _CHARACTER.search(word) else bool(asked[word].strip()) and asked[word] in found
 
     return [
         [word for word in words if stands(word, text, found)]
@@ -112,7 +113,7 @@ def _terms(texts: Sequence[str]) -> list[str]:
 
 def _pieces(word: str) -> Iterator[str]:
     for run in [word] if word.isascii() else _RUNS.findall(word):
-        if UNSPACED.match(run):
+        if _CHARACTER.match(run):
             yield from _grams(run, _SHORT_GRAM if run[0] > "\u3000" else _LONG_GRAM)
         elif WORD.search(run):
             yield run
@@ -121,11 +122,6 @@ def _pieces(word: str) -> Iterator[str]:
 def _grams(word: str, size: int) -> list[str]:
     """Return every so many characters of the word, each once; all of a shorter word."""
     return list(dict.fromkeys(word[start : start + size] for start in range(max(1, len(word) - size + 1))))
-
-
-def is_unspaced(word: str) -> bool:
-    """Tell if a word is in a script that puts no spaces between words."""
-    return not word.isascii() and bool(UNSPACED.search(word))
 
 
 def as_words(words: list[str]) -> str:
@@ -145,4 +141,4 @@ def as_trigrams(words: list[str]) -> str:
 
 
 def _trigrams(word: str) -> str:
-    return " AND ".join(f'"{piece}"' for piece in _grams(word, TRIGRAM) if len(piece) == TRIGRAM)
+    return " AND ".join(f'"{piece}"' for piece in _grams(word, _TRIGRAM) if len(piece) == _TRIGRAM)

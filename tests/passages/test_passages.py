@@ -23,7 +23,7 @@ from gemma10m.passages.quotes import locate
 from gemma10m.passages.retrieve import default_budget, retrieve, shown
 from gemma10m.passages.statements import NOT_IN_TEXT
 from gemma10m.passages.verdicts import verify
-from gemma10m.passages.words import as_trigrams, standing, telling
+from gemma10m.passages.words import as_trigrams, telling
 from gemma10m.tokens import load_tokenizer
 
 FACT = "One of the special magic numbers for amber-lantern is: 48213."
@@ -73,46 +73,6 @@ def test_a_part_of_a_name_is_found_in_code_and_not_in_prose(tmp_path: Path) -> N
         assert [index.files[passage.file][0] for passage in found] == ["code.py"]
 
 
-def test_scripts_without_spaces_are_searched_by_their_characters(tmp_path: Path) -> None:
-    text = "很久以前有一个王国。公主住在高塔里。" * 40 + "国王的宝藏埋在老橡树下面。" + "冬天来了下了大雪。" * 40
-    build_index(written(tmp_path / "tale.txt", text), tmp_path / "index")
-    with open_index(tmp_path / "index") as index:
-        assert "国王的宝藏埋在" in index.search(telling("国王的宝藏在哪里?"), 1)[0].text
-
-
-@pytest.mark.parametrize(
-    ("words", "line"),
-    [
-        ("上海", "上海是最大的城市"),
-        ("长江", "长江流经上海"),
-        ("都", "東京都"),
-        ("東京", "東京都"),
-        ("iPhone", "iPhone手机"),
-        ("手机", "iPhone手机"),
-        ("서울", "서울은"),
-        ("محمد", "مُحَمَّدٌ"),
-        ("שלום", "שָׁלוֹם"),
-    ],
-)
-def test_words_of_two_characters_and_without_points_are_found(words: str, line: str, tmp_path: Path) -> None:
-    lines = [
-        "上海是最大的城市。",
-        "长江流经上海。",
-        "He lives in 東京都 now.",
-        "他买了iPhone手机。",
-        "서울은 크다.",
-        "قال مُحَمَّدٌ نعم.",
-        "אמר שָׁלוֹם.",
-    ]
-    build_index(written(tmp_path / "lines.txt", "\n\n".join(lines)), tmp_path / "index")
-    with open_index(tmp_path / "index") as index:
-        (passage, *_) = index.search(telling(words), 5)
-        assert line in passage.text
-        assert standing(telling(words), [passage.text]) == [telling(words)]
-        assert index.holders(telling(words)[0]) == 1
-        assert index.search(telling("大京"), 5) == []  # both characters are there, and not side by side
-
-
 def test_words_of_every_passage_do_not_count() -> None:
     assert telling("What is the special magic number for amber-lantern?") == [
         "special",
@@ -121,8 +81,6 @@ def test_words_of_every_passage_do_not_count() -> None:
         "amber-lantern",
     ]
     assert telling("Anne's or Anne’s, the the; 1,200 or 3.5") == ["anne", "1,200", "3.5"]
-    assert telling("หนังสือ हिन्दी") == ["หนั", "นัง", "ังส", "งสื", "สือ", "हिन्दी"]
-    assert telling("上海 iPhone手机的 the東京都") == ["上海", "iphone", "手机", "机的", "東京", "京都"]
     assert as_trigrams(["ab", "abcd"]) == '("abc" AND "bcd")'
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
 from gemma10m.documents.formats.docx import write_docx
 from gemma10m.documents.formats.docx_styles import Styles
 from gemma10m.documents.formats.docx_text import PartText
+from gemma10m.documents.formats.lines import Kept
 from gemma10m.documents.formats.plain_text import whole_text
 from gemma10m.documents.formats.word_document import WordDocument
 from gemma10m.documents.formats.xml_events import Attributes, parse_to_damage
@@ -57,23 +57,23 @@ class _Body:
     a list's number is written where it is.
     """
 
-    def __init__(self, part: PartText) -> None:
-        self._part = part
+    def __init__(self, part: PartText, found: WordDocument) -> None:
+        self._part, self._found = part, found
         self._open = self._unread = 0  # elements, from the one on that is read, and from the one on that is not
         self._in_list, self._number = False, ""  # in a paragraph's properties of a list, and its number
-        self._notes: list[_Note] = []
-        self._depth = 0  # elements that are open in the last note
+        self._note, self._depth = PartText(Kept(), found), 0  # the open note, and elements that are open in it
+        self.notes: list[str] = []  # the text of each, marked
 
     def start(self, tag: str, given: Attributes) -> None:
         if self._depth:
             self._depth += 1
-            self._notes[-1].events.append((tag, given))
+            self._note.start(tag, given)
         elif self._unread or tag in _MARGINS:
             self._unread += 1
         elif not self._open and tag != _BODY:
             return
         elif tag in _NOTES or given.get("type") == _COMMENT:
-            self._begin_note(tag, given)
+            self._begin_note(tag if tag in _NOTES else "comment", given)
         else:
             self._open += 1
             self._part.start(tag, given)
@@ -84,7 +84,8 @@ class _Body:
     def end(self, tag: str) -> None:
         if self._depth:
             self._depth -= 1
-            self._notes[-1].events += [tag] if self._depth else []
+            self._note.end(tag)
+            self.notes += [] if self._depth else [self._note.kept()]
         elif self._unread:
             self._unread -= 1
         elif self._open:
@@ -97,30 +98,17 @@ class _Body:
 
     def text(self, text: str) -> None:
         if self._depth:
-            self._notes[-1].events.append(_Words(text))
+            self._note.text(text)
         elif self._open and not self._unread:
             self._part.text(text)
 
-    def write_notes(self, part: PartText) -> None:
-        """Write what each note says, marked, behind the body."""
-        for note in self._notes:
-            part.start(note.kind, note.given)
-            for event in note.events:
-                if isinstance(event, _Words):
-                    part.text(event)
-                elif isinstance(event, str):
-                    part.end(event)
-                else:
-                    part.start(*event)
-            part.end(note.kind)
-
-    def _begin_note(self, tag: str, given: Attributes) -> None:
-        kind = tag if tag in _NOTES else "comment"
-        self._notes.append(_Note(kind, {"id": str(len(self._notes)), "author": given.get("author", "somebody")}))
-        self._depth = 1
+    def _begin_note(self, kind: str, given: Attributes) -> None:
+        given = {"id": str(len(self.notes)), "author": given.get("author", "somebody")}
         if kind in _NOTES:
-            self._part.start(f"{kind}Reference", self._notes[-1].given)
+            self._part.start(f"{kind}Reference", given)
             self._part.end(f"{kind}Reference")
+        self._note, self._depth = PartText(Kept(), self._found), 1
+        self._note.start(kind, given)
 
     def _write(self, text: str) -> None:
         self._part.start("t", {})
@@ -128,27 +116,13 @@ class _Body:
         self._part.end("t")
 
 
-class _Words(str):
-    """Mark a text among the names of elements that end."""
-
-
-@dataclass
-class _Note:
-    """Hold a note until the body ends: elements that begin and end, and texts."""
-
-    kind: str
-    given: Attributes
-    events: list[tuple[str, Attributes] | str] = field(default_factory=list)
-
-
 def _write_body(text: str, writer: TextWriter) -> None:
     found = WordDocument(Styles())
-    part, notes = PartText(writer, found), PartText(writer, found)
-    body = _Body(part)
+    part = PartText(writer, found)
+    body = _Body(part, found)
     blocks = [text.encode("utf-8", "replace")]
     parse_to_damage(blocks, body.start, body.end, body.text, lambda: writer.blank, writer.note)
     part.finish()
-    body.write_notes(notes)
-    notes.finish()
+    writer.write("".join(body.notes))
     if writer.blank:
         raise UnreadableError("a Word document without text")

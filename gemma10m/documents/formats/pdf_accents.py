@@ -44,11 +44,11 @@ def accented(handle: Any, text: str) -> dict[int, str]:
     codes = [raw.FPDFText_GetUnicode(handle, index) for index in range(raw.FPDFText_CountChars(handle))]
     found: dict[int, str] = {}
     for accent, mark in ((index, _MARKS[code]) for index, code in enumerate(codes) if code in _MARKS):
-        far, box = _NEAR if codes[accent] < 0x80 else _FAR, _box(handle, accent)
+        far, box = _NEAR if codes[accent] < 0x80 else _FAR, glyph_box(handle, accent)
         places = (accent + way * steps for steps in range(1, far + 1) for way in (1, -1))
         for letter in (index for index in places if 0 <= index < len(codes) and index not in found):
             whole = _joined(codes[letter], mark)
-            if whole and _is_over(box, _box(handle, letter)):
+            if whole and _is_over(box, glyph_box(handle, letter)):
                 found |= {letter: whole, accent: ""}
                 break
     return found
@@ -68,7 +68,7 @@ def _is_over(accent: tuple[float, ...], letter: tuple[float, ...]) -> bool:
     return is_between and abs(accent[2] + accent[3] - bottom - top) < 2 * (top - bottom)
 
 
-def _box(handle: Any, index: int) -> tuple[float, ...]:
+def glyph_box(handle: Any, index: int) -> tuple[float, ...]:
     """Return the left, right, lower and upper edge of a glyph."""
     edges = [ctypes.c_double() for _ in range(4)]
     raw.FPDFText_GetCharBox(handle, index, *edges)

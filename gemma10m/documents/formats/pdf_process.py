@@ -32,7 +32,7 @@ if __name__ == "__main__":  # the package, which knows this file's exit codes, d
     from pypdfium2 import raw
 
     sys.path.append(os.path.dirname(__file__))  # last: modules in it have common names
-    from pdf_accents import accented  # type: ignore[import-not-found]
+    from pdf_accents import accented, glyph_box  # type: ignore[import-not-found]
     from pdf_annotations import comments, fields  # type: ignore[import-not-found]  # it is beside this file
     from pdf_covered import Covered  # type: ignore[import-not-found]
     from pdf_hidden import hide  # type: ignore[import-not-found]
@@ -228,9 +228,7 @@ def _with_scripts_apart(text: Any, words: list[tuple[int, str, int]]) -> Iterato
 def _height(text: Any, index: int) -> float:
     """Return how high a glyph is that is raised or lowered at full size, as OpenType's are; else 0."""
     angle, baseline, size = _placed(text, index)
-    edges = [ctypes.c_double() for _ in range(4)]
-    raw.FPDFText_GetCharBox(text, index, *edges)
-    low, high = ((edge.value - baseline) / size for edge in edges[2:])
+    low, high = ((edge - baseline) / size for edge in glyph_box(text, index)[2:])
     if angle or not 0 < high - low < _SMALL:
         return 0.0
     return _RAISED if low + high > _HIGH else _LOWERED if low + high < _LOW else 0.0
