@@ -40,7 +40,7 @@ def is_in(sentence: str, text: str) -> bool:
 
 
 def unpointed(text: str) -> str:
-    """Fold the text for a search, in lower case; what is compared keeps its vowel points, which tell words apart."""
+    """Fold the text for a search, in lower case; comparisons keep vowel points, which tell words apart."""
     folded = fold(text).casefold()
     return folded if folded.isascii() else folded.translate(_POINTS)
 

@@ -60,7 +60,7 @@ def test_telling_words_are_two_characters_or_three() -> None:
 
 
 def test_what_is_compared_keeps_its_points_and_whole_words() -> None:
-    """They tell `he wrote` from `it was written`; a Korean word is not only a part of what is said."""
+    """They tell `he wrote` from `it was written`; a Korean word is compared as a whole."""
     assert fold("كَتَبَ") != fold("كُتِبَ")
     assert searchable("كَتَبَ") == searchable("كُتِبَ")
     assert [[term.kind for term in terms] for terms in read_terms(["서울은 크다"])] == [["word", "word"]]
