@@ -34,15 +34,16 @@ class Story:
 
     draw: random.Random
     unseen: bool
+    cast: int | None = None  # people are drawn from so many; None: from all
     lines: list[str] = field(default_factory=list)
     place: dict[str, str] = field(default_factory=dict)  # of people
     moved: dict[str, int] = field(default_factory=dict)  # the line of somebody's last move
     holder: dict[str, str] = field(default_factory=dict)  # of things
     trail: dict[str, list[tuple[str, int]]] = field(default_factory=dict)  # places of a thing and the lines that say so
 
-    @property
-    def people(self) -> list[str]:
-        return UNSEEN_PEOPLE if self.unseen else PEOPLE
+    def __post_init__(self) -> None:
+        people = UNSEEN_PEOPLE if self.unseen else PEOPLE
+        self.people = people if self.cast is None else self.draw.sample(people, self.cast)
 
     def move(self, who: str) -> None:
         place = self.draw.choice([place for place in PLACES if place != self.place.get(who)])
@@ -69,7 +70,7 @@ class Story:
 
     def carry(self, sentences: int) -> None:
         """Let people walk about and take things: where their last place is, or anywhere at first."""
-        people = self.draw.sample(self.people, 4)
+        people = self.draw.sample(self.people, min(4, len(self.people)))
         self.move(people[0])
         self.take(people[0], self.draw.choice(THINGS))
         while len(self.lines) < sentences:
@@ -95,11 +96,15 @@ def draw_babi(
     questions: int = 1,
     depth: float | None = None,
     unseen: bool = False,
+    cast: int | None = None,
 ) -> Case:
-    """Draw task 1 to 5 with about `sentences` facts at random depths, the last needed one at `depth` if given."""
+    """Draw task 1 to 5 with about `sentences` facts at random depths, the last needed one at `depth` if given.
+
+    People are drawn from a cast of so many, or from all; a gift needs two.
+    """
     asked: Asked = []
     while not asked:
-        story = Story(draw, unseen)
+        story = Story(draw, unseen, max(2, cast) if cast and task == 5 else cast)
         asked = TASKS[task](story, sentences)
         sentences += 1  # two facts never hold what three are needed for
     asked = draw.sample(asked, min(questions, len(asked)))

@@ -96,7 +96,7 @@ def draw_case(
     if task == "question":
         return task, draw_questions(draw, asked, questions)
     if task == "story":
-        return task, draw_story(draw, draw.randint(2, max(2, length // TOKENS_PER_LINE)), questions)
+        return task, draw_story(draw, length // TOKENS_PER_LINE, questions)
     most = min(recipe.facts, max(1, length // TOKENS_PER_FACT))
     facts = draw.randint(min(recipe.fewest_facts, most), most)
     case = draw_needles(draw, _kind(recipe, draw), facts, questions, lambda: _depth(recipe, draw))

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from gemma10m.tasks.babi import draw_babi
+from gemma10m.tasks.babi import PEOPLE, draw_babi
 from gemma10m.tasks.case import Case, Fact, Turn
 from gemma10m.tasks.needle import ANSWER, KINDS, TRAINED_QUESTIONS, TRAINED_SENTENCES
 from gemma10m.tasks.question_set import AskedQuestion
@@ -74,10 +74,20 @@ def _value(draw: random.Random, kind: ValueKind) -> str:
     return make_hard_number(draw) if kind == "number" else make_value(draw, kind)
 
 
-def draw_story(draw: random.Random, sentences: int, questions: int) -> Case:
-    """Draw a story, mostly of one fact, the easiest; the others lead on from it."""
+def draw_story(draw: random.Random, most: int, questions: int) -> Case:
+    """Draw a story of up to `most` sentences, mostly of one fact, the easiest; the others lead on from it.
+
+    Short stories and small casts are drawn as often as long ones: lengths are uniform in their logarithm. A memory that
+    is trained on many sentences alone does not find one or two.
+    """
     task = draw.choice((1, 1, 1, 1, 1, 1, 2, 3, 4, 5))
-    return draw_babi(draw, task, sentences=max(2, sentences), questions=questions)
+    sentences, cast = _up_to(draw, most), _up_to(draw, len(PEOPLE))
+    return draw_babi(draw, task, sentences=sentences, questions=questions, cast=cast)
+
+
+def _up_to(draw: random.Random, most: int) -> int:
+    """Draw a number from 1 to `most`, uniform in its logarithm."""
+    return round(float(max(1, most) ** draw.random()))
 
 
 def with_strays(draw: random.Random, case: Case, most: int) -> Case:
