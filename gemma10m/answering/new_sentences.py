@@ -16,16 +16,22 @@ LONGEST = 80  # words: the end of a longer sentence is not waited for
 PASSED_OVER = 2  # sentences in a row: as many that repeat, or do not fit, end a text
 TIMES, LOOP = 3, 9  # the same words so often in a row, and as many words in all, are a loop
 
+_OWN_QUESTION = re.compile(r"\b(?:Question|Answer):")
+_NUMBER = re.compile(r"(\s*)\d{1,3}[.)]\s+")
 _ITEM = re.compile(r"#|[-*•+] |\d+[.)] |[|`]")  # begins a line of its own
 
 Spoken = Generator[str, None, bool]  # pieces of text; True in the end if it was cut off
 
 
 class Written:
-    """Hold what was taken of a text of about `words` words; one sentence is taken whatever its length."""
+    """Hold what was taken of a text of about `words` words; one sentence is taken whatever its length.
 
-    def __init__(self, words: int) -> None:
-        self.words, self.count, self.text = words, 0, ""
+    A model without turns imitates lists and the questions that it was asked: numbers before its lines are left out, and
+    a question of its own ends what it has to say.
+    """
+
+    def __init__(self, words: int, has_turns: bool = True) -> None:
+        self.words, self.count, self.text, self.has_turns = words, 0, "", has_turns
         self._said, self._without_numbers = set[tuple[str, ...]](), Counter[tuple[str, ...]]()
         self._runs = set[tuple[str, ...]]()
 
@@ -49,6 +55,17 @@ class Written:
         self._runs |= _runs(said)
         return True
 
+    def before_own_question(self, text: str) -> str:
+        """Return the text up to a question that a model without turns asks itself."""
+        own = None if self.has_turns else _OWN_QUESTION.search(text)
+        return text[: own.start()] if own else text
+
+    def shown(self, sentence: str) -> str:
+        """Return the sentence in one line, as it is to be shown if it is taken."""
+        line = _on_one_line(sentence if self.text else sentence.lstrip())
+        number = None if self.has_turns else _NUMBER.match(line)
+        return number[1] + line[number.end() :] if number else line
+
     def _repeats(self, said: tuple[str, ...]) -> bool:
         """Tell if it was said before, or twice with other numbers, or if a long run of its words was."""
         counted, runs = self._without_numbers[_without_numbers(said)] >= TIMES - 1, _runs(said)
@@ -61,32 +78,35 @@ def new_sentences(spoken: Spoken, written: Written) -> Spoken:
 
     A last sentence that was cut off is left out, unless it is all there is.
     """
-    waiting, passed_over = " " if written.text else "", 0
-    while True:
+    waiting, passed_over, finished = " " if written.text else "", 0, True
+    while finished:
         try:
             waiting += next(spoken)
         except StopIteration as end:
-            cut_off = end.value
+            cut_off = bool(end.value)
             break
-        *whole, waiting = _cut(waiting)
-        for sentence in map(_on_one_line, whole):
-            shown = sentence if written.text else sentence.lstrip()
-            announces = not written.text and shown.endswith(":")  # "Here is a summary:"
-            taken = not announces and written.takes(shown)
+        before = written.before_own_question(waiting)
+        finished = before == waiting
+        *whole, waiting = _cut(before)
+        for sentence in map(written.shown, whole):
+            announces = not written.text and sentence.endswith(":")  # "Here is a summary:"
+            taken = not announces and written.takes(sentence)
             passed_over = 0 if taken else passed_over + 1
             if taken:
-                yield shown
+                yield sentence
             if written.is_enough or passed_over >= PASSED_OVER:
                 spoken.close()
                 return False
-        unfinished = waiting.split()
-        if len(unfinished) > LONGEST or _loops(_words(waiting)[:-1]):
+        if len(waiting.split()) > LONGEST or _loops(_words(waiting)[:-1]):
             spoken.close()
             return False
-    last = _on_one_line(waiting) if written.text else _on_one_line(waiting.strip())
-    if (not cut_off or not written.text) and written.takes(last):
+    else:
+        spoken.close()
+        cut_off = False
+    last = written.shown(waiting)
+    if ((finished and not cut_off) or not written.text) and written.takes(last):
         yield last
-    return bool(cut_off)
+    return cut_off
 
 
 def joined(texts: Sequence[str], words: int) -> str:

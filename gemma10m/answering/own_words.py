@@ -13,6 +13,7 @@ from gemma10m.passages.matching import content
 
 LEAST = 2 / 3  # of the line's content words
 SHORTEST, LONGEST = 6, 40  # words of a sentence that is quoted
+_QUOTES = ('"', "“", "”", "„", "«", "»")
 _COMMENT = re.compile(r"""\A(?:\"{3}|'{3}|\#+|/[/*]+|[*-])\s*|(?:\"{3}|'{3})\Z""")
 
 
@@ -29,20 +30,27 @@ class OwnWords:
         self._keys.update(term.key for each in terms for term in each)
         self._sentence = self._sentence or _best(cut, terms)
 
-    def line(self, said: str, request: str) -> tuple[str, bool]:
-        """Return `said` and False, or the section's sentence and True if the section does not have what it says.
+    def line(self, written: str, request: str) -> tuple[str, bool]:
+        """Return the line that a model wrote and False, or a sentence of the section and True if it lacks the words.
 
-        It has to have all names and numbers, and two thirds of all content words; those of the request do not count.
+        Quotation marks around the whole line are left out: they would make it a quotation. The section has to have
+        all names and numbers, and two thirds of all content words; those of the request do not count.
         """
-        terms, asked = (content(each) for each in read_terms([said, request]))
+        terms, asked = (content(each) for each in read_terms([written, request]))
         left = {term.key: term for term in terms if term.key not in {each.key for each in asked}}
         missing = [term for key, term in left.items() if key not in self._keys]
         # A first word has a capital whether it is a name or not.
-        first = said.casefold().split()[0] if left else ""
+        first = written.casefold().split()[0] if left else ""
         named = any(term.kind == "number" or (term.kind == "name" and term.plain != first) for term in missing)
         if left and not named and len(missing) <= (1 - LEAST) * len(left):
-            return said, False
+            return _unquoted(written), False
         return self._sentence, True
+
+
+def _unquoted(line: str) -> str:
+    inside = line[1:-1]
+    whole = line[:1] in _QUOTES and line[-1:] in _QUOTES and not any(quote in inside for quote in _QUOTES)
+    return inside if whole else line
 
 
 def _is_whole(sentence: str) -> bool:

@@ -75,7 +75,7 @@ def say(model: Decoder, tokenizer: Tokenizer, state: State, request: str, sampli
         said = yield from speak(model, tokenizer, state, ids, sampling, several_lines=True)
         return said.cut_off
 
-    written = Written(words)
+    written = Written(words, has_turns=tokenizer.turns is not None)
     cut_off = yield from new_sentences(spoken(request), written)
     if written.text and written.is_short and not cut_off:
         cut_off = yield from new_sentences(spoken(_more(request, words - written.count)), written)

@@ -100,7 +100,7 @@ class Summarizing:
     def _write(self, requests: Requests) -> Write:
         """Return what asks the model, unless it was asked before."""
         ask = partial(say_about, self.reader.model, self.reader.tokenizer, sampling=self.sampling, words=requests.words)
-        return kept(ask, self.reader.identity("summary in sentences", requests.words, astuple(self.sampling)))
+        return kept(ask, self.reader.identity("summary in plain sentences", requests.words, astuple(self.sampling)))
 
     def _parts(self, room: int) -> Iterator[DocumentPart]:
         return parts(self.document, self.count, room)

@@ -266,3 +266,30 @@ def test_a_section_has_a_sentence_of_its_own(text: str, sentence: str) -> None:
     own = OwnWords()
     own.add(text)
     assert own.line("The detective came.", "") == (sentence, True)
+
+
+def of_a_base_model(text: str) -> str:
+    voice = Voice([text[at : at + 3] for at in range(0, len(text), 3)])
+    return "".join(gathered(new_sentences(voice.speak(), Written(100, has_turns=False)))[0])
+
+
+@pytest.mark.parametrize("asked", ["Question: What happens?", "\nQuestion: What happens?", "\n\nAnswer: She left."])
+def test_a_base_model_s_own_question_ends_its_text(asked: str) -> None:
+    assert of_a_base_model(f"{SENTENCES[0]} {asked} {SENTENCES[1]}") == SENTENCES[0]
+    assert of_a_base_model(f"{SENTENCES[0]} He came to Question: {asked}") == SENTENCES[0]
+    assert of_a_base_model(f"He came to {asked}") == "He came to"
+    assert asked.split()[0] in "".join(shown(f"{SENTENCES[0]} {asked}")[0])
+
+
+def test_a_base_model_s_numbers_before_lines_are_left_out() -> None:
+    assert of_a_base_model(f" 1. {SENTENCES[0]}\n2.  {SENTENCES[1]}\n") == f"{SENTENCES[0]}\n{SENTENCES[1]}"
+    assert of_a_base_model("1814 was a good year.") == "1814 was a good year."
+
+
+@pytest.mark.parametrize("quotes", ['""', "“”", "«»"])
+def test_a_line_of_the_model_s_own_is_no_quotation(quotes: str) -> None:
+    own = OwnWords()
+    own.add("Anne walked on the beach with Charles.")
+    assert own.line(f"{quotes[0]}Anne walked with Charles.{quotes[1]}", "") == ("Anne walked with Charles.", False)
+    both = f"{quotes[0]}Anne{quotes[1]} walked with {quotes[0]}Charles{quotes[1]}"
+    assert own.line(both, "") == (both, False)
