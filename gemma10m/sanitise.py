@@ -14,6 +14,8 @@ def _escaped(match: re.Match[str]) -> str:
     character = match[0]
     if unicodedata.category(character) not in _FORBIDDEN_CATEGORIES or character in _JOINERS:
         return character
+    if 0xDC80 <= ord(character) <= 0xDCFF:  # a byte of a file name
+        return f"\\x{ord(character) & 0xFF:02x}"
     return character.encode("unicode_escape").decode("ascii")
 
 

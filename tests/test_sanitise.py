@@ -26,7 +26,7 @@ HOSTILE = {
     "byte-order mark": ("\ufeff", r"\ufeff"),
     "zero-width space": ("\u200b", r"\u200b"),
     "half of a pair": ("\ud800", r"\ud800"),
-    "undecodable file name": (os.fsdecode(b"caf\xe9"), r"caf\udce9"),
+    "undecodable file name": (os.fsdecode(b"caf\xe9"), r"caf\xe9"),
 }
 ORDINARY = [
     "",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from gemma10m.commands.answers import described
 from gemma10m.commands.arguments import named_states
 from gemma10m.errors import NoAnswer
@@ -21,6 +19,6 @@ def find(terminal: Terminal, sources: list[str], words: str, limit: int, pattern
         raise NoAnswer("no passage contains any of these words", hint="try other words of the document")
     for source in found:
         if terminal.json:
-            terminal.json_line(asdict(source))
+            terminal.json_line(source.record())
         else:
             terminal.write(described(source) + "\n")

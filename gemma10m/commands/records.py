@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from gemma10m.documents.names import original
 from gemma10m.library.reading import Reading
 from gemma10m.reading.stretch import peak_memory
 from gemma10m.saved_states import Reader, whereabouts
@@ -32,7 +33,7 @@ def facts(reading: Reading) -> dict[str, object]:
 
 def document_facts(record: DocumentRecord) -> dict[str, object]:
     return {
-        "document": record.name,
+        "document": original(record.name),
         "fingerprint": record.fingerprint,
         "files_in_document": len(record.sources),
         "files_skipped": len(record.skipped),
@@ -48,6 +49,6 @@ def manifest(record: DocumentRecord) -> dict[str, object]:
     """Return every file by name; only `read --json` prints it."""
     where = whereabouts(record)
     return {
-        "files": [entry._asdict() | {"path": where.path(entry.path)} for entry in record.sources],
-        "skipped": [entry._asdict() | {"path": where.path(entry.path)} for entry in record.skipped],
+        "files": [entry._asdict() | {"path": original(where.path(entry.path))} for entry in record.sources],
+        "skipped": [entry._asdict() | {"path": original(where.path(entry.path))} for entry in record.skipped],
     }

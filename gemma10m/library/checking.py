@@ -56,9 +56,9 @@ class Answer:
             "truncated": self.truncated,
             "in_text": None if self.verdict == UNCHECKED else self.verdict == VERIFIED,
             "unchecked_answer": self.made,
-            "sources": [asdict(source) for source in self.sources],
+            "sources": [source.record() for source in self.sources],
             "not_in_text": list(self.unsupported),
-            "closest": [asdict(source) for source in self.closest],
+            "closest": [source.record() for source in self.closest],
             **({"parts": [asdict(part) for part in self.parts]} if self.parts else {}),
         }
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from gemma10m.documents.names import original, printable
 from gemma10m.errors import StateError
 from gemma10m.passages.building import fill, new_index
 from gemma10m.passages.cutting import Passage
@@ -28,7 +29,7 @@ class MergedIndex(PassageIndex):
         super().__init__(database)
         rows = self._rows("SELECT first, name FROM states ORDER BY first", ())
         self._firsts = [int(first) for first, _ in rows]
-        self.states = [str(name) for _, name in rows]
+        self.states = [original(str(name)) for _, name in rows]
         if self.files and self._firsts[:1] != [0]:
             raise damaged()
 
@@ -50,11 +51,11 @@ def merge_indexes(
     for name, part in parts:
         try:
             with open_index(part) as index:
-                states.append((len(files), name))
+                states.append((len(files), printable(name)))  # a name may have bytes that are not text
                 files += index.files
         except StateError as error:
             on_damage(name, error)
-    found = dict(parts)
+    found = {printable(name): part for name, part in parts}
     with new_index(path) as database:
         database.execute(_STATES)
         database.executemany("INSERT INTO states VALUES (?, ?)", states)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from gemma10m.documents import NOT_AVAILABLE, Document, FileNow, FilesNow, SourceFile
+from gemma10m.documents.names import original
 from gemma10m.documents.text import decoder
 from gemma10m.encodings import nbytes
 from gemma10m.errors import DocumentError
@@ -24,6 +25,10 @@ class Source:
     stop: int
     quote: str | None  # None where the file is not what was read: what cannot be checked is not quoted
     status: str  # of the file: "as read", "changed", "gone", or "not found" where nobody knows
+
+    def record(self) -> dict[str, object]:
+        """Return what `--json` says: the file by its name as it is on the disk."""
+        return {**asdict(self), "file": original(self.file)}
 
 
 def locate(excerpts: Sequence[Excerpt], index: PassageIndex, document: Document | FilesNow | None) -> list[Source]:

@@ -119,8 +119,8 @@ def test_the_list_of_files_comes_first(tmp_path: Path) -> None:
     document = opened(tmp_path, "a.zip", zipped({"b": "B", "readme": "R", "a\n=== x ===": "A"}))
     nonce = document.fingerprint[:16]
     assert text_of(document) == (
-        f"=== {nonce} 3 files ===\nreadme\na\\u000a=== x ===\nb\n\n"
-        f"=== {nonce} readme ===\nR\n=== {nonce} a\\u000a=== x === ===\nA\n=== {nonce} b ===\nB"
+        f"=== {nonce} 3 files ===\nreadme\na\\x0a=== x ===\nb\n\n"
+        f"=== {nonce} readme ===\nR\n=== {nonce} a\\x0a=== x === ===\nA\n=== {nonce} b ===\nB"
     )
 
 

@@ -146,7 +146,7 @@ def test_a_title_is_a_place_and_is_no_text_of_a_page_without_any(tmp_path: Path)
 
 def test_a_heading_s_label_is_short_and_printable(tmp_path: Path) -> None:
     (file,) = opened(tmp_path, "a.html", f"<h1>a\x1b[31m{'x' * 500}</h1>").files
-    assert file.place(0).startswith("section a\\u001b[31mxxx")
+    assert file.place(0).startswith("section a\\x1b[31mxxx")
     assert len(file.place(0)) == 80
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -49,4 +50,14 @@ def test_a_missing_path_is_answered_with_names_like_it(tmp_path: Path, monkeypat
 
 def test_a_name_that_is_suggested_shows_no_control_characters(tmp_path: Path) -> None:
     (tmp_path / "boo\x1bk.txt").write_text("x")
-    assert refusal(tmp_path / "book.txt").hint == f"did you mean {tmp_path}/boo\\u001bk.txt?"
+    assert refusal(tmp_path / "book.txt").hint == f"did you mean {tmp_path}/boo\\x1bk.txt?"
+
+
+def test_a_broken_link_is_told_with_what_it_is_for(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").symlink_to("gone.txt")
+    assert refusal(tmp_path / "a.txt").message == f"{tmp_path}/a.txt is a link to gone.txt, which does not exist"
+
+
+def test_a_pipe_is_to_be_given_as_standard_input(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert "standard input" in refusal(tmp_path / "pipe").hint

@@ -118,8 +118,8 @@ def test_files_are_the_sections_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("# A\n\ntext\n\n# B\n\ntext\n")
     (tmp_path / "b.txt").write_text("")
     (tmp_path / "c\x1b.txt").write_text("text")
-    assert found(tmp_path) == [Section("a.md", 0, 1), Section("b.txt", 0, 1), Section("c\\u001b.txt", 0, 1)]
-    assert [section.location for section in found(tmp_path) if section] == ["a.md:1", "b.txt:1", "c\\u001b.txt:1"]
+    assert found(tmp_path) == [Section("a.md", 0, 1), Section("b.txt", 0, 1), Section("c\\x1b.txt", 0, 1)]
+    assert [section.location for section in found(tmp_path) if section] == ["a.md:1", "b.txt:1", "c\\x1b.txt:1"]
 
 
 SEA = epub({"a": "<h1>The Sea</h1><p>One.</p>", "b": "<p>Two.</p>", "c": "<h2>The Land</h2><p>Three.</p>"})

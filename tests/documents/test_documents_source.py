@@ -103,7 +103,7 @@ def test_a_path_in_a_header_stays_on_its_line(tmp_path: Path) -> None:
     document = open_source(tmp_path)
     nonce = document.fingerprint[:16]
     headers = [piece.text for piece in document.pieces() if piece.offset < 0]
-    shown = "a\\u000a=== x\\u001b[31m\\u202e\\\\.txt"
+    shown = "a\\x0a=== x\\x1b[31m\\u202e\\\\.txt"
     contents = f"=== {nonce} 2 files ===\n{shown}\n\\xff\\xfe\n\n"
     assert headers == [f"{contents}=== {nonce} {shown} ===\n", f"\n=== {nonce} \\xff\\xfe ===\n"]
     assert [file.path for file in document.files] == [shown, "\\xff\\xfe"]

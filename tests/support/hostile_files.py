@@ -304,7 +304,7 @@ SKIPPED: dict[str, tuple[str, Callable[[], bytes], str, str]] = {
     "zip: terminal escapes": (
         "a.zip",
         lambda: zipped({"\x1b[2J\n=== x": b"\0"}),
-        "\\u001b[2J\\u000a=== x",
+        "\\x1b[2J\\x0a=== x",
         "binary (a NUL byte at offset 0)",
     ),
     "tar: truncated": (
