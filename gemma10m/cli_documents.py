@@ -78,7 +78,8 @@ def ask(
         sources = [*named, *(also or [])]
         refuse_mixed(asked, question_file, output)
         if folder := named_states(sources, chosen_files):
-            refuse_options("a folder of states", {"--questions": question_file})
+            hint = f"give questions one a line on standard input: gemma10m ask {folder} < {question_file}"
+            refuse_options("a folder of states", {"--questions": question_file}, hint)
             ask_states(terminal, folder, asked, chosen, sampling, retrieval)
         elif question_file:
             ask_all(terminal, sources, question_file, output, chosen, sampling, retrieval, chosen_files)
@@ -200,8 +201,10 @@ def find(
         ),
     ],
     query: Annotated[
-        str | None,
-        typer.Option("--question", "-q", metavar="WORDS", help="Words to find. Every argument is then a source."),
+        list[str] | None,
+        typer.Option(
+            "--question", "-q", metavar="WORDS", help="Words to find; repeatable. Every argument is then a source."
+        ),
     ] = None,
     limit: Annotated[
         int, typer.Option(min=1, max=1000, metavar="NUMBER", help="Maximum number of passages to show.")
@@ -214,7 +217,7 @@ def find(
         from gemma10m.commands.arguments import sources_and_words
         from gemma10m.commands.find import find as find_words
 
-        find_words(terminal, *sources_and_words(words, query), limit, files())
+        find_words(terminal, *sources_and_words(words, query or []), limit, files())
 
 
 @app.command(short_help="Print the text of a source.")

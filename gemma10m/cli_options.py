@@ -15,7 +15,6 @@ from typing import Annotated, Any
 import typer
 
 from gemma10m import completions
-from gemma10m.config import FORMATS, KV_FORMATS, MEMORY_KINDS
 from gemma10m.errors import UsageError
 
 MOST_DIGITS = 9  # of a number of tokens
@@ -221,12 +220,6 @@ def model_options(
 
     if offline:
         go_offline()
-    if dtype not in ("auto", *FORMATS):
-        raise UsageError(f"dtype must be {', '.join(FORMATS)} or auto, found {dtype!r}")
-    if memory not in (None, *MEMORY_KINDS):
-        raise UsageError(f"memory must be one of {', '.join(MEMORY_KINDS)}, found {memory!r}")
-    if kv not in (None, *KV_FORMATS):
-        raise UsageError(f"kv must be one of {', '.join(KV_FORMATS)}, found {kv!r}")
     return ModelOptions(model, device, dtype, memory, carry, sinks, read_all, adapter, kv)
 
 

@@ -308,7 +308,9 @@ class ReadingConfig:
         wrong = [name for name, least in lengths if not self._is_length(name, least)]
         for name in wrong:
             found = getattr(self, name)
-            must = "less than 2,147,483,648" if _is_integer(found) and found > 0 else "a whole number of tokens"
+            must = "a whole number of tokens"
+            if _is_integer(found):
+                must = "less than 2,147,483,648" if found > 0 else f"{dict(lengths)[name]} tokens or more"
             yield f"{name} must be {must}, found {found!r}"
         if wrong:
             return

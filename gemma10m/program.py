@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from gemma10m import __version__, interrupts
-from gemma10m.errors import Interrupted, UsageError
+from gemma10m.errors import Gemma10MError, Interrupted, UsageError
 from gemma10m.ranks.reporter import Reporter
 from gemma10m.terminal import Terminal
 from gemma10m.threads import choose_threads
@@ -122,18 +122,27 @@ def _end_of(error: BaseException) -> BaseException:
 
 
 def main() -> None:
-    """Run the command line and exit with its code; sanitise the parser's errors, too.
+    """Run the command line and exit with its code; sanitise the parser's errors, too."""
+    gc.set_threshold(*COLLECTIONS)
+    try:
+        code = _parse(sys.argv[1:])
+    except (Gemma10MError, OSError) as error:  # outside a command: the help or the version cannot be written
+        code = shared.terminal().error(error)
+    sys.exit(code)
+
+
+def _parse(words: list[str]) -> str | int | None:
+    """Run a command, and return the exit code.
 
     Nobody reading any more is no error: the parser, which writes the help, would exit with 1.
     """
-    gc.set_threshold(*COLLECTIONS)
     try:
-        code = app(with_ray_address(shared_options_first(sys.argv[1:])), prog_name="gemma10m", standalone_mode=False)
+        code = app(with_ray_address(shared_options_first(words)), prog_name="gemma10m", standalone_mode=False)
     except _PARSER_ERROR as error:
-        sys.exit(_explain(error))
+        return _explain(error)
     except SystemExit as end:
-        sys.exit(0 if isinstance(end.__context__, BrokenPipeError) else end.code)
-    sys.exit(code if isinstance(code, int) else 0)
+        return 0 if isinstance(end.__context__, BrokenPipeError) else end.code
+    return code if isinstance(code, int) else 0
 
 
 def _explain(error: Exception) -> int:

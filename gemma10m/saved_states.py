@@ -214,6 +214,11 @@ def find_bookmark(
     return None
 
 
+def is_continued(record: DocumentRecord, document: Document) -> bool:
+    """Tell if a state of this record is of the document, or of a shorter version of its file."""
+    return record.fingerprint == document.fingerprint or _is_shorter_version(record, document)
+
+
 def _is_shorter_version(record: DocumentRecord, document: Document) -> bool:
     if len(record.sources) != 1 or not record.nbytes < document.nbytes:
         return False

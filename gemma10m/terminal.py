@@ -189,6 +189,10 @@ class Terminal:
         if not self.quiet:
             self._message(text)
 
+    def reply(self, text: str) -> None:
+        """Write a message that the user asked for, with --quiet, too."""
+        self._message(text)
+
     def warn(self, text: str) -> None:
         self._message(f"warning: {text}")
 
@@ -205,6 +209,8 @@ class Terminal:
         if isinstance(exception, BrokenPipeError):
             _silence(sys.stdout)
             return 0
+        if isinstance(exception, OSError) and exception.filename is None:
+            _silence(sys.stdout)  # the parser writes the help itself
         if os.environ.get("GEMMA10M_TRACEBACK") == "1" and not self.silent:
             _put_message(sanitise("".join(traceback.format_exception(exception))))
         exit_code, sentence, hint = _explain(exception)
@@ -267,7 +273,7 @@ class Terminal:
             line = _read_line()
             if not line:
                 break
-            if question := line.strip():
+            if question := line.removeprefix("\ufeff").strip():
                 yield question
         if asks:
             _put_message("\n")

@@ -230,3 +230,14 @@ def test_a_working_folder_that_is_gone_is_named(home: Path, tmp_path: Path) -> N
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=gone, env=environment)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: the working folder cannot be used: No such file or directory\nhint: ")
+
+
+@pytest.mark.parametrize("words", [["--version"], ["--help"], [], ["ask", "--help"], ["--show-completion"]])
+def test_a_full_disk_is_a_sentence_outside_of_commands_too(home: Path, words: list[str]) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "gemma10m", *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 7
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -34,5 +34,5 @@ def test_an_example_runs_and_prints_nothing(
     monkeypatch.chdir(folder)
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
-    exec(compile(example, "python-api.md", "exec"), {"__name__": "example"})
+    exec(compile(example, "python-api.md", "exec"), {"__name__": "__main__"})
     assert capsys.readouterr() == ("", "")

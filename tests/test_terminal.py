@@ -257,7 +257,7 @@ def test_a_locale_without_the_characters() -> None:
 
 def test_questions_from_a_pipe_come_without_a_prompt() -> None:
     body = "for question in terminal.prompt(): terminal.line(question)"
-    done = run(body, stdin="Who is Anne?\n\n \t\r\n  Où?  \r\nlast".encode())
+    done = run(body, stdin="\ufeffWho is Anne?\n\n \t\r\n  Où?  \r\nlast".encode())
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.decode() == "Who is Anne?\nOù?\nlast\n"
 

@@ -44,10 +44,11 @@ its name. With `-q` every argument is a source.
 On a terminal, `ask SOURCE` without a question holds a conversation: each question continues from the answers before
 it. An answer is printed as it is generated, once it cannot become a refusal; after one that the text does not
 support, the program prints a warning. A model's own refusal (`not in the text`) is not shown: there is no answer.
-`/sources` cites the last answer, `/new` forgets the questions and answers so far, `/save FILE` writes them as JSON
-lines, `/help` explains the commands; `/quit`, `/exit`, `quit`, `exit` or Ctrl-D ends the conversation; Ctrl-C drops
-the current line or answer. Keys typed during an answer are kept for the next prompt. A line whose slash is followed by
-anything but letters, such as `/etc/hosts`, is a question. A conversation never changes the document's saved state.
+`/sources` cites the last answer, `/new` forgets the questions and answers so far, `/save FILE.jsonl` writes them as
+JSON lines, `/help` explains the commands; `/quit`, `/exit`, `quit`, `exit` or Ctrl-D ends the conversation; Ctrl-C
+drops the current line or answer. Keys typed during an answer are kept for the next prompt. A line whose slash is
+followed by anything but letters, such as `/etc/hosts`, is a question. A conversation never changes the document's saved
+state.
 
 `ask SOURCE --questions FILE` answers a list: one question a line, or in a `.jsonl` file objects with `question` and an
 optional `id`; `-` is standard input. It writes a JSON object for each answer, as `--json` does. `--output FILE.jsonl`
@@ -56,8 +57,8 @@ and sampling, so that a killed run resumes.
 
 ## Verdicts and sources
 
-Unless `--recall` is `off`, the program compares each answer with the document, sentence by sentence. The verdict is
-one of three:
+The program compares each answer with the document, sentence by sentence, unless `--recall off` is given and neither
+`--sources`, `--strict` nor `--json`. The verdict is one of three:
 
 * `verified`: the names, numbers, words, negations and conditions of each sentence are, in order, in one sentence or
   table row of the text. Names and numbers of the question that the answer leaves out (`14 men.`) must be there, too,
@@ -129,9 +130,10 @@ out unless you name one with `--adapter`, or a saved state that was read with it
 `read` and `ask` save a document's state in the user's cache folder (`gemma10m info` shows it). They resume from it
 after an interruption or when the file has grown, and use it at once when the document was read before.
 
-`read -o FILE` writes the state to FILE and the document's passages to `FILE.passages`; it does not overwrite other
-files of these names. The passages are moved into place once the state is saved; if they cannot be written, the state
-is kept and the program prints a warning. `ask FILE` then needs no document and computes none of its tokens again.
+`read -o FILE` writes the state to FILE and the document's passages to `FILE.passages`; it does not overwrite another
+document's state nor other files of these names. The passages are moved into place once the state is saved; if they
+cannot be written, the state is kept and the program prints a warning. `ask FILE` then needs no document and computes
+none of its tokens again.
 
 `gemma10m states` lists the states in the cache, one a line: the first 8 characters of its name, the document, the
 model and its memory, tokens, size with the passages, age. After them come the passages that have no state, as `find`

@@ -97,6 +97,8 @@ def _first_line(text: str, begun: bool) -> tuple[str, bool]:
 
 def check_question(question: str) -> None:
     """Raise UsageError for a question without words, one that is not text, and one that is as long as a document."""
+    if not isinstance(question, str):
+        raise UsageError(f"the question is not text, found {type(question).__name__}", hint="give it as a str")
     if not question.strip():
         raise UsageError("the question is empty", hint="say what you want to know")
     try:

@@ -27,7 +27,7 @@ class Sampling:
 
     def _problems(self) -> Iterator[str]:
         if not 0.0 <= self.temperature < float("inf"):
-            yield f"temperature must be 0 or more, found {self.temperature}"
+            yield f"temperature must be 0 or more, and finite, found {self.temperature}"
         if not 0.0 < self.top_p <= 1.0:
             yield f"top-p must lie in (0, 1], found {self.top_p}"
         if not -(2**63) <= self.seed < 2**64:

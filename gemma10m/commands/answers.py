@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 NOT_FOUND = "unverified, no sentence of the text says it in these words"
 SAME_WORDS = "unverified, a sentence has these words but may not answer the question"
 NOT_SEARCHED = "the question has no word to search for"
+CLOSEST = "the closest passages:"
 CUT_OFF = "the answer was cut off; raise --max-new-tokens to get all of it"
 _WITHOUT_QUOTE = {CHANGED: "{} changed since it was read", GONE: "{} is gone"}
 
@@ -42,6 +43,8 @@ class AnswerPrinter:
             for warning in unverified(answer):
                 self.terminal.warn(warning)
         note, sources = _evidence(answer, self.options)
+        if self.terminal.json:  # the passages are in its line
+            note = note.removesuffix(CLOSEST).removesuffix("; ")
         if note:
             self.terminal.note(note)
         self.terminal.write(cited(sources))
@@ -70,7 +73,7 @@ def unverified(answer: Answer) -> Iterator[str]:
 def no_answer(answer: Answer) -> str:
     """Return a note that there is no answer, and why if nothing was searched for."""
     if answer.closest:
-        return "no answer; the closest passages:"
+        return f"no answer; {CLOSEST}"
     return "no answer" if answer.is_searchable else f"no answer; {NOT_SEARCHED}"
 
 
@@ -78,7 +81,7 @@ def _evidence(answer: Answer, options: RetrievalOptions) -> tuple[str, Sequence[
     """Return a note, "" for none, and the sources to show after it."""
     if answer.withheld:
         return no_answer(answer), answer.closest
-    closest = "the closest passages:" if answer.closest else ""
+    closest = CLOSEST if answer.closest else ""
     return (closest, (*answer.sources, *answer.closest)) if options.sources else ("", ())
 
 

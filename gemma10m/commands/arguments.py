@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from gemma10m.documents.mistaken import missing
@@ -29,19 +29,20 @@ def sources_and_question(
     for word in sources:
         if not exists(word):
             error = missing(word, word)
-            more = "" if "://" in word else "; only the last argument can be a question, and -q asks more"
-            raise DocumentError(error.message, error.hint + more)
+            more = "with -q every argument is a source" if questions else "only the last argument can be a question"
+            between = " " if error.hint.endswith("?") else "; "
+            raise DocumentError(error.message, error.hint if "://" in word else f"{error.hint}{between}{more}")
     if asks and _LIKE_A_FILE.fullmatch(words[-1]):
         warn(f"{words[-1]} does not exist and is used as the question")
     return sources, words[-1:] if asks else questions
 
 
-def sources_and_words(arguments: list[str], words: str | None) -> tuple[list[str], str]:
-    """Split SOURCE... WORDS. words: those of `-q`. Raises UsageError if no words were given."""
-    sources, questions = sources_and_question(arguments, [words] if words is not None else [])
+def sources_and_words(arguments: list[str], words: list[str]) -> tuple[list[str], str]:
+    """Split SOURCE... WORDS. words: those of each `-q`. Raises UsageError if no words were given."""
+    sources, questions = sources_and_question(arguments, words)
     if not questions:
         raise UsageError("no words to find were given", hint='give them last, or as -q "WORDS" if a file has that name')
-    return sources, questions[0]
+    return sources, " ".join(questions)
 
 
 def named_states(sources: list[str], patterns: Patterns) -> Path | None:
@@ -55,11 +56,17 @@ def named_states(sources: list[str], patterns: Patterns) -> Path | None:
     return Path(found)
 
 
-def refuse_options(task: str, options: Mapping[str, object]) -> None:
+def refuse_states(sources: Sequence[str]) -> None:
+    """Raise UsageError for a folder of states, which holds no text."""
+    if found := next((name for name in sources if holds_states(Path(name))), None):
+        raise UsageError(f"{found} is a folder of states, which holds no text", "`gemma10m ask` and `find` search it")
+
+
+def refuse_options(task: str, options: Mapping[str, object], hint: str = "leave it out") -> None:
     """Raise UsageError for an option that was given and does not belong to the task."""
     for name, value in options.items():
         if value:
-            raise UsageError(f"{name} is not for {task}", hint="leave it out")
+            raise UsageError(f"{name} is not for {task}", hint)
 
 
 def exists(word: str) -> bool:

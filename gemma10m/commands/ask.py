@@ -10,6 +10,7 @@ from pathlib import Path
 from gemma10m.answering.answer import check_question
 from gemma10m.answering.sampling import Sampling
 from gemma10m.commands.answers import AnswerPrinter, refuse_without_answer
+from gemma10m.commands.arguments import refuse_states
 from gemma10m.commands.demo import demo_warnings
 from gemma10m.commands.records import facts, manifest
 from gemma10m.commands.talk import Talk
@@ -65,6 +66,9 @@ def read(
     options: ModelOptions,
     patterns: Patterns = ALL,
 ) -> None:
+    if output == Path("-"):
+        raise UsageError("a state cannot be written to standard output", hint="name a file: -o book.state")
+    refuse_states(sources)
     ranks = joined()
     library = Library(**vars(options), listener=terminal, ranks=ranks)
     document = library.document(sources, patterns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gemma10m.documents.counts import number_of
 from gemma10m.hub.client import download as move_bytes
 from gemma10m.hub.client import plan_download
 from gemma10m.progress import format_bytes
@@ -15,8 +16,8 @@ def download(
     if plan.choice:
         terminal.note(plan.choice)
     summary = (
-        f"{plan.repository} at {plan.commit[:12]}: {len(plan.files)} files, {format_bytes(plan.total_bytes)}, "
-        f"{format_bytes(plan.bytes_to_fetch)} to fetch"
+        f"{plan.repository} at {plan.commit[:12]}: {number_of(len(plan.files), 'file')}, "
+        f"{format_bytes(plan.total_bytes)}, {format_bytes(plan.bytes_to_fetch)} to fetch"
     )
     if dry_run:
         terminal.table(summary, [(file.path, format_bytes(file.bytes)) for file in plan.files])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from gemma10m.commands.arguments import refuse_states
 from gemma10m.documents import Document, SourceFile
+from gemma10m.documents.counts import number_of
 from gemma10m.documents.text import decoder
 from gemma10m.errors import DocumentError, UsageError
 from gemma10m.library.sources import ALL, Patterns, open_document, saved_state
@@ -17,16 +19,17 @@ LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 def text(terminal: Terminal, sources: list[str], page: str | None, lines: str | None, patterns: Patterns = ALL) -> None:
     """Print the text. Raises UsageError for a part that the document does not have."""
-    if page and lines:
+    if page is not None and lines is not None:
         raise UsageError(
             "--page and --lines were both given", hint="give --lines alone: lines count from the start of the file"
         )
     if state := saved_state(sources):
         raise DocumentError(f"{state} is a saved state, which does not hold the text", "name the document itself")
+    refuse_states(sources)
     document = open_document(terminal, sources, patterns)
-    if page:
+    if page is not None:
         pieces = iter([_page(_single(document), page)])
-    elif lines:
+    elif lines is not None:
         pieces = _lines(_single(document), *_range("--lines", lines))
     else:
         pieces = (piece.text for piece in document.pieces())
@@ -85,4 +88,4 @@ def _lines(file: SourceFile, first: int, last: int) -> Iterator[str]:
             if number > last:
                 return
     if (lines := number - whole) < first:
-        raise UsageError(f"{file.path} has {lines:,} line{'s' * (lines != 1)}, found --lines {first:,}")
+        raise UsageError(f"{file.path} has {number_of(lines, 'line')}, found --lines {first:,}")

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from gemma10m import __version__, ops
-from gemma10m.commands.arguments import exists
+from gemma10m.commands.arguments import exists, refuse_states
 from gemma10m.commands.cards import fits
 from gemma10m.commands.demo import DEMO, KNOWS
 from gemma10m.config import OWN, ModelConfig, ReadingConfig
@@ -67,6 +67,7 @@ def info(terminal: Terminal, target: str | None, options: ModelOptions, patterns
         for text in filter(None, (*checkpoint.notes, closed_gate_warning(read_gates(checkpoint), reading))):
             terminal.warn(text)
     else:
+        refuse_states([target])
         document = _opened(terminal, target, patterns)
         terminal.table(f"{document.name}: a document", _document(document))
 

@@ -9,6 +9,7 @@ from gemma10m.answering.sampling import Sampling
 from gemma10m.commands.answers import refuse_without_answer
 from gemma10m.commands.answers_file import Record, add_answer, answers_in, matched
 from gemma10m.commands.records import facts
+from gemma10m.documents.counts import number_of
 from gemma10m.errors import UsageError
 from gemma10m.library.checking import NO_ANSWER, VERIFIED
 from gemma10m.library.library import Library
@@ -61,7 +62,8 @@ def ask_all(
         wanted = [question | circumstances for question in questions]
         earlier, left = matched(wanted, answered)
         if earlier:
-            terminal.note(f"{len(earlier)} of {len(wanted)} questions were answered by an earlier run")
+            were = "was" if len(earlier) == 1 else "were"
+            terminal.note(f"{len(earlier)} of {number_of(len(wanted), 'question')} {were} answered by an earlier run")
         without = sum(_has_no_answer(record, retrieval.strict) for record in earlier)
         with terminal.count_progress("answering", "questions", len(wanted)) as bar:
             for done, asked in enumerate(left, start=len(earlier) + 1):

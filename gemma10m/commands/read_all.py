@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from gemma10m.documents.names import printable
+from gemma10m.documents.counts import number_of
 from gemma10m.library.library import Library
 from gemma10m.library.model_choice import ModelOptions
 from gemma10m.library.read_many import RunView, failures, read_many
@@ -55,8 +55,8 @@ def _tell(terminal: Terminal, outcome: DocumentOutcome, states: Path) -> None:
     if terminal.json:
         terminal.json_line(
             {
-                "document": outcome.document.shown,
-                "state": state and printable(state),
+                "document": outcome.document.source,
+                "state": state,
                 "ended": outcome.ended,
                 "tokens_read_now": outcome.tokens,
                 "seconds": outcome.seconds,
@@ -71,9 +71,9 @@ def _tell(terminal: Terminal, outcome: DocumentOutcome, states: Path) -> None:
 def _summary(outcomes: Sequence[DocumentOutcome], seconds: float) -> str:
     counts = Counter(outcome.ended for outcome in outcomes)
     tokens = sum(outcome.tokens for outcome in outcomes)
-    said = [f"read {counts['read']:,} of {len(outcomes):,} documents"]
-    said += [f"{counts['there']:,} were there"] * (counts["there"] > 0)
+    said = [f"read {counts['read']:,} of {number_of(len(outcomes), 'document')}"]
+    said += [f"{counts['there']:,} {'was' if counts['there'] == 1 else 'were'} there"] * (counts["there"] > 0)
     said += [f"{counts['skipped']:,} without text skipped"] * (counts["skipped"] > 0)
     said += [f"{counts['failed']:,} failed"] * (counts["failed"] > 0)
     rate = format_count(tokens / seconds if seconds > 0 else 0.0)
-    return f"{', '.join(said)}: {tokens:,} tokens in {format_duration(seconds)} ({rate} tok/s)"
+    return f"{', '.join(said)}: {number_of(tokens, 'token')} in {format_duration(seconds)} ({rate} tok/s)"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 
+from gemma10m.documents.counts import number_of
+from gemma10m.documents.names import original, printable
 from gemma10m.errors import UsageError
 from gemma10m.library.kept import InCache, in_cache, leftovers, remove
 from gemma10m.progress import format_bytes, format_duration
@@ -35,11 +38,7 @@ def _notes(kept: list[InCache]) -> Iterator[str]:
         yield "the cache is empty: `read` keeps a document's state there, `find` and `ask` at least its passages"
     if paths := leftovers():
         size = format_bytes(sum(path.stat().st_size for path in paths))
-        yield f"{_count(len(paths), 'leftover')} of killed runs, {size}: --remove-all removes them"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'s' * (number != 1)}"
+        yield f"{number_of(len(paths), 'leftover')} of killed runs, {size}: --remove-all removes them"
 
 
 def _line(kept: InCache) -> str:
@@ -61,7 +60,7 @@ def _record(kept: InCache) -> dict[str, object]:
     return {
         "name": kept.name,
         "path": str(kept.path),
-        "document": kept.document,
+        "document": kept.document and original(kept.document),
         "fingerprint": kept.fingerprint,
         "model": header and header.model,
         "memory": header and header.reading.memory,
@@ -73,11 +72,15 @@ def _record(kept: InCache) -> dict[str, object]:
 
 
 def _named(kept: list[InCache], name: str) -> list[InCache]:
-    """Find what has this name or is of this document. Raises UsageError if nothing has the name."""
+    """Find what has this name or is of this document. Raises UsageError if nothing has the name, or two documents."""
     starts = [each for each in kept if len(name) >= SHORTEST_NAME and each.name.startswith(name)]
-    found = starts or [each for each in kept if each.document == name]
+    wanted = os.path.normpath(printable(name))
+    found = starts or [each for each in kept if each.document and os.path.normpath(each.document) == wanted]
+    hint = "give the first word of a line of `states`"
     if not found:
-        raise UsageError(f"nothing in the cache has the name {name!r}", "give the first word of a line of `states`")
+        raise UsageError(f"nothing in the cache has the name '{printable(name)}'", hint)
+    if (number := len({each.fingerprint for each in found})) > 1:
+        raise UsageError(f"{number} texts in the cache have the name '{printable(name)}'", hint)
     return found
 
 
@@ -90,5 +93,7 @@ def _remove(kept: InCache) -> str:
 def _remove_all(kept: list[InCache]) -> str:
     left, number = leftovers(), sum(each.is_state for each in kept)
     freed = remove([*(path for each in kept for path in each.files), *left])
-    counts = f"{_count(number, 'state')} with passages, passages of {_count(len(kept) - number, 'other document')}"
-    return f"removed {counts} and {_count(len(left), 'leftover')}: {format_bytes(freed)}"
+    counts = (
+        f"{number_of(number, 'state')} with passages, passages of {number_of(len(kept) - number, 'other document')}"
+    )
+    return f"removed {counts} and {number_of(len(left), 'leftover')}: {format_bytes(freed)}"

@@ -8,8 +8,11 @@ from dataclasses import asdict, dataclass, replace
 from gemma10m.answering.map_reduce import Refined, Summary
 from gemma10m.answering.sampling import Sampling
 from gemma10m.commands.answers import CUT_OFF
+from gemma10m.commands.arguments import refuse_states
 from gemma10m.commands.demo import refuse_demo
 from gemma10m.commands.records import document_facts, facts, model_facts
+from gemma10m.documents.counts import number_of
+from gemma10m.documents.names import original
 from gemma10m.library.library import Library
 from gemma10m.library.model_choice import ModelOptions, named_model, remembers
 from gemma10m.library.reading import Reading, no_text
@@ -43,6 +46,7 @@ def summarize(
         refuse_demo(reading.reader.model.name)
         printer.from_state(reading, sampling)
         return
+    refuse_states(sources)
     document = library.document(sources, patterns)
     reader = library.reader(document.nbytes)
     by = wanted.by or ("state" if remembers(reader.model) and not wanted.outline else "sections")
@@ -92,7 +96,7 @@ class _Printer:
             self.terminal.line("")
         self.terminal.write(summary + "\n")
         tokens = sum(step.tokens for step in steps)
-        self.terminal.note(f"summarized {tokens:,} tokens by {by}")
+        self.terminal.note(f"summarized {number_of(tokens, 'token')} by {by}")
         # Not `tokens_read`, which is of the text in one piece: what lies at a cut between parts is more tokens.
         about = document_facts(document_record(work.document, ()))
         self._json(summary, by, {**about, "tokens_in_parts": tokens, **model_facts(work.reader)})
@@ -115,5 +119,6 @@ def _line(summary: Summary) -> str:
 
 
 def _record(summary: Summary) -> dict[str, object]:
-    section = asdict(summary.section) | {"location": summary.section.location}
+    section = asdict(summary.section)
+    section |= {"path": original(summary.section.path), "location": original(summary.section.location)}
     return {"section": section, "summary": summary.text, "extract": summary.extract, "tokens": summary.tokens}

@@ -35,7 +35,7 @@ class Talk:
                     _take(self, line.strip())
             except KeyboardInterrupt:
                 interrupts.forget()
-                self.terminal.note("")
+                self.terminal.reply("")
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,11 @@ def _sources(talk: Talk, _: str) -> None:
         raise UsageError("there is no answer with sources", hint="ask a question first, without --recall off")
     last = talk.chat.answers[-1]
     if last.verdict == NO_ANSWER:
-        talk.terminal.note(no_answer(last))
+        talk.terminal.reply(no_answer(last))
         talk.terminal.write(cited(last.closest))
         return
     for why in unverified(last):
-        talk.terminal.note(why)
+        talk.terminal.reply(why)
     talk.terminal.write(cited(talk.chat.sources()))
 
 
@@ -95,6 +95,8 @@ def _save(talk: Talk, name: str) -> None:
     if not talk.chat.answers:
         raise UsageError("nothing was asked yet", hint="ask a question first")
     path = expanded(name)
+    if path.suffix.lower() != ".jsonl":  # by which `--questions` knows its lines for objects
+        raise UsageError(f"{name} does not end in .jsonl", hint=f"give /save {name}.jsonl")
     turns = [{"question": answer.question, "answer": answer.text} for answer in talk.chat.answers]
     try:
         with path.open("x", encoding="utf-8") as file:
@@ -102,14 +104,15 @@ def _save(talk: Talk, name: str) -> None:
     except FileExistsError as error:
         raise UsageError(f"{path} exists and would be overwritten", hint="give /save another name") from error
     except (OSError, ValueError) as error:
-        raise DiskError(f"{path} cannot be written: {error}", hint="give /save another name") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise DiskError(f"{path} cannot be written: {why}", hint="give /save another name") from error
     talk.terminal.note(f"saved questions and answers in {path}")
 
 
 def _help(talk: Talk, _: str) -> None:
     for name, command in COMMANDS.items():
-        talk.terminal.note(f"{name:<9} {command.help}")
-    talk.terminal.note(
+        talk.terminal.reply(f"{name:<9} {command.help}")
+    talk.terminal.reply(
         f"{', '.join(sorted(ENDS))} and Ctrl-D end; Ctrl-C drops the answer; anything else is a question"
     )
 
@@ -125,7 +128,7 @@ def _known_commands() -> str:
 COMMANDS = {
     "/sources": Command("cites the sources of the last answer", _sources),
     "/new": Command("forgets the questions and answers so far", lambda talk, _: talk.chat.restart()),
-    "/save": Command("FILE writes the questions and answers, which --questions can ask again", _save),
+    "/save": Command("saves the questions and answers: /save FILE.jsonl, which --questions asks again", _save),
     "/help": Command("shows this help", _help),
     "/quit": Command("ends the conversation, like exit and Ctrl-D", _quit),
 }

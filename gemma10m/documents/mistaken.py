@@ -27,6 +27,9 @@ def missing(path: str, name: str) -> DocumentError:
             f"{shown} is a URL, which is not fetched",
             hint="download it first, for example with curl -O, and name the file",
         )
+    if os.path.islink(path):
+        target = printable(os.readlink(path))
+        return DocumentError(f"{shown} is a link to {target}, which does not exist", hint="name the file itself")
     near = _near(path, name)
     hint = f"did you mean {' or '.join(near)}?" if near else "check the spelling of the path"
     return DocumentError(f"{shown} does not exist", hint=hint)

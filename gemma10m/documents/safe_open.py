@@ -40,7 +40,8 @@ def kind_of_file(mode: int) -> str:
 def refuse_irregular(mode: int) -> None:
     """Raise `UnreadableError` for anything but a regular file."""
     if not stat.S_ISREG(mode):
-        raise UnreadableError(kind_of_file(mode))
+        pipe = "name - and give it as standard input: gemma10m ask - QUESTION < PIPE" if stat.S_ISFIFO(mode) else ""
+        raise UnreadableError(kind_of_file(mode), pipe)
 
 
 def open_regular(path: str, follow_links: bool) -> int:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from gemma10m.documents.counts import number_of
 from gemma10m.documents.document import SkippedFile
 from gemma10m.documents.left_out import CACHE, DEPENDENCIES, EDITOR, GENERATED, LOCK, MINIFIED, SECRET
 from gemma10m.documents.whereabouts import Whereabouts
@@ -34,7 +35,8 @@ class SkippedKind(NamedTuple):
     def __str__(self) -> str:
         """Return the number and the kind, as in `2 links (not followed)`."""
         if not (noun := _NOUN.match(self.reason)):
-            return f"{self.files:,} {self.reason}"
+            reason = "dependency" if (self.reason, self.files) == (DEPENDENCIES, 1) else self.reason
+            return f"{self.files:,} {reason}"
         after = _AFTER_NOUN.sub(r" (\1)", self.reason[noun.end() :])
         return f"{self.files:,} {noun[1]}{'s' * (self.files > 1)}{after}"
 
@@ -64,7 +66,7 @@ def named_skips(skipped: Iterable[SkippedFile], where: Whereabouts) -> list[str]
     damaged = [each for each in skipped if not kind_of_skip(each.path, each.reason)]
     named = [f"{where.path(each.path)}: {each.reason}" for each in damaged[:_NAMED]]
     more = len(damaged) - _NAMED
-    return named + [f"{more:,} more files that cannot be read"] * (more > 0)
+    return named + [f"{number_of(more, 'more file')} that cannot be read"] * (more > 0)
 
 
 def skipped_sentence(skipped: tuple[SkippedFile, ...], files: int) -> str:

@@ -7,7 +7,9 @@ import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from io import BufferedReader
 from pathlib import Path
+from typing import cast
 
 from gemma10m.documents.archives.archive import Archive, Selection
 from gemma10m.documents.budget import BombError, Budget
@@ -230,7 +232,8 @@ def _standard_input() -> Iterator[bytes]:
             "standard input is closed", hint='pipe text into the command, or name a file instead of "-"'
         )
     try:
-        while block := sys.stdin.buffer.read(BLOCK):
+        buffer = cast(BufferedReader, sys.stdin.buffer)
+        while block := buffer.read1(BLOCK):  # a whole block would need a second end of file on a terminal
             yield block
     except OSError as error:
         raise DocumentError(f"standard input cannot be read: {reason(error)}", hint="name a file instead") from error

@@ -12,6 +12,7 @@ from gemma10m.answering.conversation import Conversation, reply
 from gemma10m.answering.instruction import instructed
 from gemma10m.answering.refusing import Refusing
 from gemma10m.answering.sampling import Sampling
+from gemma10m.errors import UsageError
 from gemma10m.library.checking import Answer
 from gemma10m.library.retrieval import Passages
 from gemma10m.memory.state import State
@@ -44,8 +45,9 @@ class AnswerStream:
 
     @property
     def whole(self) -> Answer:
-        """Return the answer after its last piece."""
-        assert self.answer is not None, "an answer is whole after its last piece"
+        """Return the answer after its last piece. Raises UsageError before."""
+        if self.answer is None:
+            raise UsageError("the answer is not whole yet", hint="take all of its pieces, or call wait()")
         return self.answer
 
 
@@ -121,7 +123,9 @@ class Chat:
         self.answers.clear()
 
     def sources(self) -> tuple[Source, ...]:
-        """Return the sources of the last answer, with quotes."""
+        """Return the sources of the last answer, with quotes; none before the first question."""
+        if not self.answers:
+            return ()
         last = self.answers[-1]
         question = last.understood_as or last.question
         return self.passages.check(question, last.made, quoted=True, parts=last.parts).sources

@@ -45,5 +45,9 @@ def _settings() -> dict[str, Any]:
         return tomllib.loads(read_regular(path).decode())
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {reason(error)}", "change its permissions, or remove it") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text", HINT) from error
+    except ValueError as error:
         raise UsageError(f"{path} cannot be used: {reason(error)}", HINT) from error

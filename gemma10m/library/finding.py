@@ -78,7 +78,9 @@ class StatesFiles(FilesNow):
 
 
 def _refuse_common(words: str) -> None:
-    """Raise UsageError if there is no word to search for."""
+    """Raise UsageError if there is no word to search for, or if it is not text."""
+    if any("\ud800" <= character <= "\udfff" for character in words):
+        raise UsageError("the words are not text", hint="write them in UTF-8")
     if not telling(words):
         raise UsageError(f"{words!r} contains no word to search for", hint="give a name, a number or another word")
 
@@ -95,7 +97,8 @@ def _opened(path: Path) -> Iterator[PassageIndex]:
 
 def _found(listener: Listener, index: PassageIndex, words: str, limit: int, files: Files) -> list[Source]:
     if (total := len(index.with_words(telling(words), index.count))) > limit:
-        listener.note(f"{limit:,} of {total:,} passages with these words are shown; --limit shows more")
+        are = "is" if limit == 1 else "are"
+        listener.note(f"{limit:,} of {total:,} passages with these words {are} shown; --limit shows more")
     return matching(index, words, limit, files)
 
 

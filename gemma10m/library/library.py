@@ -24,7 +24,7 @@ from gemma10m.library.model_choice import (
 from gemma10m.library.read_source import open_state, read_document, search_document
 from gemma10m.library.reading import Reading
 from gemma10m.library.retrieval import RetrievalOptions
-from gemma10m.library.sources import ALL, Patterns, open_document, refuse_patterns, saved_state
+from gemma10m.library.sources import ALL, Patterns, open_document, refuse_patterns, saved_state, source_names
 from gemma10m.library.state_model import as_saved
 from gemma10m.models.decoder import Decoder
 from gemma10m.passages.quotes import Source
@@ -101,7 +101,7 @@ class Library:
         Raises DocumentError, ModelError, StateError, and Interrupted after a SIGINT or SIGTERM: then the state is
         saved, and the same call resumes.
         """
-        names = [str(source) for source in sources]
+        names = source_names(sources)
         if names and (path := saved_state(names)):
             refuse_patterns(f"{path} is a saved state", patterns)
             reader = self._given or self._loaded(as_saved(self.options, path, read_header(path)))
@@ -115,7 +115,7 @@ class Library:
 
     def find(self, *sources: str | Path, words: str, limit: int = 10, patterns: Patterns = ALL) -> list[Source]:
         """Find passages by their words. The document is indexed, not read, and no model is loaded."""
-        return find_passages(self.listener, [str(source) for source in sources], words, limit, patterns)
+        return find_passages(self.listener, source_names(sources), words, limit, patterns)
 
     def document(self, sources: Sequence[str], patterns: Patterns = ALL) -> Document:
         """Open the sources as one document without reading it. Raises DocumentError, and UsageError for `patterns`."""

@@ -39,7 +39,8 @@ def documents_of(listener: Listener, named: str, states: Path, patterns: Pattern
     """Return the documents that a folder holds, by the rules that hold for folders, or that a list names.
 
     A list is a text file with one path a line; "-" is a list on standard input. Files in `states` are no documents.
-    Raises DocumentError for a name that is neither, and UsageError for two documents whose states had one name.
+    Raises DocumentError for a name that is neither, and UsageError for two documents whose states had one name, and for
+    a folder within `states`.
     """
     if named != STANDARD_INPUT and os.path.isdir(named):
         found = list(_in_folder(listener, named, states, patterns))
@@ -60,6 +61,10 @@ def _in_folder(listener: Listener, root: str, states: Path, patterns: Patterns) 
     for notice in walk.notices:
         listener.warn(notice)
     own = os.path.join(os.path.realpath(states), "")
+    if os.path.join(os.path.realpath(root), "").startswith(own):
+        raise UsageError(
+            f"{printable(root)} would be read into itself, or into a folder around it", "name another folder with -o"
+        )
     for path in walk.files:
         source = os.path.join(root, path)
         if not os.path.realpath(source).startswith(own):

@@ -12,8 +12,8 @@ import torch
 
 from gemma10m.adapters.about import AboutAnswers
 from gemma10m.adapters.peft_folder import Adapter
-from gemma10m.config import ModelConfig, ReadingConfig
-from gemma10m.errors import ModelError
+from gemma10m.config import FORMATS, KV_FORMATS, MEMORY_KINDS, ModelConfig, ReadingConfig
+from gemma10m.errors import ModelError, UsageError
 from gemma10m.folders import config_file
 from gemma10m.library.defaults import VARIABLE, default_model, unknown_settings
 from gemma10m.library.listening import Listener
@@ -52,6 +52,14 @@ class ModelOptions:
     read_all: bool = False
     adapter: str | None = None  # a folder, "none", or None for the one that ships with the model
     kv: str | None = None  # how kept keys and values are stored; None: as they are, or as a saved state has them
+
+    def __post_init__(self) -> None:
+        """Refuse unknown formats and kinds. Raises UsageError."""
+        if self.dtype not in ("auto", *FORMATS):
+            raise UsageError(f"dtype must be {', '.join(FORMATS)} or auto, found {self.dtype!r}")
+        for name, value, known in (("memory", self.memory, MEMORY_KINDS), ("kv", self.kv, KV_FORMATS)):
+            if value not in (None, *known):
+                raise UsageError(f"{name} must be one of {', '.join(known)}, found {value!r}")
 
 
 def model_path(options: ModelOptions, tell: Callable[[str], None]) -> Path:

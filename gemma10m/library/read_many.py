@@ -9,17 +9,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import torch
 
-from gemma10m.errors import DocumentError, Interrupted
+from gemma10m.documents.counts import number_of
+from gemma10m.documents.names import printable
+from gemma10m.errors import DiskError, DocumentError, Interrupted
 from gemma10m.library.library import Library
 from gemma10m.library.listening import Notices
 from gemma10m.library.many import OneOfMany, documents_of
 from gemma10m.library.model_choice import ChosenModel, ModelOptions, choose_reading, memory_size
 from gemma10m.library.read_one import DocumentOutcome, WorkerJob, lost
 from gemma10m.library.signals import StopRequest, stop_on_signals
-from gemma10m.library.sources import ALL, Patterns
+from gemma10m.library.sources import ALL, Patterns, source_names
 from gemma10m.library.states_index import ensure_states_index, refuse_other_folder
 from gemma10m.library.workers import Processes, Workers
 from gemma10m.saved_states import PROGRAM
@@ -60,28 +63,40 @@ def read_many(
 
     What is there already, of the same text, model and options, is not read again. ray: None for processes of this
     machine; "local", "auto" or HOST:PORT for Ray. Raises Interrupted after a SIGINT or SIGTERM; the same call resumes.
-    What one document's failure was is in its outcome, and stops no other. Raises UsageError, DocumentError, ModelError
-    and NetworkError before anything is read.
+    What one document's failure was is in its outcome, and stops no other. Raises UsageError, DocumentError, ModelError,
+    NetworkError, and DiskError for a folder that cannot be written, before anything is read.
     """
     target = Path(os.path.abspath(states))
-    documents = documents_of(library.listener, str(named), target, patterns)
+    documents = documents_of(library.listener, source_names([named])[0], target, patterns)
     refuse_other_folder(target)
     chosen = library.chosen
     options = replace(library.options, model=chosen.name)
     threads = torch.get_num_threads()
     fingerprint = chosen.checkpoint.fingerprint
     job = WorkerJob(options, os.getcwd(), str(target), PROGRAM, fingerprint, threads, patterns.everything)
+    _make_writable(target)
     with stop_on_signals() as stop, _workers(job, chosen, len(documents), ray) as workers:
         outcomes = ManyReads(workers, documents, stop, progress).outcomes()
     if stop():
         done = sum(outcome.ended in ("read", "there") for outcome in outcomes)
         raise Interrupted(
-            f"stopped after {done:,} of {len(documents):,} documents, whose states are in {states}",
+            f"stopped after {done:,} of {number_of(len(documents), 'document')}, whose states are in {states}",
             hint="run the same command again to resume",
             signal_number=stop.signal_number,
         )
     ensure_states_index(library.listener, target)
     return outcomes
+
+
+def _make_writable(folder: Path) -> None:
+    """Make the folder, and see that files can be made in it. Raises DiskError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        hint = "make room on its disk, change its permissions, or name another folder"
+        raise DiskError(f"{printable(str(folder))} cannot be written: {error.strerror}", hint) from error
 
 
 def failures(outcomes: Sequence[DocumentOutcome]) -> DocumentError | None:
@@ -90,7 +105,7 @@ def failures(outcomes: Sequence[DocumentOutcome]) -> DocumentError | None:
     if not failed:
         return None
     error = DocumentError(
-        f"{len(failed):,} of {len(outcomes):,} documents were not read",
+        f"{len(failed):,} of {number_of(len(outcomes), 'document')} {'was' if len(failed) == 1 else 'were'} not read",
         hint="run the same command again once their reasons are mended: what is done is skipped",
     )
     codes = {outcome.exit_code for outcome in failed}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from gemma10m.documents import Document
+from gemma10m.documents.counts import number_of
 from gemma10m.errors import Interrupted, StateError, UsageError
 from gemma10m.library.indexing import ensure_index, indexed, indexing, refuse_other_file
 from gemma10m.library.listening import Listener, OnProgress
@@ -18,8 +19,8 @@ from gemma10m.memory.state import State
 from gemma10m.progress import format_bytes, format_count, format_duration
 from gemma10m.ranks.group import AgreedStop
 from gemma10m.reading import Bookmark, Step
-from gemma10m.saved_states import Reader, document_record, find_bookmark, read_and_save
-from gemma10m.state_file import DocumentRecord, is_state_file, refuse_too_many_files
+from gemma10m.saved_states import Reader, document_record, find_bookmark, is_continued, read_and_save
+from gemma10m.state_file import DocumentRecord, is_state_file, read_header, refuse_too_many_files
 from gemma10m.tokens.prompt import Prompt
 
 
@@ -87,7 +88,7 @@ def read_document(
         meet(ranks, reader, document)
     leads = ranks is None or ranks.leads
     if path and leads:
-        _refuse_other_files(path)
+        _refuse_other_files(path, document)
     target = path or reader.state_path(document)
 
     def pass_over(error: StateError) -> None:
@@ -105,11 +106,18 @@ def read_document(
     return _read_on(listener, reader, document, target, start, progress)
 
 
-def _refuse_other_files(path: Path) -> None:
-    """Raise UsageError rather than overwrite a file that is not a state or an index."""
+def _refuse_other_files(path: Path, document: Document) -> None:
+    """Raise UsageError rather than overwrite another document's state, or a file that is not a state or an index."""
     if os.path.exists(path) and not is_state_file(path):
         raise UsageError(f"{path} is not a saved state and would be overwritten", hint="give --output another name")
     refuse_other_file(path)
+    with suppress(FileNotFoundError, StateError):  # a damaged one is no loss
+        record = read_header(path).document
+        if record.name != document.name and not is_continued(record, document):
+            raise UsageError(
+                f"{path} is the state of {record.name} and would be overwritten",
+                hint="give --output another name, or remove that file",
+            )
 
 
 def _resuming(step: Step, start: Bookmark | None) -> str:
@@ -148,7 +156,9 @@ def _read_on(
                 listener.note(_tail_sentence(step))
             show(step.progress)
     record = document_record(document, step.bookmark.file_tokens)
-    source = _read_source(reader, step.bookmark, target, document, record, step.tokens_read_now, step.seconds)
+    opening = 0 if step.started_at else len(Prompt(reader.tokenizer).opening())
+    tokens_now = max(0, step.tokens_read_now - opening)  # of the document
+    source = _read_source(reader, step.bookmark, target, document, record, tokens_now, step.seconds)
     if stop():
         raise Interrupted(
             f"stopped after {source.tokens_read:,} tokens; the state is saved in {target}",
@@ -170,8 +180,8 @@ def _tail_sentence(step: Step) -> str:
 def _summary(source: ReadSource) -> str:
     rate = source.tokens_now / source.seconds if source.seconds > 0 else 0.0
     return (
-        f"read {source.tokens_read:,} of {source.tokens_in_document:,} tokens in {format_duration(source.seconds)} "
-        f"({format_count(rate)} tok/s), state {format_bytes(source.state.nbytes)}"
+        f"read {source.tokens_read:,} of {number_of(source.tokens_in_document, 'token')} "
+        f"in {format_duration(source.seconds)} ({format_count(rate)} tok/s), state {format_bytes(source.state.nbytes)}"
     )
 
 

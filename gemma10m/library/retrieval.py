@@ -53,7 +53,8 @@ class RetrievalOptions:
     strict: bool = False  # what is not verified is withheld
 
     def __post_init__(self) -> None:
-        """Refuse an unknown value of `recall`. Raises UsageError."""
+        """Refuse an unknown value of `recall`; a number may be an int. Raises UsageError."""
+        object.__setattr__(self, "recall", str(self.recall))
         if self.recall not in ("auto", "off") and not NUMBER.fullmatch(self.recall):
             raise UsageError(f"--recall must be auto, off or a number of tokens, found {shortened(self.recall)}")
 

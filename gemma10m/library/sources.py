@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +39,12 @@ def open_document(listener: Listener, sources: Sequence[str], patterns: Patterns
 
 
 def open_chosen(listener: Listener, sources: Sequence[str], patterns: Patterns) -> Document:
-    """Open the sources. Raises UsageError for patterns with nothing to choose from, and what `open_source` raises."""
+    """Open the sources.
+
+    Raises UsageError without a source, and for patterns with nothing to choose from, and what `open_source` raises.
+    """
+    if not sources:
+        raise UsageError("no source was named", hint="name a file or a folder")
     with listener.count_progress("opening", "files", total=0) as line:
         document = open_source(
             *sources,
@@ -67,7 +72,18 @@ def _has_folder(document: Document) -> bool:
     return document.contents or (document.headed and len(document.files) == 1)
 
 
+def source_names(sources: Iterable[str | Path]) -> list[str]:
+    """Return the sources as text. Raises UsageError for what is no path, such as a list of paths."""
+    found = list(sources)
+    for each in found:
+        if not isinstance(each, str | Path):
+            raise UsageError(f"a source is a path, found {type(each).__name__}", hint="give each path on its own")
+    return [str(source) for source in found]
+
+
 def saved_state(sources: Sequence[str]) -> Path | None:
     """Return the path if the user named one saved state as the source, else None."""
+    if len(sources) != 1:
+        return None
     path = Path(sources[0])
-    return path if len(sources) == 1 and sources[0] != "-" and is_state_file(path) else None
+    return path if sources[0] != "-" and is_state_file(path) else None

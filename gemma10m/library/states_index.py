@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from gemma10m.documents.counts import number_of
 from gemma10m.errors import DiskError, StateError, UsageError
 from gemma10m.library.indexing import index_path, is_index_of
 from gemma10m.library.listening import Listener
@@ -54,6 +55,9 @@ def states_in(folder: Path) -> StatesFound:
 
 
 def _unreadable(folder: Path, error: OSError) -> StateError:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        what = "does not exist" if isinstance(error, FileNotFoundError) else "is not a folder"
+        return StateError(f"{folder} {what}", "name a folder of states, as `gemma10m read-all` makes them")
     return StateError(f"{error.filename or folder} cannot be listed: {error.strerror}", "change its permissions")
 
 
@@ -84,6 +88,8 @@ def holds_states(folder: Path) -> bool:
 
 def refuse_other_folder(folder: Path) -> None:
     """Raise UsageError rather than put states among other files, where nobody could tell what the folder is."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file", "give the states a folder of their own")
     try:
         other = _other_file(folder) if folder.is_dir() and not is_index_file(folder / MERGED_INDEX) else None
     except OSError as error:
@@ -120,7 +126,7 @@ def ensure_states_index(listener: Listener, folder: Path) -> StatesFound:
 def _merge(listener: Listener, found: StatesFound, path: Path) -> None:
     if os.path.lexists(path) and not is_index_file(path):
         raise UsageError(f"{path} is not a passage index and would be overwritten", hint="move it")
-    listener.note(f"indexing the passages of {len(found.indexed):,} documents together")
+    listener.note(f"indexing the passages of {number_of(len(found.indexed), 'document')} together")
     parts = [(name, index_path(found.folder / name)) for name in found.indexed]
 
     def on_damage(name: str, error: StateError) -> None:

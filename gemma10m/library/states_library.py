@@ -46,18 +46,18 @@ class DocumentAnswer:
 class StatesLibrary:
     """Answer questions from a folder of states that `read_many` made. Close it, because it holds an index open.
 
-        with StatesLibrary(Library(), Path("states")) as states:
+        with StatesLibrary(Library(), "states") as states:
             for found in states.ask("Who is Anne?"):
                 print(found.document, found.answer.text)
 
     A library that was given no model answers with the model of the first state that it opens.
     """
 
-    def __init__(self, library: Library, folder: Path, retrieval: RetrievalOptions = WITH_SOURCES) -> None:
+    def __init__(self, library: Library, folder: str | Path, retrieval: RetrievalOptions = WITH_SOURCES) -> None:
         """Open the index of all passages, or make it. Raises StateError for a folder without states, and DiskError."""
-        self.library, self.folder, self.retrieval = library, folder, retrieval
+        self.library, self.folder, self.retrieval = library, Path(folder), retrieval
         self._opened = ExitStack()
-        self.index = self._opened.enter_context(states_index(library.listener, folder))
+        self.index = self._opened.enter_context(states_index(library.listener, self.folder))
         self._model: tuple[str, str] | None = None  # name and fingerprint
 
     def documents(self, question: str) -> list[Path]:

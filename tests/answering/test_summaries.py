@@ -102,7 +102,7 @@ def test_an_outline_of_a_book_names_its_chapters(tmp_path: Path, capsys: pytest.
     lines = run(tmp_path / "a.epub", capsys, outline=True).splitlines()
     assert [line.partition("/a.epub")[2].partition("  ")[0] for line in lines] == [
         ":1 (chapter The Sea)",
-        ":5 (chapter The \\u001b[31mLand)",
+        ":5 (chapter The \\x1b[31mLand)",
     ]
     record = json.loads(run(tmp_path / "a.epub", capsys, json=True, outline=True).splitlines()[0])
     place = "chapter The Sea"
@@ -224,9 +224,9 @@ def test_a_folder_has_a_line_a_file_then_the_whole(
     for name, text in (("a.txt", "One."), ("b.txt", ""), ("c\x1b[2J.txt", "Three."), ("d.png", "\x00")):
         (folder / name).write_text(text)
     out = run(folder, capsys, by="sections", words=1)
-    lines = ["a.txt:1  s1", "b.txt:1  (empty)", "c\\u001b[2J.txt:1  s2"]
+    lines = ["a.txt:1  s1", "b.txt:1  (empty)", "c\\x1b[2J.txt:1  s2"]
     assert out.splitlines() == [*(f"{folder}/{line}" for line in lines), "", "s3"]
-    assert said == ["One.", "Three.", "a.txt:1:\ns1\n\nc\\u001b[2J.txt:1:\ns2"]
+    assert said == ["One.", "Three.", "a.txt:1:\ns1\n\nc\\x1b[2J.txt:1:\ns2"]
     records = [json.loads(line) for line in run(folder, capsys, json=True, by="sections", words=1).splitlines()]
     assert [record["summary"] for record in records] == ["s1", None, "s2", "s3"]
     assert records[-1]["by"] == "sections"

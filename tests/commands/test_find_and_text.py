@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,8 +17,11 @@ from typer.testing import CliRunner
 
 from gemma10m.cli import app
 from gemma10m.commands.arguments import sources_and_question, sources_and_words
+from gemma10m.documents import open_source
 from gemma10m.errors import DocumentError, UsageError
 from gemma10m.folders import cache_folder, indexes_folder
+from gemma10m.library import Notices
+from gemma10m.library.read_source import read_document
 
 pytestmark = pytest.mark.usefixtures("cache")
 PROSE = "They walked on along the shore, and it was late before they came home. " * 12
@@ -223,14 +227,14 @@ def test_the_last_word_is_a_question_where_no_file_has_its_name(tale: Path) -> N
     assert sources_and_question(names, []) == (names, [])
     assert sources_and_question(names, [question]) == (names, [question])
     assert sources_and_question(["-", question], []) == (["-"], [question])
-    assert sources_and_words(names, "Anne") == (names, "Anne")
+    assert sources_and_words(names, ["Anne"]) == (names, "Anne")
     for words in ([question], [str(tale), question, "Why?"], [str(tale), question, str(other)]):
         with pytest.raises(DocumentError, match=r"Who is Anne\? does not exist"):
             sources_and_question(words, [])
     with pytest.raises(DocumentError, match="gone"):
         sources_and_question([str(tale), "gone"], [question])
     with pytest.raises(UsageError, match="no words"):
-        sources_and_words(names, None)
+        sources_and_words(names, [])
 
 
 @pytest.mark.parametrize(
@@ -260,3 +264,45 @@ def test_commands_without_a_model_do_not_import_torch(tale: Path) -> None:
         command = [sys.executable, "-c", REPORT_TORCH, *words]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
         assert (bool(done.stdout), done.stderr.endswith("torch: False")) == (True, True), (words, done.stderr)
+
+
+@pytest.mark.usefixtures("no_model")
+def test_words_of_several_options_are_found_together(tale: Path) -> None:
+    assert "quiet-harbor" in told("find", str(tale), "-q", "zebra", "-q", "quiet-harbor")[1]
+    assert "with -q every argument is a source" in told("find", str(tale), "gone", "-q", "zebra")[2]
+
+
+@pytest.mark.usefixtures("no_model")
+def test_a_name_in_json_is_the_file_s_own(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"a\x1b\xff.txt")
+    path.write_text(FACT)
+    assert json.loads(told("find", str(path), "quiet-harbor", "--json")[1])["file"] == str(path)
+    assert f"{tmp_path}/a\\x1b\\xff.txt:1" in told("find", str(path), "quiet-harbor")[1]
+
+
+@pytest.mark.usefixtures("no_model")
+def test_words_that_are_not_text_are_refused(tale: Path) -> None:
+    code, _, err = told("find", str(tale), os.fsdecode(b"Zo\xeb"))
+    assert (code, "the words are not text" in err) == (2, True)
+
+
+@pytest.mark.parametrize("option", ["--page", "--lines"])
+def test_an_empty_part_is_no_part(tale: Path, option: str) -> None:
+    assert told("text", str(tale), option, "")[0] == 2
+
+
+@pytest.mark.parametrize("command", ["text", "info", "summarize", "read"])
+def test_a_folder_of_states_has_no_text(command: str, tmp_path: Path, tale: Path) -> None:
+    states = tmp_path / "states"
+    states.mkdir()
+    tiny = reader()
+    read_document(Notices(), tiny, open_source(tale), states / "tale.state")
+    code, out, err = told(command, str(states), *(("-m", "demo") if command == "read" else ()))
+    assert (code, out) == (2, "")
+    assert "is a folder of states, which holds no text" in err
+
+
+def test_a_state_is_not_written_to_standard_output(tale: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tale.parent)
+    assert told("read", str(tale), "-o", "-", "-m", "demo")[0] == 2
+    assert not Path("-").exists()

@@ -181,7 +181,7 @@ def test_the_first_run_says_how_fast_it_read(book: Path, capsys: pytest.CaptureF
     record = json.loads(asked(book, ["Who?"], capsys, json=True))
     total = len(reader().tokenizer.encode(TEXT))
     assert record["tokens_read"] == record["tokens_in_document"] == total
-    assert record["tokens_read_now"] == len(document_ids(reader(), TEXT))
+    assert record["tokens_read_now"] == total
     assert record["seconds"] > 0
     assert record["tokens_per_second"] == pytest.approx(record["tokens_read_now"] / record["seconds"])
 

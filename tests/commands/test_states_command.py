@@ -134,3 +134,20 @@ def test_the_user_s_default_model_is_used_and_shown(
         code, _, err = told("read", str(book))
         assert code == 2
         assert str(file) in err
+
+
+def test_two_texts_of_one_name_are_not_removed_together(
+    book: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2):
+        folder = book.parent / str(number)
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        Path("notes.txt").write_text(TEXT[number:])
+        read_book(reader(), Path("notes.txt"))
+    code, _, err = told("states", "--remove", "notes.txt")
+    assert (code, "2 texts in the cache have the name 'notes.txt'" in err) == (2, True)
+    first = told("states")[1].splitlines()[0].split()[0]
+    assert told("states", "--remove", first)[0] == 0
+    assert told("states", "--remove", "./notes.txt")[0] == 0
+    assert list(cache.iterdir()) == []

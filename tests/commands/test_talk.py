@@ -261,3 +261,19 @@ def test_lines_can_be_edited(book: Path) -> None:
     done = conversation_on_a_terminal(book, b"sing\x01/\n/quit\n", stdout_too=True)
     assert done.returncode == 0
     assert b"warning: /sing is not a command" in done.screen
+
+
+def test_what_was_asked_for_is_shown_quietly_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny = reader()
+    monkeypatch.setattr("sys.stdin", io.StringIO("/help\n/quit\n"))
+    Talk(Terminal(quiet=True), Chat(tiny, UNCHECKED, read_text(tiny, SENTENCE)), {}).run()
+    assert "/sources" in capsys.readouterr().err
+
+
+def test_a_conversation_is_saved_where_it_can_be_asked_again(typed: Typed, tmp_path: Path) -> None:
+    _, messages = typed(f"Who?\n/save {tmp_path}/talk.txt\n/save {tmp_path}/gone/talk.jsonl\n")
+    assert f"{tmp_path}/talk.txt does not end in .jsonl" in messages
+    assert f"{tmp_path}/gone/talk.jsonl cannot be written: No such file or directory" in messages
+    assert list(tmp_path.iterdir()) == []

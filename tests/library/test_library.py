@@ -185,3 +185,31 @@ def test_a_model_and_its_tokenizer_go_together() -> None:
         Library(model)
     with pytest.raises(UsageError, match="needs its tokenizer"):
         Library("demo", tokenizer)
+
+
+def test_what_is_no_source_or_setting_is_an_error_of_ours(tale: Path, demo: Library) -> None:
+    for sources in ((), ([str(tale)],), (None,)):
+        with pytest.raises(UsageError):
+            demo.open(*sources)
+        with pytest.raises(UsageError):
+            demo.find(*sources, words="shore")
+    with pytest.raises(UsageError, match="dtype must be"):
+        Library("demo", dtype="float8")
+    with pytest.raises(UsageError, match="--recall must be"):
+        RetrievalOptions(recall="-5")
+    with demo.open(tale) as reading:
+        assert reading.chat().sources() == ()
+        with pytest.raises(UsageError, match="not whole yet"):
+            _ = reading.stream(KNOWN).whole
+
+
+def test_the_state_of_another_document_is_not_overwritten(tale: Path, demo: Library) -> None:
+    state, other = tale.with_name("a.state"), tale.with_name("other.txt")
+    other.write_text("Another text.")
+    with demo.read(demo.document([str(tale)]), state):
+        pass
+    with pytest.raises(UsageError, match=r"is the state of .*tale\.txt and would be overwritten"):
+        demo.read(demo.document([str(other)]), state)
+    tale.write_text("Its text has changed.")
+    with demo.read(demo.document([str(tale)]), state) as reading:
+        assert reading.source.tokens_now == reading.source.tokens_in_document

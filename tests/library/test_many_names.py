@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from many_documents import write_documents
 
-from gemma10m.errors import DocumentError, UsageError
+from gemma10m import Library
+from gemma10m.errors import DiskError, DocumentError, StateError, UsageError
 from gemma10m.library import Notices, Patterns
 from gemma10m.library.many import documents_of
+from gemma10m.library.read_many import read_many
 from gemma10m.library.states_index import holds_states, refuse_other_folder
+from gemma10m.library.states_library import StatesLibrary
 
 
 def states_of(named: Path, patterns: Patterns | None = None) -> list[str]:
@@ -85,3 +89,38 @@ def test_states_are_not_put_among_other_files(tmp_path: Path) -> None:
     assert not holds_states(folder)
     assert not holds_states(tmp_path / "gone")
     refuse_other_folder(tmp_path / "gone")
+
+
+def test_a_place_that_cannot_hold_states_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    folder = write_documents(tmp_path / "papers", ("one",))
+    (tmp_path / "file").write_text("x")
+    library = Library("demo")
+    with pytest.raises(UsageError, match="is a file"):
+        read_many(library, folder, tmp_path / "file")
+    with pytest.raises(DiskError, match="cannot be written: Not a directory"):
+        read_many(library, folder, tmp_path / "file" / "states")
+    for states in (folder, tmp_path):
+        with pytest.raises(UsageError, match="would be read into itself"):
+            documents_of(Notices(), str(folder), states)
+
+
+def test_a_folder_of_states_that_is_not_there_is_an_error_of_ours(tmp_path: Path) -> None:
+    for name, what in (("gone", "does not exist"), ("file", "is not a folder")):
+        (tmp_path / "file").write_text("x")
+        with pytest.raises(StateError, match=what):
+            StatesLibrary(Library("demo"), str(tmp_path / name))
+
+
+def test_a_name_of_bytes_is_found_among_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    path = tmp_path / "papers" / os.fsdecode(b"a\xff.txt")
+    path.parent.mkdir()
+    path.write_text("Anne went to Bath in 1814.")
+    library = Library("demo")
+    document, state = library.document([str(path)]), tmp_path / "states" / os.fsdecode(b"a\xff.txt.state")
+    state.parent.mkdir()
+    with library.read(document, state):
+        pass
+    with StatesLibrary(library, tmp_path / "states") as states:
+        assert states.documents("Anne") == [state]
+        assert states.find("Anne")[0].file == f"{path.parent}/a\\xff.txt"

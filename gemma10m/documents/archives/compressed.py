@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from gemma10m.documents import limits
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content, ContentFile
+from gemma10m.documents.counts import counted
 from gemma10m.documents.detect import COMPRESSED
 from gemma10m.documents.safe_open import BLOCK, UnreadableError
 
@@ -142,7 +143,7 @@ def _frames(kind: str, file: ContentFile, note: Callable[[str], object]) -> Iter
     data, ended, wrong = file.read(size), False, 0
     while data:
         if ended and not data.startswith(COMPRESSED[kind]):
-            note(f"the {len(data) + file.nbytes - file.tell():,} bytes after its end are not read")
+            note(f"the {counted(len(data) + file.nbytes - file.tell(), 'byte', ' after its end')} not read")
             return
         frame = READERS[kind]()
         while not frame.eof:

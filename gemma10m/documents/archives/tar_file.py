@@ -11,6 +11,7 @@ from gemma10m.documents import limits
 from gemma10m.documents.archives.archive import Archive, Member
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content, ContentFile
+from gemma10m.documents.counts import counted, number_of
 from gemma10m.documents.detect import is_tar_header
 from gemma10m.documents.safe_open import BLOCK, UnreadableError
 from gemma10m.documents.spool import Spool
@@ -48,7 +49,7 @@ class TarArchive(Archive):
             except _DAMAGE as error:
                 if not self._count:
                     raise UnreadableError("damaged: its list of members cannot be read") from error
-                self.notices.append(f"it is damaged after {self._count:,} members: what follows is not read")
+                self.notices.append(f"it is damaged after {number_of(self._count, 'member')}: what follows is not read")
                 return
             if not self._goes_on(file):
                 return
@@ -90,7 +91,7 @@ class TarArchive(Archive):
             return False
         file.seek(begin)
         if not is_tar_header(file.read(tarfile.BLOCKSIZE)):
-            self.notices.append(f"the {file.nbytes - begin:,} bytes after its end are not read")
+            self.notices.append(f"the {counted(file.nbytes - begin, 'byte', ' after its end')} not read")
             return False
         file.seek(begin)
         return True

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from gemma10m.documents.archives.zip_file import Zip
 from gemma10m.documents.budget import BombError
+from gemma10m.documents.counts import counted
 from gemma10m.documents.formats.charset import decode_page
 from gemma10m.documents.formats.epub_package import PAGE_NAMES, Item, Package
 from gemma10m.documents.formats.epub_titles import titles
@@ -62,7 +63,7 @@ def write_epub(book: Zip, writer: TextWriter) -> None:
     for why in missing[:_NAMED]:
         writer.note(f"a chapter is missing: {why}")
     if len(missing) > _NAMED:
-        writer.note(f"{len(missing) - _NAMED:,} more chapters are missing")
+        writer.note(f"{counted(len(missing) - _NAMED, 'more chapter')} missing")
     note_struck(struck, writer)
 
 

@@ -10,6 +10,7 @@ from lxml import etree
 from gemma10m.documents import limits
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
+from gemma10m.documents.counts import counted
 from gemma10m.documents.formats.charset import decode_page
 from gemma10m.documents.formats.html_page import PageText
 from gemma10m.documents.formats.page_styles import PageStyles, styles_of
@@ -66,4 +67,4 @@ def write_page(
 def note_struck(characters: int, writer: TextWriter) -> None:
     """Note how much was left out, as for the deletions of other formats."""
     if characters:
-        writer.note(f"{characters:,} characters of struck text are not read")
+        writer.note(f"{counted(characters, 'character', ' of struck text')} not read")

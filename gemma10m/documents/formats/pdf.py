@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from gemma10m.documents import limits
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
-from gemma10m.documents.counts import counted
+from gemma10m.documents.counts import counted, number_of
 from gemma10m.documents.formats import pdf_process
 from gemma10m.documents.formats.hyphens import Hyphens, whole_words
 from gemma10m.documents.formats.own_process import own_process
@@ -162,9 +162,9 @@ class _Pages:
         if self._xfa:
             writer.note("it is an XFA form, of which only what is drawn is read")
         if self._more:
-            writer.note(f"its last {self._more:,} pages are not read: they are too many")
+            writer.note(f"its last {counted(self._more, 'page')} not read: it has too many")
         if self._nameless:
-            writer.note(f"{self._nameless:,} characters cannot be known: their font does not name them")
+            writer.note(f"{number_of(self._nameless, 'character')} cannot be known: the font names none of them")
         if self._outside:
             writer.note(f"{counted(self._outside, 'character', ' outside of the pages')} not read")
         if self._hidden:
