@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 NOT_FOUND = "unverified, no sentence of the text says it in these words"
 SAME_WORDS = "unverified, a sentence has these words but may not answer the question"
 NOT_SEARCHED = "the question has no word to search for"
+LONGEST = 300  # characters of a sentence in a warning: a base model may never end one
 CLOSEST = "the closest passages:"
 CUT_OFF = "the answer was cut off; raise --max-new-tokens to get all of it"
 _WITHOUT_QUOTE = {CHANGED: "{} changed since it was read", GONE: "{} is gone"}
@@ -67,7 +68,8 @@ def unverified(answer: Answer) -> Iterator[str]:
     """Yield why an answer is not verified: a line for each of its sentences without a source."""
     for sentence in answer.unsupported if answer.verdict == UNVERIFIED else ():
         why = SAME_WORDS if sentence in answer.same_words else NOT_FOUND
-        yield f"{why}: {sanitise_line(sentence)}"
+        shown = sentence if len(sentence) <= LONGEST else f"{sentence[: LONGEST - 1]}…"
+        yield f"{why}: {sanitise_line(shown)}"
 
 
 def no_answer(answer: Answer) -> str:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from gemma10m.answering.sampling import Sampling
-from gemma10m.commands.answers import cited
+from gemma10m.commands.answers import cited, unverified
 from gemma10m.commands.ask import ask, read
+from gemma10m.library.checking import UNVERIFIED, Answer
 from gemma10m.library.model_choice import ModelOptions
 from gemma10m.library.retrieval import RetrievalOptions
 from gemma10m.passages.quotes import Source
@@ -65,3 +66,10 @@ def test_each_file_is_quoted_or_not_by_itself(
 def test_a_document_that_is_not_at_hand_is_told() -> None:
     text = cited([Source("standard input", 2, "", 0, 4, None, "not found")])
     assert text.endswith("    (the document was not found: no quote)\n")
+
+
+def test_a_sentence_that_never_ends_is_shortened_in_its_warning() -> None:
+    answer = Answer("Q?", "x" * 5000, UNVERIFIED, unsupported=("x" * 5000,))
+    (warning,) = unverified(answer)
+    assert len(warning) < 400
+    assert warning.endswith("x…")
