@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,6 +108,27 @@ def test_a_path_in_a_header_stays_on_its_line(tmp_path: Path) -> None:
     contents = f"=== {nonce} 2 files ===\n{shown}\n\\xff\\xfe\n\n"
     assert headers == [f"{contents}=== {nonce} {shown} ===\n", f"\n=== {nonce} \\xff\\xfe ===\n"]
     assert [file.path for file in document.files] == [shown, "\\xff\\xfe"]
+
+
+class Typing(io.RawIOBase):
+    """Give what a person types on a terminal, where an end of file holds for one read alone."""
+
+    def __init__(self, *typed: bytes) -> None:
+        self._typed = iter(typed)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, room: Any) -> int:
+        piece = next(self._typed)
+        room[: len(piece)] = piece
+        return len(piece)
+
+
+def test_one_end_of_file_on_a_terminal_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = io.BufferedReader(Typing(b"Anne went\n", b"to Bath.\n", b""))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(typed))
+    assert text_of(open_source("-")) == "Anne went\nto Bath.\n"
 
 
 def test_standard_input_can_be_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
