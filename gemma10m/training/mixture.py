@@ -78,10 +78,12 @@ def draw_story(draw: random.Random, most: int, questions: int) -> Case:
     """Draw a story of up to `most` sentences, mostly of one fact, the easiest; the others lead on from it.
 
     Short stories and small casts are drawn as often as long ones: lengths are uniform in their logarithm. A memory that
-    is trained on many sentences alone does not find one or two.
+    is trained on many sentences alone does not find one, and tells the first of two. No story has more people than
+    sentences, so that short ones, too, move somebody twice.
     """
     task = draw.choice((1, 1, 1, 1, 1, 1, 2, 3, 4, 5))
-    sentences, cast = _up_to(draw, most), _up_to(draw, len(PEOPLE))
+    sentences = _up_to(draw, most)
+    cast = _up_to(draw, min(sentences, len(PEOPLE)))
     return draw_babi(draw, task, sentences=sentences, questions=questions, cast=cast)
 
 
