@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemma10m.tasks import babi, needle, word_lists
-from gemma10m.tasks.babi import draw_babi
+from gemma10m.tasks.babi import PEOPLE, draw_babi
 from gemma10m.tasks.case import Case, Turn
 from gemma10m.tasks.needle import Form, draw_needle
 from gemma10m.tasks.passkey import QUESTION, draw_passkey
 from gemma10m.tasks.word_lists import ValueKind, make_hard_number, make_name, make_names, make_value
+from gemma10m.training.mixture import draw_story
 
 SEEDS = st.integers(0, 10**9)
 DEPTHS = st.one_of(st.none(), st.floats(0, 1))
@@ -254,3 +255,16 @@ def test_the_passkey_is_the_paper_s() -> None:
     assert (turn.question, turn.chance) == (QUESTION, 1 / 90000)
     assert case.raw
     assert draw_passkey(random.Random(1), 0.25) == case != draw_passkey(random.Random(2), 0.25)
+
+
+def test_stories_of_training_are_short_as_often_as_long_and_move_somebody_twice() -> None:
+    draw = random.Random(3)
+    stories = [draw_story(draw, 34, 9) for _ in range(400)]
+    lengths = [len(story.facts) for story in stories]
+    assert 150 < sum(length <= 5 for length in lengths) < 300
+    assert sum(length == 1 for length in lengths) > 20
+    assert max(lengths) > 30
+    pairs = [story.facts for story in stories if len(story.facts) == 2]
+    people = [{fact.text.split()[0] for fact in pair} & set(PEOPLE) for pair in pairs]
+    assert sum(len(names) == 1 for names in people) > len(people) / 4
+    assert all(story.turns for story in stories)
