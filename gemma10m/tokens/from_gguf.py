@@ -6,6 +6,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 from typing import Any
 
 from gemma10m.errors import ModelError
@@ -112,21 +113,23 @@ def _sentencepiece(metadata: Mapping[str, Any], fingerprint: str) -> Tokenizer:
 
 def model_proto(pieces: list[str], scores: list[float], kinds: list[int]) -> bytes:
     """Write SentencePiece's ModelProto of a BPE vocabulary that keeps a text as it is, in protobuf's wire format."""
-    ends, packed = {kind: _number(3, kind) for kind in set(kinds)}, struct.pack(f"<{len(scores)}f", *scores)
-    starts: dict[tuple[int, int], bytes] = {}  # what comes before a piece, by its bytes and kind: few differ
-    parts = list[bytes]()
-    for at, (piece, kind) in enumerate(zip(pieces, kinds, strict=True)):
-        text, end = piece.encode(), ends[kind]
-        start = starts.get((len(text), kind))
-        if start is None:
-            start = _length(1, len(text))
-            start = starts[len(text), kind] = _length(1, len(start) + len(text) + 5 + len(end)) + start
-        parts += (start, text, b"\x15", packed[4 * at : 4 * at + 4], end)
+    before, after = cache(_before), cache(partial(_number, 3))  # few differ
+    packed = (score for (score,) in struct.iter_unpack("4s", struct.pack(f"<{len(scores)}f", *scores)))
+    fields = [
+        b"%b%b\x15%b%b" % (before(len(text), kind), text, score, after(kind))
+        for text, score, kind in zip(map(str.encode, pieces), packed, kinds, strict=True)
+    ]
     trainer = (
         _number(3, 2) + _number(35, 1) + _number(40, kinds.index(UNKNOWN))
     )  # model_type BPE, byte_fallback, unk_id
     normalizer = _field(1, b"identity") + _number(3, 0) + _number(4, 0) + _number(5, 1)  # only spaces become signs
-    return b"".join((*parts, _field(2, trainer), _field(3, normalizer)))
+    return b"".join((*fields, _field(2, trainer), _field(3, normalizer)))
+
+
+def _before(size: int, kind: int) -> bytes:
+    """Return what comes before a piece of so many bytes: its field and its message, with a score and a kind in it."""
+    text = _length(1, size)
+    return _length(1, len(text) + size + 5 + len(_number(3, kind))) + text
 
 
 def _field(number: int, content: bytes) -> bytes:
