@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import NamedTuple
+from importlib import import_module
+from typing import Any, NamedTuple
 
 from gemma10m.documents.archives.archive import Archive
 from gemma10m.documents.archives.compressed import unpacked
@@ -14,56 +15,45 @@ from gemma10m.documents.archives.zip_file import Zip
 from gemma10m.documents.budget import Budget
 from gemma10m.documents.content import Content
 from gemma10m.documents.detect import COMPRESSED, REFUSED
-from gemma10m.documents.formats import epub, odt
-from gemma10m.documents.formats.docx import write_docx
-from gemma10m.documents.formats.fiction_book import write_fiction_book
-from gemma10m.documents.formats.flat_word import write_flat_word
-from gemma10m.documents.formats.html_text import write_html, write_xhtml
-from gemma10m.documents.formats.info_manual import write_info
-from gemma10m.documents.formats.mail import write_mail
-from gemma10m.documents.formats.manual_page import write_manual
-from gemma10m.documents.formats.notebook import write_notebook
+from gemma10m.documents.formats.epub_package import CONTAINER
 from gemma10m.documents.formats.odf_package import CONTENT, odf_kind
-from gemma10m.documents.formats.odp import write_flat_odp, write_odp
-from gemma10m.documents.formats.ods import write_flat_ods, write_ods
 from gemma10m.documents.formats.office_package import main_part
 from gemma10m.documents.formats.ole_file import kind_of_content
-from gemma10m.documents.formats.pdf import write_pdf
-from gemma10m.documents.formats.plain_text import is_rewritten, write_text
-from gemma10m.documents.formats.pptx import write_pptx
-from gemma10m.documents.formats.rtf import write_rtf
-from gemma10m.documents.formats.subtitles import write_subtitles
-from gemma10m.documents.formats.xls import write_xls
-from gemma10m.documents.formats.xlsx import write_xlsx
+from gemma10m.documents.formats.plain_text import is_rewritten
 from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import Places, Spool, TextWriter
 
-_EXTRACTED: dict[str, Callable[[Content, TextWriter, Budget], None]] = {
-    "fictionbook": write_fiction_book,
-    "flat-odp": write_flat_odp,
-    "flat-ods": write_flat_ods,
-    "flat-odt": odt.write_flat,
-    "html": write_html,
-    "info": write_info,
-    "mail": write_mail,
-    "manual": write_manual,
-    "notebook": write_notebook,
-    "pdf": write_pdf,
-    "rtf": write_rtf,
-    "subtitles": write_subtitles,
-    "text": write_text,
-    "word": write_flat_word,
-    "xls": write_xls,
-    "xhtml": write_xhtml,
+_Write = Callable[[Content, TextWriter, Budget], None]
+_WriteZipped = Callable[[Zip, TextWriter], None]
+
+# The module and function in `formats` for each kind. A module is imported when a file is of its kind: together they
+# take a twentieth of a second, and most runs need one of them or none.
+WRITERS = {
+    "fictionbook": ("fiction_book", "write_fiction_book"),
+    "flat-odp": ("odp", "write_flat_odp"),
+    "flat-ods": ("ods", "write_flat_ods"),
+    "flat-odt": ("odt", "write_flat"),
+    "html": ("html_text", "write_html"),
+    "info": ("info_manual", "write_info"),
+    "mail": ("mail", "write_mail"),
+    "manual": ("manual_page", "write_manual"),
+    "notebook": ("notebook", "write_notebook"),
+    "pdf": ("pdf", "write_pdf"),
+    "rtf": ("rtf", "write_rtf"),
+    "subtitles": ("subtitles", "write_subtitles"),
+    "text": ("plain_text", "write_text"),
+    "word": ("flat_word", "write_flat_word"),
+    "xls": ("xls", "write_xls"),
+    "xhtml": ("html_text", "write_xhtml"),
 }
-_ZIPPED: dict[str, Callable[[Zip, TextWriter], None]] = {
-    "epub": epub.write_epub,
-    "docx": write_docx,
-    "odp": write_odp,
-    "ods": write_ods,
-    "odt": odt.write_odt,
-    "pptx": write_pptx,
-    "xlsx": write_xlsx,
+ZIPPED_WRITERS = {
+    "epub": ("epub", "write_epub"),
+    "docx": ("docx", "write_docx"),
+    "odp": ("odp", "write_odp"),
+    "ods": ("ods", "write_ods"),
+    "odt": ("odt", "write_odt"),
+    "pptx": ("pptx", "write_pptx"),
+    "xlsx": ("xlsx", "write_xlsx"),
 }
 _MIMETYPE = "mimetype"
 _OFFICE = {  # documents that are not read, by a folder in them or by their MIME type
@@ -120,14 +110,19 @@ def _read(kind: str, content: Content, spool: Spool, budget: Budget) -> Text | A
     if kind == "text" and not is_rewritten(content):
         return Text(content)
     writer = TextWriter(spool)
-    _EXTRACTED[kind](content, writer, budget)
+    write: _Write = _function(*WRITERS[kind])
+    write(content, writer, budget)
     return Text(*writer.finish())
+
+
+def _function(module: str, name: str) -> Any:
+    return getattr(import_module(f"gemma10m.documents.formats.{module}"), name)
 
 
 def kind_of_zip(file: Zip) -> str:
     """Return "epub", the ending of an office document that is read, "office" for others, or "zip"."""
     members = file.members
-    if epub.CONTAINER in members:
+    if CONTAINER in members:
         return "epub"
     if kind := main_part(file)[0]:
         return kind
@@ -149,7 +144,8 @@ def _zip(file: Zip, spool: Spool, budget: Budget) -> Text | Archive:
     if kind == "office":
         raise UnreadableError(f"{_office(file)}, which is not supported", hint="export it as PDF, HTML or text")
     writer = TextWriter(spool)
-    _ZIPPED[kind](file, writer)
+    write: _WriteZipped = _function(*ZIPPED_WRITERS[kind])
+    write(file, writer)
     for notice in file.notices:
         writer.note(notice)
     return Text(*writer.finish())

@@ -15,7 +15,7 @@ from gemma10m.documents.archives.zip_file import Zip
 from gemma10m.documents.budget import BombError
 from gemma10m.documents.counts import counted
 from gemma10m.documents.formats.charset import decode_page
-from gemma10m.documents.formats.epub_package import PAGE_NAMES, Item, Package
+from gemma10m.documents.formats.epub_package import CONTAINER, PAGE_NAMES, Item, Package
 from gemma10m.documents.formats.epub_titles import titles
 from gemma10m.documents.formats.html_text import note_struck, write_page
 from gemma10m.documents.formats.page_styles import LARGEST_SHEETS, PageStyles, styles_of
@@ -25,7 +25,6 @@ from gemma10m.documents.names import printable
 from gemma10m.documents.safe_open import UnreadableError
 from gemma10m.documents.spool import TextWriter
 
-CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
 _NAVIGATION = 4  # tables of contents that are read
 _SHEETS = 16  # that are kept

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from gemma10m.documents.formats.xml_events import Attributes
 
+CONTAINER = "META-INF/container.xml"  # which names the list
 PAGE_NAMES = (".xhtml", ".html", ".htm", ".xht")
 _NCX = "application/x-dtbncx+xml"
 _PAGES = ("application/xhtml+xml", "text/html", "text/x-oeb1-document")
