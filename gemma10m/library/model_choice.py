@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -184,10 +185,10 @@ def load_chosen(
     listener: Listener, chosen: ChosenModel, reading: ReadingConfig, read_all: bool, trains: bool = False
 ) -> Reader:
     """Load the weights and the tokenizer. Raises ModelError if they do not belong together."""
-    adapter = chosen.adapter
-    model = load_checkpoint(chosen.checkpoint, reading, chosen.device, chosen.dtype, adapter, trains)
-    model.name = chosen.name
-    tokenizer = chosen.tokenizer
+    with ThreadPoolExecutor(1) as beside:  # weights are read outside of Python, which the tokenizer needs
+        made = beside.submit(lambda: chosen.tokenizer)
+        model = load_checkpoint(chosen.checkpoint, reading, chosen.device, chosen.dtype, chosen.adapter, trains)
+    model.name, tokenizer = chosen.name, made.result()
     for warning in (*model.warnings, *tokenizer.warnings):
         listener.warn(warning)
     if tokenizer.vocabulary > model.config.vocabulary:
