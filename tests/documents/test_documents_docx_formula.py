@@ -54,6 +54,7 @@ FORMULAS = {
     ),
     "limit above": (m("limUpp", e("="), part("lim", "def")), "=^(def)"),
     "unknown": (m("box", e("1")) + m("phant", e("2")) + r("3"), "1 2 3"),
+    "invisible": (r("1") + m("phant", e("2"), show="0") + m("phant", e("3"), show="1"), "1 3"),
     "one number in two runs": (r("48") + r("213"), "48213"),
     "deleted": (r("1") + f"<w:del>{r('0')}</w:del>" + r("2"), "12"),
     "too deep": ("<m:e>" * 5000 + r("1") + "</m:e>" * 5000, "1"),

@@ -109,7 +109,14 @@ def test_a_damaged_encoding_is_decoded_as_far_as_possible_and_said(tmp_path: Pat
     assert "a part of message 1 is damaged: its" in notice or "unknown transfer encoding (x-none)" in notice
 
 
-@pytest.mark.parametrize(("encoding", "body"), [("base64", "SGVs\r\nbG8=\r\n"), ("quoted-printable", "Hel=\nlo=20=\n")])
+UNDAMAGED = [
+    ("base64", "SGVs\r\nbG8=\r\n"),
+    ("quoted-printable", "Hel=\nlo=20=\n"),
+    ("quoted-printable", "Hel= \t\nlo=  \r\n"),
+]
+
+
+@pytest.mark.parametrize(("encoding", "body"), UNDAMAGED)
 def test_an_encoding_that_is_not_damaged_is_not_remarked_on(tmp_path: Path, encoding: str, body: str) -> None:
     document = opened(tmp_path, "a.eml", HEAD + part("text/plain", body, f"Content-Transfer-Encoding: {encoding}\n"))
     assert (text_of(document).rstrip(), document.notices) == (f"{HEAD}\nHello", ())

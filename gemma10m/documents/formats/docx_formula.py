@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from gemma10m.documents import limits
 from gemma10m.documents.formats.xml_events import Attributes
 
+_OFF = ("0", "off", "false")
 _DEEPEST = 64  # elements in elements; deeper ones are read as if they were not there
 _ALONE = re.compile(r"\d+(?:[.,]\d+)*|.[\u0300-\u036f]?|\([^()]*\)|\[[^\[\]]*\]|")  # what needs no parentheses
-VALUES = {"chr", "begChr", "endChr", "sepChr", "type", "pos"}
+VALUES = {"chr", "begChr", "endChr", "sepChr", "type", "pos", "show"}
 
 
 @dataclass(slots=True)
@@ -130,6 +131,7 @@ _WRITTEN: dict[str, Callable[[_Element], str]] = {
     "acc": _accented,
     "bar": _accented,
     "func": lambda element: f"{''.join(element.all('fName'))} {element.part('e')}",
+    "phant": lambda element: "" if element.value("show", "1") in _OFF else _joined(element),
     "limLow": lambda element: f"{''.join(element.all('e'))}_{element.part('lim')}",
     "limUpp": lambda element: f"{''.join(element.all('e'))}^{element.part('lim')}",
     "sPre": lambda element: f"{_scripts(element)} {element.part('e')}",

@@ -11,6 +11,7 @@ from email.message import Message
 _KNOWN = ("", "7bit", "8bit", "binary", "quoted-printable", "x-uuencode", "uuencode", "uue", "x-uue")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]")
 _NOT_QUOTED = re.compile("=(?![0-9A-Fa-f]{2}|[ \t]*\r?(?:\n|\\Z))")
+_PADDED = re.compile("=[ \t]+(?=\r?(?:\n|\\Z))")
 _FLOWING = re.compile(r"(>*) ?([^\n]*)(\n|\Z)")
 _UUENCODED = re.compile(r"^begin [0-7]{3,4} ([^\n]{1,200})\n(?:[ -`]{0,62}\n)+end[ \t]*(?:\n|\Z)", re.MULTILINE)
 _FILLING = re.compile("</?nofill>", re.IGNORECASE)
@@ -32,10 +33,13 @@ def payload(part: Message) -> tuple[bytes, str]:
         return _from_base64(str(part.get_payload() or "").encode("ascii", "replace"))
     if encoding:
         part.replace_header("content-transfer-encoding", encoding)  # which the library compares as it is
+    written = str(part.get_payload() or "")
+    if encoding == "quoted-printable" and written.isascii():
+        part.set_payload(_PADDED.sub("=", written))  # what transport added after a soft line break: RFC 2045, 6.7 (3)
     found, wrong = part.get_payload(decode=True), ""
     if encoding not in _KNOWN:
         wrong = f"has an unknown transfer encoding ({encoding[:40]}) and is not decoded"
-    elif encoding == "quoted-printable" and _NOT_QUOTED.search(str(part.get_payload())):
+    elif encoding == "quoted-printable" and _NOT_QUOTED.search(written):
         wrong = "is damaged: its quoted-printable is decoded as far as possible"
     return found if isinstance(found, bytes) else b"", wrong
 
