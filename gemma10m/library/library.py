@@ -21,7 +21,7 @@ from gemma10m.library.model_choice import (
     load_chosen,
     may_search,
 )
-from gemma10m.library.read_source import open_state, read_document, search_document
+from gemma10m.library.read_source import open_state, read_document, refuse_other_document, search_document
 from gemma10m.library.reading import Reading
 from gemma10m.library.retrieval import RetrievalOptions
 from gemma10m.library.sources import ALL, Patterns, open_document, refuse_patterns, saved_state, source_names
@@ -132,6 +132,8 @@ class Library:
         progress: OnProgress | None = None,
     ) -> Reading:
         """Read an open document. output: file for its state, instead of the cache. Raises as `open` does."""
+        if output:
+            refuse_other_document(output, document)
         reader = self.reader(document.nbytes, state_alone=retrieval.recall == "off")
         source = read_document(self.listener, reader, document, output, progress)
         return Reading(self.listener, reader, source, retrieval)

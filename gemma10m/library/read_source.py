@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,7 +88,7 @@ def read_document(
         meet(ranks, reader, document)
     leads = ranks is None or ranks.leads
     if path and leads:
-        _refuse_other_files(path, document)
+        _refuse_other_files(path)
     target = path or reader.state_path(document)
 
     def pass_over(error: StateError) -> None:
@@ -106,18 +106,24 @@ def read_document(
     return _read_on(listener, reader, document, target, start, progress)
 
 
-def _refuse_other_files(path: Path, document: Document) -> None:
-    """Raise UsageError rather than overwrite another document's state, or a file that is not a state or an index."""
+def _refuse_other_files(path: Path) -> None:
+    """Raise UsageError rather than overwrite a file that is not a state or an index."""
     if os.path.exists(path) and not is_state_file(path):
         raise UsageError(f"{path} is not a saved state and would be overwritten", hint="give --output another name")
     refuse_other_file(path)
-    with suppress(FileNotFoundError, StateError):  # a damaged one is no loss
+
+
+def refuse_other_document(path: Path, document: Document) -> None:
+    """Raise UsageError if `path` is another document's state, which may have taken hours to read."""
+    try:
         record = read_header(path).document
-        if record.name != document.name and not is_continued(record, document):
-            raise UsageError(
-                f"{path} is the state of {record.name} and would be overwritten",
-                hint="give --output another name, or remove that file",
-            )
+    except (FileNotFoundError, StateError):  # a damaged one is no loss
+        return
+    if record.name != document.name and not is_continued(record, document):
+        raise UsageError(
+            f"{path} is the state of {record.name} and would be overwritten",
+            hint="give --output another name, or remove that file",
+        )
 
 
 def _resuming(step: Step, start: Bookmark | None) -> str:

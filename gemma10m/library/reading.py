@@ -11,7 +11,7 @@ from gemma10m.errors import UsageError
 from gemma10m.library.chat import AnswerStream, Chat
 from gemma10m.library.checking import Answer
 from gemma10m.library.listening import Listener
-from gemma10m.library.read_source import ReadSource, read_document
+from gemma10m.library.read_source import ReadSource, read_document, refuse_other_document
 from gemma10m.library.retrieval import Passages, RetrievalOptions, retrieved_from
 from gemma10m.library.summarizing import Summarizing, SummaryOptions, from_state
 from gemma10m.passages.quotes import Source
@@ -75,10 +75,12 @@ class Reading:
     def save(self, path: str | Path) -> None:
         """Save the state to `path`, which `open` takes, and the index beside it.
 
-        Raises UsageError rather than overwrite a file that is not a state, and if only a state was opened.
+        Raises UsageError rather than overwrite another document's state or a file that is not one, and if only a state
+        was opened.
         """
         if self.source.document is None:
             raise UsageError(f"{self.source.path} is a saved state already", hint="copy it and the index beside it")
+        refuse_other_document(Path(path), self.source.document)
         read_document(self.listener, self.reader, self.source.document, Path(path))
 
     def close(self) -> None:
