@@ -31,6 +31,7 @@ from gemma10m.weights.downloads import DEFAULT_MODEL, find_downloaded
 from gemma10m.weights.loading import gpu_dtype, load_checkpoint, multiplies_packed, resolve_device, resolve_model
 from gemma10m.weights.options import closed_gate_warning, resolve_reading
 from gemma10m.weights.packaged import about_weights, find_packaged
+from gemma10m.weights.packed_copy import copy_path
 from gemma10m.weights.plan import memory_plan
 from gemma10m.weights.sources.gguf import GgufSource
 from gemma10m.weights.tensors import packed_format
@@ -185,6 +186,9 @@ def load_chosen(
     listener: Listener, chosen: ChosenModel, reading: ReadingConfig, read_all: bool, trains: bool = False
 ) -> Reader:
     """Load the weights and the tokenizer. Raises ModelError if they do not belong together."""
+    copy = copy_path(chosen.checkpoint, chosen.adapter, chosen.device, chosen.dtype)
+    if copy and not copy.exists():
+        listener.note(f"{chosen.name}: its weights are packed once, into {copy}")
     with ThreadPoolExecutor(1) as beside:  # weights are read outside of Python, which the tokenizer needs
         made = beside.submit(lambda: chosen.tokenizer)
         model = load_checkpoint(chosen.checkpoint, reading, chosen.device, chosen.dtype, chosen.adapter, trains)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -21,6 +22,7 @@ from gemma10m.weights.checkpoint import Checkpoint, open_checkpoint
 from gemma10m.weights.downloads import find_downloaded
 from gemma10m.weights.options import closed_gate_warning, resolve_reading
 from gemma10m.weights.packaged import PACKAGED, packaged_path
+from gemma10m.weights.packed_copy import copy_path, packed_once
 from gemma10m.weights.quantising import prepare
 from gemma10m.weights.tensors import load_weights, telling_what_is_needed
 
@@ -72,7 +74,9 @@ def load_checkpoint(
     with torch.device("meta"):
         model = Decoder(checkpoint.config, reading)
     prepare(model, dtype, checkpoint.stored_bits)
-    weights = load_weights(checkpoint, device=device, dtype=wide, number_format=dtype)
+    load = partial(load_weights, checkpoint, device=device, dtype=wide, number_format=dtype)
+    copy = copy_path(checkpoint, adapter, device, dtype)
+    weights = packed_once(copy, f"{checkpoint.fingerprint} {adapter and adapter.fingerprint}", load) if copy else load()
     if adapter and adapter.memory:
         weights |= {name: tensor.to(device) for name, tensor in adapter.memory.tensors.items()}
     model.load_state_dict(weights, strict=True, assign=True)
