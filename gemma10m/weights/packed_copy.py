@@ -46,7 +46,7 @@ def packed_once(path: Path, identity: str, pack: Callable[[], dict[str, Tensor]]
 
 
 def _read(path: Path, about: Mapping[str, str]) -> dict[str, Tensor] | None:
-    """Return the tensors of a copy; None if there is none, or one that is damaged or of other weights."""
+    """Return the tensors of a copy; None without one, and for one that is damaged or of other weights."""
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             if file.metadata() != about:
