@@ -65,7 +65,7 @@ def test_the_command_says_which_file_it_takes_and_why(fake: FakeHub, capsys: pyt
     download_command(Terminal(), REPOSITORY, None, None, dry_run=True, offline=False)
     seen = capsys.readouterr()
     assert "model-Q4_K_M.gguf is chosen of 2 .gguf files, for Q4_K_M; --file chooses another" in seen.err
-    assert "1 files, 504 B" in seen.out
+    assert "1 file, 504 B" in seen.out
     download_command(Terminal(), REPOSITORY, None, "model-Q8_0.gguf", dry_run=True, offline=False)
     assert "model-Q8_0.gguf is downloaded as asked" in capsys.readouterr().err
 

@@ -164,7 +164,7 @@ class _Pages:
         if self._more:
             writer.note(f"its last {counted(self._more, 'page')} not read: it has too many")
         if self._nameless:
-            writer.note(f"{number_of(self._nameless, 'character')} cannot be known: the font names none of them")
+            writer.note(f"{number_of(self._nameless, 'character')} cannot be known: not named by the font")
         if self._outside:
             writer.note(f"{counted(self._outside, 'character', ' outside of the pages')} not read")
         if self._hidden:
