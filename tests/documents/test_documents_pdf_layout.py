@@ -126,7 +126,7 @@ def test_characters_without_a_name(tmp_path: Path) -> None:
     document = opened(tmp_path, "a.pdf", drawn(lines("Known.") + at(72, 600, "\\001\\002\\003", font="N")))
     text = text_of(document)
     assert text == "Known.\n\ufffd\ufffd\ufffd"
-    assert document.notices == (f"{tmp_path}/a.pdf: 3 characters cannot be known: not named by the font",)
+    assert document.notices == (f"{tmp_path}/a.pdf: 3 characters cannot be known: their font does not name them",)
 
 
 def test_a_form_that_is_filled_in(tmp_path: Path) -> None:

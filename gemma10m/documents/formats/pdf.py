@@ -164,7 +164,8 @@ class _Pages:
         if self._more:
             writer.note(f"its last {counted(self._more, 'page')} not read: it has too many")
         if self._nameless:
-            writer.note(f"{number_of(self._nameless, 'character')} cannot be known: not named by the font")
+            why = "its font does not name it" if self._nameless == 1 else "their font does not name them"
+            writer.note(f"{number_of(self._nameless, 'character')} cannot be known: {why}")
         if self._outside:
             writer.note(f"{counted(self._outside, 'character', ' outside of the pages')} not read")
         if self._hidden:
