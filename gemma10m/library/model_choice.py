@@ -188,7 +188,7 @@ def load_chosen(
     """Load the weights and the tokenizer. Raises ModelError if they do not belong together."""
     copy = copy_path(chosen.checkpoint, chosen.adapter, chosen.device, chosen.dtype)
     if copy and not copy.exists():
-        listener.note(f"{chosen.name}: its weights are packed once, into {copy}")
+        listener.note(f"{chosen.name}: its weights are packed, and kept in {copy} if the disk has room")
     with ThreadPoolExecutor(1) as beside:  # weights are read outside of Python, which the tokenizer needs
         made = beside.submit(lambda: chosen.tokenizer)
         model = load_checkpoint(chosen.checkpoint, reading, chosen.device, chosen.dtype, chosen.adapter, trains)
