@@ -11,14 +11,13 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from gemma10m.adapters.peft_folder import Adapter
-from gemma10m.atomic_file import atomic_file
 from gemma10m.config import QUANTISED
 from gemma10m.errors import DiskError
 from gemma10m.folders import packaged_folder, reader_folders
-from gemma10m.tensor_bytes import bytes_of, safetensors_header
 from gemma10m.weights.checkpoint import Checkpoint
+from gemma10m.weights.save_packed import write_tensors
 
-_FORMAT = "gemma10m.packed-copy/1"
+_FORMAT = "gemma10m.packed-copy/1"  # to be raised when the same weights are packed otherwise
 _ROOM = 4  # times a copy's bytes that are free on its disk before it is made
 
 
@@ -61,7 +60,4 @@ def _write(path: Path, weights: Mapping[str, Tensor], about: Mapping[str, str]) 
     tensors = dict(sorted(weights.items(), key=lambda named: (-named[1].itemsize, named[0])))
     if shutil.disk_usage(path.parent).free < _ROOM * sum(tensor.nbytes for tensor in tensors.values()):
         return
-    with atomic_file(path) as file:
-        file.write(safetensors_header(tensors, about))
-        for tensor in tensors.values():
-            file.write(bytes_of(tensor))
+    write_tensors(path, tensors, about)

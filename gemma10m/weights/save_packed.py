@@ -31,13 +31,18 @@ def save_packed(checkpoint: Checkpoint, folder: Path, number_format: str) -> int
         raise UsageError(f"packed weights are int8 or int4, found {number_format!r}", hint="use --dtype int8 or int4")
     loaded = load_weights(checkpoint, device="cpu", dtype=torch.bfloat16, number_format=number_format)
     tensors = dict(_in_file(checkpoint, loaded, number_format))
-    with atomic_file(folder / SINGLE) as file:
-        file.write(safetensors_header(tensors, {"format": "pt"}))
-        for tensor in tensors.values():
-            file.write(bytes_of(tensor))
+    write_tensors(folder / SINGLE, tensors, {"format": "pt"})
     config = {**checkpoint.source.config(), CONFIG: packed_config()}
     write_json(folder / "config.json", config)
     return sum(tensor.nbytes for tensor in tensors.values())
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write a safetensors file in this order, one tensor's bytes at a time. Raises DiskError."""
+    with atomic_file(path) as file:
+        file.write(safetensors_header(tensors, metadata))
+        for tensor in tensors.values():
+            file.write(bytes_of(tensor))
 
 
 def _in_file(checkpoint: Checkpoint, weights: Mapping[str, Tensor], number_format: str) -> Iterator[tuple[str, Tensor]]:
